@@ -1,0 +1,1 @@
+//! Feature ramps for services.
