@@ -1,0 +1,154 @@
+//! What a user writes: the document, as typed and checked data.
+//!
+//! A [`Document`] holds only what passed every check; text that did not is described by diagnostics
+//! instead. Names, values and numbers are carried exactly as written: a value keeps the spelling of its
+//! numbers, so that nothing is rounded on its way to the reader.
+
+pub(crate) mod time;
+
+use crate::{HashAlgorithm, Micros, Share, Span, Variant};
+
+/// A whole document: `{section: {flag: entry}}`, in the order of the text.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Document {
+    /// The sections, each with a name of its own.
+    pub sections: Vec<Section>,
+}
+
+/// One section of a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Section {
+    /// The first of the two names that identify a flag.
+    pub name: Box<str>,
+    /// The flags, each with a name of its own.
+    pub flags: Vec<Flag>,
+}
+
+/// What the document says of one flag: its entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Flag {
+    /// The second of the two names that identify a flag.
+    pub name: Box<str>,
+    /// The value of everyone who is not on `new`.
+    pub stable: Value,
+    /// The value that the ramp moves people to; absent: everyone has `stable`.
+    pub new: Option<Value>,
+    /// How the share on `new` moves over time.
+    pub schedule: Schedule,
+    /// Keys that have `new` at once.
+    pub early_adopters: Vec<Adopter>,
+    /// Whether everyone gets the number between the two values that the share says.
+    pub interpolate: bool,
+    /// The way back.
+    pub rollback: Option<Rollback>,
+    /// Everyone has this variant, whatever the ramp says.
+    pub lock: Option<Variant>,
+    /// How long the ramp may go on without fresh word from the source; absent: for ever.
+    pub lease: Option<Span>,
+    /// The algorithm of the position; absent: `sha1` without a salt, `xxh3` with one.
+    pub hash: Option<HashAlgorithm>,
+    /// What sets this flag's positions apart from those of others.
+    pub salt: Option<Box<str>>,
+    /// `false`: the flag answers the caller's default.
+    pub enabled: bool,
+    /// What people should know; no effect. Boxed, because most flags carry none.
+    pub details: Option<Box<Details>>,
+}
+
+/// How the share on `new` moves over time, before any rollback.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Schedule {
+    /// No window at all: the share is 0.
+    None,
+    /// From `from` at `start` to `to` at `end`; 0 before, `to` after.
+    Window {
+        /// The instant at which the share jumps to `from`.
+        start: Micros,
+        /// The instant from which the share is `to`; not before `start`.
+        end: Micros,
+        /// The share at the start.
+        from: Share,
+        /// The share at the end; not below `from`.
+        to: Share,
+        /// The way between them.
+        curve: Curve,
+    },
+    /// Step after step from `start`; the share of the last one stays.
+    Steps {
+        /// The instant at which the first step begins.
+        start: Micros,
+        /// At least one; their shares do not fall.
+        steps: Vec<Step>,
+    },
+}
+
+/// The way of a window from its first share to its last.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Curve {
+    /// Equal gains in equal times.
+    #[default]
+    Linear,
+    /// Doublings in equal times, linear between them; begins above 0.
+    Exponential,
+}
+
+/// One step of a schedule: reach `share` in `over`, then keep it for `hold`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// The share that the step reaches.
+    pub share: Share,
+    /// The time that the way there takes; zero: at once.
+    pub over: Span,
+    /// The time for which the share is then kept.
+    pub hold: Span,
+}
+
+/// Keys that have `new` at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Adopter {
+    /// This key exactly.
+    Key(Box<str>),
+    /// Every key in which the regular expression matches somewhere; its source text, known to compile
+    /// within the limit of its flag.
+    Pattern(Box<str>),
+}
+
+/// The way back: from the share in force at `start` down to `to` in `over`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rollback {
+    /// The instant at which the share begins to fall.
+    pub start: Micros,
+    /// The time that the way down takes; zero: at once.
+    pub over: Span,
+    /// The share at the end; where the share is already lower, it stays as it is.
+    pub to: Share,
+}
+
+/// What people should know of a flag; none of it has an effect.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Details {
+    /// What the flag is for.
+    pub description: Option<Box<str>>,
+    /// Who answers for it.
+    pub owner: Option<Box<str>>,
+    /// Words to find it by.
+    pub tags: Vec<Box<str>>,
+    /// Names and scalar values, in the order of the text.
+    pub metadata: Vec<(Box<str>, Value)>,
+}
+
+/// Any JSON, as compact text: white space between tokens removed, everything else as it was written.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Value(Box<str>);
+
+impl Value {
+    /// A value from compact JSON text that was checked before.
+    pub(crate) fn from_checked(text: Box<str>) -> Self {
+        Self(text)
+    }
+
+    /// The compact JSON text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

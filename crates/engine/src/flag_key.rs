@@ -1,0 +1,127 @@
+//! The one text that names a flag: `section/flag`.
+//!
+//! OpenFeature, locks and live changes name a flag by one string. Inside the section `%` is written `%25`
+//! and then `/` as `%2F`, so that the first `/` always separates the two names and no two flags share a key.
+
+use std::fmt;
+
+/// A section and a flag, as one name.
+///
+/// [`Display`](fmt::Display) is the canonical form, also for the default section (`flags/x`).
+///
+/// ```
+/// use tidegate_engine::FlagKey;
+///
+/// let key = FlagKey::parse("checkout");
+/// assert_eq!((key.section(), key.flag()), ("flags", "checkout"));
+/// assert_eq!(FlagKey::new("a/b", "c/d").to_string(), "a%2Fb/c/d");
+/// assert_eq!(FlagKey::parse("a%2Fb/c/d"), FlagKey::new("a/b", "c/d"));
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FlagKey {
+    section: String,
+    flag: String,
+}
+
+impl FlagKey {
+    /// The section of a key that names none.
+    pub const DEFAULT_SECTION: &'static str = "flags";
+
+    /// The key of this flag in this section; both names as they stand in the document.
+    pub fn new(section: impl Into<String>, flag: impl Into<String>) -> Self {
+        Self { section: section.into(), flag: flag.into() }
+    }
+
+    /// Reads a flag key: split at the first `/`, escapes of the section undone. A key without `/` means a
+    /// flag of [`FlagKey::DEFAULT_SECTION`]. Any text is a key; `%` not followed by `25` or `2F` (in either
+    /// case) stands for itself.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('/') {
+            None => Self::new(Self::DEFAULT_SECTION, text),
+            Some((section, flag)) => Self::new(unescape(section), flag),
+        }
+    }
+
+    /// The section's name, unescaped.
+    pub fn section(&self) -> &str {
+        &self.section
+    }
+
+    /// The flag's name.
+    pub fn flag(&self) -> &str {
+        &self.flag
+    }
+}
+
+impl fmt::Display for FlagKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.section.split_inclusive(['%', '/']) {
+            match part.strip_suffix(['%', '/']) {
+                None => formatter.write_str(part)?,
+                Some(plain) => {
+                    formatter.write_str(plain)?;
+                    formatter.write_str(if part.ends_with('%') { "%25" } else { "%2F" })?;
+                }
+            }
+        }
+        formatter.write_str("/")?;
+        formatter.write_str(&self.flag)
+    }
+}
+
+fn unescape(section: &str) -> String {
+    let mut plain = String::with_capacity(section.len());
+    let mut rest = section;
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let escape = after.get(..2).unwrap_or_default();
+        let character = match escape {
+            "25" => '%',
+            "2F" | "2f" => '/',
+            _ => {
+                plain.push('%');
+                rest = after;
+                continue;
+            }
+        };
+        plain.push(character);
+        rest = after.get(2..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn read_and_written() {
+        let keys = [
+            ("x", "flags", "x", "flags/x"),
+            ("flags/x", "flags", "x", "flags/x"),
+            ("a/b/c", "a", "b/c", "a/b/c"),
+            ("a%2fb/c", "a/b", "c", "a%2Fb/c"),
+            ("a%252F/c", "a%2F", "c", "a%252F/c"),
+            ("50%/c", "50%", "c", "50%25/c"),
+            ("/c", "", "c", "/c"),
+            ("c/", "c", "", "c/"),
+            ("100%", "flags", "100%", "flags/100%"),
+        ];
+        for (text, section, flag, canonical) in keys {
+            let key = FlagKey::parse(text);
+            assert_eq!((key.section(), key.flag()), (section, flag), "{text}");
+            assert_eq!(key.to_string(), canonical, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_canonical_form_reads_back(section in ".{0,8}|[%/25Ff]{0,8}", flag in ".{0,8}|[%/25Ff]{0,8}") {
+            let key = FlagKey::new(section, flag);
+            prop_assert_eq!(FlagKey::parse(&key.to_string()), key);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Instants, as whole microseconds.
+//!
+//! Time enters the engine once, at the edge, as a [`Micros`]. Nothing here reads a clock.
+
+use std::fmt;
+
+use crate::Span;
+use crate::document::time;
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+///
+/// The whole range of `i64` is legal (about 292,000 years each way); arithmetic saturates, because an
+/// instant beyond the range can only be compared, never reached. [`Display`](fmt::Display) is RFC 3339 in
+/// UTC with six digits of fraction for the years -9999 to 9999, and the plain number of microseconds
+/// followed by `us` outside of them.
+///
+/// ```
+/// use tidegate_engine::Micros;
+///
+/// assert_eq!(Micros::new(1_500_000).to_string(), "1970-01-01T00:00:01.500000Z");
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Micros(i64);
+
+impl Micros {
+    /// The earliest instant that can be written; earlier results saturate here.
+    pub const MIN: Self = Self(i64::MIN);
+    /// The latest instant that can be written; later results saturate here.
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// An instant from microseconds since the Unix epoch.
+    pub const fn new(microseconds: i64) -> Self {
+        Self(microseconds)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The instant `span` later, at most [`Micros::MAX`].
+    #[must_use]
+    pub const fn saturating_add(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.get()))
+    }
+
+    /// The instant `span` earlier, at least [`Micros::MIN`].
+    #[must_use]
+    pub const fn saturating_sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.get()))
+    }
+
+    /// The time from `earlier` to `self`; zero where `earlier` is in truth the later one.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Span {
+        if self.0 <= earlier.0 { Span::ZERO } else { Span::from_micros(self.0.abs_diff(earlier.0)) }
+    }
+
+    /// The last whole second at or before this instant.
+    ///
+    /// Interpolated numbers are taken there, so that an answer holds for a second at least.
+    #[must_use]
+    pub const fn floor_to_second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(Span::SECOND.get() as i64)))
+    }
+
+    /// The first whole second at or after this instant.
+    #[must_use]
+    pub const fn ceil_to_second(self) -> Self {
+        let floor = self.floor_to_second();
+        if floor.0 == self.0 { self } else { floor.saturating_add(Span::SECOND) }
+    }
+}
+
+impl fmt::Display for Micros {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match time::to_rfc3339(*self) {
+            Some(text) => formatter.write_str(&text),
+            None => write!(formatter, "{}us", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_found_on_both_sides_of_the_epoch() {
+        let floors = [(0, 0), (1, 0), (999_999, 0), (1_000_000, 1_000_000), (-1, -1_000_000), (-1_000_000, -1_000_000)];
+        for (instant, floor) in floors {
+            assert_eq!(Micros::new(instant).floor_to_second(), Micros::new(floor), "floor of {instant}");
+        }
+        let ceilings = [(0, 0), (1, 1_000_000), (-1, 0), (-1_000_001, -1_000_000)];
+        for (instant, ceiling) in ceilings {
+            assert_eq!(Micros::new(instant).ceil_to_second(), Micros::new(ceiling), "ceiling of {instant}");
+        }
+        assert_eq!(Micros::MIN.floor_to_second(), Micros::MIN);
+        assert_eq!(Micros::MAX.ceil_to_second(), Micros::MAX);
+    }
+
+    #[test]
+    fn instants_beyond_the_calendar_still_print() {
+        assert_eq!(Micros::MAX.to_string(), "9223372036854775807us");
+        assert_eq!(Micros::new(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn distances_never_run_backwards() {
+        assert_eq!(Micros::new(5).since(Micros::new(7)), Span::ZERO);
+        assert_eq!(Micros::MAX.since(Micros::MIN), Span::from_micros(u64::MAX));
+    }
+}

@@ -1,0 +1,153 @@
+//! The line of 2^32 places: where a key falls on it, and how much of it is on `new`.
+
+use std::fmt;
+
+/// A point on the line of 2^32 places; `0` is the first key to be enabled.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Position(u32);
+
+impl Position {
+    /// The place with this number, 0 to 2^32 - 1.
+    pub const fn new(place: u32) -> Self {
+        Self(place)
+    }
+
+    /// The number of this place, 0 to 2^32 - 1.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// How much of the line is on `new`, in units of 1/2^32; [`Share::FULL`] (2^32) is everyone.
+///
+/// [`Display`](fmt::Display) shows it to people as per cent, rounded to six decimals, without a sign:
+///
+/// ```
+/// use tidegate_engine::Share;
+///
+/// let share = Share::from_millionths(12_500_000).unwrap();
+/// assert_eq!(share.to_string(), "12.5");
+/// assert_eq!(share.get(), 1 << 29);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Share(u64);
+
+impl Share {
+    /// Nobody has `new`.
+    pub const ZERO: Self = Self(0);
+    /// Everybody has `new`.
+    pub const FULL: Self = Self(1 << 32);
+
+    /// The share of so many places, or `None` above [`Share::FULL`].
+    pub const fn new(places: u64) -> Option<Self> {
+        if places <= Self::FULL.0 { Some(Self(places)) } else { None }
+    }
+
+    /// How many of the 2^32 places have `new`.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The share of a percentage given in millionths of a per cent (0 to 10^8), rounded half to even;
+    /// `None` above 100 per cent.
+    pub const fn from_millionths(millionths: u64) -> Option<Self> {
+        if millionths > MILLIONTHS_FULL {
+            return None;
+        }
+        Some(Self(round_half_even(millionths as u128 * Self::FULL.0 as u128, MILLIONTHS_FULL as u128) as u64))
+    }
+
+    /// The percentage in millionths of a per cent, rounded half to even.
+    ///
+    /// A percentage read from a document comes back as it was: the line is 43 times finer than a
+    /// millionth of a per cent.
+    pub const fn to_millionths(self) -> u64 {
+        round_half_even(self.0 as u128 * MILLIONTHS_FULL as u128, Self::FULL.0 as u128) as u64
+    }
+
+    /// A fixed share: a key has `new` when its position lies strictly below it; 0 enables none,
+    /// [`Share::FULL`] all. (On a moving stretch, [`Ramp`](crate::Ramp) decides.)
+    pub const fn includes(self, key: Position) -> bool {
+        (key.0 as u64) < self.0
+    }
+
+    /// The smaller of two shares.
+    #[must_use]
+    pub const fn min(self, other: Self) -> Self {
+        if self.0 <= other.0 { self } else { other }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millionths = self.to_millionths();
+        let (whole, fraction) = (millionths / 1_000_000, millionths % 1_000_000);
+        if fraction == 0 {
+            return write!(formatter, "{whole}");
+        }
+        write!(formatter, "{whole}.{}", format!("{fraction:06}").trim_end_matches('0'))
+    }
+}
+
+/// `numerator / denominator`, to the nearest integer, a half to the even one. The denominator is not zero.
+pub(crate) const fn round_half_even(numerator: u128, denominator: u128) -> u128 {
+    let (quotient, rest) = (numerator / denominator, numerator % denominator);
+    let twice = rest * 2;
+    if twice > denominator || (twice == denominator && quotient % 2 == 1) { quotient + 1 } else { quotient }
+}
+
+/// 100 per cent in millionths of a per cent.
+const MILLIONTHS_FULL: u64 = 100_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_rounded_half_to_even() {
+        let shares = [(0, 0), (1, 43), (50_000_000, 1 << 31), (100_000_000, 1 << 32), (390_625, 1 << 24)];
+        for (millionths, places) in shares {
+            assert_eq!(Share::from_millionths(millionths).unwrap().get(), places, "{millionths} millionths");
+        }
+        assert_eq!(Share::from_millionths(100_000_001), None);
+    }
+
+    #[test]
+    fn every_percentage_comes_back_as_it_was() {
+        for millionths in (0..=100_000_000).step_by(9_973) {
+            assert_eq!(Share::from_millionths(millionths).unwrap().to_millionths(), millionths);
+        }
+    }
+
+    #[test]
+    fn the_edges_of_a_fixed_share() {
+        let half = Share::new(1 << 31).unwrap();
+        assert!(half.includes(Position::new((1 << 31) - 1)));
+        assert!(!half.includes(Position::new(1 << 31)));
+        assert!(!Share::ZERO.includes(Position::new(0)));
+        assert!(Share::FULL.includes(Position::new(u32::MAX)));
+    }
+
+    #[test]
+    fn shown_as_per_cent() {
+        let shown = [(0, "0"), (1, "0.000001"), (12_500_000, "12.5"), (100_000_000, "100")];
+        for (millionths, text) in shown {
+            assert_eq!(Share::from_millionths(millionths).unwrap().to_string(), text);
+        }
+        assert_eq!(Share::new(1).unwrap().to_string(), "0", "a single place is below a millionth of a per cent");
+    }
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        let cases = [(1, 2, 0), (3, 2, 2), (5, 2, 2), (7, 4, 2), (6, 4, 2), (2, 4, 0), (0, 7, 0)];
+        for (numerator, denominator, expected) in cases {
+            assert_eq!(round_half_even(numerator, denominator), expected, "{numerator}/{denominator}");
+        }
+    }
+}
