@@ -61,7 +61,7 @@ impl Micros {
     /// Interpolated numbers are taken there, so that an answer holds for a second at least.
     #[must_use]
     pub const fn floor_to_second(self) -> Self {
-        Self(self.0.saturating_sub(self.0.rem_euclid(Span::SECOND.get() as i64)))
+        Self(self.0.saturating_sub(self.0.rem_euclid(Span::SECOND.get().cast_signed())))
     }
 
     /// The first whole second at or after this instant.

@@ -60,7 +60,7 @@ impl Share {
         if millionths > MILLIONTHS_FULL {
             return None;
         }
-        Some(Self(round_half_even(millionths as u128 * Self::FULL.0 as u128, MILLIONTHS_FULL as u128) as u64))
+        Some(Self(scaled(millionths, Self::FULL.0, MILLIONTHS_FULL)))
     }
 
     /// The percentage in millionths of a per cent, rounded half to even.
@@ -68,7 +68,7 @@ impl Share {
     /// A percentage read from a document comes back as it was: the line is 43 times finer than a
     /// millionth of a per cent.
     pub const fn to_millionths(self) -> u64 {
-        round_half_even(self.0 as u128 * MILLIONTHS_FULL as u128, Self::FULL.0 as u128) as u64
+        scaled(self.0, MILLIONTHS_FULL, Self::FULL.0)
     }
 
     /// A fixed share: a key has `new` when its position lies strictly below it; 0 enables none,
@@ -93,6 +93,13 @@ impl fmt::Display for Share {
         }
         write!(formatter, "{whole}.{}", format!("{fraction:06}").trim_end_matches('0'))
     }
+}
+
+/// `part` of `whole`, in units of which `units` make the whole; rounded half to even.
+const fn scaled(part: u64, units: u64, whole: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of the whole gives at most `units`")]
+    let scaled = round_half_even(part as u128 * units as u128, whole as u128) as u64;
+    scaled
 }
 
 /// `numerator / denominator`, to the nearest integer, a half to the even one. The denominator is not zero.

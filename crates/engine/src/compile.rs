@@ -1,0 +1,83 @@
+//! From a document to a snapshot: the only way to make one.
+//!
+//! Whatever can be known when a document is loaded is worked out here, once: the corners of every ramp, the
+//! share from which a rollback leads down, the seed of every salt, which values are booleans, which flags
+//! have one answer for everyone at all times. Compiling cannot fail, because a [`Document`] holds only what
+//! passed every check.
+
+mod points;
+mod tables;
+
+use crate::document::{self, Document};
+use crate::ramp::{Fall, Ramp};
+use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
+use crate::{HashAlgorithm, Micros, Share, Span, bucket, digest};
+
+use tables::Tables;
+
+/// What the host adds to a document when it is compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileOptions {
+    /// The lease of flags that name none. Default: none, so that the ramp is a pure function of time.
+    pub default_lease: Option<Span>,
+}
+
+/// Compiles a document.
+pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
+    let flags = document.sections.iter().map(|section| section.flags.len()).sum();
+    let mut tables = Tables::with_capacity(flags);
+    let mut digest = digest::Accumulator::default();
+    for section in &document.sections {
+        let section_name = tables.section(&section.name);
+        for flag in &section.flags {
+            digest.add(&section.name, flag, options.default_lease);
+            let record = compile_flag(flag, section_name, options, &mut tables);
+            tables.flag(&section.name, &flag.name, record);
+        }
+    }
+    Snapshot::from_core(tables.into_core(digest.finish()))
+}
+
+fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, tables: &mut Tables) -> Record {
+    let algorithm = flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref()));
+    let salt = flag.salt.as_deref().unwrap_or_default();
+    let points = points::of(&flag.schedule);
+    let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
+    let lease = if points.is_empty() { None } else { flag.lease.or(options.default_lease) };
+    let keeps_salt = algorithm != HashAlgorithm::Xxh3 && !salt.is_empty();
+    let extra = Extra {
+        adopters: Adopters::new(&flag.early_adopters),
+        adopters_leave: flag
+            .rollback
+            .filter(|rollback| rollback.to == Share::ZERO)
+            .map(|rollback| rollback.start.saturating_add(rollback.over)),
+        rollback,
+        rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
+        lease,
+        salt: if keeps_salt { Some(salt.into()) } else { None },
+        written_salt: flag.salt.clone(),
+        interpolation: Interpolation::of(flag),
+        details: flag.details.clone(),
+    };
+    let moves = flag.enabled && flag.new.is_some() && !(points.is_empty() && flag.early_adopters.is_empty());
+    let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };
+    Record {
+        name: (0, 0),
+        section,
+        stable: tables.value(flag.stable.as_str()),
+        new: flag.new.as_ref().map_or(NONE, |value| tables.value(value.as_str())),
+        points: tables.points(&points),
+        seed: if algorithm == HashAlgorithm::Xxh3 { bucket::xxh3_seed(salt) } else { 0 },
+        extra,
+        algorithm,
+        lock: flag.lock,
+        enabled: flag.enabled,
+        is_constant: !moves || flag.lock.is_some(),
+    }
+}
+
+/// The way down from the share that the ramp has reached at `start`.
+fn fall(points: &[crate::Point], start: Micros, over: Span, to: Share) -> Fall {
+    let from = Ramp::new(points).share_at(start);
+    Fall { start, over, from, to: to.min(from) }
+}

@@ -1,0 +1,179 @@
+//! What the share of a flag does at an instant, ramp, rollback and lease taken together.
+
+use crate::lease::Clocks;
+use crate::ramp::{Fall, Ramp, Rise, Stretch};
+use crate::snapshot::{ChangeKind, Core, Extra, Flips, Record};
+use crate::{Micros, Position, Share, Span};
+
+/// The ramp and the rollback of one flag, under the clocks of this host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeline<'s> {
+    ramp: Ramp<'s>,
+    rollback: Option<Fall>,
+    rollback_to: Share,
+    lease: Option<Span>,
+    clocks: &'s Clocks,
+}
+
+/// What the share does at an instant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Course {
+    /// It stays.
+    Level(Share),
+    /// It rises; the ramp stands at this instant of its own clock.
+    Rise(Rise, Micros),
+    /// It falls; a rollback is under way at this instant of the wall clock.
+    Fall(Fall, Micros),
+}
+
+impl Course {
+    /// Whether this position has `new`.
+    #[inline]
+    pub(crate) fn has_new(self, position: Position) -> bool {
+        match self {
+            Self::Level(share) => share.includes(position),
+            Self::Rise(rise, instant) => rise.has_new(position, instant),
+            Self::Fall(fall, now) => fall.has_new(position, now),
+        }
+    }
+
+    /// The share.
+    pub(crate) fn share(self) -> Share {
+        match self {
+            Self::Level(share) => share,
+            Self::Rise(rise, instant) => rise.share_at(instant),
+            Self::Fall(fall, now) => fall.share_at(now),
+        }
+    }
+
+    /// The one answer for every position, where there is one without a look at the share's course.
+    #[inline]
+    pub(crate) fn unanimous(self) -> Option<bool> {
+        match self {
+            Self::Level(Share::ZERO) => Some(false),
+            Self::Level(Share::FULL) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl<'s> Timeline<'s> {
+    pub(crate) fn new(core: &'s Core, record: &Record, extra: Option<&Extra>, clocks: &'s Clocks) -> Self {
+        Self {
+            ramp: Ramp::new(core.points(record)),
+            rollback: extra.and_then(|extra| extra.rollback),
+            rollback_to: extra.map_or(Share::ZERO, |extra| extra.rollback_to),
+            lease: extra.and_then(|extra| extra.lease),
+            clocks,
+        }
+    }
+
+    /// What the share does at this instant of the wall clock.
+    #[inline]
+    pub(crate) fn course(&self, now: Micros) -> Course {
+        match self.rollback {
+            Some(fall) if now >= fall.start => {
+                let fall = self.fall(fall);
+                if now >= fall.end() { Course::Level(fall.to) } else { Course::Fall(fall, now) }
+            }
+            _ => {
+                let instant = self.ramp_instant(now);
+                match self.ramp.stretch_at(instant) {
+                    Stretch::Level(share) => Course::Level(share),
+                    Stretch::Rise(rise) => Course::Rise(rise, instant),
+                }
+            }
+        }
+    }
+
+    /// The instant at which the ramp stands.
+    #[inline]
+    pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
+        match self.lease {
+            None => now,
+            Some(lease) => self.clocks.ramp_instant(lease, now),
+        }
+    }
+
+    /// The rollback, leading down from the share that this host had at its start.
+    pub(crate) fn fall(&self, fall: Fall) -> Fall {
+        let Some(lease) = self.lease else { return fall };
+        let from = self.ramp.share_at(self.clocks.ramp_instant_at_rollback(lease, fall.start));
+        Fall { from, to: self.rollback_to.min(from), ..fall }
+    }
+
+    /// The rollback as this host will see it, if there is one.
+    pub(crate) fn rollback(&self) -> Option<Fall> {
+        self.rollback.map(|fall| self.fall(fall))
+    }
+
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    /// The wall-clock instant at which the ramp's clock shows this instant, as seen at `now`.
+    pub(crate) fn wall(&self, instant: Micros, now: Micros) -> Micros {
+        self.lease.map_or(instant, |lease| self.clocks.wall(lease, instant, now))
+    }
+
+    /// When this position comes to `new`, and when it leaves again, as seen at `now`.
+    pub(crate) fn flips(&self, position: Position, now: Micros) -> Flips {
+        let on = self.ramp.flip(position).map(|instant| self.wall(instant, now));
+        let Some(fall) = self.rollback() else { return Flips { on, off: None } };
+        if !fall.from.includes(position) {
+            return Flips::default();
+        }
+        let on = on.map(|on| on.min(fall.start));
+        let off = fall.flip(position);
+        if off.is_some() && off <= on { Flips::default() } else { Flips { on, off } }
+    }
+
+    /// The next instant after `now` at which the share takes another course.
+    pub(crate) fn next_corner(&self, now: Micros) -> Option<Micros> {
+        match self.rollback() {
+            Some(fall) if now >= fall.start => Some(fall.end()).filter(|end| *end > now),
+            rollback => {
+                let corner = self.ramp.next_point(self.ramp_instant(now)).map(|point| self.wall(point.at, now));
+                let corner = corner.filter(|corner| *corner > now);
+                earliest(corner, rollback.map(|fall| fall.start))
+            }
+        }
+    }
+
+    /// The last instant up to `now`, on the wall clock, at which the share took another course.
+    pub(crate) fn last_corner(&self, now: Micros) -> Micros {
+        match self.rollback {
+            Some(fall) if now >= fall.end() => fall.end(),
+            Some(fall) if now >= fall.start => fall.start,
+            _ => {
+                let corners = self.ramp.points();
+                let after = corners.partition_point(|point| point.at <= now);
+                after.checked_sub(1).and_then(|last| corners.get(last)).map_or(Micros::MIN, |point| point.at)
+            }
+        }
+    }
+
+    /// What begins at this corner.
+    pub(crate) fn turn_at(&self, corner: Micros) -> ChangeKind {
+        match self.course(corner) {
+            Course::Rise(..) => ChangeKind::Rises,
+            Course::Fall(..) => ChangeKind::Falls,
+            Course::Level(_) if self.next_corner(corner).is_none() => ChangeKind::Ends,
+            Course::Level(_) => ChangeKind::Holds,
+        }
+    }
+
+    /// An instant up to which no position can flip otherwise than its flips say: with a lease nobody knows
+    /// today from which share a rollback will lead down.
+    pub(crate) fn foreseen(&self, now: Micros) -> Option<Micros> {
+        self.rollback.filter(|fall| self.is_leased() && now < fall.start).map(|fall| fall.start)
+    }
+}
+
+/// The earlier of two instants, either of which may never come.
+pub(crate) fn earliest(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

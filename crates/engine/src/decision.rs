@@ -1,0 +1,120 @@
+//! What a flag answers: the value, which variant it is, and why.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::Variant;
+
+/// The answer of a flag for one subject at one instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision<'s> {
+    /// The value.
+    pub answer: Answer<'s>,
+    /// Which of the flag's values it is; `None` for the caller's default and for a value pinned on this host.
+    pub variant: Option<Variant>,
+    /// Why.
+    pub reason: Reason,
+    /// What was wrong with the question, if anything was.
+    pub error: Option<ErrorCode>,
+}
+
+/// A value, borrowed from the snapshot or worked out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer<'s> {
+    /// The caller's own default: the flag is unknown or disabled.
+    CallerDefault,
+    /// Compact JSON text, as it stands in the document.
+    Json(&'s str),
+    /// An interpolated integer: both ends are integers.
+    Integer(i128),
+    /// An interpolated number; finite.
+    Float(f64),
+}
+
+impl<'s> Answer<'s> {
+    /// The value as JSON text; `None` for the caller's default.
+    pub fn to_json(self) -> Option<Cow<'s, str>> {
+        match self {
+            Self::CallerDefault => None,
+            Self::Json(text) => Some(Cow::Borrowed(text)),
+            Self::Integer(integer) => Some(Cow::Owned(integer.to_string())),
+            Self::Float(float) => Some(Cow::Owned(float_to_json(float))),
+        }
+    }
+
+    /// The value as a boolean; `None` where it is none.
+    pub fn as_bool(self) -> Option<bool> {
+        match self {
+            Self::Json("true") => Some(true),
+            Self::Json("false") => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// A finite float as JSON that reads back as the same float, and as a float: `3.0`, never `3`.
+fn float_to_json(float: f64) -> String {
+    serde_json::Number::from_f64(float).map_or_else(|| "null".to_owned(), |number| number.to_string())
+}
+
+/// Why an answer is what it is, in OpenFeature's words (specification, "resolution details").
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Reason {
+    /// Nothing about the subject or the time was asked: a lock, a dial at an end, no `new`, no window.
+    Static,
+    /// A rule chose: an early adopter, or a number interpolated at this instant.
+    TargetingMatch,
+    /// The subject's position was held against the share.
+    Split,
+    /// The flag is disabled.
+    Disabled,
+    /// The question could not be answered; see the error code.
+    Error,
+}
+
+impl Reason {
+    /// OpenFeature's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "STATIC",
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Split => "SPLIT",
+            Self::Disabled => "DISABLED",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// What was wrong with a question, in OpenFeature's words (specification, "error code").
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ErrorCode {
+    /// No such flag in the snapshot.
+    FlagNotFound,
+    /// The answer depends on a key and none was given.
+    TargetingKeyMissing,
+    /// The value is of another type than the one asked for.
+    TypeMismatch,
+}
+
+impl ErrorCode {
+    /// OpenFeature's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FlagNotFound => "FLAG_NOT_FOUND",
+            Self::TargetingKeyMissing => "TARGETING_KEY_MISSING",
+            Self::TypeMismatch => "TYPE_MISMATCH",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}

@@ -1,0 +1,450 @@
+//! The decision: a snapshot, a subject and an instant in, an answer out.
+//!
+//! One function decides, in the order of the design: a lock of this host, an unknown flag, a live dial, a
+//! lock of the document, a disabled flag, early adopters, then the share. It is generic over a [`Trace`]
+//! that sees each step: the trace that does nothing makes it the fast path, the one that records makes it
+//! "explain", so the two cannot disagree. It never blocks, panics or fails, and allocates nothing (a
+//! regular expression may warm up once per thread).
+
+use crate::bucket::{self, Who};
+use crate::course::{Course, Timeline, earliest};
+use crate::document::Adopter;
+use crate::lease::Clocks;
+use crate::snapshot::{Extra, FlagIndex, Flips, NONE, Pinned, Record, Snapshot, Values};
+use crate::{
+    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Pin, Position, Reason, Share, Span,
+    Subject, Variant,
+};
+
+/// The instant of a question, and the clocks of the leases on this host.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The wall clock.
+    pub now: Micros,
+    /// Where each leased ramp stands; [`Clocks::synced`] where every ramp follows the wall clock.
+    pub leases: &'a Clocks,
+}
+
+/// The rule that decided.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Rule {
+    /// A lock of this host.
+    HostLock,
+    /// No such flag: the caller's default.
+    UnknownFlag,
+    /// The operator's dial.
+    Activation,
+    /// A lock in the document.
+    DocumentLock,
+    /// The flag is disabled: the caller's default.
+    Disabled,
+    /// The entry has no `new`: everyone has `stable`.
+    NoNew,
+    /// The key is an early adopter.
+    EarlyAdopter,
+    /// A number between the two values, the same for everyone.
+    Interpolation,
+    /// The key's position against the share of the ramp.
+    Ramp,
+    /// The key's position against a share that a rollback has in hand.
+    Rollback,
+    /// The answer depends on a key and none was given.
+    KeyMissing,
+}
+
+impl Rule {
+    /// The word for it in answers and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HostLock => "host_lock",
+            Self::UnknownFlag => "unknown_flag",
+            Self::Activation => "activation",
+            Self::DocumentLock => "document_lock",
+            Self::Disabled => "disabled",
+            Self::NoNew => "no_new",
+            Self::EarlyAdopter => "early_adopter",
+            Self::Interpolation => "interpolation",
+            Self::Ramp => "ramp",
+            Self::Rollback => "rollback",
+            Self::KeyMissing => "key_missing",
+        }
+    }
+}
+
+/// Sees each step of a decision. What it is told is worked out only if it asks.
+pub(crate) trait Trace {
+    fn rule(&mut self, rule: Rule);
+    /// Something in force that ends by itself.
+    fn expires(&mut self, until: Option<Micros>);
+    fn lock(&mut self, lock: &HostLock);
+    fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>);
+    fn course(&mut self, facts: impl FnOnce() -> Facts);
+}
+
+/// What the share has to do with an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) position: Option<Position>,
+    pub(crate) share: Share,
+    pub(crate) flips: Flips,
+    /// An instant before which nothing else can change.
+    pub(crate) until: Option<Micros>,
+    /// Where the ramp stands, if not at the wall clock's instant.
+    pub(crate) ramp_instant: Option<Micros>,
+}
+
+/// The trace of the fast path.
+pub(crate) struct NoTrace;
+
+impl Trace for NoTrace {
+    #[inline]
+    fn rule(&mut self, _: Rule) {}
+    #[inline]
+    fn expires(&mut self, _: Option<Micros>) {}
+    #[inline]
+    fn lock(&mut self, _: &HostLock) {}
+    #[inline]
+    fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
+    #[inline]
+    fn course(&mut self, _: impl FnOnce() -> Facts) {}
+}
+
+/// Decides.
+#[inline]
+pub(crate) fn decide<'s>(
+    snapshot: &'s Snapshot,
+    flag: Option<FlagIndex>,
+    subject: &Subject<'_>,
+    moment: &Moment<'_>,
+    trace: &mut impl Trace,
+) -> Decision<'s> {
+    let Some(flag) = flag else { return not_found(trace) };
+    let asked = Asked { snapshot, subject, moment };
+    let record = snapshot.record(flag);
+    if let Some(pinned) = snapshot.pinned(flag)
+        && let Some(decision) = asked.by_pin(flag, record, pinned, trace)
+    {
+        return decision;
+    }
+    match record {
+        None => not_found(trace),
+        Some(record) => asked.by_document(record, trace),
+    }
+}
+
+/// The answer of a flag that is the same for everyone at all times.
+#[inline]
+pub(crate) fn constant(snapshot: &Snapshot, flag: FlagIndex) -> Option<Decision<'_>> {
+    let record = snapshot.record(flag)?;
+    if snapshot.pinned(flag).is_some() {
+        return None;
+    }
+    record.is_constant.then(|| by_record(snapshot, record))
+}
+
+/// The answer of a constant record.
+#[inline]
+pub(crate) fn by_record<'s>(snapshot: &'s Snapshot, record: &Record) -> Decision<'s> {
+    let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
+    let asked = Asked { snapshot, subject: &Subject::absent(), moment: &moment };
+    asked.by_document(record, &mut NoTrace)
+}
+
+/// The instants at which a subject changes variant by ramp and rollback alone.
+pub(crate) fn flips(snapshot: &Snapshot, record: &Record, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
+    let asked = Asked { snapshot, subject, moment };
+    let extra = snapshot.core().extra(record);
+    let is_adopter = |extra: &&Extra| matches!(subject.who(), Who::Key(key) if extra.adopters.has(key));
+    if let Some(extra) = extra.filter(is_adopter) {
+        return Flips { on: None, off: extra.adopters_leave };
+    }
+    let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
+    asked.position(record, extra).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
+}
+
+/// One question, on its way through the rules.
+struct Asked<'s, 'q> {
+    snapshot: &'s Snapshot,
+    subject: &'q Subject<'q>,
+    moment: &'q Moment<'q>,
+}
+
+impl<'s> Asked<'s, '_> {
+    /// The lock of this host, then the dial; `None` where neither is in force.
+    #[cold]
+    fn by_pin(
+        &self,
+        flag: FlagIndex,
+        record: Option<&'s Record>,
+        pinned: &'s Pinned,
+        trace: &mut impl Trace,
+    ) -> Option<Decision<'s>> {
+        if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
+            && let Some(decision) = self.by_lock(record, lock)
+        {
+            trace.rule(Rule::HostLock);
+            trace.lock(lock);
+            trace.expires(lock.until);
+            return Some(decision);
+        }
+        let activation = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until))?;
+        match record {
+            Some(record) => Some(self.by_dial(record, activation, trace)),
+            // It had a definition that is not loaded: nobody can say what its values are.
+            None if activation.defined => None,
+            None => Some(self.by_bare_dial(flag, activation, trace)),
+        }
+    }
+
+    fn is_in_force(&self, until: Option<Micros>) -> bool {
+        until.is_none_or(|until| self.moment.now < until)
+    }
+
+    fn by_lock(&self, record: Option<&Record>, lock: &'s HostLock) -> Option<Decision<'s>> {
+        match &lock.pin {
+            Pin::Value(value) => {
+                Some(Decision { answer: Answer::Json(value), variant: None, reason: Reason::Static, error: None })
+            }
+            Pin::Variant(variant) => Some(self.value_of(record?, *variant, Reason::Static)),
+        }
+    }
+
+    /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
+    fn by_dial(&self, record: &Record, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
+        trace.expires(activation.until);
+        let unanimous = Course::Level(activation.share).unanimous();
+        if let Some(has_new) = unanimous {
+            trace.rule(Rule::Activation);
+            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            return self.value_of(record, variant(has_new), Reason::Static);
+        }
+        let extra = self.snapshot.core().extra(record);
+        if record.new == NONE {
+            trace.rule(Rule::NoNew);
+            return self.value_of(record, Variant::Stable, Reason::Static);
+        }
+        if let Some(decision) = self.by_adopters(record, extra, || None, trace) {
+            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            return decision;
+        }
+        trace.rule(Rule::Activation);
+        if let Some(interpolation) = extra.and_then(|extra| extra.interpolation) {
+            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            return interpolated(interpolation.at(activation.share));
+        }
+        let Some(position) = self.position(record, extra) else { return self.key_missing(record, trace) };
+        trace.course(|| Facts { position: Some(position), share: activation.share, ..Facts::default() });
+        self.value_of(record, variant(activation.share.includes(position)), Reason::Split)
+    }
+
+    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key.
+    fn by_bare_dial(&self, flag: FlagIndex, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
+        trace.rule(Rule::Activation);
+        trace.expires(activation.until);
+        let seed = self.snapshot.stranger(flag).map_or(0, |stranger| stranger.seed);
+        let position = match self.subject.who() {
+            Who::Key(key) => Some(bucket::xxh3_position(seed, key)),
+            Who::Drawn(position) => Some(position),
+            Who::Absent => None,
+        };
+        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
+        let answer = |has_new: bool, reason, error| Decision {
+            answer: Answer::Json(if has_new { "true" } else { "false" }),
+            variant: Some(variant(has_new)),
+            reason,
+            error,
+        };
+        match (Course::Level(activation.share).unanimous(), position) {
+            (Some(has_new), _) => answer(has_new, Reason::Static, None),
+            (None, Some(position)) => answer(activation.share.includes(position), Reason::Split, None),
+            (None, None) => answer(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing)),
+        }
+    }
+
+    #[inline]
+    fn by_document(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
+        if let Some(locked) = record.lock {
+            trace.rule(Rule::DocumentLock);
+            return self.value_of(record, locked, Reason::Static);
+        }
+        if !record.enabled {
+            trace.rule(Rule::Disabled);
+            return caller_default(Reason::Disabled, None);
+        }
+        if record.new == NONE {
+            trace.rule(Rule::NoNew);
+            return self.value_of(record, Variant::Stable, Reason::Static);
+        }
+        let extra = self.snapshot.core().extra(record);
+        let timeline = Timeline::new(self.snapshot.core(), record, extra, self.moment.leases);
+        if let Some(extra) = extra
+            && let Some(decision) = self.by_extra(record, extra, &timeline, trace)
+        {
+            return decision;
+        }
+        self.by_share(record, extra, &timeline, trace)
+    }
+
+    /// Early adopters and interpolation; `None` where the share decides.
+    #[inline]
+    fn by_extra(
+        &self,
+        record: &Record,
+        extra: &Extra,
+        timeline: &Timeline<'_>,
+        trace: &mut impl Trace,
+    ) -> Option<Decision<'s>> {
+        let now = self.moment.now;
+        let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
+        if is_asked
+            && extra.adopters_leave.is_none_or(|leave| now < leave)
+            && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace)
+        {
+            trace.course(|| Facts {
+                position: self.position(record, Some(extra)),
+                share: timeline.course(now).share(),
+                flips: Flips { on: None, off: extra.adopters_leave },
+                ramp_instant: shown_instant(timeline, now),
+                until: None,
+            });
+            return Some(decision);
+        }
+        let interpolation = extra.interpolation?;
+        let second = now.floor_to_second();
+        let course = timeline.course(second);
+        trace.rule(Rule::Interpolation);
+        trace.course(|| Facts {
+            share: course.share(),
+            until: next_number(timeline, second, course),
+            ramp_instant: shown_instant(timeline, second),
+            ..Facts::default()
+        });
+        Some(interpolated(interpolation.at(course.share())))
+    }
+
+    /// `new` for an early adopter, `TARGETING_KEY_MISSING` where one might be one, `None` for everybody else.
+    #[inline]
+    fn by_adopters(
+        &self,
+        record: &Record,
+        extra: Option<&Extra>,
+        next_corner: impl FnOnce() -> Option<Micros>,
+        trace: &mut impl Trace,
+    ) -> Option<Decision<'s>> {
+        let extra = extra.filter(|extra| !extra.adopters.is_empty())?;
+        match self.subject.who() {
+            Who::Key(key) if extra.adopters.has(key) => {
+                trace.rule(Rule::EarlyAdopter);
+                trace.adopter(|| extra.adopters.which(key).cloned());
+                Some(self.value_of(record, Variant::New, Reason::TargetingMatch))
+            }
+            Who::Absent if extra.interpolation.is_none() => {
+                trace.expires(next_corner());
+                Some(self.key_missing(record, trace))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn by_share(
+        &self,
+        record: &Record,
+        extra: Option<&Extra>,
+        timeline: &Timeline<'_>,
+        trace: &mut impl Trace,
+    ) -> Decision<'s> {
+        let now = self.moment.now;
+        let course = timeline.course(now);
+        let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
+        trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
+        trace.course(|| {
+            let position = self.position(record, extra);
+            Facts {
+                position,
+                share: course.share(),
+                flips: position.map(|position| timeline.flips(position, now)).unwrap_or_default(),
+                until: if position.is_none() { timeline.next_corner(now) } else { timeline.foreseen(now) },
+                ramp_instant: shown_instant(timeline, now),
+            }
+        });
+        if let Some(has_new) = course.unanimous() {
+            let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| extra.adopters.is_empty());
+            let reason = if is_fixed { Reason::Static } else { Reason::Split };
+            return self.value_of(record, variant(has_new), reason);
+        }
+        let Some(position) = self.position(record, extra) else { return self.key_missing(record, trace) };
+        self.value_of(record, variant(course.has_new(position)), Reason::Split)
+    }
+
+    /// Where the subject falls on the flag's line; `None` without a key.
+    #[inline]
+    fn position(&self, record: &Record, extra: Option<&Extra>) -> Option<Position> {
+        let key = match self.subject.who() {
+            Who::Key(key) => key,
+            Who::Drawn(position) => return Some(position),
+            Who::Absent => return None,
+        };
+        Some(match record.algorithm {
+            HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
+            algorithm => match (algorithm, extra.and_then(|extra| extra.salt.as_deref())) {
+                (HashAlgorithm::Sha1, None) => self.subject.unsalted_sha1(key),
+                (algorithm, salt) => algorithm.position(salt.unwrap_or_default(), key),
+            },
+        })
+    }
+
+    /// The value of a variant; `stable` where the entry has no `new`.
+    #[inline]
+    fn value_of(&self, record: &Record, wanted: Variant, reason: Reason) -> Decision<'s> {
+        let has_new = wanted == Variant::New && record.new != NONE;
+        let id = if has_new { record.new } else { record.stable };
+        let answer = Answer::Json(self.snapshot.core().values.get(id));
+        Decision { answer, variant: Some(variant(has_new)), reason, error: None }
+    }
+
+    #[cold]
+    fn key_missing(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
+        trace.rule(Rule::KeyMissing);
+        let stable = self.value_of(record, Variant::Stable, Reason::Error);
+        Decision { error: Some(ErrorCode::TargetingKeyMissing), ..stable }
+    }
+}
+
+#[cold]
+fn not_found<'s>(trace: &mut impl Trace) -> Decision<'s> {
+    trace.rule(Rule::UnknownFlag);
+    caller_default(Reason::Error, Some(ErrorCode::FlagNotFound))
+}
+
+fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
+    Decision { answer: Answer::CallerDefault, variant: None, reason, error }
+}
+
+fn interpolated<'s>(answer: Answer<'static>) -> Decision<'s> {
+    Decision { answer, variant: Some(Variant::Interpolated), reason: Reason::TargetingMatch, error: None }
+}
+
+const fn variant(has_new: bool) -> Variant {
+    if has_new { Variant::New } else { Variant::Stable }
+}
+
+/// Where the ramp stands, for a flag with a lease.
+fn shown_instant(timeline: &Timeline<'_>, now: Micros) -> Option<Micros> {
+    timeline.is_leased().then(|| timeline.ramp_instant(now))
+}
+
+/// The first whole second after `second` at which an interpolated number can be another one.
+fn next_number(timeline: &Timeline<'_>, second: Micros, course: Course) -> Option<Micros> {
+    let next_second = second.saturating_add(Span::SECOND);
+    let corner = timeline.next_corner(second).map(|corner| corner.ceil_to_second().max(next_second));
+    match course {
+        Course::Level(_) => corner,
+        Course::Rise(..) | Course::Fall(..) => earliest(Some(next_second), corner),
+    }
+}
+
+/// The boolean that a flag's variant stands for, for readers that want nothing else.
+pub(crate) fn bool_of(record: &Record, has_new: bool) -> Option<bool> {
+    Values::as_bool(if has_new && record.new != NONE { record.new } else { record.stable })
+}

@@ -1,0 +1,100 @@
+//! Explain: the decision with everything that led to it.
+
+use crate::document::Adopter;
+use crate::evaluate::{self, Facts, Trace};
+use crate::snapshot::{Flips, Snapshot};
+use crate::{ErrorCode, FlagKey, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
+
+/// The answer of a flag and everything that led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The flag that was asked.
+    pub flag: FlagKey,
+    /// The value, compact JSON text; `None` for the caller's default.
+    pub value: Option<String>,
+    /// Which of the flag's values it is.
+    pub variant: Option<Variant>,
+    /// Why, in OpenFeature's words.
+    pub reason: Reason,
+    /// What was wrong with the question, if anything was.
+    pub error: Option<ErrorCode>,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// Where the key falls on the line; `None` without a key, or where no position was needed.
+    pub position: Option<Position>,
+    /// The share on `new`; `None` where a lock or a switch decided.
+    pub share: Option<Share>,
+    /// When this key comes to `new` and leaves it, by ramp and rollback alone.
+    pub flips: Flips,
+    /// The next flip of this key, or the last one there was.
+    pub flip: Option<Micros>,
+    /// No answer for this key changes before that by ramp, rollback or expiry alone; `None`: ever.
+    pub valid_until: Option<Micros>,
+    /// Where the ramp's own clock stands, for a flag with a lease.
+    pub ramp_instant: Option<Micros>,
+    /// The early adopter that let the key in.
+    pub adopter: Option<Adopter>,
+    /// The lock of this host that decided.
+    pub lock: Option<HostLock>,
+}
+
+pub(crate) fn explain(
+    snapshot: &Snapshot,
+    section: &str,
+    flag: &str,
+    subject: &Subject<'_>,
+    moment: &Moment<'_>,
+) -> Explanation {
+    let mut recorder = Recorder::default();
+    let decision = evaluate::decide(snapshot, snapshot.find(section, flag), subject, moment, &mut recorder);
+    let facts = recorder.facts.unwrap_or_default();
+    let ends = [recorder.expires, facts.flips.coming(moment.now), facts.until];
+    Explanation {
+        flag: FlagKey::new(section, flag),
+        value: decision.answer.to_json().map(Into::into),
+        variant: decision.variant,
+        reason: decision.reason,
+        error: decision.error,
+        rule: recorder.rule.unwrap_or(Rule::UnknownFlag),
+        position: facts.position,
+        share: recorder.facts.map(|facts| facts.share),
+        flips: facts.flips,
+        flip: facts.flips.nearest(moment.now),
+        valid_until: ends.into_iter().flatten().filter(|end| *end > moment.now).min(),
+        ramp_instant: facts.ramp_instant,
+        adopter: recorder.adopter,
+        lock: recorder.lock,
+    }
+}
+
+/// The trace that keeps what it sees.
+#[derive(Debug, Default)]
+struct Recorder {
+    rule: Option<Rule>,
+    expires: Option<Micros>,
+    facts: Option<Facts>,
+    adopter: Option<Adopter>,
+    lock: Option<HostLock>,
+}
+
+impl Trace for Recorder {
+    fn rule(&mut self, rule: Rule) {
+        self.rule = Some(rule);
+    }
+
+    fn expires(&mut self, until: Option<Micros>) {
+        self.expires = crate::course::earliest(self.expires, until);
+    }
+
+    fn lock(&mut self, lock: &HostLock) {
+        self.lock = Some(lock.clone());
+    }
+
+    fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>) {
+        self.adopter = adopter();
+    }
+
+    fn course(&mut self, facts: impl FnOnce() -> Facts) {
+        self.facts = Some(facts());
+    }
+}

@@ -1,0 +1,137 @@
+//! A flag's answer in a few words, for a while: what a handle keeps ready.
+//!
+//! A handle is asked far more often than a flag changes, so whatever a decision needs is worked out ahead,
+//! together with the time for which it holds. A plan answers variant and boolean only; what needs more (early
+//! adopters, SHA-1, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
+
+use crate::bucket;
+use crate::course::{Course, Timeline, earliest};
+use crate::evaluate::bool_of;
+use crate::ramp::{Fall, Rise};
+use crate::snapshot::{FlagIndex, NONE, Record, Snapshot};
+use crate::{Decision, HashAlgorithm, Micros, Moment, Share, Subject, Variant};
+
+/// What a flag answers at each instant from `from` to before `until`, for every key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    /// How to answer.
+    pub kind: PlanKind,
+    /// The boolean that `stable` stands for, if it is one.
+    pub stable: Option<bool>,
+    /// The boolean that `new` stands for, if it is one.
+    pub new: Option<bool>,
+    /// The first instant at which the plan holds.
+    pub from: Micros,
+    /// The first instant at which it no longer does; `None`: never.
+    pub until: Option<Micros>,
+}
+
+/// How a [`Plan`] answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PlanKind {
+    /// The same for every key: this variant, or the caller's default, or a value pinned on this host, whose
+    /// boolean is given.
+    Fixed(Option<Variant>, Option<bool>),
+    /// `new` where the `xxh3` position under this seed lies below the share.
+    Share(u64, Share),
+    /// `new` where the `xxh3` position under this seed has flipped on the rising stretch.
+    Rise(u64, Rise),
+    /// `new` where the `xxh3` position under this seed has not yet left in the rollback.
+    Fall(u64, Fall),
+    /// Ask the snapshot.
+    Ask,
+}
+
+impl Plan {
+    /// Whether this key has `new` at this instant, for the kinds that know; the instant lies in the plan's time.
+    pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {
+        match self.kind {
+            PlanKind::Fixed(variant, _) => Some(variant? == Variant::New),
+            PlanKind::Share(seed, share) => Some(share.includes(bucket::xxh3_position(seed, key))),
+            PlanKind::Rise(seed, rise) => Some(rise.has_new(bucket::xxh3_position(seed, key), now)),
+            PlanKind::Fall(seed, fall) => Some(fall.has_new(bucket::xxh3_position(seed, key), now)),
+            PlanKind::Ask => None,
+        }
+    }
+}
+
+/// The plan of a flag at this instant.
+pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
+    let now = moment.now;
+    let (from, pin_ends) = pin_bounds(snapshot, flag, now);
+    let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());
+    let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: pin_ends };
+    let Some(record) = snapshot.record(flag) else {
+        // A flag that only a lock or a dial knows; a dial between its ends is asked by key.
+        let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
+        if decision.error != Some(crate::ErrorCode::TargetingKeyMissing) {
+            plan.kind = fixed(&decision);
+        }
+        return plan;
+    };
+    plan.stable = bool_of(record, false);
+    plan.new = bool_of(record, true);
+    if snapshot.flag(flag).pinned_until(now).is_some() {
+        let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
+        let activation = snapshot.flag(flag).activation();
+        match (decision.reason, activation) {
+            (crate::Reason::Static, _) => plan.kind = fixed(&decision),
+            (_, Some(activation)) if hashes_plainly(snapshot, record) => {
+                plan.kind = PlanKind::Share(record.seed, activation.share);
+            }
+            _ => {}
+        }
+        return plan;
+    }
+    if let Some(decision) = snapshot.unpinned_constant(record) {
+        plan.kind = fixed(&decision);
+        return plan;
+    }
+    by_course(snapshot, record, moment, plan)
+}
+
+/// The plan of a flag that its ramp decides.
+fn by_course(snapshot: &Snapshot, record: &Record, moment: &Moment<'_>, plan: Plan) -> Plan {
+    let now = moment.now;
+    let extra = snapshot.core().extra(record);
+    let asks =
+        extra.is_some_and(|extra| extra.interpolation.is_some() || !extra.adopters.is_empty() || extra.lease.is_some());
+    if asks || record.new == NONE {
+        return plan;
+    }
+    let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
+    let (course, seed) = (timeline.course(now), record.seed);
+    let kind = match (course, course.unanimous()) {
+        (_, Some(true)) => PlanKind::Fixed(Some(Variant::New), plan.new),
+        (_, Some(false)) => PlanKind::Fixed(Some(Variant::Stable), plan.stable),
+        _ if record.algorithm != HashAlgorithm::Xxh3 => return plan,
+        (Course::Level(share), _) => PlanKind::Share(seed, share),
+        (Course::Rise(rise, _), _) => PlanKind::Rise(seed, rise),
+        (Course::Fall(fall, _), _) => PlanKind::Fall(seed, fall),
+    };
+    let from = plan.from.max(timeline.last_corner(now));
+    Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }
+}
+
+/// Whether nothing but the `xxh3` position decides a dial between its ends.
+fn hashes_plainly(snapshot: &Snapshot, record: &Record) -> bool {
+    let plain =
+        snapshot.core().extra(record).is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
+    plain && record.algorithm == HashAlgorithm::Xxh3 && record.new != NONE
+}
+
+/// From when to when nothing changes in what lies over the flag.
+fn pin_bounds(snapshot: &Snapshot, flag: FlagIndex, now: Micros) -> (Micros, Option<Micros>) {
+    let pinned = snapshot.pinned(flag);
+    let lock = pinned.and_then(|pinned| pinned.lock.as_ref()?.until);
+    let dial = pinned.and_then(|pinned| pinned.activation.as_ref()?.until);
+    let mut bounds = (Micros::MIN, None);
+    for until in [lock, dial].into_iter().flatten() {
+        if until <= now {
+            bounds.0 = bounds.0.max(until);
+        } else {
+            bounds.1 = earliest(bounds.1, Some(until));
+        }
+    }
+    bounds
+}

@@ -1,0 +1,255 @@
+//! The share as a function of time, and its inverse: when does this key flip?
+//!
+//! A ramp is points: an instant and a share each, linear between them, a jump where two points share an
+//! instant, share 0 before the first, the last share after the last. A rollback takes over at its start and
+//! leads down. Everything is integer arithmetic, and three questions are answered from the same numbers, so
+//! that they cannot disagree: has this position `new` now ([`Rise::has_new`], without a division), when does
+//! it flip ([`Rise::flip`]), and how many have flipped ([`Rise::share_at`]).
+
+use crate::share::round_half_even;
+use crate::{Micros, Position, Share, Span};
+
+/// A corner of a ramp: from `at` on, the share is at least `share`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Point {
+    /// The instant of the corner.
+    pub at: Micros,
+    /// The share reached at that instant.
+    pub share: Share,
+}
+
+/// The rising part of a ramp, as its points in order: neither instants nor shares ever fall.
+#[derive(Clone, Copy, Debug)]
+pub struct Ramp<'s>(&'s [Point]);
+
+impl<'s> Ramp<'s> {
+    /// The ramp through these points. Points out of order cannot harm memory or panic, but give no sensible
+    /// ramp; [`compile`](crate::compile()) makes them in order.
+    pub const fn new(points: &'s [Point]) -> Self {
+        Self(points)
+    }
+
+    /// The corners of the ramp, in order.
+    pub const fn points(self) -> &'s [Point] {
+        self.0
+    }
+
+    /// Whether this position has `new` at this instant, without a division.
+    #[inline]
+    pub fn has_new(self, position: Position, instant: Micros) -> bool {
+        match self.stretch_at(instant) {
+            Stretch::Level(share) => share.includes(position),
+            Stretch::Rise(rise) => rise.has_new(position, instant),
+        }
+    }
+
+    /// The share at this instant: how many positions have flipped.
+    pub fn share_at(self, instant: Micros) -> Share {
+        match self.stretch_at(instant) {
+            Stretch::Level(share) => share,
+            Stretch::Rise(rise) => rise.share_at(instant),
+        }
+    }
+
+    /// The instant from which this position has `new`; `None` where the ramp never comes to it.
+    pub fn flip(self, position: Position) -> Option<Micros> {
+        let after = self.0.partition_point(|point| !point.share.includes(position));
+        let to = self.0.get(after)?;
+        let from = after.checked_sub(1).and_then(|before| self.0.get(before));
+        Some(from.map_or(to.at, |from| Rise::between(*from, *to).flip(position)))
+    }
+
+    /// What the ramp does at this instant.
+    pub fn stretch_at(self, instant: Micros) -> Stretch {
+        let after = self.0.partition_point(|point| point.at <= instant);
+        let Some(from) = after.checked_sub(1).and_then(|before| self.0.get(before)) else {
+            return Stretch::Level(Share::ZERO);
+        };
+        match self.0.get(after) {
+            Some(to) if to.share > from.share => Stretch::Rise(Rise::between(*from, *to)),
+            _ => Stretch::Level(from.share),
+        }
+    }
+
+    /// The first corner after this instant.
+    pub fn next_point(self, instant: Micros) -> Option<Point> {
+        self.0.get(self.0.partition_point(|point| point.at <= instant)).copied()
+    }
+}
+
+/// What a ramp does at an instant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stretch {
+    /// The share stays.
+    Level(Share),
+    /// The share rises.
+    Rise(Rise),
+}
+
+/// One rising stretch: from `from_share` at `start` to `to_share` a time `over` later.
+///
+/// A position p with `from_share` <= p < `to_share` flips at
+/// `start + round_half_even(over * (p - from_share) / (to_share - from_share))`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rise {
+    /// The instant at which the stretch begins.
+    pub start: Micros,
+    /// How long it takes.
+    pub over: Span,
+    /// The share at its start.
+    pub from: Share,
+    /// The share at its end; above `from`.
+    pub to: Share,
+}
+
+impl Rise {
+    /// The stretch between two neighbouring corners.
+    pub const fn between(from: Point, to: Point) -> Self {
+        Self { start: from.at, over: to.at.since(from.at), from: from.share, to: to.share }
+    }
+
+    /// Whether this position has `new` at this instant, which lies in the stretch.
+    ///
+    /// With n the time since the start, D the whole time and R the rise of the share, the position k places
+    /// above the start flips at `n >= round_half_even(D k / R)`, and that is `2 D k < (2 n + 1) R`, or they
+    /// are equal and n is even.
+    #[inline]
+    pub const fn has_new(self, position: Position, instant: Micros) -> bool {
+        let place = position.get() as u64;
+        if place < self.from.get() {
+            return true;
+        }
+        if place >= self.to.get() || instant.get() < self.start.get() {
+            return false;
+        }
+        has_flipped(place - self.from.get(), self.elapsed(instant), self.over.get(), self.gain())
+    }
+
+    /// The instant at which this position of the stretch flips; a position outside of it gives the nearer end.
+    pub const fn flip(self, position: Position) -> Micros {
+        let place = position.get() as u64;
+        let above = if place > self.from.get() { place - self.from.get() } else { 0 };
+        let above = if above < self.gain() { above } else { self.gain() };
+        self.start.saturating_add(flip_after(above, self.over, self.gain()))
+    }
+
+    /// The share at this instant, which lies in the stretch: the start's, and the positions that have flipped.
+    pub const fn share_at(self, instant: Micros) -> Share {
+        if instant.get() < self.start.get() {
+            return self.from;
+        }
+        let counted = flipped_by(self.elapsed(instant), self.over.get(), self.gain());
+        let flipped = if counted < self.gain() { counted } else { self.gain() };
+        match Share::new(self.from.get() + flipped) {
+            Some(share) => share,
+            None => self.to,
+        }
+    }
+
+    const fn elapsed(self, instant: Micros) -> u64 {
+        instant.since(self.start).get()
+    }
+
+    const fn gain(self) -> u64 {
+        self.to.get().saturating_sub(self.from.get())
+    }
+}
+
+/// A rollback under way: from the share that was in force at `start` down to `to`, last in first out.
+///
+/// A position p with `to` <= p < `from` leaves at `start + round_half_even(over * (from - p) / (from - to))`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Fall {
+    /// The instant at which the rollback begins.
+    pub start: Micros,
+    /// How long it takes; zero: at once.
+    pub over: Span,
+    /// The share in force at its start.
+    pub from: Share,
+    /// The share at its end; never above `from`.
+    pub to: Share,
+}
+
+impl Fall {
+    /// Whether this position still has `new` at this instant, without a division.
+    #[inline]
+    pub const fn has_new(self, position: Position, instant: Micros) -> bool {
+        let place = position.get() as u64;
+        if place < self.to.get() {
+            return true;
+        }
+        if place >= self.from.get() {
+            return false;
+        }
+        if instant.get() < self.start.get() {
+            return true;
+        }
+        !has_flipped(self.from.get() - place, instant.since(self.start).get(), self.over.get(), self.loss())
+    }
+
+    /// The instant at which this position leaves `new`; `None` where it keeps it, or never had it.
+    pub const fn flip(self, position: Position) -> Option<Micros> {
+        let place = position.get() as u64;
+        if place < self.to.get() || place >= self.from.get() {
+            return None;
+        }
+        Some(self.start.saturating_add(flip_after(self.from.get() - place, self.over, self.loss())))
+    }
+
+    /// The share at this instant.
+    pub const fn share_at(self, instant: Micros) -> Share {
+        if instant.get() < self.start.get() || self.loss() == 0 {
+            return self.from;
+        }
+        // Place `from - k` leaves like place k of a rise, counted from 1; place 0 of a rise flips at once.
+        let elapsed = instant.since(self.start).get();
+        let counted = flipped_by(elapsed, self.over.get(), self.loss()).saturating_sub(1);
+        let left = if counted < self.loss() { counted } else { self.loss() };
+        match Share::new(self.from.get() - left) {
+            Some(share) => share,
+            None => self.to,
+        }
+    }
+
+    /// The instant from which the share stays.
+    pub const fn end(self) -> Micros {
+        self.start.saturating_add(self.over)
+    }
+
+    const fn loss(self) -> u64 {
+        self.from.get().saturating_sub(self.to.get())
+    }
+}
+
+/// Whether the place `k` above the start of a stretch has flipped after `elapsed` of `over`, where the whole
+/// stretch holds `places`: `elapsed >= round_half_even(over * k / places)`, without the division.
+#[inline]
+const fn has_flipped(k: u64, elapsed: u64, over: u64, places: u64) -> bool {
+    let moved = (2 * over as u128) * k as u128;
+    let passed = (2 * elapsed as u128 + 1) * places as u128;
+    moved < passed || (moved == passed && elapsed.is_multiple_of(2))
+}
+
+/// The time from the start of a stretch to the flip of the place `k` above it, with the division.
+const fn flip_after(k: u64, over: Span, places: u64) -> Span {
+    if places == 0 {
+        return Span::ZERO;
+    }
+    let after = round_half_even(over.get() as u128 * k as u128, places as u128);
+    // `k` is at most `places`, so the result is at most `over`.
+    #[expect(clippy::cast_possible_truncation, reason = "at most `over`, which is a u64")]
+    Span::from_micros(after as u64)
+}
+
+/// How many places, counted from 0 and without an upper end, have flipped after `elapsed` of `over`: the
+/// number of k >= 0 for which [`has_flipped`] holds.
+const fn flipped_by(elapsed: u64, over: u64, places: u64) -> u64 {
+    if over == 0 {
+        return u64::MAX;
+    }
+    let passed = (2 * elapsed as u128 + 1) * places as u128;
+    let (whole, rest) = (passed / (2 * over as u128), passed % (2 * over as u128));
+    let count = if rest > 0 || elapsed.is_multiple_of(2) { whole + 1 } else { whole };
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the limit of u64 first")]
+    if count > u64::MAX as u128 { u64::MAX } else { count as u64 }
+}

@@ -1,0 +1,248 @@
+//! All flags, compiled: immutable, indexed by name, cheap to clone.
+//!
+//! A snapshot is one dense table of records and a few shared tables beside it (names, values, corners of
+//! ramps), so that a check touches two or three cache lines and follows no chain of pointers. What only some
+//! flags have (early adopters, a rollback, a lease, a salt that is hashed with the key) lies in a table of
+//! its own. Readers only ever see a whole snapshot; nothing in it changes.
+
+mod adopters;
+mod extra;
+mod flag;
+mod pins;
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::lease::Leased;
+use crate::{Decision, Explanation, FlagKey, Moment, Overlay, Point, Subject, Variant, evaluate, explain};
+
+use crate::Digest;
+pub(crate) use adopters::Adopters;
+pub(crate) use extra::{Extra, Interpolation};
+pub use flag::{Change, ChangeKind, Flag, Flips};
+pub(crate) use pins::{Pinned, Pins, Stranger};
+pub(crate) use store::{Names, Values, hash_name};
+
+/// All flags of a document, compiled, with whatever overrides them on this host.
+#[derive(Clone)]
+pub struct Snapshot {
+    core: Arc<Core>,
+    pins: Option<Arc<Pins>>,
+}
+
+/// The place of a flag in a snapshot. It means nothing in another snapshot.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct FlagIndex(u32);
+
+impl Snapshot {
+    /// The snapshot without any flag: everybody has the caller's default.
+    pub fn empty() -> Self {
+        crate::compile(&crate::Document::default(), &crate::CompileOptions::default())
+    }
+
+    pub(crate) fn from_core(core: Core) -> Self {
+        Self { core: Arc::new(core), pins: None }
+    }
+
+    /// The same flags under another overlay, which replaces any earlier one. The tables are shared.
+    #[must_use]
+    pub fn overlaid(&self, overlay: &Overlay) -> Self {
+        let mut plain = Self { core: Arc::clone(&self.core), pins: None };
+        if !overlay.locks.is_empty() || !overlay.activations.is_empty() {
+            plain.pins = Some(Arc::new(Pins::new(&plain, overlay)));
+        }
+        plain
+    }
+
+    /// How many flags the document defines.
+    pub fn len(&self) -> usize {
+        self.core.records.len()
+    }
+
+    /// Whether the document defines no flag.
+    pub fn is_empty(&self) -> bool {
+        self.core.records.is_empty()
+    }
+
+    /// What the document's flags say, as one number; see [`Digest`].
+    pub fn digest(&self) -> Digest {
+        self.core.digest
+    }
+
+    /// The place of a flag, also of one that only a lock or a dial knows.
+    #[inline]
+    pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
+        let hash = hash_name(section, flag);
+        let core = &*self.core;
+        match core.index.find(hash, |&id| core.is_named(id, section, flag)) {
+            Some(&id) => Some(FlagIndex(id)),
+            None => self.find_stranger(section, flag),
+        }
+    }
+
+    /// The place of a flag by its flag key; see [`FlagKey`].
+    #[inline]
+    pub fn find_key(&self, flag_key: &str) -> Option<FlagIndex> {
+        match flag_key.split_once('/') {
+            None => self.find(FlagKey::DEFAULT_SECTION, flag_key),
+            Some((section, flag)) if !section.contains('%') => self.find(section, flag),
+            Some(_) => {
+                let key = FlagKey::parse(flag_key);
+                self.find(key.section(), key.flag())
+            }
+        }
+    }
+
+    #[cold]
+    fn find_stranger(&self, section: &str, flag: &str) -> Option<FlagIndex> {
+        let number = self.pins.as_ref()?.find(section, flag)?;
+        Some(FlagIndex(self.known().saturating_add(number)))
+    }
+
+    /// One flag.
+    pub fn flag(&self, index: FlagIndex) -> Flag<'_> {
+        Flag::new(self, index)
+    }
+
+    /// Every flag of the document in its order, then those that only a lock or a dial knows.
+    pub fn flags(&self) -> impl Iterator<Item = Flag<'_>> {
+        let strangers = self.pins.as_ref().map_or(0, |pins| pins.strangers());
+        (0..self.known().saturating_add(strangers)).map(|index| Flag::new(self, FlagIndex(index)))
+    }
+
+    /// What a flag answers; `None` stands for a flag that was not found. Never blocks, panics or fails.
+    #[inline]
+    pub fn evaluate(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
+        evaluate::decide(self, flag, subject, moment, &mut evaluate::NoTrace)
+    }
+
+    /// The answer of a flag that is the same for everyone at all times, without a look at the clock; `None`
+    /// where key or time may matter.
+    #[inline]
+    pub fn constant(&self, flag: FlagIndex) -> Option<Decision<'_>> {
+        evaluate::constant(self, flag)
+    }
+
+    /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
+    /// because it is the same code with a trace that records.
+    pub fn explain(&self, section: &str, flag: &str, subject: &Subject<'_>, moment: &Moment<'_>) -> Explanation {
+        explain::explain(self, section, flag, subject, moment)
+    }
+
+    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::hear`] wants.
+    pub fn leases(&self) -> Vec<Leased> {
+        let lease_of =
+            |extra: &Extra| extra.lease.map(|lease| Leased { lease, rollback: extra.rollback.map(|fall| fall.start) });
+        let mut leases: Vec<Leased> = self.core.extras.iter().filter_map(lease_of).collect();
+        leases.sort_unstable();
+        leases.dedup();
+        leases
+    }
+
+    /// The constant answer of the document's record, whatever is laid over it.
+    pub(crate) fn unpinned_constant(&self, record: &Record) -> Option<Decision<'_>> {
+        record.is_constant.then(|| evaluate::by_record(self, record))
+    }
+
+    /// How many flags the document defines, as a table number.
+    fn known(&self) -> u32 {
+        u32::try_from(self.core.records.len()).unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The document's record of a flag; `None` for one that only a lock or a dial knows.
+    #[inline]
+    pub(crate) fn record(&self, flag: FlagIndex) -> Option<&Record> {
+        self.core.records.get(flag.0 as usize)
+    }
+
+    /// The lock and the dial on a flag.
+    #[inline]
+    pub(crate) fn pinned(&self, flag: FlagIndex) -> Option<&Pinned> {
+        let pins = self.pins.as_deref()?;
+        pins.of(flag.0, self.known())
+    }
+
+    pub(crate) fn stranger(&self, flag: FlagIndex) -> Option<&Stranger> {
+        self.pins.as_deref()?.stranger(flag.0.checked_sub(self.known())?)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Snapshot").field("flags", &self.len()).field("digest", &self.digest()).finish()
+    }
+}
+
+/// The shared tables of a snapshot.
+pub(crate) struct Core {
+    pub(crate) names: Box<str>,
+    pub(crate) sections: Box<[(u32, u32)]>,
+    pub(crate) records: Box<[Record]>,
+    pub(crate) values: Values,
+    pub(crate) points: Box<[Point]>,
+    pub(crate) extras: Box<[Extra]>,
+    pub(crate) index: HashTable<u32>,
+    pub(crate) digest: Digest,
+}
+
+/// One flag, in the table that every check reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// Start and length of the flag's name.
+    pub(crate) name: (u32, u32),
+    pub(crate) section: u32,
+    pub(crate) stable: u32,
+    /// The value `new`, or [`NONE`].
+    pub(crate) new: u32,
+    /// Start and count of the ramp's corners.
+    pub(crate) points: (u32, u32),
+    /// The seed of the salt, for `xxh3`.
+    pub(crate) seed: u64,
+    /// The number of what only some flags have, or [`NONE`].
+    pub(crate) extra: u32,
+    pub(crate) algorithm: crate::HashAlgorithm,
+    pub(crate) lock: Option<Variant>,
+    pub(crate) enabled: bool,
+    /// Everyone has the same answer at all times.
+    pub(crate) is_constant: bool,
+}
+
+/// The number that stands for "there is none" in a [`Record`].
+pub(crate) const NONE: u32 = u32::MAX;
+
+impl Core {
+    /// The text in the arena of names.
+    pub(crate) fn name(&self, (start, length): (u32, u32)) -> &str {
+        store::slice(&self.names, start, length)
+    }
+
+    pub(crate) fn section_name(&self, section: u32) -> &str {
+        self.sections.get(section as usize).map_or("", |range| self.name(*range))
+    }
+
+    #[inline]
+    pub(crate) fn points(&self, record: &Record) -> &[Point] {
+        let (start, count) = (record.points.0 as usize, record.points.1 as usize);
+        self.points.get(start..start.saturating_add(count)).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn extra(&self, record: &Record) -> Option<&Extra> {
+        self.extras.get(record.extra as usize)
+    }
+
+    #[inline]
+    fn is_named(&self, id: u32, section: &str, flag: &str) -> bool {
+        self.records
+            .get(id as usize)
+            .is_some_and(|record| self.name(record.name) == flag && self.section_name(record.section) == section)
+    }
+}
