@@ -1,1 +1,91 @@
-fn main() {}
+//! The developer tasks of this workspace: `cargo xtask TASK`. Std only, so that it builds in a second.
+//!
+//! A task is a row of [`TASKS`] and a module. Tasks call `cargo` and other programs and stop at the
+//! first one that fails; the messages of those programs are the report.
+
+mod audit;
+mod check_deps;
+mod ci;
+mod fuzz;
+mod generate;
+mod machine;
+mod run;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use run::Failure;
+
+/// One developer task.
+struct Task {
+    name: &'static str,
+    arguments: &'static str,
+    does: &'static str,
+    run: fn(&[String]) -> Result<(), Failure>,
+}
+
+/// All tasks, in the order in which `--help` lists them.
+const TASKS: &[Task] = &[
+    Task {
+        name: "ci",
+        arguments: "",
+        does: "everything that a change must pass; CI runs this and nothing else",
+        run: ci::run,
+    },
+    Task {
+        name: "generate",
+        arguments: "",
+        does: "compare generated files with their source; with UPDATE=1 in the environment, write them",
+        run: generate::run,
+    },
+    Task {
+        name: "check-deps",
+        arguments: "",
+        does: "fail when a dependency arrow turns, or the engine gains input or output",
+        run: check_deps::run,
+    },
+    Task {
+        name: "audit",
+        arguments: "",
+        does: "licences, bans and sources by cargo-deny; unused dependencies by cargo-machete",
+        run: audit::run,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[TARGET [SECONDS]]",
+        does: "fuzz one target, or all for 10 seconds each (needs a nightly toolchain)",
+        run: fuzz::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        None | Some("help" | "--help" | "-h") => write_help(),
+        Some(name) => run_task(name, &arguments[1..]),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_task(name: &str, arguments: &[String]) -> Result<(), Failure> {
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        return Err(Failure::new(format!("there is no task `{name}`; `cargo xtask --help` lists them")));
+    };
+    if task.arguments.is_empty() && !arguments.is_empty() {
+        return Err(Failure::new(format!("task `{name}` takes no arguments, but got `{}`", arguments.join(" "))));
+    }
+    run::enter_workspace_root()?;
+    (task.run)(arguments)
+}
+
+fn write_help() -> Result<(), Failure> {
+    let rows = TASKS.iter().map(|task| format!("  {:<28}{}\n", format!("{} {}", task.name, task.arguments), task.does));
+    let help = format!("Usage: cargo xtask TASK\n\nTasks:\n{}", rows.collect::<String>());
+    std::io::stdout().write_all(help.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
+}

@@ -1,0 +1,160 @@
+//! `cargo xtask check-deps`: the arrows between crates point one way.
+//!
+//! Reads what `cargo tree` prints, for all features and targets, and holds it against [`RULES`]: which
+//! members of the workspace a crate may reach, and which foreign crates it must never reach.
+
+use std::collections::BTreeSet;
+
+use crate::run::{self, Failure, cargo};
+
+/// What one member of the workspace may depend on, directly or not.
+struct Rule {
+    member: &'static str,
+    /// The members it may reach; all others are forbidden.
+    members: &'static [&'static str],
+    /// Foreign crates it must not reach.
+    forbidden: &'static [&'static str],
+    because: &'static str,
+}
+
+/// A member without a rule is an error: a new crate says here where it stands.
+const RULES: &[Rule] = &[
+    Rule {
+        member: "tidegate-engine",
+        members: &[],
+        forbidden: &[
+            "tokio",
+            "mio",
+            "async-std",
+            "smol",
+            "hyper",
+            "reqwest",
+            "ureq",
+            "rustls",
+            "zenoh",
+            "axum",
+            "rusqlite",
+            "rand",
+            "getrandom",
+            "tracing",
+            "anyhow",
+            "clap",
+        ],
+        because: "the engine does no input or output, draws no random number and knows no caller",
+    },
+    Rule {
+        member: "tidegate",
+        members: &["tidegate-engine"],
+        forbidden: &["axum", "clap", "anyhow"],
+        because: "the library is embedded: it serves nothing and parses no arguments",
+    },
+    Rule {
+        member: "tidegate-cli",
+        members: &["tidegate", "tidegate-engine"],
+        forbidden: &[],
+        because: "the command line stands above the library, and nothing above it",
+    },
+    Rule {
+        member: "xtask",
+        members: &[],
+        forbidden: &[],
+        because: "tasks use std only, so that they build in a second",
+    },
+];
+
+/// Members that may have no foreign dependency at all.
+const STD_ONLY: &[&str] = &["xtask"];
+
+pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
+    let members =
+        packages(&run::output(&mut cargo(&["tree", "--locked", "--workspace", "--depth", "0", "--prefix", "none"]))?);
+    let mut problems = members_and_rules(&members);
+    for rule in RULES.iter().filter(|rule| members.contains(rule.member)) {
+        let tree = run::output(&mut cargo(&[
+            "tree",
+            "--locked",
+            "--package",
+            rule.member,
+            "--edges",
+            "normal,build",
+            "--all-features",
+            "--target",
+            "all",
+            "--prefix",
+            "none",
+        ]))?;
+        problems.extend(turned_arrows(rule, &packages(&tree), &members));
+    }
+    if problems.is_empty() {
+        eprintln!("{} crates, every arrow points the right way", members.len());
+        return Ok(());
+    }
+    Err(Failure::new(format!("the rules of xtask/src/check_deps.rs are broken:\n  {}", problems.join("\n  "))))
+}
+
+/// The names of the packages that `cargo tree --prefix none` printed: the first word of each line.
+fn packages(tree: &str) -> BTreeSet<String> {
+    tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+/// Members without a rule, and rules without a member.
+fn members_and_rules(members: &BTreeSet<String>) -> Vec<String> {
+    let ruled: BTreeSet<String> = RULES.iter().map(|rule| rule.member.to_owned()).collect();
+    let without_rule =
+        members.difference(&ruled).map(|member| format!("`{member}` has no rule; say what it may depend on"));
+    let without_member =
+        ruled.difference(members).map(|rule| format!("rule for `{rule}`, which is not a member; remove it"));
+    without_rule.chain(without_member).collect()
+}
+
+/// What `rule` forbids among the packages that its member reaches.
+fn turned_arrows(rule: &Rule, reached: &BTreeSet<String>, members: &BTreeSet<String>) -> Vec<String> {
+    let is_forbidden = |package: &str| {
+        if members.contains(package) {
+            !rule.members.contains(&package)
+        } else {
+            rule.forbidden.contains(&package) || STD_ONLY.contains(&rule.member)
+        }
+    };
+    reached
+        .iter()
+        .filter(|package| *package != rule.member && is_forbidden(package))
+        .map(|package| format!("`{}` reaches `{package}`, but {}", rule.member, rule.because))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBERS: &str = "tidegate v0.1.0 (/src/crates/tidegate)\n\ntidegate-cli v0.1.0 (/src/crates/cli)\n\n\
+                           tidegate-engine v0.1.0 (/src/crates/engine)\n\nxtask v0.1.0 (/src/xtask)\n";
+
+    fn check(member: &str, tree: &str, expected: &[&str]) {
+        let rule = RULES.iter().find(|rule| rule.member == member).unwrap();
+        let reached: Vec<String> = turned_arrows(rule, &packages(tree), &packages(MEMBERS))
+            .iter()
+            .map(|problem| problem.split('`').nth(3).unwrap().to_owned())
+            .collect();
+        assert_eq!(reached, expected, "{member}: {tree}");
+    }
+
+    #[test]
+    fn arrows() {
+        check("tidegate-engine", "tidegate-engine v0.1.0\nserde v1.0.0\nserde v1.0.0 (*)\n", &[]);
+        check("tidegate-engine", "tidegate-engine v0.1.0\ntokio v1.54.1\nmio v1.0.0\n", &["mio", "tokio"]);
+        check("tidegate-engine", "tidegate-engine v0.1.0\ntidegate v0.1.0 (/src/crates/tidegate)\n", &["tidegate"]);
+        check("tidegate", "tidegate v0.1.0\ntidegate-engine v0.1.0\ntokio v1.54.1\n", &[]);
+        check("tidegate", "tidegate v0.1.0\ntidegate-cli v0.1.0\nclap v4.6.7\n", &["clap", "tidegate-cli"]);
+        check("tidegate-cli", "tidegate-cli v0.1.0\ntidegate v0.1.0\ntidegate-engine v0.1.0\nclap v4.6.7\n", &[]);
+        check("xtask", "xtask v0.1.0\n", &[]);
+        check("xtask", "xtask v0.1.0\nserde v1.0.0\n", &["serde"]);
+    }
+
+    #[test]
+    fn each_member_has_a_rule_and_each_rule_a_member() {
+        assert_eq!(members_and_rules(&packages(MEMBERS)), Vec::<String>::new());
+        assert_eq!(members_and_rules(&packages(&format!("{MEMBERS}tidegate-new v0.1.0\n"))).len(), 1);
+        assert_eq!(members_and_rules(&packages("xtask v0.1.0\n")).len(), 3);
+    }
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask ci`: everything that a change must pass.
+//!
+//! Cheap steps first, the tests last, so that a slip shows within seconds and the output ends with the
+//! test runner's own lines. Clippy, rustdoc and the tests share one profile and one set of features:
+//! nothing is built twice.
+
+use crate::run::{Failure, announce, cargo, finish};
+use crate::{check_deps, machine};
+
+/// One step: what it shows and what it does.
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<(), Failure>,
+}
+
+/// The steps in order. Generated files, the README's commands, the conformance vectors and the replay
+/// of the fuzz corpus are plain tests and belong to the last one.
+const STEPS: &[Step] = &[
+    Step { name: "programs that the tests need", run: programs },
+    Step { name: "format", run: format },
+    Step { name: "dependency arrows", run: || check_deps::run(&[]) },
+    Step { name: "clippy, warnings denied", run: clippy },
+    Step { name: "documentation, warnings denied", run: documentation },
+    Step { name: "tests", run: tests },
+];
+
+/// Programs beyond Rust that a test starts, each with the Debian package that brings it.
+const PROGRAMS: &[(&str, &str)] = &[];
+
+/// The profile of every step that compiles: `dev` without incremental files.
+const PROFILE: &str = "ci";
+
+pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
+    for step in STEPS {
+        announce(step.name);
+        (step.run)()?;
+    }
+    Ok(())
+}
+
+fn programs() -> Result<(), Failure> {
+    for (program, debian_package) in PROGRAMS {
+        machine::need(program, debian_package)?;
+    }
+    Ok(())
+}
+
+fn format() -> Result<(), Failure> {
+    finish(&mut cargo(&["fmt", "--all", "--", "--check"]))
+}
+
+fn clippy() -> Result<(), Failure> {
+    finish(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn documentation() -> Result<(), Failure> {
+    finish(
+        cargo(&["doc", "--workspace", "--no-deps", "--locked", "--profile", PROFILE])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn tests() -> Result<(), Failure> {
+    finish(&mut cargo(&["test", "--workspace", "--locked", "--profile", PROFILE, "--no-fail-fast"]))
+}
