@@ -125,9 +125,7 @@ pub(crate) fn xxh3_seed(salt: &str) -> u64 {
 /// The place of `key` under a seed of [`xxh3_seed`].
 #[inline]
 pub(crate) fn xxh3_position(seed: u64, key: &str) -> Position {
-    #[expect(clippy::cast_possible_truncation, reason = "the shift leaves 32 bits")]
-    let high = (xxh3_64_with_seed(key.as_bytes(), seed) >> 32) as u32;
-    Position::new(high)
+    Position::new((xxh3_64_with_seed(key.as_bytes(), seed) >> 32) as u32)
 }
 
 /// The place of `key` after `salt` by SHA-1.

@@ -65,13 +65,14 @@ impl Pins {
                 }
                 *pin
             }
-            None => match self.find(flag.section(), flag.flag()) {
-                Some(stranger) => self.strangers.get(stranger as usize)?.pin,
-                None => {
+            None => {
+                if let Some(stranger) = self.find(flag.section(), flag.flag()) {
+                    self.strangers.get(stranger as usize)?.pin
+                } else {
                     self.add_stranger(flag, next);
                     next
                 }
-            },
+            }
         };
         if pin == next {
             self.pinned.push(Pinned::default());
