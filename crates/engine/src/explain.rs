@@ -1,5 +1,7 @@
 //! Explain: the decision with everything that led to it.
 
+mod json;
+
 use crate::document::Adopter;
 use crate::evaluate::{self, Facts, Trace};
 use crate::snapshot::{Flips, Snapshot};

@@ -1,4 +1,19 @@
-//! The engine.
+//! Decides who has the new value and when, without any input or output.
+//!
+//! The way of the data is one-way: bytes become a [`Document`] or diagnostics, a document is [`compile()`]d to
+//! a [`Snapshot`], a snapshot answers. Nothing here reads a clock, a file or the network, draws a random
+//! number or keeps global state: the instant of a question is an argument, and the same question always has
+//! the same answer, on any machine and in any language that follows the vectors in `conformance/`.
+//!
+//! | subject | where |
+//! |---|---|
+//! | what a user writes, and what is wrong with it | [`document`] |
+//! | the share as a function of time, and when a key flips | [`Ramp`], [`Rise`], [`Fall`] |
+//! | where a key falls on the line of 2^32 places | [`HashAlgorithm`], [`Position`] |
+//! | all flags, compiled | [`Snapshot`], [`compile()`] |
+//! | the decision, and how it came about | [`Decision`], [`Explanation`] |
+//! | locks and dials above the document | [`Overlay`] |
+//! | ramps that hold when the host is blind | [`lease`] |
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)

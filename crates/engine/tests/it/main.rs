@@ -1,0 +1,5 @@
+//! What the engine promises, from outside.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod evenness;
+mod laws;
