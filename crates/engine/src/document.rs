@@ -4,9 +4,88 @@
 //! instead. Names, values and numbers are carried exactly as written: a value keeps the spelling of its
 //! numbers, so that nothing is rounded on its way to the reader.
 
+pub(crate) mod adopters;
+mod cursor;
+mod duration;
+mod entry;
+pub mod fields;
+mod findings;
+mod members;
+mod names;
+mod percent;
+mod places;
+mod reader;
+mod scan;
+mod schedule;
 pub(crate) mod time;
+mod value;
 
+use findings::{Findings, Keep};
+
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::{HashAlgorithm, Micros, Share, Span, Variant};
+
+pub use duration::{DurationError, parse_duration};
+pub use percent::{PercentError, parse_percent};
+pub use time::{TimeError, parse_time};
+
+/// Reads a document and says everything there is to say about it, errors, warnings and notes, with places.
+///
+/// The checker and the loader ([`read`]) are the same code; they differ in how much of the findings is kept.
+///
+/// ```
+/// use tidegate_engine::document::check;
+///
+/// let checked = check(br#"{"features": {"dark_mode": {"new": true}}}"#);
+/// assert!(checked.document.is_none());
+/// assert_eq!(checked.diagnostics[0].code.as_str(), "E030");
+/// assert_eq!(checked.diagnostics[0].path.to_string(), "features.dark_mode");
+/// ```
+pub fn check(text: &[u8]) -> Checked {
+    let mut findings = Findings::new(Keep::All);
+    let document = reader::read(text, &mut findings);
+    let document = (!findings.has_errors()).then_some(document);
+    Checked { document, diagnostics: places::locate(findings.into_list(), text) }
+}
+
+/// Reads a document for use: what it says, and how much there was to warn of.
+///
+/// # Errors
+///
+/// Where the document has to be refused: all that [`check`] has to say, errors, warnings and notes.
+pub fn read(text: &[u8]) -> Result<(Document, Tally), Vec<Diagnostic>> {
+    let mut findings = Findings::new(Keep::Counts);
+    let document = reader::read(text, &mut findings);
+    if findings.has_errors() { Err(check(text).diagnostics) } else { Ok((document, findings.tally())) }
+}
+
+/// What was found in a text.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Checked {
+    /// The document, unless there is an error among the diagnostics.
+    pub document: Option<Document>,
+    /// All findings in the order of the text, at most [`limits::DIAGNOSTICS_MAX`](crate::limits::DIAGNOSTICS_MAX)
+    /// of each severity.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// How many diagnostics there are of each severity, as far as they were kept.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == severity).count()
+    }
+}
+
+/// How many findings there were, also beyond those that are kept.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Findings for which a document is refused; 0 for one that was accepted.
+    pub errors: usize,
+    /// Findings that its author probably did not mean.
+    pub warnings: usize,
+    /// Findings worth knowing.
+    pub notes: usize,
+}
 
 /// A whole document: `{section: {flag: entry}}`, in the order of the text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -1,3 +1,163 @@
-//! Limits
-/// The size of the compiled regular expressions of one flag, in bytes.
+//! Every limit of the engine, as a named constant with its reason.
+//!
+//! A limit is checked before the work that it bounds, and the message that refuses names it. The table in
+//! `docs/reference/limits.md` is generated from [`ALL`].
+
+/// The longest document in bytes, after any decompression: 16 MiB.
+///
+/// A document of 100,000 ordinary flags has about 6 MiB; more is a mistake or an attack.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The most flags of one document: 100,000.
+///
+/// Ten times the largest fleets we know of; it bounds memory and the time of a swap.
+pub const FLAGS_MAX: usize = 100_000;
+
+/// The most sections of one document: 100,000, as many as flags.
+pub const SECTIONS_MAX: usize = 100_000;
+
+/// The most names inside any other object, with all that it holds: 100,000.
+///
+/// Names have to be remembered to find those that occur twice; this bounds the memory for it.
+pub const NAMES_MAX: usize = 100_000;
+
+/// How deep brackets and braces of a document may nest, its own outer brace included: 64.
+///
+/// Deep enough for any value people write, shallow enough that no reader of the same text runs out of stack.
+pub const NESTING_MAX: usize = 64;
+
+/// The longest name of a section or a flag in bytes of UTF-8: 256.
+///
+/// Names travel in URLs, logs and metrics, all of which stop at some length.
+pub const NAME_BYTES_MAX: usize = 256;
+
+/// The longest value, text or metadata entry in bytes of compact JSON: 64 KiB.
+///
+/// A flag chooses between values; a larger one belongs behind a name or an address.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest spelling of one number in bytes: 1,024.
+///
+/// Every finite double has an exact decimal spelling that is shorter; longer digits only cost time.
+pub const NUMBER_BYTES_MAX: usize = 1_024;
+
+/// The most early adopters of one flag, exact keys and patterns together: 100,000.
+///
+/// More than that is a share, and shares cost no memory.
+pub const EARLY_ADOPTERS_MAX: usize = 100_000;
+
+/// The most memory that the patterns of one flag may take once compiled, in bytes: 64 KiB.
+///
+/// It bounds the time of a match as well as memory, so no pattern can slow a check down.
 pub const REGEX_BYTES_MAX: usize = 64 * 1024;
+
+/// The most text of all patterns of one flag together, in bytes: 8 KiB.
+///
+/// Longer texts hardly ever fit [`REGEX_BYTES_MAX`]; this one is checked before any of them is
+/// parsed, so that parsing is bounded too.
+pub const REGEX_TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// The most steps of one flag: 1,000.
+///
+/// A flag of more steps is a curve; it also bounds the points that a ramp searches.
+pub const STEPS_MAX: usize = 1_000;
+
+/// The longest duration in microseconds: 10,000 years of 365.25 days.
+///
+/// As long as the calendar of a document. Any instant of a window then fits in 64 bits of microseconds.
+pub const DURATION_MICROS_MAX: u64 = 3_652_500 * 86_400 * 1_000_000;
+
+/// The most problems of one severity that are reported for one document: 500.
+///
+/// Nobody reads more, and a hostile document must not turn into gigabytes of messages. The rest is counted.
+pub const DIAGNOSTICS_MAX: usize = 500;
+
+/// One row of the table of limits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limit {
+    /// The constant's name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What the value counts.
+    pub unit: &'static str,
+    /// What is limited, and why there.
+    pub reason: &'static str,
+}
+
+/// All limits, in the order of the reference page.
+pub const ALL: &[Limit] = &[
+    limit(
+        "DOCUMENT_BYTES_MAX",
+        DOCUMENT_BYTES_MAX as u64,
+        "bytes",
+        "length of a document after any decompression; 100,000 ordinary flags have about 6 MiB",
+    ),
+    limit("FLAGS_MAX", FLAGS_MAX as u64, "flags", "flags of one document; bounds memory and the time of a swap"),
+    limit("SECTIONS_MAX", SECTIONS_MAX as u64, "sections", "sections of one document; as many as flags"),
+    limit(
+        "NAMES_MAX",
+        NAMES_MAX as u64,
+        "names",
+        "names inside any other object, with all that it holds; bounds the memory to find those that occur twice",
+    ),
+    limit(
+        "NESTING_MAX",
+        NESTING_MAX as u64,
+        "levels",
+        "brackets and braces inside one another, the outer brace included; no reader of the same text runs out of stack",
+    ),
+    limit(
+        "NAME_BYTES_MAX",
+        NAME_BYTES_MAX as u64,
+        "bytes",
+        "name of a section or a flag; names travel in URLs, logs and metrics",
+    ),
+    limit(
+        "VALUE_BYTES_MAX",
+        VALUE_BYTES_MAX as u64,
+        "bytes",
+        "a value as compact JSON, and any other text of an entry; larger ones belong behind an address",
+    ),
+    limit(
+        "NUMBER_BYTES_MAX",
+        NUMBER_BYTES_MAX as u64,
+        "bytes",
+        "spelling of one number; the exact decimal of any double that people write is shorter",
+    ),
+    limit(
+        "EARLY_ADOPTERS_MAX",
+        EARLY_ADOPTERS_MAX as u64,
+        "keys",
+        "early adopters of one flag; more than that is a share, and shares cost no memory",
+    ),
+    limit(
+        "REGEX_BYTES_MAX",
+        REGEX_BYTES_MAX as u64,
+        "bytes",
+        "patterns of one flag once compiled; bounds the time of a match",
+    ),
+    limit(
+        "REGEX_TEXT_BYTES_MAX",
+        REGEX_TEXT_BYTES_MAX as u64,
+        "bytes",
+        "text of all patterns of one flag; bounds the time and memory of reading them",
+    ),
+    limit("STEPS_MAX", STEPS_MAX as u64, "steps", "steps of one flag; bounds the points that a ramp searches"),
+    limit(
+        "DURATION_MICROS_MAX",
+        DURATION_MICROS_MAX,
+        "microseconds",
+        "longest duration, 10,000 years; every instant of a window fits in 64 bits",
+    ),
+    limit(
+        "DIAGNOSTICS_MAX",
+        DIAGNOSTICS_MAX as u64,
+        "problems",
+        "problems of one severity that are reported for one document; the rest is counted",
+    ),
+];
+
+const fn limit(name: &'static str, value: u64, unit: &'static str, reason: &'static str) -> Limit {
+    Limit { name, value, unit, reason }
+}

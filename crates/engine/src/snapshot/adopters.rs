@@ -3,11 +3,11 @@
 use std::fmt;
 
 use hashbrown::HashTable;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::RegexSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::document::Adopter;
-use crate::limits;
+use crate::document::adopters::compile_patterns;
 
 /// The early adopters of one flag.
 #[derive(Default)]
@@ -31,11 +31,7 @@ impl Adopters {
         }
         // The document's checker has built the same set under the same limit, so this cannot fail; a set
         // that could not be built would match nobody.
-        let patterns = if patterns.is_empty() {
-            None
-        } else {
-            RegexSetBuilder::new(&patterns).size_limit(limits::REGEX_BYTES_MAX).build().ok()
-        };
+        let patterns = if patterns.is_empty() { None } else { compile_patterns(patterns).ok() };
         Self { keys, patterns, listed: listed.into() }
     }
 

@@ -1,5 +1,6 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod documents;
 mod evenness;
 mod laws;

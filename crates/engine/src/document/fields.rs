@@ -1,0 +1,261 @@
+//! The fields of a document: one table for the reader, the reference page and the JSON Schema.
+
+/// One field of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name in the document.
+    pub name: &'static str,
+    /// What kind of JSON it is.
+    pub kind: &'static str,
+    /// Which values it may have.
+    pub range: &'static str,
+    /// What holds when it is absent, and why.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// How it is written, as JSON.
+    pub example: &'static str,
+    /// Its JSON Schema, as JSON.
+    pub schema: &'static str,
+}
+
+macro_rules! fields {
+    ($(#[$doc:meta])* $id:ident $table:ident $table_doc:literal $($variant:ident $name:literal {
+        $kind:literal, $range:literal, $default:literal, $meaning:literal, $example:literal, $schema:literal
+    })*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(crate) enum $id { $($variant),* }
+
+        impl Names for $id {
+            const TABLE: &'static [Field] = $table;
+
+            fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        #[doc = $table_doc]
+        pub const $table: &[Field] = &[$(Field {
+            name: $name, kind: $kind, range: $range, default: $default, meaning: $meaning, example: $example, schema: $schema,
+        }),*];
+    };
+}
+
+/// The fields that one kind of object may have.
+pub(crate) trait Names: Copy {
+    /// All of them; the index of a field is its place here.
+    const TABLE: &'static [Field];
+
+    /// The field of this name.
+    fn from_name(name: &str) -> Option<Self>;
+
+    /// The field's place in the table.
+    fn index(self) -> usize;
+}
+
+fields! {
+    /// A field of an entry.
+    EntryField ENTRY "The fields of an entry."
+    Stable "stable" {
+        "any JSON", "at most 64 KiB",
+        "required: without it some keys would have no value",
+        "the value of everyone who is not on `new`",
+        "false", "true"
+    }
+    New "new" {
+        "any JSON", "at most 64 KiB",
+        "absent: everyone has `stable`, so that a flag can be prepared before there is anything to move to",
+        "the value that the ramp moves keys to",
+        "true", "true"
+    }
+    StartTime "start_time" {
+        "string, a time", "years 0001 to 9999, with a zone",
+        "follows from `end_time` and `duration`",
+        "the instant at which the window begins; two of the three give the third",
+        "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    EndTime "end_time" {
+        "string, a time", "years 0001 to 9999, with a zone; not before `start_time`",
+        "follows from `start_time` and `duration`",
+        "the instant at which the window ends",
+        "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    Duration "duration" {
+        "string, a duration", "0 to 10,000 years",
+        "follows from `start_time` and `end_time`",
+        "how long the window is",
+        "\"14d\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+    StartPct "start_pct" {
+        "number", "0 to 100, at most six decimals",
+        "0, so that nobody is moved at once",
+        "the share to which the ramp jumps at the start",
+        "1", r##"{"$ref":"#/$defs/percent"}"##
+    }
+    EndPct "end_pct" {
+        "number", "`start_pct` to 100, at most six decimals",
+        "100, so that a ramp reaches everyone",
+        "the share at the end, which stays",
+        "50", r##"{"$ref":"#/$defs/percent"}"##
+    }
+    Curve "curve" {
+        "string", "`linear` or `exponential`; `exponential` needs a `start_pct` above 0",
+        "`linear`, which is what slowroll does",
+        "the way from the first share to the last: equal gains, or doublings, in equal times",
+        "\"exponential\"", r#"{"enum":["linear","exponential"]}"#
+    }
+    Steps "steps" {
+        "list of objects", "1 to 1,000 steps whose percentages do not fall",
+        "absent: the window and its percentages say the ramp",
+        "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
+        "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
+        r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
+    }
+    EarlyAdopters "early_adopters" {
+        "list of strings and objects", "at most 100,000; patterns at most 64 KiB compiled",
+        "nobody",
+        "keys that have `new` at once: exact strings, or `{\"regex\": ...}`",
+        "[\"canary-host\", {\"regex\": \"^ci-[0-9]+$\"}]",
+        r##"{"type":"array","maxItems":100000,"items":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/adopter"}]}}"##
+    }
+    Interpolate "interpolate" {
+        "boolean", "`true` needs two numbers",
+        "`false`: each key has one of the two values",
+        "everyone gets the number between the two values that the share says",
+        "true", r#"{"type":"boolean"}"#
+    }
+    Rollback "rollback" {
+        "object", "see below",
+        "absent: the ramp never falls",
+        "the way back; whoever came last leaves first",
+        "{\"start_time\": \"2026-12-20 00:00Z\", \"duration\": \"2h\"}", r##"{"$ref":"#/$defs/rollback"}"##
+    }
+    Lock "lock" {
+        "string", "`stable` or `new`",
+        "absent: the ramp decides",
+        "everyone has this variant, at once, whatever the ramp says",
+        "\"stable\"", r#"{"enum":["stable","new"]}"#
+    }
+    Lease "lease" {
+        "string, a duration", "above 0, to 10,000 years",
+        "absent: the ramp is a pure function of time, so that every host agrees with every other",
+        "how long the share may rise without fresh word from the source",
+        "\"6h\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+    Hash "hash" {
+        "string", "`sha1`, `xxh3` or `murmur3`",
+        "`sha1` without a `salt`, because that is slowroll's; `xxh3` with one, because it is faster",
+        "the algorithm that places a key on the line",
+        "\"xxh3\"", r#"{"enum":["sha1","xxh3","murmur3"]}"#
+    }
+    Salt "salt" {
+        "string", "at most 64 KiB, may be empty",
+        "absent: the same keys go first in every such flag, as in slowroll",
+        "sets this flag's order of keys apart from those of flags with another salt",
+        "\"checkout-2026\"", r#"{"type":"string"}"#
+    }
+    Enabled "enabled" {
+        "boolean", "`true` or `false`",
+        "`true`",
+        "`false`: the flag answers the caller's default",
+        "false", r#"{"type":"boolean"}"#
+    }
+    Description "description" {
+        "string", "at most 64 KiB",
+        "absent", "what the flag is for; carried and shown, no effect",
+        "\"moves tools to /opt\"", r#"{"type":"string"}"#
+    }
+    Owner "owner" {
+        "string", "at most 64 KiB",
+        "absent", "who answers for the flag; carried and shown, no effect",
+        "\"team-build\"", r#"{"type":"string"}"#
+    }
+    Tags "tags" {
+        "list of strings", "each at most 64 KiB",
+        "none", "words to find the flag by; carried and shown, no effect",
+        "[\"ops\", \"2026\"]", r#"{"type":"array","items":{"type":"string"}}"#
+    }
+    Metadata "metadata" {
+        "object", "strings, numbers and booleans, not nested; each at most 64 KiB",
+        "none", "carried and shown, no effect",
+        "{\"ticket\": \"OPS-1\", \"risk\": 2}",
+        r#"{"type":"object","additionalProperties":{"type":["string","number","boolean"]}}"#
+    }
+}
+
+fields! {
+    /// A field of one of the `steps`.
+    StepField STEP "The fields of one of the `steps`."
+    Pct "pct" {
+        "number", "0 to 100, at most six decimals; not below the step before",
+        "required", "the share that the step reaches",
+        "10", r##"{"$ref":"#/$defs/percent"}"##
+    }
+    Over "over" {
+        "string, a duration", "0 to 10,000 years",
+        "0: at once", "how long the way from the step before takes (from 0 at first)",
+        "\"1d\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+    Hold "hold" {
+        "string, a duration", "0 to 10,000 years",
+        "0: the next step follows at once", "how long the share is then kept",
+        "\"12h\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+}
+
+fields! {
+    /// A field of a pattern among the `early_adopters`.
+    AdopterField ADOPTER "The fields of a pattern among the `early_adopters`."
+    Regex "regex" {
+        "string", "a regular expression without look-around and back-references",
+        "required", "every key in which it matches has `new`; anywhere, unless anchored by `^` and `$`",
+        "\"^ci-[0-9]+$\"", r#"{"type":"string"}"#
+    }
+}
+
+fields! {
+    /// A field of a `rollback`.
+    RollbackField ROLLBACK "The fields of a `rollback`."
+    StartTime "start_time" {
+        "string, a time", "years 0001 to 9999, with a zone",
+        "required", "the instant at which the share begins to fall from where it is",
+        "\"2026-12-20 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    Duration "duration" {
+        "string, a duration", "0 to 10,000 years",
+        "0: at once, which is what an emergency needs", "how long the way down takes",
+        "\"2h\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+    ToPct "to_pct" {
+        "number", "0 to 100, at most six decimals",
+        "0: everyone, early adopters last", "the share at the end; where it is already lower, it stays as it is",
+        "5", r##"{"$ref":"#/$defs/percent"}"##
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<F: Names>() {
+        for (index, field) in F::TABLE.iter().enumerate() {
+            assert_eq!(F::from_name(field.name).map(F::index), Some(index), "{}", field.name);
+            for json in [field.example, field.schema] {
+                assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{}: {json}", field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_of_a_field_is_its_place_in_the_table() {
+        check::<EntryField>();
+        check::<StepField>();
+        check::<AdopterField>();
+        check::<RollbackField>();
+    }
+}

@@ -1,0 +1,101 @@
+//! Findings while they are collected: places as bytes only, in the order in which they were met.
+
+use std::ops::Range;
+
+use super::Tally;
+use crate::diagnostic::{Code, Path, Severity, Trail};
+use crate::limits;
+
+/// What is kept of the findings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Keep {
+    /// All, for a person who reads them.
+    All,
+    /// Only how many there are: a document that is accepted costs no messages.
+    Counts,
+}
+
+/// One finding, its place still in bytes.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) code: Code,
+    pub(crate) path: Path,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// All findings about one document.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    keep: Keep,
+    list: Vec<Finding>,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+}
+
+impl Findings {
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self { keep, list: Vec::new(), errors: 0, warnings: 0, notes: 0 }
+    }
+
+    /// Adds a finding; message and help are only made where they are kept.
+    pub(crate) fn add(
+        &mut self,
+        code: Code,
+        trail: Trail<'_>,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
+        let count = match code.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
+        };
+        *count += 1;
+        if self.keep == Keep::All && *count <= limits::DIAGNOSTICS_MAX {
+            let (message, help) = words();
+            self.list.push(Finding { code, path: trail.to_path(), span, message, help });
+        }
+    }
+
+    /// Whether the document has to be refused.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.keep == Keep::All
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { errors: self.errors, warnings: self.warnings, notes: self.notes }
+    }
+
+    /// The findings in the order of the text, with one more where some were left out.
+    pub(crate) fn into_list(mut self) -> Vec<Finding> {
+        let left_out = [(self.errors, "errors"), (self.warnings, "warnings"), (self.notes, "notes")]
+            .into_iter()
+            .filter_map(|(count, word)| {
+                let more = count.checked_sub(limits::DIAGNOSTICS_MAX).filter(|&more| more > 0)?;
+                Some(format!("{more} more {word}"))
+            })
+            .collect::<Vec<_>>();
+        self.list.sort_by_key(|finding| (finding.span.start, finding.code.severity()));
+        if !left_out.is_empty() {
+            let end = self.list.last().map_or(0, |finding| finding.span.start);
+            self.list.push(Finding {
+                code: Code::MoreFindings,
+                path: Path::default(),
+                span: end..end,
+                message: format!("there are {} than are shown", left_out.join(" and ")),
+                help: format!(
+                    "mend these first; at most {} of each severity are shown (DIAGNOSTICS_MAX)",
+                    limits::DIAGNOSTICS_MAX
+                ),
+            });
+        }
+        self.list
+    }
+}

@@ -1,0 +1,216 @@
+//! Names: which were seen, which are legal, and which was probably meant.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::cursor::Token;
+use super::findings::Findings;
+use crate::diagnostic::{Code, Trail, is_deceptive, quote};
+use crate::limits;
+
+/// What became of a name that was to be remembered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Insert {
+    /// It is the first of its kind.
+    New,
+    /// It was there before.
+    Twice,
+    /// There are too many names to remember another one.
+    Full,
+}
+
+/// The names of one object, to find those that occur twice; at most [`limits::NAMES_MAX`].
+#[derive(Debug, Default)]
+pub(crate) struct Seen<'t> {
+    few: Vec<Cow<'t, str>>,
+    many: HashSet<Cow<'t, str>>,
+}
+
+impl<'t> Seen<'t> {
+    /// Remembers a name.
+    pub(crate) fn insert(&mut self, name: Cow<'t, str>) -> Insert {
+        let is_new = if self.many.is_empty() {
+            let is_new = !self.few.contains(&name);
+            if is_new {
+                self.few.push(name);
+            }
+            if self.few.len() > FEW {
+                self.many.extend(self.few.drain(..));
+            }
+            is_new
+        } else if self.many.len() < limits::NAMES_MAX {
+            self.many.insert(name)
+        } else if self.many.contains(&name) {
+            false
+        } else {
+            return Insert::Full;
+        };
+        if is_new { Insert::New } else { Insert::Twice }
+    }
+}
+
+/// Says that an object has more names than can be remembered.
+pub(crate) fn report_full(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
+    findings.add(Code::TooManyNames, trail, token.span(), || {
+        (
+            format!("there are more than {} names in this object (NAMES_MAX)", limits::NAMES_MAX),
+            "split it up, or keep the data behind an address".to_owned(),
+        )
+    });
+}
+
+/// The name that a token means, if it is one; says what is wrong where it is not.
+pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Findings) -> Option<Cow<'t, str>> {
+    let name = token.decode();
+    if name.is_none() {
+        findings.add(Code::NotUnicode, above, token.span(), || {
+            (
+                format!("the name {} holds half a surrogate pair", quote(token.text)),
+                "write the character itself, or both halves of its escape".to_owned(),
+            )
+        });
+    }
+    name
+}
+
+/// Says that a name occurs twice in one object.
+pub(crate) fn report_twice(token: Token<'_>, name: &str, trail: Trail<'_>, findings: &mut Findings) {
+    findings.add(Code::NameTwice, trail, token.span(), || {
+        (
+            format!("{} occurs twice in the same object", quote(name)),
+            "keep one of the two: readers differ on which of them counts".to_owned(),
+        )
+    });
+}
+
+/// Checks the name of a section or a flag; `what` is the word for it.
+pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
+    if name.len() > limits::NAME_BYTES_MAX {
+        findings.add(Code::NameTooLong, trail, token.span(), || {
+            (
+                format!(
+                    "the {what} name {} has {} bytes, more than the limit of {} (NAME_BYTES_MAX)",
+                    quote(name),
+                    name.len(),
+                    limits::NAME_BYTES_MAX
+                ),
+                "use a shorter name".to_owned(),
+            )
+        });
+        return;
+    }
+    // Ordinary names, which is nearly all of them, are done here.
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+        return;
+    }
+    if name.chars().any(char::is_control) {
+        findings.add(Code::NameHasControl, trail, token.span(), || {
+            (
+                format!("the {what} name {} holds a control character", quote(name)),
+                "remove it: a line end or an escape in a name can forge lines of a log".to_owned(),
+            )
+        });
+    }
+    if name.contains(is_deceptive) {
+        findings.add(Code::NameDeceptive, trail, token.span(), || {
+            (
+                format!("the {what} name {} holds an invisible or direction-changing character", quote(name)),
+                "remove it: two names that look alike would be two flags".to_owned(),
+            )
+        });
+    }
+    if name.is_empty() {
+        findings.add(Code::NameEmpty, trail, token.span(), || {
+            (format!("a {what} name is empty"), "legal, but easily missed: give it a name".to_owned())
+        });
+    }
+    if name.contains(['?', '#']) {
+        findings.add(Code::NameNotInUrl, trail, token.span(), || {
+            (
+                format!("the {what} name {} holds `?` or `#`, which end the path of a URL", quote(name)),
+                "clients that put the name into a URL unescaped cannot ask for it: avoid the two".to_owned(),
+            )
+        });
+    }
+}
+
+/// The known name that a misspelt one probably means.
+pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let name = plain(name)?;
+    known
+        .map(|candidate| (distance(&name, &plain(candidate).unwrap_or_default()), candidate))
+        .filter(|&(distance, candidate)| distance <= candidate.len() / 3)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Small letters without separators, so that `startTime` is next to `start_time`.
+fn plain(name: &str) -> Option<Vec<char>> {
+    (name.len() <= MISSPELT_BYTES_MAX)
+        .then(|| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect())
+}
+
+/// How many letters have to be changed, left out, put in or swapped with their neighbour.
+fn distance(from: &[char], to: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for (row, letter) in from.iter().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, other) in to.iter().enumerate() {
+            let cell = |line: &[usize], at: usize| line.get(at).copied().unwrap_or(usize::MAX / 2);
+            let mut best = (cell(&last, column) + usize::from(letter != other))
+                .min(cell(&last, column + 1) + 1)
+                .min(cell(&next, column) + 1);
+            let is_swap =
+                row > 0 && column > 0 && from.get(row - 1) == Some(other) && to.get(column - 1) == Some(letter);
+            if is_swap {
+                best = best.min(cell(&before, column - 1) + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut last, next);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+/// So few names are found faster one by one than by hash.
+const FEW: usize = 16;
+/// Longer names are no misspelling of any of ours.
+const MISSPELT_BYTES_MAX: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_seen_once() {
+        let mut seen = Seen::default();
+        for round in 0..2 {
+            for number in 0..100 {
+                let expected = if round == 0 { Insert::New } else { Insert::Twice };
+                assert_eq!(seen.insert(Cow::Owned(number.to_string())), expected, "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_name() {
+        let known = ["stable", "new", "end_time", "start_time", "duration", "early_adopters", "end_pct"];
+        let meant = [
+            ("stabel", Some("stable")),
+            ("startTime", Some("start_time")),
+            ("end-time", Some("end_time")),
+            ("duraton", Some("duration")),
+            ("early_adopter", Some("early_adopters")),
+            ("End_Pct", Some("end_pct")),
+            ("nwe", Some("new")),
+            ("x-note", None),
+            ("old", None),
+            ("", None),
+        ];
+        for (name, expected) in meant {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+        assert_eq!(nearest(&"e".repeat(1_000_000), known.into_iter()), None);
+    }
+}

@@ -1,0 +1,336 @@
+//! From bytes to a [`Document`]: everything that can be wrong is found in one pass.
+//!
+//! Only what makes the rest meaningless stops the reader: size, encoding, syntax, a limit that protects
+//! memory. The syntax is judged by a strict JSON reader over the text with comments blanked; the walk after
+//! it knows that what it meets is JSON.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use super::cursor::{Cursor, Kind, Token};
+use super::fields::{EntryField, Names as _};
+use super::findings::Findings;
+use super::members::Members;
+use super::names::{self, Insert, Seen};
+use super::scan::{self, ScanError, Scanned};
+use super::{Document, Flag, Section, entry, value};
+use crate::diagnostic::{Code, Path, Trail, quote};
+use crate::{HashAlgorithm, limits};
+
+/// Reads a document; without errors among the findings it is whole.
+pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
+    let mut reader = Reader { findings, document: Document::default(), sections: 0, flags: 0, unsalted: Vec::new() };
+    if let Some(text) = reader.decode(bytes)
+        && let Some(scanned) = reader.scan(text)
+        && reader.judge(&scanned.text)
+    {
+        reader.walk(&scanned.text);
+        reader.note_shared_fate();
+    }
+    reader.document
+}
+
+struct Reader<'f> {
+    findings: &'f mut Findings,
+    document: Document,
+    sections: usize,
+    flags: usize,
+    /// For each algorithm, the ramps without a salt: how many, and the first few with their place.
+    unsalted: Vec<Unsalted>,
+}
+
+struct Unsalted {
+    hash: HashAlgorithm,
+    count: usize,
+    first: Vec<(Path, usize)>,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, code: Code, span: std::ops::Range<usize>, message: String, help: &str) {
+        self.findings.add(code, Trail::Root, span, || (message, help.to_owned()));
+    }
+
+    /// The text, if it is short enough and UTF-8.
+    fn decode<'t>(&mut self, bytes: &'t [u8]) -> Option<&'t str> {
+        if bytes.len() > limits::DOCUMENT_BYTES_MAX {
+            let message = format!(
+                "the document has {} bytes, more than the limit of {} (DOCUMENT_BYTES_MAX)",
+                bytes.len(),
+                limits::DOCUMENT_BYTES_MAX
+            );
+            self.error(Code::DocumentTooLarge, 0..0, message, "split it, or keep large values elsewhere");
+            return None;
+        }
+        let error = match std::str::from_utf8(bytes) {
+            Ok(text) => return Some(text),
+            Err(error) => error,
+        };
+        let at = error.valid_up_to();
+        let help = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16: save it as UTF-8",
+            [0x1f, 0x8b, ..] => "this is gzip: decompress it, or serve it with `Content-Encoding: gzip`",
+            _ => "save the file as UTF-8; the byte may come from another encoding or a damaged disk",
+        };
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        self.error(Code::NotUtf8, at..at + 1, format!("byte 0x{byte:02x} at offset {at} is not UTF-8"), help);
+        None
+    }
+
+    /// The text without comments and the like, if it is safe to read.
+    fn scan<'t>(&mut self, text: &'t str) -> Option<Scanned<'t>> {
+        match scan::scan(text) {
+            Ok(scanned) => {
+                self.note_leniency(&scanned);
+                Some(scanned)
+            }
+            Err(ScanError::NestedTooDeep(span)) => {
+                let message =
+                    format!("brackets and braces nest deeper than the limit of {} (NESTING_MAX)", limits::NESTING_MAX);
+                self.error(Code::NestedTooDeep, span, message, "flatten the value, or keep it as a string");
+                None
+            }
+            Err(ScanError::NumberTooLong(span)) => {
+                let message = format!(
+                    "a number has {} characters, more than the limit of {} (NUMBER_BYTES_MAX)",
+                    span.len(),
+                    limits::NUMBER_BYTES_MAX
+                );
+                self.error(Code::NumberTooLong, span, message, "write fewer digits, or a string");
+                None
+            }
+            Err(ScanError::CommentOpen(span)) => {
+                self.error(Code::NotJson, span, "not JSON: a comment is never closed".to_owned(), "end it by `*/`");
+                None
+            }
+        }
+    }
+
+    fn note_leniency(&mut self, scanned: &Scanned<'_>) {
+        if scanned.has_mark {
+            let message = "the document begins with a byte order mark (BOM)".to_owned();
+            self.error(Code::ByteOrderMark, 0..3, message, "save it as UTF-8 without BOM: other readers refuse it");
+        }
+        if let Some(span) = scanned.comment.clone() {
+            let message = "the document has comments, which JSON does not know".to_owned();
+            self.error(Code::Comment, span, message, "fine here; other readers of the same file may refuse it");
+        }
+        if let Some(span) = scanned.trailing_comma.clone() {
+            let message = "a comma stands after the last element, which JSON does not allow".to_owned();
+            self.error(Code::TrailingComma, span, message, "fine here; other readers of the same file may refuse it");
+        }
+    }
+
+    /// Whether a strict reader accepts the text.
+    fn judge(&mut self, text: &str) -> bool {
+        let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return true };
+        let at = offset(text, error.line(), error.column());
+        let whole = error.to_string();
+        let message = whole.split(" at line ").next().unwrap_or_default();
+        let help = syntax_help(text, at);
+        let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |next| at + next.len_utf8());
+        self.error(Code::NotJson, at..end, format!("not JSON: {message}"), help);
+        false
+    }
+
+    fn walk(&mut self, text: &str) {
+        let mut cursor = Cursor::new(text);
+        if !cursor.enter_object() {
+            if let Some(token) = cursor.value() {
+                let found = token.kind().described();
+                let message = format!("the document is {found}, but must be an object of sections");
+                self.error(
+                    Code::DocumentNotObject,
+                    token.span(),
+                    message,
+                    "write `{\"section\": {\"flag\": {\"stable\": ...}}}`",
+                );
+            }
+            return;
+        }
+        let mut seen = Seen::default();
+        while let Some(name_token) = cursor.name() {
+            let root = Trail::Root;
+            let name = match names::decode(name_token, root, self.findings) {
+                Some(name) => name,
+                None => Cow::Borrowed("?"),
+            };
+            let trail = root.name(&name);
+            let is_new = seen.insert(name.clone());
+            if is_new == Insert::Twice {
+                names::report_twice(name_token, &name, trail, self.findings);
+            }
+            if matches!(&*name, "$schema" | "$tidegate") {
+                self.read_reserved(&mut cursor, &name, trail);
+                continue;
+            }
+            self.sections += 1;
+            if is_new == Insert::Full || self.sections > limits::SECTIONS_MAX {
+                let message =
+                    format!("there are more sections than the limit of {} (SECTIONS_MAX)", limits::SECTIONS_MAX);
+                self.error(Code::TooManyFlags, name_token.span(), message, "put more flags into each section");
+                return;
+            }
+            names::check("section", &name, name_token, trail, self.findings);
+            if !self.read_section(&mut cursor, &name, trail) {
+                return;
+            }
+        }
+        if self.flags == 0 {
+            let message = "the document has no flags, so every caller gets its default".to_owned();
+            self.error(Code::NoFlags, 0..0, message, "add a flag; if an empty document is meant, all is well");
+        }
+    }
+
+    /// `$schema` is for editors, `$tidegate` for later versions of ourselves.
+    fn read_reserved(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) {
+        let Some(token) = cursor.value() else { return };
+        value::check(token, trail, self.findings);
+        let found = token.kind();
+        if name == "$tidegate" && found != Kind::Object {
+            self.findings.add(Code::WrongType, trail, token.span(), || {
+                (
+                    format!("`$tidegate` is {}, but must be an object", found.described()),
+                    "the name is reserved; call the section otherwise".to_owned(),
+                )
+            });
+        }
+    }
+
+    /// Reads the flags of a section; `false` where nothing more should be read.
+    fn read_section(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) -> bool {
+        if !cursor.enter_object() {
+            let Some(token) = cursor.value() else { return false };
+            let found = token.kind().described();
+            self.findings.add(Code::SectionNotObject, trail, token.span(), || {
+                (
+                    format!("the section {} is {found}, but must be an object of flags", quote(name)),
+                    "write `{\"section\": {\"flag\": {\"stable\": ...}}}`".to_owned(),
+                )
+            });
+            return true;
+        }
+        let mut flags = Vec::new();
+        let mut seen = Seen::default();
+        while let Some(name_token) = cursor.name() {
+            self.flags += 1;
+            if self.flags > limits::FLAGS_MAX {
+                let message = format!("there are more flags than the limit of {} (FLAGS_MAX)", limits::FLAGS_MAX);
+                self.error(Code::TooManyFlags, name_token.span(), message, "split the document");
+                self.document.sections = Vec::new();
+                return false;
+            }
+            let flag_name = match names::decode(name_token, trail, self.findings) {
+                Some(name) => name,
+                None => Cow::Borrowed("?"),
+            };
+            let flag_trail = trail.name(&flag_name);
+            if seen.insert(flag_name.clone()) == Insert::Twice {
+                names::report_twice(name_token, &flag_name, flag_trail, self.findings);
+            }
+            names::check("flag", &flag_name, name_token, flag_trail, self.findings);
+            let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);
+            // A document that will be refused need not be kept.
+            if let Some(flag) = flag.filter(|_| !self.findings.has_errors()) {
+                self.count_unsalted(&flag, &flag_trail, name_token);
+                flags.push(flag);
+            }
+        }
+        cursor.leave_object();
+        if self.findings.has_errors() {
+            self.document.sections = Vec::new();
+        } else {
+            self.document.sections.push(Section { name: name.into(), flags });
+        }
+        true
+    }
+
+    fn read_flag<'t>(
+        &mut self,
+        cursor: &mut Cursor<'t>,
+        name_token: Token<'t>,
+        name: &str,
+        trail: &Trail<'_>,
+    ) -> Option<Flag> {
+        if !cursor.enter_object() {
+            let token = cursor.value()?;
+            let looks_like_field = EntryField::from_name(name).is_some();
+            self.findings
+                .add(Code::FlagNotObject, *trail, token.span(), || entry::not_an_object(token, looks_like_field));
+            return None;
+        }
+        let members = Members::read_at(cursor, name_token, trail, self.findings);
+        let flag = entry::read(name, &members, self.findings);
+        cursor.leave_object();
+        flag
+    }
+
+    fn count_unsalted(&mut self, flag: &Flag, trail: &Trail<'_>, token: Token<'_>) {
+        let Some(hash) = entry::unsalted_ramp(flag) else { return };
+        let index = self.unsalted.iter().position(|unsalted| unsalted.hash == hash).unwrap_or_else(|| {
+            self.unsalted.push(Unsalted { hash, count: 0, first: Vec::new() });
+            self.unsalted.len() - 1
+        });
+        let Some(unsalted) = self.unsalted.get_mut(index) else { return };
+        unsalted.count += 1;
+        if unsalted.first.len() < SHARED_FATE_NAMED && self.findings.keeps_all() {
+            unsalted.first.push((trail.to_path(), token.start));
+        }
+    }
+
+    fn note_shared_fate(&mut self) {
+        for unsalted in std::mem::take(&mut self.unsalted) {
+            if unsalted.count < 2 || self.findings.has_errors() {
+                continue;
+            }
+            let at = unsalted.first.get(1).map_or(0, |(_, at)| *at);
+            self.findings.add(Code::SharedFate, Trail::Root, at..at, || {
+                let named = unsalted.first.iter().map(|(path, _)| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+                let more = unsalted.count.saturating_sub(unsalted.first.len());
+                let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                (
+                    format!("the ramps {named}{and_more} have no `salt`, so the same keys go first in all of them"),
+                    "give each a `salt` of its own, unless that is meant".to_owned(),
+                )
+            });
+        }
+    }
+}
+
+/// What to do about a syntax error, guessed from the text around it.
+fn syntax_help(text: &str, at: usize) -> &'static str {
+    let next = text.get(at..).unwrap_or_default();
+    if text.trim_start().is_empty() {
+        "the document is empty: an aborted write or download may have left nothing"
+    } else if text.trim_start().starts_with('<') {
+        "this looks like a web page, perhaps of a login or a proxy: check the address of the document"
+    } else if text.contains('\0') {
+        "the text holds NUL bytes: a disk or an encoding may have damaged it"
+    } else if next.is_empty() {
+        "the text ends too early: it may have been cut off"
+    } else if next.starts_with('\'') {
+        "texts and names stand in double quotes"
+    } else if next.starts_with("NaN") || next.starts_with("Infinity") || next.starts_with("-I") {
+        "JSON has no NaN and no Infinity: leave the value out, or write a string"
+    } else if next.starts_with('#') {
+        "comments begin with `//`"
+    } else if next.starts_with("True") || next.starts_with("False") || next.starts_with("None") {
+        "JSON writes `true`, `false` and `null` in small letters"
+    } else if next.starts_with("<<<<<<<") || next.starts_with(">>>>>>>") || next.starts_with("=======") {
+        "a merge conflict was left in the file: resolve it"
+    } else if next.starts_with("{{") || next.starts_with("{%") || next.starts_with("${") || next.starts_with("<%") {
+        "a template was not filled in: check the step that makes this file"
+    } else {
+        "besides comments and trailing commas, the document has to be strict JSON"
+    }
+}
+
+/// The byte at a line and a column as the strict reader counts them: both from 1, the column in bytes.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    let at = before.saturating_add(column.saturating_sub(1)).min(text.len());
+    text.floor_char_boundary(at)
+}
+
+/// So many ramps are named in the note about those that share their order of keys.
+const SHARED_FATE_NAMED: usize = 5;

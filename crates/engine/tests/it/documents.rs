@@ -1,0 +1,39 @@
+//! The documents to accept and to refuse: each verdict holds, and a refusal names the place.
+
+use std::path::PathBuf;
+
+use tidegate_engine::{Code, Severity, check, read};
+
+#[test]
+fn every_verdict_holds() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../conformance/documents");
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let mut judged = 0;
+    for line in manifest.lines().skip(1) {
+        let [file, verdict, path, why] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let text = std::fs::read(folder.join(file)).unwrap();
+        let checked = check(&text);
+        let shown = checked.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        match verdict {
+            "accept" => assert!(checked.document.is_some(), "{file} ({why}) is refused:\n{shown}"),
+            "reject" => assert!(checked.document.is_none(), "{file} ({why}) is accepted:\n{shown}"),
+            "either" => {}
+            _ => panic!("{file}: {verdict} is no verdict"),
+        }
+        if checked.document.is_none() {
+            let errors = checked.diagnostics.iter().filter(|found| found.code.severity() == Severity::Error);
+            let errors = errors.map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            assert!(path.split('|').any(|part| errors.contains(part)), "{file}: none of {path} is in:\n{errors}");
+        }
+        if file.starts_with("jsonc_") {
+            let is_noted = |code| checked.diagnostics.iter().any(|found| found.code == code);
+            assert!(is_noted(Code::Comment) || is_noted(Code::TrailingComma), "{file} has no note:\n{shown}");
+        }
+        match read(&text) {
+            Ok((document, _)) => assert_eq!(Some(document), checked.document, "{file}"),
+            Err(diagnostics) => assert_eq!(diagnostics, checked.diagnostics, "{file}"),
+        }
+        judged += 1;
+    }
+    assert!(judged >= 40, "{judged} documents");
+}
