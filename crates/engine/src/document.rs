@@ -17,8 +17,10 @@ mod places;
 mod reader;
 mod scan;
 mod schedule;
+mod schema;
 pub(crate) mod time;
 mod value;
+mod write;
 
 use findings::{Findings, Keep};
 
@@ -27,7 +29,9 @@ use crate::{HashAlgorithm, Micros, Share, Span, Variant};
 
 pub use duration::{DurationError, parse_duration};
 pub use percent::{PercentError, parse_percent};
+pub use schema::schema;
 pub use time::{TimeError, parse_time};
+pub use write::write;
 
 /// Reads a document and says everything there is to say about it, errors, warnings and notes, with places.
 ///

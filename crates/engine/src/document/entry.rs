@@ -110,12 +110,14 @@ fn read_details(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Box<De
     if !fields.into_iter().any(|field| entry.has(field)) {
         return None;
     }
-    Some(Box::new(Details {
+    let details = Details {
         description: entry.get(EntryField::Description).and_then(|at| at.string(findings)),
         owner: entry.get(EntryField::Owner).and_then(|at| at.string(findings)),
         tags: entry.get(EntryField::Tags).map_or_else(Vec::new, |at| read_tags(at, findings)),
         metadata: entry.get(EntryField::Metadata).map_or_else(Vec::new, |at| read_metadata(at, findings)),
-    }))
+    };
+    // An empty list says no more than none, so that what is written reads back the same.
+    (details != Details::default()).then(|| Box::new(details))
 }
 
 fn read_tags(at: At<'_, '_>, findings: &mut Findings) -> Vec<Box<str>> {

@@ -3,4 +3,7 @@
 
 mod documents;
 mod evenness;
+mod generated;
 mod laws;
+mod roundtrip;
+mod units;

@@ -1,0 +1,76 @@
+//! Pages of what is wrong with a text before anything in it is a flag.
+
+use super::{Code, Example, Page, page};
+use crate::limits;
+
+pub(super) const fn of(code: Code) -> Page {
+    match code {
+        Code::DocumentTooLarge => Page {
+            what: "The document is longer than 16 MiB, after any decompression.",
+            wrong: Example::Made("{\"features\": { ... 100 MB ... }}", || vec![b' '; limits::DOCUMENT_BYTES_MAX + 1]),
+            mended: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
+            why: "A document is read as a whole and kept in memory by every host. One of 100,000 ordinary flags has \
+                  about 6 MiB, so a longer one is a mistake or an attack. Split it, or keep large values elsewhere.",
+        },
+        Code::NotUtf8 => Page {
+            what: "The bytes of the document are not UTF-8, the only encoding of JSON.",
+            wrong: Example::Made("{\"features\": {\"gr\\xfc\\xdfe\": {\"stable\": false}}}", || {
+                b"{\"features\": {\"gr\xfc\xdfe\": {\"stable\": false}}}".to_vec()
+            }),
+            mended: Example::Text("{\"features\": {\"grüße\": {\"stable\": false}}}"),
+            why: "An editor or a template may have written Latin-1 or UTF-16, a server may have left the document \
+                  compressed, a disk may have damaged it. Guessing would give names and values that nobody wrote.",
+        },
+        Code::NotJson => page(
+            "The document is not JSON. Comments and trailing commas are accepted, nothing else is relaxed.",
+            "{\"features\": {\"dark_mode\": {\"stable\": False}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
+            "Each leniency would be read differently by other programs that read the same file. This is the only kind \
+             of mistake after which nothing else can be found, so mend it first.",
+        ),
+        Code::NestedTooDeep => Page {
+            what: "Brackets and braces stand inside one another more than 64 levels deep.",
+            wrong: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[ ... ]]]]}}}", || {
+                nested(limits::NESTING_MAX)
+            }),
+            mended: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[1]]]]}}}", || nested(4)),
+            why: "Readers of JSON in many languages run out of stack on deep nesting. No value that people write comes \
+                  near the limit.",
+        },
+        Code::NumberTooLong => Page {
+            what: "One number has more than 1,024 characters.",
+            wrong: Example::Made("{\"features\": {\"limit\": {\"stable\": 0.3333 ... }}}", || {
+                format!("{{\"features\": {{\"limit\": {{\"stable\": 0.{}}}}}}}", "3".repeat(limits::NUMBER_BYTES_MAX))
+                    .into_bytes()
+            }),
+            mended: Example::Text("{\"features\": {\"limit\": {\"stable\": 0.3333333333333333}}}"),
+            why: "Seventeen digits say any double exactly enough to read it back. More digits only cost time.",
+        },
+        Code::NotUnicode => page(
+            "A text holds an escape that is half a character: one of the two surrogates without the other.",
+            "{\"features\": {\"smile\": {\"stable\": \"\\ud83d\"}}}",
+            "{\"features\": {\"smile\": {\"stable\": \"\\ud83d\\ude00\"}}}",
+            "Readers differ: some refuse it, some replace it, some keep it and fail later. A text that was cut off in \
+             the middle of a character often looks like this.",
+        ),
+        Code::NumberOutOfRange => page(
+            "A number is too large to be kept: an integer outside of -2^63 to 2^64 - 1, or a number beyond any double.",
+            "{\"features\": {\"limit\": {\"stable\": 18446744073709551617}}}",
+            "{\"features\": {\"limit\": {\"stable\": \"18446744073709551617\"}}}",
+            "Other readers would round it without a word. A value is either kept exactly or refused.",
+        ),
+        // Also what stands for codes of other files, which are never asked for here.
+        _ => page(
+            "The same name occurs twice in one object. An escaped spelling (`\"\\u0061\"` for `\"a\"`) is the same name.",
+            "{\"features\": {\"dark_mode\": {\"stable\": false}, \"dark_mode\": {\"stable\": true}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": true}}}",
+            "Most readers keep the last one silently, some the first. A merge of two branches easily leaves both in the \
+             file, and then the flag does not do what one of the authors believes.",
+        ),
+    }
+}
+
+/// A document whose only value has lists so many levels deep.
+fn nested(levels: usize) -> Vec<u8> {
+    format!("{{\"features\":{{\"deep\":{{\"stable\":{}1{}}}}}}}", "[".repeat(levels), "]".repeat(levels)).into_bytes()
+}

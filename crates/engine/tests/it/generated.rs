@@ -1,0 +1,105 @@
+//! Files that are written from the source and committed: each has to be up to date.
+//!
+//! `UPDATE=1 cargo xtask generate` writes them anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use tidegate_engine::document::fields::{self, Field};
+use tidegate_engine::document::schema;
+use tidegate_engine::{Code, Severity, limits};
+
+#[test]
+fn document_fields() {
+    let mut page = String::from(
+        "# The fields of a document\n\n\
+         A document is `{section: {flag: entry}}`. Top-level `$schema` and `$tidegate` (an object) are reserved and\n\
+         skipped. Comments and trailing commas are accepted, with a note; apart from them the text has to be strict\n\
+         JSON, UTF-8. A document is accepted or refused as a whole. Unknown fields are warnings. [Limits](limits.md),\n\
+         [diagnostics](diagnostics.md), [JSON Schema](document.schema.json), [guide](../guide/documents.md).\n\n\
+         Times are `2026-12-01 00:00Z`, the same with seconds and with up to six digits of fraction, or RFC 3339 with\n\
+         any offset. Durations are numbers with the units `w d h m s ms`, no unit twice. Percentages are exact\n\
+         decimals.\n",
+    );
+    table(&mut page, "An entry", fields::ENTRY);
+    table(&mut page, "A step, in `steps`", fields::STEP);
+    table(&mut page, "A pattern, in `early_adopters`", fields::ADOPTER);
+    table(&mut page, "A `rollback`", fields::ROLLBACK);
+    check("docs/reference/document.md", &page);
+}
+
+fn table(page: &mut String, title: &str, fields: &[Field]) {
+    let _ = write!(
+        page,
+        "\n## {title}\n\n| field | type | range | default | meaning | example |\n| --- | --- | --- | --- | --- | --- |\n"
+    );
+    for Field { name, kind, range, default, meaning, example, .. } in fields {
+        let example = example.replace('|', "\\|");
+        let _ = writeln!(page, "| `{name}` | {kind} | {range} | {default} | {meaning} | `{example}` |");
+    }
+}
+
+#[test]
+fn diagnostics() {
+    let mut page = String::from(
+        "# Diagnostics\n\n\
+         What `tidegate check` may say about a document. A code never changes its meaning. `E` codes are errors: the\n\
+         document is refused as a whole, and the last good one stays in force. `W` codes are warnings, `N` codes notes:\n\
+         the document is accepted. `tidegate check --explain CODE` prints one of these pages.\n\n\
+         | code | severity | meaning |\n| --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        let _ = writeln!(page, "| [{code}](#{}) | {} | {} |", anchor(*code), code.severity(), code.title());
+    }
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        for code in Code::ALL.iter().filter(|code| code.severity() == severity) {
+            let _ = write!(page, "\n#{}", code.page());
+        }
+    }
+    check("docs/reference/diagnostics.md", &page);
+}
+
+/// The anchor that Markdown gives to the title of a page.
+fn anchor(code: Code) -> String {
+    let title = format!("{code}: {}", code.title()).to_lowercase();
+    title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-')).collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn limits_table() {
+    let mut page = String::from(
+        "# Limits\n\n\
+         Everything that costs memory or time has a limit, checked before the work is done. A message that refuses\n\
+         something names the limit. These are the limits of a document.\n\n\
+         | limit | value | what, and why there |\n| --- | ---: | --- |\n",
+    );
+    for limit in limits::ALL {
+        let _ = writeln!(page, "| `{}` | {} {} | {} |", limit.name, grouped(limit.value), limit.unit, limit.reason);
+    }
+    check("docs/reference/limits.md", &page);
+}
+
+/// The number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    groups.collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn json_schema() {
+    check("docs/reference/document.schema.json", &schema());
+}
+
+/// Compares a committed file with what it should be, or writes it.
+pub(crate) fn check(file: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+    if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, expected).unwrap();
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{file} is out of date: run `UPDATE=1 cargo xtask generate` and look at the difference");
+}
