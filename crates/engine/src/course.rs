@@ -74,7 +74,7 @@ impl<'s> Timeline<'s> {
         match self.rollback {
             Some(fall) if now >= fall.start => {
                 let fall = self.fall(fall);
-                if now >= fall.end() { Course::Level(fall.to) } else { Course::Fall(fall, now) }
+                if now >= fall.end() || fall.from == fall.to { Course::Level(fall.to) } else { Course::Fall(fall, now) }
             }
             _ => {
                 let instant = self.ramp_instant(now);

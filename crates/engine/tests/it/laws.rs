@@ -5,5 +5,5 @@
 
 mod lease;
 mod ramp;
-//mod snapshot;
+mod snapshot;
 mod strategies;
