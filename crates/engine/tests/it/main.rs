@@ -7,3 +7,4 @@ mod generated;
 mod laws;
 mod roundtrip;
 mod units;
+mod vectors;
