@@ -314,12 +314,12 @@ impl<'s> Asked<'s, '_> {
         let course = timeline.course(second);
         trace.rule(Rule::Interpolation);
         trace.course(|| Facts {
-            share: course.share(),
+            share: course.line(),
             until: next_number(timeline, second, course),
             ramp_instant: shown_instant(timeline, second),
             ..Facts::default()
         });
-        Some(interpolated(interpolation.at(course.share())))
+        Some(interpolated(interpolation.at(course.line())))
     }
 
     /// `new` for an early adopter, `TARGETING_KEY_MISSING` where one might be one, `None` for everybody else.
