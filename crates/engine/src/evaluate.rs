@@ -224,7 +224,12 @@ impl<'s> Asked<'s, '_> {
             return self.value_of(record, Variant::Stable, Reason::Static);
         }
         if let Some(decision) = self.by_adopters(record, extra, || None, trace) {
-            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            trace.course(|| Facts {
+                position: self.position(record, extra),
+                share: activation.share,
+                until: extra.and_then(|extra| extra.adopters_leave),
+                ..Facts::default()
+            });
             return decision;
         }
         trace.rule(Rule::Activation);
@@ -232,8 +237,9 @@ impl<'s> Asked<'s, '_> {
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
             return interpolated(interpolation.at(activation.share));
         }
-        let Some(position) = self.position(record, extra) else { return self.key_missing(record, trace) };
-        trace.course(|| Facts { position: Some(position), share: activation.share, ..Facts::default() });
+        let position = self.position(record, extra);
+        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
+        let Some(position) = position else { return self.key_missing(record, trace) };
         self.value_of(record, variant(activation.share.includes(position)), Reason::Split)
     }
 
@@ -296,10 +302,7 @@ impl<'s> Asked<'s, '_> {
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
         let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
-        if is_asked
-            && extra.adopters_leave.is_none_or(|leave| now < leave)
-            && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace)
-        {
+        if is_asked && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace) {
             trace.course(|| Facts {
                 position: self.position(record, Some(extra)),
                 share: timeline.course(now).share(),
@@ -331,7 +334,11 @@ impl<'s> Asked<'s, '_> {
         next_corner: impl FnOnce() -> Option<Micros>,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
+        let now = self.moment.now;
         let extra = extra.filter(|extra| !extra.adopters.is_empty())?;
+        if extra.adopters_leave.is_some_and(|leave| now >= leave) {
+            return None;
+        }
         match self.subject.who() {
             Who::Key(key) if extra.adopters.has(key) => {
                 trace.rule(Rule::EarlyAdopter);
