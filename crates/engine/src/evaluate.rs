@@ -180,19 +180,19 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
-            && let Some(decision) = self.by_lock(record, lock)
+            && let Some(decision) = self.by_lock(record, pinned, lock)
         {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
             trace.expires(lock.until);
             return Some(decision);
         }
-        let activation = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until))?;
+        let in_force = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until));
         match record {
-            Some(record) => Some(self.by_dial(record, activation, trace)),
+            Some(record) => Some(self.by_dial(record, in_force?, trace)),
+            None if pinned.is_bare() => Some(self.by_bare_dial(flag, in_force, trace)),
             // It had a definition that is not loaded: nobody can say what its values are.
-            None if activation.defined => None,
-            None => Some(self.by_bare_dial(flag, activation, trace)),
+            None => None,
         }
     }
 
@@ -200,12 +200,15 @@ impl<'s> Asked<'s, '_> {
         until.is_none_or(|until| self.moment.now < until)
     }
 
-    fn by_lock(&self, record: Option<&Record>, lock: &'s HostLock) -> Option<Decision<'s>> {
-        match &lock.pin {
-            Pin::Value(value) => {
+    fn by_lock(&self, record: Option<&Record>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
+        match (&lock.pin, record) {
+            (Pin::Value(value), _) => {
                 Some(Decision { answer: Answer::Json(value), variant: None, reason: Reason::Static, error: None })
             }
-            Pin::Variant(variant) => Some(self.value_of(record?, *variant, Reason::Static)),
+            (Pin::Variant(variant), Some(record)) => Some(self.value_of(record, *variant, Reason::Static)),
+            (Pin::Variant(variant), None) => {
+                pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
+            }
         }
     }
 
@@ -243,27 +246,26 @@ impl<'s> Asked<'s, '_> {
         self.value_of(record, variant(activation.share.includes(position)), Reason::Split)
     }
 
-    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key.
-    fn by_bare_dial(&self, flag: FlagIndex, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
-        trace.rule(Rule::Activation);
-        trace.expires(activation.until);
+    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
+    /// the dial is no longer in force, the share of such a flag is 0.
+    fn by_bare_dial(&self, flag: FlagIndex, in_force: Option<&Activation>, trace: &mut impl Trace) -> Decision<'s> {
         let seed = self.snapshot.stranger(flag).map_or(0, |stranger| stranger.seed);
         let position = match self.subject.who() {
             Who::Key(key) => Some(bucket::xxh3_position(seed, key)),
             Who::Drawn(position) => Some(position),
             Who::Absent => None,
         };
-        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
-        let answer = |has_new: bool, reason, error| Decision {
-            answer: Answer::Json(if has_new { "true" } else { "false" }),
-            variant: Some(variant(has_new)),
-            reason,
-            error,
-        };
-        match (Course::Level(activation.share).unanimous(), position) {
-            (Some(has_new), _) => answer(has_new, Reason::Static, None),
-            (None, Some(position)) => answer(activation.share.includes(position), Reason::Split, None),
-            (None, None) => answer(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing)),
+        let share = in_force.map_or(Share::ZERO, |activation| activation.share);
+        trace.rule(if in_force.is_some() { Rule::Activation } else { Rule::Ramp });
+        trace.expires(in_force.and_then(|activation| activation.until));
+        trace.course(|| Facts { position, share, ..Facts::default() });
+        match (Course::Level(share).unanimous(), position) {
+            (Some(has_new), _) => bare(has_new, Reason::Static, None),
+            (None, Some(position)) => bare(share.includes(position), Reason::Split, None),
+            (None, None) => {
+                trace.rule(Rule::KeyMissing);
+                bare(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing))
+            }
         }
     }
 
@@ -426,6 +428,12 @@ fn not_found<'s>(trace: &mut impl Trace) -> Decision<'s> {
 
 fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
     Decision { answer: Answer::CallerDefault, variant: None, reason, error }
+}
+
+/// The answer of a flag that has a dial and no definition.
+fn bare<'s>(has_new: bool, reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
+    let answer = Answer::Json(if has_new { "true" } else { "false" });
+    Decision { answer, variant: Some(variant(has_new)), reason, error }
 }
 
 fn interpolated<'s>(answer: Answer<'static>) -> Decision<'s> {
