@@ -46,6 +46,15 @@ impl Course {
         }
     }
 
+    /// The share as the line itself has it, for a number between two others: exact at every corner.
+    pub(crate) fn line(self) -> Share {
+        match self {
+            Self::Level(share) => share,
+            Self::Rise(rise, instant) => rise.line_at(instant),
+            Self::Fall(fall, now) => fall.line_at(now),
+        }
+    }
+
     /// The one answer for every position, where there is one without a look at the share's course.
     #[inline]
     pub(crate) fn unanimous(self) -> Option<bool> {
