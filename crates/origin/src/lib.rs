@@ -1,0 +1,1 @@
+//! An HTTP origin that misbehaves on request.
