@@ -12,7 +12,6 @@ mod location;
 mod resolver;
 mod tls;
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,8 @@ pub(super) struct HttpFetcher {
     own_headers: HeaderMap,
     options: FetchOptions,
     guard: Arc<Guard>,
-    has_authorities: bool,
+    /// A connection was left open that the origin may have closed since.
+    may_be_stale: bool,
 }
 
 impl HttpFetcher {
@@ -43,7 +43,7 @@ impl HttpFetcher {
         let tls = tls::client_config(options.extra_root_pem.as_deref())?;
         let guard = Arc::new(Guard::new(location.url()));
         let client = Client::builder()
-            .tls_backend_preconfigured(tls.config)
+            .tls_backend_preconfigured(tls)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -61,28 +61,28 @@ impl HttpFetcher {
                 let source = error.without_url();
                 SourceError::Client { reason: source.to_string(), source: source.into() }
             })?;
-        Ok(Self { client, location, own_headers, options, guard, has_authorities: tls.has_authorities })
+        Ok(Self { client, location, own_headers, options, guard, may_be_stale: false })
     }
 
     pub(super) async fn fetch(&mut self, have: Option<&Tag>) -> Result<Answer, FetchError> {
-        let phase = Cell::new(Phase::WaitingForAnswer);
+        let (mut phase, after) = (Phase::WaitingForAnswer, self.options.timeout);
         // Boxed: the future holds a whole exchange, and callers hold many kinds of futures.
-        let exchange = Box::pin(self.exchange(have, &phase));
-        match tokio::time::timeout(self.options.timeout, exchange).await {
+        let exchange = Box::pin(self.exchange(have, &mut phase));
+        match tokio::time::timeout(after, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(FetchError::TimedOut { phase: phase.get(), after: self.options.timeout }),
+            Err(_) => Err(FetchError::TimedOut { phase, after }),
         }
     }
 
     /// Asks, and follows redirects to the answer.
-    async fn exchange(&self, have: Option<&Tag>, phase: &Cell<Phase>) -> Result<Answer, FetchError> {
+    async fn exchange(&mut self, have: Option<&Tag>, phase: &mut Phase) -> Result<Answer, FetchError> {
         let condition = have.and_then(Tag::condition);
         let mut at = self.location.url().clone();
         // Secrets go to the origin that the user named, and not again once a redirect has led away from it.
         let mut is_home = true;
         for _ in 0..=REDIRECTS_MAX {
             self.guard.watch((!is_home).then(|| at.host_str()).flatten());
-            phase.set(Phase::WaitingForAnswer);
+            *phase = Phase::WaitingForAnswer;
             let response = self.send(&at, is_home, condition.as_ref()).await?;
             head::refuse_oversized(response.headers())?;
             if !is_redirect(response.status()) {
@@ -97,7 +97,24 @@ impl HttpFetcher {
         Err(RedirectError::TooMany.into())
     }
 
+    /// Sends one request. If it breaks on a connection of an earlier one, that may only mean that the origin
+    /// has closed it meanwhile: then, and only then, it is sent once more.
     async fn send(
+        &mut self,
+        at: &Url,
+        is_home: bool,
+        condition: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Response, FetchError> {
+        let may_be_stale = std::mem::take(&mut self.may_be_stale);
+        let mut outcome = self.send_once(at, is_home, condition).await;
+        if may_be_stale && matches!(outcome, Err(FetchError::Broken { .. })) {
+            outcome = self.send_once(at, is_home, condition).await;
+        }
+        self.may_be_stale = outcome.is_ok();
+        outcome
+    }
+
+    async fn send_once(
         &self,
         at: &Url,
         is_home: bool,
@@ -120,17 +137,12 @@ impl HttpFetcher {
     }
 
     /// Turns the last response of an exchange into an answer.
-    async fn answer(
-        &self,
-        response: Response,
-        was_conditional: bool,
-        phase: &Cell<Phase>,
-    ) -> Result<Answer, FetchError> {
+    async fn answer(&self, response: Response, was_conditional: bool, phase: &mut Phase) -> Result<Answer, FetchError> {
         let arrived = Instant::now();
         let date = head::server_date(response.headers());
         let fetched = match response.status() {
             StatusCode::OK => {
-                phase.set(Phase::ReadingBody);
+                *phase = Phase::ReadingBody;
                 let tag = head::tag(response.headers());
                 let at = response.url().clone();
                 let body = body::read(response, self.options.body_bytes_max)
@@ -151,11 +163,7 @@ impl HttpFetcher {
     }
 
     fn context(&self, at: &Url) -> Context {
-        Context {
-            host: at.host_str().unwrap_or_default().to_owned(),
-            connect_timeout: self.options.connect_timeout,
-            has_authorities: self.has_authorities,
-        }
+        Context { host: at.host_str().unwrap_or_default().to_owned(), connect_timeout: self.options.connect_timeout }
     }
 }
 

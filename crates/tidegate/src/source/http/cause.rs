@@ -10,13 +10,13 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::head;
 use super::resolver::{NameError, RefusedAddress};
+use super::tls::NoAuthorities;
 use crate::source::{FetchError, Phase, RedirectError, TlsProblem};
 
 /// What is known of the request that failed.
 pub(super) struct Context {
     pub(super) host: String,
     pub(super) connect_timeout: Duration,
-    pub(super) has_authorities: bool,
 }
 
 impl Context {
@@ -30,7 +30,7 @@ impl Context {
             return FetchError::NameNotFound { host, source: error.into() };
         }
         if let Some(problem) = find::<rustls::Error>(&error) {
-            let problem = self.tls_problem(problem);
+            let problem = tls_problem(problem);
             return FetchError::Tls { host, problem, source: error.into() };
         }
         if error.is_connect() {
@@ -62,28 +62,28 @@ impl Context {
         }
         FetchError::Unreachable { host, reason: text, source: error.into() }
     }
+}
 
-    fn tls_problem(&self, error: &rustls::Error) -> TlsProblem {
-        use rustls::Error as Tls;
-        match error {
-            Tls::InvalidCertificate(certificate) => match certificate {
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsProblem::Expired,
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsProblem::NotYetValid,
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    TlsProblem::WrongHost
-                }
-                CertificateError::UnknownIssuer if !self.has_authorities => TlsProblem::NoAuthorities,
-                // A self-signed certificate is an authority's where a server's is due.
-                CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer,
-                other => TlsProblem::Certificate(other.to_string()),
-            },
-            Tls::PeerIncompatible(_)
-            | Tls::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
-                TlsProblem::Version
+fn tls_problem(error: &rustls::Error) -> TlsProblem {
+    use rustls::Error as Tls;
+    match error {
+        Tls::InvalidCertificate(certificate) => match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsProblem::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsProblem::NotYetValid,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsProblem::WrongHost
             }
-            Tls::InvalidMessage(_) => TlsProblem::NotTls,
-            other => TlsProblem::Other(other.to_string()),
+            // A self-signed certificate is an authority's where a server's is due.
+            CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer,
+            other => TlsProblem::Certificate(other.to_string()),
+        },
+        Tls::PeerIncompatible(_)
+        | Tls::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
+            TlsProblem::Version
         }
+        Tls::InvalidMessage(_) => TlsProblem::NotTls,
+        Tls::Other(other) if other.0.is::<NoAuthorities>() => TlsProblem::NoAuthorities,
+        other => TlsProblem::Other(other.to_string()),
     }
 }
 
