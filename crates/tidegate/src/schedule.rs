@@ -11,6 +11,7 @@ mod damper;
 
 use std::time::Duration;
 
+use crate::source::RETRY_AFTER_MAX;
 pub(crate) use damper::{Damper, Verdict};
 
 /// How the last attempt ended.
@@ -97,9 +98,6 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Doublings after which every ceiling is [`BACK_OFF_MAX`].
 const DOUBLINGS_MAX: u32 = 16;
-
-/// Longest wait that an origin can ask for: a mistyped header must not silence a fleet for a day.
-pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests;

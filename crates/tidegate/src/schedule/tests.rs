@@ -100,7 +100,7 @@ impl Random {
 }
 
 /// What an origin saw of 1,000 clients that poll each minute, down from `DOWN` until `UP` (virtual seconds).
-struct Seen {
+struct Log {
     /// Requests in each second.
     requests: Vec<u32>,
     /// When the last client had a fresh word after the outage.
@@ -112,7 +112,7 @@ const DOWN: usize = 300;
 const END: usize = 1_200;
 const BUCKET: usize = 10;
 
-fn simulate(seed: u64, outage: usize, retry_after: Option<u64>) -> Seen {
+fn simulate(seed: u64, outage: usize, retry_after: Option<u64>) -> Log {
     let up = DOWN + outage;
     let mut random = Random(seed);
     let mut schedules: Vec<Schedule> = (0..CLIENTS).map(|_| Schedule::new(MINUTE)).collect();
@@ -122,24 +122,24 @@ fn simulate(seed: u64, outage: usize, retry_after: Option<u64>) -> Seen {
         schedule.first(true, 0);
         queue.push(Reverse((between(Duration::ZERO, MINUTE, random.next()), client)));
     }
-    let mut seen = Seen { requests: vec![0; END], all_fresh: Duration::ZERO };
+    let mut log = Log { requests: vec![0; END], all_fresh: Duration::ZERO };
     while let Some(Reverse((at, client))) = queue.pop() {
         let second = usize::try_from(at.as_secs()).unwrap();
         if second >= END {
             break;
         }
-        seen.requests[second] += 1;
+        log.requests[second] += 1;
         let is_down = (DOWN..up).contains(&second);
         let outcome = if is_down { trouble(retry_after) } else { Outcome::Fresh };
         if is_down {
             is_fresh[client] = false;
         } else if !std::mem::replace(&mut is_fresh[client], true) {
-            seen.all_fresh = at.saturating_sub(Duration::from_secs(up as u64));
+            log.all_fresh = at.saturating_sub(Duration::from_secs(up as u64));
         }
         queue.push(Reverse((at + schedules[client].after(outcome, random.next()), client)));
     }
     assert!(is_fresh.iter().all(|fresh| *fresh), "some client is still waiting");
-    seen
+    log
 }
 
 /// Requests per second over buckets of ten seconds: the highest, as a multiple of the steady rate of one
@@ -154,10 +154,10 @@ fn peak(requests: &[u32]) -> f64 {
 fn check_outage(outage: usize, retry_after: Option<u64>, all_fresh_max: u64) {
     let mut worst = (0.0_f64, 0.0_f64, Duration::ZERO);
     for seed in 0..10 {
-        let seen = simulate(seed, outage, retry_after);
-        worst.0 = worst.0.max(peak(&seen.requests[DOWN..DOWN + outage]));
-        worst.1 = worst.1.max(peak(&seen.requests[DOWN + outage..]));
-        worst.2 = worst.2.max(seen.all_fresh);
+        let log = simulate(seed, outage, retry_after);
+        worst.0 = worst.0.max(peak(&log.requests[DOWN..DOWN + outage]));
+        worst.1 = worst.1.max(peak(&log.requests[DOWN + outage..]));
+        worst.2 = worst.2.max(log.all_fresh);
     }
     println!(
         "down {outage} s: {:.2} x steady during, {:.2} x after, all fresh after {:.0?}",

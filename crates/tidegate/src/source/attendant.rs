@@ -56,11 +56,11 @@ impl Attendant {
         let (reply, receiver) = oneshot::channel();
         self.send(Question { have: have.cloned(), reply })?;
         let running = self.running.insert(Running { since: Instant::now(), reply: receiver });
-        let Ok(received) = tokio::time::timeout(self.timeout, &mut running.reply).await else {
+        let Ok(answer) = tokio::time::timeout(self.timeout, &mut running.reply).await else {
             return Err(FetchError::TimedOut { phase: Phase::WaitingForCall, after: self.timeout });
         };
         self.running = None;
-        received.unwrap_or_else(|_| Err(gone()))
+        answer.unwrap_or_else(|_| Err(gone()))
     }
 
     fn send(&mut self, question: Question) -> Result<(), FetchError> {

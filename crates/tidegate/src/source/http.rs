@@ -24,6 +24,7 @@ use self::cause::Context;
 use self::resolver::{Guard, Resolver};
 use super::redirect::{self, REDIRECTS_MAX, RedirectError};
 use super::{Answer, FetchError, FetchOptions, Fetched, Phase, SourceError, Tag};
+pub(crate) use head::RETRY_AFTER_MAX;
 pub(super) use location::Location;
 
 /// Asks one URL.

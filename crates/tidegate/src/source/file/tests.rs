@@ -18,7 +18,7 @@ impl Watched {
         Self { folder, looker, have: None }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

@@ -29,7 +29,7 @@ where
     (release, Client::new(source, FetchOptions { timeout: Duration::from_millis(150), ..quick() }))
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "the form of a callback's answer")]
+#[expect(clippy::unnecessary_wraps, reason = "the form of a callback's answer")]
 fn good(tag: &str) -> Result<Fetched, BoxError> {
     Ok(Fetched::Changed { body: GOOD.into(), tag: Tag::new(tag).ok() })
 }
