@@ -13,9 +13,9 @@ mod record;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use freshness::Freshness;
 pub(crate) use poison::{Loading, Poison};
 pub(crate) use record::Record;
+use tidegate_engine::lease::Clocks;
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use crate::atomic_file::FileError;
@@ -37,7 +37,7 @@ pub enum CacheError {
     #[error("the cache is not usable: {0}")]
     File(#[from] FileError),
     /// The file is damaged and was set aside as `aside`; the next request to the source is unconditional.
-    #[error("the cached document was damaged and set aside as `{}`; it will be fetched anew", aside.display())]
+    #[error("a file of the cache was damaged and set aside as `{}`; it will be made anew", aside.display())]
     Damaged {
         /// Where it is now.
         aside: PathBuf,
@@ -105,17 +105,17 @@ impl Cache {
     }
 
     /// The state of the lease clocks; none if there is none yet.
-    pub(crate) fn load_freshness(&mut self) -> Result<Option<Freshness>, CacheError> {
+    pub(crate) fn load_freshness(&mut self) -> Result<Option<Clocks>, CacheError> {
         self.check_open()?;
         let name = self.file_name(Part::Freshness);
         let Some(content) = self.folder.read(&name, freshness::FILE_BYTES_MAX)? else { return Ok(None) };
-        Freshness::parse(&content).map(Some).map_err(|fault| self.refuse(&name, fault))
+        freshness::parse(&content).map(Some).map_err(|fault| self.refuse(&name, fault))
     }
 
     /// Replaces the state of the lease clocks.
-    pub(crate) fn store_freshness(&self, freshness: &Freshness) -> Result<(), CacheError> {
+    pub(crate) fn store_freshness(&self, clocks: &Clocks) -> Result<(), CacheError> {
         self.check_open()?;
-        Ok(self.folder.replace(&self.file_name(Part::Freshness), &[freshness.to_text().as_bytes()])?)
+        Ok(self.folder.replace(&self.file_name(Part::Freshness), &[freshness::to_text(clocks).as_bytes()])?)
     }
 
     /// The path of the document's file, for people.

@@ -1,6 +1,7 @@
 use std::fs;
 
-use tidegate_engine::Micros;
+use tidegate_engine::lease::{LeaseRamp, RollbackMark};
+use tidegate_engine::{Micros, Span};
 
 use super::*;
 use crate::source::{Tag, TagKind};
@@ -141,7 +142,7 @@ fn a_newer_versions_file_is_left_alone_and_the_cache_is_off() {
         assert!(matches!(error, CacheError::Newer { found: 2, known: 1, .. }), "{error:?}");
         assert!(error.to_string().contains("upgrade this program, or choose another cache name"), "{error}");
         assert!(matches!(cache.store(&record("{}")), Err(CacheError::Off)));
-        assert!(matches!(cache.store_freshness(&Freshness::default()), Err(CacheError::Off)));
+        assert!(matches!(cache.store_freshness(&Clocks::default()), Err(CacheError::Off)));
         assert!(matches!(cache.poison().loading(1), Err(CacheError::Off)));
         assert!(matches!(cache.load(), Err(CacheError::Off)));
         assert_eq!(fs::read_to_string(kept.file(ending)).unwrap(), content);
@@ -204,9 +205,16 @@ fn names_never_become_paths() {
 fn lease_clocks_come_back_as_they_were() {
     let kept = Kept::new();
     assert_eq!(kept.open().load_freshness().unwrap(), None);
-    let clocks = Freshness { fresh: -5, ramps: vec![(1, i64::MIN), (u64::MAX, 7)], marks: vec![(3, 4, i64::MAX)] };
-    kept.open().store_freshness(&clocks).unwrap();
-    assert_eq!(kept.open().load_freshness().unwrap(), Some(clocks));
+    let (lease, start) = (Span::from_micros(u64::MAX), Micros::new(4));
+    let clocks = Clocks {
+        fresh: Some(Micros::new(-5)),
+        ramps: [Micros::MIN, Micros::new(7)].map(|instant| LeaseRamp { lease, instant }).into(),
+        marks: vec![RollbackMark { lease, start, instant: Micros::MAX }],
+    };
+    for clocks in [clocks, Clocks::synced()] {
+        kept.open().store_freshness(&clocks).unwrap();
+        assert_eq!(kept.open().load_freshness().unwrap(), Some(clocks));
+    }
     fs::write(kept.file("freshness"), "nonsense").unwrap();
     assert!(matches!(kept.open().load_freshness(), Err(CacheError::Damaged { .. })));
     assert_eq!(kept.open().load_freshness().unwrap(), None);
