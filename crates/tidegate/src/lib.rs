@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod handle;
 mod load;
+pub mod locks;
 mod paths;
 mod publish;
 mod readings;
