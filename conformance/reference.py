@@ -177,13 +177,19 @@ def expectation(question: dict) -> dict:
     stated = {k: units.show_time(v) if k in ("on", "off") and v is not None else v for k, v in told.items()}
     if "value" not in told:
         stated["default"] = True
-    leased = "lease_state" in question
-    if leased and told.get("on") is not None and told["on"] <= units.time(question["now"]):
+    leased, now = "lease_state" in question, units.time(question["now"])
+    if leased and told.get("on") is not None and told["on"] <= now:
         del stated["on"]  # a flip long ago, under words that nobody remembers
+    if leased and told.get("off") is not None and now < rollback_of(question).start:
+        del stated["off"]  # from a share that depends on the words to come
     if question["key"] is not None and not leased and told["variant"] != "interpolated" and told["rule"] != "unknown_flag":
         until = valid_until(question, told)
         stated["valid_until"] = None if until is None else units.show_time(until)
     return stated
+
+
+def rollback_of(question: dict) -> ramps.Rollback:
+    return ramps.ramp_of(question["document"][question["section"]][question["flag"]]).rollback
 
 
 def valid_until(question: dict, told: dict) -> int | None:
