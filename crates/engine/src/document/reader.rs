@@ -151,12 +151,10 @@ impl Reader<'_> {
         let mut seen = Seen::default();
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
-            let name = match names::decode(name_token, root, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, root, self.findings);
+            let name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let trail = root.name(&name);
-            let is_new = seen.insert(name.clone());
+            let is_new = decoded.map_or(Insert::New, |name| seen.insert(name));
             if is_new == Insert::Twice {
                 names::report_twice(name_token, &name, trail, self.findings);
             }
@@ -220,12 +218,10 @@ impl Reader<'_> {
                 self.document.sections = Vec::new();
                 return false;
             }
-            let flag_name = match names::decode(name_token, trail, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, trail, self.findings);
+            let flag_name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let flag_trail = trail.name(&flag_name);
-            if seen.insert(flag_name.clone()) == Insert::Twice {
+            if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
                 names::report_twice(name_token, &flag_name, flag_trail, self.findings);
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
@@ -240,6 +236,9 @@ impl Reader<'_> {
         if self.findings.has_errors() {
             self.document.sections = Vec::new();
         } else {
+            if flags.len() < FEW_FLAGS {
+                flags.shrink_to_fit();
+            }
             self.document.sections.push(Section { name: name.into(), flags });
         }
         true
@@ -332,5 +331,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
+/// The room that a list grows by would be a multiple of so few flags, in each of many small sections.
+const FEW_FLAGS: usize = 64;
 /// So many ramps are named in the note about those that share their order of keys.
 const SHARED_FATE_NAMED: usize = 5;

@@ -4,6 +4,7 @@
 mod documents;
 mod evenness;
 mod generated;
+mod hostile;
 mod laws;
 mod overlays;
 mod roundtrip;
