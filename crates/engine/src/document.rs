@@ -18,6 +18,7 @@ mod reader;
 mod scan;
 mod schedule;
 mod schema;
+mod syntax;
 pub(crate) mod time;
 mod value;
 mod write;

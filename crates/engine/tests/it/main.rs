@@ -4,6 +4,7 @@
 mod documents;
 mod evenness;
 mod generated;
+mod golden;
 mod hostile;
 mod laws;
 mod overlays;
