@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod laws;
 mod overlays;
+mod redos;
 mod roundtrip;
 mod units;
 mod vectors;
