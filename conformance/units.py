@@ -23,7 +23,7 @@ def divide_half_even(numerator: int, denominator: int) -> int:
 
 def percent(text: str) -> int:
     """A percentage to places of the line: 0 .. 2^32."""
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", text):
+    if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", text):
         raise ValueError(f"`{text}` is no number")
     try:
         millionths = Decimal(text).scaleb(6)
@@ -55,7 +55,7 @@ def duration(text: str) -> int:
 
 
 SLOWROLL = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[ \t]+([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]{1,6}))?)?[Zz]"
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2}| [1-9])[ \t]+([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]{1,6}))?)?[Zz]"
 )
 RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
