@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+#[expect(unreachable_pub, reason = "public to the fuzz targets")]
 #[path = "../../../../fuzz/src/document.rs"]
 mod document;
+#[expect(unreachable_pub, reason = "public to the fuzz targets")]
 #[path = "../../../../fuzz/src/duration.rs"]
 mod duration;
+#[expect(unreachable_pub, reason = "public to the fuzz targets")]
 #[path = "../../../../fuzz/src/percent.rs"]
 mod percent;
+#[expect(unreachable_pub, reason = "public to the fuzz targets")]
 #[path = "../../../../fuzz/src/time.rs"]
 mod time;
 

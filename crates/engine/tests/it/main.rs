@@ -11,5 +11,4 @@ mod laws;
 mod overlays;
 mod redos;
 mod roundtrip;
-mod units;
 mod vectors;
