@@ -41,7 +41,7 @@ pub(crate) fn read(at: At<'_, '_>, findings: &mut Findings) -> Vec<Adopter> {
     }
     let mut elements = at.token.inside();
     let mut patterns = Patterns { bytes: 0, list: Vec::new() };
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(findings.seed);
     let mut index = 0;
     while let Some(token) = elements.value() {
         if index == limits::EARLY_ADOPTERS_MAX {

@@ -12,7 +12,7 @@ use super::cursor::{Cursor, Kind, Token};
 use super::fields::{EntryField, Names as _};
 use super::findings::Findings;
 use super::members::Members;
-use super::names::{self, Insert, Seen};
+use super::names::{self, Insert, Seed, Seen};
 use super::scan::{self, ScanError, Scanned};
 use super::{Document, Flag, Section, entry, syntax, value};
 use crate::diagnostic::{Code, Trail, quote};
@@ -25,6 +25,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
         && let Some(scanned) = reader.scan(text)
         && reader.judge(&scanned.text)
     {
+        reader.findings.seed = Seed::of(&scanned.text);
         reader.walk(&scanned.text);
         reader.note_shared_fate();
     }
@@ -148,7 +149,7 @@ impl Reader<'_> {
             }
             return;
         }
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
             let decoded = names::decode(name_token, root, self.findings);
@@ -209,7 +210,7 @@ impl Reader<'_> {
             return true;
         }
         let mut flags = Vec::new();
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             self.flags += 1;
             if self.flags > limits::FLAGS_MAX {
