@@ -164,6 +164,9 @@ pub(crate) struct FetchOptions {
     pub(crate) body_bytes_max: usize,
     /// Certificate authorities in PEM that are trusted besides those of the machine.
     pub(crate) extra_root_pem: Option<Vec<u8>>,
+    /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count. They do: where they are
+    /// set there may be no other way out.
+    pub(crate) has_proxies: bool,
     /// Fixed addresses for host names, asked before the name server; for tests.
     pub(crate) addresses: Vec<(String, Vec<SocketAddr>)>,
 }
@@ -261,6 +264,7 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
             extra_root_pem: None,
+            has_proxies: true,
             addresses: Vec::new(),
         }
     }
