@@ -76,8 +76,11 @@ fn a_damaged_file_keeps_the_last_good_locks() {
     let mut changes = tide.subscribe();
     fs::write(host.locks(), r#"{"locks": [{"flag": "features/version", "vlaue": 8}]}"#).unwrap();
     assert!(changes.recv_timeout(Duration::from_secs(30)).unwrap().locks);
-    let trouble = tide.status().locks.error.unwrap();
-    assert!(trouble.message.contains("`locks[0]`: has neither `variant` nor `value`"), "{}", trouble.message);
+    // The file is not written in one piece, so for a moment it may be found empty.
+    until("the status says what is wrong", || {
+        let trouble = tide.status().locks.error;
+        trouble.is_some_and(|trouble| trouble.message.contains("`locks[0]`: has neither `variant` nor `value`"))
+    });
     assert_eq!((version(&tide), tide.status().locks.locks.len()), (7, 2));
     fs::write(host.locks(), "[]").unwrap();
     until("the mended file is used", || version(&tide) == 1 && tide.status().locks.error.is_none());
