@@ -109,6 +109,15 @@ class Ramp:
             left -= 1
         return top - min(left, falling)
 
+    def moves(self, wall: int, clock=None) -> bool:
+        """Whether a rise or a rollback is under way: from its first instant up to, not at, its last."""
+        clock = clock or Wall()
+        back = self.rollback
+        if back is not None and wall >= back.start:
+            top, bottom = self.rollback_from(clock)
+            return top != bottom and wall < back.end
+        return any(t0 <= clock.at(wall) < t1 for t0, _, t1, _ in self.stretches())
+
     def height(self, wall: int, clock=None) -> int:
         """The share as the line itself has it, to the nearest place, a half to the even one: what numbers between
         are taken at. Exact at every point, where the count of flipped positions is one ahead."""

@@ -67,10 +67,11 @@ pub const STEPS_MAX: usize = 1_000;
 /// As long as the calendar of a document. Any instant of a window then fits in 64 bits of microseconds.
 pub const DURATION_MICROS_MAX: u64 = 3_652_500 * 86_400 * 1_000_000;
 
-/// The most problems of one severity that are reported for one document: 500.
+/// The most problems of one code that are reported for one document: 100.
 ///
 /// Nobody reads more, and a hostile document must not turn into gigabytes of messages. The rest is counted.
-pub const DIAGNOSTICS_MAX: usize = 500;
+/// By code, so that a hundred thousand warnings do not hide the one that matters.
+pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// One row of the table of limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -154,7 +155,7 @@ pub const ALL: &[Limit] = &[
         "DIAGNOSTICS_MAX",
         DIAGNOSTICS_MAX as u64,
         "problems",
-        "problems of one severity that are reported for one document; the rest is counted",
+        "problems of one code that are reported for one document; the rest is counted",
     ),
 ];
 

@@ -145,7 +145,7 @@ impl Source {
     pub(crate) fn default_poll_interval(&self) -> Duration {
         match &self.0 {
             Origin::File(_) => Duration::from_secs(1),
-            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_secs(60),
+            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_mins(1),
         }
     }
 }

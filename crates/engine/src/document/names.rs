@@ -65,7 +65,7 @@ pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Find
     if name.is_none() {
         findings.add(Code::NotUnicode, above, token.span(), || {
             (
-                format!("the name {} holds half a surrogate pair", quote(token.text)),
+                format!("the JSON name {} holds half a surrogate pair", quote(token.text)),
                 "write the character itself, or both halves of its escape".to_owned(),
             )
         });

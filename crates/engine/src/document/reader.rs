@@ -14,7 +14,7 @@ use super::findings::Findings;
 use super::members::Members;
 use super::names::{self, Insert, Seen};
 use super::scan::{self, ScanError, Scanned};
-use super::{Document, Flag, Section, entry, value};
+use super::{Document, Flag, Section, entry, syntax, value};
 use crate::diagnostic::{Code, Path, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
@@ -124,10 +124,10 @@ impl Reader<'_> {
     /// Whether a strict reader accepts the text.
     fn judge(&mut self, text: &str) -> bool {
         let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return true };
-        let at = offset(text, error.line(), error.column());
+        let at = if error.is_eof() { text.len() } else { offset(text, error.line(), error.column()) };
         let whole = error.to_string();
         let message = whole.split(" at line ").next().unwrap_or_default();
-        let help = syntax_help(text, at);
+        let help = syntax::help(text, at, message);
         let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |next| at + next.len_utf8());
         self.error(Code::NotJson, at..end, format!("not JSON: {message}"), help);
         false
@@ -151,12 +151,10 @@ impl Reader<'_> {
         let mut seen = Seen::default();
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
-            let name = match names::decode(name_token, root, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, root, self.findings);
+            let name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let trail = root.name(&name);
-            let is_new = seen.insert(name.clone());
+            let is_new = decoded.map_or(Insert::New, |name| seen.insert(name));
             if is_new == Insert::Twice {
                 names::report_twice(name_token, &name, trail, self.findings);
             }
@@ -176,7 +174,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        if self.flags == 0 {
+        if self.flags == 0 && !self.findings.has_errors() {
             let message = "the document has no flags, so every caller gets its default".to_owned();
             self.error(Code::NoFlags, 0..0, message, "add a flag; if an empty document is meant, all is well");
         }
@@ -220,12 +218,10 @@ impl Reader<'_> {
                 self.document.sections = Vec::new();
                 return false;
             }
-            let flag_name = match names::decode(name_token, trail, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, trail, self.findings);
+            let flag_name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let flag_trail = trail.name(&flag_name);
-            if seen.insert(flag_name.clone()) == Insert::Twice {
+            if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
                 names::report_twice(name_token, &flag_name, flag_trail, self.findings);
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
@@ -240,6 +236,9 @@ impl Reader<'_> {
         if self.findings.has_errors() {
             self.document.sections = Vec::new();
         } else {
+            if flags.len() < FEW_FLAGS {
+                flags.shrink_to_fit();
+            }
             self.document.sections.push(Section { name: name.into(), flags });
         }
         true
@@ -297,34 +296,6 @@ impl Reader<'_> {
     }
 }
 
-/// What to do about a syntax error, guessed from the text around it.
-fn syntax_help(text: &str, at: usize) -> &'static str {
-    let next = text.get(at..).unwrap_or_default();
-    if text.trim_start().is_empty() {
-        "the document is empty: an aborted write or download may have left nothing"
-    } else if text.trim_start().starts_with('<') {
-        "this looks like a web page, perhaps of a login or a proxy: check the address of the document"
-    } else if text.contains('\0') {
-        "the text holds NUL bytes: a disk or an encoding may have damaged it"
-    } else if next.is_empty() {
-        "the text ends too early: it may have been cut off"
-    } else if next.starts_with('\'') {
-        "texts and names stand in double quotes"
-    } else if next.starts_with("NaN") || next.starts_with("Infinity") || next.starts_with("-I") {
-        "JSON has no NaN and no Infinity: leave the value out, or write a string"
-    } else if next.starts_with('#') {
-        "comments begin with `//`"
-    } else if next.starts_with("True") || next.starts_with("False") || next.starts_with("None") {
-        "JSON writes `true`, `false` and `null` in small letters"
-    } else if next.starts_with("<<<<<<<") || next.starts_with(">>>>>>>") || next.starts_with("=======") {
-        "a merge conflict was left in the file: resolve it"
-    } else if next.starts_with("{{") || next.starts_with("{%") || next.starts_with("${") || next.starts_with("<%") {
-        "a template was not filled in: check the step that makes this file"
-    } else {
-        "besides comments and trailing commas, the document has to be strict JSON"
-    }
-}
-
 /// The byte at a line and a column as the strict reader counts them: both from 1, the column in bytes.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let before = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
@@ -332,5 +303,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
+/// The room that a list grows by would be a multiple of so few flags, in each of many small sections.
+const FEW_FLAGS: usize = 64;
 /// So many ramps are named in the note about those that share their order of keys.
 const SHARED_FATE_NAMED: usize = 5;

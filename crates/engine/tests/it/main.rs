@@ -4,8 +4,11 @@
 mod documents;
 mod evenness;
 mod generated;
+mod golden;
+mod hostile;
 mod laws;
 mod overlays;
+mod redos;
 mod roundtrip;
 mod units;
 mod vectors;

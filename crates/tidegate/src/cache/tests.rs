@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use tidegate_engine::lease::{LeaseRamp, RollbackMark};
@@ -191,7 +191,9 @@ fn names_never_become_paths() {
     let mut files: Vec<_> =
         fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files.len(), names.len());
-    files.iter_mut().for_each(|name| *name = name.to_lowercase());
+    for name in &mut files {
+        *name = name.to_lowercase();
+    }
     files.sort();
     files.dedup();
     assert_eq!(files.len(), names.len(), "also where case does not count");
@@ -297,7 +299,7 @@ fn a_process_that_stores_without_end() {
     let records = ['a', 'b'].map(crash_record);
     for record in records.iter().cycle() {
         cache.store(record).unwrap();
-        println!("stored");
+        writeln!(std::io::stdout(), "stored").unwrap();
     }
 }
 

@@ -314,9 +314,8 @@ impl std::fmt::Display for StatusHint {
             407 => "(proxy authentication required); check the proxy's credentials",
             410 => "(gone); the document was withdrawn, name its new place",
             429 => "(too many requests); polling slows down by itself",
-            200..=299 => "; a document must come as 200",
             300..=399 => "; this redirect is not one that can be followed",
-            400..=499 => "; the request was refused",
+            402 | 406 | 408 | 409 | 411..=428 | 430..=499 => "; the request was refused",
             500..=599 => "; the origin is in trouble",
             _ => "; a document must come as 200",
         })
