@@ -1,1 +1,49 @@
-fn main() {}
+//! The tidegate command line: one command each over the library and the engine.
+
+mod args;
+mod command;
+mod exit;
+mod json;
+mod keys;
+mod lookup;
+mod output;
+mod relative;
+mod report;
+mod source;
+mod table;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Color, Command};
+use exit::{Exit, Failure, Outcome};
+use output::Output;
+
+fn main() -> ExitCode {
+    anstream::ColorChoice::from(Color::among(std::env::args_os())).write_global();
+    let cli = Cli::parse();
+    let mut output = Output::new();
+    let outcome = run(&cli.command, &mut output).and_then(|exit| output.flush().map(|()| exit));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            match failure {
+                Failure::ClosedPipe => Exit::Done.into(),
+                Failure::Stopped(stopped) => stopped.exit.into(),
+            }
+        }
+    }
+}
+
+fn run(command: &Command, output: &mut Output) -> Outcome {
+    match command {
+        Command::Get(args) => command::get::run(args, output),
+        Command::On(args) => command::on::run(args, output),
+        Command::Explain(args) => command::explain::run(args, output),
+        Command::When(args) => command::when::run(args, output),
+        Command::List(args) => command::list::run(args, output),
+    }
+}

@@ -1,0 +1,7 @@
+//! The commands, one file each: they ask the library, and write what it says.
+
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod on;
+pub(crate) mod when;
