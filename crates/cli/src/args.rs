@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Explain(command::explain::Args),
     When(command::when::Args),
     List(command::list::Args),
+    Plan(command::plan::Args),
 }
 
 /// When to colour.

@@ -4,4 +4,5 @@ pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod on;
+pub(crate) mod plan;
 pub(crate) mod when;

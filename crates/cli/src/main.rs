@@ -1,16 +1,21 @@
 //! The tidegate command line: one command each over the library and the engine.
 
 mod args;
+mod axis;
+mod chart;
 mod command;
 mod exit;
 mod json;
 mod keys;
 mod lookup;
+mod outlook;
 mod output;
 mod relative;
 mod report;
 mod source;
+mod svg;
 mod table;
+mod terminal;
 mod text;
 
 use std::process::ExitCode;
@@ -45,5 +50,6 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Explain(args) => command::explain::run(args, output),
         Command::When(args) => command::when::run(args, output),
         Command::List(args) => command::list::run(args, output),
+        Command::Plan(args) => command::plan::run(args, output),
     }
 }

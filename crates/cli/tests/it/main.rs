@@ -5,3 +5,4 @@ mod run;
 
 mod answers;
 mod listing;
+mod plan;
