@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Explain(command::explain::Args),
     When(command::when::Args),
     List(command::list::Args),
+    Check(command::check::Args),
     Plan(command::plan::Args),
 }
 

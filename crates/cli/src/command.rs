@@ -1,5 +1,6 @@
 //! The commands, one file each: they ask the library, and write what it says.
 
+pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod list;

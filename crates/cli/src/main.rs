@@ -4,6 +4,7 @@ mod args;
 mod axis;
 mod chart;
 mod command;
+mod compare;
 mod exit;
 mod json;
 mod keys;
@@ -50,6 +51,7 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Explain(args) => command::explain::run(args, output),
         Command::When(args) => command::when::run(args, output),
         Command::List(args) => command::list::run(args, output),
+        Command::Check(args) => command::check::run(args, output),
         Command::Plan(args) => command::plan::run(args, output),
     }
 }

@@ -4,5 +4,6 @@
 mod run;
 
 mod answers;
+mod check;
 mod listing;
 mod plan;
