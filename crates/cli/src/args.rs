@@ -51,6 +51,7 @@ pub(crate) enum Command {
     List(command::list::Args),
     Check(command::check::Args),
     Plan(command::plan::Args),
+    Simulate(command::simulate::Args),
 }
 
 /// When to colour.

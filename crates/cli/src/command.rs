@@ -6,4 +6,5 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod on;
 pub(crate) mod plan;
+pub(crate) mod simulate;
 pub(crate) mod when;

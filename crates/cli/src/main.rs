@@ -11,6 +11,7 @@ mod keys;
 mod lookup;
 mod outlook;
 mod output;
+mod population;
 mod relative;
 mod report;
 mod source;
@@ -53,5 +54,6 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::List(args) => command::list::run(args, output),
         Command::Check(args) => command::check::run(args, output),
         Command::Plan(args) => command::plan::run(args, output),
+        Command::Simulate(args) => command::simulate::run(args, output),
     }
 }

@@ -7,3 +7,4 @@ mod answers;
 mod check;
 mod listing;
 mod plan;
+mod simulate;
