@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Check(command::check::Args),
     Plan(command::plan::Args),
     Simulate(command::simulate::Args),
+    Watch(command::watch::Args),
 }
 
 /// When to colour.

@@ -7,4 +7,5 @@ pub(crate) mod list;
 pub(crate) mod on;
 pub(crate) mod plan;
 pub(crate) mod simulate;
+pub(crate) mod watch;
 pub(crate) mod when;

@@ -55,5 +55,6 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Check(args) => command::check::run(args, output),
         Command::Plan(args) => command::plan::run(args, output),
         Command::Simulate(args) => command::simulate::run(args, output),
+        Command::Watch(args) => command::watch::run(args, output),
     }
 }

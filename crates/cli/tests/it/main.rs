@@ -8,3 +8,4 @@ mod check;
 mod listing;
 mod plan;
 mod simulate;
+mod watch;
