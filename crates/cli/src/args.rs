@@ -53,6 +53,9 @@ pub(crate) enum Command {
     Plan(command::plan::Args),
     Simulate(command::simulate::Args),
     Watch(command::watch::Args),
+    Lock(command::lock::Args),
+    Unlock(command::unlock::Args),
+    Locks(command::locks::Args),
 }
 
 /// When to colour.

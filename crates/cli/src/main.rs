@@ -56,5 +56,8 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Plan(args) => command::plan::run(args, output),
         Command::Simulate(args) => command::simulate::run(args, output),
         Command::Watch(args) => command::watch::run(args, output),
+        Command::Lock(args) => command::lock::run(args, output),
+        Command::Unlock(args) => command::unlock::run(args, output),
+        Command::Locks(args) => command::locks::run(args, output),
     }
 }

@@ -6,6 +6,7 @@ mod run;
 mod answers;
 mod check;
 mod listing;
+mod locks;
 mod plan;
 mod simulate;
 mod watch;
