@@ -56,6 +56,9 @@ pub(crate) enum Command {
     Lock(command::lock::Args),
     Unlock(command::unlock::Args),
     Locks(command::locks::Args),
+    Schema(command::schema::Args),
+    Completions(command::completions::Args),
+    Man(command::man::Args),
 }
 
 /// When to colour.

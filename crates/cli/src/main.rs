@@ -6,6 +6,8 @@ mod chart;
 mod command;
 mod compare;
 mod exit;
+#[cfg(test)]
+mod generated;
 mod json;
 mod keys;
 mod lookup;
@@ -59,5 +61,8 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Lock(args) => command::lock::run(args, output),
         Command::Unlock(args) => command::unlock::run(args, output),
         Command::Locks(args) => command::locks::run(args, output),
+        Command::Schema(args) => command::schema::run(args, output),
+        Command::Completions(args) => command::completions::run(args, output),
+        Command::Man(args) => command::man::run(args, output),
     }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod check;
 mod listing;
 mod locks;
+mod pages;
 mod plan;
 mod simulate;
 mod watch;
