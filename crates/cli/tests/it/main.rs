@@ -4,9 +4,11 @@
 mod run;
 
 mod answers;
+mod cache;
 mod check;
 mod listing;
 mod locks;
+mod origin;
 mod pages;
 mod plan;
 mod simulate;
