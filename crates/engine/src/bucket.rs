@@ -117,6 +117,25 @@ impl<'a> Subject<'a> {
     }
 }
 
+impl<'a> From<&'a str> for Subject<'a> {
+    fn from(key: &'a str) -> Self {
+        Self::key(key)
+    }
+}
+
+impl<'a> From<&'a String> for Subject<'a> {
+    fn from(key: &'a String) -> Self {
+        Self::key(key)
+    }
+}
+
+/// No key is [`Subject::absent`].
+impl<'a> From<Option<&'a str>> for Subject<'a> {
+    fn from(key: Option<&'a str>) -> Self {
+        key.map_or_else(Self::absent, Self::key)
+    }
+}
+
 /// The seed that stands for a salt in `xxh3`, worked out once per flag.
 pub(crate) fn xxh3_seed(salt: &str) -> u64 {
     xxh3_64(salt.as_bytes())

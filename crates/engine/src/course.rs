@@ -46,6 +46,15 @@ impl Course {
         }
     }
 
+    /// The share as the line itself has it, for a number between two others: exact at every corner.
+    pub(crate) fn line(self) -> Share {
+        match self {
+            Self::Level(share) => share,
+            Self::Rise(rise, instant) => rise.line_at(instant),
+            Self::Fall(fall, now) => fall.line_at(now),
+        }
+    }
+
     /// The one answer for every position, where there is one without a look at the share's course.
     #[inline]
     pub(crate) fn unanimous(self) -> Option<bool> {
@@ -73,7 +82,7 @@ impl<'s> Timeline<'s> {
     pub(crate) fn course(&self, now: Micros) -> Course {
         match self.rollback {
             Some(fall) if now >= fall.start => {
-                let fall = self.fall(fall);
+                let fall = self.fall(fall, now);
                 if now >= fall.end() || fall.from == fall.to { Course::Level(fall.to) } else { Course::Fall(fall, now) }
             }
             _ => {
@@ -95,16 +104,22 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// The rollback, leading down from the share that this host had at its start.
-    pub(crate) fn fall(&self, fall: Fall) -> Fall {
+    /// The rollback, leading down from the share that this host had at its start, or will have then if fresh
+    /// word keeps coming.
+    fn fall(&self, fall: Fall, now: Micros) -> Fall {
         let Some(lease) = self.lease else { return fall };
-        let from = self.ramp.share_at(self.clocks.ramp_instant_at_rollback(lease, fall.start));
+        let instant = if now < fall.start {
+            self.clocks.ramp_instant_foreseen(lease, fall.start, now)
+        } else {
+            self.clocks.ramp_instant_at_rollback(lease, fall.start)
+        };
+        let from = self.ramp.share_at(instant);
         Fall { from, to: self.rollback_to.min(from), ..fall }
     }
 
-    /// The rollback as this host will see it, if there is one.
-    pub(crate) fn rollback(&self) -> Option<Fall> {
-        self.rollback.map(|fall| self.fall(fall))
+    /// The rollback as this host sees it at `now`, if there is one.
+    pub(crate) fn rollback(&self, now: Micros) -> Option<Fall> {
+        self.rollback.map(|fall| self.fall(fall, now))
     }
 
     pub(crate) fn is_leased(&self) -> bool {
@@ -119,7 +134,7 @@ impl<'s> Timeline<'s> {
     /// When this position comes to `new`, and when it leaves again, as seen at `now`.
     pub(crate) fn flips(&self, position: Position, now: Micros) -> Flips {
         let on = self.ramp.flip(position).map(|instant| self.wall(instant, now));
-        let Some(fall) = self.rollback() else { return Flips { on, off: None } };
+        let Some(fall) = self.rollback(now) else { return Flips { on, off: None } };
         if !fall.from.includes(position) {
             return Flips::default();
         }
@@ -130,7 +145,7 @@ impl<'s> Timeline<'s> {
 
     /// The next instant after `now` at which the share takes another course.
     pub(crate) fn next_corner(&self, now: Micros) -> Option<Micros> {
-        match self.rollback() {
+        match self.rollback(now) {
             Some(fall) if now >= fall.start => Some(fall.end()).filter(|end| *end > now),
             rollback => {
                 let corner = self.ramp.next_point(self.ramp_instant(now)).map(|point| self.wall(point.at, now));
@@ -163,8 +178,8 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// An instant up to which no position can flip otherwise than its flips say: with a lease nobody knows
-    /// today from which share a rollback will lead down.
+    /// An instant up to which no position can flip otherwise than its flips say: with a lease, nobody knows
+    /// before a rollback from which share it will lead down.
     pub(crate) fn foreseen(&self, now: Micros) -> Option<Micros> {
         self.rollback.filter(|fall| self.is_leased() && now < fall.start).map(|fall| fall.start)
     }

@@ -180,19 +180,19 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
-            && let Some(decision) = self.by_lock(record, lock)
+            && let Some(decision) = self.by_lock(record, pinned, lock)
         {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
             trace.expires(lock.until);
             return Some(decision);
         }
-        let activation = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until))?;
+        let in_force = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until));
         match record {
-            Some(record) => Some(self.by_dial(record, activation, trace)),
+            Some(record) => Some(self.by_dial(record, in_force?, trace)),
+            None if pinned.is_bare() => Some(self.by_bare_dial(flag, in_force, trace)),
             // It had a definition that is not loaded: nobody can say what its values are.
-            None if activation.defined => None,
-            None => Some(self.by_bare_dial(flag, activation, trace)),
+            None => None,
         }
     }
 
@@ -200,12 +200,15 @@ impl<'s> Asked<'s, '_> {
         until.is_none_or(|until| self.moment.now < until)
     }
 
-    fn by_lock(&self, record: Option<&Record>, lock: &'s HostLock) -> Option<Decision<'s>> {
-        match &lock.pin {
-            Pin::Value(value) => {
+    fn by_lock(&self, record: Option<&Record>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
+        match (&lock.pin, record) {
+            (Pin::Value(value), _) => {
                 Some(Decision { answer: Answer::Json(value), variant: None, reason: Reason::Static, error: None })
             }
-            Pin::Variant(variant) => Some(self.value_of(record?, *variant, Reason::Static)),
+            (Pin::Variant(variant), Some(record)) => Some(self.value_of(record, *variant, Reason::Static)),
+            (Pin::Variant(variant), None) => {
+                pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
+            }
         }
     }
 
@@ -224,7 +227,12 @@ impl<'s> Asked<'s, '_> {
             return self.value_of(record, Variant::Stable, Reason::Static);
         }
         if let Some(decision) = self.by_adopters(record, extra, || None, trace) {
-            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            trace.course(|| Facts {
+                position: self.position(record, extra),
+                share: activation.share,
+                until: extra.and_then(|extra| extra.adopters_leave),
+                ..Facts::default()
+            });
             return decision;
         }
         trace.rule(Rule::Activation);
@@ -232,32 +240,32 @@ impl<'s> Asked<'s, '_> {
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
             return interpolated(interpolation.at(activation.share));
         }
-        let Some(position) = self.position(record, extra) else { return self.key_missing(record, trace) };
-        trace.course(|| Facts { position: Some(position), share: activation.share, ..Facts::default() });
+        let position = self.position(record, extra);
+        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
+        let Some(position) = position else { return self.key_missing(record, trace) };
         self.value_of(record, variant(activation.share.includes(position)), Reason::Split)
     }
 
-    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key.
-    fn by_bare_dial(&self, flag: FlagIndex, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
-        trace.rule(Rule::Activation);
-        trace.expires(activation.until);
+    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
+    /// the dial is no longer in force, the share of such a flag is 0.
+    fn by_bare_dial(&self, flag: FlagIndex, in_force: Option<&Activation>, trace: &mut impl Trace) -> Decision<'s> {
         let seed = self.snapshot.stranger(flag).map_or(0, |stranger| stranger.seed);
         let position = match self.subject.who() {
             Who::Key(key) => Some(bucket::xxh3_position(seed, key)),
             Who::Drawn(position) => Some(position),
             Who::Absent => None,
         };
-        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
-        let answer = |has_new: bool, reason, error| Decision {
-            answer: Answer::Json(if has_new { "true" } else { "false" }),
-            variant: Some(variant(has_new)),
-            reason,
-            error,
-        };
-        match (Course::Level(activation.share).unanimous(), position) {
-            (Some(has_new), _) => answer(has_new, Reason::Static, None),
-            (None, Some(position)) => answer(activation.share.includes(position), Reason::Split, None),
-            (None, None) => answer(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing)),
+        let share = in_force.map_or(Share::ZERO, |activation| activation.share);
+        trace.rule(if in_force.is_some() { Rule::Activation } else { Rule::Ramp });
+        trace.expires(in_force.and_then(|activation| activation.until));
+        trace.course(|| Facts { position, share, ..Facts::default() });
+        match (Course::Level(share).unanimous(), position) {
+            (Some(has_new), _) => bare(has_new, Reason::Static, None),
+            (None, Some(position)) => bare(share.includes(position), Reason::Split, None),
+            (None, None) => {
+                trace.rule(Rule::KeyMissing);
+                bare(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing))
+            }
         }
     }
 
@@ -296,10 +304,7 @@ impl<'s> Asked<'s, '_> {
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
         let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
-        if is_asked
-            && extra.adopters_leave.is_none_or(|leave| now < leave)
-            && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace)
-        {
+        if is_asked && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace) {
             trace.course(|| Facts {
                 position: self.position(record, Some(extra)),
                 share: timeline.course(now).share(),
@@ -314,12 +319,12 @@ impl<'s> Asked<'s, '_> {
         let course = timeline.course(second);
         trace.rule(Rule::Interpolation);
         trace.course(|| Facts {
-            share: course.share(),
+            share: course.line(),
             until: next_number(timeline, second, course),
             ramp_instant: shown_instant(timeline, second),
             ..Facts::default()
         });
-        Some(interpolated(interpolation.at(course.share())))
+        Some(interpolated(interpolation.at(course.line())))
     }
 
     /// `new` for an early adopter, `TARGETING_KEY_MISSING` where one might be one, `None` for everybody else.
@@ -331,7 +336,11 @@ impl<'s> Asked<'s, '_> {
         next_corner: impl FnOnce() -> Option<Micros>,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
+        let now = self.moment.now;
         let extra = extra.filter(|extra| !extra.adopters.is_empty())?;
+        if extra.adopters_leave.is_some_and(|leave| now >= leave) {
+            return None;
+        }
         match self.subject.who() {
             Who::Key(key) if extra.adopters.has(key) => {
                 trace.rule(Rule::EarlyAdopter);
@@ -419,6 +428,12 @@ fn not_found<'s>(trace: &mut impl Trace) -> Decision<'s> {
 
 fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
     Decision { answer: Answer::CallerDefault, variant: None, reason, error }
+}
+
+/// The answer of a flag that has a dial and no definition.
+fn bare<'s>(has_new: bool, reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
+    let answer = Answer::Json(if has_new { "true" } else { "false" });
+    Decision { answer, variant: Some(variant(has_new)), reason, error }
 }
 
 fn interpolated<'s>(answer: Answer<'static>) -> Decision<'s> {

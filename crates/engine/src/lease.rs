@@ -93,6 +93,12 @@ impl Clocks {
         heard.min(caught_up)
     }
 
+    /// The ramp's instant at `later`, as foreseen at `now`: the one it will have if fresh word keeps coming.
+    pub fn ramp_instant_foreseen(&self, lease: Span, later: Micros, now: Micros) -> Micros {
+        let ahead = later.since(now);
+        later.min(self.ramp_instant(lease, now).saturating_add(ahead).saturating_add(ahead))
+    }
+
     /// The ramp's instant when a rollback began at `start`.
     pub fn ramp_instant_at_rollback(&self, lease: Span, start: Micros) -> Micros {
         let marked = self.marks.iter().find(|mark| mark.lease == lease && mark.start == start);
@@ -111,10 +117,11 @@ impl Clocks {
     /// which it came to it, or will come to it if fresh word keeps coming. A ramp that is held now cannot
     /// come to it sooner than by catching up from now on.
     pub fn wall(&self, lease: Span, ramp_instant: Micros, now: Micros) -> Micros {
-        let Some((fresh, ramp)) = self.last_word(lease) else { return ramp_instant };
+        let Some((mut fresh, mut ramp)) = self.last_word(lease) else { return ramp_instant };
         let stands_at = self.ramp_instant(lease, now);
-        let is_held = now > fresh.saturating_add(lease) && ramp_instant > stands_at;
-        let (fresh, ramp) = if is_held { (now, stands_at) } else { (fresh, ramp) };
+        if now > fresh.saturating_add(lease) && ramp_instant > stands_at {
+            (fresh, ramp) = (now, stands_at);
+        }
         let reached = if ramp_instant <= ramp {
             fresh.saturating_sub(ramp.since(ramp_instant))
         } else {

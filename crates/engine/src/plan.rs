@@ -44,6 +44,7 @@ pub enum PlanKind {
 
 impl Plan {
     /// Whether this key has `new` at this instant, for the kinds that know; the instant lies in the plan's time.
+    #[inline]
     pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {
         match self.kind {
             PlanKind::Fixed(variant, _) => Some(variant? == Variant::New),

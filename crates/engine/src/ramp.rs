@@ -146,6 +146,19 @@ impl Rise {
         }
     }
 
+    /// Where the line itself stands at this instant, which lies in the stretch, to the nearest place.
+    ///
+    /// The position at the start flips at the start, so [`share_at`](Self::share_at) is one place ahead of the
+    /// line and more on short stretches. A number between two others is taken from the line: it is exact at
+    /// both ends, and half of the way is a half.
+    pub const fn line_at(self, instant: Micros) -> Share {
+        let risen = way(self.elapsed(instant), self.over.get(), self.gain());
+        match Share::new(self.from.get() + risen) {
+            Some(share) => share,
+            None => self.to,
+        }
+    }
+
     const fn elapsed(self, instant: Micros) -> u64 {
         instant.since(self.start).get()
     }
@@ -211,6 +224,15 @@ impl Fall {
         }
     }
 
+    /// Where the line itself stands at this instant, to the nearest place; see [`Rise::line_at`].
+    pub const fn line_at(self, instant: Micros) -> Share {
+        let fallen = way(instant.since(self.start).get(), self.over.get(), self.loss());
+        match Share::new(self.from.get() - fallen) {
+            Some(share) => share,
+            None => self.to,
+        }
+    }
+
     /// The instant from which the share stays.
     pub const fn end(self) -> Micros {
         self.start.saturating_add(self.over)
@@ -241,6 +263,17 @@ const fn flip_after(k: u64, over: Span, places: u64) -> Span {
     Span::from_micros(after as u64)
 }
 
+/// How far a straight line over `places` has come after `elapsed` of `over`; all the way where `over` is zero.
+const fn way(elapsed: u64, over: u64, places: u64) -> u64 {
+    if elapsed >= over {
+        return places;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most `places`, which is a u64")]
+    {
+        round_half_even(elapsed as u128 * places as u128, over as u128) as u64
+    }
+}
+
 /// How many places, counted from 0 and without an upper end, have flipped after `elapsed` of `over`: the
 /// number of k >= 0 for which [`has_flipped`] holds.
 const fn flipped_by(elapsed: u64, over: u64, places: u64) -> u64 {
@@ -252,4 +285,43 @@ const fn flipped_by(elapsed: u64, over: u64, places: u64) -> u64 {
     let count = if rest > 0 || elapsed.is_multiple_of(2) { whole + 1 } else { whole };
     #[expect(clippy::cast_possible_truncation, reason = "compared with the limit of u64 first")]
     if count > u64::MAX as u128 { u64::MAX } else { count as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rise(over: u64, from: u64, to: u64) -> Rise {
+        let [from, to] = [from, to].map(|places| Share::new(places).unwrap());
+        Rise { start: Micros::new(-5), over: Span::from_micros(over), from, to }
+    }
+
+    #[test]
+    fn the_line_is_exact_where_the_count_of_flipped_positions_is_ahead() {
+        let full = 1 << 32;
+        // (over, from, to, elapsed, line, share)
+        let cases = [
+            (10, 0, full, 0, 0, 214_748_365),
+            (10, 0, full, 5, full / 2, 2_362_232_013),
+            (10, 0, full, 10, full, full),
+            (86_400_000_000, 0, full, 43_200_000_000, full / 2, full / 2 + 1),
+            (4, 1, 3, 1, 1, 2), // half a place goes to the even one of 0 and 1
+            (4, 1, 3, 3, 3, 3), // one and a half goes to 2
+            (0, 1, 3, 0, 3, 3),
+        ];
+        for (over, from, to, elapsed, line, share) in cases {
+            let rise = rise(over, from, to);
+            let instant = rise.start.saturating_add(Span::from_micros(elapsed));
+            assert_eq!(rise.line_at(instant).get(), line, "the line {elapsed} of {over} from {from} to {to}");
+            assert_eq!(rise.share_at(instant).get(), share, "the share {elapsed} of {over} from {from} to {to}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_rollback_leads_from_one_end_to_the_other() {
+        let [from, to] = [1 << 31, 1 << 30].map(|places| Share::new(places).unwrap());
+        let fall = Fall { start: Micros::new(0), over: Span::from_micros(4), from, to };
+        let line = [0, 1, 2, 3, 4].map(|at| fall.line_at(Micros::new(at)).get() >> 28);
+        assert_eq!(line, [8, 7, 6, 5, 4]);
+    }
 }

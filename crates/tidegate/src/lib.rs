@@ -1,1 +1,40 @@
 //! Feature ramps for services.
+#![warn(missing_docs)]
+
+mod atomic_file;
+mod builder;
+mod cache;
+mod cell;
+mod cells;
+mod client;
+mod clock;
+mod error;
+mod handle;
+mod load;
+pub mod locks;
+mod paths;
+mod publish;
+mod readings;
+mod schedule;
+mod shared;
+mod source;
+mod typed;
+mod view;
+mod worker;
+
+pub use builder::Builder;
+pub use cache::{CacheError, FileError};
+pub use client::Tidegate;
+pub use clock::Clock;
+pub use error::ConnectError;
+pub use handle::FlagHandle;
+pub use source::{
+    BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
+};
+pub use tidegate_engine as engine;
+pub use tidegate_engine::document::parse_time;
+pub use tidegate_engine::{
+    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Snapshot, Span,
+    Subject, Variant,
+};
+pub use view::{FlagView, KeyView, View};

@@ -204,7 +204,7 @@ impl<'s> Flag<'s> {
 
     /// The way down, as this host will see it.
     pub fn rollback(&self, moment: &Moment<'_>) -> Option<Fall> {
-        self.timeline(moment)?.rollback()
+        self.timeline(moment)?.rollback(moment.now)
     }
 
     /// The share on `new` at this instant, locks, dials and switches included; a flag without `new` has none.

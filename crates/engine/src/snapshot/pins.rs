@@ -24,6 +24,14 @@ pub(crate) struct Pinned {
     pub(crate) activation: Option<Activation>,
 }
 
+impl Pinned {
+    /// Whether the dial was set on a flag without a definition. Where no document has one since, the flag is
+    /// the boolean flag `false`/`true`, in force or not.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.activation.as_ref().is_some_and(|activation| !activation.defined)
+    }
+}
+
 /// A flag that only a lock or a dial knows.
 #[derive(Debug)]
 pub(crate) struct Stranger {

@@ -5,5 +5,7 @@ mod documents;
 mod evenness;
 mod generated;
 mod laws;
+mod overlays;
 mod roundtrip;
 mod units;
+mod vectors;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{
-    Activation, Answer, CompileOptions, FlagIndex, FlagKey, HostLock, Micros, Moment, Overlay, Pin, Position, Share,
-    Snapshot, Span, Subject, Variant, compile, read,
+    Activation, Answer, CompileOptions, FlagIndex, FlagKey, Flips, HostLock, Micros, Moment, Overlay, Pin, Position,
+    Share, Snapshot, Span, Subject, Variant, compile, read,
 };
 
 use super::strategies::around;
@@ -304,6 +304,40 @@ proptest! {
     }
 
     #[test]
+    fn nothing_changes_before_valid_until_whatever_word_comes(
+        mut case in case(),
+        lease in 1..3_000_u64,
+        words in vec(0..12_000_000_000_i64, 0..12),
+    ) {
+        case.leave_it_to_the_ramp(&json!({"lease": span(lease)}));
+        let (snapshot, index) = case.snapshot();
+        let leases = snapshot.leases();
+        let first = Micros::new(START);
+        case.clocks = Clocks::synced();
+        case.clocks.hear(first, &leases);
+        let mut instants: Vec<(Micros, bool)> = case.instants(&snapshot, index).into_iter().map(|at| (at, false)).collect();
+        instants.extend(words.iter().map(|micros| (Micros::new(START + micros), true)));
+        instants.retain(|(at, _)| *at >= first);
+        instants.sort_unstable();
+        let mut explained: Vec<Option<(Option<String>, Option<Micros>)>> = case.keys.iter().map(|_| None).collect();
+        for (now, is_word) in instants {
+            if is_word {
+                case.clocks.hear(now, &leases);
+            }
+            for (key, before) in case.keys.iter().zip(&mut explained) {
+                let answer = snapshot.explain("f", "a", &Subject::key(key), &case.moment(now));
+                if let Some((value, until)) = before
+                    && until.is_none_or(|until| now < until)
+                {
+                    prop_assert_eq!(&answer.value, value, "{} at {}", key, now);
+                } else {
+                    *before = Some((answer.value, answer.valid_until));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_rollback_gives_new_to_nobody_who_never_had_it(mut case in case()) {
         case.leave_it_to_the_ramp(&json!({}));
         let (snapshot, index) = case.snapshot();
@@ -360,4 +394,58 @@ proptest! {
             prop_assert!(!had || has_new(&high, high.find("f", "a").unwrap(), key, &moment));
         }
     }
+}
+
+#[test]
+fn who_would_come_and_go_at_one_instant_never_flips() {
+    // The key `Cx1v` flips at the very microsecond at which a rollback begins that takes no time.
+    let ramp = json!({"stable": 1, "new": 2, "start_time": time(0), "duration": span(4_000)});
+    let snapshot = |entry: &Value| {
+        let text = json!({"f": {"a": entry}}).to_string();
+        compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default())
+    };
+    let clocks = Clocks::synced();
+    let moment = Moment { now: Micros::new(START), leases: &clocks };
+    let plain = snapshot(&ramp);
+    let flips =
+        |snapshot: &Snapshot| snapshot.flag(snapshot.find("f", "a").unwrap()).flips(&Subject::key("Cx1v"), &moment);
+    let on = flips(&plain).on.unwrap();
+    let mut rolled_back = ramp.clone();
+    rolled_back["rollback"] = json!({"start_time": on.to_string()});
+    assert_eq!(flips(&snapshot(&rolled_back)), Flips::default());
+    rolled_back["rollback"] = json!({"start_time": on.to_string(), "duration": "1h"});
+    assert_eq!(flips(&snapshot(&rolled_back)).on, Some(on));
+}
+
+#[test]
+fn a_lagging_ramp_is_cut_off_by_its_rollback() {
+    let entry = json!({
+        "stable": 1, "new": 2, "start_time": time(0), "duration": span(4_000), "lease": span(1_000),
+        "rollback": {"start_time": time(3_000), "duration": span(1_000)},
+    });
+    let text = json!({"f": {"a": entry}}).to_string();
+    let snapshot = compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default());
+    let index = snapshot.find("f", "a").unwrap();
+    let second = |second: i64| Micros::new(START + second * 1_000_000);
+    let mut clocks = Clocks::synced();
+    clocks.hear(second(0), &snapshot.leases());
+    // Blind from 1,000 on, until a word at 2,800 lets it run at twice its speed: at 3,000 it stands at 1,400.
+    clocks.hear(second(2_800), &snapshot.leases());
+    clocks.hear(second(3_100), &snapshot.leases());
+    let moment = Moment { now: second(3_100), leases: &clocks };
+    let fall = snapshot.flag(index).rollback(&moment).unwrap();
+    assert_eq!(fall.from.to_string(), "35");
+    // Blind from 1,000 until long after the rollback began: the last to come did so before it.
+    let mut clocks = Clocks::synced();
+    clocks.hear(second(0), &snapshot.leases());
+    clocks.hear(second(3_900), &snapshot.leases());
+    let moment = Moment { now: second(3_900), leases: &clocks };
+    let mut came = 0;
+    for number in 0..200 {
+        let flips = snapshot.flag(index).flips(&Subject::key(&number.to_string()), &moment);
+        assert!(flips.on.is_none_or(|on| on <= fall.start), "{number}: {flips:?}");
+        assert_eq!(flips.on.is_some(), flips.off.is_some(), "{number}: {flips:?}");
+        came += i32::from(flips.on.is_some());
+    }
+    assert!((30..70).contains(&came), "about a quarter of 200: {came}");
 }

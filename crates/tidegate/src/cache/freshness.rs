@@ -1,0 +1,53 @@
+//! The lease clocks on the disk: when this host last had a fresh word, and where each ramp's own clock was.
+//!
+//! Without them a restart would forget that the host is blind, and its ramps would jump ahead.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::lease::{Clocks, LeaseRamp, RollbackMark};
+use tidegate_engine::{Micros, Span};
+
+use super::Fault;
+use super::record::{checksum, protected};
+
+/// What the file says: instants and durations in microseconds.
+#[derive(Deserialize, Serialize)]
+struct File {
+    fresh: Option<i64>,
+    /// Lease, ramp's instant.
+    ramps: Vec<(u64, i64)>,
+    /// Lease, start of the rollback, ramp's instant then.
+    marks: Vec<(u64, i64, i64)>,
+}
+
+pub(super) fn to_text(clocks: &Clocks) -> String {
+    let file = File {
+        fresh: clocks.fresh.map(Micros::get),
+        ramps: clocks.ramps.iter().map(|ramp| (ramp.lease.get(), ramp.instant.get())).collect(),
+        marks: clocks.marks.iter().map(|mark| (mark.lease.get(), mark.start.get(), mark.instant.get())).collect(),
+    };
+    // Numbers only: there is nothing in it that could fail.
+    let mut json = serde_json::to_string(&file).unwrap_or_default();
+    json.push('\n');
+    format!("{MAGIC} {VERSION} {:032x}\n{json}", checksum(VERSION, &[json.as_bytes()]))
+}
+
+pub(super) fn parse(content: &[u8]) -> Result<Clocks, Fault> {
+    let file: File = serde_json::from_slice(protected(content, MAGIC, VERSION)?).map_err(|_| Fault::Damaged)?;
+    let ramp = |(lease, instant)| LeaseRamp { lease: Span::from_micros(lease), instant: Micros::new(instant) };
+    let mark = |(lease, start, instant)| RollbackMark {
+        lease: Span::from_micros(lease),
+        start: Micros::new(start),
+        instant: Micros::new(instant),
+    };
+    Ok(Clocks {
+        fresh: file.fresh.map(Micros::new),
+        ramps: file.ramps.into_iter().map(ramp).collect(),
+        marks: file.marks.into_iter().map(mark).collect(),
+    })
+}
+
+const MAGIC: &str = "tidegate-freshness";
+const VERSION: u32 = 1;
+
+/// Size of the largest file; each lease or rollback has about 60 bytes.
+pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,159 @@
+//! The handle that programs hold: reads, and what there is to know about the instance.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
+
+use crate::builder::Builder;
+use crate::handle::FlagHandle;
+use crate::publish::Board;
+use crate::shared::Shared;
+use crate::view::View;
+use crate::worker::Running;
+
+/// Feature ramps, ready to be asked.
+///
+/// All reads are answered from memory: they never wait, never fail, and hold no lock that anything else could
+/// hold. Where a flag has nothing to say the answer is the caller's default. A background thread keeps the
+/// document up to date; it ends with the last clone of this handle (and of its [`FlagHandle`]s). Clones share
+/// one instance, and two builders make two that know nothing of each other.
+///
+/// A `key` may be a `&str`, a `&String`, an `Option<&str>`, or a [`Subject`]. Without a key, where one is
+/// needed, the answer is the value `stable`.
+///
+/// ```
+/// use tidegate::Tidegate;
+///
+/// let tide = Tidegate::builder()
+///     .text(r#"{"features": {"greeting": {"stable": "Hello"}, "blue": {"stable": true}}}"#)
+///     .without_locks()
+///     .connect()?;
+/// let greeting: String = tide.get("features", "greeting", "user-17", "Hi".to_owned());
+/// assert_eq!(greeting, "Hello");
+/// assert!(tide.is_active_for("features/blue", "user-17"));
+/// assert_eq!(tide.get("features", "unheard_of", "user-17", 5), 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Tidegate {
+    board: Arc<Board>,
+    running: Arc<Running>,
+}
+
+impl Tidegate {
+    /// Where to begin: name a source, then [`connect`](Builder::connect).
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(board: Arc<Board>, running: Running) -> Self {
+        Self { board, running: Arc::new(running) }
+    }
+
+    /// The value that a key has, as a `T`.
+    ///
+    /// The default is the answer for an unknown and for a disabled flag, and for a value of another type,
+    /// which is counted in the [`Status`](crate::Status). `T` is read from the JSON value by its
+    /// `Deserialize`; numbers, booleans and the like cost no allocation.
+    pub fn get<'k, T: DeserializeOwned>(
+        &self,
+        section: &str,
+        flag: &str,
+        key: impl Into<Subject<'k>>,
+        default: T,
+    ) -> T {
+        let subject = key.into();
+        let value = self.board.read(|published| {
+            let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
+            published.value(decision, section, flag)
+        });
+        value.unwrap_or(default)
+    }
+
+    /// The value that a key has, as JSON text: compact, and spelled as in the document. None where the answer
+    /// is up to the caller.
+    pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<String> {
+        let subject = key.into();
+        self.board.read(|published| {
+            let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
+            decision.answer.to_json().map(Into::into)
+        })
+    }
+
+    /// Whether a boolean flag is on for this key: per cent of keys. The same key keeps its answer, and once a
+    /// ramp has come to it, it stays.
+    ///
+    /// The flag is named by its key, `section/flag` (see [`FlagKey`]). An unknown or disabled flag is off, and
+    /// so is a value that is not a boolean, which is counted in the [`Status`](crate::Status).
+    pub fn is_active_for<'k>(&self, flag_key: &str, key: impl Into<Subject<'k>>) -> bool {
+        self.is_active_to(flag_key, &key.into())
+    }
+
+    /// Whether a boolean flag is on this time: per cent of calls. Each call draws anew, so at a share of one
+    /// in ten every tenth call is told yes, whoever asks; early adopters do not count.
+    ///
+    /// Otherwise as [`Tidegate::is_active_for`]. To treat the same user alike twice, use that one.
+    pub fn is_active(&self, flag_key: &str) -> bool {
+        let board = &self.board;
+        board.read(|published| {
+            let Some(flag) = published.snapshot.find_key(flag_key) else { return false };
+            let decision = match published.snapshot.constant(flag) {
+                Some(decision) => decision,
+                None => published.decide(Some(flag), &published.readings.draw(), board.clock()),
+            };
+            published.is_true(decision, flag_key)
+        })
+    }
+
+    /// A flag resolved once, for reads in the hottest of paths. The flag need not exist yet.
+    pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
+        let cell = self.shared().cells.of(FlagKey::new(section, flag), &self.board);
+        FlagHandle::new(cell, self.clone())
+    }
+
+    /// One snapshot and one instant, for reads that belong together.
+    pub fn view(&self) -> View {
+        View::new(self.board.read(Arc::clone), self.board.clock().now())
+    }
+
+    /// What a flag answers, and everything that led to it: rule, position, share, flips, until when it holds.
+    ///
+    /// It is exact to the microsecond, while reads by name may see a flip a few milliseconds late.
+    pub fn explain<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Explanation {
+        self.view().explain(section, flag, key)
+    }
+
+    /// When a key comes to `new`, and when it leaves again, by ramp and rollback alone; neither for an unknown
+    /// flag.
+    pub fn when<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Flips {
+        self.view().when(section, flag, key)
+    }
+
+    /// All flags in force, with the locks of this host laid over them.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(self.board.read(|published| published.snapshot.clone()))
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    fn shared(&self) -> &Shared {
+        self.running.shared()
+    }
+
+    fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
+        self.board.read(|published| {
+            let decision = published.decide(published.snapshot.find_key(flag_key), subject, self.board.clock());
+            published.is_true(decision, flag_key)
+        })
+    }
+}
+
+impl fmt::Debug for Tidegate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tidegate").field("snapshot", &self.snapshot()).finish_non_exhaustive()
+    }
+}

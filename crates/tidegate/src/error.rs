@@ -1,0 +1,45 @@
+//! Why an instance could not be made.
+
+use std::fmt::Write as _;
+use std::io;
+
+use tidegate_engine::{Diagnostic, Severity};
+
+use crate::SourceError;
+
+/// An instance could not be made, because of what the program itself said. That a source is away, slow or
+/// wrong is no reason: it is in the [`Status`](crate::Status). Nothing was started or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No source was named. The program's fault; name one.
+    #[error("no source was named; call `http`, `file`, `callback` or `text` first")]
+    NoSource,
+    /// The source cannot be used, whatever its origin does. The program's fault, or its configuration's.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The document that is part of the program is refused. The program's fault; the diagnostics say why.
+    #[error("the document given as text is refused: {}", first(.0))]
+    Text(Vec<Diagnostic>),
+    /// The background thread could not be started. The system is short of something; retrying may help.
+    #[error("the background thread could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// The first error, and how many there are besides.
+pub(crate) fn first(diagnostics: &[Diagnostic]) -> String {
+    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
+    let Some(first) = errors.next() else { return "the loader failed".to_owned() };
+    let mut text = first.to_string();
+    if let Some(place) = &first.place {
+        let _ = write!(text, " (line {}, column {})", place.line, place.column);
+    }
+    match errors.count() {
+        0 => {}
+        1 => text.push_str(", and one more error"),
+        more => {
+            let _ = write!(text, ", and {more} more errors");
+        }
+    }
+    text
+}

@@ -1,0 +1,30 @@
+//! From bytes to a snapshot, or to the reasons why not.
+
+use std::panic::catch_unwind;
+
+use tidegate_engine::{CompileOptions, Diagnostic, Snapshot, Tally, compile, read};
+
+/// A document that may be put in force.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) tally: Tally,
+}
+
+/// Why a document is refused.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// What is wrong with it, warnings and notes included.
+    Diagnostics(Vec<Diagnostic>),
+    /// Loading it made the loader panic, which is a fault of this library.
+    Panicked,
+}
+
+/// Reads, checks and compiles a document. Never panics: the document comes from outside.
+pub(crate) fn load(body: &[u8], options: &CompileOptions) -> Result<Loaded, Refused> {
+    let loading = || {
+        let (document, tally) = read(body).map_err(Refused::Diagnostics)?;
+        Ok(Loaded { snapshot: compile(&document, options), tally })
+    };
+    catch_unwind(loading).unwrap_or(Err(Refused::Panicked))
+}

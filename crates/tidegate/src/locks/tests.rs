@@ -1,0 +1,169 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tidegate_engine::{Micros, Pin, Variant};
+
+use super::*;
+
+fn lock(flag: &str, value: &str) -> HostLock {
+    HostLock {
+        flag: FlagKey::parse(flag),
+        pin: Pin::Value(value.into()),
+        who: "dana".to_owned(),
+        why: "a trial".to_owned(),
+        until: None,
+    }
+}
+
+fn file() -> (tempfile::TempDir, LockFile) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = LockFile::at(folder.path().join("state/tidegate/locks.json"));
+    (folder, file)
+}
+
+/// What is wrong with a text; nothing is `Ok`.
+fn check(text: &str, expected: Result<usize, &str>) {
+    let found = content::parse(text.as_bytes());
+    match expected {
+        Ok(count) => assert_eq!(found.map(|locks| locks.len()), Ok(count), "{text}"),
+        Err(problem) => assert_eq!(found.unwrap_err().join("; "), problem, "{text}"),
+    }
+}
+
+#[test]
+fn read_leniently_where_nothing_can_be_misunderstood() {
+    check(r#"{"locks": []}"#, Ok(0));
+    check(r#"[{"flag": "x", "variant": "new"}]"#, Ok(1));
+    check(r#"{"comment": 1, "locks": [{"flag": "a/b", "value": {"x": [1, 2]}, "who": null, "colour": "red"}]}"#, Ok(1));
+    check(r#"{"locks": [{"flag": "x", "value": null, "until": "2026-12-01 00:00Z"}]}"#, Ok(1));
+}
+
+#[test]
+fn refused_with_all_that_is_wrong() {
+    check("", Err(r#"it is empty; write `{"locks": []}`, or remove it"#));
+    check("{}", Err("missing field `locks` at line 1 column 2"));
+    check(r#"{"locks": [{"flag": "x", "variant": "new"}"#, Err("EOF while parsing a list at line 1 column 42"));
+    check(r#"[7, {"flag": 7}]"#, Err("`locks[0]`: is not an object; `locks[1]`: `flag` is not a text"));
+    check(r#"[{"variant": "new"}]"#, Err("`locks[0]`: `flag` is missing"));
+    check(r#"[{"flag": "x"}]"#, Err("`locks[0]`: has neither `variant` nor `value`; say which"));
+    check(
+        r#"[{"flag": "x", "variant": "new", "value": 1}]"#,
+        Err("`locks[0]`: has both `variant` and `value`; leave one of them out"),
+    );
+    check(r#"[{"flag": "x", "variant": "old"}]"#, Err("`locks[0]`: `variant` is neither `stable` nor `new`"));
+    let twice = content::parse(br#"[{"flag": "x", "value": {"a": 1, "a": 2}}]"#).unwrap_err();
+    assert!(twice[0].contains("`a`"), "{twice:?}");
+    let until = content::parse(br#"[{"flag": "x", "value": 1, "until": "soon"}]"#).unwrap_err();
+    assert!(until[0].starts_with("`locks[0]`: `until`: "), "{until:?}");
+    assert_eq!(content::parse(b"\xff").unwrap_err(), ["it is not UTF-8"]);
+    let many = format!("[{}7]", "7,".repeat(30));
+    assert_eq!(content::parse(many.as_bytes()).unwrap_err().last().unwrap(), "and 21 more");
+}
+
+#[test]
+fn added_read_and_taken_away() {
+    let (_folder, file) = file();
+    assert_eq!(file.list().unwrap(), []);
+    assert_eq!(file.add(&lock("features/x", "[ 1, 2 ]")).unwrap(), None);
+    let until = Some(Micros::new(1_800_000_000_000_000));
+    let other = HostLock { pin: Pin::Variant(Variant::New), until, ..lock("a%2Fb/c/d", "0") };
+    assert_eq!(file.add(&other).unwrap(), None);
+    assert_eq!(file.list().unwrap(), [lock("features/x", "[1,2]"), other.clone()]);
+    assert_eq!(file.add(&lock("features/x", "3")).unwrap(), Some(lock("features/x", "[1,2]")));
+    assert_eq!(file.list().unwrap(), [other.clone(), lock("features/x", "3")]);
+    assert_eq!(file.remove(&other.flag).unwrap(), Some(other.clone()));
+    assert_eq!(file.remove(&other.flag).unwrap(), None);
+    assert_eq!(file.list().unwrap(), [lock("features/x", "3")]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(file.path()), mode(file.path().parent().unwrap())), (0o600, 0o700));
+}
+
+#[test]
+fn an_illegal_lock_is_refused() {
+    let (_folder, file) = file();
+    let refused = |lock: &HostLock| file.add(lock).unwrap_err().to_string();
+    assert!(refused(&lock("x", "{")).contains("`value` is not JSON"));
+    assert!(refused(&lock("x", "1}, \"y\": {\"stable\": 2")).contains("`value` is not JSON"));
+    assert!(refused(&lock("x", &format!("\"{}\"", "x".repeat(70_000)))).contains("VALUE_BYTES_MAX"));
+    assert!(refused(&lock(&"x".repeat(300), "1")).contains("NAME_BYTES_MAX"));
+    assert!(refused(&HostLock { why: "x".repeat(5_000), ..lock("x", "1") }).contains("`why` has 5000 bytes"));
+    let interpolated = HostLock { pin: Pin::Variant(Variant::Interpolated), ..lock("x", "1") };
+    assert!(refused(&interpolated).contains("neither"));
+    assert!(!file.path().exists());
+}
+
+#[test]
+fn a_damaged_file_is_left_alone() {
+    let (_folder, file) = file();
+    file.add(&lock("x", "1")).unwrap();
+    fs::write(file.path(), "{\"locks\": [").unwrap();
+    assert!(matches!(file.add(&lock("y", "2")), Err(LockError::Content { .. })));
+    assert!(matches!(file.remove(&FlagKey::parse("x")), Err(LockError::Content { .. })));
+    assert_eq!(fs::read(file.path()).unwrap(), b"{\"locks\": [");
+}
+
+#[test]
+fn changes_at_the_same_time_lose_nothing() {
+    let (_folder, file) = file();
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let file = file.clone();
+            scope.spawn(move || {
+                for count in 0..10 {
+                    file.add(&lock(&format!("writer-{writer}/{count}"), "1")).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(file.list().unwrap().len(), 40);
+}
+
+#[test]
+fn the_watch_keeps_the_last_good_locks() {
+    let (_folder, file) = file();
+    let mut watch = LockWatch::new(Some(file.clone()));
+    let now = Micros::new;
+    assert!(!watch.look(now(0)), "no file, no locks");
+    file.add(&lock("x", "1")).unwrap();
+    assert!(watch.look(now(1)));
+    assert_eq!(watch.locks(), [lock("x", "1")]);
+    assert!(!watch.look(now(2)));
+    fs::write(file.path(), "{").unwrap();
+    assert!(watch.look(now(3)), "there is trouble to tell");
+    assert!(!watch.look(now(4)), "it is told once");
+    assert_eq!(watch.locks(), [lock("x", "1")]);
+    let trouble = watch.trouble().unwrap();
+    assert_eq!(trouble.since, now(3));
+    assert!(trouble.message.contains("is not a list of locks"), "{}", trouble.message);
+    fs::write(file.path(), "[]").unwrap();
+    assert!(watch.look(now(5)));
+    assert_eq!((watch.locks(), watch.trouble()), (&[][..], None));
+    file.add(&lock("y", "2")).unwrap();
+    assert!(watch.look(now(6)));
+    fs::remove_file(file.path()).unwrap();
+    assert!(watch.look(now(7)), "to remove the file is to unlock");
+    assert_eq!(watch.locks(), []);
+}
+
+#[test]
+fn a_second_write_within_a_tick_is_seen() {
+    let (_folder, file) = file();
+    file.add(&lock("x", "1")).unwrap();
+    let mut watch = LockWatch::new(Some(file.clone()));
+    assert!(watch.look(Micros::new(0)));
+    let stamp = fs::metadata(file.path()).unwrap().modified().unwrap();
+    let text = fs::read_to_string(file.path()).unwrap().replace("\"value\":1", "\"value\":2");
+    fs::write(file.path(), text).unwrap();
+    fs::File::options().write(true).open(file.path()).unwrap().set_modified(stamp).unwrap();
+    assert!(watch.look(Micros::new(1)));
+    assert_eq!(watch.locks(), [lock("x", "2")]);
+}
+
+#[test]
+fn links_are_not_followed() {
+    let (folder, file) = file();
+    file.add(&lock("x", "1")).unwrap();
+    let link = folder.path().join("state/tidegate/link.json");
+    std::os::unix::fs::symlink(file.path(), &link).unwrap();
+    assert!(matches!(LockFile::at(link).list(), Err(LockError::File(FileError::NotOurs { .. }))));
+}

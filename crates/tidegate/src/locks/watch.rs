@@ -1,0 +1,104 @@
+//! The file of locks, looked at again and again.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+
+use tidegate_engine::{HostLock, Micros};
+
+use super::LockFile;
+
+/// Keeps the last good locks of one file.
+#[derive(Debug)]
+pub(crate) struct LockWatch {
+    file: Option<LockFile>,
+    locks: Vec<HostLock>,
+    trouble: Option<LockTrouble>,
+    seen: Option<Seen>,
+}
+
+/// What is wrong with the file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct LockTrouble {
+    pub(crate) message: String,
+    pub(crate) since: Micros,
+}
+
+/// What the last look found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Seen {
+    stamp: Option<Stamp>,
+    /// Whether the look before found the same. A file system's clock ticks in milliseconds: a file that was
+    /// written twice within a tick looks the same, so it is read once more after it has changed.
+    is_settled: bool,
+}
+
+/// Differs when the file was replaced or written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl LockWatch {
+    /// Watches this file, or none at all.
+    pub(crate) fn new(file: Option<LockFile>) -> Self {
+        Self { file, locks: Vec::new(), trouble: None, seen: None }
+    }
+
+    pub(crate) fn file(&self) -> Option<&LockFile> {
+        self.file.as_ref()
+    }
+
+    /// The last good locks.
+    pub(crate) fn locks(&self) -> &[HostLock] {
+        &self.locks
+    }
+
+    pub(crate) fn trouble(&self) -> Option<&LockTrouble> {
+        self.trouble.as_ref()
+    }
+
+    /// Looks at the file. Whether anything has changed, be it locks or trouble.
+    pub(crate) fn look(&mut self, now: Micros) -> bool {
+        let Some(file) = &self.file else { return false };
+        let stamp = fs::metadata(file.path()).ok().map(|metadata| Stamp::of(&metadata));
+        let before = self.seen.filter(|seen| seen.stamp == stamp);
+        if before.is_some_and(|seen| seen.is_settled) {
+            return false;
+        }
+        self.seen = Some(Seen { stamp, is_settled: before.is_some() });
+        match file.list() {
+            Ok(locks) => {
+                let has_changed = self.trouble.take().is_some() || locks != self.locks;
+                self.locks = locks;
+                has_changed
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let known = self.trouble.as_ref().filter(|trouble| trouble.message == message);
+                let has_changed = known.is_none();
+                if has_changed {
+                    self.trouble = Some(LockTrouble { message, since: now });
+                }
+                // A file that cannot be read may become readable without a change of its own.
+                self.seen = None;
+                has_changed
+            }
+        }
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Where documents come from: HTTP(S), a file, a callback, or text in the program itself.
+//!
+//! A source answers one question: is there a newer document than the one I have, and what is it? It keeps no
+//! document and decides nothing about its content; what it hands out is bytes. Whatever goes wrong is a
+//! [`FetchError`], and nothing that went wrong ever looks like an (empty) document.
+
+mod attendant;
+mod callback;
+mod error;
+mod file;
+mod http;
+mod redirect;
+mod tag;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_engine::Micros;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use self::attendant::Attendant;
+use self::callback::CallbackFn;
+use self::file::FileLooker;
+use self::http::{HttpFetcher, Location};
+pub use error::{FetchError, FileProblem, Phase, RedirectError, SourceError, TlsProblem};
+pub(crate) use http::RETRY_AFTER_MAX;
+pub(crate) use tag::Kind as TagKind;
+pub use tag::{Tag, TagError};
+
+/// Any error, as a callback source may return it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where a document comes from. Its `Display` is safe to log: of a URL it shows neither user name and
+/// password nor the values of the query.
+///
+/// ```
+/// use tidegate::Source;
+///
+/// let source = Source::http("https://user:word@example.com/flags.json?token=secret")?;
+/// assert_eq!(source.to_string(), "https://example.com/flags.json?token=…");
+/// # Ok::<(), tidegate::SourceError>(())
+/// ```
+#[derive(Clone)]
+pub struct Source(Origin);
+
+#[derive(Clone)]
+enum Origin {
+    Http(Box<Location>),
+    File(PathBuf),
+    Callback(Arc<CallbackFn>),
+    Text(Arc<[u8]>),
+}
+
+/// What a source has to say about a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fetched {
+    /// The document is still the one of the tag that was given.
+    Unchanged,
+    /// The document as it is now, and a tag by which to ask next time, if the source has one.
+    Changed {
+        /// The document's bytes, as text in UTF-8; checked by the caller.
+        body: Vec<u8>,
+        /// Names this version; absent, the next question is unconditional.
+        tag: Option<Tag>,
+    },
+}
+
+impl Source {
+    /// A document at an `http` or `https` URL. User name and password in it are sent to that origin only.
+    ///
+    /// # Errors
+    /// The text is no URL, or has another scheme.
+    pub fn http(url: &str) -> Result<Self, SourceError> {
+        Location::parse(url).map(|location| Self(Origin::Http(Box::new(location))))
+    }
+
+    /// A file, looked at regularly. It may be replaced by renaming another over it, and be a link.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Origin::File(path.into()))
+    }
+
+    /// A function that fetches the document from anywhere else.
+    ///
+    /// It is given the tag of the document at hand, runs on a thread of its own, and may take as long as the
+    /// fetch timeout; a later answer is thrown away, and it is not called again before it has come back. A
+    /// panic in it is caught. It may call back into this library.
+    pub fn callback<F>(callback: F) -> Self
+    where
+        F: Fn(Option<&Tag>) -> Result<Fetched, BoxError> + Send + Sync + 'static,
+    {
+        Self(Origin::Callback(Arc::new(callback)))
+    }
+
+    /// A document that is part of the program and never changes.
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Self(Origin::Text(text.into().into()))
+    }
+
+    /// A number that differs between sources, so that a tag from one is never shown to another. It does not
+    /// depend on user name and password.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        match &self.0 {
+            Origin::Http(location) => {
+                hash.update(b"http ");
+                hash.update(location.url().as_str().as_bytes());
+            }
+            Origin::File(path) => {
+                hash.update(b"file ");
+                hash.update(path.as_os_str().as_encoded_bytes());
+            }
+            Origin::Callback(_) => hash.update(b"callback"),
+            Origin::Text(_) => hash.update(b"text"),
+        }
+        hash.digest()
+    }
+
+    /// How often this kind of source is asked unless the user says otherwise: a file each second (one look
+    /// is one system call), everything else each minute.
+    pub(crate) fn default_poll_interval(&self) -> Duration {
+        match &self.0 {
+            Origin::File(_) => Duration::from_secs(1),
+            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_secs(60),
+        }
+    }
+}
+
+/// How documents are fetched.
+#[derive(Clone)]
+pub(crate) struct FetchOptions {
+    /// For name, connection and handshake together. 3 s: a healthy network needs a fraction, and the total
+    /// must have room for the answer.
+    pub(crate) connect_timeout: Duration,
+    /// For one fetch with all its redirects, or one call or look. 10 s: below the poll interval with room.
+    pub(crate) timeout: Duration,
+    /// Sent to the origin of the URL itself, and to no other.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Largest document in bytes, decompressed. The engine's limit.
+    pub(crate) body_bytes_max: usize,
+    /// Certificate authorities in PEM that are trusted besides those of the machine.
+    pub(crate) extra_root_pem: Option<Vec<u8>>,
+    /// Fixed addresses for host names, asked before the name server; for tests.
+    pub(crate) addresses: Vec<(String, Vec<SocketAddr>)>,
+}
+
+/// What came of one fetch.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) fetched: Fetched,
+    /// The origin's clock at the moment the fetch ended, where it said; to the second.
+    pub(crate) server_date: Option<Micros>,
+}
+
+/// Asks one source, again and again.
+pub(crate) struct Fetcher {
+    asking: Asking,
+    name: String,
+    fingerprint: u64,
+}
+
+enum Asking {
+    Http(Box<HttpFetcher>),
+    Call(Attendant),
+    Text(Arc<[u8]>),
+}
+
+impl Fetcher {
+    /// Prepares to ask `source`; asks nothing yet and starts no thread.
+    ///
+    /// # Errors
+    /// The options cannot work for this source, whatever its origin does.
+    pub(crate) fn new(source: Source, options: FetchOptions) -> Result<Self, SourceError> {
+        let name = source.to_string();
+        let fingerprint = source.fingerprint();
+        let asking = match source.0 {
+            Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
+            Origin::File(path) => {
+                let mut looker = FileLooker::new(path, options.body_bytes_max);
+                Asking::Call(Attendant::new(options.timeout, move |have| looker.look(have)))
+            }
+            Origin::Callback(callback) => Asking::Call(Attendant::new(options.timeout, move |have| {
+                callback::call(&*callback, have, options.body_bytes_max)
+            })),
+            Origin::Text(text) => Asking::Text(text),
+        };
+        Ok(Self { asking, name, fingerprint })
+    }
+
+    /// Asks whether there is another document than the one of `have`, which must be the tag of a body that is
+    /// at hand; `None` asks unconditionally.
+    ///
+    /// Ends within [`FetchOptions::timeout`]. May be dropped at any point.
+    ///
+    /// # Errors
+    /// Nothing usable came. The caller keeps what it has.
+    pub(crate) async fn fetch(&mut self, have: Option<&Tag>) -> Result<Answer, FetchError> {
+        match &mut self.asking {
+            Asking::Http(http) => http.fetch(have).await,
+            Asking::Call(attendant) => Ok(Answer { fetched: attendant.call(have).await?, server_date: None }),
+            Asking::Text(text) => Ok(Answer { fetched: unless_same(text.to_vec(), have), server_date: None }),
+        }
+    }
+
+    /// The source for people, without secrets.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// See [`Source::fingerprint`].
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// The hash by which bodies are compared: whether a document changed is decided by its content, never by
+/// its tag.
+pub(crate) fn body_digest(body: &[u8]) -> u128 {
+    xxh3_128(body)
+}
+
+/// The answer of a source whose tag is the hash of its content.
+fn unless_same(body: Vec<u8>, have: Option<&Tag>) -> Fetched {
+    let tag = content_tag(&body);
+    if tag.is_some() && tag.as_ref() == have { Fetched::Unchanged } else { Fetched::Changed { body, tag } }
+}
+
+fn content_tag(body: &[u8]) -> Option<Tag> {
+    Tag::new(format!("xxh3:{:032x}", body_digest(body))).ok()
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            headers: Vec::new(),
+            body_bytes_max: BODY_BYTES_MAX,
+            extra_root_pem: None,
+            addresses: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Origin::Http(location) => location.fmt(f),
+            Origin::File(path) => path.display().fmt(f),
+            Origin::Callback(_) => f.write_str("callback"),
+            Origin::Text(_) => f.write_str("text"),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({self})")
+    }
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FetchOptions {
+    /// Header values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchOptions")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("body_bytes_max", &self.body_bytes_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Largest document in bytes, decompressed: the engine's limit.
+pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! A file as a source: looked at regularly, read when it may have changed.
+//!
+//! The file is named by its path at each look, so that replacing it by a rename, or moving a link, is seen.
+//! A look is one `stat`; only when that differs is the file read. A file system stamps times in ticks of some
+//! milliseconds, so a file that changed is read once more at the next look: a second write within the tick
+//! of the first is not missed. What "changed" means is decided by the content.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use rustix::fs::OFlags;
+
+use super::{FetchError, Fetched, FileProblem, Tag, content_tag};
+
+/// Looks at one path.
+#[derive(Debug)]
+pub(super) struct FileLooker {
+    path: PathBuf,
+    bytes_max: usize,
+    seen: Option<Seen>,
+}
+
+/// What the last look found.
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    tag: Option<Tag>,
+    /// Whether the look before found the same stamp, so that the content can be relied on.
+    settled: bool,
+}
+
+/// Differs when the file was replaced or written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileLooker {
+    pub(super) fn new(path: PathBuf, bytes_max: usize) -> Self {
+        Self { path, bytes_max, seen: None }
+    }
+
+    /// The file's content, unless it is the one of `have`.
+    pub(super) fn look(&mut self, have: Option<&Tag>) -> Result<Fetched, FetchError> {
+        self.try_look(have).map_err(|problem| FetchError::File { path: self.path.clone(), problem })
+    }
+
+    fn try_look(&mut self, have: Option<&Tag>) -> Result<Fetched, FileProblem> {
+        let stamp = stamp(&std::fs::metadata(&self.path).map_err(sort)?);
+        let last = self.seen.take();
+        if let Some(seen) = last.as_ref().filter(|seen| seen.stamp == stamp && seen.settled)
+            && seen.tag.is_some()
+            && seen.tag.as_ref() == have
+        {
+            self.seen = last;
+            return Ok(Fetched::Unchanged);
+        }
+        let (stamp, body) = self.read()?;
+        let tag = content_tag(&body);
+        let settled = last.is_some_and(|seen| seen.stamp == stamp);
+        self.seen = Some(Seen { stamp, tag: tag.clone(), settled });
+        Ok(if tag.is_some() && tag.as_ref() == have { Fetched::Unchanged } else { Fetched::Changed { body, tag } })
+    }
+
+    /// Reads the file that the path names now; its stamp is that of the opened file.
+    fn read(&self) -> Result<(Stamp, Vec<u8>), FileProblem> {
+        refuse_irregular(&std::fs::metadata(&self.path).map_err(sort)?)?;
+        // Should a pipe have taken its place since, opening it must not block.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path).map_err(sort)?;
+        let metadata = file.metadata().map_err(sort)?;
+        refuse_irregular(&metadata)?;
+        if metadata.len() > self.bytes_max as u64 {
+            return Err(FileProblem::TooBig { bytes: metadata.len(), limit: self.bytes_max });
+        }
+        let body = read_at_most(&file, self.bytes_max, metadata.len())?;
+        Ok((stamp(&metadata), body))
+    }
+}
+
+/// Reads to the end, which may have moved since the file's size was asked.
+fn read_at_most(file: &File, limit: usize, expected: u64) -> Result<Vec<u8>, FileProblem> {
+    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(limit).saturating_add(1));
+    file.take(limit as u64 + 1).read_to_end(&mut body).map_err(sort)?;
+    if body.len() > limit {
+        return Err(FileProblem::TooBig { bytes: body.len() as u64, limit });
+    }
+    Ok(body)
+}
+
+fn refuse_irregular(metadata: &Metadata) -> Result<(), FileProblem> {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err(FileProblem::Folder);
+    }
+    if !kind.is_file() {
+        return Err(FileProblem::NotRegular);
+    }
+    Ok(())
+}
+
+fn sort(error: io::Error) -> FileProblem {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileProblem::NotFound,
+        io::ErrorKind::PermissionDenied => FileProblem::NotReadable,
+        io::ErrorKind::IsADirectory => FileProblem::Folder,
+        _ => FileProblem::Io(error),
+    }
+}
+
+fn stamp(metadata: &Metadata) -> Stamp {
+    Stamp {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.size(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
