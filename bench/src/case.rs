@@ -23,9 +23,9 @@ impl Case {
     /// A check of one flag for one key, repeated over [`inputs::KEYS`] different keys.
     pub(crate) fn check(name: &'static str, check: impl Fn(&str) -> bool + 'static) -> Self {
         let keys = inputs::keys();
-        let run = move |times: Times| {
-            (0..times).map(|time| u64::from(check(&keys[time as usize % inputs::KEYS]))).sum()
-        };
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits of the count choose a key")]
+        let run =
+            move |times: Times| (0..times).map(|time| u64::from(check(&keys[time as usize % inputs::KEYS]))).sum();
         Self { name, floor: None, target: None, is_large: false, run: Box::new(run) }
     }
 
@@ -48,6 +48,11 @@ impl Case {
     /// How often the work has to be repeated for a count of instructions that start-up does not blur.
     pub fn weight(&self) -> Times {
         if self.is_large { 2 } else { 20_000 }
+    }
+
+    /// Whether it is work of milliseconds rather than nanoseconds.
+    pub fn is_large(&self) -> bool {
+        self.is_large
     }
 
     /// Work of milliseconds rather than nanoseconds.

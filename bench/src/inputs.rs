@@ -16,13 +16,31 @@ pub(crate) const NOW: Micros = Micros::new(1_767_225_600_000_000);
 /// The flags that are asked for, one for each kind of decision.
 const ASKED: [(&str, &str); 8] = [
     ("on", r#"{"stable": false, "new": true, "lock": "new"}"#),
-    ("rollout", r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "rollout"}"#),
-    ("ramp", r#"{"stable": false, "new": true, "start_time": "1976-01-01 00:00Z", "end_time": "2076-01-01 00:00Z", "salt": "ramp"}"#),
+    (
+        "rollout",
+        r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "rollout"}"#,
+    ),
+    (
+        "ramp",
+        r#"{"stable": false, "new": true, "start_time": "1976-01-01 00:00Z", "end_time": "2076-01-01 00:00Z", "salt": "ramp"}"#,
+    ),
     ("sha1", r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50}"#),
-    ("sha1_other", r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 25}"#),
-    ("adopters", r#"{"stable": false, "new": true, "early_adopters": ["canary-1", "canary-2", "canary-3", "canary-4"], "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "adopters"}"#),
-    ("interpolated", r#"{"stable": 10, "new": 4000, "interpolate": true, "start_time": "1976-01-01 00:00Z", "end_time": "2076-01-01 00:00Z"}"#),
-    ("rollback", r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "salt": "rollback", "rollback": {"start_time": "2021-01-01 00:00Z", "duration": "3650d"}}"#),
+    (
+        "sha1_other",
+        r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 25}"#,
+    ),
+    (
+        "adopters",
+        r#"{"stable": false, "new": true, "early_adopters": ["canary-1", "canary-2", "canary-3", "canary-4"], "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "adopters"}"#,
+    ),
+    (
+        "interpolated",
+        r#"{"stable": 10, "new": 4000, "interpolate": true, "start_time": "1976-01-01 00:00Z", "end_time": "2076-01-01 00:00Z"}"#,
+    ),
+    (
+        "rollback",
+        r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "salt": "rollback", "rollback": {"start_time": "2021-01-01 00:00Z", "duration": "3650d"}}"#,
+    ),
 ];
 
 /// The section of every flag.
@@ -35,6 +53,10 @@ pub(crate) fn keys() -> Box<[String; KEYS]> {
 
 /// A document of so many flags. Of ten flags four are switched on or off, four have a window and a salt, one
 /// has steps, and one has early adopters and words for people. The flags of the checks are among them.
+///
+/// # Panics
+///
+/// Never: a text takes every line.
 pub fn document(flags: usize) -> String {
     let mut text = format!("{{\"{SECTION}\": {{\n");
     for number in 0..flags {

@@ -22,9 +22,8 @@ fn main() {
     let floors: Vec<&str> = cases.iter().filter(|case| is_wanted(case)).filter_map(|case| case.floor).collect();
     let is_shown = |case: &Case| is_wanted(case) || floors.contains(&case.name);
     let times: Vec<Times> = cases.iter().map(|case| if is_shown(case) { calibrate(case) } else { 0 }).collect();
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS)
-        .map(|_| cases.iter().zip(&times).map(|(case, &times)| nanos_each(case, times)).collect())
-        .collect();
+    let rounds: Vec<Vec<f64>> =
+        (0..ROUNDS).map(|_| cases.iter().zip(&times).map(|(case, &times)| nanos_each(case, times)).collect()).collect();
     println!("| case | ns | x floor | target |\n| --- | ---: | ---: | ---: |");
     for (index, case) in cases.iter().enumerate().filter(|(_, case)| is_shown(case)) {
         let nanos = middle(rounds.iter().map(|round| round[index]).collect());
