@@ -404,6 +404,15 @@ def expiries():
     yield "an activation outlives the flip", ask(BASE, MIDDLE, "2026-01-02T00:00:00.000000Z", **dial(0, until))
 
 
+    listed = BASE | {"early_adopters": [LATE]} | rollback("2026-01-04 00:00Z", "1d")
+    for now in ("2026-01-04T23:59:59.999999Z", "2026-01-05T00:00:00.000000Z", NOW):
+        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **dial(50))
+        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **dial(100))
+    number = {"stable": 0, "new": 1000, "interpolate": True} | WINDOW
+    for step in (-1, 0):
+        yield "an activation of a number up to its end", ask(number, "k", show_time(time(until) + step), **dial(10, until))
+
+
 def bare():
     salted = [key_at(0, 12, salt="features/x"), key_at(13, 50, salt="features/x"), key_at(51, 100, salt="features/x")]
     for percent in (0, "0.000001", "12.5", 50, "99.999999", 100):

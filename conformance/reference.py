@@ -31,7 +31,7 @@ def loads(text: str):
 
 
 def dumps(value) -> str:
-    """Compact JSON; a `Decimal` or a `float` is written with a point or an exponent."""
+    """Compact JSON."""
     match value:
         case dict():
             return "{" + ",".join(f"{dumps(k)}:{dumps(v)}" for k, v in value.items()) + "}"
@@ -102,14 +102,16 @@ def by_key(question: dict, entry: dict, now: int, dialled: int | None) -> dict:
         return variant(entry, "new", "early_adopter", "TARGETING_MATCH") | {"position": place}
 
     # a key is needed where keys have different answers
-    if key is None and not interpolates and share != LINE and (share != 0 or adopters):
+    moves = dialled is None and ramp.moves(now, clock)
+    if key is None and not interpolates and (moves or share != LINE and (share != 0 or adopters)):
         return variant(entry, "stable", "key_missing", "ERROR", error="TARGETING_KEY_MISSING") | {"share": share}
 
     # 7. a number between, or position against share
     if interpolates:
         taken = share_of_the_second(ramp, clock, now) if dialled is None else dialled
         value = between(entry["stable"], entry["new"], taken)
-        return answer("interpolation", "TARGETING_MATCH", variant="interpolated", value=value) | {"share": taken}
+        rule = "interpolation" if dialled is None else "activation"
+        return answer(rule, "TARGETING_MATCH", variant="interpolated", value=value) | {"share": taken}
     if dialled is not None:
         rule = "activation"
     else:
@@ -175,35 +177,39 @@ def expectation(question: dict) -> dict:
     stated = {k: units.show_time(v) if k in ("on", "off") and v is not None else v for k, v in told.items()}
     if "value" not in told:
         stated["default"] = True
-    leased = "lease_state" in question
-    if leased and told.get("on") is not None and told["on"] <= units.time(question["now"]):
-        del stated["on"]  # a flip long ago, under words that nobody remembers
-    if question["key"] is not None and not leased and told["rule"] not in ("interpolation", "unknown_flag"):
-        until = valid_until(question)
+    leased, now = "lease_state" in question, units.time(question["now"])
+    for flip in ("on", "off"):
+        if leased and told.get(flip) is not None and told[flip] <= now:
+            del stated[flip]  # long ago, under words that nobody remembers
+    if question["key"] is not None and not leased and told["variant"] != "interpolated" and told["rule"] != "unknown_flag":
+        until = valid_until(question, told)
         stated["valid_until"] = None if until is None else units.show_time(until)
     return stated
 
 
-def valid_until(question: dict) -> int | None:
-    """The first instant after `now` at which the answer for this key is another one, by itself.
+def valid_until(question: dict, told: dict) -> int | None:
+    """The end of the lock that decided, or of the activation in force; before that, a change of the answer for this key.
 
-    Not for numbers between, nor without a key."""
+    Not for numbers between, nor without a key.
+    """
     now, name = units.time(question["now"]), units.show_flag_key(question["section"], question["flag"])
-    ends = [x["until"] for x in (*question.get("host_locks", ()), *question.get("activations", ())) if x.get("until")]
-    instants = {units.time(end) for end in ends}
+
+    def ends_of(pins: str) -> list[int]:
+        ends = [units.time(p["until"]) for p in question.get(pins, ()) if p.get("until") and same_flag(p["flag"], name)]
+        return [end for end in ends if end > now]
+
+    if told["rule"] == "host_lock":
+        return min(ends_of("host_locks"), default=None)
     entry = question["document"].get(question["section"], {}).get(question["flag"])
+    instants = set()
     if entry is not None:
-        ramp, clock = ramps.ramp_of(entry), clock_of(question, entry)
-        if question["key"] is not None:
-            instants.update(ramp.flips(positions.position(*bucketing(entry), question["key"]), clock, now))
+        ramp = ramps.ramp_of(entry)
+        instants.update(ramp.flips(positions.position(*bucketing(entry), question["key"])))
         if ramp.rollback is not None:
             instants.update((ramp.rollback.start, ramp.rollback.end))
-
-    def told(at: int):
-        got = decide(question | {"now": units.show_time(at)})
-        return got.get("value"), "value" in got, got["variant"]
-
-    return next((at for at in sorted(instants - {None}) if at > now and told(at) != told(now)), None)
+    answers = lambda at: [decide(question | {"now": units.show_time(at)}).get(part) for part in ("value", "variant")]
+    changes = (at for at in sorted(instants - {None}) if at > now and answers(at) != answers(now))
+    return min((*ends_of("activations"), *changes), default=None)
 
 
 # ---- every vector again ---------------------------------------------------------------------------------------------

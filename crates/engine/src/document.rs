@@ -18,6 +18,7 @@ mod reader;
 mod scan;
 mod schedule;
 mod schema;
+mod syntax;
 pub(crate) mod time;
 mod value;
 mod write;
@@ -69,7 +70,7 @@ pub struct Checked {
     /// The document, unless there is an error among the diagnostics.
     pub document: Option<Document>,
     /// All findings in the order of the text, at most [`limits::DIAGNOSTICS_MAX`](crate::limits::DIAGNOSTICS_MAX)
-    /// of each severity.
+    /// of each code.
     pub diagnostics: Vec<Diagnostic>,
 }
 

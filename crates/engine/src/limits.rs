@@ -51,6 +51,12 @@ pub const EARLY_ADOPTERS_MAX: usize = 100_000;
 /// It bounds the time of a match as well as memory, so no pattern can slow a check down.
 pub const REGEX_BYTES_MAX: usize = 64 * 1024;
 
+/// The most memory that the matcher of one flag's patterns may fill on one thread, in bytes: 512 KiB.
+///
+/// Room enough for patterns within [`REGEX_BYTES_MAX`] to run at full speed; when it is full, matching
+/// goes on more slowly, in linear time still.
+pub const REGEX_CACHE_BYTES_MAX: usize = 512 * 1024;
+
 /// The most text of all patterns of one flag together, in bytes: 8 KiB.
 ///
 /// Longer texts hardly ever fit [`REGEX_BYTES_MAX`]; this one is checked before any of them is
@@ -67,10 +73,11 @@ pub const STEPS_MAX: usize = 1_000;
 /// As long as the calendar of a document. Any instant of a window then fits in 64 bits of microseconds.
 pub const DURATION_MICROS_MAX: u64 = 3_652_500 * 86_400 * 1_000_000;
 
-/// The most problems of one severity that are reported for one document: 500.
+/// The most problems of one code that are reported for one document: 100.
 ///
 /// Nobody reads more, and a hostile document must not turn into gigabytes of messages. The rest is counted.
-pub const DIAGNOSTICS_MAX: usize = 500;
+/// By code, so that a hundred thousand warnings do not hide the one that matters.
+pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// One row of the table of limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,6 +145,12 @@ pub const ALL: &[Limit] = &[
         "patterns of one flag once compiled; bounds the time of a match",
     ),
     limit(
+        "REGEX_CACHE_BYTES_MAX",
+        REGEX_CACHE_BYTES_MAX as u64,
+        "bytes",
+        "matcher of one flag's patterns on one thread; when it is full, matching is slower, but linear still",
+    ),
+    limit(
         "REGEX_TEXT_BYTES_MAX",
         REGEX_TEXT_BYTES_MAX as u64,
         "bytes",
@@ -154,7 +167,7 @@ pub const ALL: &[Limit] = &[
         "DIAGNOSTICS_MAX",
         DIAGNOSTICS_MAX as u64,
         "problems",
-        "problems of one severity that are reported for one document; the rest is counted",
+        "problems of one code that are reported for one document; the rest is counted",
     ),
 ];
 

@@ -163,7 +163,7 @@ enum Part {
 }
 
 /// Why the content of a file cannot be used.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {
     Damaged,
     Newer { found: u32, known: u32 },

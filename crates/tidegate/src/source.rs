@@ -118,12 +118,34 @@ impl Source {
         hash.digest()
     }
 
+    /// Whether asking it may reach beyond this host. A callback's does, for all we know.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.0, Origin::Http(_) | Origin::Callback(_))
+    }
+
+    /// The document, if it is part of the program.
+    pub(crate) fn as_text(&self) -> Option<Arc<[u8]>> {
+        match &self.0 {
+            Origin::Text(text) => Some(Arc::clone(text)),
+            Origin::Http(_) | Origin::File(_) | Origin::Callback(_) => None,
+        }
+    }
+
+    /// The name under which a document from here is cached unless the user gives one. None: a file is at hand
+    /// anyway, and so is a text; a callback cannot be told from another.
+    pub(crate) fn default_cache_name(&self) -> Option<String> {
+        match &self.0 {
+            Origin::Http(_) => Some(format!("{self} {:016x}", self.fingerprint())),
+            Origin::File(_) | Origin::Callback(_) | Origin::Text(_) => None,
+        }
+    }
+
     /// How often this kind of source is asked unless the user says otherwise: a file each second (one look
     /// is one system call), everything else each minute.
     pub(crate) fn default_poll_interval(&self) -> Duration {
         match &self.0 {
             Origin::File(_) => Duration::from_secs(1),
-            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_secs(60),
+            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_mins(1),
         }
     }
 }
@@ -142,6 +164,9 @@ pub(crate) struct FetchOptions {
     pub(crate) body_bytes_max: usize,
     /// Certificate authorities in PEM that are trusted besides those of the machine.
     pub(crate) extra_root_pem: Option<Vec<u8>>,
+    /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count. They do: where they are
+    /// set there may be no other way out.
+    pub(crate) has_proxies: bool,
     /// Fixed addresses for host names, asked before the name server; for tests.
     pub(crate) addresses: Vec<(String, Vec<SocketAddr>)>,
 }
@@ -239,6 +264,7 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
             extra_root_pem: None,
+            has_proxies: true,
             addresses: Vec::new(),
         }
     }

@@ -164,6 +164,7 @@ mod tests {
 
     #[test]
     fn codes_are_in_order_and_read_back() {
+        assert!(Code::ALL.iter().enumerate().all(|(index, code)| *code as usize == index));
         assert!(
             Code::ALL
                 .windows(2)

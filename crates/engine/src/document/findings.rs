@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Tally;
+use super::names::Seed;
 use crate::diagnostic::{Code, Path, Severity, Trail};
 use crate::limits;
 
@@ -29,7 +30,11 @@ pub(crate) struct Finding {
 #[derive(Debug)]
 pub(crate) struct Findings {
     keep: Keep,
+    /// What names are hashed with while those that occur twice are found.
+    pub(crate) seed: Seed,
     list: Vec<Finding>,
+    /// How often each code was found, by its place among all codes.
+    counts: [usize; Code::ALL.len()],
     errors: usize,
     warnings: usize,
     notes: usize,
@@ -37,7 +42,15 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(keep: Keep) -> Self {
-        Self { keep, list: Vec::new(), errors: 0, warnings: 0, notes: 0 }
+        Self {
+            keep,
+            seed: Seed::default(),
+            list: Vec::new(),
+            counts: [0; Code::ALL.len()],
+            errors: 0,
+            warnings: 0,
+            notes: 0,
+        }
     }
 
     /// Adds a finding; message and help are only made where they are kept.
@@ -48,11 +61,12 @@ impl Findings {
         span: Range<usize>,
         words: impl FnOnce() -> (String, String),
     ) {
-        let count = match code.severity() {
-            Severity::Error => &mut self.errors,
-            Severity::Warning => &mut self.warnings,
-            Severity::Note => &mut self.notes,
-        };
+        match code.severity() {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Note => self.notes += 1,
+        }
+        let Some(count) = self.counts.get_mut(code as usize) else { return };
         *count += 1;
         if self.keep == Keep::All && *count <= limits::DIAGNOSTICS_MAX {
             let (message, help) = words();
@@ -75,11 +89,12 @@ impl Findings {
 
     /// The findings in the order of the text, with one more where some were left out.
     pub(crate) fn into_list(mut self) -> Vec<Finding> {
-        let left_out = [(self.errors, "errors"), (self.warnings, "warnings"), (self.notes, "notes")]
-            .into_iter()
-            .filter_map(|(count, word)| {
+        let left_out = Code::ALL
+            .iter()
+            .zip(self.counts)
+            .filter_map(|(code, count)| {
                 let more = count.checked_sub(limits::DIAGNOSTICS_MAX).filter(|&more| more > 0)?;
-                Some(format!("{more} more {word}"))
+                Some(format!("{more} more {code}"))
             })
             .collect::<Vec<_>>();
         self.list.sort_by_key(|finding| (finding.span.start, finding.code.severity()));
@@ -89,9 +104,9 @@ impl Findings {
                 code: Code::MoreFindings,
                 path: Path::default(),
                 span: end..end,
-                message: format!("there are {} than are shown", left_out.join(" and ")),
+                message: format!("there are {} than are shown", left_out.join(", ")),
                 help: format!(
-                    "mend these first; at most {} of each severity are shown (DIAGNOSTICS_MAX)",
+                    "mend these first; at most {} of each code are shown (DIAGNOSTICS_MAX)",
                     limits::DIAGNOSTICS_MAX
                 ),
             });

@@ -12,10 +12,10 @@ use super::cursor::{Cursor, Kind, Token};
 use super::fields::{EntryField, Names as _};
 use super::findings::Findings;
 use super::members::Members;
-use super::names::{self, Insert, Seen};
+use super::names::{self, Insert, Seed, Seen};
 use super::scan::{self, ScanError, Scanned};
-use super::{Document, Flag, Section, entry, value};
-use crate::diagnostic::{Code, Path, Trail, quote};
+use super::{Document, Flag, Section, entry, syntax, value};
+use crate::diagnostic::{Code, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
 /// Reads a document; without errors among the findings it is whole.
@@ -25,6 +25,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
         && let Some(scanned) = reader.scan(text)
         && reader.judge(&scanned.text)
     {
+        reader.findings.seed = Seed::of(&scanned.text);
         reader.walk(&scanned.text);
         reader.note_shared_fate();
     }
@@ -43,7 +44,7 @@ struct Reader<'f> {
 struct Unsalted {
     hash: HashAlgorithm,
     count: usize,
-    first: Vec<(Path, usize)>,
+    first: Vec<(Box<str>, Box<str>, usize)>,
 }
 
 impl Reader<'_> {
@@ -124,10 +125,10 @@ impl Reader<'_> {
     /// Whether a strict reader accepts the text.
     fn judge(&mut self, text: &str) -> bool {
         let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return true };
-        let at = offset(text, error.line(), error.column());
+        let at = if error.is_eof() { text.len() } else { offset(text, error.line(), error.column()) };
         let whole = error.to_string();
         let message = whole.split(" at line ").next().unwrap_or_default();
-        let help = syntax_help(text, at);
+        let help = syntax::help(text, at, message);
         let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |next| at + next.len_utf8());
         self.error(Code::NotJson, at..end, format!("not JSON: {message}"), help);
         false
@@ -148,15 +149,13 @@ impl Reader<'_> {
             }
             return;
         }
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
-            let name = match names::decode(name_token, root, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, root, self.findings);
+            let name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let trail = root.name(&name);
-            let is_new = seen.insert(name.clone());
+            let is_new = decoded.map_or(Insert::New, |name| seen.insert(name));
             if is_new == Insert::Twice {
                 names::report_twice(name_token, &name, trail, self.findings);
             }
@@ -176,7 +175,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        if self.flags == 0 {
+        if self.flags == 0 && !self.findings.has_errors() {
             let message = "the document has no flags, so every caller gets its default".to_owned();
             self.error(Code::NoFlags, 0..0, message, "add a flag; if an empty document is meant, all is well");
         }
@@ -211,7 +210,7 @@ impl Reader<'_> {
             return true;
         }
         let mut flags = Vec::new();
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             self.flags += 1;
             if self.flags > limits::FLAGS_MAX {
@@ -220,19 +219,17 @@ impl Reader<'_> {
                 self.document.sections = Vec::new();
                 return false;
             }
-            let flag_name = match names::decode(name_token, trail, self.findings) {
-                Some(name) => name,
-                None => Cow::Borrowed("?"),
-            };
+            let decoded = names::decode(name_token, trail, self.findings);
+            let flag_name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let flag_trail = trail.name(&flag_name);
-            if seen.insert(flag_name.clone()) == Insert::Twice {
+            if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
                 names::report_twice(name_token, &flag_name, flag_trail, self.findings);
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
             let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);
             // A document that will be refused need not be kept.
             if let Some(flag) = flag.filter(|_| !self.findings.has_errors()) {
-                self.count_unsalted(&flag, &flag_trail, name_token);
+                self.count_unsalted(&flag, name, name_token);
                 flags.push(flag);
             }
         }
@@ -240,6 +237,9 @@ impl Reader<'_> {
         if self.findings.has_errors() {
             self.document.sections = Vec::new();
         } else {
+            if flags.len() < FEW_FLAGS {
+                flags.shrink_to_fit();
+            }
             self.document.sections.push(Section { name: name.into(), flags });
         }
         true
@@ -265,7 +265,7 @@ impl Reader<'_> {
         flag
     }
 
-    fn count_unsalted(&mut self, flag: &Flag, trail: &Trail<'_>, token: Token<'_>) {
+    fn count_unsalted(&mut self, flag: &Flag, section: &str, token: Token<'_>) {
         let Some(hash) = entry::unsalted_ramp(flag) else { return };
         let index = self.unsalted.iter().position(|unsalted| unsalted.hash == hash).unwrap_or_else(|| {
             self.unsalted.push(Unsalted { hash, count: 0, first: Vec::new() });
@@ -274,7 +274,7 @@ impl Reader<'_> {
         let Some(unsalted) = self.unsalted.get_mut(index) else { return };
         unsalted.count += 1;
         if unsalted.first.len() < SHARED_FATE_NAMED && self.findings.keeps_all() {
-            unsalted.first.push((trail.to_path(), token.start));
+            unsalted.first.push((section.into(), flag.name.clone(), token.start));
         }
     }
 
@@ -283,9 +283,15 @@ impl Reader<'_> {
             if unsalted.count < 2 || self.findings.has_errors() {
                 continue;
             }
-            let at = unsalted.first.get(1).map_or(0, |(_, at)| *at);
-            self.findings.add(Code::SharedFate, Trail::Root, at..at, || {
-                let named = unsalted.first.iter().map(|(path, _)| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+            // In an accepted text of which only counts are kept, none was named.
+            let unnamed = (Box::default(), Box::default(), 0);
+            let (section, flag, at) = unsalted.first.get(1).unwrap_or(&unnamed);
+            let section = Trail::Root.name(section);
+            self.findings.add(Code::SharedFate, section.name(flag), *at..*at + 1, || {
+                let named = |(section, flag, _): &(Box<str>, Box<str>, usize)| {
+                    format!("`{}`", Trail::Root.name(section).name(flag).to_path())
+                };
+                let named = unsalted.first.iter().map(named).collect::<Vec<_>>().join(", ");
                 let more = unsalted.count.saturating_sub(unsalted.first.len());
                 let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
                 (
@@ -297,34 +303,6 @@ impl Reader<'_> {
     }
 }
 
-/// What to do about a syntax error, guessed from the text around it.
-fn syntax_help(text: &str, at: usize) -> &'static str {
-    let next = text.get(at..).unwrap_or_default();
-    if text.trim_start().is_empty() {
-        "the document is empty: an aborted write or download may have left nothing"
-    } else if text.trim_start().starts_with('<') {
-        "this looks like a web page, perhaps of a login or a proxy: check the address of the document"
-    } else if text.contains('\0') {
-        "the text holds NUL bytes: a disk or an encoding may have damaged it"
-    } else if next.is_empty() {
-        "the text ends too early: it may have been cut off"
-    } else if next.starts_with('\'') {
-        "texts and names stand in double quotes"
-    } else if next.starts_with("NaN") || next.starts_with("Infinity") || next.starts_with("-I") {
-        "JSON has no NaN and no Infinity: leave the value out, or write a string"
-    } else if next.starts_with('#') {
-        "comments begin with `//`"
-    } else if next.starts_with("True") || next.starts_with("False") || next.starts_with("None") {
-        "JSON writes `true`, `false` and `null` in small letters"
-    } else if next.starts_with("<<<<<<<") || next.starts_with(">>>>>>>") || next.starts_with("=======") {
-        "a merge conflict was left in the file: resolve it"
-    } else if next.starts_with("{{") || next.starts_with("{%") || next.starts_with("${") || next.starts_with("<%") {
-        "a template was not filled in: check the step that makes this file"
-    } else {
-        "besides comments and trailing commas, the document has to be strict JSON"
-    }
-}
-
 /// The byte at a line and a column as the strict reader counts them: both from 1, the column in bytes.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let before = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
@@ -332,5 +310,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
+/// The room that a list grows by would be a multiple of so few flags, in each of many small sections.
+const FEW_FLAGS: usize = 64;
 /// So many ramps are named in the note about those that share their order of keys.
 const SHARED_FATE_NAMED: usize = 5;

@@ -145,6 +145,14 @@ fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) 
     let steps = read_steps(at, findings);
     let start = entry.get(EntryField::StartTime).map(|at| at.time(findings));
     let end = entry.get(EntryField::EndTime).map(|at| at.time(findings));
+    if start.is_none() && end.is_none() {
+        findings.add(Code::StepsWithoutAnchor, at.trail, at.token.span(), || {
+            (
+                "`steps` need `start_time` or `end_time` to stand in time; both are missing".to_owned(),
+                "add one of the two: the other follows from the steps".to_owned(),
+            )
+        });
+    }
     let steps = steps?;
     let sum = steps.iter().fold(Span::ZERO, |sum, step| sum.saturating_add(step.over).saturating_add(step.hold));
     if sum.get() > limits::DURATION_MICROS_MAX {
@@ -177,15 +185,7 @@ fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) 
             }
             start
         }
-        (None, None) => {
-            findings.add(Code::StepsWithoutAnchor, at.trail, at.token.span(), || {
-                (
-                    "`steps` need `start_time` or `end_time` to stand in time; both are missing".to_owned(),
-                    "add one of the two: the other follows from the steps".to_owned(),
-                )
-            });
-            return None;
-        }
+        (None, None) => return None,
     };
     Some(Schedule::Steps { start, steps })
 }

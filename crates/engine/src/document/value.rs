@@ -65,7 +65,7 @@ fn check_within(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings:
 
 fn check_object(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings: &mut Findings) -> bool {
     let mut members = token.inside();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(findings.seed);
     let mut is_good = true;
     while let Some(name_token) = members.name() {
         let Some(member) = members.value() else { break };
@@ -117,9 +117,9 @@ fn check_number(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> 
     };
     if !is_good {
         findings.add(Code::NumberOutOfRange, trail, token.span(), || {
-            let range = if is_integer { "-2^63 to 2^64 - 1 of integers" } else { "a double" };
+            let range = if is_integer { "integers end at -2^63 and 2^64 - 1" } else { "it is beyond any double" };
             (
-                format!("the number {} is out of range: it lies outside {range}", quote(token.text)),
+                format!("the number {} is out of range: {range}", quote(token.text)),
                 "write a smaller number, or a string".to_owned(),
             )
         });

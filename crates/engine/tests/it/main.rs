@@ -1,11 +1,14 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod corpus;
 mod documents;
 mod evenness;
 mod generated;
+mod golden;
+mod hostile;
 mod laws;
 mod overlays;
+mod redos;
 mod roundtrip;
-mod units;
 mod vectors;

@@ -58,13 +58,13 @@ pub(super) const fn of(code: Code) -> Page {
         ),
         // Also what stands for codes of other files, which are never asked for here.
         _ => Page {
-            what: "There are more problems of one severity than are shown.",
+            what: "There are more problems of one code than are shown.",
             wrong: Example::Made("{\"features\": {\"f0\": 0, \"f1\": 0, ... }}", || {
                 let flags = (0..=limits::DIAGNOSTICS_MAX).map(|n| format!("\"f{n}\":0")).collect::<Vec<_>>();
                 format!("{{\"features\":{{{}}}}}", flags.join(",")).into_bytes()
             }),
             mended: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
-            why: "At most 500 of each severity are shown. So many usually have one cause: mend the first few and check again.",
+            why: "At most 100 of each code are shown. So many usually have one cause: mend the first few and check again.",
         },
     }
 }

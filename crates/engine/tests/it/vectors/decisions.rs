@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidegate_engine::lease::{Clocks, LeaseRamp};
@@ -63,21 +63,34 @@ struct Expect {
     reason: String,
     error: Option<String>,
     rule: String,
-    #[serde(default, deserialize_with = "present")]
-    position: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    position: Stated<u32>,
     share: Option<u64>,
-    #[serde(default, deserialize_with = "present")]
-    on: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
-    off: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
-    valid_until: Option<Option<String>>,
+    #[serde(default)]
+    on: Stated<String>,
+    #[serde(default)]
+    off: Stated<String>,
+    #[serde(default)]
+    valid_until: Stated<String>,
 }
 
-/// A field that stands there, `null` included.
-fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// A field that may be left out; `null` is not left out.
+#[derive(Default)]
+enum Stated<T> {
+    #[default]
+    Not,
+    Is(Option<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Stated<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Is)
+    }
+}
+
+/// A value that stands there, `null` included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
 }
 
 #[test]
@@ -121,19 +134,19 @@ fn compare(differences: &mut Differences, place: &str, vector: &Vector) {
 
 fn compare_numbers(differences: &mut Differences, place: &str, stated: &Expect, told: &Explanation, now: Micros) {
     let instant = |at: Option<Micros>| at.map(|at| at.to_string());
-    if let Some(position) = &stated.position {
-        differences.expect(&format!("{place} position"), &told.position.map(|position| position.get()), position);
+    if let Stated::Is(position) = &stated.position {
+        differences.expect(&format!("{place} position"), &told.position.map(tidegate_engine::Position::get), position);
     }
     if let Some(share) = stated.share {
-        differences.expect(&format!("{place} share"), &told.share.map(|share| share.get()), &Some(share));
+        differences.expect(&format!("{place} share"), &told.share.map(tidegate_engine::Share::get), &Some(share));
     }
-    if let Some(on) = &stated.on {
+    if let Stated::Is(on) = &stated.on {
         differences.expect(&format!("{place} on"), &instant(told.flips.on), on);
     }
-    if let Some(off) = &stated.off {
+    if let Stated::Is(off) = &stated.off {
         differences.expect(&format!("{place} off"), &instant(told.flips.off), off);
     }
-    if let Some(until) = &stated.valid_until {
+    if let Stated::Is(until) = &stated.valid_until {
         differences.expect(&format!("{place} valid until"), &instant(told.valid_until), until);
     }
     differences.expect(&format!("{place} valid past now"), &told.valid_until.is_none_or(|until| until > now), &true);

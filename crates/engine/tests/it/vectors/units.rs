@@ -30,7 +30,7 @@ fn texts_mean_what_they_should_or_are_refused() {
     let file: File = load("units.json");
     let mut differences = Differences::default();
     for Read { text, means } in &file.durations {
-        let got = document::parse_duration(text).ok().map(|span| span.get());
+        let got = document::parse_duration(text).ok().map(tidegate_engine::Span::get);
         differences.expect(&format!("duration {text:?}"), &got, means);
     }
     for Read { text, means } in &file.times {
@@ -38,7 +38,7 @@ fn texts_mean_what_they_should_or_are_refused() {
         differences.expect(&format!("time {text:?}"), &got, means);
     }
     for Read { text, means } in &file.percentages {
-        let got = document::parse_percent(text).ok().map(|share| share.get());
+        let got = document::parse_percent(text).ok().map(tidegate_engine::Share::get);
         differences.expect(&format!("percentage {text:?}"), &got, means);
     }
     for Key { text, section, flag, canonical } in &file.flag_keys {
