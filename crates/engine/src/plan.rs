@@ -9,7 +9,7 @@ use crate::course::{Course, Timeline, earliest};
 use crate::evaluate::bool_of;
 use crate::ramp::{Fall, Rise};
 use crate::snapshot::{FlagIndex, NONE, Record, Snapshot};
-use crate::{Decision, HashAlgorithm, Micros, Moment, Share, Subject, Variant};
+use crate::{Decision, HashAlgorithm, Micros, Moment, Position, Share, Subject, Variant};
 
 /// What a flag answers at each instant from `from` to before `until`, for every key.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,12 @@ pub enum PlanKind {
 }
 
 impl Plan {
+    /// The position of a key under the seed of a plan.
+    #[inline]
+    pub fn position(seed: u64, key: &str) -> Position {
+        bucket::xxh3_position(seed, key)
+    }
+
     /// Whether this key has `new` at this instant, for the kinds that know; the instant lies in the plan's time.
     #[inline]
     pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {

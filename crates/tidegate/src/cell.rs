@@ -81,75 +81,67 @@ impl FlagCell {
     }
 
     /// Whether the flag is on for a key.
+    #[inline]
     pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> Said<bool> {
-        let Some((plan, now)) = self.plan_now(clock) else { return Said::Ask };
-        let value = match plan.kind {
-            PlanKind::Fixed(_, value) => value,
-            _ => plan.has_new(key, now).and_then(|has_new| if has_new { plan.new } else { plan.stable }),
+        let Some((head, has_new)) = self.has_new(key, clock) else { return Said::Ask };
+        let place = match (head.kind(), has_new) {
+            (Head::FIXED, _) => Head::FIXED_BOOL,
+            (_, true) => Head::NEW_BOOL,
+            (_, false) => Head::STABLE_BOOL,
         };
-        value.map_or(Said::Ask, Said::Answer)
+        head.bool_at(place).map_or(Said::Ask, Said::Answer)
     }
 
     /// The variant of a key; none for the caller's default and for a value pinned on this host.
+    #[inline]
     pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> Said<Option<Variant>> {
-        let Some((plan, now)) = self.plan_now(clock) else { return Said::Ask };
-        if let PlanKind::Fixed(variant, _) = plan.kind {
-            return Said::Answer(variant);
-        }
-        let variant = |has_new| if has_new { Variant::New } else { Variant::Stable };
-        plan.has_new(key, now).map_or(Said::Ask, |has_new| Said::Answer(Some(variant(has_new))))
+        let Some((head, has_new)) = self.has_new(key, clock) else { return Said::Ask };
+        Said::Answer(match (head.kind(), has_new) {
+            (Head::FIXED, _) => head.fixed_variant(),
+            (_, true) => Some(Variant::New),
+            (_, false) => Some(Variant::Stable),
+        })
     }
 
-    /// The plan, if it holds now, and the instant that was looked at.
+    /// Whether a key has `new`, if the words know and hold now; said of no key where all have the same.
+    ///
+    /// Each word goes straight from its atomic to where it is used: put together in a plan first, they would
+    /// cost twice as much.
     #[inline]
-    fn plan_now(&self, clock: &Clock) -> Option<(Plan, Micros)> {
-        let (head, plan) = self.read()?;
-        if head.0 & Head::SETTLED != 0 {
-            return Some((plan, plan.from));
-        }
-        let now = clock.coarse();
-        (plan.from <= now && plan.until.is_none_or(|until| now < until)).then_some((plan, now))
-    }
-
-    /// The words, if no writer is at them and they say something.
-    #[inline]
-    fn read(&self) -> Option<(Head, Plan)> {
+    fn has_new(&self, key: &str, clock: &Clock) -> Option<(Head, bool)> {
         let words = &self.words;
         let before = words.sequence.load(Ordering::Acquire);
         let head = Head(words.head.load(Ordering::Relaxed));
         let seed = words.seed.load(Ordering::Relaxed);
-        let from = words.from.load(Ordering::Relaxed);
-        let until = words.until.load(Ordering::Relaxed);
-        let start = words.start.load(Ordering::Relaxed);
-        let over = words.over.load(Ordering::Relaxed);
+        let from = Micros::new(words.from.load(Ordering::Relaxed));
+        let until = Micros::new(words.until.load(Ordering::Relaxed));
+        let start = Micros::new(words.start.load(Ordering::Relaxed));
+        let over = Span::from_micros(words.over.load(Ordering::Relaxed));
         let shares = words.shares.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
-        if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before {
+        if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before || head.kind() == Head::ASK.0 {
             return None;
         }
-        let start = Micros::new(start);
-        let over = Span::from_micros(over);
-        let kind = match head.0 & Head::KIND {
-            Head::FIXED => PlanKind::Fixed(head.fixed_variant(), bool_at(head.0, Head::FIXED_BOOL)),
-            Head::SHARE => PlanKind::Share(seed, Share::new(shares)?),
+        let mut now = from;
+        if head.0 & Head::SETTLED == 0 {
+            now = clock.coarse();
+            if now < from || (now >= until && until != Micros::MAX) {
+                return None;
+            }
+        }
+        let has_new = match head.kind() {
+            Head::SHARE => Share::new(shares)?.includes(Plan::position(seed, key)),
             Head::RISE => {
                 let (from, to) = unpack(shares)?;
-                PlanKind::Rise(seed, Rise { start, over, from, to })
+                Rise { start, over, from, to }.has_new(Plan::position(seed, key), now)
             }
             Head::FALL => {
                 let (to, from) = unpack(shares)?;
-                PlanKind::Fall(seed, Fall { start, over, from, to })
+                Fall { start, over, from, to }.has_new(Plan::position(seed, key), now)
             }
-            _ => return None,
+            _ => false,
         };
-        let plan = Plan {
-            kind,
-            stable: bool_at(head.0, Head::STABLE_BOOL),
-            new: bool_at(head.0, Head::NEW_BOOL),
-            from: Micros::new(from),
-            until: if until == i64::MAX { None } else { Some(Micros::new(until)) },
-        };
-        Some((head, plan))
+        Some((head, has_new))
     }
 
     /// Whether the words hold at this instant, so that nothing need be done.
@@ -299,6 +291,20 @@ impl Head {
     /// Place of an optional variant, two bits.
     const VARIANT: u32 = 12;
 
+    #[inline]
+    const fn kind(self) -> u64 {
+        self.0 & Self::KIND
+    }
+
+    #[inline]
+    const fn bool_at(self, place: u32) -> Option<bool> {
+        match (self.0 >> place) & 0b11 {
+            0b10 => Some(false),
+            0b11 => Some(true),
+            _ => None,
+        }
+    }
+
     const fn fixed_variant(self) -> Option<Variant> {
         match (self.0 >> Self::VARIANT) & 0b11 {
             1 => Some(Variant::Stable),
@@ -321,15 +327,6 @@ fn variant_bits(variant: Option<Variant>) -> u64 {
 
 fn bool_bits(value: Option<bool>, place: u32) -> u64 {
     value.map_or(0, |value| (0b10 | u64::from(value)) << place)
-}
-
-#[inline]
-const fn bool_at(head: u64, place: u32) -> Option<bool> {
-    match (head >> place) & 0b11 {
-        0b10 => Some(false),
-        0b11 => Some(true),
-        _ => None,
-    }
 }
 
 /// Two shares in one word: the lower one is below `FULL`, the higher one above 0, so 32 bits do for each.

@@ -22,6 +22,7 @@ pub(crate) enum Read<T> {
 pub(crate) fn read<T: DeserializeOwned>(answer: Answer<'_>) -> Read<T> {
     let read = match answer {
         Answer::CallerDefault => return Read::CallerDefault,
+        Answer::Bool(value) => T::deserialize(Value::from(value)),
         Answer::Json(text) => serde_json::from_str(text),
         Answer::Integer(integer) => T::deserialize(number(integer)),
         Answer::Float(float) => T::deserialize(Value::from(float)),
@@ -44,7 +45,8 @@ mod tests {
 
     #[test]
     fn values_of_many_types() {
-        assert_eq!(read(Answer::Json("true")), Read::Value(true));
+        assert_eq!(read(Answer::Bool(true)), Read::Value(true));
+        assert_eq!(read(Answer::Bool(false)), Read::Value(Some(false)));
         assert_eq!(read(Answer::Json("1")), Read::Value(1_u8));
         assert_eq!(read(Answer::Json("1")), Read::Value(1.0_f64));
         assert_eq!(read(Answer::Json("\"x\"")), Read::Value("x".to_owned()));
@@ -65,5 +67,6 @@ mod tests {
         assert_eq!(read::<i64>(Answer::Float(1.0)), Read::WrongType);
         assert_eq!(read::<i64>(Answer::Integer(i128::MAX)), Read::WrongType);
         assert_eq!(read::<String>(Answer::Json("null")), Read::WrongType);
+        assert_eq!(read::<String>(Answer::Bool(true)), Read::WrongType);
     }
 }
