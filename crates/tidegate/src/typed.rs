@@ -63,6 +63,7 @@ mod tests {
     fn other_types_are_told_apart_from_no_value() {
         assert_eq!(read::<bool>(Answer::CallerDefault), Read::CallerDefault);
         assert_eq!(read::<bool>(Answer::Json("1")), Read::WrongType);
+        assert_eq!(read::<u8>(Answer::Bool(true)), Read::WrongType);
         assert_eq!(read::<u8>(Answer::Json("256")), Read::WrongType);
         assert_eq!(read::<i64>(Answer::Float(1.0)), Read::WrongType);
         assert_eq!(read::<i64>(Answer::Integer(i128::MAX)), Read::WrongType);
