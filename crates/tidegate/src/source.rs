@@ -226,12 +226,6 @@ impl Fetcher {
             Asking::Text(text) => Ok(Answer { fetched: unless_same(text.to_vec(), have), server_date: None }),
         }
     }
-
-    /// The source for people, without secrets.
-    #[cfg(test)]
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 /// The hash by which bodies are compared: whether a document changed is decided by its content, never by
