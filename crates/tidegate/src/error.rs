@@ -42,9 +42,6 @@ pub(crate) fn first(diagnostics: &[Diagnostic]) -> String {
     let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
     let Some(first) = errors.next() else { return "the loader failed".to_owned() };
     let mut text = first.to_string();
-    if let Some(place) = &first.place {
-        let _ = write!(text, " (line {}, column {})", place.line, place.column);
-    }
     match errors.count() {
         0 => {}
         1 => text.push_str(", and one more error"),

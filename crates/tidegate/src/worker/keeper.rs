@@ -465,3 +465,6 @@ const TICK_MIN: Duration = Duration::from_millis(20);
 
 /// Seconds of offset between clocks that are no reason to warn.
 const CLOCK_OFFSET_MAX: f64 = 5.0;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The keeper without thread, network and clock: what becomes of each piece of news.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tidegate_engine::{Snapshot, Subject};
+
+use super::*;
+use crate::cache::Cache;
+
+fn keeper(folder: &Path) -> Keeper {
+    Keeper::new(KeeperOptions {
+        source: ("the source".to_owned(), 1),
+        cache: CachePlace::Under("app".to_owned(), Some(folder.to_owned())),
+        compile: CompileOptions::default(),
+        pins: Vec::new(),
+        locks: None,
+        readings: Readings::new(None),
+        clock: Clock::manual(Micros::new(1_000_000_000)),
+        is_one_shot: false,
+        is_offline: false,
+    })
+}
+
+fn document(version: u32) -> Vec<u8> {
+    format!(r#"{{"s": {{"version": {{"stable": {version}}}}}}}"#).into_bytes()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a fetch ends")]
+fn changed(body: Vec<u8>, tag: &str) -> Result<Answer, FetchError> {
+    let tag = Some(Tag::new(tag).unwrap());
+    Ok(Answer { fetched: Fetched::Changed { body, tag }, server_date: None })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a fetch ends")]
+fn unchanged() -> Result<Answer, FetchError> {
+    Ok(Answer { fetched: Fetched::Unchanged, server_date: None })
+}
+
+fn trouble() -> Result<Answer, FetchError> {
+    Err(FetchError::Status { status: 503, retry_after: None })
+}
+
+/// The version in force, and the tag to ask with.
+fn state(keeper: &Keeper) -> (String, Option<String>) {
+    let published = keeper.board().load();
+    let snapshot: &Snapshot = &published.snapshot;
+    let moment = published.moment(Micros::new(0));
+    let answer = snapshot.evaluate(snapshot.find("s", "version"), &Subject::absent(), &moment).answer;
+    let version = answer.to_json().map_or_else(|| "none".to_owned(), Into::into);
+    (version, keeper.tag().map(|tag| tag.as_str().to_owned()))
+}
+
+#[track_caller]
+fn check(keeper: &Keeper, version: &str, tag: Option<&str>, health: Health) {
+    assert_eq!(state(keeper), (version.to_owned(), tag.map(ToOwned::to_owned)));
+    assert_eq!(keeper.health(), health);
+}
+
+#[test]
+fn the_tag_is_that_of_the_document_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    check(&keeper, "none", None, Health::Starting);
+    keeper.take(changed(document(1), "one"));
+    check(&keeper, "1", Some("one"), Health::Fresh);
+    keeper.take(changed(b"{".to_vec(), "two"));
+    check(&keeper, "1", Some("one"), Health::Refused);
+    keeper.take(trouble());
+    check(&keeper, "1", Some("one"), Health::Stale);
+    assert!(keeper.shared.status().refused.is_some(), "the source has not taken it back");
+    keeper.take(changed(b"{".to_vec(), "two"));
+    check(&keeper, "1", Some("one"), Health::Refused);
+    keeper.take(unchanged());
+    check(&keeper, "1", Some("one"), Health::Fresh);
+    assert!(keeper.shared.status().refused.is_none());
+    keeper.take(changed(document(1), "another name of it"));
+    check(&keeper, "1", Some("another name of it"), Health::Fresh);
+    keeper.take(changed(document(2), "three"));
+    check(&keeper, "2", Some("three"), Health::Fresh);
+    assert_eq!(keeper.shared.status().polls, 7);
+}
+
+#[test]
+fn the_newest_tag_is_kept_for_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = keeper(folder.path());
+    first.take(changed(document(1), "one"));
+    first.take(changed(document(1), "another name of it"));
+    drop(first);
+    check(&keeper(folder.path()), "1", Some("another name of it"), Health::Starting);
+}
+
+#[test]
+fn what_cannot_be_kept_is_asked_for_again_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    keeper.take(changed(document(1), "one"));
+    let file = folder.path().join("cache-app.document");
+    let error = |keeper: &Keeper| keeper.shared.status().cache.as_ref().unwrap().error.clone();
+    assert!(file.exists() && error(&keeper).is_none());
+    // A folder in the place of the file: no rename can succeed.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir_all(file.join("full")).unwrap();
+    keeper.take(changed(document(2), "two"));
+    check(&keeper, "2", None, Health::Fresh);
+    assert!(error(&keeper).is_some());
+    keeper.take(changed(document(2), "two"));
+    check(&keeper, "2", None, Health::Fresh);
+    std::fs::remove_dir_all(&file).unwrap();
+    keeper.take(changed(document(2), "two"));
+    check(&keeper, "2", Some("two"), Health::Fresh);
+    assert!(error(&keeper).is_none());
+    assert!(file.is_file());
+}
+
+#[test]
+fn without_a_disk_the_tag_is_used_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut keeper = keeper(&file);
+    assert!(keeper.shared.status().cache.as_ref().unwrap().error.is_some());
+    keeper.take(changed(document(1), "one"));
+    check(&keeper, "1", Some("one"), Health::Fresh);
+}
+
+/// Dies while it loads this document, so many times.
+fn die(folder: &Path, body: &[u8], times: u32) {
+    for _ in 0..times {
+        let cache = Cache::open(folder, "app").unwrap();
+        drop(cache.poison().loading(body_digest(body)).unwrap().unwrap());
+    }
+}
+
+#[test]
+fn a_cached_document_that_kills_the_loader_is_skipped_at_the_third_start() {
+    let folder = tempfile::tempdir().unwrap();
+    keeper(folder.path()).take(changed(document(1), "one"));
+    die(folder.path(), &document(1), 1);
+    check(&keeper(folder.path()), "1", Some("one"), Health::Starting);
+    die(folder.path(), &document(1), 2);
+    let mut third = keeper(folder.path());
+    check(&third, "none", None, Health::Starting);
+    let poisoned = third.shared.status().poisoned.clone().unwrap();
+    assert_eq!(poisoned.from, ServedFrom::Cache);
+    assert_eq!(poisoned.body, format!("{:032x}", body_digest(&document(1))));
+    third.take(changed(document(1), "one"));
+    check(&third, "none", None, Health::Refused);
+    third.take(changed(document(2), "two"));
+    check(&third, "2", Some("two"), Health::Fresh);
+}
+
+#[test]
+fn a_document_of_the_source_that_kills_the_loader_leaves_the_last_good_one() {
+    let folder = tempfile::tempdir().unwrap();
+    keeper(folder.path()).take(changed(document(1), "one"));
+    die(folder.path(), &document(2), 2);
+    let mut third = keeper(folder.path());
+    third.take(changed(document(2), "two"));
+    check(&third, "1", Some("one"), Health::Refused);
+    assert_eq!(third.shared.status().poisoned.as_ref().unwrap().from, ServedFrom::Source);
+    third.take(changed(document(2), "two"));
+    check(&third, "1", Some("one"), Health::Refused);
+    third.take(unchanged());
+    check(&third, "1", Some("one"), Health::Fresh);
+    assert_eq!(third.shared.status().poisoned, None);
+}
+
+#[test]
+fn trouble_is_counted_from_its_beginning_and_forgotten_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    let clock = keeper.board().clock().clone();
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(1));
+        keeper.take(trouble());
+    }
+    let error = keeper.shared.status().last_error.clone().unwrap();
+    assert_eq!((error.count, error.at.since(error.since).get()), (3, 2_000_000));
+    assert!(error.message.contains("503"), "{}", error.message);
+    keeper.take(changed(document(1), "one"));
+    assert_eq!(keeper.shared.status().last_error, None);
+}
+
+#[test]
+fn changes_are_told_when_there_are_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    let mut subscription = keeper.shared.bell.subscribe();
+    let mut told = || subscription.try_recv().unwrap().map(|changes| (changes.document, changes.health));
+    keeper.take(changed(document(1), "one"));
+    assert_eq!(told(), Some((true, true)));
+    keeper.take(unchanged());
+    keeper.take(changed(document(1), "one"));
+    assert_eq!(told(), None);
+    keeper.take(trouble());
+    assert_eq!(told(), Some((false, true)));
+    keeper.take(trouble());
+    assert_eq!(told(), None);
+    keeper.take(changed(document(2), "two"));
+    assert_eq!(told(), Some((true, true)));
+    keeper.take(changed(document(3), "three"));
+    assert_eq!(told(), Some((true, false)));
+}
+
+/// Counts warnings.
+struct Lines(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn trouble_is_one_line_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = Arc::new(AtomicUsize::new(0));
+    tracing::subscriber::with_default(Lines(Arc::clone(&lines)), || {
+        let mut keeper = keeper(folder.path());
+        keeper.take(changed(document(1), "one"));
+        assert_eq!(lines.load(Ordering::Relaxed), 0);
+        for count in 0..50_u8 {
+            keeper.take(trouble());
+            keeper.take(changed(vec![count], "bad"));
+        }
+        assert_eq!(lines.load(Ordering::Relaxed), 2, "one of the source, one of its document");
+        for _ in 0..50 {
+            keeper.take(unchanged());
+            keeper.take(trouble());
+        }
+        assert_eq!(lines.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    let now = keeper.now();
+    let mut offset = |seconds: i64| {
+        let server_date = Some(Micros::new(now.get() - seconds * 1_000_000));
+        keeper.take(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
+        let clock = keeper.shared.status().clock.unwrap();
+        (clock.ahead_seconds.round(), clock.is_suspicious)
+    };
+    assert_eq!(offset(0), (-1.0, false));
+    assert_eq!(offset(3), (3.0, false));
+    assert_eq!(offset(60), (60.0, true));
+    assert_eq!(offset(-60), (-61.0, true));
+}
