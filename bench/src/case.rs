@@ -13,6 +13,7 @@ pub struct Case {
     /// The most that the ratio to the floor may be.
     pub target: Option<f64>,
     is_large: bool,
+    each: Times,
     run: Box<dyn Fn(Times) -> u64>,
 }
 
@@ -26,13 +27,13 @@ impl Case {
         #[expect(clippy::cast_possible_truncation, reason = "only the low bits of the count choose a key")]
         let run =
             move |times: Times| (0..times).map(|time| u64::from(check(&keys[time as usize % inputs::KEYS]))).sum();
-        Self { name, floor: None, target: None, is_large: false, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, each: 1, run: Box::new(run) }
     }
 
     /// Work without a key.
     pub(crate) fn work(name: &'static str, work: impl Fn() -> u64 + 'static) -> Self {
         let run = move |times: Times| (0..times).fold(0, |sum: u64, _| sum.wrapping_add(work()));
-        Self { name, floor: None, target: None, is_large: false, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, each: 1, run: Box::new(run) }
     }
 
     /// Held against another case: the ratio to it may be at most `target`.
@@ -47,7 +48,17 @@ impl Case {
 
     /// How often the work has to be repeated for a count of instructions that start-up does not blur.
     pub fn weight(&self) -> Times {
-        if self.is_large { 2 } else { 20_000 }
+        if self.is_large { 2 } else { 50_000 / self.each }
+    }
+
+    /// How many checks the work does each time.
+    pub fn each(&self) -> Times {
+        self.each
+    }
+
+    /// The work does so many checks each time, and a single one is of interest.
+    pub(crate) fn of(self, each: Times) -> Self {
+        Self { each, ..self }
     }
 
     /// Whether it is work of milliseconds rather than nanoseconds.

@@ -62,10 +62,10 @@ fn further_flags(snapshot: &Arc<Snapshot>) -> Case {
         let subject = Subject::key(black_box("user-00000000001"));
         (0..FURTHER).filter(|_| is_true(&ask(&snapshot, "sha1_other", &subject))).count() as u64
     };
-    Case::work("engine: 100 sha1 rollouts of one key", work)
+    Case::work("engine: a further sha1 rollout of one key", work).of(FURTHER)
 }
 
-const FURTHER: usize = 100;
+const FURTHER: u64 = 100;
 
 fn explain(snapshot: &Arc<Snapshot>) -> Case {
     let snapshot = Arc::clone(snapshot);

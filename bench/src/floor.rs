@@ -21,6 +21,7 @@ pub(crate) const HANDLE_ON: &str = "floor: one atomic load and a compare";
 pub(crate) const HANDLE_ROLLOUT: &str = "floor: atomic load, xxh3, compare";
 pub(crate) const HANDLE_RAMP: &str = "floor: coarse clock, atomic words, xxh3, compare without division";
 pub(crate) const NAME_ON: &str = "floor: generation, thread-local snapshot, hashed name";
+pub(crate) const NAME_RAMP: &str = "floor: the same, coarse clock, compare without division";
 pub(crate) const NAME_ROLLOUT: &str = "floor: generation, thread-local snapshot, hashed name, xxh3";
 pub(crate) const ARC_SWAP_ROLLOUT: &str = "floor: arc-swap load, hashed name, xxh3";
 pub(crate) const SHA1: &str = "floor: SHA-1 of the key";
@@ -30,16 +31,21 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     let (on, rollout, ramp) = (Arc::clone(&cell), Arc::clone(&cell), cell);
     cases.push(Case::check(HANDLE_ON, move |_| on.word.load(Ordering::Relaxed) & 1 == 1));
     cases.push(Case::check(HANDLE_ROLLOUT, move |key| place(key, SEED) < rollout.share.load(Ordering::Relaxed)));
-    cases.push(Case::check(HANDLE_RAMP, move |key| ramp.ramp(key, coarse_clock())));
+    cases.push(Case::check(HANDLE_RAMP, move |key| ramp.stretch().has_new(key, coarse_clock())));
 
     let board = Arc::new(Board::new());
-    let (on, rollout, swapped) = (Arc::clone(&board), Arc::clone(&board), board);
-    cases.push(Case::check(NAME_ON, move |_| on.read(|table| table.find(black_box("on")) & 1 == 1)));
+    let (on, rollout, ramp, swapped) = (Arc::clone(&board), Arc::clone(&board), Arc::clone(&board), board);
+    cases.push(Case::check(NAME_ON, move |_| on.read(|table| table.share(black_box("features/on")) & 1 == 1)));
     cases.push(Case::check(NAME_ROLLOUT, move |key| {
-        rollout.read(|table| place(key, SEED) < u64::from(table.find(black_box("rollout"))))
+        rollout.read(|table| place(key, SEED) < u64::from(table.share(black_box("features/rollout"))))
+    }));
+    cases.push(Case::check(NAME_RAMP, move |key| {
+        ramp.read(|table| {
+            table.find(black_box("features/ramp")).is_some_and(|flag| flag.stretch.has_new(key, coarse_clock()))
+        })
     }));
     cases.push(Case::check(ARC_SWAP_ROLLOUT, move |key| {
-        place(key, SEED) < u64::from(swapped.current.load().find(black_box("rollout")))
+        place(key, SEED) < u64::from(swapped.current.load().share(black_box("features/rollout")))
     }));
     cases.push(Case::check(SHA1, |key| {
         let digest: [u8; 20] = Sha1::digest(key.as_bytes()).into();
@@ -73,24 +79,50 @@ struct Cell {
 
 impl Default for Cell {
     fn default() -> Self {
-        let century = 100 * 365 * 86_400 * 1_000_000_u64;
+        let Stretch { start, over, from, gain } = Stretch::default();
         Self {
             word: AtomicU64::new(1),
             share: AtomicU64::new(1 << 31),
-            start: AtomicI64::new(NOW.get() - i64::try_from(century / 2).expect("half a century fits")),
-            over: AtomicU64::new(century),
-            from: AtomicU64::new(0),
-            gain: AtomicU64::new(1 << 32),
+            start: AtomicI64::new(start),
+            over: AtomicU64::new(over),
+            from: AtomicU64::new(from),
+            gain: AtomicU64::new(gain),
         }
     }
 }
 
 impl Cell {
-    fn ramp(&self, key: &str, now: i64) -> bool {
-        let elapsed = u128::from(now.wrapping_sub(self.start.load(Ordering::Relaxed)).cast_unsigned());
-        let above = place(key, SEED).wrapping_sub(self.from.load(Ordering::Relaxed));
-        let needed = 2 * u128::from(self.over.load(Ordering::Relaxed)) * u128::from(above);
-        needed < (2 * elapsed + 1) * u128::from(self.gain.load(Ordering::Relaxed))
+    fn stretch(&self) -> Stretch {
+        Stretch {
+            start: self.start.load(Ordering::Relaxed),
+            over: self.over.load(Ordering::Relaxed),
+            from: self.from.load(Ordering::Relaxed),
+            gain: self.gain.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A rising line.
+struct Stretch {
+    start: i64,
+    over: u64,
+    from: u64,
+    gain: u64,
+}
+
+impl Default for Stretch {
+    fn default() -> Self {
+        let century = 100 * 365 * 86_400 * 1_000_000;
+        Self { start: NOW.get() - century / 2, over: century.cast_unsigned(), from: 0, gain: 1 << 32 }
+    }
+}
+
+impl Stretch {
+    fn has_new(&self, key: &str, now: i64) -> bool {
+        let elapsed = now.wrapping_sub(self.start).cast_unsigned();
+        let above = place(key, SEED).wrapping_sub(self.from);
+        let passed = (u128::from(elapsed) * u128::from(self.gain)) << 1;
+        (u128::from(self.over) * u128::from(above)) << 1 < passed.wrapping_add(u128::from(self.gain))
     }
 }
 
@@ -118,25 +150,36 @@ impl Board {
     }
 }
 
-/// A share for each name.
-struct Table(HashTable<(Box<str>, u32)>);
+/// All flags by their flag keys.
+struct Table(HashTable<Flag>);
+
+struct Flag {
+    key: Box<str>,
+    share: u32,
+    stretch: Stretch,
+}
 
 impl Table {
     fn new() -> Self {
-        let mut table: HashTable<(Box<str>, u32)> = HashTable::with_capacity(FLAGS);
-        let names = (2..FLAGS).map(|number| format!("flag_{number:06}"));
-        for name in names.chain(["on".to_owned(), "rollout".to_owned()]) {
-            let share = if name == "on" { u32::MAX } else { 1 << 31 };
-            table.insert_unique(hash(&name), (name.into(), share), |(name, _)| hash(name));
+        let mut table: HashTable<Flag> = HashTable::with_capacity(FLAGS);
+        let keys = (3..FLAGS).map(|number| format!("features/flag_{number:06}"));
+        for key in keys.chain(["on", "rollout", "ramp"].map(|name| format!("features/{name}"))) {
+            let share = if key == "features/on" { u32::MAX } else { 1 << 31 };
+            let flag = Flag { key: key.into(), share, stretch: Stretch::default() };
+            table.insert_unique(hash(&flag.key), flag, |flag| hash(&flag.key));
         }
         Self(table)
     }
 
-    fn find(&self, name: &str) -> u32 {
-        self.0.find(hash(name), |(known, _)| **known == *name).map_or(0, |(_, share)| *share)
+    fn find(&self, key: &str) -> Option<&Flag> {
+        self.0.find(hash(key), |flag| *flag.key == *key)
+    }
+
+    fn share(&self, key: &str) -> u32 {
+        self.find(key).map_or(0, |flag| flag.share)
     }
 }
 
-fn hash(name: &str) -> u64 {
-    xxh3_64(name.as_bytes())
+fn hash(key: &str) -> u64 {
+    xxh3_64(key.as_bytes())
 }

@@ -9,16 +9,19 @@ mod case;
 mod engine;
 mod floor;
 mod inputs;
+mod library;
 mod load;
 
 pub use case::{Case, Times};
 pub use inputs::{KEYS, document};
+pub use library::connect;
 pub use load::{State, load, load_floor};
 
 /// Every case in the order of the table; a floor stands before the cases that are held against it.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     floor::add(&mut cases);
+    library::add(&mut cases);
     engine::add(&mut cases);
     load::add(&mut cases);
     cases

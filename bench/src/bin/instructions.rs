@@ -12,25 +12,20 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(name) = arguments.next() else { return list(&cases()) };
     let times = arguments.next().and_then(|times| times.parse::<Times>().ok());
-    match (cases().iter().find(|case| case.name == name), times) {
-        (Some(case), Some(times)) => {
-            black_box(case.run(times));
-            ExitCode::SUCCESS
-        }
-        _ => {
-            eprintln!("error: usage: instructions [CASE TIMES]; without arguments it lists the cases");
-            ExitCode::FAILURE
-        }
+    if let (Some(case), Some(times)) = (cases().iter().find(|case| case.name == name), times) {
+        black_box(case.run(times));
+        return ExitCode::SUCCESS;
     }
+    eprintln!("error: usage: instructions [CASE TIMES]; without arguments it lists the cases");
+    ExitCode::FAILURE
 }
 
 fn list(cases: &[Case]) -> ExitCode {
-    let lines: String = cases
-        .iter()
-        .map(|case| format!("{}\t{}\t{}\n", case.name, case.floor.unwrap_or_default(), case.weight()))
-        .collect();
-    match std::io::stdout().write_all(lines.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+    let mut output = std::io::stdout().lock();
+    for case in cases {
+        if writeln!(output, "{}\t{}\t{}", case.name, case.floor.unwrap_or_default(), case.weight()).is_err() {
+            return ExitCode::FAILURE;
+        }
     }
+    ExitCode::SUCCESS
 }

@@ -59,8 +59,8 @@ fn nanos_each(case: &Case, times: Times) -> f64 {
     let before = thread_nanos();
     black_box(case.run(times));
     #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 nanoseconds")]
-    let (spent, times) = ((thread_nanos() - before) as f64, times as f64);
-    spent / times
+    let (spent, times, each) = ((thread_nanos() - before) as f64, times as f64, case.each() as f64);
+    spent / times / each
 }
 
 fn thread_nanos() -> i64 {
