@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, thread};
 
-use tidegate_engine::lease::Clocks;
-use tidegate_engine::{CompileOptions, FlagKey, HostLock, Overlay, Pin, Snapshot};
+use tidegate_engine::{CompileOptions, FlagKey, HostLock, Pin};
+use tokio::sync::oneshot;
 
 use crate::clock::{self, Clock};
 use crate::error::ConnectError;
-use crate::load::{self, Refused};
-use crate::publish::Board;
+use crate::load::Refused;
+use crate::locks::{self, LockFile};
+use crate::publish::random;
 use crate::readings::Readings;
-use crate::shared::Shared;
-use crate::source::FetchOptions;
-use crate::worker::Running;
+use crate::schedule::Schedule;
+use crate::source::{FetchOptions, Fetcher};
+use crate::worker::{CachePlace, Keeper, KeeperOptions, Running, Work};
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate};
 
 /// Collects what an instance needs; made by [`Tidegate::builder`].
@@ -24,6 +26,7 @@ pub struct Builder {
     source: Option<Source>,
     cache_name: Option<String>,
     cache_dir: Option<PathBuf>,
+    is_uncached: bool,
     poll_interval: Option<Duration>,
     default_lease: Option<Duration>,
     locks: LocksAt,
@@ -50,6 +53,7 @@ impl Builder {
             source: None,
             cache_name: None,
             cache_dir: None,
+            is_uncached: false,
             poll_interval: None,
             default_lease: None,
             locks: LocksAt::Default,
@@ -111,6 +115,12 @@ impl Builder {
     /// The folder of the cache. Default: `$XDG_CACHE_HOME/tidegate`, or `~/.cache/tidegate`.
     pub fn cache_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(folder.into());
+        self
+    }
+
+    /// Nothing is kept on the disk. Then a start with the source away has nothing to serve.
+    pub fn without_cache(mut self) -> Self {
+        self.is_uncached = true;
         self
     }
 
@@ -217,34 +227,94 @@ impl Builder {
     /// # Errors
     /// What the program itself has said cannot work; see [`ConnectError`].
     pub fn connect(self) -> Result<Tidegate, ConnectError> {
-        let _ = (
-            &self.locks,
-            &self.startup_wait,
-            self.is_one_shot,
-            self.is_offline,
-            &self.cache_name,
-            &self.cache_dir,
-            &self.poll_interval,
-            &self.fetch,
-        );
-        let source = self.source.ok_or(ConnectError::NoSource)?;
-        let mut fetcher = crate::source::Fetcher::new(source, self.fetch)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ConnectError::Thread)?;
-        let fetched = runtime.block_on(fetcher.fetch(None));
-        let options = CompileOptions { default_lease: self.default_lease.map(clock::span) };
-        let snapshot = match fetched {
-            Ok(crate::source::Answer { fetched: Fetched::Changed { body, .. }, .. }) => {
-                match load::load(&body, &options) {
-                    Ok(loaded) => loaded.snapshot,
-                    Err(Refused::Diagnostics(diagnostics)) => return Err(ConnectError::Text(diagnostics)),
-                    Err(Refused::Panicked) => return Err(ConnectError::Text(Vec::new())),
-                }
-            }
-            _ => Snapshot::empty(),
+        let source = self.source.clone().ok_or(ConnectError::NoSource)?;
+        if self.cache_name.as_ref().is_some_and(String::is_empty) {
+            return Err(ConnectError::CacheName);
+        }
+        let pins = self.pins.iter().map(checked_pin).collect::<Result<_, _>>()?;
+        let text = source.as_text();
+        let is_offline = self.is_offline && source.is_remote();
+        let is_asked = text.is_none() && !is_offline;
+        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch.clone())).transpose()?;
+        let mut keeper = Keeper::new(KeeperOptions {
+            source: (source.to_string(), source.fingerprint()),
+            cache: self.cache_place(&source),
+            compile: CompileOptions { default_lease: self.default_lease.map(clock::span) },
+            pins,
+            locks: self.lock_file(),
+            readings: Readings::new(self.random_seed),
+            clock: self.clock.clone(),
+            is_one_shot: self.is_one_shot,
+            is_offline,
+        });
+        let board = Arc::clone(keeper.board());
+        if let Some(text) = text {
+            keeper.set_text(&text).map_err(|refused| match refused {
+                Refused::Diagnostics(diagnostics) => ConnectError::Text(diagnostics),
+                Refused::Panicked => ConnectError::Text(Vec::new()),
+            })?;
+        }
+        let mut schedule = Schedule::new(self.poll_interval.unwrap_or(source.default_poll_interval()));
+        let (first, wait) = self.first_poll(&source, keeper.has_document(), &mut schedule);
+        let wait = if fetcher.is_some() { wait } else { Duration::ZERO };
+        let work = Work { keeper, fetcher, schedule, first, is_one_shot: self.is_one_shot };
+        let running = Running::start(work, wait).map_err(ConnectError::Thread)?;
+        Ok(Tidegate::new(board, running))
+    }
+
+    /// The same for an async program: does what may block on another thread, and can be awaited in any
+    /// runtime. When the future is dropped, the instance goes as soon as it has been made.
+    ///
+    /// # Errors
+    /// See [`Builder::connect`].
+    pub async fn connect_async(self) -> Result<Tidegate, ConnectError> {
+        let (sender, receiver) = oneshot::channel();
+        let connecting = move || {
+            // Nobody may want it any more.
+            let _ = sender.send(self.connect());
         };
-        let snapshot = snapshot.overlaid(&Overlay { locks: self.pins, activations: Vec::new() });
-        let board = Board::new(snapshot, Clocks::synced(), Readings::new(self.random_seed), self.clock);
-        Ok(Tidegate::new(board, Running::new(Arc::new(Shared::default()))))
+        thread::Builder::new().name("tidegate-connect".to_owned()).spawn(connecting).map_err(ConnectError::Thread)?;
+        let gone = |_| Err(ConnectError::Thread(io::Error::other("the connecting thread panicked")));
+        receiver.await.unwrap_or_else(gone)
+    }
+
+    /// The delay before the first poll, and how long to wait for its end.
+    fn first_poll(&self, source: &Source, is_served: bool, schedule: &mut Schedule) -> (Duration, Duration) {
+        let delay = schedule.first(is_served, random());
+        match self.startup_wait {
+            Some(wait) if wait.is_zero() && !self.is_one_shot => (delay, wait),
+            Some(wait) => (Duration::ZERO, wait),
+            None if self.is_one_shot => (Duration::ZERO, self.fetch.timeout + ONE_SHOT_GRACE),
+            None if is_served && source.is_remote() => (delay, Duration::ZERO),
+            None => (Duration::ZERO, STARTUP_WAIT),
+        }
+    }
+
+    fn cache_place(&self, source: &Source) -> CachePlace {
+        if self.is_uncached {
+            return CachePlace::Nowhere;
+        }
+        let name = self.cache_name.clone().or_else(|| source.default_cache_name());
+        name.map_or(CachePlace::Nowhere, |name| CachePlace::Under(name, self.cache_dir.clone()))
+    }
+
+    fn lock_file(&self) -> Option<LockFile> {
+        match &self.locks {
+            LocksAt::Nowhere => None,
+            LocksAt::File(path) => Some(LockFile::at(path)),
+            // Without a home folder there is no file, and so there are no locks.
+            LocksAt::Default => LockFile::of_this_host().ok(),
+        }
     }
 }
+
+fn checked_pin(lock: &HostLock) -> Result<HostLock, ConnectError> {
+    locks::checked(lock).map_err(|problem| ConnectError::Pin { flag: lock.flag.clone(), problem })
+}
+
+/// How long a start without anything to serve waits: longer than a slow origin needs, shorter than the
+/// patience of whatever started the program.
+const STARTUP_WAIT: Duration = Duration::from_secs(5);
+
+/// What a one-shot start waits beyond the time of its fetch: to read, keep and publish a large document.
+const ONE_SHOT_GRACE: Duration = Duration::from_secs(5);

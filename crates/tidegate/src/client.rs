@@ -10,6 +10,8 @@ use crate::builder::Builder;
 use crate::handle::FlagHandle;
 use crate::publish::Board;
 use crate::shared::Shared;
+use crate::status::Status;
+use crate::subscription::Subscription;
 use crate::view::View;
 use crate::worker::Running;
 
@@ -134,6 +136,17 @@ impl Tidegate {
     /// All flags in force, with the locks of this host laid over them.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::new(self.board.read(|published| published.snapshot.clone()))
+    }
+
+    /// How the instance is doing: source, age, health, what is wrong, locks.
+    pub fn status(&self) -> Status {
+        let status = self.shared().status().clone();
+        self.board.read(|published| status.clone().at(self.board.clock().now(), published))
+    }
+
+    /// Tells of every change from now on, for programs that act on one.
+    pub fn subscribe(&self) -> Subscription {
+        self.shared().bell.subscribe()
     }
 
     pub(crate) fn board(&self) -> &Arc<Board> {

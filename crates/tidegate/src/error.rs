@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use tidegate_engine::{Diagnostic, Severity};
+use tidegate_engine::{Diagnostic, FlagKey, Severity};
 
 use crate::SourceError;
 
@@ -21,6 +21,17 @@ pub enum ConnectError {
     /// The document that is part of the program is refused. The program's fault; the diagnostics say why.
     #[error("the document given as text is refused: {}", first(.0))]
     Text(Vec<Diagnostic>),
+    /// A flag cannot be pinned by [`Builder::pin`](crate::Builder::pin) to that. The program's fault.
+    #[error("`{flag}` cannot be pinned: {problem}")]
+    Pin {
+        /// The flag.
+        flag: FlagKey,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The cache name is empty. The program's fault: leave it out, or name the application.
+    #[error("the cache name is empty; leave it out, or name the application")]
+    CacheName,
     /// The background thread could not be started. The system is short of something; retrying may help.
     #[error("the background thread could not be started: {0}")]
     Thread(#[source] io::Error),

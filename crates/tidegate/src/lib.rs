@@ -18,6 +18,8 @@ mod readings;
 mod schedule;
 mod shared;
 mod source;
+mod status;
+mod subscription;
 mod typed;
 mod view;
 mod worker;
@@ -31,6 +33,11 @@ pub use handle::FlagHandle;
 pub use source::{
     BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
 };
+pub use status::{
+    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom,
+    SourceTrouble, Status, TypeErrors,
+};
+pub use subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
 pub use tidegate_engine as engine;
 pub use tidegate_engine::document::parse_time;
 pub use tidegate_engine::{

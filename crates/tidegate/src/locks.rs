@@ -29,7 +29,7 @@ use tidegate_engine::{FlagKey, HostLock};
 use crate::atomic_file::{FileError, Folder};
 use crate::paths;
 
-pub(crate) use content::compact_value;
+pub(crate) use content::checked;
 pub(crate) use watch::LockWatch;
 
 /// The file with the locks of this host. Nothing is read before it is asked.
@@ -96,7 +96,7 @@ impl LockFile {
     /// # Errors
     /// The lock is not legal, or the file cannot be read or written; then it is as it was.
     pub fn add(&self, lock: &HostLock) -> Result<Option<HostLock>, LockError> {
-        let lock = content::checked(lock).map_err(|problem| LockError::Lock { flag: lock.flag.clone(), problem })?;
+        let lock = checked(lock).map_err(|problem| LockError::Lock { flag: lock.flag.clone(), problem })?;
         self.change(|locks| {
             let replaced = take(locks, &lock.flag);
             locks.push(lock);

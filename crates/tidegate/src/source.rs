@@ -118,6 +118,28 @@ impl Source {
         hash.digest()
     }
 
+    /// Whether asking it may reach beyond this host. A callback's does, for all we know.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.0, Origin::Http(_) | Origin::Callback(_))
+    }
+
+    /// The document, if it is part of the program.
+    pub(crate) fn as_text(&self) -> Option<Arc<[u8]>> {
+        match &self.0 {
+            Origin::Text(text) => Some(Arc::clone(text)),
+            Origin::Http(_) | Origin::File(_) | Origin::Callback(_) => None,
+        }
+    }
+
+    /// The name under which a document from here is cached unless the user gives one. None: a file is at hand
+    /// anyway, and so is a text; a callback cannot be told from another.
+    pub(crate) fn default_cache_name(&self) -> Option<String> {
+        match &self.0 {
+            Origin::Http(_) => Some(format!("{self} {:016x}", self.fingerprint())),
+            Origin::File(_) | Origin::Callback(_) | Origin::Text(_) => None,
+        }
+    }
+
     /// How often this kind of source is asked unless the user says otherwise: a file each second (one look
     /// is one system call), everything else each minute.
     pub(crate) fn default_poll_interval(&self) -> Duration {

@@ -56,7 +56,7 @@ pub(super) fn render(locks: &[HostLock]) -> String {
 }
 
 /// The lock as the file will have it, its value compact.
-pub(super) fn checked(lock: &HostLock) -> Result<HostLock, String> {
+pub(crate) fn checked(lock: &HostLock) -> Result<HostLock, String> {
     for (name, text) in [("who", &lock.who), ("why", &lock.why)] {
         check_length(name, text)?;
     }
@@ -73,7 +73,7 @@ pub(super) fn checked(lock: &HostLock) -> Result<HostLock, String> {
 
 /// A value's JSON text made compact, if names and value are legal in a document: the engine's own reader is
 /// the judge, so that a lock has the limits of a document.
-pub(crate) fn compact_value(flag: &FlagKey, value: &str) -> Result<Box<str>, String> {
+fn compact_value(flag: &FlagKey, value: &str) -> Result<Box<str>, String> {
     // What is no single JSON value could close the entry and open another.
     serde_json::from_str::<&RawValue>(value).map_err(|error| format!("`value` is not JSON: {error}"))?;
     let text = |name: &str| serde_json::to_string(name).unwrap_or_default();

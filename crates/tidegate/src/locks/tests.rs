@@ -154,7 +154,7 @@ fn a_second_write_within_a_tick_is_seen() {
     let stamp = fs::metadata(file.path()).unwrap().modified().unwrap();
     let text = fs::read_to_string(file.path()).unwrap().replace("\"value\":1", "\"value\":2");
     fs::write(file.path(), text).unwrap();
-    fs::File::options().write(true).open(file.path()).unwrap().set_modified(stamp).unwrap();
+    File::options().write(true).open(file.path()).unwrap().set_modified(stamp).unwrap();
     assert!(watch.look(Micros::new(1)));
     assert_eq!(watch.locks(), [lock("x", "2")]);
 }

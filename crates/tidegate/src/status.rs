@@ -1,0 +1,300 @@
+//! How an instance is doing: what a person or a monitor wants to know, in one value.
+
+use serde::{Serialize, Serializer};
+use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
+
+use crate::publish::Published;
+
+/// What an instance serves, where it comes from, how old it is, and what is wrong; made by
+/// [`Tidegate::status`](crate::Tidegate::status).
+///
+/// It serializes to JSON with these names. Instants are RFC 3339 in UTC, durations seconds; what there is
+/// none of is `null`. Nothing in it is secret: the source is named without user, password and query values.
+///
+/// ```
+/// use tidegate::{Health, Tidegate};
+///
+/// let tide = Tidegate::builder().text(r#"{"flags": {"x": {"stable": 1}}}"#).without_locks().connect()?;
+/// let status = tide.status();
+/// assert_eq!((status.health, status.flags), (Health::Fresh, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The source.
+    pub source: String,
+    /// How the source is doing.
+    pub health: Health,
+    /// Since when it has been doing so.
+    pub health_since: Micros,
+    /// Where the document in force was had from by this process.
+    pub served_from: ServedFrom,
+    /// The tag of the document in force.
+    pub tag: Option<String>,
+    /// When the document in force was fetched from its source, by this process or an earlier one.
+    pub fetched_at: Option<Micros>,
+    /// The last fresh word: when the source last said what its document is, or that it is unchanged.
+    pub fresh_at: Option<Micros>,
+    /// The time since the last fresh word.
+    #[serde(rename = "age_seconds", serialize_with = "optional_seconds")]
+    pub age: Option<Span>,
+    /// What went wrong when the source was last asked; none once it has answered again.
+    pub last_error: Option<SourceTrouble>,
+    /// The source's present document, where it was refused. The one before stays in force.
+    pub refused: Option<Refusal>,
+    /// A document that is skipped because processes died while they loaded it.
+    pub poisoned: Option<Poisoned>,
+    /// The digest of the flags in force, 32 hexadecimal digits: equal on all hosts that have the same flags.
+    pub digest: String,
+    /// How many flags the document in force has.
+    pub flags: usize,
+    /// How many things its author probably did not mean; `tidegate check` says which.
+    pub warnings: usize,
+    /// How often the source has been asked.
+    pub polls: u64,
+    /// How often an earlier document came back, as from a balancer with one stale machine. What goes back and
+    /// forth is taken only when two polls in a row show it.
+    pub flip_flops: u64,
+    /// This host's clock against the source's.
+    pub clock: Option<ClockOffset>,
+    /// The cache, unless there is none.
+    pub cache: Option<CacheStatus>,
+    /// The locks of this host.
+    pub locks: LocksStatus,
+    /// Values that were asked for as another type than they are.
+    pub type_errors: TypeErrors,
+    /// Earlier snapshots that some thread or view still holds.
+    pub snapshots_held: usize,
+}
+
+impl Status {
+    /// Of an instance that serves nothing yet.
+    pub(crate) fn new(source: String, health: Health, now: Micros) -> Self {
+        Self {
+            source,
+            health,
+            health_since: now,
+            served_from: ServedFrom::Nowhere,
+            tag: None,
+            fetched_at: None,
+            fresh_at: None,
+            age: None,
+            last_error: None,
+            refused: None,
+            poisoned: None,
+            digest: String::new(),
+            flags: 0,
+            warnings: 0,
+            polls: 0,
+            flip_flops: 0,
+            clock: None,
+            cache: None,
+            locks: LocksStatus::default(),
+            type_errors: TypeErrors::default(),
+            snapshots_held: 0,
+        }
+    }
+
+    /// The same, with what changes by itself as it is at this instant.
+    pub(crate) fn at(mut self, now: Micros, published: &Published) -> Self {
+        self.digest = published.snapshot.digest().to_string();
+        self.flags = published.snapshot.len();
+        self.age = self.fresh_at.map(|fresh_at| now.since(fresh_at));
+        for lock in &mut self.locks.locks {
+            lock.is_expired = lock.lock.until.is_some_and(|until| now >= until);
+        }
+        let (count, flags) = published.readings.type_errors();
+        self.type_errors = TypeErrors { count, flags };
+        self
+    }
+}
+
+/// How the source is doing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Health {
+    /// It has not been heard yet.
+    Starting,
+    /// It answered when it was last asked, and what it has is in force.
+    Fresh,
+    /// It did not answer, or not as it should. What was in force stays.
+    Stale,
+    /// Its document was refused. What was in force stays.
+    Refused,
+    /// It is not asked, by request.
+    Offline,
+}
+
+impl Health {
+    /// The word for it, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Refused => "refused",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// Where the document in force was had from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServedFrom {
+    /// The source itself.
+    Source,
+    /// The cache, as an earlier process left it.
+    Cache,
+    /// There is none: every flag answers the caller's default.
+    Nowhere,
+}
+
+/// What is wrong with a source.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SourceTrouble {
+    /// The latest failure, with what to do.
+    pub message: String,
+    /// The first failure since it was last well.
+    pub since: Micros,
+    /// The latest one.
+    pub at: Micros,
+    /// How many since then.
+    pub count: u64,
+}
+
+/// A document that was refused.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// When it was first seen.
+    pub since: Micros,
+    /// How often it has been seen.
+    pub count: u64,
+    /// The hash of its bytes, 32 hexadecimal digits: XXH3-128.
+    pub body: String,
+    /// The first error, in one line.
+    pub message: String,
+    /// What is wrong with it.
+    #[serde(serialize_with = "findings")]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A document that is not loaded any more.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Poisoned {
+    /// The hash of its bytes, 32 hexadecimal digits: XXH3-128.
+    pub body: String,
+    /// When it was skipped.
+    pub since: Micros,
+    /// Whether it came from the source or from the cache.
+    pub from: ServedFrom,
+}
+
+/// This host's clock against the source's, by the `Date` of its last answer. It is exact to about a second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ClockOffset {
+    /// How far this host is ahead, in seconds; negative: behind.
+    pub ahead_seconds: f64,
+    /// Whether that is more than 5 s, so that ramps here run visibly apart from elsewhere.
+    pub is_suspicious: bool,
+}
+
+/// The cache.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CacheStatus {
+    /// The file of the document; none if not even its folder is known.
+    pub file: Option<String>,
+    /// What is wrong with it. Then the next start may have nothing to fall back on.
+    pub error: Option<String>,
+}
+
+/// The locks of this host.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LocksStatus {
+    /// The file they are read from.
+    pub file: Option<String>,
+    /// What is wrong with it. The last good locks stay in force.
+    pub error: Option<LocksTrouble>,
+    /// Those of the program, then those of the file.
+    pub locks: Vec<LockStatus>,
+}
+
+/// What is wrong with the file of locks.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LocksTrouble {
+    /// All that is wrong, with its place.
+    pub message: String,
+    /// When it was first seen.
+    pub since: Micros,
+}
+
+/// One lock.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LockStatus {
+    /// The lock.
+    #[serde(flatten)]
+    pub lock: HostLock,
+    /// Whether it is over. It then has no effect.
+    pub is_expired: bool,
+}
+
+/// Values that were asked for as another type than they are, so that the caller's default was the answer.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TypeErrors {
+    /// How often, by this process.
+    pub count: u64,
+    /// The first few such flags.
+    #[serde(serialize_with = "flag_keys")]
+    pub flags: Vec<FlagKey>,
+}
+
+fn optional_seconds<S: Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| seconds(span.get())).serialize(serializer)
+}
+
+/// Microseconds as seconds, for people and monitors.
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and nobody decides by it")]
+pub(crate) fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+fn flag_keys<S: Serializer>(flags: &[FlagKey], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(flags.iter().map(ToString::to_string))
+}
+
+fn findings<S: Serializer>(diagnostics: &[Diagnostic], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Finding<'d> {
+        code: &'static str,
+        severity: &'static str,
+        path: String,
+        line: Option<u32>,
+        column: Option<u32>,
+        message: &'d str,
+        help: &'d str,
+    }
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
+    serializer.collect_seq(errors.take(FINDINGS_SHOWN).map(|diagnostic| Finding {
+        code: diagnostic.code.as_str(),
+        severity: diagnostic.code.severity().as_str(),
+        path: diagnostic.path.to_string(),
+        line: diagnostic.place.as_ref().map(|place| place.line),
+        column: diagnostic.place.as_ref().map(|place| place.column),
+        message: &diagnostic.message,
+        help: &diagnostic.help,
+    }))
+}
+
+/// Errors of a refused document in the JSON form; more are in the value itself.
+const FINDINGS_SHOWN: usize = 20;

@@ -1,0 +1,455 @@
+//! What the background thread knows, and what it does with each piece of news.
+//!
+//! Order of a new document: read and check it, keep it on the disk, put it in force, and only then ask the
+//! source with its tag. Whatever fails on the way, the document in force stays, and the status says why.
+//! Invariant: the tag asked with is that of the document in force, or there is none.
+
+mod storage;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_engine::lease::{Clocks, Leased};
+use tidegate_engine::{CompileOptions, HostLock, Micros, Overlay, Snapshot};
+
+use super::log::LogLimit;
+use crate::clock::Clock;
+use crate::error::first;
+use crate::load::{self, Loaded, Refused};
+use crate::locks::{LockFile, LockWatch};
+use crate::publish::{Board, Publisher};
+use crate::readings::Readings;
+use crate::schedule::{Damper, Outcome, Verdict};
+use crate::shared::Shared;
+use crate::source::{Answer, FetchError, Fetched, Tag, body_digest};
+use crate::status::{
+    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom, SourceTrouble, Status,
+    seconds,
+};
+use crate::subscription::Changes;
+pub(crate) use storage::CachePlace;
+use storage::{Storage, Stored};
+
+/// See the module.
+pub(crate) struct Keeper {
+    board: Arc<Board>,
+    publisher: Publisher,
+    shared: Arc<Shared>,
+    compile: CompileOptions,
+    pins: Vec<HostLock>,
+    watch: LockWatch,
+    storage: Storage,
+    /// The document in force, without the locks of this host.
+    plain: Snapshot,
+    leases: Vec<Leased>,
+    clocks: Clocks,
+    in_force: Option<InForce>,
+    /// The document that the source has and that is not to be used, so that it is not read at each poll.
+    rejected: Option<u128>,
+    damper: Damper,
+    /// One answer is all there will be: ramps are asked at the instant of the answer.
+    is_one_shot: bool,
+    trouble_log: LogLimit,
+    refusal_log: LogLimit,
+}
+
+/// What is known of the document in force.
+#[derive(Debug)]
+struct InForce {
+    digest: u128,
+    /// Names it at its source; none if the next question is to be unconditional.
+    tag: Option<Tag>,
+    /// Whether the disk has it, with this tag.
+    is_stored: bool,
+}
+
+/// What a [`Keeper`] is made of.
+#[derive(Debug)]
+pub(crate) struct KeeperOptions {
+    /// The source for people, and its number.
+    pub(crate) source: (String, u64),
+    pub(crate) cache: CachePlace,
+    pub(crate) compile: CompileOptions,
+    pub(crate) pins: Vec<HostLock>,
+    pub(crate) locks: Option<LockFile>,
+    pub(crate) readings: Readings,
+    pub(crate) clock: Clock,
+    pub(crate) is_one_shot: bool,
+    /// The source is left alone.
+    pub(crate) is_offline: bool,
+}
+
+impl Keeper {
+    /// Begins with what the cache has. Reads the disk, asks nobody.
+    pub(crate) fn new(options: KeeperOptions) -> Self {
+        let now = options.clock.now();
+        let health = if options.is_offline { Health::Offline } else { Health::Starting };
+        let shared = Shared::new(Status::new(options.source.0.clone(), health, now));
+        let board = Board::new(Snapshot::empty(), Clocks::synced(), options.readings, options.clock);
+        let mut keeper = Self {
+            publisher: Publisher::new(Arc::clone(&board)),
+            board,
+            shared,
+            compile: options.compile,
+            pins: options.pins,
+            watch: LockWatch::new(options.locks),
+            storage: Storage::open(options.cache, options.source),
+            plain: Snapshot::empty(),
+            leases: Vec::new(),
+            clocks: Clocks::synced(),
+            in_force: None,
+            rejected: None,
+            damper: Damper::default(),
+            is_one_shot: options.is_one_shot,
+            trouble_log: LogLimit::default(),
+            refusal_log: LogLimit::default(),
+        };
+        keeper.watch.look(now);
+        keeper.load_cached(now);
+        keeper.publish();
+        keeper.tell_locks();
+        keeper.tell_storage();
+        keeper
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The tag to ask the source with.
+    pub(crate) fn tag(&self) -> Option<&Tag> {
+        self.in_force.as_ref()?.tag.as_ref()
+    }
+
+    /// Whether a document is in force.
+    pub(crate) fn has_document(&self) -> bool {
+        self.in_force.is_some()
+    }
+
+    /// Puts a document in force that is part of the program.
+    pub(crate) fn set_text(&mut self, text: &[u8]) -> Result<(), Refused> {
+        let loaded = load::load(text, &self.compile)?;
+        let now = self.now();
+        self.in_force = Some(InForce { digest: body_digest(text), tag: None, is_stored: false });
+        self.install(loaded, ServedFrom::Source);
+        self.publish();
+        self.set_health(Health::Fresh, now);
+        Ok(())
+    }
+
+    /// Takes note of what came of asking the source.
+    pub(crate) fn take(&mut self, answer: Result<Answer, FetchError>) -> Outcome {
+        let now = self.now();
+        let before = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        self.shared.status().polls += 1;
+        let outcome = match answer {
+            Ok(answer) => {
+                self.compare_clocks(answer.server_date, now);
+                self.heard(answer.fetched, now);
+                Outcome::Fresh
+            }
+            Err(error) => {
+                self.failed(&error, now);
+                Outcome::Trouble { retry_after: error.retry_after() }
+            }
+        };
+        self.tell_storage();
+        let after = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        let changes = Changes { document: before.0 != after.0, locks: false, health: before.1 != after.1 };
+        if changes != Changes::default() {
+            self.shared.bell.ring(changes);
+        }
+        outcome
+    }
+
+    /// Does what is due by time alone, and says when to be called again at the latest.
+    pub(crate) fn tick(&mut self) -> Duration {
+        let now = self.now();
+        if self.watch.look(now) {
+            self.publish();
+            self.tell_locks();
+            self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
+        }
+        let next = self.shared.cells.rewrite_due(&self.board.load(), &self.board);
+        let held = self.publisher.collect();
+        self.shared.status().snapshots_held = held;
+        let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
+        // A manual clock says nothing about how long to wait.
+        if self.board.clock().is_manual() { TICK } else { until.clamp(TICK_MIN, TICK) }
+    }
+
+    /// Takes note of a panic in this thread.
+    pub(crate) fn note_panic(&mut self) {
+        tracing::error!("the background thread panicked, which is a fault of this library; it goes on");
+        let now = self.now();
+        self.note_trouble("the background thread panicked; please report it".to_owned(), now);
+    }
+
+    fn now(&self) -> Micros {
+        self.board.clock().now()
+    }
+
+    fn health(&self) -> Health {
+        self.shared.status().health
+    }
+
+    /// The source has answered in good order.
+    fn heard(&mut self, fetched: Fetched, now: Micros) {
+        if self.trouble_log.over() {
+            tracing::info!(source = self.storage.source(), "the source answers again");
+        }
+        self.shared.status().last_error = None;
+        match fetched {
+            Fetched::Unchanged => {
+                self.damper.unchanged();
+                self.is_fresh(now, false);
+            }
+            Fetched::Changed { body, tag } => self.changed(body, tag, now),
+        }
+    }
+
+    fn changed(&mut self, body: Vec<u8>, tag: Option<Tag>, now: Micros) {
+        let digest = body_digest(&body);
+        if self.in_force.as_ref().is_some_and(|document| document.digest == digest) {
+            self.damper.judge(digest, now);
+            self.keep(body, tag, now);
+            return self.is_fresh(now, false);
+        }
+        if self.rejected == Some(digest) {
+            if let Some(refused) = &mut self.shared.status().refused {
+                refused.count += 1;
+            }
+            return self.set_health(Health::Refused, now);
+        }
+        match self.load(&body, digest) {
+            None => self.skip(digest, ServedFrom::Source, now),
+            Some(Err(refused)) => self.refuse(digest, refused, now),
+            Some(Ok(loaded)) => self.judge(loaded, body, tag, digest, now),
+        }
+    }
+
+    /// Reads a document; none if it is to be skipped, because processes have died of it.
+    fn load(&mut self, body: &[u8], digest: u128) -> Option<Result<Loaded, Refused>> {
+        let compile = self.compile;
+        // A short command does not count deaths: it is stopped for many reasons.
+        if self.is_one_shot {
+            return Some(load::load(body, &compile));
+        }
+        self.storage.watch_loading(digest, || load::load(body, &compile))
+    }
+
+    /// A good document that is not the one in force.
+    fn judge(&mut self, loaded: Loaded, body: Vec<u8>, tag: Option<Tag>, digest: u128, now: Micros) {
+        let verdict = self.damper.judge(digest, now);
+        self.shared.status().flip_flops = self.damper.returns();
+        if verdict == Verdict::Hold {
+            return self.is_fresh(now, false);
+        }
+        self.in_force = Some(InForce { digest, tag: None, is_stored: false });
+        self.keep(body, tag, now);
+        let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
+        tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
+        self.install(loaded, ServedFrom::Source);
+        self.shared.status().fetched_at = Some(now);
+        self.is_fresh(now, true);
+    }
+
+    /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
+    /// without a tag, so that the document comes again and can be kept then; unless it is certain to fail
+    /// again, or there is no disk to keep it on.
+    fn keep(&mut self, body: Vec<u8>, tag: Option<Tag>, now: Micros) {
+        let Some(document) = &mut self.in_force else { return };
+        if document.is_stored && document.tag == tag {
+            return;
+        }
+        match self.storage.store(body, tag.clone(), now) {
+            Stored::Yes => (document.is_stored, document.tag) = (true, tag),
+            Stored::Never => (document.is_stored, document.tag) = (false, tag),
+            Stored::NotNow => (document.is_stored, document.tag) = (false, None),
+        }
+    }
+
+    /// The document is the one in force from the next publication on.
+    fn install(&mut self, loaded: Loaded, from: ServedFrom) {
+        self.plain = loaded.snapshot;
+        self.leases = self.plain.leases();
+        let mut status = self.shared.status();
+        (status.served_from, status.warnings) = (from, loaded.tally.warnings);
+    }
+
+    /// Fresh word: what is in force is what the source has, or what it had at the poll before. `is_new`: and
+    /// it is yet to be published.
+    fn is_fresh(&mut self, now: Micros, is_new: bool) {
+        self.rejected = None;
+        if self.refusal_log.over() {
+            tracing::info!(source = self.storage.source(), "the source's document is accepted again");
+        }
+        let heard_before = self.clocks.clone();
+        self.clocks.hear(now, &self.leases);
+        self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
+        if self.is_one_shot {
+            // Just answered, so the ramps are where the clock is.
+            self.clocks = Clocks::synced();
+        }
+        if is_new || (!self.leases.is_empty() && self.clocks != heard_before) {
+            self.publish();
+        }
+        {
+            let mut status = self.shared.status();
+            (status.refused, status.fresh_at) = (None, Some(now));
+            status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+            status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
+            if status.served_from == ServedFrom::Cache {
+                status.served_from = ServedFrom::Source;
+            }
+        }
+        self.set_health(Health::Fresh, now);
+    }
+
+    fn failed(&mut self, error: &FetchError, now: Micros) {
+        let message = error.to_string();
+        if self.trouble_log.trouble(Instant::now()) {
+            tracing::warn!(source = self.storage.source(), "{message}; what is in force stays");
+        }
+        self.note_trouble(message, now);
+        self.set_health(Health::Stale, now);
+    }
+
+    fn note_trouble(&self, message: String, now: Micros) {
+        let mut status = self.shared.status();
+        let (since, count) = status.last_error.as_ref().map_or((now, 0), |trouble| (trouble.since, trouble.count));
+        status.last_error = Some(SourceTrouble { message, since, at: now, count: count + 1 });
+    }
+
+    fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
+        self.rejected = Some(digest);
+        let diagnostics = match refused {
+            Refused::Diagnostics(diagnostics) => diagnostics,
+            Refused::Panicked => Vec::new(),
+        };
+        let message = first(&diagnostics);
+        if self.refusal_log.trouble(Instant::now()) {
+            tracing::warn!(source = self.storage.source(), "document refused: {message}; what is in force stays");
+        }
+        {
+            let mut status = self.shared.status();
+            let since = status.refused.as_ref().map_or(now, |refused| refused.since);
+            let body = format!("{digest:032x}");
+            status.refused = Some(Refusal { since, count: 1, body, message, diagnostics });
+        }
+        self.set_health(Health::Refused, now);
+    }
+
+    /// A document that processes have died of.
+    fn skip(&mut self, digest: u128, from: ServedFrom, now: Micros) {
+        let body = format!("{digest:032x}");
+        tracing::error!(source = self.storage.source(), body, "document skipped: processes died while they loaded it");
+        self.shared.status().poisoned = Some(Poisoned { body, since: now, from });
+        if from == ServedFrom::Source {
+            self.rejected = Some(digest);
+            self.set_health(Health::Refused, now);
+        }
+    }
+
+    /// Begins with the document that an earlier process has left.
+    fn load_cached(&mut self, now: Micros) {
+        let Some(record) = self.storage.load() else { return };
+        let digest = body_digest(&record.body);
+        let loaded = match self.load(&record.body, digest) {
+            None => return self.skip(digest, ServedFrom::Cache, now),
+            // It was accepted once, by another version of this program.
+            Some(Err(_)) => {
+                return self.storage.complain("the cached document is not accepted any more; it will be fetched anew");
+            }
+            Some(Ok(loaded)) => loaded,
+        };
+        self.damper.judge(digest, now);
+        let tag = self.storage.tag_of(&record);
+        let is_stored = tag == record.tag;
+        self.in_force = Some(InForce { digest, tag, is_stored });
+        self.clocks = self.storage.load_freshness().unwrap_or_default();
+        if self.clocks.fresh.is_none() {
+            // Nothing is known of what came later, so the ramps begin where the document was fetched.
+            self.clocks.hear(record.fetched_at, &loaded.snapshot.leases());
+        }
+        self.install(loaded, ServedFrom::Cache);
+        let mut status = self.shared.status();
+        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+        status.fetched_at = Some(record.fetched_at);
+        status.fresh_at = self.clocks.fresh;
+    }
+
+    fn publish(&mut self) {
+        let locks = self.pins.iter().chain(self.watch.locks()).cloned().collect();
+        let overlay = Overlay { locks, activations: Vec::new() };
+        self.publisher.publish(self.plain.overlaid(&overlay), self.clocks.clone());
+        self.shared.cells.rewrite(&self.board.load(), &self.board);
+        let held = self.publisher.collect();
+        self.shared.status().snapshots_held = held;
+    }
+
+    fn set_health(&self, health: Health, now: Micros) {
+        let mut status = self.shared.status();
+        if status.health != health {
+            (status.health, status.health_since) = (health, now);
+        }
+    }
+
+    fn compare_clocks(&self, server: Option<Micros>, now: Micros) {
+        let Some(server) = server else { return };
+        let (ahead, behind) = (now.since(server).get(), server.since(now).get());
+        // The date is cut to the second, so half a second is as likely to be in it as not.
+        let ahead_seconds = seconds(ahead) - seconds(behind) - 0.5;
+        let is_suspicious = ahead_seconds.abs() > CLOCK_OFFSET_MAX;
+        let mut status = self.shared.status();
+        let was_suspicious = status.clock.is_some_and(|clock| clock.is_suspicious);
+        status.clock = Some(ClockOffset { ahead_seconds, is_suspicious });
+        drop(status);
+        if is_suspicious && !was_suspicious {
+            tracing::warn!(
+                source = self.storage.source(),
+                "this host's clock is {ahead_seconds:.1} s ahead of the source's; set it, or ramps run apart"
+            );
+        }
+    }
+
+    fn tell_locks(&self) {
+        let of = |lock: &HostLock| LockStatus { lock: lock.clone(), is_expired: false };
+        let error = self.watch.trouble();
+        let locks = LocksStatus {
+            file: self.watch.file().map(|file| file.path().display().to_string()),
+            error: error.map(|error| LocksTrouble { message: error.message.clone(), since: error.since }),
+            locks: self.pins.iter().chain(self.watch.locks()).map(of).collect(),
+        };
+        let mut status = self.shared.status();
+        let (new, known) = (&locks.error, &status.locks.error);
+        if let Some(error) = new.as_ref().filter(|_| new != known) {
+            tracing::warn!("{}; the locks that were in force stay", error.message);
+        }
+        status.locks = locks;
+    }
+
+    fn tell_storage(&self) {
+        self.shared.status().cache = self.storage.status();
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keeper").field("in_force", &self.in_force).finish_non_exhaustive()
+    }
+}
+
+/// Time between two looks at what changes by itself: a change of the locks is to be seen within a second.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The shortest time between two rewrites of cells. Meanwhile the snapshot answers.
+const TICK_MIN: Duration = Duration::from_millis(20);
+
+/// Seconds of offset between clocks that are no reason to warn.
+const CLOCK_OFFSET_MAX: f64 = 5.0;
