@@ -17,6 +17,7 @@ mod publish;
 mod readings;
 mod schedule;
 mod shared;
+mod signature;
 mod source;
 mod status;
 mod subscription;
@@ -30,6 +31,7 @@ pub use client::Tidegate;
 pub use clock::Clock;
 pub use error::ConnectError;
 pub use handle::FlagHandle;
+pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
     BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
 };
