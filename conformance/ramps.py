@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from units import divide_half_even, duration, percent, time
 
 
+FOREVER = 1 << 70
+
+
 @dataclass
 class Rollback:
     start: int
@@ -28,15 +31,24 @@ class Lease:
     ramp: int
 
     def at(self, wall: int) -> int:
-        """Where the ramp stands. Before the last fresh word: no further than it stood then."""
+        """Where the ramp stands. Before the last fresh word, as a clock that was set back shows it: as far behind."""
         if wall <= self.fresh:
-            return min(wall, self.ramp)
+            return self.ramp - (self.fresh - wall)
         reach = min(wall, self.fresh + self.duration)
         return min(reach, self.ramp + 2 * (reach - self.fresh))
 
+    def at_rollback(self, start: int) -> int:
+        """Where the ramp stood when a rollback started: nobody had more than at a later word."""
+        return min(start, self.ramp) if start < self.fresh else self.at(start)
+
+    def seen(self, now: int) -> "Lease":
+        """How it goes on if word keeps coming from `now` on: never blind again."""
+        blind = now > self.fresh + self.duration
+        return Lease(FOREVER, now, self.at(now)) if blind else Lease(FOREVER, self.fresh, self.ramp)
+
     def when(self, ramp: int, now: int) -> int:
-        """The wall's instant at which the ramp stands at `ramp`, seen at `now`, if word keeps coming from then on."""
-        seen = self.word(now) if now > self.fresh + self.duration and ramp > self.at(now) else self
+        """The wall's instant at which the ramp stands at `ramp`, seen at `now`."""
+        seen = self.seen(now) if ramp > self.at(now) else self
         if ramp <= seen.ramp:
             return ramp
         return max(ramp, seen.fresh + (ramp - seen.ramp + 1) // 2)
@@ -90,7 +102,7 @@ class Ramp:
 
     def rollback_from(self, clock) -> tuple[int, int]:
         """The shares between which the rollback falls."""
-        top = self.risen(clock.at(self.rollback.start))
+        top = self.risen(clock.at_rollback(self.rollback.start))
         return top, min(self.rollback.to, top)
 
     def share_at(self, wall: int, clock=None) -> int:
@@ -136,13 +148,16 @@ class Ramp:
         return share
 
     def flips(self, position: int, clock=None, now: int = 0) -> tuple[int | None, int | None]:
-        """When `position` comes to `new`, and when it leaves; seen at `now`, which matters under a lease only."""
+        """When `position` comes to `new`, and when it leaves.
+
+        `now` matters under a lease only: what is to come is told as if word kept coming from then on.
+        """
         clock = clock or Wall()
         rise = self.rise(position)
         on = None if rise is None else clock.when(rise, now)
         if self.rollback is None:
             return on, None
-        top, bottom = self.rollback_from(clock)
+        top, bottom = self.rollback_from(clock.seen(now) if now < self.rollback.start else clock)
         if position >= top:
             return None, None
         if position < bottom:
@@ -156,6 +171,12 @@ class Wall:
 
     def at(self, wall: int) -> int:
         return wall
+
+    def at_rollback(self, start: int) -> int:
+        return start
+
+    def seen(self, now: int) -> "Wall":
+        return self
 
     def when(self, ramp: int, now: int) -> int:
         return ramp

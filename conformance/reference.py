@@ -31,7 +31,7 @@ def loads(text: str):
 
 
 def dumps(value) -> str:
-    """Compact JSON; a `Decimal` or a `float` is written with a point or an exponent."""
+    """Compact JSON."""
     match value:
         case dict():
             return "{" + ",".join(f"{dumps(k)}:{dumps(v)}" for k, v in value.items()) + "}"
@@ -178,39 +178,38 @@ def expectation(question: dict) -> dict:
     if "value" not in told:
         stated["default"] = True
     leased, now = "lease_state" in question, units.time(question["now"])
-    if leased and told.get("on") is not None and told["on"] <= now:
-        del stated["on"]  # a flip long ago, under words that nobody remembers
-    if leased and told.get("off") is not None and now < rollback_of(question).start:
-        del stated["off"]  # from a share that depends on the words to come
+    for flip in ("on", "off"):
+        if leased and told.get(flip) is not None and told[flip] <= now:
+            del stated[flip]  # long ago, under words that nobody remembers
     if question["key"] is not None and not leased and told["variant"] != "interpolated" and told["rule"] != "unknown_flag":
         until = valid_until(question, told)
         stated["valid_until"] = None if until is None else units.show_time(until)
     return stated
 
 
-def rollback_of(question: dict) -> ramps.Rollback:
-    return ramps.ramp_of(question["document"][question["section"]][question["flag"]]).rollback
-
-
 def valid_until(question: dict, told: dict) -> int | None:
-    """The end of the lock or activation that decided, else the first instant at which the answer for this key changes.
+    """The end of the lock that decided, or of the activation in force; before that, a change of the answer for this key.
 
     Not for numbers between, nor without a key.
     """
     now, name = units.time(question["now"]), units.show_flag_key(question["section"], question["flag"])
-    pins = question.get("host_locks" if told["rule"] == "host_lock" else "activations", ())
-    ends = [units.time(pin["until"]) for pin in pins if pin.get("until") and same_flag(pin["flag"], name)]
-    instants = {end for end in ends if end > now}
-    if told["rule"] in ("host_lock", "activation") and instants:
-        return min(instants)
+
+    def ends_of(pins: str) -> list[int]:
+        ends = [units.time(p["until"]) for p in question.get(pins, ()) if p.get("until") and same_flag(p["flag"], name)]
+        return [end for end in ends if end > now]
+
+    if told["rule"] == "host_lock":
+        return min(ends_of("host_locks"), default=None)
     entry = question["document"].get(question["section"], {}).get(question["flag"])
-    if entry is not None and told["rule"] not in ("host_lock", "activation"):
+    instants = set()
+    if entry is not None:
         ramp = ramps.ramp_of(entry)
         instants.update(ramp.flips(positions.position(*bucketing(entry), question["key"])))
         if ramp.rollback is not None:
             instants.update((ramp.rollback.start, ramp.rollback.end))
     answers = lambda at: [decide(question | {"now": units.show_time(at)}).get(part) for part in ("value", "variant")]
-    return next((at for at in sorted(instants - {None}) if at > now and answers(at) != answers(now)), None)
+    changes = (at for at in sorted(instants - {None}) if at > now and answers(at) != answers(now))
+    return min((*ends_of("activations"), *changes), default=None)
 
 
 # ---- every vector again ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ pub(crate) use quote::{is_deceptive, quote};
 
 /// One finding about one place of a document.
 ///
-/// [`Display`](fmt::Display) is one line without the place: ``error[E031]: features.a: message; help``.
+/// [`Display`](fmt::Display) is one line: ``error[E031]: line 3, column 5: features.a: message; help``.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
     /// What kind of finding it is; stable from version to version.
@@ -36,6 +36,9 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}[{}]: ", self.code.severity(), self.code)?;
+        if let Some(Place { line, column, .. }) = self.place {
+            write!(formatter, "line {line}, column {column}: ")?;
+        }
         if !self.path.is_root() {
             write!(formatter, "{}: ", self.path)?;
         }

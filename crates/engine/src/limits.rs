@@ -51,6 +51,12 @@ pub const EARLY_ADOPTERS_MAX: usize = 100_000;
 /// It bounds the time of a match as well as memory, so no pattern can slow a check down.
 pub const REGEX_BYTES_MAX: usize = 64 * 1024;
 
+/// The most memory that the matcher of one flag's patterns may fill on one thread, in bytes: 512 KiB.
+///
+/// Room enough for patterns within [`REGEX_BYTES_MAX`] to run at full speed; when it is full, matching
+/// goes on more slowly, in linear time still.
+pub const REGEX_CACHE_BYTES_MAX: usize = 512 * 1024;
+
 /// The most text of all patterns of one flag together, in bytes: 8 KiB.
 ///
 /// Longer texts hardly ever fit [`REGEX_BYTES_MAX`]; this one is checked before any of them is
@@ -137,6 +143,12 @@ pub const ALL: &[Limit] = &[
         REGEX_BYTES_MAX as u64,
         "bytes",
         "patterns of one flag once compiled; bounds the time of a match",
+    ),
+    limit(
+        "REGEX_CACHE_BYTES_MAX",
+        REGEX_CACHE_BYTES_MAX as u64,
+        "bytes",
+        "matcher of one flag's patterns on one thread; when it is full, matching is slower, but linear still",
     ),
     limit(
         "REGEX_TEXT_BYTES_MAX",

@@ -175,7 +175,7 @@ fn temporary_prefix(name: &str) -> String {
 }
 
 /// Age at which an unfinished file is certain to be abandoned.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Entries of a folder that are looked at for abandoned files.
 const SWEPT_MAX: usize = 10_000;

@@ -191,6 +191,13 @@ impl Builder {
         self
     }
 
+    /// Certificate authorities, in PEM, that are trusted besides those of the machine: for an origin within a
+    /// company.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.fetch.extra_root_pem = Some(pem.into());
+        self
+    }
+
     /// Whether to leave the source alone and serve the cache. Default: no. A file or a text is read all the
     /// same.
     pub fn offline(mut self, is_offline: bool) -> Self {

@@ -13,7 +13,6 @@ mod record;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use poison::{Loading, Poison};
 pub(crate) use record::Record;
 use tidegate_engine::lease::Clocks;
 use xxhash_rust::xxh3::xxh3_128;
@@ -163,7 +162,7 @@ enum Part {
 }
 
 /// Why the content of a file cannot be used.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {
     Damaged,
     Newer { found: u32, known: u32 },

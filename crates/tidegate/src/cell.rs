@@ -47,9 +47,9 @@ pub(crate) struct FlagCell {
 
 /// What a cell says to one question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Said {
+pub(crate) enum Said<T> {
     /// The answer.
-    Active(bool),
+    Answer(T),
     /// The cell does not know; the snapshot does.
     Ask,
 }
@@ -81,22 +81,23 @@ impl FlagCell {
     }
 
     /// Whether the flag is on for a key.
-    pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> Said {
+    pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> Said<bool> {
         let Some((plan, now)) = self.plan_now(clock) else { return Said::Ask };
         let value = match plan.kind {
             PlanKind::Fixed(_, value) => value,
             _ => plan.has_new(key, now).and_then(|has_new| if has_new { plan.new } else { plan.stable }),
         };
-        value.map_or(Said::Ask, Said::Active)
+        value.map_or(Said::Ask, Said::Answer)
     }
 
-    /// The variant of a key; the outer `None`: the cell does not know.
-    pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> Option<Option<Variant>> {
-        let (plan, now) = self.plan_now(clock)?;
+    /// The variant of a key; none for the caller's default and for a value pinned on this host.
+    pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> Said<Option<Variant>> {
+        let Some((plan, now)) = self.plan_now(clock) else { return Said::Ask };
         if let PlanKind::Fixed(variant, _) = plan.kind {
-            return Some(variant);
+            return Said::Answer(variant);
         }
-        Some(Some(if plan.has_new(key, now)? { Variant::New } else { Variant::Stable }))
+        let variant = |has_new| if has_new { Variant::New } else { Variant::Stable };
+        plan.has_new(key, now).map_or(Said::Ask, |has_new| Said::Answer(Some(variant(has_new))))
     }
 
     /// The plan, if it holds now, and the instant that was looked at.

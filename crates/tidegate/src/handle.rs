@@ -69,8 +69,8 @@ impl FlagHandle {
     pub fn variant_for(&self, key: &str) -> Option<Variant> {
         let board = self.tide.board();
         match self.cell.variant_for(key, board.clock()) {
-            Some(variant) => variant,
-            None => board.read(|published| {
+            Said::Answer(variant) => variant,
+            Said::Ask => board.read(|published| {
                 let flag = self.flag_key();
                 let index = published.snapshot.find(flag.section(), flag.flag());
                 published.decide(index, &Subject::key(key), board.clock()).variant
@@ -81,7 +81,7 @@ impl FlagHandle {
     #[inline(never)]
     fn is_active_by_plan(&self, key: &str) -> bool {
         match self.cell.is_active_for(key, self.tide.board().clock()) {
-            Said::Active(active) => active,
+            Said::Answer(active) => active,
             Said::Ask => self.ask(&Subject::key(key)),
         }
     }

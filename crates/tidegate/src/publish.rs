@@ -62,28 +62,25 @@ impl Published {
     /// Whether the decision is `true`. The caller's default is `false`, and so is, counted, another type.
     #[inline]
     pub(crate) fn is_true(&self, decision: Decision<'_>, flag_key: &str) -> bool {
-        match decision.answer.as_bool() {
-            Some(value) => value,
-            None if decision.answer == Answer::CallerDefault => false,
-            None => self.is_not_boolean(decision, &FlagKey::parse(flag_key)),
-        }
+        is_true(decision, || self.readings.type_error_of(flag_key))
     }
 
     /// The same.
     #[inline]
     pub(crate) fn is_true_of(&self, decision: Decision<'_>, flag: &FlagKey) -> bool {
-        match decision.answer.as_bool() {
-            Some(value) => value,
-            None => self.is_not_boolean(decision, flag),
-        }
+        is_true(decision, || self.readings.type_error(flag.section(), flag.flag()))
     }
+}
 
-    #[cold]
-    fn is_not_boolean(&self, decision: Decision<'_>, flag: &FlagKey) -> bool {
-        if decision.answer != Answer::CallerDefault {
-            self.readings.type_error(flag.section(), flag.flag());
+#[inline]
+fn is_true(decision: Decision<'_>, count: impl FnOnce()) -> bool {
+    match (decision.answer.as_bool(), decision.answer) {
+        (Some(value), _) => value,
+        (None, Answer::CallerDefault) => false,
+        (None, _) => {
+            count();
+            false
         }
-        false
     }
 }
 

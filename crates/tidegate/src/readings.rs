@@ -23,7 +23,21 @@ impl Readings {
         Self { seeded: seed.map(AtomicU64::new), ..Self::default() }
     }
 
-    /// Counts a value that was not of the type that it was asked as.
+    /// Counts a value that was not of the type that it was asked as; the flag is named by its key. Nothing is
+    /// allocated for a flag that is known already.
+    #[cold]
+    pub(crate) fn type_error_of(&self, flag_key: &str) {
+        match flag_key.split_once('/') {
+            None => self.type_error(FlagKey::DEFAULT_SECTION, flag_key),
+            Some((section, flag)) if !section.contains('%') => self.type_error(section, flag),
+            Some(_) => {
+                let key = FlagKey::parse(flag_key);
+                self.type_error(key.section(), key.flag());
+            }
+        }
+    }
+
+    /// The same.
     #[cold]
     pub(crate) fn type_error(&self, section: &str, flag: &str) {
         self.type_errors.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +62,6 @@ impl Readings {
             None => random(),
             Some(state) => splitmix(state.fetch_add(SPLITMIX_STEP, Ordering::Relaxed).wrapping_add(SPLITMIX_STEP)),
         };
-        #[expect(clippy::cast_possible_truncation, reason = "the shift leaves 32 bits")]
         let place = (number >> 32) as u32;
         Subject::drawn(Position::new(place))
     }

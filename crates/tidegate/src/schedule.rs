@@ -64,6 +64,7 @@ impl Schedule {
     }
 
     /// Failures since the last fresh word.
+    #[cfg(test)]
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
@@ -87,14 +88,14 @@ fn between(low: Duration, high: Duration, random: u64) -> Duration {
 pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// Longest poll interval; beyond it a fleet is not governed any more.
-pub(crate) const INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
 
 /// Shortest delay after a failure.
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 
 /// Longest delay after a failure, unless the origin asks for more: an operator who has mended the origin
 /// does not want to wait longer.
-const BACK_OFF_MAX: Duration = Duration::from_secs(5 * 60);
+const BACK_OFF_MAX: Duration = Duration::from_mins(5);
 
 /// Doublings after which every ceiling is [`BACK_OFF_MAX`].
 const DOUBLINGS_MAX: u32 = 16;

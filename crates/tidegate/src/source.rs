@@ -145,7 +145,7 @@ impl Source {
     pub(crate) fn default_poll_interval(&self) -> Duration {
         match &self.0 {
             Origin::File(_) => Duration::from_secs(1),
-            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_secs(60),
+            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_mins(1),
         }
     }
 }
@@ -164,6 +164,9 @@ pub(crate) struct FetchOptions {
     pub(crate) body_bytes_max: usize,
     /// Certificate authorities in PEM that are trusted besides those of the machine.
     pub(crate) extra_root_pem: Option<Vec<u8>>,
+    /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count. They do: where they are
+    /// set there may be no other way out.
+    pub(crate) has_proxies: bool,
     /// Fixed addresses for host names, asked before the name server; for tests.
     pub(crate) addresses: Vec<(String, Vec<SocketAddr>)>,
 }
@@ -180,7 +183,6 @@ pub(crate) struct Answer {
 pub(crate) struct Fetcher {
     asking: Asking,
     name: String,
-    fingerprint: u64,
 }
 
 enum Asking {
@@ -196,7 +198,6 @@ impl Fetcher {
     /// The options cannot work for this source, whatever its origin does.
     pub(crate) fn new(source: Source, options: FetchOptions) -> Result<Self, SourceError> {
         let name = source.to_string();
-        let fingerprint = source.fingerprint();
         let asking = match source.0 {
             Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
             Origin::File(path) => {
@@ -208,7 +209,7 @@ impl Fetcher {
             })),
             Origin::Text(text) => Asking::Text(text),
         };
-        Ok(Self { asking, name, fingerprint })
+        Ok(Self { asking, name })
     }
 
     /// Asks whether there is another document than the one of `have`, which must be the tag of a body that is
@@ -224,16 +225,6 @@ impl Fetcher {
             Asking::Call(attendant) => Ok(Answer { fetched: attendant.call(have).await?, server_date: None }),
             Asking::Text(text) => Ok(Answer { fetched: unless_same(text.to_vec(), have), server_date: None }),
         }
-    }
-
-    /// The source for people, without secrets.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// See [`Source::fingerprint`].
-    pub(crate) fn fingerprint(&self) -> u64 {
-        self.fingerprint
     }
 }
 
@@ -261,6 +252,7 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
             extra_root_pem: None,
+            has_proxies: true,
             addresses: Vec::new(),
         }
     }

@@ -259,6 +259,7 @@ pub struct TypeErrors {
     pub flags: Vec<FlagKey>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 fn optional_seconds<S: Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
     span.map(|span| seconds(span.get())).serialize(serializer)
 }

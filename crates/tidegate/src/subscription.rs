@@ -236,12 +236,16 @@ impl State {
 
 impl fmt::Debug for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("State").field("counts", &self.counts).field("is_closed", &self.is_closed).finish()
+        formatter
+            .debug_struct("State")
+            .field("counts", &self.counts)
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
     }
 }
 
 /// The longest single wait, where the caller's end of it lies beyond what a clock can say.
-const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+const WAIT_MAX: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
@@ -297,21 +301,21 @@ mod tests {
     fn a_future_is_woken_and_a_dropped_one_is_not() {
         let bell = Arc::new(Bell::default());
         let mut subscription = bell.subscribe();
-        let wakes = Arc::new(CountWakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
+        let count = Arc::new(CountWakes::default());
+        let waker = Waker::from(Arc::clone(&count));
         let mut context = Context::from_waker(&waker);
         let mut changed = Box::pin(subscription.changed());
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
         bell.ring(LOCKS);
-        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Ready(Ok(LOCKS)));
         drop(changed);
         let mut changed = Box::pin(subscription.changed());
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
         drop(changed);
         bell.ring(DOCUMENT);
-        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
         assert_eq!(Box::pin(subscription.changed()).as_mut().poll(&mut context), Poll::Ready(Ok(DOCUMENT)));
     }
 }

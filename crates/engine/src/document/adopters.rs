@@ -19,8 +19,7 @@ use crate::limits;
 pub(crate) fn compile_patterns<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<RegexSet, regex::Error> {
     RegexSetBuilder::new(patterns)
         .size_limit(limits::REGEX_BYTES_MAX)
-        // The lazy automaton's cache; it is per thread and flag, and falls back to a slower machine when full.
-        .dfa_size_limit(limits::REGEX_BYTES_MAX)
+        .dfa_size_limit(limits::REGEX_CACHE_BYTES_MAX)
         .nest_limit(PATTERN_NESTING_MAX)
         .build()
 }
@@ -42,7 +41,7 @@ pub(crate) fn read(at: At<'_, '_>, findings: &mut Findings) -> Vec<Adopter> {
     }
     let mut elements = at.token.inside();
     let mut patterns = Patterns { bytes: 0, list: Vec::new() };
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(findings.seed);
     let mut index = 0;
     while let Some(token) = elements.value() {
         if index == limits::EARLY_ADOPTERS_MAX {

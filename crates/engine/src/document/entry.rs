@@ -145,7 +145,7 @@ fn read_metadata(at: At<'_, '_>, findings: &mut Findings) -> Vec<(Box<str>, Valu
         return metadata;
     }
     let mut members = at.token.inside();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(findings.seed);
     while let Some(name_token) = members.name() {
         let Some(token) = members.value() else { break };
         let Some(name) = names::decode(name_token, at.trail, findings) else { continue };

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Tally;
+use super::names::Seed;
 use crate::diagnostic::{Code, Path, Severity, Trail};
 use crate::limits;
 
@@ -29,6 +30,8 @@ pub(crate) struct Finding {
 #[derive(Debug)]
 pub(crate) struct Findings {
     keep: Keep,
+    /// What names are hashed with while those that occur twice are found.
+    pub(crate) seed: Seed,
     list: Vec<Finding>,
     /// How often each code was found, by its place among all codes.
     counts: [usize; Code::ALL.len()],
@@ -39,7 +42,15 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(keep: Keep) -> Self {
-        Self { keep, list: Vec::new(), counts: [0; Code::ALL.len()], errors: 0, warnings: 0, notes: 0 }
+        Self {
+            keep,
+            seed: Seed::default(),
+            list: Vec::new(),
+            counts: [0; Code::ALL.len()],
+            errors: 0,
+            warnings: 0,
+            notes: 0,
+        }
     }
 
     /// Adds a finding; message and help are only made where they are kept.

@@ -47,7 +47,7 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
         findings: &mut Findings,
     ) -> Self {
         let mut members = Self { trail, name, tokens: [None; FIELDS_MAX], names: PhantomData };
-        let mut unknown = Seen::default();
+        let mut unknown = Seen::new(findings.seed);
         while let Some(name_token) = cursor.name() {
             let Some(member) = cursor.value() else { break };
             let Some(name) = names::decode(name_token, *trail, findings) else { continue };

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::cursor::Token;
 use super::findings::Findings;
@@ -20,13 +23,40 @@ pub(crate) enum Insert {
 }
 
 /// The names of one object, to find those that occur twice; at most [`limits::NAMES_MAX`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seen<'t> {
     few: Vec<Cow<'t, str>>,
-    many: HashSet<Cow<'t, str>>,
+    many: HashSet<Cow<'t, str>, Seed>,
+}
+
+/// What the hashes of names begin with: a digest of the whole text. Nobody can choose names that collide,
+/// because choosing them changes it; and the same text always takes the same time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seed(u64);
+
+impl Seed {
+    /// The seed of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(xxh3_64(text.as_bytes()))
+    }
+}
+
+impl BuildHasher for Seed {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
 }
 
 impl<'t> Seen<'t> {
+    /// No names yet.
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self { few: Vec::new(), many: HashSet::with_hasher(seed) }
+    }
+
     /// Remembers a name.
     pub(crate) fn insert(&mut self, name: Cow<'t, str>) -> Insert {
         let is_new = if self.many.is_empty() {
@@ -184,7 +214,7 @@ mod tests {
 
     #[test]
     fn names_are_seen_once() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(Seed::of("text"));
         for round in 0..2 {
             for number in 0..100 {
                 let expected = if round == 0 { Insert::New } else { Insert::Twice };

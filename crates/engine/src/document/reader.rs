@@ -12,10 +12,10 @@ use super::cursor::{Cursor, Token};
 use super::fields::{EntryField, Names as _};
 use super::findings::Findings;
 use super::members::Members;
-use super::names::{self, Insert, Seen};
+use super::names::{self, Insert, Seed, Seen};
 use super::scan::{self, ScanError, Scanned};
 use super::{Document, Flag, Section, entry, header, syntax, value};
-use crate::diagnostic::{Code, Path, Trail, quote};
+use crate::diagnostic::{Code, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
 /// Reads a document; without errors among the findings it is whole.
@@ -25,6 +25,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
         && let Some(scanned) = reader.scan(text)
         && reader.judge(&scanned.text)
     {
+        reader.findings.seed = Seed::of(&scanned.text);
         reader.walk(&scanned.text);
         reader.note_shared_fate();
     }
@@ -43,7 +44,7 @@ struct Reader<'f> {
 struct Unsalted {
     hash: HashAlgorithm,
     count: usize,
-    first: Vec<(Path, usize)>,
+    first: Vec<(Box<str>, Box<str>, usize)>,
 }
 
 impl Reader<'_> {
@@ -148,7 +149,7 @@ impl Reader<'_> {
             }
             return;
         }
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
             let decoded = names::decode(name_token, root, self.findings);
@@ -204,7 +205,7 @@ impl Reader<'_> {
             return true;
         }
         let mut flags = Vec::new();
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(self.findings.seed);
         while let Some(name_token) = cursor.name() {
             self.flags += 1;
             if self.flags > limits::FLAGS_MAX {
@@ -223,7 +224,7 @@ impl Reader<'_> {
             let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);
             // A document that will be refused need not be kept.
             if let Some(flag) = flag.filter(|_| !self.findings.has_errors()) {
-                self.count_unsalted(&flag, &flag_trail, name_token);
+                self.count_unsalted(&flag, name, name_token);
                 flags.push(flag);
             }
         }
@@ -259,7 +260,7 @@ impl Reader<'_> {
         flag
     }
 
-    fn count_unsalted(&mut self, flag: &Flag, trail: &Trail<'_>, token: Token<'_>) {
+    fn count_unsalted(&mut self, flag: &Flag, section: &str, token: Token<'_>) {
         let Some(hash) = entry::unsalted_ramp(flag) else { return };
         let index = self.unsalted.iter().position(|unsalted| unsalted.hash == hash).unwrap_or_else(|| {
             self.unsalted.push(Unsalted { hash, count: 0, first: Vec::new() });
@@ -268,7 +269,7 @@ impl Reader<'_> {
         let Some(unsalted) = self.unsalted.get_mut(index) else { return };
         unsalted.count += 1;
         if unsalted.first.len() < SHARED_FATE_NAMED && self.findings.keeps_all() {
-            unsalted.first.push((trail.to_path(), token.start));
+            unsalted.first.push((section.into(), flag.name.clone(), token.start));
         }
     }
 
@@ -277,9 +278,15 @@ impl Reader<'_> {
             if unsalted.count < 2 || self.findings.has_errors() {
                 continue;
             }
-            let at = unsalted.first.get(1).map_or(0, |(_, at)| *at);
-            self.findings.add(Code::SharedFate, Trail::Root, at..at, || {
-                let named = unsalted.first.iter().map(|(path, _)| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+            // In an accepted text of which only counts are kept, none was named.
+            let unnamed = (Box::default(), Box::default(), 0);
+            let (section, flag, at) = unsalted.first.get(1).unwrap_or(&unnamed);
+            let section = Trail::Root.name(section);
+            self.findings.add(Code::SharedFate, section.name(flag), *at..*at + 1, || {
+                let named = |(section, flag, _): &(Box<str>, Box<str>, usize)| {
+                    format!("`{}`", Trail::Root.name(section).name(flag).to_path())
+                };
+                let named = unsalted.first.iter().map(named).collect::<Vec<_>>().join(", ");
                 let more = unsalted.count.saturating_sub(unsalted.first.len());
                 let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
                 (

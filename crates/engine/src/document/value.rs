@@ -65,7 +65,7 @@ fn check_within(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings:
 
 fn check_object(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings: &mut Findings) -> bool {
     let mut members = token.inside();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(findings.seed);
     let mut is_good = true;
     while let Some(name_token) = members.name() {
         let Some(member) = members.value() else { break };

@@ -22,7 +22,8 @@ fn every_verdict_holds() {
         }
         if checked.document.is_none() {
             let errors = checked.diagnostics.iter().filter(|found| found.code.severity() == Severity::Error);
-            let errors = errors.map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            let errors =
+                errors.map(|found| format!("{}: {}", found.path, found.message)).collect::<Vec<_>>().join("\n");
             assert!(path.split('|').any(|part| errors.contains(part)), "{file}: none of {path} is in:\n{errors}");
         }
         if file.starts_with("jsonc_") {

@@ -1,6 +1,7 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod corpus;
 mod documents;
 mod evenness;
 mod generated;
@@ -10,5 +11,4 @@ mod laws;
 mod overlays;
 mod redos;
 mod roundtrip;
-mod units;
 mod vectors;

@@ -131,7 +131,7 @@ fn abandoned_files_are_swept_and_young_ones_are_not() {
     for name in [".x.new-1-1-1", ".x.new-2-2-2", ".y.new-1-1-1", "x"] {
         fs::write(path.join(name), "half").unwrap();
     }
-    let old = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+    let old = SystemTime::now() - ABANDONED - Duration::from_mins(1);
     for name in [".x.new-1-1-1", ".y.new-1-1-1", "x"] {
         OpenOptions::new().write(true).mode(0o600).open(path.join(name)).unwrap().set_modified(old).unwrap();
     }

@@ -59,6 +59,7 @@ impl<'c> Poison<'c> {
         if lock.try_lock().is_err() {
             return Ok(Some(Loading { cache: self.cache, digest, lock: None }));
         }
+        let loading = Loading { cache: self.cache, digest, lock: Some(lock) };
         let mut marker = self.cache.read_marker()?;
         if let Some(died) = marker.loading.take() {
             marker.count(died);
@@ -69,7 +70,7 @@ impl<'c> Poison<'c> {
             marker.loading = Some(id);
         }
         self.cache.write_marker(&marker)?;
-        Ok((!is_poison).then_some(Loading { cache: self.cache, digest, lock: Some(lock) }))
+        Ok((!is_poison).then_some(loading))
     }
 }
 
@@ -87,6 +88,16 @@ impl Loading<'_> {
             return Ok(self.cache.folder.remove(&self.cache.file_name(Part::Loading))?);
         }
         self.cache.write_marker(&marker)
+    }
+}
+
+impl Drop for Loading<'_> {
+    /// Gives the lock back in so many words: closing the file is not enough while a process that was just
+    /// forked off elsewhere in this one still holds a copy of it.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
     }
 }
 

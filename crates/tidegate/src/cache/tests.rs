@@ -1,4 +1,6 @@
 use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
 use tidegate_engine::lease::{LeaseRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
@@ -189,7 +191,9 @@ fn names_never_become_paths() {
     let mut files: Vec<_> =
         fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files.len(), names.len());
-    files.iter_mut().for_each(|name| *name = name.to_lowercase());
+    for name in &mut files {
+        *name = name.to_lowercase();
+    }
     files.sort();
     files.dedup();
     assert_eq!(files.len(), names.len(), "also where case does not count");
@@ -280,4 +284,45 @@ fn a_cache_folder_that_cannot_be_is_an_error_by_name() {
     }
     // A read-only file system, whoever asks.
     assert!(Cache::open(Path::new("/proc/tidegate"), "app").is_err());
+}
+
+/// Documents that the child below stores in turn, large enough to be written in several steps.
+fn crash_record(letter: char) -> Record {
+    record(&letter.to_string().repeat(300_000))
+}
+
+#[test]
+#[ignore = "a process for the next test to kill"]
+fn a_process_that_stores_without_end() {
+    let Some(folder) = std::env::var_os("TIDEGATE_TEST_FOLDER") else { return };
+    let cache = Cache::open(Path::new(&folder), "app").unwrap();
+    let records = ['a', 'b'].map(crash_record);
+    for record in records.iter().cycle() {
+        cache.store(record).unwrap();
+        writeln!(std::io::stdout(), "stored").unwrap();
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_moment_leaves_a_whole_document() {
+    let kept = Kept::new();
+    kept.open().store(&crash_record('a')).unwrap();
+    for round in 0..30 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "cache::tests::a_process_that_stores_without_end", "--ignored", "--nocapture"])
+            .env("TIDEGATE_TEST_FOLDER", kept.folder())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stored = lines.map_while(Result::ok).filter(|line| line.contains("stored"));
+        assert_eq!(stored.take(1 + round % 3).count(), 1 + round % 3);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let record = kept.open().load().unwrap().expect("there is a document");
+        let letter = char::from(record.body[0]);
+        assert_eq!(record, crash_record(letter));
+    }
+    assert!(kept.names().iter().all(|name| !name.ends_with(".damaged")));
 }

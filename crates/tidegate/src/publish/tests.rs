@@ -141,7 +141,9 @@ fn many_readers_never_go_back() {
         }
         done.store(true, Ordering::Relaxed);
         // The end of a scope does not wait for what threads drop as they end; this does.
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        for reader in readers {
+            reader.join().unwrap();
+        }
     });
     drop(board);
     assert_eq!(publisher.collect(), 0, "threads that have ended hold nothing");

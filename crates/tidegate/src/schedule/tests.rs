@@ -3,7 +3,7 @@ use std::collections::BinaryHeap;
 
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn trouble(retry_after: Option<u64>) -> Outcome {
     Outcome::Trouble { retry_after: retry_after.map(Duration::from_secs) }
@@ -68,7 +68,7 @@ fn success_ends_the_back_off() {
     assert_eq!(schedule.failures(), 5);
     schedule.after(Outcome::Fresh, 0);
     assert_eq!(schedule.failures(), 0);
-    assert!(schedule.after(trouble(None), u64::MAX) <= Duration::from_secs(120));
+    assert!(schedule.after(trouble(None), u64::MAX) <= Duration::from_mins(2));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn only_a_start_with_a_document_can_wait() {
     assert!(schedule.first(true, u64::MAX) <= Duration::from_secs(6));
 }
 
-/// Evenly distributed numbers that are the same in each run (SplitMix64).
+/// Evenly distributed numbers that are the same in each run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -107,7 +107,7 @@ struct Log {
     all_fresh: Duration,
 }
 
-const CLIENTS: u64 = 1_000;
+const CLIENTS: u32 = 1_000;
 const DOWN: usize = 300;
 const END: usize = 1_200;
 const BUCKET: usize = 10;
@@ -146,8 +146,9 @@ fn simulate(seed: u64, outage: usize, retry_after: Option<u64>) -> Log {
 /// request per client and minute. (A thousand independent clients alone vary by a quarter from one second to
 /// the next; ten seconds make the average visible.)
 fn peak(requests: &[u32]) -> f64 {
-    let highest = requests.chunks(BUCKET).map(|bucket| bucket.iter().sum::<u32>()).max().unwrap();
-    f64::from(highest) * MINUTE.as_secs_f64() / (BUCKET as f64 * CLIENTS as f64)
+    let rate = |bucket: &[u32]| f64::from(bucket.iter().sum::<u32>()) / f64::from(u32::try_from(BUCKET).unwrap());
+    let steady = f64::from(CLIENTS) / MINUTE.as_secs_f64();
+    requests.chunks(BUCKET).map(rate).fold(0.0, f64::max) / steady
 }
 
 /// The peak during the outage and after it, and the time until all are fresh, worst of some seeds.
@@ -159,10 +160,7 @@ fn check_outage(outage: usize, retry_after: Option<u64>, all_fresh_max: u64) {
         worst.1 = worst.1.max(peak(&log.requests[DOWN + outage..]));
         worst.2 = worst.2.max(log.all_fresh);
     }
-    println!(
-        "down {outage} s: {:.2} x steady during, {:.2} x after, all fresh after {:.0?}",
-        worst.0, worst.1, worst.2
-    );
+    // At the time of writing 1.54 during and 1.65 after.
     assert!(worst.0 <= 2.0 && worst.1 <= 2.0, "down {outage} s: {worst:?}");
     assert!(worst.2 <= Duration::from_secs(all_fresh_max), "down {outage} s: {worst:?}");
 }

@@ -9,9 +9,9 @@ pub use super::redirect::RedirectError;
 
 /// A document could not be had from its source. The document in force stays in force.
 ///
-/// Messages name the cause and what to do, and never hold a URL's user name, password or query values, nor
-/// any header. Every variant may be retried by the next poll; where waiting longer helps,
-/// [`FetchError::retry_after`] says how long.
+/// A message is complete by itself: it names the cause and what to do, in one line. It never holds a URL's
+/// user name, password or query values, nor any header. Every variant may be retried by the next poll; where
+/// waiting longer helps, [`FetchError::retry_after`] says how long.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -160,18 +160,6 @@ impl FetchError {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
             _ => None,
-        }
-    }
-
-    /// Whether the problem is certain to be the same at the next attempt within seconds, so that a quick
-    /// retry is pointless (a 404, a file that is a directory).
-    pub fn is_lasting(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(status, 400..=407 | 410..=417 | 421..=424 | 426 | 431 | 451),
-            Self::BodyTooBig { .. } | Self::Coding { .. } | Self::HeadTooBig { .. } => true,
-            Self::Redirect(error) => error.is_lasting(),
-            Self::Tls { problem, .. } => !matches!(problem, TlsProblem::Closed | TlsProblem::Other(_)),
-            _ => false,
         }
     }
 }
@@ -326,9 +314,8 @@ impl std::fmt::Display for StatusHint {
             407 => "(proxy authentication required); check the proxy's credentials",
             410 => "(gone); the document was withdrawn, name its new place",
             429 => "(too many requests); polling slows down by itself",
-            200..=299 => "; a document must come as 200",
             300..=399 => "; this redirect is not one that can be followed",
-            400..=499 => "; the request was refused",
+            402 | 406 | 408 | 409 | 411..=428 | 430..=499 => "; the request was refused",
             500..=599 => "; the origin is in trouble",
             _ => "; a document must come as 200",
         })

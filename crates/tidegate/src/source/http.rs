@@ -43,7 +43,9 @@ impl HttpFetcher {
         let own_headers = own_headers(&options.headers)?;
         let tls = tls::client_config(options.extra_root_pem.as_deref())?;
         let guard = Arc::new(Guard::new(location.url()));
-        let client = Client::builder()
+        let builder = Client::builder();
+        let builder = if options.has_proxies { builder } else { builder.no_proxy() };
+        let client = builder
             .tls_backend_preconfigured(tls)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())

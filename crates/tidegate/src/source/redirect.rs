@@ -39,12 +39,6 @@ pub enum RedirectError {
     },
 }
 
-impl RedirectError {
-    pub(crate) fn is_lasting(&self) -> bool {
-        !matches!(self, Self::TooMany)
-    }
-}
-
 /// The URL that `location` leads to from `at`, if it may be followed. Credentials in it are dropped.
 ///
 /// `from_loopback` says that the URL which the user named is on this machine, so that others there may be

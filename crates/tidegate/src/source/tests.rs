@@ -11,6 +11,8 @@ mod secure;
 mod status;
 mod time;
 
+use std::time::Instant;
+
 use tidegate_origin::Origin;
 use tokio::runtime::{Builder, Runtime};
 
@@ -54,6 +56,17 @@ impl Client {
         assert_eq!(self.fetch(have).unwrap().fetched, Fetched::Unchanged);
     }
 
+    /// Polls until the origin's document arrives, as a real client would.
+    fn recovers(&mut self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.fetch(None) {
+                Ok(Answer { fetched: Fetched::Changed { body, .. }, .. }) => return assert_eq!(body, GOOD.as_bytes()),
+                other => assert!(Instant::now() < until, "{other:?}"),
+            }
+        }
+    }
+
     fn fails(&mut self, have: Option<&Tag>) -> FetchError {
         self.fetch(have).expect_err("the fetch succeeded")
     }
@@ -72,6 +85,7 @@ fn quick() -> FetchOptions {
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(10),
         body_bytes_max: 100_000,
+        has_proxies: false,
         ..FetchOptions::default()
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Keeper {
     /// The document in force, without the locks of this host.
     plain: Snapshot,
     leases: Vec<Leased>,
+    /// Of the document in force.
+    warnings: usize,
     clocks: Clocks,
     in_force: Option<InForce>,
     /// The document that the source has and that is not to be used, so that it is not read at each poll.
@@ -97,6 +99,7 @@ impl Keeper {
             storage: Storage::open(options.cache, options.source),
             plain: Snapshot::empty(),
             leases: Vec::new(),
+            warnings: 0,
             clocks: Clocks::synced(),
             in_force: None,
             rejected: None,
@@ -108,7 +111,7 @@ impl Keeper {
         keeper.watch.look(now);
         keeper.load_cached(now);
         keeper.publish();
-        keeper.tell_locks();
+        keeper.tell_locks(&mut keeper.shared.status());
         keeper.tell_storage();
         keeper
     }
@@ -136,9 +139,12 @@ impl Keeper {
         let loaded = load::load(text, &self.compile)?;
         let now = self.now();
         self.in_force = Some(InForce { digest: body_digest(text), tag: None, is_stored: false });
-        self.install(loaded, ServedFrom::Source);
+        self.install(loaded);
         self.publish();
-        self.set_health(Health::Fresh, now);
+        let mut status = self.shared.status();
+        (status.served_from, status.warnings) = (ServedFrom::Source, self.warnings);
+        set_health(&mut status, Health::Fresh, now);
+        drop(status);
         Ok(())
     }
 
@@ -171,8 +177,11 @@ impl Keeper {
     pub(crate) fn tick(&mut self) -> Duration {
         let now = self.now();
         if self.watch.look(now) {
+            let shared = Arc::clone(&self.shared);
+            let mut status = shared.status();
             self.publish();
-            self.tell_locks();
+            self.tell_locks(&mut status);
+            drop(status);
             self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
         }
         let next = self.shared.cells.rewrite_due(&self.board.load(), &self.board);
@@ -254,8 +263,7 @@ impl Keeper {
         self.keep(body, tag, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
         tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
-        self.install(loaded, ServedFrom::Source);
-        self.shared.status().fetched_at = Some(now);
+        self.install(loaded);
         self.is_fresh(now, true);
     }
 
@@ -275,11 +283,10 @@ impl Keeper {
     }
 
     /// The document is the one in force from the next publication on.
-    fn install(&mut self, loaded: Loaded, from: ServedFrom) {
+    fn install(&mut self, loaded: Loaded) {
         self.plain = loaded.snapshot;
         self.leases = self.plain.leases();
-        let mut status = self.shared.status();
-        (status.served_from, status.warnings) = (from, loaded.tally.warnings);
+        self.warnings = loaded.tally.warnings;
     }
 
     /// Fresh word: what is in force is what the source has, or what it had at the poll before. `is_new`: and
@@ -296,19 +303,22 @@ impl Keeper {
             // Just answered, so the ramps are where the clock is.
             self.clocks = Clocks::synced();
         }
+        // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
+        let shared = Arc::clone(&self.shared);
+        let mut status = shared.status();
         if is_new || (!self.leases.is_empty() && self.clocks != heard_before) {
             self.publish();
         }
-        {
-            let mut status = self.shared.status();
-            (status.refused, status.fresh_at) = (None, Some(now));
-            status.tag = self.tag().map(|tag| tag.as_str().to_owned());
-            status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
-            if status.served_from == ServedFrom::Cache {
-                status.served_from = ServedFrom::Source;
-            }
+        if is_new {
+            (status.fetched_at, status.warnings) = (Some(now), self.warnings);
         }
-        self.set_health(Health::Fresh, now);
+        if self.in_force.is_some() {
+            status.served_from = ServedFrom::Source;
+        }
+        (status.refused, status.fresh_at) = (None, Some(now));
+        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+        status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
+        set_health(&mut status, Health::Fresh, now);
     }
 
     fn failed(&mut self, error: &FetchError, now: Micros) {
@@ -377,8 +387,9 @@ impl Keeper {
             // Nothing is known of what came later, so the ramps begin where the document was fetched.
             self.clocks.hear(record.fetched_at, &loaded.snapshot.leases());
         }
-        self.install(loaded, ServedFrom::Cache);
+        self.install(loaded);
         let mut status = self.shared.status();
+        (status.served_from, status.warnings) = (ServedFrom::Cache, self.warnings);
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.fetched_at = Some(record.fetched_at);
         status.fresh_at = self.clocks.fresh;
@@ -389,15 +400,11 @@ impl Keeper {
         let overlay = Overlay { locks, activations: Vec::new() };
         self.publisher.publish(self.plain.overlaid(&overlay), self.clocks.clone());
         self.shared.cells.rewrite(&self.board.load(), &self.board);
-        let held = self.publisher.collect();
-        self.shared.status().snapshots_held = held;
+        self.publisher.collect();
     }
 
     fn set_health(&self, health: Health, now: Micros) {
-        let mut status = self.shared.status();
-        if status.health != health {
-            (status.health, status.health_since) = (health, now);
-        }
+        set_health(&mut self.shared.status(), health, now);
     }
 
     fn compare_clocks(&self, server: Option<Micros>, now: Micros) {
@@ -418,7 +425,7 @@ impl Keeper {
         }
     }
 
-    fn tell_locks(&self) {
+    fn tell_locks(&self, status: &mut Status) {
         let of = |lock: &HostLock| LockStatus { lock: lock.clone(), is_expired: false };
         let error = self.watch.trouble();
         let locks = LocksStatus {
@@ -426,7 +433,6 @@ impl Keeper {
             error: error.map(|error| LocksTrouble { message: error.message.clone(), since: error.since }),
             locks: self.pins.iter().chain(self.watch.locks()).map(of).collect(),
         };
-        let mut status = self.shared.status();
         let (new, known) = (&locks.error, &status.locks.error);
         if let Some(error) = new.as_ref().filter(|_| new != known) {
             tracing::warn!("{}; the locks that were in force stay", error.message);
@@ -436,6 +442,12 @@ impl Keeper {
 
     fn tell_storage(&self) {
         self.shared.status().cache = self.storage.status();
+    }
+}
+
+fn set_health(status: &mut Status, health: Health, now: Micros) {
+    if status.health != health {
+        (status.health, status.health_since) = (health, now);
     }
 }
 

@@ -30,10 +30,10 @@ impl LogLimit {
 }
 
 /// Between lines about one stretch of trouble.
-const AGAIN: Duration = Duration::from_secs(10 * 60);
+const AGAIN: Duration = Duration::from_mins(10);
 
 /// Between the lines of stretches that follow each other closely.
-const APART: Duration = Duration::from_secs(60);
+const APART: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {

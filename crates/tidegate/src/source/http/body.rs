@@ -29,7 +29,8 @@ impl Failure {
 /// Reads and decompresses the whole body, of at most `limit` bytes.
 ///
 /// Both what comes over the wire and what it decompresses to are counted as they arrive; reading stops with
-/// the piece (at most some hundred KiB of memory, less from the wire) that exceeds the limit.
+/// the piece that exceeds the limit. A piece is what the HTTP library read at once: 8 KiB as a rule, never
+/// more than its buffer of 408 KiB. A length that is announced is judged before anything is read.
 pub(super) async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Failure> {
     let mut sink = Sink::new(coding(&response).map_err(Failure::Content)?, limit);
     let wire_max = sink.wire_max();

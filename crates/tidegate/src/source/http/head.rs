@@ -75,7 +75,7 @@ fn http_date(headers: &HeaderMap, name: header::HeaderName) -> Option<SystemTime
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest wait that an origin can ask for: a mistyped header must not silence a fleet for a day.
-pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
 /// A modification this old is over.
 const SETTLED: Duration = Duration::from_secs(2);

@@ -1,0 +1,142 @@
+//! A check allocates nothing: a hard promise, for every kind of flag but those with a regular expression.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use allocation_counter::measure;
+use tidegate::{Clock, Tidegate, parse_time};
+
+use super::support::Host;
+
+const DOCUMENT: &str = r#"{"features": {
+    "on": {"stable": true},
+    "rollout": {"stable": false, "new": true, "salt": "s", "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50},
+    "ramp": {"stable": false, "new": true, "salt": "s", "start_time": "2020-01-01 00:00Z", "duration": "36500d"},
+    "back": {"stable": false, "new": true, "salt": "s", "start_time": "2020-01-01 00:00Z", "duration": "1d",
+             "rollback": {"start_time": "2021-01-01 00:00Z", "duration": "36500d"}},
+    "sha1": {"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50},
+    "murmur3": {"stable": false, "new": true, "salt": "s", "hash": "murmur3", "start_time": "2020-01-01 00:00Z",
+                "duration": "1d", "end_pct": 50},
+    "adopters": {"stable": false, "new": true, "early_adopters": ["key-1", "key-2"], "start_time": "2020-01-01 00:00Z",
+                 "duration": "36500d"},
+    "number": {"stable": 1, "new": 1000000, "interpolate": true, "start_time": "2020-01-01 00:00Z", "duration": "36500d"},
+    "float": {"stable": 0.5, "new": 99.5, "interpolate": true, "start_time": "2020-01-01 00:00Z", "duration": "36500d"},
+    "leased": {"stable": false, "new": true, "lease": "1h", "start_time": "2020-01-01 00:00Z", "duration": "36500d"},
+    "locked": {"stable": false, "new": true, "lock": "new"},
+    "disabled": {"stable": false, "enabled": false},
+    "text": {"stable": "a"}
+}}"#;
+
+const FLAGS: [&str; 14] = [
+    "on", "rollout", "ramp", "back", "sha1", "murmur3", "adopters", "number", "float", "leased", "locked", "disabled",
+    "text", "unknown",
+];
+
+/// Every way to ask one flag. The result keeps the compiler from leaving anything out.
+fn ask(tide: &Tidegate, flag: &str, key: &str) -> u32 {
+    let flag_key = ["features/", flag].concat();
+    let handle = tide.flag("features", flag);
+    let view = tide.view();
+    let user = view.for_key(key);
+    // Once before, for what is made at a thread's first read, or kept for the status at the first mistake.
+    let mut count = 0;
+    let mut all = || {
+        count += u32::from(tide.is_active_for(&flag_key, key));
+        count += u32::from(tide.is_active(&flag_key));
+        count += match flag {
+            "number" => tide.get("features", flag, key, 0_u32),
+            "float" => u32::from(tide.get("features", flag, key, 0.0_f64) > 1.0),
+            // A text has to be put somewhere.
+            "text" => 0,
+            _ => u32::from(
+                tide.get("features", flag, key, false)
+                    && tide.get("features", flag, None, true)
+                    && view.get("features", flag, key, true)
+                    && user.get("features", flag, true),
+            ),
+        };
+        count += u32::from(handle.is_active_for(key));
+        count += u32::from(handle.is_active());
+        count += u32::from(handle.variant_for(key).is_some());
+        count += u32::from(view.is_active_for(&flag_key, key));
+        count += u32::from(view.flag(&handle).is_active_for(key));
+        count += u32::from(view.flag(&handle).variant_for(key).is_some());
+        count += u32::from(view.decide("features", flag, key).error.is_some());
+        count += u32::from(user.is_active(&flag_key));
+        count += u32::from(tide.view().for_key(key).is_active(&flag_key));
+    };
+    all();
+    let info = measure(|| {
+        for _ in 0..100 {
+            all();
+        }
+    });
+    assert_eq!(info.count_total, 0, "allocations while `{flag}` was asked: {info:?}");
+    count
+}
+
+/// A value that is not of the type asked for is the one exception: the JSON reader makes an error of it.
+#[test]
+fn a_check_allocates_nothing() {
+    let tide = Tidegate::builder().text(DOCUMENT).without_locks().connect().unwrap();
+    for flag in FLAGS {
+        std::hint::black_box(ask(&tide, flag, "key-1"));
+    }
+}
+
+#[test]
+fn nor_on_a_manual_clock_or_under_locks() {
+    let clock = Clock::manual(parse_time("2026-01-01T00:00:00Z").unwrap());
+    let pin = tidegate::Pin::Value("true".into());
+    let tide =
+        Tidegate::builder().text(DOCUMENT).without_locks().clock(clock).pin("features/ramp", pin).connect().unwrap();
+    for flag in FLAGS {
+        std::hint::black_box(ask(&tide, flag, "key-1"));
+    }
+}
+
+/// While another thread publishes, a reader's refresh costs nothing either: it counts one up and one down.
+#[test]
+fn nor_while_somebody_publishes() {
+    let host = Host::new();
+    let tide = host.builder().text(DOCUMENT).connect().unwrap();
+    let file = tidegate::locks::LockFile::at(host.locks());
+    let lock = |text: &str| tidegate::HostLock {
+        flag: tidegate::FlagKey::parse("features/number"),
+        pin: tidegate::Pin::Value(text.into()),
+        who: String::new(),
+        why: String::new(),
+        until: None,
+    };
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let handle = tide.flag("features", "rollout");
+            let mut seen = [false; 4];
+            let mut all = || {
+                let number: u32 = tide.get("features", "number", "k", 0);
+                if let Some(seen) = seen.get_mut(number as usize) {
+                    *seen = true;
+                }
+                handle.is_active_for("k")
+            };
+            all();
+            let info = measure(|| {
+                while !done.load(Ordering::Relaxed) {
+                    all();
+                }
+            });
+            (info.count_total, seen)
+        });
+        for text in ["1", "2", "3"] {
+            file.add(&lock(text)).unwrap();
+            super::support::until("it is in force", || tide.raw("features", "number", "k").as_deref() == Some(text));
+            thread::sleep(Duration::from_millis(20));
+        }
+        done.store(true, Ordering::Relaxed);
+        let (allocations, seen) = reading.join().unwrap();
+        assert_eq!(seen, [false, true, true, true], "the reader has seen every publication");
+        assert_eq!(allocations, 0);
+    });
+}

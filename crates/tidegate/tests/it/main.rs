@@ -1,0 +1,13 @@
+//! The library as programs see it: over real HTTP, real files and real threads.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod allocations;
+mod callback;
+mod conditional;
+mod faults;
+mod locks;
+mod restart;
+mod runtimes;
+mod status;
+mod support;
+mod time;

@@ -1,0 +1,92 @@
+//! What an instance says of itself.
+
+use std::time::SystemTime;
+
+use tidegate::{ConnectError, Health, Tidegate};
+use tidegate_origin::{Origin, Reply};
+
+use super::support::{Host, document, reply, until, version};
+
+#[test]
+fn everything_in_one_json() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(reply(1).header("Date", date(0)));
+    let url = origin.url("/flags.json?token=hush").replace("http://", "http://user:hush@");
+    let tide = host.builder().http(&url).unwrap().header("Authorization", "Bearer hush").connect().unwrap();
+    let _: bool = tide.get("features", "version", "k", true);
+    assert!(!tide.is_active_for("features/version", "k"));
+    let json = serde_json::to_value(tide.status()).unwrap();
+    assert!(!json.to_string().contains("hush"), "{json}");
+    assert_eq!(json["health"], "fresh");
+    assert_eq!(json["served_from"], "source");
+    assert_eq!(json["tag"], "\"v1\"");
+    assert_eq!(json["flags"], 3);
+    assert_eq!(json["digest"].as_str().unwrap().len(), 32);
+    assert!(json["age_seconds"].as_f64().unwrap() < 30.0, "{json}");
+    assert!(json["fresh_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(json["type_errors"]["count"], 2);
+    assert_eq!(json["type_errors"]["flags"], serde_json::json!(["features/version"]));
+    assert_eq!(json["clock"]["is_suspicious"], false);
+    assert!(json["cache"]["file"].as_str().unwrap().contains("/cache/"));
+    assert_eq!(json["cache"]["error"], serde_json::Value::Null);
+    assert_eq!(json["locks"]["locks"], serde_json::json!([]));
+}
+
+#[test]
+fn errors_of_a_refused_document_are_in_the_json() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(Reply::ok("{\n \"features\": {\"x\": {}}}"));
+    let tide = host.builder_of(&origin).connect().unwrap();
+    let json = serde_json::to_value(tide.status()).unwrap();
+    let first = &json["refused"]["diagnostics"][0];
+    assert_eq!((first["line"].as_u64(), first["path"].as_str()), (Some(2), Some("features.x")), "{json}");
+    assert!(first["code"].as_str().unwrap().starts_with('E'), "{json}");
+}
+
+/// A date so many seconds from now, as in HTTP.
+fn date(seconds: i64) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let at = now.checked_add_signed(seconds).unwrap();
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(at))
+}
+
+#[test]
+fn a_clock_that_is_off_is_told() {
+    for (seconds, is_suspicious) in [(0, false), (3, false), (60, true), (-60, true)] {
+        let (host, origin) = (Host::new(), Origin::start());
+        origin.always(reply(1).header("Date", date(seconds)));
+        let tide = host.builder_of(&origin).connect().unwrap();
+        until("the offset is known", || tide.status().clock.is_some());
+        let offset = tide.status().clock.unwrap();
+        assert_eq!(offset.is_suspicious, is_suspicious, "{offset:?} for {seconds}");
+    }
+}
+
+#[test]
+fn instances_know_nothing_of_each_other() {
+    let (host, other) = (Host::new(), Host::new());
+    let origins = [Origin::start(), Origin::start()];
+    origins[0].always(reply(1));
+    origins[1].always(reply(2));
+    let one = host.builder_of(&origins[0]).connect().unwrap();
+    let two = other.builder_of(&origins[1]).connect().unwrap();
+    for _ in 0..3 {
+        assert_eq!((version(&one), version(&two)), (1, 2));
+    }
+    drop(one);
+    assert_eq!(version(&two), 2);
+    assert_eq!(two.status().health, Health::Fresh);
+}
+
+#[test]
+fn what_the_program_gets_wrong_is_an_error() {
+    assert!(matches!(Tidegate::builder().connect(), Err(ConnectError::NoSource)));
+    let text = Tidegate::builder().text(r#"{"features": {"x": {"new": 1}}}"#).connect();
+    let message = text.unwrap_err().to_string();
+    assert!(message.contains("features.x") && message.contains("line 1"), "{message}");
+    assert!(Tidegate::builder().http("ftp://example.com").is_err());
+    let header = Tidegate::builder().http("http://localhost/").unwrap().header("a b", "c").connect();
+    assert!(matches!(header, Err(ConnectError::Source(_))));
+    let name = Tidegate::builder().text(document(1)).cache_name("").connect();
+    assert!(matches!(name, Err(ConnectError::CacheName)));
+}
