@@ -2,5 +2,6 @@
 
 pub mod document;
 pub mod duration;
+pub mod evaluation;
 pub mod percent;
 pub mod time;

@@ -25,7 +25,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Programs beyond Rust that a test starts, each with the Debian package that brings it.
-const PROGRAMS: &[(&str, &str)] = &[];
+const PROGRAMS: &[(&str, &str)] = &[("nginx", "nginx-light")];
 
 /// The profile of every step that compiles: `dev` without incremental files.
 const PROFILE: &str = "ci";

@@ -1,1 +1,68 @@
-fn main() {}
+//! The tidegate command line: one command each over the library and the engine.
+
+mod args;
+mod axis;
+mod chart;
+mod command;
+mod compare;
+mod exit;
+#[cfg(test)]
+mod generated;
+mod json;
+mod keys;
+mod lookup;
+mod outlook;
+mod output;
+mod population;
+mod relative;
+mod report;
+mod source;
+mod svg;
+mod table;
+mod terminal;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Color, Command};
+use exit::{Exit, Failure, Outcome};
+use output::Output;
+
+fn main() -> ExitCode {
+    anstream::ColorChoice::from(Color::among(std::env::args_os())).write_global();
+    let cli = Cli::parse();
+    let mut output = Output::new();
+    let outcome = run(&cli.command, &mut output).and_then(|exit| output.flush().map(|()| exit));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            match failure {
+                Failure::ClosedPipe => Exit::Done.into(),
+                Failure::Stopped(stopped) => stopped.exit.into(),
+            }
+        }
+    }
+}
+
+fn run(command: &Command, output: &mut Output) -> Outcome {
+    match command {
+        Command::Get(args) => command::get::run(args, output),
+        Command::On(args) => command::on::run(args, output),
+        Command::Explain(args) => command::explain::run(args, output),
+        Command::When(args) => command::when::run(args, output),
+        Command::List(args) => command::list::run(args, output),
+        Command::Check(args) => command::check::run(args, output),
+        Command::Plan(args) => command::plan::run(args, output),
+        Command::Simulate(args) => command::simulate::run(args, output),
+        Command::Watch(args) => command::watch::run(args, output),
+        Command::Lock(args) => command::lock::run(args, output),
+        Command::Unlock(args) => command::unlock::run(args, output),
+        Command::Locks(args) => command::locks::run(args, output),
+        Command::Schema(args) => command::schema::run(args, output),
+        Command::Completions(args) => command::completions::run(args, output),
+        Command::Man(args) => command::man::run(args, output),
+    }
+}

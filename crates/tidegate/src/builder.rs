@@ -1,5 +1,7 @@
 //! How an instance is made: a source, and what to do differently from the defaults.
 
+mod fetch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::schedule::Schedule;
 use crate::source::{FetchOptions, Fetcher};
 use crate::worker::{CachePlace, Keeper, KeeperOptions, Running, Work};
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate};
+
+pub use fetch::TextError;
 
 /// Collects what an instance needs; made by [`Tidegate::builder`].
 #[derive(Clone, Debug)]

@@ -25,7 +25,7 @@ mod typed;
 mod view;
 mod worker;
 
-pub use builder::Builder;
+pub use builder::{Builder, TextError};
 pub use cache::{CacheError, FileError};
 pub use client::Tidegate;
 pub use clock::Clock;

@@ -10,6 +10,9 @@ mod document;
 #[path = "../../../../fuzz/src/duration.rs"]
 mod duration;
 #[expect(unreachable_pub, reason = "public to the fuzz targets")]
+#[path = "../../../../fuzz/src/evaluation.rs"]
+mod evaluation;
+#[expect(unreachable_pub, reason = "public to the fuzz targets")]
 #[path = "../../../../fuzz/src/percent.rs"]
 mod percent;
 #[expect(unreachable_pub, reason = "public to the fuzz targets")]
@@ -50,4 +53,9 @@ fn durations() {
 #[test]
 fn percentages() {
     replay("fuzz/corpus/percent", 10, percent::run);
+}
+
+#[test]
+fn evaluations() {
+    replay("fuzz/corpus/evaluation", 10, evaluation::run);
 }

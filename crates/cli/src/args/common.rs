@@ -1,0 +1,99 @@
+//! Arguments that several commands have in common.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use tidegate_engine::{FlagKey, Micros};
+
+/// Which flag is meant.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FlagArgs {
+    /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
+    pub(crate) section: String,
+
+    /// The flag's name in its section
+    pub(crate) flag: Option<String>,
+}
+
+impl FlagArgs {
+    /// The flag's key.
+    pub(crate) fn key(&self) -> FlagKey {
+        match &self.flag {
+            Some(flag) => FlagKey::new(&*self.section, &**flag),
+            None => FlagKey::parse(&self.section),
+        }
+    }
+}
+
+/// Which flag is meant, where it may be none.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FlagKeyArgs {
+    /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
+    section: Option<String>,
+
+    /// The flag's name in its section
+    flag: Option<String>,
+}
+
+impl FlagKeyArgs {
+    /// The flag's key, if there is one.
+    pub(crate) fn key(&self) -> Option<FlagKey> {
+        match (&self.section, &self.flag) {
+            (Some(section), Some(flag)) => Some(FlagKey::new(&**section, &**flag)),
+            (Some(key), None) => Some(FlagKey::parse(key)),
+            (None, _) => None,
+        }
+    }
+}
+
+/// Who is asked about.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct KeyArg {
+    /// The key that is asked about: a user, a host, anything with a name [default: this host's name]
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+impl KeyArg {
+    /// The key, or the name of this host.
+    pub(crate) fn or_host(&self) -> String {
+        self.key.clone().unwrap_or_else(host_name)
+    }
+}
+
+/// A list of keys.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct KeyFileArg {
+    /// Read the keys from FILE, one a line; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys_from: Option<PathBuf>,
+}
+
+/// Which instant is asked about.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AtArg {
+    /// Answer as of TIME instead of now, to the microsecond; RFC 3339, or as documents write it
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    pub(crate) at: Option<Micros>,
+}
+
+/// How to show a result.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FormatArg {
+    /// Show the result as text for people (human) or as JSON for programs (json)
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    pub(crate) format: Format,
+}
+
+/// How to show a result.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+/// The name of this host, as `uname -n` prints it.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,108 @@
+//! Where the document is, and how to get at it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tidegate_engine::Span;
+
+use super::Header;
+
+/// A source and how to read it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SourceArgs {
+    /// The document: a path, `-` for standard input, or a URL
+    pub(crate) source: Place,
+
+    #[command(flatten)]
+    pub(crate) options: SourceOptions,
+}
+
+/// How to read a source.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SourceOptions {
+    /// Keep the last good document under NAME [default: made from the URL; files are not cached]
+    #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) cache: Option<String>,
+
+    /// Ask nobody: use what is cached
+    #[arg(help_heading = HEADING, long)]
+    pub(crate) offline: bool,
+
+    /// Wait no longer than that for the source
+    #[arg(help_heading = HEADING, long, value_name = "DURATION", value_parser = super::duration, default_value = "10s")]
+    pub(crate) timeout: Span,
+
+    /// Send a header with each request; for secrets use --header-file
+    #[arg(help_heading = HEADING, long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<Header>,
+
+    /// Send the headers in FILE, one a line; other users of this host can see arguments, but not this file
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
+    pub(crate) header_file: Option<PathBuf>,
+}
+
+/// The options apart, so that those of the command itself come first.
+const HEADING: &str = "Options of the source";
+
+/// Where a document is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// A file.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// A document at an `http` or `https` URL.
+    Url(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(formatter),
+            Self::Stdin => formatter.write_str("standard input"),
+            Self::Url(url) => formatter.write_str(url),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let is_scheme = |scheme: &str| {
+            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) && !scheme.is_empty()
+        };
+        match scheme.as_deref() {
+            _ if text == "-" => Ok(Self::Stdin),
+            _ if text.is_empty() => Err("it is empty; give a path, `-` or a URL".to_owned()),
+            Some("http" | "https") => Ok(Self::Url(text.to_owned())),
+            Some("file") => Err("write the path itself, without `file://`".to_owned()),
+            Some(scheme) if is_scheme(scheme) => Err(format!("`{scheme}` is not supported; use http, https or a path")),
+            _ => Ok(Self::Path(text.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let places = [
+            ("-", Some(Place::Stdin)),
+            ("flags.json", Some(Place::Path("flags.json".into()))),
+            ("./http:/x", Some(Place::Path("./http:/x".into()))),
+            ("HTTPS://x/y", Some(Place::Url("HTTPS://x/y".to_owned()))),
+            ("a b://c", Some(Place::Path("a b://c".into()))),
+            ("ftp://x/y", None),
+            ("file:///x", None),
+            ("", None),
+        ];
+        for (text, place) in places {
+            assert_eq!(text.parse().ok(), place, "{text}");
+        }
+    }
+}

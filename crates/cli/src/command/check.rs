@@ -1,0 +1,193 @@
+//! `tidegate check`: what is wrong with documents, and what a change of one would do.
+
+mod against;
+
+use serde::Serialize;
+use tidegate_engine::{Code, Diagnostic, Document, Micros, Severity, check};
+
+use crate::args::{Format, FormatArg, Place, SourceOptions};
+use crate::compare::Comparison;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+use crate::report;
+use crate::source;
+use crate::text::escape;
+use against::Against;
+
+/// Check documents: every problem at once, with its place and what to do; compare two versions
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate check flags.json
+  tidegate check conf/*.json --format json
+  tidegate check flags.json --against https://flags.example/app.json
+  tidegate check --explain E031
+
+The exit code is 0 where there are only warnings and notes, 1 where there are errors, 4 where a source \
+cannot be read. With --format json there is one object a source, on a line of its own.")]
+pub(crate) struct Args {
+    /// The documents: paths, `-` for standard input, or URLs
+    #[arg(required_unless_present = "explain", value_name = "SOURCE")]
+    sources: Vec<Place>,
+
+    /// Also say what differs from OLD, and how much of the line gains or loses new, now and at most
+    #[arg(long, value_name = "OLD")]
+    against: Option<Place>,
+
+    /// Explain a diagnostic code, such as E031
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["sources", "against"])]
+    explain: Option<Code>,
+
+    #[command(flatten)]
+    format: FormatArg,
+
+    #[command(flatten)]
+    options: SourceOptions,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    if let Some(code) = args.explain {
+        output.text(&code.page())?;
+        return Ok(Exit::Done);
+    }
+    if args.against.is_some() && args.sources.len() > 1 {
+        return Err(Failure::usage("--against compares one document with another one")
+            .help("give one SOURCE, or leave --against out"));
+    }
+    let old = args.against.as_ref().map(|place| accepted(place, &args.options, output)).transpose()?;
+    let now = source::now();
+    let mut worst = Exit::Done;
+    for place in &args.sources {
+        let text = match source::read(place, &args.options, output) {
+            Ok(text) => text,
+            Err(failure) => {
+                output.failure(&failure);
+                worst = Exit::Unreachable;
+                continue;
+            }
+        };
+        let checked = check(&text);
+        let old = old.as_ref().zip(args.against.as_ref());
+        let comparison = old.zip(checked.document.as_ref()).map(|((old, place), new)| Compared {
+            comparison: Comparison::new(old, new, now),
+            with: place.to_string(),
+            now,
+        });
+        let name = place.to_string();
+        match args.format.format {
+            Format::Json => output.json(&Line::new(&name, &checked.diagnostics, comparison.as_ref()))?,
+            Format::Human => human(&name, &text, &checked.diagnostics, comparison.as_ref(), output)?,
+        }
+        if checked.document.is_none() && worst == Exit::Done {
+            worst = Exit::No;
+        }
+    }
+    Ok(worst)
+}
+
+/// A comparison with an older document.
+struct Compared {
+    comparison: Comparison,
+    with: String,
+    now: Micros,
+}
+
+/// The older document, which has to be one.
+fn accepted(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Document, Failure> {
+    let text = source::read(place, options, output)?;
+    let checked = check(&text);
+    let name = place.to_string();
+    checked.document.ok_or_else(|| {
+        Failure::new(Exit::Refused, format_args!("`{}` has errors, so nothing can be compared with it", escape(&name)))
+            .help("give a document that was accepted")
+            .report(report::render(&checked.diagnostics, &name, Some(&text)))
+    })
+}
+
+fn human(
+    name: &str,
+    text: &[u8],
+    found: &[Diagnostic],
+    compared: Option<&Compared>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if !found.is_empty() {
+        output.line(report::render(found, name, Some(text)))?;
+        output.line("")?;
+    }
+    output.line(format_args!("{}: {}", escape(name), summary(found)))?;
+    let Some(compared) = compared else { return Ok(()) };
+    against::human(&compared.comparison, &compared.with, compared.now, output)?;
+    for warning in against::warnings(&compared.comparison) {
+        output.warning(warning);
+    }
+    Ok(())
+}
+
+/// `2 errors, 1 warning`, or that all is well.
+fn summary(found: &[Diagnostic]) -> String {
+    let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(severity, name)| (count(found, *severity), name))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
+}
+
+fn count(found: &[Diagnostic], severity: Severity) -> usize {
+    found.iter().filter(|found| found.code.severity() == severity).count()
+}
+
+/// What was found in one source, for programs.
+#[derive(Debug, Serialize)]
+struct Line<'d> {
+    source: &'d str,
+    diagnostics: Vec<Found<'d>>,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Against<'d>>,
+}
+
+/// One diagnostic for programs.
+#[derive(Debug, Serialize)]
+struct Found<'d> {
+    code: &'static str,
+    severity: &'static str,
+    path: String,
+    line: Option<u32>,
+    column: Option<u32>,
+    message: &'d str,
+    help: &'d str,
+}
+
+impl<'d> Line<'d> {
+    fn new(source: &'d str, found: &'d [Diagnostic], compared: Option<&'d Compared>) -> Self {
+        let against = |compared: &'d Compared| Against::new(&compared.comparison, &compared.with, compared.now);
+        Self {
+            source,
+            diagnostics: found.iter().map(Found::new).collect(),
+            errors: count(found, Severity::Error),
+            warnings: count(found, Severity::Warning),
+            notes: count(found, Severity::Note),
+            against: compared.map(against),
+        }
+    }
+}
+
+impl<'d> Found<'d> {
+    fn new(found: &'d Diagnostic) -> Self {
+        Self {
+            code: found.code.as_str(),
+            severity: found.code.severity().as_str(),
+            path: found.path.to_string(),
+            line: found.place.as_ref().map(|place| place.line),
+            column: found.place.as_ref().map(|place| place.column),
+            message: &found.message,
+            help: &found.help,
+        }
+    }
+}

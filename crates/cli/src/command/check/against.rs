@@ -1,0 +1,192 @@
+//! The comparison of two documents, for people and for programs.
+
+use serde::Serialize;
+use tidegate_engine::Micros;
+
+use crate::compare::{Bounds, Comparison, Difference, Kind, Movement};
+use crate::exit::Failure;
+use crate::json::{Percent, instant};
+use crate::output::Output;
+use crate::relative::short;
+use crate::table::{FAINT, HEADING, paint};
+use crate::text::{escape, shorten};
+
+/// Shows the comparison to people.
+pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mut Output) -> Result<(), Failure> {
+    for difference in &comparison.flags {
+        output.line("")?;
+        let name = difference.flag.to_string();
+        let kind = difference.kind.as_str();
+        output.line(format_args!("{}  {kind}", paint(&escape(&name), HEADING)))?;
+        for field in &difference.fields {
+            let side = |text: &Option<String>| {
+                text.as_deref().map_or("(absent)".to_owned(), |text| shorten(&escape(text), FIELD_COLUMNS).into_owned())
+            };
+            let (old, new) = (side(&field.old), side(&field.new));
+            if old.len() + new.len() <= LINE_COLUMNS {
+                output.line(format_args!("  {:<15}{old} → {new}", field.name))?;
+            } else {
+                output.line(format_args!("  {:<15}{old}", field.name))?;
+                output.line(format_args!("  {:>15}{new}", "→ "))?;
+            }
+        }
+        output.line(format_args!("  {:<15}{}", "gains new", movement(&difference.movements.gain, now)))?;
+        output.line(format_args!("  {:<15}{}", "loses new", movement(&difference.movements.loss, now)))?;
+        if difference.is_shuffled {
+            output.line(paint(
+                "  hash or salt differ: the keys are shuffled, and which of them move is drawn anew",
+                FAINT,
+            ))?;
+        }
+    }
+    if !comparison.flags.is_empty() {
+        output.line("")?;
+    }
+    output.line(format_args!("against {}: {}", escape(old), summary(comparison)))
+}
+
+/// What deserves a warning.
+pub(super) fn warnings(comparison: &Comparison) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let removed = comparison.count(Kind::Removed);
+    if comparison.removes_much() {
+        let percent = removed * 100 / comparison.before.max(1);
+        warnings.push(format!(
+            "{removed} of {} flags are removed ({percent} %): is it the right document, and all of it?",
+            comparison.before
+        ));
+    }
+    let shuffled: Vec<&Difference> = comparison.flags.iter().filter(|difference| difference.is_shuffled).collect();
+    if let [first, ..] = &*shuffled {
+        let others = if shuffled.len() > 1 { format!(" and {} more", shuffled.len() - 1) } else { String::new() };
+        let name = first.flag.to_string();
+        warnings.push(format!(
+            "hash or salt of `{}`{others} differ: keys that have new may lose it, and others get it",
+            escape(&name)
+        ));
+    }
+    warnings
+}
+
+fn summary(comparison: &Comparison) -> String {
+    let counts = [Kind::Added, Kind::Removed, Kind::Changed].map(|kind| (comparison.count(kind), kind.as_str()));
+    let parts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .chain([(comparison.same, "the same")])
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    parts.join(", ")
+}
+
+/// `12.5 % of the line now, at most 40 % (2026-12-03 00:00Z)`.
+fn movement(movement: &Movement, now: Micros) -> String {
+    let most = match movement.most_at {
+        None => return "nobody".to_owned(),
+        Some(at) if at == now => "and no more later".to_owned(),
+        Some(at) => format!("{} at most ({})", bounds(movement.most), short(at)),
+    };
+    format!("{} now, {most}", bounds(movement.now))
+}
+
+fn bounds(bounds: Bounds) -> String {
+    if bounds.at_least == bounds.at_most {
+        format!("{} %", bounds.at_most)
+    } else {
+        format!("{} to {} %", bounds.at_least, bounds.at_most)
+    }
+}
+
+/// The comparison for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Against<'c> {
+    source: &'c str,
+    now: String,
+    flags: Vec<Line<'c>>,
+    added: usize,
+    removed: usize,
+    changed: usize,
+    same: usize,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'c> {
+    flag: String,
+    change: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldLine<'c>>,
+    reshuffled: bool,
+    gain: Moved,
+    loss: Moved,
+}
+
+#[derive(Debug, Serialize)]
+struct FieldLine<'c> {
+    field: &'static str,
+    old: Option<&'c str>,
+    new: Option<&'c str>,
+}
+
+/// How much of the line, in per cent. The two `at_least` are there where the exact number is not known.
+#[derive(Debug, Serialize)]
+struct Moved {
+    now: Percent,
+    most: Percent,
+    most_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now_at_least: Option<Percent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most_at_least: Option<Percent>,
+}
+
+impl<'c> Against<'c> {
+    pub(super) fn new(comparison: &'c Comparison, source: &'c str, now: Micros) -> Self {
+        Self {
+            source,
+            now: instant(now),
+            flags: comparison.flags.iter().map(Line::new).collect(),
+            added: comparison.count(Kind::Added),
+            removed: comparison.count(Kind::Removed),
+            changed: comparison.count(Kind::Changed),
+            same: comparison.same,
+            warnings: warnings(comparison),
+        }
+    }
+}
+
+impl<'c> Line<'c> {
+    fn new(difference: &'c Difference) -> Self {
+        let field = |field: &'c crate::compare::Field| FieldLine {
+            field: field.name,
+            old: field.old.as_deref(),
+            new: field.new.as_deref(),
+        };
+        Self {
+            flag: difference.flag.to_string(),
+            change: difference.kind.as_str(),
+            fields: difference.fields.iter().map(field).collect(),
+            reshuffled: difference.is_shuffled,
+            gain: Moved::new(&difference.movements.gain),
+            loss: Moved::new(&difference.movements.loss),
+        }
+    }
+}
+
+impl Moved {
+    fn new(movement: &Movement) -> Self {
+        let unless_exact = |bounds: Bounds| (bounds.at_least != bounds.at_most).then_some(Percent(bounds.at_least));
+        Self {
+            now: Percent(movement.now.at_most),
+            most: Percent(movement.most.at_most),
+            most_at: movement.most_at.map(instant),
+            now_at_least: unless_exact(movement.now),
+            most_at_least: unless_exact(movement.most),
+        }
+    }
+}
+
+/// Longer texts are shortened.
+const FIELD_COLUMNS: usize = 120;
+/// Both sides stand on one line if they fit into so many columns.
+const LINE_COLUMNS: usize = 70;

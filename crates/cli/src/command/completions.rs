@@ -1,0 +1,28 @@
+//! `tidegate completions`: a script that completes commands and options in a shell.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+/// Print a script that completes commands and options in a shell
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
+  tidegate completions zsh > ~/.zfunc/_tidegate
+  tidegate completions fish > ~/.config/fish/completions/tidegate.fish")]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "tidegate", &mut script);
+    let script = String::from_utf8(script).map_err(|error| Failure::new(Exit::Failed, error))?;
+    output.text(&script)?;
+    Ok(Exit::Done)
+}

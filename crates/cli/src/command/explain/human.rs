@@ -1,0 +1,108 @@
+//! The explanation for people.
+
+use tidegate_engine::document::Adopter;
+use tidegate_engine::{Explanation, HostLock, Micros, Pin, Position, Rule, Share, Variant};
+
+use crate::relative::relative;
+use crate::source::Data;
+use crate::table::{HEADING, paint};
+use crate::text::{escape, escape_json};
+
+/// One aligned line.
+pub(super) fn line(name: &str, text: &str) -> String {
+    format!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING))
+}
+
+/// What there is to say, in the order in which one asks.
+pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Data) -> Vec<(&'static str, String)> {
+    let value = match &explanation.value {
+        Some(value) => escape_json(value).into_owned(),
+        None => "the caller's default".to_owned(),
+    };
+    let variant = explanation.variant.map_or("-", Variant::as_str).to_owned();
+    let error = explanation.error.map(|error| format!(" ({error})")).unwrap_or_default();
+    let mut lines = vec![
+        ("flag", escape(&explanation.flag.to_string()).into_owned()),
+        ("key", if key.is_empty() { "(the empty key)".to_owned() } else { escape(key).into_owned() }),
+        ("value", value),
+        ("variant", variant),
+        ("reason", format!("{}{error}", explanation.reason)),
+        ("rule", format!("{}: {}", explanation.rule.as_str(), because(explanation))),
+    ];
+    if let Some(position) = explanation.position {
+        lines.push(("position", format!("{position} of 2^32, at {} % of the line", place(position))));
+    }
+    if let Some(share) = explanation.share {
+        lines.push(("share", format!("{share} % on new")));
+    }
+    lines.push(("flip", flip(explanation, now)));
+    lines.push((
+        "valid until",
+        explanation.valid_until.map_or("no end: nothing changes it by itself".to_owned(), |until| at(until, now)),
+    ));
+    if let Some(instant) = explanation.ramp_instant {
+        let behind = if instant < now { format!(", behind by {}", now.since(instant)) } else { String::new() };
+        lines.push(("ramp clock", format!("{instant}{behind}")));
+    }
+    lines.push(("as of", now.to_string()));
+    lines.push(("data", data.in_words()));
+    lines
+}
+
+/// Why the rule decided as it did.
+fn because(explanation: &Explanation) -> String {
+    let has_new = explanation.variant == Some(Variant::New);
+    match explanation.rule {
+        Rule::HostLock => explanation.lock.as_ref().map(locked).unwrap_or_default(),
+        Rule::UnknownFlag => "the document has no such flag".to_owned(),
+        Rule::Activation => "an operator has set the share".to_owned(),
+        Rule::DocumentLock => "the document locks the flag for everyone".to_owned(),
+        Rule::Disabled => "the document disables the flag".to_owned(),
+        Rule::NoNew => "the entry has no `new`".to_owned(),
+        Rule::EarlyAdopter => match &explanation.adopter {
+            Some(Adopter::Pattern(pattern)) => format!("the key matches the pattern `{}`", escape(pattern)),
+            _ => "the key is listed".to_owned(),
+        },
+        Rule::Interpolation => "everyone has the number that the share gives".to_owned(),
+        Rule::Ramp | Rule::Rollback if explanation.position.is_none() => "no key was needed".to_owned(),
+        Rule::Ramp if has_new => "the ramp has come to the key's position".to_owned(),
+        Rule::Ramp if explanation.flips.on.is_none() => "the ramp does not come to the key's position".to_owned(),
+        Rule::Ramp => "the ramp has not come to the key's position".to_owned(),
+        Rule::Rollback if has_new => "the rollback has left the key its `new`".to_owned(),
+        Rule::Rollback if explanation.flips.on.is_none() => "the key did not have `new` before the rollback".to_owned(),
+        Rule::Rollback => "the rollback has taken the key back".to_owned(),
+        Rule::KeyMissing => "the answer depends on a key".to_owned(),
+    }
+}
+
+/// Who locked the flag on this host, and why.
+fn locked(lock: &HostLock) -> String {
+    let pin = match &lock.pin {
+        Pin::Variant(variant) => variant.as_str().to_owned(),
+        Pin::Value(_) => "this value".to_owned(),
+    };
+    let until = lock.until.map_or(String::new(), |until| format!(", until {until}"));
+    format!("{} locked it to {pin} on this host: {}{until}", escape(&lock.who), escape(&lock.why))
+}
+
+fn flip(explanation: &Explanation, now: Micros) -> String {
+    match explanation.flip {
+        None => "never by ramp or rollback".to_owned(),
+        Some(flip) => {
+            let to = if Some(flip) == explanation.flips.off { Variant::Stable } else { Variant::New };
+            format!("{}, to {to}", at(flip, now))
+        }
+    }
+}
+
+fn at(instant: Micros, now: Micros) -> String {
+    format!("{instant}, {}", relative(instant, now))
+}
+
+/// How much of the line lies below the position, in per cent.
+fn place(position: Position) -> Share {
+    Share::new(u64::from(position.get())).unwrap_or(Share::FULL)
+}
+
+/// The longest name is `valid until`.
+const NAME_COLUMNS: usize = 11;

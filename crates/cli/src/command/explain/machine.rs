@@ -1,0 +1,99 @@
+//! The explanation for programs.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate_engine::document::Adopter;
+use tidegate_engine::{ErrorCode, Explanation, HostLock, Micros, Pin, Position, Variant};
+
+use crate::json::{Percent, instant, raw};
+use crate::source::Data;
+
+/// The one object that `explain --format json` prints. Fields with a `?` in the reference are left out where
+/// they do not apply; all others are always there, and `null` where there is nothing to say.
+#[derive(Debug, Serialize)]
+pub(super) struct Line<'e> {
+    flag: String,
+    key: &'e str,
+    /// `null`: the caller's default.
+    value: Option<Box<RawValue>>,
+    variant: Option<&'static str>,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    rule: &'static str,
+    position: Option<u32>,
+    share: Option<Percent>,
+    flip: Option<String>,
+    flips: Flips,
+    valid_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopter: Option<AdopterLine<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Lock<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ramp_instant: Option<String>,
+    data: &'e Data,
+}
+
+/// When the key comes to `new`, and when it leaves it.
+#[derive(Debug, Serialize)]
+struct Flips {
+    on: Option<String>,
+    off: Option<String>,
+}
+
+/// The early adopter that let the key in, as the document writes it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AdopterLine<'e> {
+    Key(&'e str),
+    Regex(&'e str),
+}
+
+/// The lock that decided.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lock<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Box<RawValue>>,
+    who: &'e str,
+    why: &'e str,
+    until: Option<String>,
+}
+
+impl<'e> Lock<'e> {
+    pub(crate) fn new(lock: &'e HostLock) -> Self {
+        let (variant, value) = match &lock.pin {
+            Pin::Variant(variant) => (Some(variant.as_str()), None),
+            Pin::Value(value) => (None, raw(value)),
+        };
+        Self { variant, value, who: &lock.who, why: &lock.why, until: lock.until.map(instant) }
+    }
+}
+
+/// The explanation as one object.
+pub(super) fn line<'e>(explanation: &'e Explanation, key: &'e str, data: &'e Data) -> Line<'e> {
+    let text = |at: Option<Micros>| at.map(instant);
+    Line {
+        flag: explanation.flag.to_string(),
+        key,
+        value: explanation.value.as_deref().and_then(raw),
+        variant: explanation.variant.map(Variant::as_str),
+        reason: explanation.reason.as_str(),
+        error_code: explanation.error.map(ErrorCode::as_str),
+        rule: explanation.rule.as_str(),
+        position: explanation.position.map(Position::get),
+        share: explanation.share.map(Percent),
+        flip: text(explanation.flip),
+        flips: Flips { on: text(explanation.flips.on), off: text(explanation.flips.off) },
+        valid_until: text(explanation.valid_until),
+        adopter: explanation.adopter.as_ref().map(|adopter| match adopter {
+            Adopter::Key(key) => AdopterLine::Key(key),
+            Adopter::Pattern(pattern) => AdopterLine::Regex(pattern),
+        }),
+        lock: explanation.lock.as_ref().map(Lock::new),
+        ramp_instant: text(explanation.ramp_instant),
+        data,
+    }
+}

@@ -1,0 +1,50 @@
+//! `tidegate man`: the manual pages.
+
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use clap_mangen::Man;
+
+use crate::args::Cli;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+/// Print the manual page, or write those of all commands into a folder
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate man | man -l -
+  tidegate man ~/.local/share/man/man1")]
+pub(crate) struct Args {
+    /// The folder to write a page for each command into; it is made if need be
+    dir: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let mut tidegate = Cli::command();
+    tidegate.build();
+    let Some(dir) = &args.dir else {
+        let page = page(&tidegate).map_err(|error| failure(Path::new("standard output"), &error))?;
+        output.text(&page)?;
+        return Ok(Exit::Done);
+    };
+    std::fs::create_dir_all(dir).map_err(|error| failure(dir, &error))?;
+    let commands =
+        std::iter::once(&tidegate).chain(tidegate.get_subcommands().filter(|command| !command.is_hide_set()));
+    for command in commands {
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        let file = dir.join(format!("{name}.1"));
+        page(command).and_then(|page| std::fs::write(&file, page)).map_err(|error| failure(&file, &error))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn page(command: &clap::Command) -> std::io::Result<String> {
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page)?;
+    String::from_utf8(page).map_err(std::io::Error::other)
+}
+
+fn failure(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
+}

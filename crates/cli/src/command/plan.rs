@@ -1,0 +1,252 @@
+//! `tidegate plan`: what will happen, as a chart, a list of changes, and a picture.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tidegate_engine::{Flag, FlagKey, Micros, Overlay, Snapshot};
+
+use crate::args::{Format, FormatArg, SourceArgs};
+use crate::chart;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::json::{Percent, instant};
+use crate::lookup;
+use crate::outlook::{Outlook, Overlap};
+use crate::output::Output;
+use crate::relative::{relative, rough, short};
+use crate::source;
+use crate::svg;
+use crate::table::{Cell, FAINT, HEADING, Table, paint};
+use crate::terminal;
+use crate::text::{escape_json, shorten};
+
+/// Show what will happen: shares over time, the next changes, ramps that overlap
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate plan flags.json
+  tidegate plan flags.json features
+  tidegate plan flags.json features new_login --from '2026-12-01 00:00Z' --to '2026-12-15 00:00Z'
+  tidegate plan flags.json --svg plan.svg
+
+It shows the way of a whole fleet: locks of this host and leases are left aside. Without --from and --to \
+it goes from the first to the last change within 400 days of now, or of all where there is none so near.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+
+    /// Only this section; or a flag key, as `features/x`
+    section: Option<String>,
+
+    /// Only this flag of the section
+    flag: Option<String>,
+
+    /// The first instant to show
+    #[arg(long, value_name = "TIME", value_parser = crate::args::time)]
+    from: Option<Micros>,
+
+    /// The last instant to show
+    #[arg(long, value_name = "TIME", value_parser = crate::args::time)]
+    to: Option<Micros>,
+
+    /// Also write the chart as a picture to FILE; `-` writes it to standard output instead of the rest
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        return Err(Failure::usage("--from is not before --to").help("swap the two"));
+    }
+    let loaded = source::load(&args.source, output)?;
+    let snapshot = loaded.snapshot().overlaid(&Overlay::default());
+    let flags = chosen(&snapshot, args)?;
+    let outlook = Outlook::new(flags.into_iter(), loaded.now(), args.from, args.to);
+    if let Some(file) = &args.svg {
+        let picture = svg::draw(&outlook, &loaded.data.source);
+        if file == Path::new("-") {
+            output.text(&picture)?;
+            return Ok(Exit::Done);
+        }
+        std::fs::write(file, picture).map_err(|error| {
+            Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
+        })?;
+        output.note(format_args!("the picture is in `{}`", file.display()));
+    }
+    match args.format.format {
+        Format::Json => output.json(&Plan::new(&outlook))?,
+        Format::Human => human(&outlook, output)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The flags that were asked for: all, those of a section, or one.
+fn chosen<'s>(snapshot: &'s Snapshot, args: &Args) -> Result<Vec<Flag<'s>>, Failure> {
+    let one = |key: &FlagKey| lookup::find(snapshot, key).map(|flag| vec![flag]);
+    match (&args.section, &args.flag) {
+        (None, _) => Ok(snapshot.flags().collect()),
+        (Some(section), Some(flag)) => one(&FlagKey::new(&**section, &**flag)),
+        (Some(section), None) => {
+            let of_section: Vec<Flag<'s>> = snapshot.flags().filter(|flag| flag.section() == section).collect();
+            if of_section.is_empty() { one(&FlagKey::parse(section)) } else { Ok(of_section) }
+        }
+    }
+}
+
+fn human(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
+    if outlook.tracks.is_empty() {
+        output.note("the document has no flags");
+        return Ok(());
+    }
+    if let [track] = &*outlook.tracks {
+        let value = |json: Option<&str>| json.map_or("-".into(), |json| shorten(&escape_json(json), 30).into_owned());
+        let values = format!("{} → {}", value(track.flag.stable()), value(track.flag.new_value()));
+        let share = format!("{} % now", track.share_at(outlook.now));
+        output.line(format_args!("{}  {values}  {share}", paint(&track.name, HEADING)))?;
+    }
+    output.line("")?;
+    for line in chart::draw(outlook, terminal::columns(), ROWS_MOST) {
+        output.line(line)?;
+    }
+    output.line("")?;
+    changes(outlook, output)?;
+    overlaps(outlook, output)
+}
+
+/// What comes next, in time order.
+fn changes(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
+    let coming = outlook.coming();
+    if coming.is_empty() {
+        return output.line("nothing changes after now in this time");
+    }
+    let mut table = Table::new(&["NEXT CHANGES", "", "FLAG", "SHARE>", "", ""]);
+    for (track, turn) in coming.iter().take(CHANGES_MOST) {
+        table.row([
+            Cell::new(short(turn.at)),
+            Cell::new(relative(turn.at, outlook.now)).styled(FAINT),
+            Cell::new(&*track.name),
+            Cell::new(format!("{} %", turn.share)),
+            Cell::new(turn.kind.as_str()),
+        ]);
+    }
+    output.table(&table)?;
+    if coming.len() > CHANGES_MOST {
+        output.line(paint(&format!("and {} more changes", coming.len() - CHANGES_MOST), FAINT))?;
+    }
+    Ok(())
+}
+
+/// When several flags move at once.
+fn overlaps(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
+    let overlaps = outlook.overlaps();
+    if overlaps.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    let mut table = Table::new(&["MOVING AT ONCE", "", "FOR", "UP TO>", "FLAGS"]);
+    for overlap in overlaps.iter().take(CHANGES_MOST) {
+        let names: Vec<&str> = overlap.tracks.iter().map(|number| &*outlook.tracks[*number].name).collect();
+        let shown = names.iter().take(NAMES_MOST).copied().collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(NAMES_MOST);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        table.row([
+            Cell::new(short(overlap.from)),
+            Cell::new(format!("to {}", short(overlap.to))),
+            Cell::new(rough(overlap.to.since(overlap.from))),
+            Cell::new(overlap.most.to_string()),
+            Cell::new(format!("{shown}{more}")),
+        ]);
+    }
+    output.table(&table)
+}
+
+/// The plan for programs.
+#[derive(Debug, Serialize)]
+struct Plan<'o> {
+    from: String,
+    to: String,
+    now: String,
+    flags: Vec<Line<'o>>,
+    changes: Vec<Turn>,
+    overlaps: Vec<Both>,
+}
+
+/// The share of one flag over time: linear between the corners, a jump where two share an instant.
+#[derive(Debug, Serialize)]
+struct Line<'o> {
+    flag: String,
+    section: &'o str,
+    name: &'o str,
+    share: Percent,
+    corners: Vec<Corner>,
+}
+
+#[derive(Debug, Serialize)]
+struct Corner {
+    at: String,
+    share: Percent,
+}
+
+#[derive(Debug, Serialize)]
+struct Turn {
+    at: String,
+    flag: String,
+    what: &'static str,
+    share: Percent,
+}
+
+/// A time in which several flags move at once.
+#[derive(Debug, Serialize)]
+struct Both {
+    from: String,
+    to: String,
+    most: usize,
+    flags: Vec<String>,
+}
+
+impl<'o> Plan<'o> {
+    fn new(outlook: &'o Outlook<'_>) -> Self {
+        let lines = outlook.tracks.iter().map(|track| Line {
+            flag: track.flag.key().to_string(),
+            section: track.flag.section(),
+            name: track.flag.name(),
+            share: Percent(track.share_at(outlook.now)),
+            corners: track
+                .corners(outlook.from, outlook.to)
+                .into_iter()
+                .map(|(at, share)| Corner { at: instant(at), share: Percent(share) })
+                .collect(),
+        });
+        let turns = outlook.coming().into_iter().map(|(track, turn)| Turn {
+            at: instant(turn.at),
+            flag: track.flag.key().to_string(),
+            what: turn.kind.as_str(),
+            share: Percent(turn.share),
+        });
+        let both = |overlap: Overlap| Both {
+            from: instant(overlap.from),
+            to: instant(overlap.to),
+            most: overlap.most,
+            flags: overlap.tracks.iter().map(|number| outlook.tracks[*number].flag.key().to_string()).collect(),
+        };
+        Self {
+            from: instant(outlook.from),
+            to: instant(outlook.to),
+            now: instant(outlook.now),
+            flags: lines.collect(),
+            changes: turns.collect(),
+            overlaps: outlook.overlaps().into_iter().map(both).collect(),
+        }
+    }
+}
+
+/// Rows of the chart: a screen.
+const ROWS_MOST: usize = 40;
+/// Lines of a list: what one reads.
+const CHANGES_MOST: usize = 20;
+/// Names in a line.
+const NAMES_MOST: usize = 4;

@@ -1,0 +1,247 @@
+//! `tidegate simulate`: how many keys have which variant, when.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use tidegate_engine::{Flag, Micros, Overlay, Span};
+
+use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::json::instant;
+use crate::keys;
+use crate::lookup;
+use crate::outlook::Outlook;
+use crate::output::Output;
+use crate::population::{Counts, Tally};
+use crate::relative::{relative, short};
+use crate::source;
+use crate::table::{Cell, FAINT, Table};
+
+/// Count how many keys have which variant, now, at an instant, or every so often
+#[derive(Clone, Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("keys").required(true).args(["keys_from", "population"])))]
+#[command(after_help = "\
+Examples:
+  tidegate simulate flags.json features/new_login --population 1000000
+  tidegate simulate flags.json features new_login --keys-from hosts.txt --at '2026-12-01 00:00Z'
+  tidegate simulate flags.json features/new_login --population 10000 --every 1d --format json
+
+With --every and without --from and --to it goes from the first to the last instant at which the share \
+moves. Locks of this host and leases are left aside: the keys may be those of other hosts.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
+    flag: FlagArgs,
+
+    #[command(flatten)]
+    file: KeyFileArg,
+
+    /// Take the keys `0` to `N-1`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    population: Option<u64>,
+
+    /// Count as of TIME instead of now; RFC 3339, or as documents write it
+    #[arg(long, value_name = "TIME", value_parser = crate::args::time)]
+    at: Option<Micros>,
+
+    /// Count every so often
+    #[arg(long, value_name = "DURATION", value_parser = crate::args::duration, conflicts_with = "at")]
+    every: Option<Span>,
+
+    /// The first instant of --every
+    #[arg(long, value_name = "TIME", value_parser = crate::args::time, requires = "every")]
+    from: Option<Micros>,
+
+    /// The last instant of --every
+    #[arg(long, value_name = "TIME", value_parser = crate::args::time, requires = "every")]
+    to: Option<Micros>,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let listed = args.file.keys_from.as_ref().map(|file| keys::read(file, &args.source.source)).transpose()?;
+    let loaded = source::load(&args.source, output)?;
+    let snapshot = loaded.snapshot().overlaid(&Overlay::default());
+    let key = args.flag.key();
+    let flag = lookup::find(&snapshot, &key)?;
+    if flag.lock().is_none() && !flag.is_enabled() {
+        return Err(lookup::disabled(&key).help("everyone has the caller's default; there is nothing to count"));
+    }
+    let instants = match args.every {
+        None => vec![args.at.unwrap_or(loaded.now())],
+        Some(every) => instants(flag, every, args)?,
+    };
+    let mut tally = Tally::new(&snapshot, flag, instants);
+    match (&listed, args.population) {
+        (Some(keys), _) => add_all(&mut tally, keys.len() as u64, keys),
+        (None, population) => add_numbers(&mut tally, population.unwrap_or_default()),
+    }
+    show(&tally.counts(), args.format.format, loaded.now(), output)?;
+    Ok(Exit::Done)
+}
+
+/// From `--from` to `--to` in steps of `--every`, both included.
+fn instants(flag: Flag<'_>, every: Span, args: &Args) -> Result<Vec<Micros>, Failure> {
+    if every == Span::ZERO {
+        return Err(Failure::usage("--every is no time at all").help("give a step such as `1h`"));
+    }
+    let outlook = Outlook::new(std::iter::once(flag), Micros::MIN, None, None);
+    let turns = outlook.tracks.first().map(|track| &*track.turns).unwrap_or_default();
+    let (first, last) = (turns.first().map(|turn| turn.at), turns.last().map(|turn| turn.at));
+    let (Some(from), Some(to)) = (args.from.or(first), args.to.or(last)) else {
+        return Err(Failure::usage("the share of this flag never moves, so there is no time to go through")
+            .help("give --from and --to, or --at"));
+    };
+    if from > to {
+        return Err(Failure::usage(format_args!("it would begin at {} and end before, at {}", short(from), short(to)))
+            .help("give --from and --to, the earlier one first"));
+    }
+    let steps = to.since(from).get() / every.get();
+    if steps >= INSTANTS_MOST {
+        return Err(Failure::usage(format_args!(
+            "that makes {} instants, more than the limit of {INSTANTS_MOST}",
+            steps + 1
+        ))
+        .help("take longer steps, or a shorter time"));
+    }
+    let mut instants: Vec<Micros> =
+        (0..=steps).map(|step| from.saturating_add(Span::from_micros(every.get() * step))).collect();
+    instants.extend(instants.last().is_some_and(|last| *last < to).then_some(to));
+    Ok(instants)
+}
+
+fn add_all(tally: &mut Tally<'_>, count: u64, keys: &[String]) {
+    let mut progress = Progress::new(count);
+    for key in keys {
+        tally.add(key);
+        progress.step();
+    }
+    progress.finish();
+}
+
+/// The keys `0` to `count - 1`.
+fn add_numbers(tally: &mut Tally<'_>, count: u64) {
+    let mut progress = Progress::new(count);
+    let mut key = String::new();
+    for number in 0..count {
+        key.clear();
+        let _ = write!(key, "{number}");
+        tally.add(&key);
+        progress.step();
+    }
+    progress.finish();
+}
+
+/// A bar on standard error, if that is a terminal and it takes longer than a second.
+struct Progress {
+    bar: Option<ProgressBar>,
+    begun: Instant,
+    count: u64,
+    done: u64,
+}
+
+impl Progress {
+    fn new(count: u64) -> Self {
+        Self { bar: None, begun: Instant::now(), count, done: 0 }
+    }
+
+    fn step(&mut self) {
+        self.done += 1;
+        if self.done.is_multiple_of(STEPS_BETWEEN_LOOKS) {
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
+        if self.bar.is_none() && self.begun.elapsed() > SILENCE {
+            let style = ProgressStyle::with_template("{bar:40} {percent:>3} % of {len} keys, {eta} left");
+            let bar = ProgressBar::with_draw_target(Some(self.count), ProgressDrawTarget::stderr());
+            self.bar = Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done);
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn show(counts: &[Counts], format: Format, now: Micros, output: &mut Output) -> Result<(), Failure> {
+    if format == Format::Json {
+        return counts.iter().try_for_each(|counts| output.json(&Line::new(counts)));
+    }
+    let has_interpolated = counts.iter().any(|counts| counts.interpolated > 0);
+    let mut headings = vec!["AT", "", "STABLE>", "NEW>", "ON NEW>"];
+    if has_interpolated {
+        headings.insert(4, "INTERPOLATED>");
+    }
+    let mut table = Table::new(&headings);
+    for counts in counts {
+        let mut cells = vec![
+            Cell::new(short(counts.at)),
+            Cell::new(relative(counts.at, now)).styled(FAINT),
+            Cell::new(counts.stable.to_string()),
+            Cell::new(counts.new.to_string()),
+        ];
+        if has_interpolated {
+            cells.push(Cell::new(counts.interpolated.to_string()));
+        }
+        cells.push(Cell::new(percent(counts)));
+        table.row(cells);
+    }
+    output.table(&table)
+}
+
+/// How many of a hundred keys have `new`, with two decimals.
+fn percent(counts: &Counts) -> String {
+    let hundredths = u128::from(counts.new) * 10_000 / u128::from(counts.population().max(1));
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+}
+
+/// The counts at one instant for programs.
+#[derive(Debug, Serialize)]
+struct Line {
+    at: String,
+    population: u64,
+    counts: ByVariant,
+}
+
+#[derive(Debug, Serialize)]
+struct ByVariant {
+    stable: u64,
+    new: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    interpolated: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Line {
+    fn new(counts: &Counts) -> Self {
+        Self {
+            at: instant(counts.at),
+            population: counts.population(),
+            counts: ByVariant { stable: counts.stable, new: counts.new, interpolated: counts.interpolated },
+        }
+    }
+}
+
+/// More instants are no longer read by anybody, and would fill the memory.
+const INSTANTS_MOST: u64 = 100_000;
+/// A look at the clock costs as much as a key.
+const STEPS_BETWEEN_LOOKS: u64 = 4_096;
+/// Who waits no longer needs no bar.
+const SILENCE: Duration = Duration::from_secs(1);

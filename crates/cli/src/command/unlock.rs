@@ -1,0 +1,33 @@
+//! `tidegate unlock`: takes a pin on this host away.
+
+use crate::args::FlagArgs;
+use crate::command::lock::{failure, file, pinned};
+use crate::exit::{Exit, Outcome};
+use crate::output::Output;
+use crate::text::escape;
+
+/// Take the lock of a flag on this host away
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate unlock features new_login
+  tidegate unlock limits/batch
+
+It is no error if there is no such lock.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    flag: FlagArgs,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let flag = args.flag.key();
+    let removed = file()?.remove(&flag).map_err(|error| failure(&error))?;
+    let name = flag.to_string();
+    match removed {
+        Some(lock) => {
+            output.word(format_args!("`{}` is no longer locked to {} on this host", escape(&name), pinned(&lock.pin)));
+        }
+        None => output.note(format_args!("`{}` was not locked on this host", escape(&name))),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,95 @@
+//! The lines that `watch` prints.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate::Status;
+use tidegate_engine::{Explanation, Micros, Variant};
+
+use crate::json::{instant, raw};
+use crate::source::{Data, now};
+
+/// The value that the key has from an instant on.
+#[derive(Debug, Serialize)]
+pub(super) struct ValueLine {
+    event: &'static str,
+    at: String,
+    flag: String,
+    key: String,
+    /// `null`: the caller's default, because the flag is unknown or disabled.
+    value: Option<Box<RawValue>>,
+    variant: Option<&'static str>,
+    reason: &'static str,
+    rule: &'static str,
+    valid_until: Option<String>,
+}
+
+impl ValueLine {
+    pub(super) fn new(explanation: &Explanation, key: &str, at: Micros) -> Self {
+        Self {
+            event: "value",
+            at: instant(at),
+            flag: explanation.flag.to_string(),
+            key: key.to_owned(),
+            value: explanation.value.as_deref().and_then(raw),
+            variant: explanation.variant.map(Variant::as_str),
+            reason: explanation.reason.as_str(),
+            rule: explanation.rule.as_str(),
+            valid_until: explanation.valid_until.map(instant),
+        }
+    }
+
+    /// Whether it is the same value; why it is that one may differ.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let text = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| value.get().to_owned());
+        text(&self.value) == text(&other.value) && self.variant == other.variant
+    }
+}
+
+/// The document in force.
+#[derive(Debug, Serialize)]
+pub(super) struct DocumentLine {
+    event: &'static str,
+    at: String,
+    digest: String,
+    flags: usize,
+    warnings: usize,
+    tag: Option<String>,
+}
+
+impl DocumentLine {
+    pub(super) fn new(status: &Status) -> Self {
+        Self {
+            event: "document",
+            at: instant(now()),
+            digest: status.digest.clone(),
+            flags: status.flags,
+            warnings: status.warnings,
+            tag: status.tag.clone(),
+        }
+    }
+}
+
+/// How the source is doing.
+#[derive(Debug, Serialize)]
+pub(super) struct SourceLine {
+    event: &'static str,
+    at: String,
+    source: String,
+    health: &'static str,
+    why: Option<String>,
+    age_seconds: Option<f64>,
+}
+
+impl SourceLine {
+    pub(super) fn new(status: &Status) -> Self {
+        let data = Data::new(status);
+        Self {
+            event: "source",
+            at: instant(now()),
+            source: data.source,
+            health: data.health,
+            why: data.why,
+            age_seconds: data.age_seconds,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a change of a document would do: which entries differ, and who gains or loses `new`.
+//!
+//! As long as hash and salt stay, the keys on `new` are always the first so many of the line, so the
+//! difference of two shares is exactly the part of the line that changes sides. With another hash or salt
+//! the keys lie elsewhere, and only bounds can be given.
+
+mod fields;
+mod movement;
+
+use std::collections::HashMap;
+
+use tidegate_engine::{CompileOptions, Document, FlagKey, Micros, Snapshot, compile, document};
+
+use crate::outlook::Track;
+pub(crate) use fields::Field;
+pub(crate) use movement::{Bounds, Movement, Movements};
+
+/// What differs between two documents.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    /// The flags that differ: in the order of the new document, then those that are gone.
+    pub(crate) flags: Vec<Difference>,
+    /// How many flags the old document has.
+    pub(crate) before: usize,
+    /// How many flags are the same in both.
+    pub(crate) same: usize,
+}
+
+/// What differs in one flag.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) flag: FlagKey,
+    pub(crate) kind: Kind,
+    /// The fields that differ; none for a flag that comes or goes.
+    pub(crate) fields: Vec<Field>,
+    /// Hash or salt differ, so that the keys lie elsewhere on the line.
+    pub(crate) is_shuffled: bool,
+    pub(crate) movements: Movements,
+}
+
+/// How a flag differs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Added,
+    Removed,
+    Changed,
+}
+
+impl Kind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+impl Comparison {
+    /// Compares two documents as seen from `now` on.
+    pub(crate) fn new(old: &Document, new: &Document, now: Micros) -> Self {
+        let (before, after) = (Side::new(old), Side::new(new));
+        let mut comparison = Self { flags: Vec::new(), before: before.entries.len(), same: 0 };
+        for (section, entry) in entries(new) {
+            let was = before.entries.get(&(section, &*entry.name));
+            match was {
+                Some(was) if *was == entry => comparison.same += 1,
+                Some(was) => {
+                    let fields = fields::differing(was, entry);
+                    comparison.flags.push(difference(
+                        section,
+                        &entry.name,
+                        Kind::Changed,
+                        fields,
+                        &before,
+                        &after,
+                        now,
+                    ));
+                }
+                None => {
+                    comparison.flags.push(difference(
+                        section,
+                        &entry.name,
+                        Kind::Added,
+                        Vec::new(),
+                        &before,
+                        &after,
+                        now,
+                    ));
+                }
+            }
+        }
+        let gone = entries(old).filter(|(section, entry)| !after.entries.contains_key(&(*section, &*entry.name)));
+        for (section, entry) in gone {
+            comparison.flags.push(difference(section, &entry.name, Kind::Removed, Vec::new(), &before, &after, now));
+        }
+        comparison
+    }
+
+    /// How many flags differ in this way.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.flags.iter().filter(|difference| difference.kind == kind).count()
+    }
+
+    /// Whether so many flags are gone that a mistake is likely.
+    pub(crate) fn removes_much(&self) -> bool {
+        self.count(Kind::Removed) * 100 > self.before * REMOVED_PERCENT_MAX
+    }
+}
+
+/// One of the two documents.
+struct Side<'d> {
+    snapshot: Snapshot,
+    entries: HashMap<(&'d str, &'d str), &'d document::Flag>,
+}
+
+impl<'d> Side<'d> {
+    fn new(document: &'d Document) -> Self {
+        let entries = entries(document).map(|(section, entry)| ((section, &*entry.name), entry)).collect();
+        Self { snapshot: compile(document, &CompileOptions::default()), entries }
+    }
+
+    fn track(&self, section: &str, flag: &str) -> Option<Track<'_>> {
+        self.snapshot.find(section, flag).map(|index| Track::new(self.snapshot.flag(index)))
+    }
+}
+
+fn entries(document: &Document) -> impl Iterator<Item = (&str, &document::Flag)> {
+    document.sections.iter().flat_map(|section| section.flags.iter().map(|flag| (&*section.name, flag)))
+}
+
+fn difference(
+    section: &str,
+    flag: &str,
+    kind: Kind,
+    fields: Vec<Field>,
+    before: &Side<'_>,
+    after: &Side<'_>,
+    now: Micros,
+) -> Difference {
+    let (old, new) = (before.track(section, flag), after.track(section, flag));
+    let line = |track: &Track<'_>| (track.flag.hash(), track.flag.salt().unwrap_or_default().to_owned());
+    let is_shuffled = matches!((&old, &new), (Some(old), Some(new)) if line(old) != line(new));
+    let movements = Movements::between(old.as_ref(), new.as_ref(), is_shuffled, now);
+    Difference { flag: FlagKey::new(section, flag), kind, fields, is_shuffled, movements }
+}
+
+/// More removed flags than that are probably a mistake: a truncated file, or another document altogether.
+const REMOVED_PERCENT_MAX: usize = 30;

@@ -1,0 +1,181 @@
+//! How much of the line gains or loses `new`, now and at most.
+
+use tidegate_engine::{Micros, Share, Span};
+
+use crate::outlook::Track;
+
+/// What a change does to the line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Movements {
+    /// Keys that have `stable` by the old document and `new` by the new one.
+    pub(crate) gain: Movement,
+    /// Keys that have `new` by the old document and `stable` by the new one.
+    pub(crate) loss: Movement,
+}
+
+/// How much of the line changes sides.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Movement {
+    pub(crate) now: Bounds,
+    /// The most at any instant from now on.
+    pub(crate) most: Bounds,
+    /// The first instant at which it is most.
+    pub(crate) most_at: Option<Micros>,
+}
+
+/// What is known of a part of the line; both are the same where it is known exactly.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) at_least: Share,
+    pub(crate) at_most: Share,
+}
+
+impl Movements {
+    /// The movements from the old to the new state of a flag, from `now` on. A flag that does not exist
+    /// gives `new` to nobody.
+    pub(crate) fn between(old: Option<&Track<'_>>, new: Option<&Track<'_>>, is_shuffled: bool, now: Micros) -> Self {
+        let sides = Sides { old, new, is_shuffled };
+        Self { gain: movement(&sides, now, false), loss: movement(&sides, now, true) }
+    }
+}
+
+/// The share by the old and by the new document.
+struct Sides<'a, 's> {
+    old: Option<&'a Track<'s>>,
+    new: Option<&'a Track<'s>>,
+    is_shuffled: bool,
+}
+
+impl Sides<'_, '_> {
+    /// How much moves to the share `to` from the share `from`: the gain, or the loss with the two exchanged.
+    fn moved_at(&self, at: Micros, is_loss: bool) -> Bounds {
+        let share = |track: Option<&Track<'_>>| track.map_or(Share::ZERO, |track| track.share_at(at)).get();
+        let (old, new) = (share(self.old), share(self.new));
+        let (from, to) = if is_loss { (new, old) } else { (old, new) };
+        let least = to.saturating_sub(from);
+        // Shuffled keys may all come from the part that is not on `new` yet, as far as there is room.
+        let most = if self.is_shuffled { to.min(Share::FULL.get() - from) } else { least };
+        let share = |places| Share::new(places).unwrap_or(Share::FULL);
+        Bounds { at_least: share(least), at_most: share(most) }
+    }
+
+    /// Whether the two shares together are more than the whole line.
+    fn is_crowded(&self, at: Micros) -> bool {
+        let share = |track: Option<&Track<'_>>| track.map_or(0, |track| track.share_at(at).get());
+        share(self.old) + share(self.new) > Share::FULL.get()
+    }
+
+    /// Every instant from now on at which one of the bounds may be at its greatest: both sides of each
+    /// corner, and, since the upper bound of shuffled keys rises with one share and falls with the other, the
+    /// instant between two corners at which it turns.
+    fn candidates(&self, now: Micros) -> Vec<Micros> {
+        let turns = self.old.iter().chain(&self.new).flat_map(|track| &track.turns);
+        let mut corners: Vec<Micros> = turns.map(|turn| turn.at).filter(|at| *at > now).collect();
+        corners.sort_unstable();
+        corners.dedup();
+        let mut candidates = vec![now];
+        let mut from = now;
+        for corner in corners {
+            let before = corner.saturating_sub(Span::from_micros(1)).max(from);
+            if self.is_shuffled {
+                candidates.extend(self.crossing(from, before));
+            }
+            candidates.extend([before, corner]);
+            from = corner;
+        }
+        candidates.dedup();
+        candidates
+    }
+
+    /// The two instants between which both shares together become, or cease to be, more than the line.
+    fn crossing(&self, from: Micros, to: Micros) -> Vec<Micros> {
+        let at_first = self.is_crowded(from);
+        if at_first == self.is_crowded(to) {
+            return Vec::new();
+        }
+        let (mut low, mut high) = (from, to);
+        while high.since(low) > Span::from_micros(1) {
+            let middle = low.saturating_add(Span::from_micros(high.since(low).get() / 2));
+            if self.is_crowded(middle) == at_first { low = middle } else { high = middle }
+        }
+        vec![low, high]
+    }
+}
+
+fn movement(sides: &Sides<'_, '_>, now: Micros, is_loss: bool) -> Movement {
+    let moved: Vec<(Micros, Bounds)> =
+        sides.candidates(now).into_iter().map(|at| (at, sides.moved_at(at, is_loss))).collect();
+    let greatest = |bound: fn(&Bounds) -> Share| moved.iter().map(|(_, moved)| bound(moved)).max().unwrap_or_default();
+    let most = Bounds { at_least: greatest(|moved| moved.at_least), at_most: greatest(|moved| moved.at_most) };
+    let is_most = |at: Micros| sides.moved_at(at, is_loss).at_most.get() + NEARLY >= most.at_most.get();
+    let first = moved.iter().map(|(at, _)| *at).find(|at| is_most(*at));
+    // A corner is told of by its own instant rather than by the one before it.
+    let rounder = first.map(|at| at.saturating_add(Span::from_micros(1))).filter(|next| *next > now && is_most(*next));
+    Movement {
+        now: sides.moved_at(now, is_loss),
+        most,
+        most_at: if most.at_most == Share::ZERO { None } else { first.filter(|at| *at == now).or(rounder).or(first) },
+    }
+}
+
+/// Less than what is shown: a millionth of a per cent, in places.
+const NEARLY: u64 = 43;
+
+#[cfg(test)]
+mod tests {
+    use tidegate_engine::document::{check, parse_percent, parse_time};
+    use tidegate_engine::{CompileOptions, Snapshot, compile};
+
+    use super::*;
+
+    fn snapshot(entry: &str) -> Snapshot {
+        let checked = check(format!(r#"{{"f": {{"x": {entry}}}}}"#).as_bytes());
+        compile(&checked.document.expect("an accepted document"), &CompileOptions::default())
+    }
+
+    /// Gain and loss now and at most, as per cent; `None` is a flag that is not there.
+    fn check_movements(old: Option<&str>, new: Option<&str>, is_shuffled: bool, expected: [(&str, &str); 4]) {
+        let (before, after) = (old.map(snapshot), new.map(snapshot));
+        let old_track = before.as_ref().and_then(|snapshot| snapshot.flags().map(Track::new).next());
+        let new_track = after.as_ref().and_then(|snapshot| snapshot.flags().map(Track::new).next());
+        let now = parse_time("2026-01-05 00:00Z").unwrap();
+        let found = Movements::between(old_track.as_ref(), new_track.as_ref(), is_shuffled, now);
+        let bounds = [found.gain.now, found.gain.most, found.loss.now, found.loss.most];
+        for (number, (bounds, (least, most))) in bounds.into_iter().zip(expected).enumerate() {
+            let near = |share: Share, text: &str| {
+                share.get().abs_diff(parse_percent(text).unwrap().get()) <= Share::FULL.get() / 100_000_000
+            };
+            assert!(
+                near(bounds.at_least, least) && near(bounds.at_most, most),
+                "bound {number} of {old:?} to {new:?}: {} to {}, not {least} to {most}",
+                bounds.at_least,
+                bounds.at_most
+            );
+        }
+    }
+
+    const RISING: &str = r#"{"stable": 0, "new": 1, "start_time": "2026-01-01 00:00Z", "duration": "10d"}"#;
+    const LATER: &str = r#"{"stable": 0, "new": 1, "start_time": "2026-01-03 00:00Z", "duration": "10d"}"#;
+    const STEEPER: &str = r#"{"stable": 0, "new": 1, "start_time": "2026-01-04 00:00Z", "duration": "4d"}"#;
+    const BACK: &str = r#"{"stable": 0, "new": 1, "start_time": "2026-01-01 00:00Z", "duration": "10d",
+        "rollback": {"start_time": "2026-01-07 00:00Z", "duration": "1d"}}"#;
+
+    #[test]
+    fn exact_where_the_keys_stay() {
+        check_movements(Some(RISING), Some(RISING), false, [("0", "0"), ("0", "0"), ("0", "0"), ("0", "0")]);
+        check_movements(Some(RISING), Some(LATER), false, [("0", "0"), ("0", "0"), ("20", "20"), ("20", "20")]);
+        check_movements(Some(LATER), Some(RISING), false, [("20", "20"), ("20", "20"), ("0", "0"), ("0", "0")]);
+        // Behind by 15 now, level after a day, ahead by 30 at its end.
+        check_movements(Some(RISING), Some(STEEPER), false, [("0", "0"), ("30", "30"), ("15", "15"), ("15", "15")]);
+        check_movements(Some(RISING), Some(BACK), false, [("0", "0"), ("0", "0"), ("0", "0"), ("100", "100")]);
+        check_movements(None, Some(RISING), false, [("40", "40"), ("100", "100"), ("0", "0"), ("0", "0")]);
+        check_movements(Some(RISING), None, false, [("0", "0"), ("0", "0"), ("40", "40"), ("100", "100")]);
+    }
+
+    #[test]
+    fn bounds_where_the_keys_are_shuffled() {
+        // Both at 40 now; at 50 each half could change sides, and at 100 nobody can.
+        check_movements(Some(RISING), Some(RISING), true, [("0", "40"), ("0", "50"), ("0", "40"), ("0", "50")]);
+        check_movements(None, Some(RISING), true, [("40", "40"), ("100", "100"), ("0", "0"), ("0", "0")]);
+    }
+}

@@ -1,0 +1,136 @@
+//! How a command ends: the exit codes, and what stands on standard error when it did not work.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit codes of every command. They are documented, and never change their meaning.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    /// The command did what it was asked; for `on` the answer is yes.
+    Done,
+    /// The answer is no: `on` and the value is `false`, `check` and there are errors.
+    No,
+    /// The command was used wrongly; also `on` for a value that is not a boolean.
+    Usage,
+    /// There is no such flag, or it is disabled, and no default was given.
+    NoFlag,
+    /// The source could not be read, and nothing is cached.
+    Unreachable,
+    /// The document was refused, and nothing is cached.
+    Refused,
+    /// This host did not let the command do its work: output, a file or a folder could not be written.
+    Failed,
+}
+
+impl Exit {
+    /// Every code, in order.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Done, Self::No, Self::Usage, Self::NoFlag, Self::Unreachable, Self::Refused, Self::Failed];
+
+    /// The number that the shell sees.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::NoFlag => 3,
+            Self::Unreachable => 4,
+            Self::Refused => 5,
+            Self::Failed => 6,
+        }
+    }
+
+    /// What the code means, for help and manual.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; `on`: the value is true; `check`: nothing worse than warnings",
+            Self::No => "the answer is no; `on`: the value is false; `check`: there are errors",
+            Self::Usage => "wrong usage; `on`: the value is not a boolean",
+            Self::NoFlag => "no such flag, or a disabled one, and no --default",
+            Self::Unreachable => "the source cannot be read, and nothing is cached",
+            Self::Refused => "the document is refused, and nothing is cached",
+            Self::Failed => "this host got in the way: output or a file cannot be written",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What a command returns: how it ended, or why it could not go on.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+/// Why a command could not go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody reads standard output any more. That is no trouble: `tidegate list ... | head` does it.
+    ClosedPipe,
+    /// Something to be said on standard error.
+    Stopped(Box<Stopped>),
+}
+
+/// The end of a command, with what its user should know.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// Text to be shown before the message as it is: the diagnostics of a refused document.
+    pub(crate) report: String,
+    /// What went wrong, in one line that begins small and has no full stop.
+    pub(crate) message: String,
+    /// What to do about it; empty where there is nothing to say.
+    pub(crate) help: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self::Stopped(Box::new(Stopped {
+            exit,
+            report: String::new(),
+            message: message.to_string(),
+            help: String::new(),
+        }))
+    }
+
+    /// Wrong usage.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// The same failure, with what to do about it.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl fmt::Display) -> Self {
+        if let Self::Stopped(stopped) = &mut self {
+            stopped.help = help.to_string();
+        }
+        self
+    }
+
+    /// The same failure, with the diagnostics that led to it.
+    #[must_use]
+    pub(crate) fn report(mut self, report: String) -> Self {
+        if let Self::Stopped(stopped) = &mut self {
+            stopped.report = report;
+        }
+        self
+    }
+}
+
+/// An error with everything that led to it, in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,58 @@
+//! The reference of the command line, made from its definitions, committed, and held against them here.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::{Command, CommandFactory as _};
+
+use crate::args::Cli;
+use crate::exit::Exit;
+
+/// `UPDATE=1` in the environment writes the page instead.
+#[test]
+fn the_reference_is_what_the_definitions_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
+    let page = page();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &page).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == page, "`{}` has drifted; run `UPDATE=1 cargo xtask generate`", file.display());
+}
+
+fn page() -> String {
+    let mut tidegate = Cli::command().term_width(COLUMNS).color(clap::ColorChoice::Never);
+    tidegate.build();
+    let mut page = HEAD.to_owned();
+    page.push_str("## Exit codes\n\n| code | meaning |\n| --- | --- |\n");
+    for exit in Exit::ALL {
+        let _ = writeln!(page, "| {} | {} |", exit.code(), exit.meaning());
+    }
+    let _ = write!(page, "\n## tidegate\n\n{}", help(&tidegate));
+    for command in tidegate.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let _ = write!(page, "\n## tidegate {}\n\n{}", command.get_name(), help(command));
+    }
+    page
+}
+
+/// The help of a command, as a terminal of [`COLUMNS`] shows it.
+fn help(command: &Command) -> String {
+    let help = command.clone().term_width(COLUMNS).render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    format!("```text\n{}\n```\n", lines.join("\n").trim_end())
+}
+
+const HEAD: &str = "\
+# Command line
+
+Generated from the definitions in `crates/cli/src`; refresh with `UPDATE=1 cargo xtask generate`.
+
+Data goes to standard output, words go to standard error. Where people and programs both read there is
+`--format human|json`; the text for people may change from version to version, the JSON only gains fields. Times are read
+as documents write them, or as RFC 3339, and printed as RFC 3339 with six digits. `tidegate man` and `tidegate completions`
+make manual pages and shell completions from the same definitions.
+
+";
+
+const COLUMNS: usize = 100;

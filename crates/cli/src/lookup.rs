@@ -1,0 +1,52 @@
+//! The flag that was asked for, or a helpful word where there is none.
+
+use tidegate_engine::{Flag, FlagKey, Snapshot};
+
+use crate::exit::{Exit, Failure};
+use crate::text::escape;
+
+/// The flag with this key.
+pub(crate) fn find<'s>(snapshot: &'s Snapshot, key: &FlagKey) -> Result<Flag<'s>, Failure> {
+    match snapshot.find(key.section(), key.flag()) {
+        Some(index) => Ok(snapshot.flag(index)),
+        None => Err(unknown(snapshot, key)),
+    }
+}
+
+/// Why a flag has no answer: there is none, or it is disabled.
+pub(crate) fn no_answer(snapshot: &Snapshot, key: &FlagKey) -> Failure {
+    match find(snapshot, key) {
+        Ok(_) => disabled(key),
+        Err(unknown) => unknown,
+    }
+}
+
+/// There is no such flag; says which one was probably meant.
+fn unknown(snapshot: &Snapshot, key: &FlagKey) -> Failure {
+    let failure = Failure::new(Exit::NoFlag, format_args!("there is no flag `{}`", escape(&key.to_string())));
+    match meant(snapshot, key) {
+        Some(meant) => failure.help(format_args!("did you mean `{}`?", escape(&meant.to_string()))),
+        None if snapshot.is_empty() => failure.help("the document has no flags at all"),
+        None => failure.help("`tidegate list` shows the flags of a document; --default gives an answer without one"),
+    }
+}
+
+/// The flag is disabled and answers the caller's default, of which there is none.
+pub(crate) fn disabled(key: &FlagKey) -> Failure {
+    Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled in the document", escape(&key.to_string())))
+        .help("a disabled flag answers the caller's default: give one with --default")
+}
+
+/// The flag that a key without one probably means: the same name elsewhere, or a misspelt one.
+fn meant(snapshot: &Snapshot, key: &FlagKey) -> Option<FlagKey> {
+    let likeness = |flag: &Flag<'_>| {
+        let section = strsim::jaro_winkler(key.section(), flag.section());
+        let name = strsim::jaro_winkler(key.flag(), flag.name());
+        if flag.name() == key.flag() { 1.0 + section } else { section.min(name) }
+    };
+    let best = snapshot.flags().map(|flag| (likeness(&flag), flag)).max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, flag)| flag.key())
+}
+
+/// Names less alike than that are no misspellings of each other.
+const LIKE: f64 = 0.85;

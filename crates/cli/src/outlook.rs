@@ -1,0 +1,226 @@
+//! What will happen: how the shares of flags move over a stretch of time.
+//!
+//! The outlook is that of a fleet, not of this host: locks of this host and leases are left aside, so that
+//! every share is a pure function of time.
+
+use std::collections::BTreeSet;
+
+use tidegate_engine::{Change, Flag, Micros, Moment, Share, Span};
+
+use crate::source::SYNCED;
+
+/// The flags that are looked at, over a stretch of time.
+pub(crate) struct Outlook<'s> {
+    /// The first instant that is shown.
+    pub(crate) from: Micros,
+    /// The last instant that is shown; after `from`.
+    pub(crate) to: Micros,
+    /// The wall clock.
+    pub(crate) now: Micros,
+    /// The flags.
+    pub(crate) tracks: Vec<Track<'s>>,
+}
+
+/// One flag and its way.
+pub(crate) struct Track<'s> {
+    pub(crate) flag: Flag<'s>,
+    /// The flag's key, safe to print.
+    pub(crate) name: String,
+    /// Every instant at which the share takes another course, in order.
+    pub(crate) turns: Vec<Change>,
+}
+
+/// A time in which several flags move at once.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Overlap {
+    pub(crate) from: Micros,
+    pub(crate) to: Micros,
+    /// How many flags move at once when it is most.
+    pub(crate) most: usize,
+    /// The tracks that move in that time, by their numbers.
+    pub(crate) tracks: BTreeSet<usize>,
+}
+
+impl<'s> Outlook<'s> {
+    /// The outlook on these flags. Where no stretch is given it goes from the earliest to the latest turn
+    /// around now; turns more than [`NEAR`] away count only where there is none nearer.
+    pub(crate) fn new(
+        flags: impl Iterator<Item = Flag<'s>>,
+        now: Micros,
+        from: Option<Micros>,
+        to: Option<Micros>,
+    ) -> Self {
+        let tracks: Vec<Track<'s>> = flags.map(Track::new).collect();
+        let turns = || tracks.iter().flat_map(|track| &track.turns).map(|turn| turn.at);
+        let (first, last) = stretch(turns, now);
+        let from = from.unwrap_or_else(|| to.map_or(first, |to| first.min(to.saturating_sub(Span::SECOND))));
+        let to = to.unwrap_or_else(|| last.max(from.saturating_add(Span::SECOND)));
+        Self { from, to, now, tracks }
+    }
+
+    /// The instant so far into the stretch, of `whole` parts.
+    pub(crate) fn instant(&self, part: usize, whole: usize) -> Micros {
+        let length = u128::from(self.to.since(self.from).get());
+        let into = length * part as u128 / whole.max(1) as u128;
+        self.from.saturating_add(Span::from_micros(u64::try_from(into).unwrap_or(u64::MAX)))
+    }
+
+    /// How far into the stretch the instant lies, from 0 to 1; `None` outside of it.
+    #[expect(clippy::cast_precision_loss, reason = "a place on a picture, not a decision")]
+    pub(crate) fn place(&self, instant: Micros) -> Option<f64> {
+        let length = self.to.since(self.from).get();
+        (instant >= self.from && instant <= self.to)
+            .then(|| instant.since(self.from).get() as f64 / length.max(1) as f64)
+    }
+
+    /// The turns after now and in the stretch, in time order, each with its track.
+    pub(crate) fn coming(&self) -> Vec<(&Track<'s>, Change)> {
+        let is_coming = |turn: &&Change| turn.at > self.now && turn.at >= self.from && turn.at <= self.to;
+        let mut coming: Vec<_> = self
+            .tracks
+            .iter()
+            .flat_map(|track| track.turns.iter().filter(is_coming).map(move |turn| (track, *turn)))
+            .collect();
+        coming.sort_by_key(|(_, turn)| turn.at);
+        coming
+    }
+
+    /// The times of the stretch in which two or more flags move at once.
+    pub(crate) fn overlaps(&self) -> Vec<Overlap> {
+        let mut events: Vec<(Micros, bool, usize)> = Vec::new();
+        for (number, track) in self.tracks.iter().enumerate() {
+            for (from, to) in track.moves() {
+                let (from, to) = (from.max(self.from), to.min(self.to));
+                if from < to {
+                    events.push((from, true, number));
+                    events.push((to, false, number));
+                }
+            }
+        }
+        // An end comes before a beginning at the same instant: the two do not overlap.
+        events.sort_unstable();
+        overlaps(&events)
+    }
+}
+
+impl<'s> Track<'s> {
+    /// The whole way of a flag.
+    pub(crate) fn new(flag: Flag<'s>) -> Self {
+        let mut turns = Vec::new();
+        let mut moment = Moment { now: Micros::MIN, leases: SYNCED };
+        while let Some(turn) = flag.next_change(&moment) {
+            turns.push(turn);
+            moment.now = turn.at;
+        }
+        Self { flag, name: crate::text::escape(&flag.key().to_string()).into_owned(), turns }
+    }
+
+    /// The share on `new` at an instant.
+    pub(crate) fn share_at(&self, instant: Micros) -> Share {
+        self.flag.share_at(&Moment { now: instant, leases: SYNCED })
+    }
+
+    /// Whether the share is not the same throughout the stretch.
+    pub(crate) fn turns_within(&self, from: Micros, to: Micros) -> bool {
+        self.turns.iter().any(|turn| turn.at > from && turn.at <= to) || self.share_at(from) != self.share_at(to)
+    }
+
+    /// The stretches in which the share moves.
+    fn moves(&self) -> impl Iterator<Item = (Micros, Micros)> {
+        self.turns.windows(2).filter_map(|pair| {
+            let [from, to] = pair else { return None };
+            let before_the_end = to.at.saturating_sub(Span::from_micros(1));
+            (self.share_at(from.at) != self.share_at(before_the_end)).then_some((from.at, to.at))
+        })
+    }
+
+    /// The corners of the share's line from `from` to `to`, with both sides of each jump.
+    pub(crate) fn corners(&self, from: Micros, to: Micros) -> Vec<(Micros, Share)> {
+        let mut corners = vec![(from, self.share_at(from))];
+        for turn in self.turns.iter().filter(|turn| turn.at > from && turn.at < to) {
+            let before = self.share_at(turn.at.saturating_sub(Span::from_micros(1)));
+            corners.push((turn.at, before));
+            if turn.share.get().abs_diff(before.get()) > JUMP_LEAST {
+                corners.push((turn.at, turn.share));
+            }
+        }
+        corners.push((to, self.share_at(to)));
+        corners
+    }
+}
+
+/// The stretch from the first to the last turn around now, with a margin.
+fn stretch<I: Iterator<Item = Micros>>(turns: impl Fn() -> I, now: Micros) -> (Micros, Micros) {
+    let near = |at: &Micros| now.since(*at) <= NEAR && at.since(now) <= NEAR;
+    let bounds = |mut turns: Box<dyn Iterator<Item = Micros> + '_>| {
+        let first = turns.next()?;
+        Some(turns.fold((first, first), |(from, to), at| (from.min(at), to.max(at))))
+    };
+    let found = bounds(Box::new(turns().filter(near))).or_else(|| bounds(Box::new(turns())));
+    let Some((mut from, mut to)) = found else {
+        return (now.saturating_sub(MARGIN_LEAST), now.saturating_add(MARGIN_LEAST));
+    };
+    // Now belongs on the picture unless that would press everything else into a corner.
+    let length = to.since(from);
+    if from.since(now) <= length && now.since(to) <= length {
+        (from, to) = (from.min(now), to.max(now));
+    }
+    let margin = Span::from_micros(to.since(from).get() / MARGIN_PART);
+    let margin = if margin == Span::ZERO { MARGIN_LEAST } else { margin };
+    (from.saturating_sub(margin), to.saturating_add(margin))
+}
+
+/// The times in which two or more move at once, from beginnings and ends in time order.
+fn overlaps(events: &[(Micros, bool, usize)]) -> Vec<Overlap> {
+    let mut overlaps: Vec<Overlap> = Vec::new();
+    let mut moving: Vec<usize> = Vec::new();
+    let mut open: Option<Overlap> = None;
+    for &(at, begins, number) in events {
+        if begins {
+            moving.push(number);
+        } else {
+            moving.retain(|other| *other != number);
+        }
+        match &mut open {
+            None if moving.len() >= 2 => {
+                let tracks = moving.iter().copied().collect();
+                open = Some(Overlap { from: at, to: at, most: moving.len(), tracks });
+            }
+            Some(overlap) if begins => {
+                overlap.most = overlap.most.max(moving.len());
+                overlap.tracks.insert(number);
+            }
+            Some(overlap) if moving.len() < 2 => {
+                overlap.to = at;
+                overlaps.extend(open.take());
+            }
+            _ => {}
+        }
+    }
+    join(overlaps)
+}
+
+/// One overlap instead of two that follow each other at once with the same flags, as at a corner.
+fn join(overlaps: Vec<Overlap>) -> Vec<Overlap> {
+    let mut joined: Vec<Overlap> = Vec::new();
+    for overlap in overlaps {
+        match joined.last_mut() {
+            Some(last) if last.to == overlap.from => {
+                last.to = overlap.to;
+                last.most = last.most.max(overlap.most);
+                last.tracks.extend(overlap.tracks);
+            }
+            _ => joined.push(overlap),
+        }
+    }
+    joined
+}
+
+/// A smaller step within a microsecond is no jump but the ramp itself: a ten-thousandth of a per cent.
+const JUMP_LEAST: u64 = Share::FULL.get() / 1_000_000;
+/// Turns further away do not stretch the picture: a flag of last decade says nothing of this week.
+pub(crate) const NEAR: Span = Span::from_micros(400 * 86_400_000_000);
+/// The margin on each side, as a part of the whole.
+const MARGIN_PART: u64 = 24;
+/// The margin where there is no length to take a part of: a day.
+const MARGIN_LEAST: Span = Span::from_micros(86_400_000_000);

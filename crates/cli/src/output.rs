@@ -1,0 +1,93 @@
+//! The one place that writes: data to standard output, words to standard error.
+//!
+//! Standard output holds only what was asked for, so that it can be piped; whatever explains, warns or
+//! fails goes to standard error. Colour is taken out where nobody sees it, and never carries a meaning.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, ErrorKind, Stderr, StdoutLock, Write as _};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure, chain};
+use crate::table::{Table, paint};
+
+/// Standard output and standard error.
+pub(crate) struct Output {
+    data: BufWriter<AutoStream<StdoutLock<'static>>>,
+    words: AutoStream<Stderr>,
+}
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        Self { data: BufWriter::new(AutoStream::auto(io::stdout().lock())), words: AutoStream::auto(io::stderr()) }
+    }
+
+    /// Writes one line of data.
+    pub(crate) fn line(&mut self, line: impl Display) -> Result<(), Failure> {
+        writeln!(self.data, "{line}").map_err(|error| failure(&error))
+    }
+
+    /// Writes data as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.data.write_all(text.as_bytes()).map_err(|error| failure(&error))
+    }
+
+    /// Writes one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, error))?;
+        self.line(text)
+    }
+
+    /// Writes the lines of a table.
+    pub(crate) fn table(&mut self, table: &Table) -> Result<(), Failure> {
+        table.lines().try_for_each(|line| self.line(line))
+    }
+
+    /// Hands over what was written so far.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.data.flush().map_err(|error| failure(&error))
+    }
+
+    /// Says something worth knowing, in one line.
+    pub(crate) fn note(&mut self, text: impl Display) {
+        self.say("note", AnsiColor::Green, text);
+    }
+
+    /// Says that something is probably not as it was meant, in one line.
+    pub(crate) fn warning(&mut self, text: impl Display) {
+        self.say("warning", AnsiColor::Yellow, text);
+    }
+
+    /// Says how the work goes or ended, in one line without a label.
+    pub(crate) fn word(&mut self, text: impl Display) {
+        let _ = writeln!(self.words, "{text}");
+    }
+
+    /// Says why a command could not go on.
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        let Failure::Stopped(stopped) = failure else { return };
+        let _ = self.flush();
+        if !stopped.report.is_empty() {
+            let _ = writeln!(self.words, "{}\n", stopped.report);
+        }
+        self.say("error", AnsiColor::Red, &stopped.message);
+        if !stopped.help.is_empty() {
+            self.say("help", AnsiColor::Cyan, &stopped.help);
+        }
+    }
+
+    /// One line with a label. That it cannot be written is no reason to stop.
+    fn say(&mut self, label: &str, color: AnsiColor, text: impl Display) {
+        let label = paint(label, Style::new().bold().fg_color(Some(color.into())));
+        let _ = writeln!(self.words, "{label}: {text}");
+    }
+}
+
+fn failure(error: &io::Error) -> Failure {
+    if error.kind() == ErrorKind::BrokenPipe {
+        return Failure::ClosedPipe;
+    }
+    Failure::new(Exit::Failed, format_args!("standard output cannot be written: {}", chain(error)))
+}

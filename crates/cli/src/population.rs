@@ -1,0 +1,101 @@
+//! How many of many keys have which variant, at many instants.
+//!
+//! A key has `new` from its flip to its flip back, so nothing is evaluated twice: each key adds one where it
+//! comes and takes one away where it leaves, among the instants that are asked for, and sums do the rest.
+//! The result is that of evaluating each key at each instant.
+
+use tidegate_engine::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Subject, Variant};
+
+use crate::source::SYNCED;
+
+/// Counts of a population at each of some instants.
+pub(crate) struct Tally<'s> {
+    snapshot: &'s Snapshot,
+    flag: Flag<'s>,
+    index: FlagIndex,
+    instants: Vec<Micros>,
+    /// For each instant and one more: how many keys come to `new` there, less those that leave.
+    changes: Vec<i64>,
+    population: u64,
+}
+
+/// How many keys have which variant at an instant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) at: Micros,
+    pub(crate) stable: u64,
+    pub(crate) new: u64,
+    pub(crate) interpolated: u64,
+}
+
+impl Counts {
+    /// How many keys there are.
+    pub(crate) fn population(&self) -> u64 {
+        self.stable + self.new + self.interpolated
+    }
+}
+
+impl<'s> Tally<'s> {
+    /// Counts to be made at these instants, which are in order.
+    pub(crate) fn new(snapshot: &'s Snapshot, flag: Flag<'s>, instants: Vec<Micros>) -> Self {
+        let changes = vec![0; instants.len() + 1];
+        Self { snapshot, index: flag.index(), flag, instants, changes, population: 0 }
+    }
+
+    /// Adds one key to the population.
+    pub(crate) fn add(&mut self, key: &str) {
+        self.population += 1;
+        let subject = Subject::key(key);
+        let flips = self.flag.flips(&subject, &ALWAYS);
+        let on = match flips.on {
+            Some(on) if !self.flag.interpolates() => on,
+            _ if self.is_early(&subject) => Micros::MIN,
+            _ => return,
+        };
+        self.change(on, 1);
+        if let Some(off) = flips.off {
+            self.change(off, -1);
+        }
+    }
+
+    /// Whether the key has `new` before anything begins: an early adopter.
+    fn is_early(&self, subject: &Subject<'_>) -> bool {
+        if self.flag.early_adopters().is_empty() {
+            return false;
+        }
+        let decision = self.snapshot.evaluate(Some(self.index), subject, &ALWAYS);
+        decision.variant == Some(Variant::New) && decision.reason == Reason::TargetingMatch
+    }
+
+    fn change(&mut self, from: Micros, by: i64) {
+        let first = self.instants.partition_point(|instant| *instant < from);
+        if let Some(change) = self.changes.get_mut(first) {
+            *change += by;
+        }
+    }
+
+    /// The counts at each instant.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        let mut running = 0_i64;
+        let count = |(at, change): (&Micros, &i64)| {
+            running += change;
+            let with_new = u64::try_from(running).unwrap_or(0);
+            self.shared_out(*at, with_new)
+        };
+        self.instants.iter().zip(&self.changes).map(count).collect()
+    }
+
+    /// Who has what, where `with_new` keys are on `new` by ramp, rollback or as early adopters.
+    fn shared_out(&self, at: Micros, with_new: u64) -> Counts {
+        let all = self.population;
+        let (new, interpolated) = match self.flag.lock() {
+            Some(variant) => (if variant == Variant::New && self.flag.new_value().is_some() { all } else { 0 }, 0),
+            None if self.flag.interpolates() => (with_new, all - with_new),
+            None => (with_new, 0),
+        };
+        Counts { at, stable: all - new - interpolated, new, interpolated }
+    }
+}
+
+/// Before everything; flips do not depend on it where leases are left aside.
+const ALWAYS: Moment<'static> = Moment { now: Micros::MIN, leases: SYNCED };

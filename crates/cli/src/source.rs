@@ -1,0 +1,185 @@
+//! From SOURCE and its options to the library, and back to what a command needs.
+
+mod data;
+mod open;
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use tidegate::{Health, ServedFrom, Status, View};
+use tidegate_engine::lease::Clocks;
+use tidegate_engine::{Diagnostic, Micros, Moment, Snapshot, limits};
+
+use crate::args::{Place, SourceArgs, SourceOptions};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::relative::rough;
+use crate::report;
+use crate::text::escape;
+
+pub(crate) use data::Data;
+pub(crate) use open::{Opened, connect, open};
+
+/// A document in force, at an instant.
+pub(crate) struct Loaded {
+    view: View,
+    /// What is known of the document's origin.
+    pub(crate) data: Data,
+    /// Why there is no document at all, if there is none.
+    missing: Option<Failure>,
+}
+
+impl Loaded {
+    /// The flags, under the locks of this host.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        self.view.snapshot()
+    }
+
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Micros {
+        self.view.now()
+    }
+
+    /// The moment that is asked about: now under this host's leases, or `at` as a pure function of time.
+    pub(crate) fn moment(&self, at: Option<Micros>) -> Moment<'_> {
+        match at {
+            None => self.view.moment(),
+            Some(at) => Moment { now: at, leases: SYNCED },
+        }
+    }
+
+    /// Why there is no document, where there is none: then only a lock of this host can answer.
+    pub(crate) fn take_missing(&mut self) -> Option<Failure> {
+        self.missing.take()
+    }
+}
+
+/// Reads the source once, for commands that need its document.
+pub(crate) fn load(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
+    let mut loaded = load_or_locks(source, output)?;
+    match loaded.take_missing() {
+        None => Ok(loaded),
+        Some(missing) => Err(missing),
+    }
+}
+
+/// Reads the source once. That there is no document is no failure yet: a lock of this host may answer.
+pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
+    let Opened { builder, text } = open(&source.source, &source.options, output)?;
+    let tide = connect(builder.one_shot(true))?;
+    let status = tide.status();
+    let view = tide.view();
+    let mut data = Data::new(&status);
+    if source.source == Place::Stdin {
+        data.source = source.source.to_string();
+    }
+    let missing = match status.served_from {
+        ServedFrom::Nowhere => Some(missing(&source.source, &status, text.as_deref())),
+        ServedFrom::Source | ServedFrom::Cache => None,
+    };
+    remark(&status, &data, missing.is_some(), output);
+    Ok(Loaded { view, data, missing })
+}
+
+/// The text of a source as it is, whatever is wrong with it.
+pub(crate) fn read(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Unreachable, format_args!("`{}` cannot be read: {error}", escape(&place.to_string())))
+    };
+    match place {
+        Place::Stdin => stdin(),
+        Place::Path(path) => {
+            let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+            bounded(file).map_err(|error| unreadable(&error))
+        }
+        Place::Url(_) => {
+            let opened = open(place, options, output)?;
+            opened.builder.fetch_text().map_err(|error| unreadable(&escape(&error.to_string())))
+        }
+    }
+}
+
+/// Standard input, to its end.
+fn stdin() -> Result<Vec<u8>, Failure> {
+    bounded(std::io::stdin().lock())
+        .map_err(|error| Failure::new(Exit::Unreachable, format_args!("standard input cannot be read: {error}")))
+}
+
+/// So much of a text that one that is too large is still seen to be.
+fn bounded(reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    reader.take(limits::DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Why there is no document.
+fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
+    let source = match place {
+        Place::Stdin => place.to_string(),
+        Place::Path(_) | Place::Url(_) => escape(&status.source).into_owned(),
+    };
+    if let Some(refusal) = &status.refused {
+        let failure = Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused"));
+        return failure.report(refused(place, &source, &refusal.diagnostics, text));
+    }
+    let why = status.last_error.as_ref().map(|trouble| escape(&trouble.message).into_owned());
+    match (status.health, why) {
+        (Health::Offline, _) => Failure::new(Exit::Unreachable, format_args!("nothing is cached of `{source}`"))
+            .help("run once without --offline, or name another cache with --cache"),
+        // What is said of a file names it already.
+        (_, Some(why)) if matches!(place, Place::Path(_)) => Failure::new(Exit::Unreachable, why),
+        (_, Some(why)) => Failure::new(Exit::Unreachable, format_args!("`{source}` cannot be read: {why}")),
+        (_, None) => Failure::new(Exit::Unreachable, format_args!("`{source}` did not answer in time"))
+            .help("give it more time with --timeout"),
+    }
+}
+
+/// What is wrong with a refused document, with its lines where they are at hand.
+fn refused(place: &Place, source: &str, found: &[Diagnostic], text: Option<&[u8]>) -> String {
+    match (text, place) {
+        (Some(text), _) => report::render(found, source, Some(text)),
+        (None, Place::Path(path)) => {
+            let text = std::fs::File::open(path).and_then(bounded).ok();
+            report::render(found, source, text.as_deref())
+        }
+        (None, _) => report::render(found, source, None),
+    }
+}
+
+/// Says how old the answer is where it is not fresh, and whatever else is wrong, each in one line.
+fn remark(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
+    let source = escape(&status.source);
+    let age = status.age.map_or("of unknown age".to_owned(), |age| format!("{} old", rough(age)));
+    let why = data.why.as_deref().map_or(String::new(), |why| format!(": {}", escape(why)));
+    match status.health {
+        _ if is_missing => {}
+        Health::Fresh => {}
+        Health::Offline => output.note(format_args!("offline: the answer is from the cache, {age}")),
+        Health::Refused => output
+            .warning(format_args!("the document from `{source}` is refused; the answer is from the cache, {age}{why}")),
+        _ => output.warning(format_args!("`{source}` is away; the answer is from the cache, {age}{why}")),
+    }
+    if let Some(error) = &status.locks.error {
+        output.warning(format_args!("the locks of this host cannot be used: {}", escape(&error.message)));
+    }
+    if let Some(error) = status.cache.as_ref().and_then(|cache| cache.error.as_deref()) {
+        output.warning(escape(error));
+    }
+    if let Some(clock) = status.clock.filter(|clock| clock.is_suspicious) {
+        let (seconds, which) = (clock.ahead_seconds.abs(), if clock.ahead_seconds > 0.0 { "ahead" } else { "behind" });
+        output.warning(format_args!("this host's clock is {which} of the source's by about {seconds:.0} s"));
+    }
+}
+
+/// This host's clock.
+pub(crate) fn now() -> Micros {
+    tidegate::Clock::system().now()
+}
+
+/// A duration for the library.
+pub(crate) fn duration(span: tidegate_engine::Span) -> Duration {
+    Duration::from_micros(span.get())
+}
+
+/// Every ramp follows the wall clock.
+pub(crate) const SYNCED: &Clocks = &Clocks::synced();

@@ -1,0 +1,72 @@
+//! How an instance of the library is made for a command.
+
+use std::sync::Arc;
+
+use tidegate::{Builder, Fetched, Tidegate};
+
+use crate::args::{Header, Place, SourceOptions, read_headers};
+use crate::exit::{Exit, Failure, chain};
+use crate::output::Output;
+use crate::text::escape;
+
+use super::{duration, stdin};
+
+/// A source, ready to be connected to.
+pub(crate) struct Opened {
+    pub(crate) builder: Builder,
+    /// The text of standard input, if that is the source.
+    pub(crate) text: Option<Arc<[u8]>>,
+}
+
+/// Makes ready what the command line says of a source.
+pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Opened, Failure> {
+    let timeout = duration(options.timeout);
+    let mut builder = Tidegate::builder().timeout(timeout).connect_timeout(timeout.min(CONNECT_TIMEOUT));
+    let mut text = None;
+    match place {
+        Place::Url(url) => {
+            let made = builder.http(url);
+            builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
+            builder = builder.offline(options.offline);
+        }
+        Place::Path(path) => builder = builder.file(path),
+        Place::Stdin => {
+            let bytes: Arc<[u8]> = stdin()?.into();
+            text = Some(Arc::clone(&bytes));
+            builder = builder.callback(move |_| Ok(Fetched::Changed { body: bytes.to_vec(), tag: None }));
+        }
+    }
+    if let Some(name) = &options.cache {
+        builder = builder.cache_name(name);
+    }
+    for header in headers(options, output)? {
+        builder = builder.header(header.name, header.value);
+    }
+    Ok(Opened { builder, text })
+}
+
+/// Makes the instance.
+pub(crate) fn connect(builder: Builder) -> Result<Tidegate, Failure> {
+    builder.connect().map_err(|error| Failure::new(Exit::Failed, escape(&chain(&error))))
+}
+
+/// The headers of the command line and of the file.
+fn headers(options: &SourceOptions, output: &mut Output) -> Result<Vec<Header>, Failure> {
+    let mut headers = options.headers.clone();
+    for header in headers.iter().filter(|header| header.is_secret()) {
+        output.warning(format_args!(
+            "others on this host can see the value of `{}` in the list of processes; use --header-file",
+            header.name
+        ));
+    }
+    if let Some(file) = &options.header_file {
+        let read = read_headers(file).map_err(|error| {
+            Failure::usage(format_args!("the headers in `{}` cannot be used: {error}", file.display()))
+        })?;
+        headers.extend(read);
+    }
+    Ok(headers)
+}
+
+/// The library's own default; a shorter --timeout shortens it.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);

@@ -1,0 +1,15 @@
+//! The program as its users have it: run as a process, in a folder of its own, its output compared whole.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod run;
+
+mod answers;
+mod cache;
+mod check;
+mod listing;
+mod locks;
+mod origin;
+mod pages;
+mod plan;
+mod simulate;
+mod watch;

@@ -1,0 +1,96 @@
+//! Against a real web server, started here: what the access log shows is what goes over the wire.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::run::{Host, until};
+
+#[test]
+fn nginx_sends_one_body_and_then_only_304() {
+    let host = Host::new();
+    host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
+    let nginx = Nginx::start(&host);
+    let url = nginx.url("/flags.json");
+    for _ in 0..3 {
+        host.run(&format!("get {url} f x")).stdout("1\n").check();
+    }
+    assert_eq!(nginx.log(3), ["200", "304", "304"]);
+    host.write("flags.json", r#"{"f": {"x": {"stable": 2222}}}"#);
+    host.run(&format!("get {url} f x")).stdout("2222\n").check();
+    host.run(&format!("get {url} f x")).stdout("2222\n").check();
+    assert_eq!(nginx.log(5)[3..], ["200", "304"]);
+}
+
+/// A web server of the host's folder; it ends with this value.
+struct Nginx {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Nginx {
+    fn start(host: &Host) -> Self {
+        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/sbin/nginx"];
+        let program = program.into_iter().map(Path::new).find(|program| program.exists());
+        let program = program.expect("no nginx on this machine; install the package `nginx-light`");
+        let root = host.path("");
+        let log = host.path("access.log");
+        // A free port may be taken by somebody else before nginx has it: then it is tried with another one.
+        until("nginx has a port", || {
+            let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+            fs::write(host.path("nginx.conf"), configuration(&root, port)).unwrap();
+            let process = Command::new(program)
+                .arg("-p")
+                .arg(&root)
+                .args(["-e", "error.log", "-c", "nginx.conf"])
+                .current_dir(&root)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut nginx = Self { process, port, log: log.clone() };
+            until("nginx answers or ends", || {
+                let has_ended = nginx.process.try_wait().unwrap().is_some();
+                (has_ended || TcpStream::connect(("127.0.0.1", port)).is_ok()).then_some(!has_ended)
+            })
+            .then_some(nginx)
+        })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The status of each request so far, once there are so many: nginx writes them after the answer.
+    fn log(&self, count: usize) -> Vec<String> {
+        until("the requests are in the log", || {
+            let lines: Vec<String> = fs::read_to_string(&self.log).ok()?.lines().map(str::to_owned).collect();
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn configuration(root: &Path, port: u16) -> String {
+    let root = root.display();
+    format!(
+        "daemon off; master_process off; pid nginx.pid;\n\
+         events {{ worker_connections 64; }}\n\
+         http {{\n\
+           log_format status '$status';\n\
+           access_log {root}/access.log status;\n\
+           client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;\n\
+           uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;\n\
+           server {{ listen 127.0.0.1:{port}; root {root}; etag on; }}\n\
+         }}\n"
+    )
+}

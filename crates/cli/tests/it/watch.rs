@@ -1,0 +1,158 @@
+//! `watch`: a line for each change, at the instant of the change.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tidegate_origin::{Origin, Reply};
+
+use crate::run::{Host, LONGEST_WAIT, until};
+
+/// A program that stays, with its lines as they come.
+struct Watched {
+    process: Child,
+    lines: mpsc::Receiver<Value>,
+}
+
+impl Watched {
+    fn start(host: &Host, line: &str) -> Self {
+        let mut process = host.run(line).start();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line))))
+        });
+        Self { process, lines }
+    }
+
+    #[track_caller]
+    fn next(&self) -> Value {
+        self.lines.recv_timeout(LONGEST_WAIT).expect("a line")
+    }
+
+    /// The next line about this kind of event.
+    #[track_caller]
+    fn next_of(&self, event: &str) -> Value {
+        loop {
+            let line = self.next();
+            if line["event"] == event {
+                return line;
+            }
+        }
+    }
+
+    /// How it ends after this signal.
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        let kill = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();
+        assert!(kill.success());
+        let status = until("it ends", || self.process.try_wait().unwrap());
+        status.code()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_flip_is_told_at_its_instant() {
+    let host = Host::new();
+    // Everybody flips within a microsecond, a second and a half from now.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let flip = tidegate_engine::Micros::new(i64::try_from(now).unwrap() + 1_500_000).to_string();
+    host.write(
+        "flags.json",
+        json!({"f": {"x": {"stable": false, "new": true, "end_time": flip, "duration": "0s"}}}).to_string(),
+    );
+    let watched = Watched::start(&host, "watch flags.json f x --key k");
+    let first = watched.next();
+    assert_eq!(
+        (&first["event"], &first["value"], &first["variant"]),
+        (&json!("value"), &json!(false), &json!("stable"))
+    );
+    assert_eq!((&first["flag"], &first["key"]), (&json!("f/x"), &json!("k")));
+    assert_eq!(first["valid_until"], json!(flip));
+    let second = watched.next();
+    assert_eq!(
+        (&second["event"], &second["value"], &second["variant"]),
+        (&json!("value"), &json!(true), &json!("new"))
+    );
+    assert_eq!(second["at"], json!(flip));
+    let told = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    assert!(told >= now + 1_500_000, "told before it came");
+    assert_eq!(watched.stop("-INT"), Some(0));
+}
+
+#[test]
+fn changes_of_a_file_and_of_locks() {
+    let host = Host::with(r#"{"f": {"x": {"stable": 1, "new": 2}}}"#);
+    let watched = Watched::start(&host, "watch flags.json f/x --poll 100ms");
+    assert_eq!(watched.next()["value"], json!(1));
+    host.write("flags.json", r#"{"f": {"x": {"stable": 3, "new": 2}, "y": {"stable": 1}}}"#);
+    let document = watched.next();
+    assert_eq!((&document["event"], &document["flags"]), (&json!("document"), &json!(2)));
+    assert_eq!(document["digest"].as_str().unwrap().len(), 32);
+    assert_eq!(watched.next_of("value")["value"], json!(3));
+    host.run("lock f x new --why test").said();
+    let locked = watched.next_of("value");
+    assert_eq!((&locked["value"], &locked["rule"]), (&json!(2), &json!("host_lock")));
+    host.run("unlock f x").said();
+    assert_eq!(watched.next_of("value")["value"], json!(3));
+    // The flag goes: the answer is the caller's default.
+    host.write("flags.json", r#"{"f": {"y": {"stable": 1}}}"#);
+    let gone = watched.next_of("value");
+    assert_eq!((&gone["value"], &gone["rule"]), (&Value::Null, &json!("unknown_flag")));
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn the_health_of_the_source() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(Reply::document(r#"{"f": {"x": {"stable": 1}}}"#));
+    let watched = Watched::start(&host, &format!("watch {} --poll 100ms", origin.url("/")));
+    assert_eq!(watched.next()["event"], json!("document"));
+    let source = watched.next();
+    assert_eq!(
+        (&source["event"], &source["health"], &source["why"]),
+        (&json!("source"), &json!("fresh"), &Value::Null)
+    );
+    assert!(source["age_seconds"].is_number());
+    origin.always(Reply::status(500));
+    let source = watched.next();
+    assert_eq!((&source["event"], &source["health"]), (&json!("source"), &json!("stale")));
+    assert!(source["why"].as_str().unwrap().contains("500"), "{source}");
+    origin.always(Reply::document("{"));
+    assert_eq!(watched.next_of("source")["health"], json!("refused"));
+    origin.always(Reply::document(r#"{"f": {"x": {"stable": 1}}}"#));
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"));
+    assert_eq!(watched.stop("-INT"), Some(0));
+}
+
+#[test]
+fn it_ends_when_nobody_reads_any_more() {
+    let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
+    let mut process = host.run("watch flags.json f x").start();
+    let mut first = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("{\"event\":\"value\""), "{first}");
+    // The reader is gone now, and nothing will ever be written that could notice.
+    let status = until("it ends", || process.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_poll_interval_below_the_least() {
+    let host = Host::with("{}");
+    host.run("watch flags.json --poll 1ms")
+        .code(2)
+        .stderr("error: --poll is below 100ms\nhelp: give it more time\n")
+        .check();
+}

@@ -1,0 +1,86 @@
+//! The text of a source, for tools that look at a document rather than use it.
+
+use std::{io, thread};
+
+use tokio::runtime;
+
+use super::Builder;
+use crate::cache::{Cache, CacheError};
+use crate::source::Fetcher;
+use crate::worker::CachePlace;
+use crate::{FetchError, Fetched, Source, SourceError, paths};
+
+impl Builder {
+    /// The text of the source as it is now, fetched once with the headers and times named here. Nothing is
+    /// checked, cached or started: this is for tools that say what is wrong with a document. Of a source that
+    /// is to be left alone ([`Builder::offline`]) it is the text in the cache.
+    ///
+    /// It blocks for as long as one fetch may take, whatever else was said of waiting.
+    ///
+    /// ```
+    /// use tidegate::Tidegate;
+    ///
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), "{")?;
+    /// # let path = file.path();
+    /// assert_eq!(Tidegate::builder().file(path).fetch_text()?, b"{");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no text to be had; see [`TextError`].
+    pub fn fetch_text(self) -> Result<Vec<u8>, TextError> {
+        let source = self.source.clone().ok_or(TextError::NoSource)?;
+        if let Some(text) = source.as_text() {
+            return Ok(text.to_vec());
+        }
+        if self.is_offline && source.is_remote() {
+            return self.cached_text(&source);
+        }
+        let mut fetcher = Fetcher::new(source, self.fetch)?;
+        // A thread of its own, because this one may belong to a runtime, where another must not be entered.
+        let fetching = thread::Builder::new().name("tidegate-fetch".to_owned()).spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(TextError::Thread)?;
+            let answer = runtime.block_on(fetcher.fetch(None));
+            // Name look-ups may hang in the system; nobody waits for them.
+            runtime.shutdown_background();
+            match answer?.fetched {
+                Fetched::Changed { body, .. } => Ok(body),
+                Fetched::Unchanged => Err(TextError::Fetch(FetchError::NotModifiedUnasked)),
+            }
+        });
+        let fetching = fetching.map_err(TextError::Thread)?;
+        fetching.join().unwrap_or_else(|_| Err(TextError::Thread(io::Error::other("the fetching thread panicked"))))
+    }
+
+    fn cached_text(&self, source: &Source) -> Result<Vec<u8>, TextError> {
+        let CachePlace::Under(name, folder) = self.cache_place(source) else { return Err(TextError::NotCached) };
+        let folder = folder.or_else(paths::cache_dir).ok_or(TextError::NotCached)?;
+        let record = Cache::open(&folder, &name)?.load()?.ok_or(TextError::NotCached)?;
+        Ok(record.body)
+    }
+}
+
+/// The text of a source could not be had. Nothing was changed anywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// No source was named. The program's fault; name one.
+    #[error("no source was named; call `http`, `file`, `callback` or `text` first")]
+    NoSource,
+    /// The source cannot be used, whatever its origin does. The program's fault, or its configuration's.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The source did not give it. Retry.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The source is left alone by request, and the cache has nothing of it.
+    #[error("nothing is cached, and the source is not asked")]
+    NotCached,
+    /// The source is left alone by request, and the cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A thread could not be started. The system is short of something; retrying may help.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
