@@ -36,7 +36,8 @@ impl Exit {
             Self::NoFlag => 3,
             Self::Unreachable => 4,
             Self::Refused => 5,
-            Self::Failed => 6,
+            // 6 is kept for a change that was accepted, but not acknowledged by enough nodes in time.
+            Self::Failed => 7,
         }
     }
 

@@ -94,7 +94,7 @@ fn a_file_that_cannot_be_read_is_said_and_kept() {
     std::fs::write(&locks, "{\"locks\": [{\"flag\": 1}]}").unwrap();
     for line in ["lock features x stable --why test", "unlock features x", "locks"] {
         let said = host.run(line).said();
-        assert_eq!(said.code, 6, "{line}: {}", said.stderr);
+        assert_eq!(said.code, 7, "{line}: {}", said.stderr);
         assert!(said.stderr.contains("is not a list of locks"), "{line}: {}", said.stderr);
     }
     let said = host.run("get flags.json features x").said();

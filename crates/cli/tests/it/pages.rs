@@ -57,7 +57,7 @@ fn a_manual_page_for_each_command() {
     let page = std::fs::read_to_string(host.path("pages/man1/tidegate-get.1")).unwrap();
     assert!(page.contains(".SH SYNOPSIS\n\\fBtidegate get\\fR"), "{page}");
     host.write("file", "");
-    assert_eq!(host.run("man file").said().code, 6);
+    assert_eq!(host.run("man file").said().code, 7);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_closed_pipe_ends_it_quietly() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_code_6() {
+fn an_output_that_cannot_be_written_is_code_7() {
     let host = Host::with(FLAGS);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = host
@@ -108,7 +108,7 @@ fn an_output_that_cannot_be_written_is_code_6() {
         .stdout(full)
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(6));
+    assert_eq!(output.status.code(), Some(7));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("error: standard output cannot be written: No space left"), "{stderr}");
 }

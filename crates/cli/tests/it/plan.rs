@@ -90,7 +90,7 @@ fn the_picture_is_well_formed_and_safe() {
         assert_balanced(&picture);
     }
     host.run("plan flags.json --svg no/such/folder.svg")
-        .code(6)
+        .code(7)
         .stderr("error: `no/such/folder.svg` cannot be written: No such file or directory (os error 2)\n")
         .check();
 }
