@@ -13,7 +13,6 @@ mod record;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use poison::{Loading, Poison};
 pub(crate) use record::Record;
 use tidegate_engine::lease::Clocks;
 use xxhash_rust::xxh3::xxh3_128;

@@ -64,6 +64,7 @@ impl Schedule {
     }
 
     /// Failures since the last fresh word.
+    #[cfg(test)]
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }

@@ -183,7 +183,6 @@ pub(crate) struct Answer {
 pub(crate) struct Fetcher {
     asking: Asking,
     name: String,
-    fingerprint: u64,
 }
 
 enum Asking {
@@ -199,7 +198,6 @@ impl Fetcher {
     /// The options cannot work for this source, whatever its origin does.
     pub(crate) fn new(source: Source, options: FetchOptions) -> Result<Self, SourceError> {
         let name = source.to_string();
-        let fingerprint = source.fingerprint();
         let asking = match source.0 {
             Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
             Origin::File(path) => {
@@ -211,7 +209,7 @@ impl Fetcher {
             })),
             Origin::Text(text) => Asking::Text(text),
         };
-        Ok(Self { asking, name, fingerprint })
+        Ok(Self { asking, name })
     }
 
     /// Asks whether there is another document than the one of `have`, which must be the tag of a body that is
@@ -227,16 +225,6 @@ impl Fetcher {
             Asking::Call(attendant) => Ok(Answer { fetched: attendant.call(have).await?, server_date: None }),
             Asking::Text(text) => Ok(Answer { fetched: unless_same(text.to_vec(), have), server_date: None }),
         }
-    }
-
-    /// The source for people, without secrets.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// See [`Source::fingerprint`].
-    pub(crate) fn fingerprint(&self) -> u64 {
-        self.fingerprint
     }
 }
 

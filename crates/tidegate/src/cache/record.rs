@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) fetched_at: Micros,
     /// The source, for people; without secrets.
     pub(crate) source: String,
-    /// [`crate::source::Fetcher::fingerprint`] of the source.
+    /// [`crate::source::Source::fingerprint`] of the source.
     pub(crate) fingerprint: u64,
 }
 

@@ -11,8 +11,8 @@ use super::support::{Host, Reader, document, until, version};
 
 type Answer = Result<Fetched, BoxError>;
 
-fn changed(version: u32) -> Answer {
-    Ok(Fetched::Changed { body: document(version).into_bytes(), tag: None })
+fn changed(version: u32) -> Fetched {
+    Fetched::Changed { body: document(version).into_bytes(), tag: None }
 }
 
 /// Answers version 1, then `bad`, then version 2.
@@ -23,7 +23,7 @@ fn check(name: &str, health: Health, words: &str, bad: impl Fn() -> Answer + Sen
         let phase = Arc::clone(&phase);
         move |_: Option<&Tag>| match phase.load(Ordering::SeqCst) {
             0 => bad(),
-            version => changed(version),
+            version => Ok(changed(version)),
         }
     };
     let tide = host.builder().callback(callback).connect().unwrap();
@@ -60,7 +60,7 @@ fn one_that_never_comes_back_is_left_behind() {
                 let open = gate.0.lock().unwrap();
                 drop(gate.1.wait_while(open, |open| !*open).unwrap());
             }
-            changed(1)
+            Ok(changed(1))
         }
     };
     let tide = host.builder().callback(callback).timeout(Duration::from_millis(100)).connect().unwrap();
@@ -86,7 +86,7 @@ fn one_that_reads_flags_itself() {
                 let _ = (tide.status(), tide.flag("features", "on").is_active_for("k"), tide.view());
                 version(tide)
             });
-            changed((seen + 1).min(5))
+            Ok(changed((seen + 1).min(5)))
         }
     };
     let tide = host.builder().callback(callback).connect().unwrap();

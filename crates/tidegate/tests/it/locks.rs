@@ -74,7 +74,12 @@ fn a_damaged_file_keeps_the_last_good_locks() {
     file.add(&lock("features/version", value("7"))).unwrap();
     let tide = host.builder().text(document(1)).connect().unwrap();
     let mut changes = tide.subscribe();
-    fs::write(host.locks(), r#"{"locks": [{"flag": "features/version", "vlaue": 8}]}"#).unwrap();
+    let replace = |text: &str| {
+        let new = host.path("state/new");
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, host.locks()).unwrap();
+    };
+    replace(r#"{"locks": [{"flag": "features/version", "vlaue": 8}]}"#);
     assert!(changes.recv_timeout(Duration::from_secs(30)).unwrap().locks);
     // The file is not written in one piece, so for a moment it may be found empty.
     until("the status says what is wrong", || {
@@ -82,7 +87,7 @@ fn a_damaged_file_keeps_the_last_good_locks() {
         trouble.is_some_and(|trouble| trouble.message.contains("`locks[0]`: has neither `variant` nor `value`"))
     });
     assert_eq!((version(&tide), tide.status().locks.locks.len()), (7, 2));
-    fs::write(host.locks(), "[]").unwrap();
+    replace("[]");
     until("the mended file is used", || version(&tide) == 1 && tide.status().locks.error.is_none());
 }
 

@@ -119,13 +119,13 @@ fn dropped_by_the_background_thread() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(reply(1));
     let tide = host.builder_of(&origin).connect().unwrap();
-    let mut changes = tide.subscribe();
+    let mut subscription = tide.subscribe();
     let (dropped, is_dropped) = mpsc::channel();
     let waker = Waker::from(Arc::new(DropsOnWake(Mutex::new(Some(tide)), dropped)));
-    let mut changed = Box::pin(changes.changed());
+    let mut changed = Box::pin(subscription.changed());
     assert_eq!(changed.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
     origin.always(reply(2));
     is_dropped.recv_timeout(Duration::from_secs(30)).unwrap();
     drop(changed);
-    until("the instance is gone", || changes.try_recv() == Err(Closed));
+    until("the instance is gone", || subscription.try_recv() == Err(Closed));
 }
