@@ -36,8 +36,8 @@ pub use source::{
     BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
 };
 pub use status::{
-    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom,
-    SourceTrouble, Status, TypeErrors,
+    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
+    ServedFrom, SignatureStatus, SourceTrouble, Status, TypeErrors,
 };
 pub use subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
 pub use tidegate_engine as engine;

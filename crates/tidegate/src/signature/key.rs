@@ -6,7 +6,7 @@ use minisign_verify::PublicKey;
 
 /// A key whose signatures are taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TrustedKey {
+pub(super) struct TrustedKey {
     key: PublicKey,
     id: KeyId,
 }

@@ -4,9 +4,18 @@
 set -eu
 cd "$(dirname "$0")"
 
-# document NAME VALUE HEADER: a document whose only flag has VALUE.
+# document NAME VERSION HEADER: a document with the flags that readers in the tests expect.
 document() {
-    printf '{\n  "$tidegate": {%s},\n  "flags": {"seen": {"stable": "%s"}}\n}\n' "$3" "$2" >"$1.json"
+    cat >"$1.json" <<END
+{
+  "\$tidegate": {$3},
+  "features": {
+    "version": {"stable": $2},
+    "on": {"stable": true},
+    "half": {"stable": false, "new": true, "salt": "s", "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50}
+  }
+}
+END
 }
 
 # sign NAME KEY SIGNATURE [OPTION]
@@ -15,15 +24,15 @@ sign() {
 }
 
 january='"issued": "2026-01-01T00:00:00Z", "expires": "2026-02-01T00:00:00Z"'
-document v41 v41 "\"environment\": \"test\", \"version\": 41, $january"
-document v42 v42 "\"environment\": \"test\", \"version\": 42, $january"
-document v42-changed v42-changed "\"environment\": \"test\", \"version\": 42, $january"
-document v43 v43 "\"environment\": \"test\", \"version\": 43, $january"
-document v43-staging v43-staging "\"environment\": \"staging\", \"version\": 43, $january"
-document v43-nowhere v43-nowhere '"version": 43'
-document v44 v44 '"environment": "test", "version": 44, "issued": "2026-01-20 00:00Z", "expires": "2026-03-01 00:00Z"'
-document no-version no-version '"environment": "test"'
-printf '{"flags": {"seen": {"stable": "no-header"}}}\n' >no-header.json
+document v41 41 "\"environment\": \"test\", \"version\": 41, $january"
+document v42 42 "\"environment\": \"test\", \"version\": 42, $january"
+document v42-changed 420 "\"environment\": \"test\", \"version\": 42, $january"
+document v43 43 "\"environment\": \"test\", \"version\": 43, $january"
+document v43-staging 430 "\"environment\": \"staging\", \"version\": 43, $january"
+document v43-nowhere 431 '"version": 43'
+document v44 44 '"environment": "test", "version": 44, "issued": "2026-01-20 00:00Z", "expires": "2026-03-01 00:00Z"'
+document no-version 900 '"environment": "test"'
+printf '{"features": {"version": {"stable": 901}}}\n' >no-header.json
 
 for name in v41 v42 v42-changed v43 v43-staging v43-nowhere v44 no-version no-header; do
     sign "$name" first "$name.json"
