@@ -5,6 +5,7 @@
 //! Invariant: the tag asked with is that of the document in force, or there is none.
 
 mod admission;
+mod refusal;
 mod storage;
 
 use std::fmt;
@@ -16,18 +17,16 @@ use tidegate_engine::{CompileOptions, HostLock, Micros, Overlay, Snapshot};
 
 use super::log::LogLimit;
 use crate::clock::Clock;
-use crate::error::first;
 use crate::load::{self, Loaded, Refused};
 use crate::locks::{LockFile, LockWatch};
 use crate::publish::{Board, Publisher};
 use crate::readings::Readings;
 use crate::schedule::{Damper, Outcome, Verdict};
 use crate::shared::Shared;
-use crate::signature::{KeyId, SeenFile, SignatureError, Trust};
+use crate::signature::{KeyId, SeenFile, Trust};
 use crate::source::{Answer, FetchError, Fetched, Tag, Text, body_digest};
 use crate::status::{
-    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom, SourceTrouble, Status,
-    seconds,
+    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, seconds,
 };
 use crate::subscription::Changes;
 use admission::Admission;
@@ -68,7 +67,7 @@ struct InForce {
     /// Names it at its source; none if the next question is to be unconditional.
     tag: Option<Tag>,
     /// Whether the disk has it, with this signature and this tag.
-    is_stored: bool,
+    stored: Stored,
 }
 
 /// A document that has come from the source.
@@ -164,7 +163,7 @@ impl Keeper {
         let loaded = load::load(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
         self.admission.judge(loaded.header.as_ref(), digest, now)?;
-        self.in_force = Some(InForce { digest, signature: None, tag: None, is_stored: false });
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
         self.install(loaded);
@@ -304,7 +303,7 @@ impl Keeper {
         if verdict == Verdict::Hold {
             return self.is_fresh(now, false);
         }
-        self.in_force = Some(InForce { digest, signature: None, tag: None, is_stored: false });
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::NotNow });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.keep(arrived, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
@@ -319,15 +318,12 @@ impl Keeper {
     fn keep(&mut self, arrived: Arrived, now: Micros) {
         let Some(document) = &mut self.in_force else { return };
         let Arrived { body, signature, tag, .. } = arrived;
-        if document.is_stored && document.tag == tag && document.signature == signature {
+        if document.stored == Stored::Yes && document.tag == tag && document.signature == signature {
             return;
         }
-        match self.storage.store(body, signature.clone(), tag.clone(), now) {
-            Stored::Yes => (document.is_stored, document.tag) = (true, tag),
-            Stored::Never => (document.is_stored, document.tag) = (false, tag),
-            Stored::NotNow => (document.is_stored, document.tag) = (false, None),
-        }
-        document.signature = signature;
+        let stored = self.storage.store(body, signature.clone(), tag.clone(), now);
+        let tag = tag.filter(|_| stored != Stored::NotNow);
+        (document.stored, document.tag, document.signature) = (stored, tag, signature);
     }
 
     /// The document is the one in force from the next publication on.
@@ -347,7 +343,7 @@ impl Keeper {
         let heard_before = self.clocks.clone();
         self.clocks.hear(now, &self.leases);
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
-        if self.in_force.as_ref().is_some_and(|document| document.is_stored || document.tag.is_some()) {
+        if self.in_force.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
             self.admission.remember();
         }
         if self.is_one_shot {
@@ -366,7 +362,7 @@ impl Keeper {
         if self.in_force.is_some() {
             status.served_from = ServedFrom::Source;
         }
-        (status.refused, status.fresh_at) = (None, Some(now));
+        (status.refused, status.fresh_at, status.signature) = (None, Some(now), self.admission.status());
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
         set_health(&mut status, Health::Fresh, now);
@@ -385,48 +381,6 @@ impl Keeper {
         let mut status = self.shared.status();
         let (since, count) = status.last_error.as_ref().map_or((now, 0), |trouble| (trouble.since, trouble.count));
         status.last_error = Some(SourceTrouble { message, since, at: now, count: count + 1 });
-    }
-
-    fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
-        // What a signature or a clock is to blame for may be well at the next poll, with the same bytes.
-        self.rejected = (!matches!(refused, Refused::Signature(_))).then_some(digest);
-        let mut is_alarm = false;
-        let (message, diagnostics) = match refused {
-            Refused::Diagnostics(diagnostics) => (first(&diagnostics), diagnostics),
-            Refused::Panicked => (first(&[]), Vec::new()),
-            Refused::Signature(error) => {
-                is_alarm = self.admission.note_refusal(&error, now);
-                (error.to_string(), Vec::new())
-            }
-        };
-        if self.refusal_log.trouble(Instant::now()) {
-            let source = self.storage.source();
-            if is_alarm {
-                tracing::error!(source, "rollback alarm, document refused: {message}; what is in force stays");
-            } else {
-                tracing::warn!(source, "document refused: {message}; what is in force stays");
-            }
-        }
-        {
-            let mut status = self.shared.status();
-            let body = format!("{digest:032x}");
-            let earlier = status.refused.as_ref();
-            let since = earlier.map_or(now, |refused| refused.since);
-            let count = earlier.filter(|earlier| earlier.body == body).map_or(0, |refused| refused.count) + 1;
-            status.refused = Some(Refusal { since, count, body, message, diagnostics });
-        }
-        self.set_health(Health::Refused, now);
-    }
-
-    /// A document that processes have died of.
-    fn skip(&mut self, digest: u128, from: ServedFrom, now: Micros) {
-        let body = format!("{digest:032x}");
-        tracing::error!(source = self.storage.source(), body, "document skipped: processes died while they loaded it");
-        self.shared.status().poisoned = Some(Poisoned { body, since: now, from });
-        if from == ServedFrom::Source {
-            self.rejected = Some(digest);
-            self.set_health(Health::Refused, now);
-        }
     }
 
     /// Begins with the document that an earlier process has left.
@@ -450,8 +404,8 @@ impl Keeper {
         }
         self.damper.judge(digest, now);
         let tag = self.storage.tag_of(&record);
-        let is_stored = tag == record.tag;
-        self.in_force = Some(InForce { digest, signature: record.signature, tag, is_stored });
+        let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
+        self.in_force = Some(InForce { digest, signature: record.signature, tag, stored });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
         self.clocks = self.storage.load_freshness().unwrap_or_default();
@@ -465,13 +419,6 @@ impl Keeper {
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.fetched_at = Some(record.fetched_at);
         status.fresh_at = self.clocks.fresh;
-    }
-
-    /// The cache holds what is not to be used: it was kept before there was a key, or for elsewhere, or somebody
-    /// has put it there.
-    fn refuse_cached(&mut self, error: &SignatureError, now: Micros) {
-        self.admission.note_refusal(error, now);
-        self.storage.complain(&format!("the cached document is not used: {error}"));
     }
 
     fn publish(&mut self) {

@@ -38,6 +38,7 @@ pub(super) struct Storage {
 }
 
 /// What became of a document that was to be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stored {
     /// It is on the disk.
     Yes,
