@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Unreachable,
     /// The document was refused, and nothing is cached.
     Refused,
-    /// This host did not let the command do its work: output, a file or a folder could not be written.
+    /// This host did not let the command do its work: output or a file could not be read or written.
     Failed,
 }
 
@@ -50,7 +50,7 @@ impl Exit {
             Self::NoFlag => "no such flag, or a disabled one, and no --default",
             Self::Unreachable => "the source cannot be read, and nothing is cached",
             Self::Refused => "the document is refused, and nothing is cached",
-            Self::Failed => "this host got in the way: output or a file cannot be written",
+            Self::Failed => "this host got in the way: output or a file cannot be read or written",
         }
     }
 }

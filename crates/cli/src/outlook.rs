@@ -173,18 +173,17 @@ fn stretch<I: Iterator<Item = Micros>>(turns: impl Fn() -> I, now: Micros) -> (M
 /// The times in which two or more move at once, from beginnings and ends in time order.
 fn overlaps(events: &[(Micros, bool, usize)]) -> Vec<Overlap> {
     let mut overlaps: Vec<Overlap> = Vec::new();
-    let mut moving: Vec<usize> = Vec::new();
+    let mut moving: BTreeSet<usize> = BTreeSet::new();
     let mut open: Option<Overlap> = None;
     for &(at, begins, number) in events {
         if begins {
-            moving.push(number);
+            moving.insert(number);
         } else {
-            moving.retain(|other| *other != number);
+            moving.remove(&number);
         }
         match &mut open {
             None if moving.len() >= 2 => {
-                let tracks = moving.iter().copied().collect();
-                open = Some(Overlap { from: at, to: at, most: moving.len(), tracks });
+                open = Some(Overlap { from: at, to: at, most: moving.len(), tracks: moving.clone() });
             }
             Some(overlap) if begins => {
                 overlap.most = overlap.most.max(moving.len());

@@ -3,12 +3,13 @@
 mod data;
 mod open;
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::time::Duration;
 
 use tidegate::{Health, ServedFrom, Status, View};
 use tidegate_engine::lease::Clocks;
-use tidegate_engine::{Diagnostic, Micros, Moment, Snapshot, limits};
+use tidegate_engine::{Micros, Moment, Snapshot, check, limits};
 
 use crate::args::{Place, SourceArgs, SourceOptions};
 use crate::exit::{Exit, Failure};
@@ -70,7 +71,7 @@ pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<
     let status = tide.status();
     let view = tide.view();
     let mut data = Data::new(&status);
-    if source.source == Place::Stdin {
+    if text.is_some() {
         data.source = source.source.to_string();
     }
     let missing = match status.served_from {
@@ -115,12 +116,18 @@ fn bounded(reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
 /// Why there is no document.
 fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
     let source = match place {
-        Place::Stdin => place.to_string(),
-        Place::Path(_) | Place::Url(_) => escape(&status.source).into_owned(),
+        Place::Stdin | Place::Path(_) => escape(&place.to_string()).into_owned(),
+        Place::Url(_) => escape(&status.source).into_owned(),
     };
+    let refused =
+        |report| Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused")).report(report);
+    let text = text.map(Cow::Borrowed).or_else(|| text_of(place).map(Cow::Owned));
     if let Some(refusal) = &status.refused {
-        let failure = Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused"));
-        return failure.report(refused(place, &source, &refusal.diagnostics, text));
+        return refused(report::render(&refusal.diagnostics, &source, text.as_deref()));
+    }
+    // What is too large is not even read by the library; it is no less a document that is refused.
+    if let Some(text) = text.filter(|text| text.len() > limits::DOCUMENT_BYTES_MAX) {
+        return refused(report::render(&check(&text).diagnostics, &source, Some(&text)));
     }
     let why = status.last_error.as_ref().map(|trouble| escape(&trouble.message).into_owned());
     match (status.health, why) {
@@ -134,15 +141,11 @@ fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
     }
 }
 
-/// What is wrong with a refused document, with its lines where they are at hand.
-fn refused(place: &Place, source: &str, found: &[Diagnostic], text: Option<&[u8]>) -> String {
-    match (text, place) {
-        (Some(text), _) => report::render(found, source, Some(text)),
-        (None, Place::Path(path)) => {
-            let text = std::fs::File::open(path).and_then(bounded).ok();
-            report::render(found, source, text.as_deref())
-        }
-        (None, _) => report::render(found, source, None),
+/// The text of a file, to show lines of it.
+fn text_of(place: &Place) -> Option<Vec<u8>> {
+    match place {
+        Place::Path(path) => std::fs::File::open(path).and_then(bounded).ok(),
+        Place::Stdin | Place::Url(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ mod tables;
 
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
-use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
+use crate::snapshot::{ABSENT, Adopters, Extra, Interpolation, NONE, Record, Snapshot};
 use crate::{HashAlgorithm, Micros, Share, Span, bucket, digest};
 
 use tables::Tables;
@@ -32,7 +32,7 @@ pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
         for flag in &section.flags {
             digest.add(&section.name, flag, options.default_lease);
             let record = compile_flag(flag, section_name, options, &mut tables);
-            tables.flag(&section.name, &flag.name, record);
+            tables.flag(&flag.name, record);
         }
     }
     Snapshot::from_core(tables.into_core(digest.finish()))
@@ -44,7 +44,6 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
     let points = points::of(&flag.schedule);
     let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
     let lease = if points.is_empty() { None } else { flag.lease.or(options.default_lease) };
-    let keeps_salt = algorithm != HashAlgorithm::Xxh3 && !salt.is_empty();
     let extra = Extra {
         adopters: Adopters::new(&flag.early_adopters),
         adopters_leave: flag
@@ -54,8 +53,6 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         rollback,
         rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
         lease,
-        salt: if keeps_salt { Some(salt.into()) } else { None },
-        written_salt: flag.salt.clone(),
         interpolation: Interpolation::of(flag),
         details: flag.details.clone(),
     };
@@ -67,6 +64,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         stable: tables.value(flag.stable.as_str()),
         new: flag.new.as_ref().map_or(NONE, |value| tables.value(value.as_str())),
         points: tables.points(&points),
+        salt: flag.salt.as_deref().map_or(ABSENT, |salt| tables.salt(salt)),
         seed: if algorithm == HashAlgorithm::Xxh3 { bucket::xxh3_seed(salt) } else { 0 },
         extra,
         algorithm,

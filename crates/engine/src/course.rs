@@ -9,9 +9,7 @@ use crate::{Micros, Position, Share, Span};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline<'s> {
     ramp: Ramp<'s>,
-    rollback: Option<Fall>,
-    rollback_to: Share,
-    lease: Option<Span>,
+    extra: Option<&'s Extra>,
     clocks: &'s Clocks,
 }
 
@@ -67,20 +65,26 @@ impl Course {
 }
 
 impl<'s> Timeline<'s> {
-    pub(crate) fn new(core: &'s Core, record: &Record, extra: Option<&Extra>, clocks: &'s Clocks) -> Self {
-        Self {
-            ramp: Ramp::new(core.points(record)),
-            rollback: extra.and_then(|extra| extra.rollback),
-            rollback_to: extra.map_or(Share::ZERO, |extra| extra.rollback_to),
-            lease: extra.and_then(|extra| extra.lease),
-            clocks,
-        }
+    #[inline]
+    pub(crate) fn new(core: &'s Core, record: &Record, extra: Option<&'s Extra>, clocks: &'s Clocks) -> Self {
+        Self { ramp: Ramp::new(core.points(record)), extra, clocks }
+    }
+
+    /// The rollback as it was compiled, from the share that the ramp has by the wall clock.
+    #[inline]
+    fn written_rollback(&self) -> Option<Fall> {
+        self.extra?.rollback
+    }
+
+    #[inline]
+    fn lease(&self) -> Option<Span> {
+        self.extra?.lease
     }
 
     /// What the share does at this instant of the wall clock.
     #[inline]
     pub(crate) fn course(&self, now: Micros) -> Course {
-        match self.rollback {
+        match self.written_rollback() {
             Some(fall) if now >= fall.start => {
                 let fall = self.fall(fall, now);
                 if now >= fall.end() || fall.from == fall.to { Course::Level(fall.to) } else { Course::Fall(fall, now) }
@@ -98,7 +102,7 @@ impl<'s> Timeline<'s> {
     /// The instant at which the ramp stands.
     #[inline]
     pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
-        match self.lease {
+        match self.lease() {
             None => now,
             Some(lease) => self.clocks.ramp_instant(lease, now),
         }
@@ -107,28 +111,28 @@ impl<'s> Timeline<'s> {
     /// The rollback, leading down from the share that this host had at its start, or will have then if fresh
     /// word keeps coming.
     fn fall(&self, fall: Fall, now: Micros) -> Fall {
-        let Some(lease) = self.lease else { return fall };
+        let Some(lease) = self.lease() else { return fall };
         let instant = if now < fall.start {
             self.clocks.ramp_instant_foreseen(lease, fall.start, now)
         } else {
             self.clocks.ramp_instant_at_rollback(lease, fall.start)
         };
         let from = self.ramp.share_at(instant);
-        Fall { from, to: self.rollback_to.min(from), ..fall }
+        Fall { from, to: self.extra.map_or(Share::ZERO, |extra| extra.rollback_to).min(from), ..fall }
     }
 
     /// The rollback as this host sees it at `now`, if there is one.
     pub(crate) fn rollback(&self, now: Micros) -> Option<Fall> {
-        self.rollback.map(|fall| self.fall(fall, now))
+        self.written_rollback().map(|fall| self.fall(fall, now))
     }
 
     pub(crate) fn is_leased(&self) -> bool {
-        self.lease.is_some()
+        self.lease().is_some()
     }
 
     /// The wall-clock instant at which the ramp's clock shows this instant, as seen at `now`.
     pub(crate) fn wall(&self, instant: Micros, now: Micros) -> Micros {
-        self.lease.map_or(instant, |lease| self.clocks.wall(lease, instant, now))
+        self.lease().map_or(instant, |lease| self.clocks.wall(lease, instant, now))
     }
 
     /// When this position comes to `new`, and when it leaves again, as seen at `now`.
@@ -157,7 +161,7 @@ impl<'s> Timeline<'s> {
 
     /// The last instant up to `now`, on the wall clock, at which the share took another course.
     pub(crate) fn last_corner(&self, now: Micros) -> Micros {
-        match self.rollback {
+        match self.written_rollback() {
             Some(fall) if now >= fall.end() => fall.end(),
             Some(fall) if now >= fall.start => fall.start,
             _ => {
@@ -181,7 +185,7 @@ impl<'s> Timeline<'s> {
     /// An instant up to which no position can flip otherwise than its flips say: with a lease, nobody knows
     /// before a rollback from which share it will lead down.
     pub(crate) fn foreseen(&self, now: Micros) -> Option<Micros> {
-        self.rollback.filter(|fall| self.is_leased() && now < fall.start).map(|fall| fall.start)
+        self.written_rollback().filter(|fall| self.is_leased() && now < fall.start).map(|fall| fall.start)
     }
 }
 

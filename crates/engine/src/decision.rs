@@ -23,7 +23,9 @@ pub struct Decision<'s> {
 pub enum Answer<'s> {
     /// The caller's own default: the flag is unknown or disabled.
     CallerDefault,
-    /// Compact JSON text, as it stands in the document.
+    /// A boolean, which is what most flags are.
+    Bool(bool),
+    /// Any other value: compact JSON text, as it stands in the document.
     Json(&'s str),
     /// An interpolated integer: both ends are integers.
     Integer(i128),
@@ -32,10 +34,20 @@ pub enum Answer<'s> {
 }
 
 impl<'s> Answer<'s> {
+    /// A value from its compact JSON text.
+    pub(crate) fn from_json(text: &'s str) -> Self {
+        match text {
+            "false" => Self::Bool(false),
+            "true" => Self::Bool(true),
+            text => Self::Json(text),
+        }
+    }
+
     /// The value as JSON text; `None` for the caller's default.
     pub fn to_json(self) -> Option<Cow<'s, str>> {
         match self {
             Self::CallerDefault => None,
+            Self::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
             Self::Json(text) => Some(Cow::Borrowed(text)),
             Self::Integer(integer) => Some(Cow::Owned(integer.to_string())),
             Self::Float(float) => Some(Cow::Owned(float_to_json(float))),
@@ -43,10 +55,10 @@ impl<'s> Answer<'s> {
     }
 
     /// The value as a boolean; `None` where it is none.
+    #[inline]
     pub fn as_bool(self) -> Option<bool> {
         match self {
-            Self::Json("true") => Some(true),
-            Self::Json("false") => Some(false),
+            Self::Bool(value) => Some(value),
             _ => None,
         }
     }

@@ -6,6 +6,8 @@
 //! "explain", so the two cannot disagree. It never blocks, panics or fails, and allocates nothing (a
 //! regular expression may warm up once per thread).
 
+use std::hint::select_unpredictable;
+
 use crate::bucket::{self, Who};
 use crate::course::{Course, Timeline, earliest};
 use crate::document::Adopter;
@@ -159,7 +161,7 @@ pub(crate) fn flips(snapshot: &Snapshot, record: &Record, subject: &Subject<'_>,
         return Flips { on: None, off: extra.adopters_leave };
     }
     let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
-    asked.position(record, extra).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
+    asked.position(record).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
 }
 
 /// One question, on its way through the rules.
@@ -203,9 +205,11 @@ impl<'s> Asked<'s, '_> {
     fn by_lock(&self, record: Option<&Record>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
         match (&lock.pin, record) {
             (Pin::Value(value), _) => {
-                Some(Decision { answer: Answer::Json(value), variant: None, reason: Reason::Static, error: None })
+                Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
             }
-            (Pin::Variant(variant), Some(record)) => Some(self.value_of(record, *variant, Reason::Static)),
+            (Pin::Variant(variant), Some(record)) => {
+                Some(self.value_of(record, *variant == Variant::New, Reason::Static))
+            }
             (Pin::Variant(variant), None) => {
                 pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
             }
@@ -219,16 +223,16 @@ impl<'s> Asked<'s, '_> {
         if let Some(has_new) = unanimous {
             trace.rule(Rule::Activation);
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
-            return self.value_of(record, variant(has_new), Reason::Static);
+            return self.value_of(record, has_new, Reason::Static);
         }
         let extra = self.snapshot.core().extra(record);
         if record.new == NONE {
             trace.rule(Rule::NoNew);
-            return self.value_of(record, Variant::Stable, Reason::Static);
+            return self.value_of(record, false, Reason::Static);
         }
         if let Some(decision) = self.by_adopters(record, extra, || None, trace) {
             trace.course(|| Facts {
-                position: self.position(record, extra),
+                position: self.position(record),
                 share: activation.share,
                 until: extra.and_then(|extra| extra.adopters_leave),
                 ..Facts::default()
@@ -240,10 +244,10 @@ impl<'s> Asked<'s, '_> {
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
             return interpolated(interpolation.at(activation.share));
         }
-        let position = self.position(record, extra);
+        let position = self.position(record);
         trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
         let Some(position) = position else { return self.key_missing(record, trace) };
-        self.value_of(record, variant(activation.share.includes(position)), Reason::Split)
+        self.value_of(record, activation.share.includes(position), Reason::Split)
     }
 
     /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
@@ -273,7 +277,7 @@ impl<'s> Asked<'s, '_> {
     fn by_document(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
         if let Some(locked) = record.lock {
             trace.rule(Rule::DocumentLock);
-            return self.value_of(record, locked, Reason::Static);
+            return self.value_of(record, locked == Variant::New, Reason::Static);
         }
         if !record.enabled {
             trace.rule(Rule::Disabled);
@@ -281,21 +285,32 @@ impl<'s> Asked<'s, '_> {
         }
         if record.new == NONE {
             trace.rule(Rule::NoNew);
-            return self.value_of(record, Variant::Stable, Reason::Static);
+            return self.value_of(record, false, Reason::Static);
         }
-        let extra = self.snapshot.core().extra(record);
-        let timeline = Timeline::new(self.snapshot.core(), record, extra, self.moment.leases);
-        if let Some(extra) = extra
-            && let Some(decision) = self.by_extra(record, extra, &timeline, trace)
-        {
-            return decision;
+        match self.snapshot.core().extra(record) {
+            None => self.by_share(record, None, &self.timeline(record, None), trace),
+            Some(extra) => self.by_extra(record, extra, trace),
         }
-        self.by_share(record, extra, &timeline, trace)
+    }
+
+    #[inline]
+    fn timeline<'a>(&'a self, record: &Record, extra: Option<&'a Extra>) -> Timeline<'a> {
+        Timeline::new(self.snapshot.core(), record, extra, self.moment.leases)
+    }
+
+    /// The flags that have more than values and a ramp; apart, so that the others stay short.
+    #[inline(never)]
+    fn by_extra(&self, record: &Record, extra: &Extra, trace: &mut impl Trace) -> Decision<'s> {
+        let timeline = self.timeline(record, Some(extra));
+        match self.by_rare(record, extra, &timeline, trace) {
+            Some(decision) => decision,
+            None => self.by_share(record, Some(extra), &timeline, trace),
+        }
     }
 
     /// Early adopters and interpolation; `None` where the share decides.
     #[inline]
-    fn by_extra(
+    fn by_rare(
         &self,
         record: &Record,
         extra: &Extra,
@@ -306,7 +321,7 @@ impl<'s> Asked<'s, '_> {
         let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
         if is_asked && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace) {
             trace.course(|| Facts {
-                position: self.position(record, Some(extra)),
+                position: self.position(record),
                 share: timeline.course(now).share(),
                 flips: Flips { on: None, off: extra.adopters_leave },
                 ramp_instant: shown_instant(timeline, now),
@@ -345,7 +360,7 @@ impl<'s> Asked<'s, '_> {
             Who::Key(key) if extra.adopters.has(key) => {
                 trace.rule(Rule::EarlyAdopter);
                 trace.adopter(|| extra.adopters.which(key).cloned());
-                Some(self.value_of(record, Variant::New, Reason::TargetingMatch))
+                Some(self.value_of(record, true, Reason::TargetingMatch))
             }
             Who::Absent if extra.interpolation.is_none() => {
                 trace.expires(next_corner());
@@ -368,7 +383,7 @@ impl<'s> Asked<'s, '_> {
         let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
         trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
         trace.course(|| {
-            let position = self.position(record, extra);
+            let position = self.position(record);
             Facts {
                 position,
                 share: course.share(),
@@ -380,15 +395,15 @@ impl<'s> Asked<'s, '_> {
         if let Some(has_new) = course.unanimous() {
             let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| extra.adopters.is_empty());
             let reason = if is_fixed { Reason::Static } else { Reason::Split };
-            return self.value_of(record, variant(has_new), reason);
+            return self.value_of(record, has_new, reason);
         }
-        let Some(position) = self.position(record, extra) else { return self.key_missing(record, trace) };
-        self.value_of(record, variant(course.has_new(position)), Reason::Split)
+        let Some(position) = self.position(record) else { return self.key_missing(record, trace) };
+        self.value_of(record, course.has_new(position), Reason::Split)
     }
 
     /// Where the subject falls on the flag's line; `None` without a key.
     #[inline]
-    fn position(&self, record: &Record, extra: Option<&Extra>) -> Option<Position> {
+    fn position(&self, record: &Record) -> Option<Position> {
         let key = match self.subject.who() {
             Who::Key(key) => key,
             Who::Drawn(position) => return Some(position),
@@ -396,26 +411,27 @@ impl<'s> Asked<'s, '_> {
         };
         Some(match record.algorithm {
             HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
-            algorithm => match (algorithm, extra.and_then(|extra| extra.salt.as_deref())) {
-                (HashAlgorithm::Sha1, None) => self.subject.unsalted_sha1(key),
-                (algorithm, salt) => algorithm.position(salt.unwrap_or_default(), key),
-            },
+            // An empty salt is none: SHA-1 of the key alone is the same for every such flag.
+            HashAlgorithm::Sha1 if record.salt.1 == 0 => self.subject.unsalted_sha1(key),
+            algorithm => algorithm.position(self.snapshot.core().salt(record).unwrap_or_default(), key),
         })
     }
 
-    /// The value of a variant; `stable` where the entry has no `new`.
+    /// `new` for those who are to have it, where the entry has one; otherwise `stable`.
     #[inline]
-    fn value_of(&self, record: &Record, wanted: Variant, reason: Reason) -> Decision<'s> {
-        let has_new = wanted == Variant::New && record.new != NONE;
-        let id = if has_new { record.new } else { record.stable };
-        let answer = Answer::Json(self.snapshot.core().values.get(id));
-        Decision { answer, variant: Some(variant(has_new)), reason, error: None }
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
+    fn value_of(&self, record: &Record, has_new: bool, reason: Reason) -> Decision<'s> {
+        // Which of the two a key has cannot be foreseen, so there should be no branch that tries to.
+        let has_new = has_new & (record.new != NONE);
+        let id = select_unpredictable(has_new, record.new, record.stable);
+        let variant = select_unpredictable(has_new, Variant::New, Variant::Stable);
+        Decision { answer: self.snapshot.core().values.answer(id), variant: Some(variant), reason, error: None }
     }
 
     #[cold]
     fn key_missing(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
         trace.rule(Rule::KeyMissing);
-        let stable = self.value_of(record, Variant::Stable, Reason::Error);
+        let stable = self.value_of(record, false, Reason::Error);
         Decision { error: Some(ErrorCode::TargetingKeyMissing), ..stable }
     }
 }
@@ -432,7 +448,7 @@ fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> 
 
 /// The answer of a flag that has a dial and no definition.
 fn bare<'s>(has_new: bool, reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
-    let answer = Answer::Json(if has_new { "true" } else { "false" });
+    let answer = Answer::Bool(has_new);
     Decision { answer, variant: Some(variant(has_new)), reason, error }
 }
 

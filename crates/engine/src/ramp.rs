@@ -60,14 +60,23 @@ impl<'s> Ramp<'s> {
     }
 
     /// What the ramp does at this instant.
+    #[inline]
     pub fn stretch_at(self, instant: Micros) -> Stretch {
+        match self.0 {
+            // Most ramps are over, or a single stretch.
+            [.., last] if last.at <= instant => Stretch::Level(last.share),
+            [first, ..] if first.at > instant => Stretch::Level(Share::ZERO),
+            [from, to] => Stretch::between(*from, *to),
+            _ => self.stretch_among_many(instant),
+        }
+    }
+
+    fn stretch_among_many(self, instant: Micros) -> Stretch {
         let after = self.0.partition_point(|point| point.at <= instant);
-        let Some(from) = after.checked_sub(1).and_then(|before| self.0.get(before)) else {
-            return Stretch::Level(Share::ZERO);
-        };
-        match self.0.get(after) {
-            Some(to) if to.share > from.share => Stretch::Rise(Rise::between(*from, *to)),
-            _ => Stretch::Level(from.share),
+        let from = after.checked_sub(1).and_then(|before| self.0.get(before));
+        match (from, self.0.get(after)) {
+            (Some(from), Some(to)) => Stretch::between(*from, *to),
+            (from, _) => Stretch::Level(from.map_or(Share::ZERO, |from| from.share)),
         }
     }
 
@@ -84,6 +93,14 @@ pub enum Stretch {
     Level(Share),
     /// The share rises.
     Rise(Rise),
+}
+
+impl Stretch {
+    /// What a ramp does between two neighbouring corners.
+    #[inline]
+    fn between(from: Point, to: Point) -> Self {
+        if to.share > from.share { Self::Rise(Rise::between(from, to)) } else { Self::Level(from.share) }
+    }
 }
 
 /// One rising stretch: from `from_share` at `start` to `to_share` a time `over` later.
@@ -114,15 +131,13 @@ impl Rise {
     /// above the start flips at `n >= round_half_even(D k / R)`, and that is `2 D k < (2 n + 1) R`, or they
     /// are equal and n is even.
     #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
     pub const fn has_new(self, position: Position, instant: Micros) -> bool {
         let place = position.get() as u64;
-        if place < self.from.get() {
-            return true;
-        }
-        if place >= self.to.get() || instant.get() < self.start.get() {
-            return false;
-        }
-        has_flipped(place - self.from.get(), self.elapsed(instant), self.over.get(), self.gain())
+        let is_in_stretch = (place < self.to.get()) & (instant.get() >= self.start.get());
+        let above = place.saturating_sub(self.from.get());
+        let has_flipped = has_flipped(above, self.elapsed(instant), self.over.get(), self.gain());
+        (place < self.from.get()) | (is_in_stretch & has_flipped)
     }
 
     /// The instant at which this position of the stretch flips; a position outside of it gives the nearer end.
@@ -186,18 +201,13 @@ pub struct Fall {
 impl Fall {
     /// Whether this position still has `new` at this instant, without a division.
     #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
     pub const fn has_new(self, position: Position, instant: Micros) -> bool {
         let place = position.get() as u64;
-        if place < self.to.get() {
-            return true;
-        }
-        if place >= self.from.get() {
-            return false;
-        }
-        if instant.get() < self.start.get() {
-            return true;
-        }
-        !has_flipped(self.from.get() - place, instant.since(self.start).get(), self.over.get(), self.loss())
+        let above = self.from.get().saturating_sub(place);
+        let has_left = (instant.get() >= self.start.get())
+            & has_flipped(above, instant.since(self.start).get(), self.over.get(), self.loss());
+        (place < self.to.get()) | ((place < self.from.get()) & !has_left)
     }
 
     /// The instant at which this position leaves `new`; `None` where it keeps it, or never had it.
@@ -247,9 +257,10 @@ impl Fall {
 /// stretch holds `places`: `elapsed >= round_half_even(over * k / places)`, without the division.
 #[inline]
 const fn has_flipped(k: u64, elapsed: u64, over: u64, places: u64) -> bool {
-    let moved = (2 * over as u128) * k as u128;
-    let passed = (2 * elapsed as u128 + 1) * places as u128;
-    moved < passed || (moved == passed && elapsed.is_multiple_of(2))
+    // Below 2^98 each, since there are 2^32 places.
+    let moved = (over as u128 * k as u128) << 1;
+    let passed = ((elapsed as u128 * places as u128) << 1).wrapping_add(places as u128);
+    (moved < passed) | ((moved == passed) & elapsed.is_multiple_of(2))
 }
 
 /// The time from the start of a stretch to the flip of the place `k` above it, with the division.

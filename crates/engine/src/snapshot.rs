@@ -24,7 +24,7 @@ pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::{Change, ChangeKind, Flag, Flips};
 pub(crate) use pins::{Pinned, Pins, Stranger};
-pub(crate) use store::{Names, Values, hash_name};
+pub(crate) use store::{Names, Values, hash_flag, hash_section};
 
 /// All flags of a document, compiled, with whatever overrides them on this host.
 #[derive(Clone)]
@@ -75,10 +75,8 @@ impl Snapshot {
     /// The place of a flag, also of one that only a lock or a dial knows.
     #[inline]
     pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
-        let hash = hash_name(section, flag);
-        let core = &*self.core;
-        match core.index.find(hash, |&id| core.is_named(id, section, flag)) {
-            Some(&id) => Some(FlagIndex(id)),
+        match self.core.find(section, flag) {
+            Some(id) => Some(FlagIndex(id)),
             None => self.find_stranger(section, flag),
         }
     }
@@ -184,13 +182,25 @@ impl fmt::Debug for Snapshot {
 /// The shared tables of a snapshot.
 pub(crate) struct Core {
     pub(crate) names: Box<str>,
-    pub(crate) sections: Box<[(u32, u32)]>,
+    pub(crate) sections: Box<[Section]>,
+    /// The numbers of the sections by name.
+    pub(crate) section_index: HashTable<u32>,
     pub(crate) records: Box<[Record]>,
     pub(crate) values: Values,
     pub(crate) points: Box<[Point]>,
     pub(crate) extras: Box<[Extra]>,
-    pub(crate) index: HashTable<u32>,
+    /// The numbers of the flags by name, all sections in one.
+    pub(crate) flag_index: HashTable<u32>,
     pub(crate) digest: Digest,
+}
+
+/// One section.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    /// Start and length of the section's name.
+    pub(crate) name: (u32, u32),
+    /// The hash of its name.
+    pub(crate) hash: u64,
 }
 
 /// One flag, in the table that every check reads.
@@ -204,6 +214,8 @@ pub(crate) struct Record {
     pub(crate) new: u32,
     /// Start and count of the ramp's corners.
     pub(crate) points: (u32, u32),
+    /// Start and length of the salt, or [`ABSENT`].
+    pub(crate) salt: (u32, u32),
     /// The seed of the salt, for `xxh3`.
     pub(crate) seed: u64,
     /// The number of what only some flags have, or [`NONE`].
@@ -215,8 +227,13 @@ pub(crate) struct Record {
     pub(crate) is_constant: bool,
 }
 
+/// So many sections are looked through one by one.
+const FEW_SECTIONS: usize = 8;
+
 /// The number that stands for "there is none" in a [`Record`].
 pub(crate) const NONE: u32 = u32::MAX;
+/// The place that stands for "there is none" in a [`Record`].
+pub(crate) const ABSENT: (u32, u32) = (NONE, 0);
 
 impl Core {
     /// The text in the arena of names.
@@ -225,7 +242,12 @@ impl Core {
     }
 
     pub(crate) fn section_name(&self, section: u32) -> &str {
-        self.sections.get(section as usize).map_or("", |range| self.name(*range))
+        self.sections.get(section as usize).map_or("", |section| self.name(section.name))
+    }
+
+    /// The salt as the document has it.
+    pub(crate) fn salt(&self, record: &Record) -> Option<&str> {
+        (record.salt != ABSENT).then(|| self.name(record.salt))
     }
 
     #[inline]
@@ -239,10 +261,43 @@ impl Core {
         self.extras.get(record.extra as usize)
     }
 
+    /// The number of a flag of the document.
     #[inline]
-    fn is_named(&self, id: u32, section: &str, flag: &str) -> bool {
-        self.records
-            .get(id as usize)
-            .is_some_and(|record| self.name(record.name) == flag && self.section_name(record.section) == section)
+    fn find(&self, section: &str, flag: &str) -> Option<u32> {
+        let (number, hash) = self.find_section(section)?;
+        let is_flag = |id: &u32| {
+            self.records
+                .get(*id as usize)
+                .is_some_and(|record| record.section == number && self.reads(record.name, flag))
+        };
+        self.flag_index.find(hash_flag(hash, flag), is_flag).copied()
+    }
+
+    /// The number of a section, and its hash. Most documents have a few sections, which are looked through
+    /// faster than a name is hashed.
+    #[inline]
+    fn find_section(&self, name: &str) -> Option<(u32, u64)> {
+        if self.sections.len() > FEW_SECTIONS {
+            return self.find_among_many(name);
+        }
+        (0..).zip(&self.sections).find_map(|(number, section)| {
+            let is_it = self.reads(section.name, name);
+            is_it.then_some((number, section.hash))
+        })
+    }
+
+    #[inline(never)]
+    fn find_among_many(&self, name: &str) -> Option<(u32, u64)> {
+        let hash = hash_section(name);
+        let is_it = |id: &u32| self.sections.get(*id as usize).is_some_and(|section| self.reads(section.name, name));
+        self.section_index.find(hash, is_it).map(|&number| (number, hash))
+    }
+
+    /// Whether the text at this place is `text`; cheaper than to make a text of the place first.
+    #[inline]
+    fn reads(&self, (start, length): (u32, u32), text: &str) -> bool {
+        let start = start as usize;
+        let place = start..start.saturating_add(length as usize);
+        self.names.as_bytes().get(place).is_some_and(|name| store::is_same(name, text.as_bytes()))
     }
 }

@@ -3,7 +3,7 @@
 //! A value of the wrong type is the caller's default, never an error in the request path: the document is
 //! written elsewhere and changes while the program runs. It is counted, and the status names the flag.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde_json::Value;
 use tidegate_engine::Answer;
 
@@ -22,6 +22,7 @@ pub(crate) enum Read<T> {
 pub(crate) fn read<T: DeserializeOwned>(answer: Answer<'_>) -> Read<T> {
     let read = match answer {
         Answer::CallerDefault => return Read::CallerDefault,
+        Answer::Bool(value) => T::deserialize(value.into_deserializer()),
         Answer::Json(text) => serde_json::from_str(text),
         Answer::Integer(integer) => T::deserialize(number(integer)),
         Answer::Float(float) => T::deserialize(Value::from(float)),
@@ -44,7 +45,8 @@ mod tests {
 
     #[test]
     fn values_of_many_types() {
-        assert_eq!(read(Answer::Json("true")), Read::Value(true));
+        assert_eq!(read(Answer::Bool(true)), Read::Value(true));
+        assert_eq!(read(Answer::Bool(false)), Read::Value(Value::Bool(false)));
         assert_eq!(read(Answer::Json("1")), Read::Value(1_u8));
         assert_eq!(read(Answer::Json("1")), Read::Value(1.0_f64));
         assert_eq!(read(Answer::Json("\"x\"")), Read::Value("x".to_owned()));
@@ -61,6 +63,7 @@ mod tests {
     fn other_types_are_told_apart_from_no_value() {
         assert_eq!(read::<bool>(Answer::CallerDefault), Read::CallerDefault);
         assert_eq!(read::<bool>(Answer::Json("1")), Read::WrongType);
+        assert_eq!(read::<u8>(Answer::Bool(true)), Read::WrongType);
         assert_eq!(read::<u8>(Answer::Json("256")), Read::WrongType);
         assert_eq!(read::<i64>(Answer::Float(1.0)), Read::WrongType);
         assert_eq!(read::<i64>(Answer::Integer(i128::MAX)), Read::WrongType);

@@ -12,6 +12,7 @@ use super::Header;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SourceArgs {
     /// The document: a path, `-` for standard input, or a URL
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
     pub(crate) source: Place,
 
     #[command(flatten)]

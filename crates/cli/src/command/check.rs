@@ -27,11 +27,11 @@ The exit code is 0 where there are only warnings and notes, 1 where there are er
 cannot be read. With --format json there is one object a source, on a line of its own.")]
 pub(crate) struct Args {
     /// The documents: paths, `-` for standard input, or URLs
-    #[arg(required_unless_present = "explain", value_name = "SOURCE")]
+    #[arg(required_unless_present = "explain", value_name = "SOURCE", value_hint = clap::ValueHint::AnyPath)]
     sources: Vec<Place>,
 
     /// Also say what differs from OLD, and how much of the line gains or loses new, now and at most
-    #[arg(long, value_name = "OLD")]
+    #[arg(long, value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
     against: Option<Place>,
 
     /// Explain a diagnostic code, such as E031

@@ -45,6 +45,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    if args.flag.key().is_none() && args.key.key.is_some() {
+        return Err(Failure::usage("--key asks about a flag, and there is none").help("add the flag after SOURCE"));
+    }
     let mut builder = source::open(&args.source.source, &args.source.options, output)?.builder;
     if let Some(poll) = args.poll {
         if poll < POLL_LEAST {

@@ -1,5 +1,6 @@
 //! How an instance of the library is made for a command.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidegate::{Builder, Fetched, Tidegate};
@@ -9,12 +10,12 @@ use crate::exit::{Exit, Failure, chain};
 use crate::output::Output;
 use crate::text::escape;
 
-use super::{duration, stdin};
+use super::{duration, read};
 
 /// A source, ready to be connected to.
 pub(crate) struct Opened {
     pub(crate) builder: Builder,
-    /// The text of standard input, if that is the source.
+    /// The text, where it can be read only once: of standard input or a pipe.
     pub(crate) text: Option<Arc<[u8]>>,
 }
 
@@ -29,9 +30,9 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
             builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
             builder = builder.offline(options.offline);
         }
-        Place::Path(path) => builder = builder.file(path),
-        Place::Stdin => {
-            let bytes: Arc<[u8]> = stdin()?.into();
+        Place::Path(path) if !is_pipe(path) => builder = builder.file(path),
+        Place::Path(_) | Place::Stdin => {
+            let bytes: Arc<[u8]> = read(place, options, output)?.into();
             text = Some(Arc::clone(&bytes));
             builder = builder.callback(move |_| Ok(Fetched::Changed { body: bytes.to_vec(), tag: None }));
         }
@@ -43,6 +44,11 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
         builder = builder.header(header.name, header.value);
     }
     Ok(Opened { builder, text })
+}
+
+/// Whether it can be read only once, as what a shell makes of `<(...)`.
+fn is_pipe(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// Makes the instance.

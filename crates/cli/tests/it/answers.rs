@@ -28,6 +28,8 @@ fn the_value_is_one_line_of_json() {
     host.run("get flags.json flags/plain").stdout("true\n").check();
     host.run("get flags.json features color --key x").stdout("{\"rgb\":[1.50,2]}\n").check();
     host.run("get - features held").stdin(FLAGS).stdout("2\n").check();
+    // A pipe with a name, as a shell makes one of `<(...)`.
+    host.run("get /dev/stdin features held").stdin(FLAGS).stdout("2\n").check();
 }
 
 #[test]

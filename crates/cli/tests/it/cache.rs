@@ -105,6 +105,10 @@ fn a_refused_document_is_code_5_or_the_cache() {
     let said = host.run("get bad.json f x").said();
     assert_eq!(said.code, 5);
     assert!(said.stderr.contains("1 | {\"f\": {\"x\": {\"new\": 2}}}\n  |        ^^^ f.x\n"), "{}", said.stderr);
+    host.write("large.json", " ".repeat(16 * 1024 * 1024 + 1));
+    let said = host.run("get large.json f x").said();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 5));
+    assert!(said.stderr.starts_with("error[E001]") && said.stderr.contains("DOCUMENT_BYTES_MAX"), "{}", said.stderr);
     let said = host.run("get - f x").stdin(BAD).said();
     assert_eq!(said.code, 5);
     assert!(said.stderr.contains(" --> standard input:1:8\n"), "{}", said.stderr);

@@ -149,8 +149,12 @@ fn it_ends_when_nobody_reads_any_more() {
 }
 
 #[test]
-fn a_poll_interval_below_the_least() {
+fn what_is_typed_wrongly() {
     let host = Host::with("{}");
+    host.run("watch flags.json --key k")
+        .code(2)
+        .stderr("error: --key asks about a flag, and there is none\nhelp: add the flag after SOURCE\n")
+        .check();
     host.run("watch flags.json --poll 1ms")
         .code(2)
         .stderr("error: --poll is below 100ms\nhelp: give it more time\n")

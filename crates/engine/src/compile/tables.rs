@@ -5,18 +5,19 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Digest;
 use crate::Point;
-use crate::snapshot::{Core, Extra, Names, Record, Values, hash_name};
+use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_section};
 
 /// The tables of a snapshot under construction.
 pub(super) struct Tables {
     names: Names,
-    sections: Vec<(u32, u32)>,
+    sections: Vec<Section>,
+    section_index: HashTable<u32>,
     records: Vec<Record>,
     values: Values,
     value_ids: HashTable<u32>,
     points: Vec<Point>,
     extras: Vec<Extra>,
-    index: HashTable<u32>,
+    flag_index: HashTable<u32>,
 }
 
 impl Tables {
@@ -24,12 +25,13 @@ impl Tables {
         let mut tables = Self {
             names: Names::default(),
             sections: Vec::new(),
+            section_index: HashTable::new(),
             records: Vec::with_capacity(flags),
             values: Values::default(),
             value_ids: HashTable::new(),
             points: Vec::new(),
             extras: Vec::new(),
-            index: HashTable::with_capacity(flags),
+            flag_index: HashTable::with_capacity(flags),
         };
         // The first two numbers are promised to readers: see `Values`.
         for value in ["false", "true"] {
@@ -40,13 +42,16 @@ impl Tables {
 
     /// Enters a section and gives its number.
     pub(super) fn section(&mut self, name: &str) -> u32 {
-        let range = self.names.push(name);
-        self.sections.push(range);
-        number(self.sections.len()).saturating_sub(1)
+        let hash = hash_section(name);
+        let id = number(self.sections.len());
+        self.sections.push(Section { name: self.names.push(name), hash });
+        let sections = &self.sections;
+        self.section_index.insert_unique(hash, id, |&id| sections.get(id as usize).map_or(0, |section| section.hash));
+        id
     }
 
     /// Enters a flag under its name.
-    pub(super) fn flag(&mut self, section: &str, name: &str, mut record: Record) {
+    pub(super) fn flag(&mut self, name: &str, mut record: Record) {
         record.name = self.names.push(name);
         let id = number(self.records.len());
         self.records.push(record);
@@ -54,11 +59,16 @@ impl Tables {
         let hash_of = |id: &u32| {
             let record = records.get(*id as usize);
             record.map_or(0, |record| {
-                let section = sections.get(record.section as usize).map_or("", |range| names.get(*range));
-                hash_name(section, names.get(record.name))
+                let section = sections.get(record.section as usize).map_or(0, |section| section.hash);
+                hash_flag(section, names.get(record.name))
             })
         };
-        self.index.insert_unique(hash_name(section, name), id, hash_of);
+        self.flag_index.insert_unique(hash_of(&id), id, hash_of);
+    }
+
+    /// Enters a salt and gives its place.
+    pub(super) fn salt(&mut self, salt: &str) -> (u32, u32) {
+        self.names.push(salt)
     }
 
     /// The number of a value; equal texts share one.
@@ -93,7 +103,8 @@ impl Tables {
             values: self.values.into_boxed(),
             points: self.points.into(),
             extras: self.extras.into(),
-            index: self.index,
+            section_index: self.section_index,
+            flag_index: self.flag_index,
             digest,
         }
     }

@@ -18,10 +18,6 @@ pub(crate) struct Extra {
     /// The share that the rollback asks for, which may be above the share in force.
     pub(crate) rollback_to: Share,
     pub(crate) lease: Option<Span>,
-    /// The salt, where it is hashed together with the key.
-    pub(crate) salt: Option<Box<str>>,
-    /// The salt as the document has it.
-    pub(crate) written_salt: Option<Box<str>>,
     pub(crate) interpolation: Option<Interpolation>,
     pub(crate) details: Option<Box<Details>>,
 }
@@ -32,7 +28,6 @@ impl Extra {
         self.adopters.is_empty()
             && self.rollback.is_none()
             && self.lease.is_none()
-            && self.written_salt.is_none()
             && self.interpolation.is_none()
             && self.details.is_none()
     }

@@ -179,7 +179,7 @@ impl<'s> Flag<'s> {
 
     /// The salt as the document has it.
     pub fn salt(&self) -> Option<&'s str> {
-        self.extra()?.written_salt.as_deref()
+        self.snapshot.core().salt(self.record?)
     }
 
     /// The lease in force, its own or the host's.

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use crate::{Activation, HostLock, Overlay, bucket};
 
-use super::{NONE, Snapshot, hash_name};
+use super::{NONE, Snapshot, hash_flag, hash_section};
 
 /// The overlay of one snapshot, ready to be read.
 #[derive(Debug)]
@@ -129,4 +129,8 @@ impl Pins {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn hash_name(section: &str, flag: &str) -> u64 {
+    hash_flag(hash_section(section), flag)
 }

@@ -1,11 +1,37 @@
-//! Texts of a snapshot in two arenas: names, and values with a number each.
+//! Texts of a snapshot: names in one arena, values with a number each.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The hash under which a flag is found by name.
+use crate::Answer;
+
+/// The hash under which a section is found by name, and the seed of its flags' hashes.
 #[inline]
-pub(crate) fn hash_name(section: &str, flag: &str) -> u64 {
-    xxh3_64_with_seed(flag.as_bytes(), xxh3_64(section.as_bytes()))
+pub(crate) fn hash_section(section: &str) -> u64 {
+    xxh3_64(section.as_bytes())
+}
+
+/// The hash under which a flag is found by name in the section of this hash.
+#[inline]
+pub(crate) fn hash_flag(section: u64, flag: &str) -> u64 {
+    xxh3_64_with_seed(flag.as_bytes(), section)
+}
+
+/// Whether two texts are equal. Names are short: their ends, which overlap, are compared in a few steps,
+/// without the call that comparing texts of any length takes.
+#[inline]
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && match one.len() {
+            4..8 => are_ends_same::<4>(one, other),
+            8..16 => are_ends_same::<8>(one, other),
+            16..=32 => are_ends_same::<16>(one, other),
+            _ => one == other,
+        }
+}
+
+#[inline]
+fn are_ends_same<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+    one.first_chunk::<N>() == other.first_chunk::<N>() && one.last_chunk::<N>() == other.last_chunk::<N>()
 }
 
 /// A growing arena of names.
@@ -29,46 +55,42 @@ impl Names {
 }
 
 /// The values of a snapshot, each distinct text once. [`Values::FALSE`] and [`Values::TRUE`] are always
-/// there under their numbers, so that "is this a boolean" is a comparison of numbers.
+/// there under their numbers, so that "is this a boolean" is a comparison of numbers. Each value is a text of
+/// its own: an answer borrows it whole, and a piece of an arena would have to be looked at first.
 #[derive(Debug, Default)]
-pub(crate) struct Values {
-    text: String,
-    ranges: Vec<(u32, u32)>,
-}
+pub(crate) struct Values(Vec<Box<str>>);
 
 impl Values {
-    pub(crate) const FALSE: u32 = 0;
-    pub(crate) const TRUE: u32 = 1;
+    const TRUE: u32 = 1;
 
     pub(crate) fn push(&mut self, value: &str) -> u32 {
-        let range = (offset(self.text.len()), offset(value.len()));
-        self.text.push_str(value);
-        self.ranges.push(range);
-        offset(self.ranges.len()).saturating_sub(1)
+        self.0.push(value.into());
+        offset(self.0.len()).saturating_sub(1)
     }
 
     #[inline]
     pub(crate) fn get(&self, id: u32) -> &str {
-        match self.ranges.get(id as usize) {
-            Some(&(start, length)) => slice(&self.text, start, length),
-            None => "null",
+        self.0.get(id as usize).map_or("null", |value| value)
+    }
+
+    /// The value as an answer.
+    #[inline]
+    pub(crate) fn answer(&self, id: u32) -> Answer<'_> {
+        match Self::as_bool(id) {
+            Some(value) => Answer::Bool(value),
+            None => Answer::Json(self.get(id)),
         }
     }
 
     /// The value as a boolean; `None` where it is none.
     #[inline]
     pub(crate) const fn as_bool(id: u32) -> Option<bool> {
-        match id {
-            Self::FALSE => Some(false),
-            Self::TRUE => Some(true),
-            _ => None,
-        }
+        if id <= Self::TRUE { Some(id == Self::TRUE) } else { None }
     }
 
     /// Gives back what growing left over.
     pub(crate) fn into_boxed(mut self) -> Self {
-        self.text.shrink_to_fit();
-        self.ranges.shrink_to_fit();
+        self.0.shrink_to_fit();
         self
     }
 }
@@ -83,4 +105,24 @@ pub(crate) fn slice(text: &str, start: u32, length: u32) -> &str {
 /// An offset into an arena. Documents are limited to 16 MiB, so none comes near 2^32.
 fn offset(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_the_same_only_if_every_byte_is() {
+        let text: Vec<u8> = (0..64).collect();
+        for length in 0..=text.len() {
+            let one = &text[..length];
+            assert!(is_same(one, one), "{length} bytes");
+            for place in 0..length {
+                let mut other = one.to_vec();
+                other[place] ^= 0x80;
+                assert!(!is_same(one, &other), "{length} bytes, another one at {place}");
+            }
+            assert!(length == 0 || !is_same(one, &one[1..]), "{length} bytes, one less");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use tidegate_engine::document::Adopter;
 use tidegate_engine::{Explanation, HostLock, Micros, Pin, Position, Rule, Share, Variant};
 
-use crate::relative::relative;
+use crate::relative::{relative, rough};
 use crate::source::Data;
 use crate::table::{HEADING, paint};
 use crate::text::{escape, escape_json};
@@ -41,7 +41,7 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
         explanation.valid_until.map_or("no end: nothing changes it by itself".to_owned(), |until| at(until, now)),
     ));
     if let Some(instant) = explanation.ramp_instant {
-        let behind = if instant < now { format!(", behind by {}", now.since(instant)) } else { String::new() };
+        let behind = if instant < now { format!(", behind by {}", rough(now.since(instant))) } else { String::new() };
         lines.push(("ramp clock", format!("{instant}{behind}")));
     }
     lines.push(("as of", now.to_string()));
