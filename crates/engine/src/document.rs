@@ -10,6 +10,7 @@ mod duration;
 mod entry;
 pub mod fields;
 mod findings;
+mod header;
 mod members;
 mod names;
 mod percent;
@@ -95,8 +96,23 @@ pub struct Tally {
 /// A whole document: `{section: {flag: entry}}`, in the order of the text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Document {
+    /// What the document says of itself, in `$tidegate`; absent where that is.
+    pub header: Option<Header>,
     /// The sections, each with a name of its own.
     pub sections: Vec<Section>,
+}
+
+/// What a document says of itself. It has no effect on any flag; who takes signed documents only, judges by it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Header {
+    /// The environment that the document is for.
+    pub environment: Option<Box<str>>,
+    /// Which of two documents is the newer one: at most 2^53 - 1.
+    pub version: Option<u64>,
+    /// When the document was made.
+    pub issued: Option<Micros>,
+    /// The instant from which on it should have been replaced by a newer one.
+    pub expires: Option<Micros>,
 }
 
 /// One section of a document.

@@ -17,9 +17,10 @@ use crate::locks::{self, LockFile};
 use crate::publish::random;
 use crate::readings::Readings;
 use crate::schedule::Schedule;
+use crate::signature::{SeenFile, Trust};
 use crate::source::{FetchOptions, Fetcher};
 use crate::worker::{CachePlace, Keeper, KeeperOptions, Running, Work};
-use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate};
+use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError, paths};
 
 pub use fetch::TextError;
 
@@ -31,6 +32,8 @@ pub struct Builder {
     cache_name: Option<String>,
     cache_dir: Option<PathBuf>,
     is_uncached: bool,
+    trust: Trust,
+    state_dir: Option<PathBuf>,
     poll_interval: Option<Duration>,
     default_lease: Option<Duration>,
     locks: LocksAt,
@@ -58,6 +61,8 @@ impl Builder {
             cache_name: None,
             cache_dir: None,
             is_uncached: false,
+            trust: Trust::default(),
+            state_dir: None,
             poll_interval: None,
             default_lease: None,
             locks: LocksAt::Default,
@@ -122,9 +127,39 @@ impl Builder {
         self
     }
 
-    /// Nothing is kept on the disk. Then a start with the source away has nothing to serve.
+    /// No document is kept on the disk. Then a start with the source away has nothing to serve.
     pub fn without_cache(mut self) -> Self {
         self.is_uncached = true;
+        self
+    }
+
+    /// Only documents are taken that this key has signed, or another one named so; up to 16 may be. `key` is the
+    /// text of a public key of minisign, or its second line alone.
+    ///
+    /// The signature lies beside the document: at its URL with `.minisig` added to the path, in the file of its
+    /// name and `.minisig`; a callback answers [`Fetched::Signed`]. A signed document has a version, which may not
+    /// fall, and may name its environment and when it expires: see the guide on signing.
+    ///
+    /// Default: no key, and nobody needs to sign.
+    ///
+    /// # Errors
+    /// The text is no public key of minisign.
+    pub fn trusted_key(mut self, key: &str) -> Result<Self, TrustedKeyError> {
+        self.trust.add_key(key)?;
+        Ok(self)
+    }
+
+    /// Only documents are taken that name this environment in their header, so that what is meant for staging is
+    /// not put in force in production. Default: they may name any, or none.
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.trust.set_environment(name.into());
+        self
+    }
+
+    /// The folder that remembers the newest version of signed documents. Default: `$XDG_STATE_HOME/tidegate`, or
+    /// `~/.local/state/tidegate`: not the cache, which anybody may clear.
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(folder.into());
         self
     }
 
@@ -246,10 +281,13 @@ impl Builder {
         let text = source.as_text();
         let is_offline = self.is_offline && source.is_remote();
         let is_asked = text.is_none() && !is_offline;
-        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch.clone())).transpose()?;
+        let fetch = FetchOptions { is_signed: self.trust.wants_signature(), ..self.fetch.clone() };
+        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), fetch)).transpose()?;
         let mut keeper = Keeper::new(KeeperOptions {
             source: (source.to_string(), source.fingerprint()),
             cache: self.cache_place(&source),
+            trust: self.trust.clone(),
+            seen: self.seen_file(&source),
             compile: CompileOptions { default_lease: self.default_lease.map(clock::span) },
             pins,
             locks: self.lock_file(),
@@ -260,9 +298,10 @@ impl Builder {
         });
         let board = Arc::clone(keeper.board());
         if let Some(text) = text {
-            keeper.set_text(&text).map_err(|refused| match refused {
+            keeper.set_text(text).map_err(|refused| match refused {
                 Refused::Diagnostics(diagnostics) => ConnectError::Text(diagnostics),
                 Refused::Panicked => ConnectError::Text(Vec::new()),
+                Refused::Signature(error) => ConnectError::Signature(error),
             })?;
         }
         let mut schedule = Schedule::new(self.poll_interval.unwrap_or(source.default_poll_interval()));
@@ -307,6 +346,14 @@ impl Builder {
         }
         let name = self.cache_name.clone().or_else(|| source.default_cache_name());
         name.map_or(CachePlace::Nowhere, |name| CachePlace::Under(name, self.cache_dir.clone()))
+    }
+
+    /// The file for the newest version of this source's documents in this environment. Sources without a name
+    /// cannot be told apart in another process, and without a home folder there is no file.
+    fn seen_file(&self, source: &Source) -> Option<SeenFile> {
+        let name = self.cache_name.clone().or_else(|| source.default_seen_name())?;
+        let folder = self.state_dir.clone().or_else(paths::state_dir)?;
+        Some(SeenFile::new(folder, &format!("{}\n{name}", self.trust.environment().unwrap_or_default())))
     }
 
     fn lock_file(&self) -> Option<LockFile> {

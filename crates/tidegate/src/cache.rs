@@ -71,7 +71,7 @@ impl Cache {
         if name.is_empty() {
             return Err(CacheError::Name);
         }
-        let cache = Self { folder: Folder::create(folder)?, stem: stem(name), is_closed: false };
+        let cache = Self { folder: Folder::create(folder)?, stem: stem("cache-", name), is_closed: false };
         for part in [Part::Record, Part::Freshness, Part::Loading] {
             cache.folder.sweep(&cache.file_name(part));
         }
@@ -169,10 +169,10 @@ enum Fault {
 }
 
 /// A file name without its ending for any cache name: small letters, digits, `-` and `_` stand for
-/// themselves, everything else is written as `%` and hexadecimal digits. The prefix keeps it apart from names
+/// themselves, everything else is written as `%` and hexadecimal digits. A prefix keeps it apart from names
 /// that mean something to some system (`con`), and long names end in a hash.
-fn stem(name: &str) -> String {
-    let mut stem = String::from("cache-");
+pub(crate) fn stem(prefix: &str, name: &str) -> String {
+    let mut stem = prefix.to_owned();
     for byte in name.bytes() {
         if byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_') {
             stem.push(char::from(byte));

@@ -5,7 +5,7 @@ use std::io;
 
 use tidegate_engine::{Diagnostic, FlagKey, Severity};
 
-use crate::SourceError;
+use crate::{SignatureError, SourceError};
 
 /// An instance could not be made, because of what the program itself said. That a source is away, slow or
 /// wrong is no reason: it is in the [`Status`](crate::Status). Nothing was started or written.
@@ -21,6 +21,10 @@ pub enum ConnectError {
     /// The document that is part of the program is refused. The program's fault; the diagnostics say why.
     #[error("the document given as text is refused: {}", first(.0))]
     Text(Vec<Diagnostic>),
+    /// The document that is part of the program is not signed as it has to be where keys are trusted. The program's
+    /// fault; see [`Source::signed_text`](crate::Source::signed_text).
+    #[error("the document given as text is refused: {0}")]
+    Signature(#[source] SignatureError),
     /// A flag cannot be pinned by [`Builder::pin`](crate::Builder::pin) to that. The program's fault.
     #[error("`{flag}` cannot be pinned: {problem}")]
     Pin {

@@ -17,6 +17,7 @@ mod publish;
 mod readings;
 mod schedule;
 mod shared;
+mod signature;
 mod source;
 mod status;
 mod subscription;
@@ -30,12 +31,13 @@ pub use client::Tidegate;
 pub use clock::Clock;
 pub use error::ConnectError;
 pub use handle::FlagHandle;
+pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
     BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
 };
 pub use status::{
-    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom,
-    SourceTrouble, Status, TypeErrors,
+    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
+    ServedFrom, SignatureStatus, SourceTrouble, Status, TypeErrors,
 };
 pub use subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
 pub use tidegate_engine as engine;

@@ -2,12 +2,17 @@
 
 use std::panic::catch_unwind;
 
+use tidegate_engine::document::Header;
 use tidegate_engine::{CompileOptions, Diagnostic, Snapshot, Tally, compile, read};
+
+use crate::signature::SignatureError;
 
 /// A document that may be put in force.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
+    /// What the document says of itself.
+    pub(crate) header: Option<Header>,
     pub(crate) tally: Tally,
 }
 
@@ -18,13 +23,21 @@ pub(crate) enum Refused {
     Diagnostics(Vec<Diagnostic>),
     /// Loading it made the loader panic, which is a fault of this library.
     Panicked,
+    /// It may be a good one, but not one for us.
+    Signature(SignatureError),
+}
+
+impl From<SignatureError> for Refused {
+    fn from(error: SignatureError) -> Self {
+        Self::Signature(error)
+    }
 }
 
 /// Reads, checks and compiles a document. Never panics: the document comes from outside.
 pub(crate) fn load(body: &[u8], options: &CompileOptions) -> Result<Loaded, Refused> {
     let loading = || {
         let (document, tally) = read(body).map_err(Refused::Diagnostics)?;
-        Ok(Loaded { snapshot: compile(&document, options), tally })
+        Ok(Loaded { snapshot: compile(&document, options), header: document.header, tally })
     };
     catch_unwind(loading).unwrap_or(Err(Refused::Panicked))
 }

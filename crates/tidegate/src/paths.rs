@@ -16,6 +16,12 @@ pub(crate) fn locks_file() -> Option<PathBuf> {
     locks_file_with(&|name| env::var_os(name), env::home_dir())
 }
 
+/// The folder of what this host has to remember: `$XDG_STATE_HOME/tidegate`, or `~/.local/state/tidegate`. None
+/// without a home folder.
+pub(crate) fn state_dir() -> Option<PathBuf> {
+    state_dir_with(&|name| env::var_os(name), env::home_dir())
+}
+
 type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 fn cache_dir_with(variable: Variable<'_>, home: Option<PathBuf>) -> Option<PathBuf> {
@@ -26,7 +32,11 @@ fn locks_file_with(variable: Variable<'_>, home: Option<PathBuf>) -> Option<Path
     if let Some(file) = variable("TIDEGATE_LOCKS").filter(|file| !file.is_empty()) {
         return Some(file.into());
     }
-    base(variable, "XDG_STATE_HOME", home, ".local/state").map(|base| base.join(FOLDER).join("locks.json"))
+    state_dir_with(variable, home).map(|folder| folder.join("locks.json"))
+}
+
+fn state_dir_with(variable: Variable<'_>, home: Option<PathBuf>) -> Option<PathBuf> {
+    base(variable, "XDG_STATE_HOME", home, ".local/state").map(|base| base.join(FOLDER))
 }
 
 /// The specification: a relative path in the variable is invalid and to be ignored.

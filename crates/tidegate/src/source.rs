@@ -51,7 +51,14 @@ enum Origin {
     Http(Box<Location>),
     File(PathBuf),
     Callback(Arc<CallbackFn>),
-    Text(Arc<[u8]>),
+    Text(Text),
+}
+
+/// A document that is part of the program.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    pub(crate) body: Arc<[u8]>,
+    pub(crate) signature: Option<Arc<str>>,
 }
 
 /// What a source has to say about a document.
@@ -63,6 +70,15 @@ pub enum Fetched {
     Changed {
         /// The document's bytes, as text in UTF-8; checked by the caller.
         body: Vec<u8>,
+        /// Names this version; absent, the next question is unconditional.
+        tag: Option<Tag>,
+    },
+    /// The same, with its signature: for programs that trust keys ([`Builder::trusted_key`](crate::Builder::trusted_key)).
+    Signed {
+        /// The document's bytes, exactly as they were signed.
+        body: Vec<u8>,
+        /// The text of the signature, as minisign writes it.
+        signature: String,
         /// Names this version; absent, the next question is unconditional.
         tag: Option<Tag>,
     },
@@ -96,7 +112,12 @@ impl Source {
 
     /// A document that is part of the program and never changes.
     pub fn text(text: impl Into<Vec<u8>>) -> Self {
-        Self(Origin::Text(text.into().into()))
+        Self(Origin::Text(Text { body: text.into().into(), signature: None }))
+    }
+
+    /// The same with its signature, for programs that trust keys and take no exception for their own text.
+    pub fn signed_text(text: impl Into<Vec<u8>>, signature: impl Into<String>) -> Self {
+        Self(Origin::Text(Text { body: text.into().into(), signature: Some(signature.into().into()) }))
     }
 
     /// A number that differs between sources, so that a tag from one is never shown to another. It does not
@@ -124,9 +145,9 @@ impl Source {
     }
 
     /// The document, if it is part of the program.
-    pub(crate) fn as_text(&self) -> Option<Arc<[u8]>> {
+    pub(crate) fn as_text(&self) -> Option<&Text> {
         match &self.0 {
-            Origin::Text(text) => Some(Arc::clone(text)),
+            Origin::Text(text) => Some(text),
             Origin::Http(_) | Origin::File(_) | Origin::Callback(_) => None,
         }
     }
@@ -137,6 +158,15 @@ impl Source {
         match &self.0 {
             Origin::Http(_) => Some(format!("{self} {:016x}", self.fingerprint())),
             Origin::File(_) | Origin::Callback(_) | Origin::Text(_) => None,
+        }
+    }
+
+    /// The name under which the newest version of its documents is remembered, unless the user gives one. A file
+    /// has one as well, wherever the program was started.
+    pub(crate) fn default_seen_name(&self) -> Option<String> {
+        match &self.0 {
+            Origin::File(path) => std::path::absolute(path).ok().map(|path| format!("file {}", path.display())),
+            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => self.default_cache_name(),
         }
     }
 
@@ -162,6 +192,8 @@ pub(crate) struct FetchOptions {
     pub(crate) headers: Vec<(String, String)>,
     /// Largest document in bytes, decompressed. The engine's limit.
     pub(crate) body_bytes_max: usize,
+    /// Whether a document comes with its signature, which lies beside it.
+    pub(crate) is_signed: bool,
     /// Certificate authorities in PEM that are trusted besides those of the machine.
     pub(crate) extra_root_pem: Option<Vec<u8>>,
     /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count. They do: where they are
@@ -188,7 +220,7 @@ pub(crate) struct Fetcher {
 enum Asking {
     Http(Box<HttpFetcher>),
     Call(Attendant),
-    Text(Arc<[u8]>),
+    Text(Text),
 }
 
 impl Fetcher {
@@ -201,7 +233,7 @@ impl Fetcher {
         let asking = match source.0 {
             Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
             Origin::File(path) => {
-                let mut looker = FileLooker::new(path, options.body_bytes_max);
+                let mut looker = FileLooker::new(path, options.body_bytes_max, options.is_signed);
                 Asking::Call(Attendant::new(options.timeout, move |have| looker.look(have)))
             }
             Origin::Callback(callback) => Asking::Call(Attendant::new(options.timeout, move |have| {
@@ -223,7 +255,7 @@ impl Fetcher {
         match &mut self.asking {
             Asking::Http(http) => http.fetch(have).await,
             Asking::Call(attendant) => Ok(Answer { fetched: attendant.call(have).await?, server_date: None }),
-            Asking::Text(text) => Ok(Answer { fetched: unless_same(text.to_vec(), have), server_date: None }),
+            Asking::Text(text) => Ok(Answer { fetched: text.unless_same(have), server_date: None }),
         }
     }
 }
@@ -234,10 +266,23 @@ pub(crate) fn body_digest(body: &[u8]) -> u128 {
     xxh3_128(body)
 }
 
-/// The answer of a source whose tag is the hash of its content.
-fn unless_same(body: Vec<u8>, have: Option<&Tag>) -> Fetched {
-    let tag = content_tag(&body);
-    if tag.is_some() && tag.as_ref() == have { Fetched::Unchanged } else { Fetched::Changed { body, tag } }
+impl Text {
+    /// The answer of a source whose tag is the hash of its content.
+    fn unless_same(&self, have: Option<&Tag>) -> Fetched {
+        let tag = content_tag(&self.body);
+        if tag.is_some() && tag.as_ref() == have {
+            return Fetched::Unchanged;
+        }
+        changed(self.body.to_vec(), self.signature.as_deref().map(str::to_owned), tag)
+    }
+}
+
+/// A document with its signature, if it has one.
+fn changed(body: Vec<u8>, signature: Option<String>, tag: Option<Tag>) -> Fetched {
+    match signature {
+        Some(signature) => Fetched::Signed { body, signature, tag },
+        None => Fetched::Changed { body, tag },
+    }
 }
 
 fn content_tag(body: &[u8]) -> Option<Tag> {
@@ -251,6 +296,7 @@ impl Default for FetchOptions {
             timeout: Duration::from_secs(10),
             headers: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
+            is_signed: false,
             extra_root_pem: None,
             has_proxies: true,
             addresses: Vec::new(),
@@ -292,6 +338,9 @@ impl fmt::Debug for FetchOptions {
             .finish_non_exhaustive()
     }
 }
+
+/// What is added to the path of a document for that of its signature; minisign does the same.
+const SIGNATURE_SUFFIX: &str = ".minisig";
 
 /// Largest document in bytes, decompressed: the engine's limit.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

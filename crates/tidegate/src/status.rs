@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
 
 use crate::publish::Published;
+use crate::signature::CLOCKS_APART;
 
 /// What an instance serves, where it comes from, how old it is, and what is wrong; made by
 /// [`Tidegate::status`](crate::Tidegate::status).
@@ -43,6 +44,8 @@ pub struct Status {
     pub last_error: Option<SourceTrouble>,
     /// The source's present document, where it was refused. The one before stays in force.
     pub refused: Option<Refusal>,
+    /// Signatures, unless no key is trusted.
+    pub signature: Option<SignatureStatus>,
     /// A document that is skipped because processes died while they loaded it.
     pub poisoned: Option<Poisoned>,
     /// The digest of the flags in force, 32 hexadecimal digits: equal on all hosts that have the same flags.
@@ -82,6 +85,7 @@ impl Status {
             age: None,
             last_error: None,
             refused: None,
+            signature: None,
             poisoned: None,
             digest: String::new(),
             flags: 0,
@@ -103,6 +107,10 @@ impl Status {
         self.age = self.fresh_at.map(|fresh_at| now.since(fresh_at));
         for lock in &mut self.locks.locks {
             lock.is_expired = lock.lock.until.is_some_and(|until| now >= until);
+        }
+        if let Some(signature) = &mut self.signature {
+            signature.is_expired = signature.expires.is_some_and(|expires| now >= expires);
+            signature.is_from_future = signature.issued.is_some_and(|at| at > now.saturating_add(CLOCKS_APART));
         }
         let (count, flags) = published.readings.type_errors();
         self.type_errors = TypeErrors { count, flags };
@@ -178,9 +186,55 @@ pub struct Refusal {
     pub body: String,
     /// The first error, in one line.
     pub message: String,
-    /// What is wrong with it.
+    /// What is wrong with it; nothing where the document itself is good, and its signature or its version is not.
     #[serde(serialize_with = "findings")]
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What is known of signatures, where only signed documents are taken. The refusal of one is in
+/// [`Status::refused`].
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SignatureStatus {
+    /// The key that signed the document in force, as minisign numbers it; none while there is no document.
+    pub key: Option<String>,
+    /// The environment that the document in force names.
+    pub environment: Option<String>,
+    /// The version of the document in force.
+    pub version: Option<u64>,
+    /// When it was made.
+    pub issued: Option<Micros>,
+    /// Whether that lies more than five minutes ahead, so that this host's clock is probably wrong.
+    pub is_from_future: bool,
+    /// When it should have been replaced.
+    pub expires: Option<Micros>,
+    /// Whether that is over: an alarm. The document stays in force.
+    pub is_expired: bool,
+    /// The newest version that was ever in force, here or in an earlier process. Older ones are refused.
+    pub version_seen: Option<u64>,
+    /// An older document came, or another one of the same version. It stays until the process ends.
+    pub rollback: Option<RollbackAlarm>,
+    /// The file that remembers the newest version; none: only this process does.
+    pub file: Option<String>,
+    /// What is wrong with that file.
+    pub error: Option<String>,
+}
+
+/// Documents came that are older than one that was in force: by mistake, from a stale mirror, or because
+/// somebody wants an old state back. None was taken.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RollbackAlarm {
+    /// The version of the latest of them.
+    pub version: u64,
+    /// The newest version that had been in force.
+    pub seen: u64,
+    /// When the first came.
+    pub since: Micros,
+    /// When the latest came.
+    pub at: Micros,
+    /// How often one has come.
+    pub count: u64,
 }
 
 /// A document that is not loaded any more.

@@ -238,6 +238,35 @@ fields! {
     }
 }
 
+fields! {
+    /// A field of the header, `$tidegate`.
+    HeaderField HEADER "The fields of the header, the reserved object `$tidegate`."
+    Environment "environment" {
+        "string", "at most 64 KiB",
+        "absent: the document is for anywhere, unless its reader has an environment, which then refuses it",
+        "the environment that the document is for",
+        "\"prod\"", r#"{"type":"string"}"#
+    }
+    Version "version" {
+        "number", "whole, 0 to 2^53 - 1",
+        "absent: a reader that takes signed documents only refuses it, because it could not tell old from new",
+        "a signed document is refused where a higher version was seen before, or the same with other bytes",
+        "42", r#"{"type":"integer","minimum":0,"maximum":9007199254740991}"#
+    }
+    Issued "issued" {
+        "string, a time", "years 0001 to 9999, with a zone",
+        "absent: nobody is told",
+        "when a signed document was made; shown, with a warning where it lies ahead",
+        "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    Expires "expires" {
+        "string, a time", "years 0001 to 9999, with a zone",
+        "absent: never, which suits documents that rarely change",
+        "from then on a signed document is refused when it comes; where it is in force it stays, with an alarm",
+        "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +286,6 @@ mod tests {
         check::<StepField>();
         check::<AdopterField>();
         check::<RollbackField>();
+        check::<HeaderField>();
     }
 }

@@ -8,13 +8,13 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::cursor::{Cursor, Kind, Token};
+use super::cursor::{Cursor, Token};
 use super::fields::{EntryField, Names as _};
 use super::findings::Findings;
 use super::members::Members;
 use super::names::{self, Insert, Seed, Seen};
 use super::scan::{self, ScanError, Scanned};
-use super::{Document, Flag, Section, entry, syntax, value};
+use super::{Document, Flag, Section, entry, header, syntax, value};
 use crate::diagnostic::{Code, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
@@ -181,18 +181,13 @@ impl Reader<'_> {
         }
     }
 
-    /// `$schema` is for editors, `$tidegate` for later versions of ourselves.
+    /// `$schema` is for editors, `$tidegate` is the header.
     fn read_reserved(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) {
         let Some(token) = cursor.value() else { return };
-        value::check(token, trail, self.findings);
-        let found = token.kind();
-        if name == "$tidegate" && found != Kind::Object {
-            self.findings.add(Code::WrongType, trail, token.span(), || {
-                (
-                    format!("`$tidegate` is {}, but must be an object", found.described()),
-                    "the name is reserved; call the section otherwise".to_owned(),
-                )
-            });
+        if name == "$tidegate" {
+            self.document.header = header::read(token, trail, self.findings);
+        } else {
+            value::check(token, trail, self.findings);
         }
     }
 

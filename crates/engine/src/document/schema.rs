@@ -17,7 +17,7 @@ pub fn schema() -> String {
         "type": "object",
         "properties": {
             "$schema": {"description": "where this schema is; for editors"},
-            "$tidegate": {"description": "reserved", "type": "object"},
+            "$tidegate": {"$ref": "#/$defs/header"},
         },
         "additionalProperties": {"$ref": "#/$defs/section"},
         "$defs": {
@@ -30,6 +30,7 @@ pub fn schema() -> String {
             "step": object(fields::STEP, &["pct"]),
             "adopter": object(fields::ADOPTER, &["regex"]),
             "rollback": object(fields::ROLLBACK, &["start_time"]),
+            "header": object(fields::HEADER, &[]),
             "time": {"type": "string", "pattern": TIME},
             "duration": {"type": "string", "pattern": DURATION},
             "percent": {"type": "number", "minimum": 0, "maximum": 100},

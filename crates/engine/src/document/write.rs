@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Adopter, Curve, Details, Document, Flag, Rollback, Schedule, Step, Value, time};
+use super::{Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Step, Value, time};
 use crate::{Micros, Share, Span};
 
 /// The document as JSON text: one line for each field, fields in the order of the reference, those that
@@ -20,8 +20,12 @@ use crate::{Micros, Share, Span};
 /// ```
 pub fn write(document: &Document) -> String {
     let mut text = String::from("{");
+    if let Some(header) = &document.header {
+        let _ = write!(text, "\n  \"$tidegate\": {{{}}}", header_fields(header));
+    }
+    let written = usize::from(document.header.is_some());
     for (index, section) in document.sections.iter().enumerate() {
-        let _ = write!(text, "{}\n  {}: {{", comma(index), quoted(&section.name));
+        let _ = write!(text, "{}\n  {}: {{", comma(written + index), quoted(&section.name));
         for (index, flag) in section.flags.iter().enumerate() {
             let _ = write!(text, "{}\n    {}: {{", comma(index), quoted(&flag.name));
             let mut fields = Fields { text: &mut text, count: 0 };
@@ -30,8 +34,21 @@ pub fn write(document: &Document) -> String {
         }
         text.push_str(if section.flags.is_empty() { "}" } else { "\n  }" });
     }
-    text.push_str(if document.sections.is_empty() { "}\n" } else { "\n}\n" });
+    text.push_str(if text.len() == 1 { "}\n" } else { "\n}\n" });
     text
+}
+
+fn header_fields(header: &Header) -> String {
+    let Header { environment, version, issued, expires } = header;
+    let instant = |instant: Option<Micros>| instant.and_then(time_text).map(|text| quoted(&text));
+    let fields = [
+        ("environment", environment.as_deref().map(quoted)),
+        ("version", version.map(|version| version.to_string())),
+        ("issued", instant(*issued)),
+        ("expires", instant(*expires)),
+    ];
+    let fields = fields.into_iter().filter_map(|(name, json)| Some(format!("\"{name}\": {}", json?)));
+    fields.collect::<Vec<_>>().join(", ")
 }
 
 /// The fields of one entry, one a line.

@@ -14,8 +14,8 @@ use tidegate_engine::{Code, Severity, limits};
 fn document_fields() {
     let mut page = String::from(
         "# The fields of a document\n\n\
-         A document is `{section: {flag: entry}}`. Top-level `$schema` and `$tidegate` (an object) are reserved and\n\
-         skipped. Comments and trailing commas are accepted, with a note; apart from them the text has to be strict\n\
+         A document is `{section: {flag: entry}}`. Top-level `$schema` is for editors and skipped, `$tidegate` is the\n\
+         header. Comments and trailing commas are accepted, with a note; apart from them the text has to be strict\n\
          JSON, UTF-8. A document is accepted or refused as a whole. Unknown fields are warnings. [Limits](limits.md),\n\
          [diagnostics](diagnostics.md), [JSON Schema](document.schema.json), [guide](../guide/documents.md).\n\n\
          Times are `2026-12-01 00:00Z`, the same with seconds and with up to six digits of fraction, or RFC 3339 with\n\
@@ -26,6 +26,8 @@ fn document_fields() {
     table(&mut page, "A step, in `steps`", fields::STEP);
     table(&mut page, "A pattern, in `early_adopters`", fields::ADOPTER);
     table(&mut page, "A `rollback`", fields::ROLLBACK);
+    table(&mut page, "The header, `$tidegate`", fields::HEADER);
+    page.push_str("\nThe header has no effect on flags. What it is for: [signed documents](../guide/signing.md).\n");
     check("docs/reference/document.md", &page);
 }
 

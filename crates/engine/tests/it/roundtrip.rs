@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use tidegate_engine::document::{
-    self, Adopter, Curve, Details, Document, Flag, Rollback, Schedule, Section, Step, Value, check, read, write,
+    self, Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Section, Step, Value, check, read, write,
 };
 use tidegate_engine::{HashAlgorithm, Micros, Severity, Share, Span, Variant, limits};
 
@@ -38,11 +38,17 @@ proptest! {
 }
 
 fn documents() -> impl Strategy<Value = Document> {
-    vec((names(), vec(flags(), 0..4)), 0..4).prop_map(|sections| {
+    (option::of(headers()), vec((names(), vec(flags(), 0..4)), 0..4)).prop_map(|(header, sections)| {
         let sections =
             sections.into_iter().map(|(name, flags)| Section { name, flags: once(flags, |flag| flag.name.clone()) });
-        Document { sections: once(sections.collect(), |section| section.name.clone()) }
+        Document { header, sections: once(sections.collect(), |section| section.name.clone()) }
     })
+}
+
+fn headers() -> impl Strategy<Value = Header> {
+    let instants = (option::of(instants()), option::of(instants()));
+    (option::of(texts()), option::of(0..1_u64 << 53), instants)
+        .prop_map(|(environment, version, (issued, expires))| Header { environment, version, issued, expires })
 }
 
 /// Only the first of those with the same name.

@@ -32,7 +32,7 @@ impl Builder {
     pub fn fetch_text(self) -> Result<Vec<u8>, TextError> {
         let source = self.source.clone().ok_or(TextError::NoSource)?;
         if let Some(text) = source.as_text() {
-            return Ok(text.to_vec());
+            return Ok(text.body.to_vec());
         }
         if self.is_offline && source.is_remote() {
             return self.cached_text(&source);
@@ -45,7 +45,7 @@ impl Builder {
             // Name look-ups may hang in the system; nobody waits for them.
             runtime.shutdown_background();
             match answer?.fetched {
-                Fetched::Changed { body, .. } => Ok(body),
+                Fetched::Changed { body, .. } | Fetched::Signed { body, .. } => Ok(body),
                 Fetched::Unchanged => Err(TextError::Fetch(FetchError::NotModifiedUnasked)),
             }
         });

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tidegate-document 1 <XXH3-128 of the version and of all that follows the line, 32 hexadecimal digits>\n
-//! {"tag":…,"fetched_at":…,"source":…,"fingerprint":…,"body_bytes":…}\n
+//! {"tag":…,"signature":…,"fetched_at":…,"source":…,"fingerprint":…,"body_bytes":…}\n
 //! <body>
 //! ```
 //!
@@ -22,6 +22,8 @@ pub(crate) struct Record {
     /// Names the body at its source.
     pub(crate) tag: Option<Tag>,
     pub(crate) body: Vec<u8>,
+    /// Of the body, if it came with one; verified anew by whoever loads it.
+    pub(crate) signature: Option<String>,
     pub(crate) fetched_at: Micros,
     /// The source, for people; without secrets.
     pub(crate) source: String,
@@ -33,6 +35,8 @@ pub(crate) struct Record {
 #[derive(Deserialize, Serialize)]
 struct About {
     tag: Option<TagParts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
     fetched_at: i64,
     source: String,
     fingerprint: u64,
@@ -69,6 +73,7 @@ impl Record {
                 },
                 text: tag.as_str().to_owned(),
             }),
+            signature: self.signature.clone(),
             fetched_at: self.fetched_at.get(),
             source: self.source.clone(),
             fingerprint: self.fingerprint,
@@ -102,6 +107,7 @@ impl Record {
         Ok(Self {
             tag: tag.transpose().map_err(|_| Fault::Damaged)?,
             body,
+            signature: about.signature,
             fetched_at: Micros::new(about.fetched_at),
             source: about.source,
             fingerprint: about.fingerprint,
@@ -143,5 +149,6 @@ const VERSION: u32 = 1;
 /// The first line with the longest version.
 const LINE_BYTES_MAX: usize = 80;
 
-/// Size of the largest file: the body's limit and room for the two lines.
-pub(super) const FILE_BYTES_MAX: u64 = BODY_BYTES_MAX as u64 + 64 * 1024;
+/// Size of the largest file: the body's limit and room for the two lines, in which a signature of 64 KiB may
+/// take six times as much.
+pub(super) const FILE_BYTES_MAX: u64 = BODY_BYTES_MAX as u64 + 512 * 1024;

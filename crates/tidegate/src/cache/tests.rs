@@ -42,6 +42,7 @@ fn record(body: &str) -> Record {
     Record {
         tag: Tag::new("\"1\"").ok(),
         body: body.into(),
+        signature: None,
         fetched_at: Micros::new(1_700_000_000_123_456),
         source: "https://example.com/flags.json?token=…".to_owned(),
         fingerprint: u64::MAX,
@@ -56,9 +57,11 @@ fn a_record_comes_back_as_it_was() {
     let odd = Tag::new("W/\"caf\u{e9} \\ ✓\"").unwrap();
     for tag in [None, Some(dated), Some(odd), Tag::new("\"1\"").ok()] {
         for body in ["", "{}", "\n\n", "{\"a\": 1}\n", "\u{0}\u{1}"] {
-            let record = Record { tag: tag.clone(), ..record(body) };
-            kept.open().store(&record).unwrap();
-            assert_eq!(kept.open().load().unwrap(), Some(record));
+            for signature in [None, Some("untrusted comment: x\nRUS+\n\u{1}".to_owned())] {
+                let record = Record { tag: tag.clone(), signature, ..record(body) };
+                kept.open().store(&record).unwrap();
+                assert_eq!(kept.open().load().unwrap(), Some(record));
+            }
         }
     }
     assert_eq!(kept.names(), ["cache-app.document"]);

@@ -14,7 +14,7 @@ pub(super) fn call(callback: &CallbackFn, have: Option<&Tag>, body_bytes_max: us
         .map_err(|panic| FetchError::CallbackPanicked { message: message(&*panic) })?;
     match outcome.map_err(|source| FetchError::Callback { source })? {
         Fetched::Unchanged if have.is_none() => Err(FetchError::NotModifiedUnasked),
-        Fetched::Changed { body, .. } if body.len() > body_bytes_max => {
+        Fetched::Changed { body, .. } | Fetched::Signed { body, .. } if body.len() > body_bytes_max => {
             Err(FetchError::BodyTooBig { limit: body_bytes_max })
         }
         fetched => Ok(fetched),

@@ -108,6 +108,12 @@ pub enum FetchError {
     /// unconditional again. The origin, or a cache before it, is at fault.
     #[error("the origin answered `not modified` to a request without a condition; check the cache before it")]
     NotModifiedUnasked,
+    /// The document came, and its signature did not. Nothing was kept.
+    #[error("the signature of the document cannot be had: {source}")]
+    Signature {
+        /// Why not.
+        source: Box<FetchError>,
+    },
     /// A redirect was not followed.
     #[error("redirect not followed: {0}")]
     Redirect(#[from] RedirectError),
@@ -159,6 +165,7 @@ impl FetchError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Signature { source } => source.retry_after(),
             _ => None,
         }
     }

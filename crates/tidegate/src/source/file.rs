@@ -8,17 +8,20 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{FetchError, Fetched, FileProblem, Tag, content_tag};
+use super::{FetchError, Fetched, FileProblem, SIGNATURE_SUFFIX, Tag, changed, content_tag};
+use crate::signature::SIGNATURE_BYTES_MAX;
 
 /// Looks at one path.
 #[derive(Debug)]
 pub(super) struct FileLooker {
     path: PathBuf,
     bytes_max: usize,
+    /// The file beside it with its signature, where one is wanted.
+    signature: Option<PathBuf>,
     seen: Option<Seen>,
 }
 
@@ -42,13 +45,22 @@ struct Stamp {
 }
 
 impl FileLooker {
-    pub(super) fn new(path: PathBuf, bytes_max: usize) -> Self {
-        Self { path, bytes_max, seen: None }
+    pub(super) fn new(path: PathBuf, bytes_max: usize, is_signed: bool) -> Self {
+        let signature = is_signed.then(|| {
+            let mut name = path.clone().into_os_string();
+            name.push(SIGNATURE_SUFFIX);
+            name.into()
+        });
+        Self { path, bytes_max, signature, seen: None }
     }
 
     /// The file's content, unless it is the one of `have`.
     pub(super) fn look(&mut self, have: Option<&Tag>) -> Result<Fetched, FetchError> {
-        self.try_look(have).map_err(|problem| FetchError::File { path: self.path.clone(), problem })
+        let found = self.try_look(have).map_err(|problem| FetchError::File { path: self.path.clone(), problem })?;
+        match (found, &self.signature) {
+            (Fetched::Changed { body, tag }, Some(path)) => Ok(changed(body, read_signature(path)?, tag)),
+            (found, _) => Ok(found),
+        }
     }
 
     fn try_look(&mut self, have: Option<&Tag>) -> Result<Fetched, FileProblem> {
@@ -61,26 +73,37 @@ impl FileLooker {
             self.seen = last;
             return Ok(Fetched::Unchanged);
         }
-        let (stamp, body) = self.read()?;
+        let (stamp, body) = read(&self.path, self.bytes_max)?;
         let tag = content_tag(&body);
         let settled = last.is_some_and(|seen| seen.stamp == stamp);
         self.seen = Some(Seen { stamp, tag: tag.clone(), settled });
         Ok(if tag.is_some() && tag.as_ref() == have { Fetched::Unchanged } else { Fetched::Changed { body, tag } })
     }
+}
 
-    /// Reads the file that the path names now; its stamp is that of the opened file.
-    fn read(&self) -> Result<(Stamp, Vec<u8>), FileProblem> {
-        refuse_irregular(&std::fs::metadata(&self.path).map_err(sort)?)?;
-        // Should a pipe have taken its place since, opening it must not block.
-        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path).map_err(sort)?;
-        let metadata = file.metadata().map_err(sort)?;
-        refuse_irregular(&metadata)?;
-        if metadata.len() > self.bytes_max as u64 {
-            return Err(FileProblem::TooBig { bytes: metadata.len(), limit: self.bytes_max });
-        }
-        let body = read_at_most(&file, self.bytes_max, metadata.len())?;
-        Ok((stamp(&metadata), body))
+/// Reads the file that a path names now; its stamp is that of the opened file.
+fn read(path: &Path, bytes_max: usize) -> Result<(Stamp, Vec<u8>), FileProblem> {
+    refuse_irregular(&std::fs::metadata(path).map_err(sort)?)?;
+    // Should a pipe have taken its place since, opening it must not block.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(sort)?;
+    let metadata = file.metadata().map_err(sort)?;
+    refuse_irregular(&metadata)?;
+    if metadata.len() > bytes_max as u64 {
+        return Err(FileProblem::TooBig { bytes: metadata.len(), limit: bytes_max });
+    }
+    let body = read_at_most(&file, bytes_max, metadata.len())?;
+    Ok((stamp(&metadata), body))
+}
+
+/// The signature at a path; none if there is no such file. One that is too large is no signature, and is
+/// handed on as such.
+fn read_signature(path: &Path) -> Result<Option<String>, FetchError> {
+    match read(path, SIGNATURE_BYTES_MAX) {
+        Ok((_, text)) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+        Err(FileProblem::NotFound) => Ok(None),
+        Err(FileProblem::TooBig { .. }) => Ok(Some(String::new())),
+        Err(problem) => Err(FetchError::File { path: path.to_owned(), problem }),
     }
 }
 

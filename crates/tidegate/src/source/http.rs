@@ -23,7 +23,8 @@ use tokio::time::Instant;
 use self::cause::Context;
 use self::resolver::{Guard, Resolver};
 use super::redirect::{self, REDIRECTS_MAX, RedirectError};
-use super::{Answer, FetchError, FetchOptions, Fetched, Phase, SourceError, Tag};
+use super::{Answer, FetchError, FetchOptions, Fetched, Phase, SourceError, Tag, changed};
+use crate::signature::SIGNATURE_BYTES_MAX;
 pub(crate) use head::RETRY_AFTER_MAX;
 pub(super) use location::Location;
 
@@ -77,19 +78,63 @@ impl HttpFetcher {
         }
     }
 
-    /// Asks, and follows redirects to the answer.
+    /// Asks for the document, and if there is a new one for its signature, where one is wanted.
     async fn exchange(&mut self, have: Option<&Tag>, phase: &mut Phase) -> Result<Answer, FetchError> {
         let condition = have.and_then(Tag::condition);
-        let mut at = self.location.url().clone();
+        let url = self.location.url().clone();
+        let response = self.ask(url, condition.as_ref(), phase).await?;
+        let answer = self.answer(response, condition.is_some(), phase).await?;
+        match answer {
+            Answer { fetched: Fetched::Changed { body, tag }, server_date } if self.options.is_signed => {
+                let signature = self.signature(phase).await;
+                let signature = signature.map_err(|source| FetchError::Signature { source: Box::new(source) })?;
+                Ok(Answer { fetched: changed(body, signature, tag), server_date })
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    /// The signature; none if the origin has none. One that is too large is no signature, and is handed on as
+    /// such.
+    async fn signature(&mut self, phase: &mut Phase) -> Result<Option<String>, FetchError> {
+        let url = self.location.signature();
+        let response = self.ask(url.clone(), None, phase).await?;
+        match response.status() {
+            StatusCode::OK => {
+                *phase = Phase::ReadingBody;
+                match body::read(response, SIGNATURE_BYTES_MAX)
+                    .await
+                    .map_err(|failure| failure.sort(&self.context(&url)))
+                {
+                    Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+                    Err(FetchError::BodyTooBig { .. }) => Ok(Some(String::new())),
+                    Err(error) => Err(error),
+                }
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                body::settle(response).await;
+                Ok(None)
+            }
+            _ => Err(refused(response).await),
+        }
+    }
+
+    /// Asks, and follows redirects to the answer.
+    async fn ask(
+        &mut self,
+        mut at: Url,
+        condition: Option<&(HeaderName, HeaderValue)>,
+        phase: &mut Phase,
+    ) -> Result<Response, FetchError> {
         // Secrets go to the origin that the user named, and not again once a redirect has led away from it.
         let mut is_home = true;
         for _ in 0..=REDIRECTS_MAX {
             self.guard.watch((!is_home).then(|| at.host_str()).flatten());
             *phase = Phase::WaitingForAnswer;
-            let response = self.send(&at, is_home, condition.as_ref()).await?;
+            let response = self.send(&at, is_home, condition).await?;
             head::refuse_oversized(response.headers())?;
             if !is_redirect(response.status()) {
-                return self.answer(response, condition.is_some(), phase).await;
+                return Ok(response);
             }
             let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             let next = redirect::follow(&at, target, self.guard.is_from_loopback())?;
@@ -156,11 +201,7 @@ impl HttpFetcher {
             // A tag in a 304 is not kept: the body at hand came with another one.
             StatusCode::NOT_MODIFIED if was_conditional => Fetched::Unchanged,
             StatusCode::NOT_MODIFIED => return Err(FetchError::NotModifiedUnasked),
-            status => {
-                let retry_after = head::retry_after(response.headers());
-                body::settle(response).await;
-                return Err(FetchError::Status { status: status.as_u16(), retry_after });
-            }
+            _ => return Err(refused(response).await),
         };
         Ok(Answer { fetched, server_date: date.map(|date| head::later(date, arrived.elapsed())) })
     }
@@ -168,6 +209,13 @@ impl HttpFetcher {
     fn context(&self, at: &Url) -> Context {
         Context { host: at.host_str().unwrap_or_default().to_owned(), connect_timeout: self.options.connect_timeout }
     }
+}
+
+/// What an answer means whose body is of no use.
+async fn refused(response: Response) -> FetchError {
+    let (status, retry_after) = (response.status().as_u16(), head::retry_after(response.headers()));
+    body::settle(response).await;
+    FetchError::Status { status, retry_after }
 }
 
 /// The user's headers, checked; marked so that nothing prints their values.

@@ -1,9 +1,11 @@
 //! What the background thread knows, and what it does with each piece of news.
 //!
-//! Order of a new document: read and check it, keep it on the disk, put it in force, and only then ask the
-//! source with its tag. Whatever fails on the way, the document in force stays, and the status says why.
+//! Order of a new document: verify its signature, read and check it, keep it on the disk, put it in force, and
+//! only then ask the source with its tag. Whatever fails on the way, the document in force stays, and the status says why.
 //! Invariant: the tag asked with is that of the document in force, or there is none.
 
+mod admission;
+mod refusal;
 mod storage;
 
 use std::fmt;
@@ -15,19 +17,19 @@ use tidegate_engine::{CompileOptions, HostLock, Micros, Overlay, Snapshot};
 
 use super::log::LogLimit;
 use crate::clock::Clock;
-use crate::error::first;
 use crate::load::{self, Loaded, Refused};
 use crate::locks::{LockFile, LockWatch};
 use crate::publish::{Board, Publisher};
 use crate::readings::Readings;
 use crate::schedule::{Damper, Outcome, Verdict};
 use crate::shared::Shared;
-use crate::source::{Answer, FetchError, Fetched, Tag, body_digest};
+use crate::signature::{KeyId, SeenFile, Trust};
+use crate::source::{Answer, FetchError, Fetched, Tag, Text, body_digest};
 use crate::status::{
-    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, ServedFrom, SourceTrouble, Status,
-    seconds,
+    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, seconds,
 };
 use crate::subscription::Changes;
+use admission::Admission;
 pub(crate) use storage::CachePlace;
 use storage::{Storage, Stored};
 
@@ -40,6 +42,7 @@ pub(crate) struct Keeper {
     pins: Vec<HostLock>,
     watch: LockWatch,
     storage: Storage,
+    admission: Admission,
     /// The document in force, without the locks of this host.
     plain: Snapshot,
     leases: Vec<Leased>,
@@ -60,10 +63,25 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 struct InForce {
     digest: u128,
+    signature: Option<String>,
     /// Names it at its source; none if the next question is to be unconditional.
     tag: Option<Tag>,
-    /// Whether the disk has it, with this tag.
-    is_stored: bool,
+    /// Whether the disk has it, with this signature and this tag.
+    stored: Stored,
+}
+
+/// A document that has come from the source.
+struct Arrived {
+    body: Vec<u8>,
+    digest: u128,
+    signature: Option<String>,
+    tag: Option<Tag>,
+}
+
+impl Arrived {
+    fn new(body: Vec<u8>, signature: Option<String>, tag: Option<Tag>) -> Self {
+        Self { digest: body_digest(&body), body, signature, tag }
+    }
 }
 
 /// What a [`Keeper`] is made of.
@@ -72,6 +90,9 @@ pub(crate) struct KeeperOptions {
     /// The source for people, and its number.
     pub(crate) source: (String, u64),
     pub(crate) cache: CachePlace,
+    pub(crate) trust: Trust,
+    /// Where the newest version is remembered.
+    pub(crate) seen: Option<SeenFile>,
     pub(crate) compile: CompileOptions,
     pub(crate) pins: Vec<HostLock>,
     pub(crate) locks: Option<LockFile>,
@@ -97,6 +118,7 @@ impl Keeper {
             pins: options.pins,
             watch: LockWatch::new(options.locks),
             storage: Storage::open(options.cache, options.source),
+            admission: Admission::new(options.trust, options.seen),
             plain: Snapshot::empty(),
             leases: Vec::new(),
             warnings: 0,
@@ -135,14 +157,20 @@ impl Keeper {
     }
 
     /// Puts a document in force that is part of the program.
-    pub(crate) fn set_text(&mut self, text: &[u8]) -> Result<(), Refused> {
-        let loaded = load::load(text, &self.compile)?;
-        let now = self.now();
-        self.in_force = Some(InForce { digest: body_digest(text), tag: None, is_stored: false });
+    pub(crate) fn set_text(&mut self, text: &Text) -> Result<(), Refused> {
+        let Text { body, signature } = text;
+        let key = self.admission.verify(body, signature.as_deref())?;
+        let loaded = load::load(body, &self.compile)?;
+        let (now, digest) = (self.now(), body_digest(body));
+        self.admission.judge(loaded.header.as_ref(), digest, now)?;
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.admission.remember();
         self.install(loaded);
         self.publish();
         let mut status = self.shared.status();
         (status.served_from, status.warnings) = (ServedFrom::Source, self.warnings);
+        status.signature = self.admission.status();
         set_health(&mut status, Health::Fresh, now);
         drop(status);
         Ok(())
@@ -184,6 +212,7 @@ impl Keeper {
             drop(status);
             self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
         }
+        self.admission.tick(now);
         let next = self.shared.cells.rewrite_due(&self.board.load(), &self.board);
         let held = self.publisher.collect();
         self.shared.status().snapshots_held = held;
@@ -218,27 +247,41 @@ impl Keeper {
                 self.damper.unchanged();
                 self.is_fresh(now, false);
             }
-            Fetched::Changed { body, tag } => self.changed(body, tag, now),
+            Fetched::Changed { body, tag } => self.changed(Arrived::new(body, None, tag), now),
+            Fetched::Signed { body, signature, tag } => self.changed(Arrived::new(body, Some(signature), tag), now),
         }
     }
 
-    fn changed(&mut self, body: Vec<u8>, tag: Option<Tag>, now: Micros) {
-        let digest = body_digest(&body);
+    fn changed(&mut self, arrived: Arrived, now: Micros) {
+        let digest = arrived.digest;
+        let verified = self.admission.verify(&arrived.body, arrived.signature.as_deref());
         if self.in_force.as_ref().is_some_and(|document| document.digest == digest) {
             self.damper.judge(digest, now);
-            self.keep(body, tag, now);
+            // Where it is not verified, its signature is probably being replaced by the next document's. These
+            // bytes were verified before.
+            if let Ok(key) = verified {
+                self.admission.signed_by(key);
+                self.keep(arrived, now);
+            }
             return self.is_fresh(now, false);
         }
+        let key = match verified {
+            Ok(key) => key,
+            Err(error) => return self.refuse(digest, error.into(), now),
+        };
         if self.rejected == Some(digest) {
             if let Some(refused) = &mut self.shared.status().refused {
                 refused.count += 1;
             }
             return self.set_health(Health::Refused, now);
         }
-        match self.load(&body, digest) {
+        match self.load(&arrived.body, digest) {
             None => self.skip(digest, ServedFrom::Source, now),
             Some(Err(refused)) => self.refuse(digest, refused, now),
-            Some(Ok(loaded)) => self.judge(loaded, body, tag, digest, now),
+            Some(Ok(loaded)) => match self.admission.judge(loaded.header.as_ref(), digest, now) {
+                Err(error) => self.refuse(digest, error.into(), now),
+                Ok(()) => self.judge(loaded, key, arrived, now),
+            },
         }
     }
 
@@ -253,14 +296,16 @@ impl Keeper {
     }
 
     /// A good document that is not the one in force.
-    fn judge(&mut self, loaded: Loaded, body: Vec<u8>, tag: Option<Tag>, digest: u128, now: Micros) {
+    fn judge(&mut self, loaded: Loaded, key: Option<KeyId>, arrived: Arrived, now: Micros) {
+        let digest = arrived.digest;
         let verdict = self.damper.judge(digest, now);
         self.shared.status().flip_flops = self.damper.returns();
         if verdict == Verdict::Hold {
             return self.is_fresh(now, false);
         }
-        self.in_force = Some(InForce { digest, tag: None, is_stored: false });
-        self.keep(body, tag, now);
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::NotNow });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.keep(arrived, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
         tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
         self.install(loaded);
@@ -270,16 +315,15 @@ impl Keeper {
     /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
     /// without a tag, so that the document comes again and can be kept then; unless it is certain to fail
     /// again, or there is no disk to keep it on.
-    fn keep(&mut self, body: Vec<u8>, tag: Option<Tag>, now: Micros) {
+    fn keep(&mut self, arrived: Arrived, now: Micros) {
         let Some(document) = &mut self.in_force else { return };
-        if document.is_stored && document.tag == tag {
+        let Arrived { body, signature, tag, .. } = arrived;
+        if document.stored == Stored::Yes && document.tag == tag && document.signature == signature {
             return;
         }
-        match self.storage.store(body, tag.clone(), now) {
-            Stored::Yes => (document.is_stored, document.tag) = (true, tag),
-            Stored::Never => (document.is_stored, document.tag) = (false, tag),
-            Stored::NotNow => (document.is_stored, document.tag) = (false, None),
-        }
+        let stored = self.storage.store(body, signature.clone(), tag.clone(), now);
+        let tag = tag.filter(|_| stored != Stored::NotNow);
+        (document.stored, document.tag, document.signature) = (stored, tag, signature);
     }
 
     /// The document is the one in force from the next publication on.
@@ -299,6 +343,9 @@ impl Keeper {
         let heard_before = self.clocks.clone();
         self.clocks.hear(now, &self.leases);
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
+        if self.in_force.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
+            self.admission.remember();
+        }
         if self.is_one_shot {
             // Just answered, so the ramps are where the clock is.
             self.clocks = Clocks::synced();
@@ -315,7 +362,7 @@ impl Keeper {
         if self.in_force.is_some() {
             status.served_from = ServedFrom::Source;
         }
-        (status.refused, status.fresh_at) = (None, Some(now));
+        (status.refused, status.fresh_at, status.signature) = (None, Some(now), self.admission.status());
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
         set_health(&mut status, Health::Fresh, now);
@@ -336,40 +383,14 @@ impl Keeper {
         status.last_error = Some(SourceTrouble { message, since, at: now, count: count + 1 });
     }
 
-    fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
-        self.rejected = Some(digest);
-        let diagnostics = match refused {
-            Refused::Diagnostics(diagnostics) => diagnostics,
-            Refused::Panicked => Vec::new(),
-        };
-        let message = first(&diagnostics);
-        if self.refusal_log.trouble(Instant::now()) {
-            tracing::warn!(source = self.storage.source(), "document refused: {message}; what is in force stays");
-        }
-        {
-            let mut status = self.shared.status();
-            let since = status.refused.as_ref().map_or(now, |refused| refused.since);
-            let body = format!("{digest:032x}");
-            status.refused = Some(Refusal { since, count: 1, body, message, diagnostics });
-        }
-        self.set_health(Health::Refused, now);
-    }
-
-    /// A document that processes have died of.
-    fn skip(&mut self, digest: u128, from: ServedFrom, now: Micros) {
-        let body = format!("{digest:032x}");
-        tracing::error!(source = self.storage.source(), body, "document skipped: processes died while they loaded it");
-        self.shared.status().poisoned = Some(Poisoned { body, since: now, from });
-        if from == ServedFrom::Source {
-            self.rejected = Some(digest);
-            self.set_health(Health::Refused, now);
-        }
-    }
-
     /// Begins with the document that an earlier process has left.
     fn load_cached(&mut self, now: Micros) {
         let Some(record) = self.storage.load() else { return };
         let digest = body_digest(&record.body);
+        let key = match self.admission.verify(&record.body, record.signature.as_deref()) {
+            Ok(key) => key,
+            Err(error) => return self.refuse_cached(&error, now),
+        };
         let loaded = match self.load(&record.body, digest) {
             None => return self.skip(digest, ServedFrom::Cache, now),
             // It was accepted once, by another version of this program.
@@ -378,10 +399,15 @@ impl Keeper {
             }
             Some(Ok(loaded)) => loaded,
         };
+        if let Err(error) = self.admission.judge_kept(loaded.header.as_ref(), digest) {
+            return self.refuse_cached(&error, now);
+        }
         self.damper.judge(digest, now);
         let tag = self.storage.tag_of(&record);
-        let is_stored = tag == record.tag;
-        self.in_force = Some(InForce { digest, tag, is_stored });
+        let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
+        self.in_force = Some(InForce { digest, signature: record.signature, tag, stored });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.admission.remember();
         self.clocks = self.storage.load_freshness().unwrap_or_default();
         if self.clocks.fresh.is_none() {
             // Nothing is known of what came later, so the ramps begin where the document was fetched.
@@ -441,7 +467,8 @@ impl Keeper {
     }
 
     fn tell_storage(&self) {
-        self.shared.status().cache = self.storage.status();
+        let mut status = self.shared.status();
+        (status.cache, status.signature) = (self.storage.status(), self.admission.status());
     }
 }
 

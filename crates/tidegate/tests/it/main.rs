@@ -8,6 +8,7 @@ mod faults;
 mod locks;
 mod restart;
 mod runtimes;
+mod signed;
 mod status;
 mod support;
 mod time;

@@ -37,6 +37,7 @@ impl Host {
         Tidegate::builder()
             .cache_dir(self.cache())
             .locks_file(self.locks())
+            .state_dir(self.path("state"))
             .poll_interval(Duration::from_millis(100))
             .timeout(Duration::from_secs(5))
     }

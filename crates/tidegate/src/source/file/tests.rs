@@ -14,7 +14,7 @@ struct Watched {
 impl Watched {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let looker = FileLooker::new(folder.path().join("flags.json"), 1_000);
+        let looker = FileLooker::new(folder.path().join("flags.json"), 1_000, false);
         Self { folder, looker, have: None }
     }
 
@@ -35,6 +35,7 @@ impl Watched {
                 self.have = tag;
                 String::from_utf8(body).unwrap()
             }
+            Ok(Fetched::Signed { .. }) => panic!("nobody wants a signature"),
             Err(error) => {
                 let text = error.to_string();
                 text.strip_prefix(&format!("file `{}` ", self.path("flags.json").display())).unwrap().to_owned()
@@ -120,7 +121,7 @@ fn a_restart_with_the_same_content_changes_nothing() {
     let mut file = Watched::new();
     file.write("flags.json", "one");
     file.check("one");
-    file.looker = FileLooker::new(file.path("flags.json"), 1_000);
+    file.looker = FileLooker::new(file.path("flags.json"), 1_000, false);
     file.check("unchanged");
     file.have = Tag::new("of another document").ok();
     file.check("one");
@@ -147,6 +148,6 @@ fn what_is_no_document_file_is_refused() {
     file.check("has 1001 bytes, more than the limit of 1000");
     file.write("flags.json", &"x".repeat(1_000));
     file.check("xxx");
-    file.looker = FileLooker::new(file.path("flags.json/in/a/file"), 1_000);
+    file.looker = FileLooker::new(file.path("flags.json/in/a/file"), 1_000, false);
     assert!(matches!(file.looker.look(None), Err(FetchError::File { problem: FileProblem::NotFound, .. })));
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use crate::source::SourceError;
+use crate::source::{SIGNATURE_SUFFIX, SourceError};
 
 /// A URL with scheme `http` or `https`. Its `Display` shows no user name, password or query values.
 #[derive(Clone)]
@@ -33,6 +33,13 @@ impl Location {
     /// The URL without user name and password.
     pub(in crate::source) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The URL of the signature that belongs to this document: the suffix goes to the path, before any query.
+    pub(super) fn signature(&self) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{SIGNATURE_SUFFIX}", self.url.path()));
+        url
     }
 
     /// `at`, with the user name and password of this location, for the client to send as a header.
@@ -101,6 +108,17 @@ mod tests {
             let error = error.to_string();
             assert!(error.contains(part), "{error}");
             assert!(!error.contains("word"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_signature_lies_beside_the_document() {
+        for (url, signature) in [
+            ("http://example.com/a/flags.json", "http://example.com/a/flags.json.minisig"),
+            ("http://example.com/a%20b?x=1#y", "http://example.com/a%20b.minisig?x=1"),
+            ("http://u:w@example.com", "http://example.com/.minisig"),
+        ] {
+            assert_eq!(Location::parse(url).unwrap().signature().as_str(), signature);
         }
     }
 

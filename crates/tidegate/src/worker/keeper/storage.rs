@@ -38,6 +38,7 @@ pub(super) struct Storage {
 }
 
 /// What became of a document that was to be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stored {
     /// It is on the disk.
     Yes,
@@ -126,9 +127,9 @@ impl Storage {
     }
 
     /// Keeps a document.
-    pub(super) fn store(&mut self, body: Vec<u8>, tag: Option<Tag>, now: Micros) -> Stored {
+    pub(super) fn store(&mut self, body: Vec<u8>, signature: Option<String>, tag: Option<Tag>, now: Micros) -> Stored {
         let (source, fingerprint) = (self.source.clone(), self.fingerprint);
-        let record = Record { tag, body, fetched_at: now, source, fingerprint };
+        let record = Record { tag, body, signature, fetched_at: now, source, fingerprint };
         let Some(cache) = &self.cache else { return Stored::Never };
         let mut stored = cache.store(&record);
         if let Err(CacheError::File(FileError::NotFound { .. })) = stored {
