@@ -5,6 +5,7 @@ mod allocations;
 mod callback;
 mod conditional;
 mod faults;
+mod generated;
 mod locks;
 mod restart;
 mod runtimes;
