@@ -19,6 +19,8 @@ fn keeper(folder: &Path) -> Keeper {
         clock: Clock::manual(Micros::new(1_000_000_000)),
         is_one_shot: false,
         is_offline: false,
+        trust: Trust::default(),
+        seen: None,
     })
 }
 
