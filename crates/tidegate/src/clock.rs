@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
 use tidegate_engine::{Micros, Span};
 
 /// Where the library takes the time from.
@@ -77,7 +76,7 @@ impl Clock {
     #[inline]
     pub(crate) fn coarse(&self) -> Micros {
         match &self.0 {
-            Kind::System => micros(clock_gettime(ClockId::RealtimeCoarse)),
+            Kind::System => system_coarse(),
             Kind::Manual(hands) => Micros::new(hands.load(Ordering::Relaxed)),
         }
     }
@@ -116,8 +115,21 @@ pub(crate) fn span(duration: Duration) -> Span {
     Span::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// The coarse clock, on systems that have one.
+#[cfg(target_os = "linux")]
 #[inline]
-fn micros(time: Timespec) -> Micros {
+fn system_coarse() -> Micros {
+    micros(rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_coarse() -> Micros {
+    system_now()
+}
+
+#[cfg(target_os = "linux")]
+#[inline]
+fn micros(time: rustix::time::Timespec) -> Micros {
     Micros::new(time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000))
 }
 
@@ -146,9 +158,10 @@ mod tests {
         assert_eq!(clock.now(), Micros::new(-3));
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn timespecs_before_the_epoch() {
-        let before = Timespec { tv_sec: -1, tv_nsec: 999_999_000 };
+        let before = rustix::time::Timespec { tv_sec: -1, tv_nsec: 999_999_000 };
         assert_eq!(micros(before), Micros::new(-1));
     }
 }

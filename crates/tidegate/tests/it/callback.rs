@@ -70,7 +70,7 @@ fn one_that_never_comes_back_is_left_behind() {
     reader.finish();
     let before = Instant::now();
     drop(tide);
-    assert!(before.elapsed() < Duration::from_secs(1), "nobody waits for it: {:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(10), "nobody waits for it: {:?}", before.elapsed());
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
 }

@@ -17,7 +17,7 @@ fn a_start_with_the_origin_down_serves_the_cache() {
     origin.go_down();
     let before = Instant::now();
     let tide = host.builder_of(&origin).connect().unwrap();
-    assert!(before.elapsed() < Duration::from_secs(1), "ready after {:?}", before.elapsed());
+    assert!(before.elapsed() < PROMPT, "ready after {:?}", before.elapsed());
     assert_eq!(version(&tide), 1);
     let status = tide.status();
     assert_eq!((status.served_from, status.flags), (ServedFrom::Cache, 3));
@@ -47,13 +47,14 @@ fn a_start_never_waits_longer_than_it_was_told_to() {
     origin.always(Reply::hang());
     for wait in [0, 100] {
         let before = Instant::now();
-        let tide = host.builder_of(&origin).startup_wait(Duration::from_millis(wait)).connect().unwrap();
+        let builder = host.builder_of(&origin).timeout(Duration::from_mins(1));
+        let tide = builder.startup_wait(Duration::from_millis(wait)).connect().unwrap();
         let elapsed = before.elapsed();
-        assert!(elapsed >= Duration::from_millis(wait) && elapsed < Duration::from_secs(2), "{elapsed:?} for {wait}");
+        assert!(elapsed >= Duration::from_millis(wait) && elapsed < PROMPT, "{elapsed:?} for {wait}");
         assert_eq!(tide.status().health, Health::Starting);
         let before = Instant::now();
         drop(tide);
-        assert!(before.elapsed() < Duration::from_secs(1), "the end of a stuck fetch took {:?}", before.elapsed());
+        assert!(before.elapsed() < PROMPT, "the end of a stuck fetch took {:?}", before.elapsed());
     }
 }
 
@@ -182,3 +183,6 @@ fn what_a_ramp_has_reached_survives_a_restart_of_a_blind_host() {
         assert!(hours < 10, "it never catches up");
     }
 }
+
+/// Far below any deadline that could have been waited for, far above what a busy machine takes.
+const PROMPT: Duration = Duration::from_secs(10);

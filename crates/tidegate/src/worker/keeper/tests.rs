@@ -262,3 +262,10 @@ fn a_clock_that_is_off_is_told_once() {
     assert_eq!(offset(60), (60.0, true));
     assert_eq!(offset(-60), (-61.0, true));
 }
+
+#[test]
+fn locks_are_looked_at_more_than_once_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    assert!(keeper.tick() <= Duration::from_millis(500));
+}
