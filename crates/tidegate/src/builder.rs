@@ -24,7 +24,21 @@ use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyErr
 
 pub use fetch::TextError;
 
-/// Collects what an instance needs; made by [`Tidegate::builder`].
+/// Collects what an instance needs; made by [`Tidegate::builder`]. Only the source has no default.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tidegate::Tidegate;
+///
+/// let tide = Tidegate::builder()
+///     .http("https://example.com/flags.json")?
+///     .header("Authorization", std::fs::read_to_string("/run/secrets/flags")?.trim())
+///     .cache_name("checkout-service")
+///     .poll_interval(Duration::from_secs(30))
+///     .default_lease(Duration::from_secs(60 * 60))
+///     .connect()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {

@@ -84,3 +84,8 @@ pub use tidegate_engine::{
     Subject, Variant,
 };
 pub use view::{FlagView, KeyView, View};
+
+/// The guide's code is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/embedding.md")]
+mod guide {}
