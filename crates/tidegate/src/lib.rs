@@ -47,3 +47,11 @@ pub use tidegate_engine::{
     Subject, Variant,
 };
 pub use view::{FlagView, KeyView, View};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/embedding.md")]
+struct EmbeddingGuide;

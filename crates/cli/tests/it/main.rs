@@ -6,6 +6,7 @@ mod run;
 mod answers;
 mod cache;
 mod check;
+mod docs;
 mod listing;
 mod locks;
 mod origin;
