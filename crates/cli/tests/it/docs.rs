@@ -229,7 +229,7 @@ fn without_event_time(line: &str) -> String {
     format!("{before}\"at\":\"...\"{after}")
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 

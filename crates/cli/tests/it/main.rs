@@ -4,6 +4,7 @@
 mod run;
 
 mod answers;
+mod architecture;
 mod cache;
 mod check;
 mod docs;
