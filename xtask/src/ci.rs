@@ -70,11 +70,13 @@ fn clippy() -> Result<(), Failure> {
     ]))
 }
 
+/// Libraries and programs apart, because a library and a program of one name have one place for their pages.
 fn documentation() -> Result<(), Failure> {
-    finish(
-        cargo(&["doc", "--workspace", "--no-deps", "--locked", "--profile", PROFILE])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    for kind in ["--lib", "--bins"] {
+        let words = ["doc", "--workspace", kind, "--no-deps", "--locked", "--profile", PROFILE];
+        finish(cargo(&words).env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    Ok(())
 }
 
 fn tests() -> Result<(), Failure> {

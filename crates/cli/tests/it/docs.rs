@@ -3,8 +3,9 @@
 //!
 //! A line of a `console` block that begins with `$ ` is given to `sh`, in a fresh folder with a copy of
 //! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --quiet --`
-//! stands for the program itself. A block that ends with a line `...` shows a program that goes on: it
-//! is stopped after the lines before that.
+//! stands for the program itself. A line `...` after a command shows that it goes on: it is stopped
+//! after the lines before that. What depends on the instant at which somebody looks (`in 3d`, `2h ago`,
+//! and `at` in the lines of a program that goes on) is left aside.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -13,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tidegate_engine::check;
 
 #[test]
@@ -63,7 +65,7 @@ fn pages_below(folder: &Path, pages: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && (folder != root() || WRITTEN.contains(&name)) {
             pages_below(&path, pages);
-        } else if name.ends_with(".md") {
+        } else if path.extension().is_some_and(|extension| extension == "md") {
             pages.push(path);
         }
     }
@@ -72,11 +74,12 @@ fn pages_below(folder: &Path, pages: &mut Vec<PathBuf>) {
 /// Runs the blocks of one page in turn, in one folder.
 fn run_page(page: &str) {
     let text = fs::read_to_string(root().join(page)).unwrap();
-    let folder = fresh_folder(page);
+    let folder = TempDir::new().unwrap();
+    std::os::unix::fs::symlink(root().join("examples"), folder.path().join("examples")).unwrap();
     for block in blocks(&text) {
         let place = format!("{page}:{}", block.line);
         match block.language {
-            "console" => steps(&block.lines).iter().for_each(|step| step.run(&place, &folder)),
+            "console" => steps(&block.lines).iter().for_each(|step| step.run(&place, folder.path())),
             "json" | "jsonc" => assert_accepted(&place, block.lines.join("\n").as_bytes()),
             _ => {}
         }
@@ -151,7 +154,9 @@ impl Step {
             match lines.recv_timeout(LONGEST_SILENCE) {
                 Ok(line) => printed.push(line),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("{place}: `{}` says no more than {printed:#?}", self.command),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("{place}: `{}` says no more than {printed:#?}", self.command)
+                }
             }
         }
         if self.goes_on {
@@ -159,7 +164,7 @@ impl Step {
         }
         shell.wait().unwrap();
         assert!(
-            printed == self.expected,
+            timeless(&printed) == timeless(&self.expected),
             "{place}: `{}` prints\n{}\n\nbut the page says\n{}",
             self.command,
             printed.join("\n"),
@@ -178,6 +183,7 @@ impl Step {
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
             .env("HOME", folder)
+            .env("COLUMNS", "100")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -193,18 +199,37 @@ fn lines_of(shell: &mut Child) -> mpsc::Receiver<String> {
     receiver
 }
 
-/// An empty folder for one page, with the examples in it.
-fn fresh_folder(page: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs").join(page.replace('/', "-"));
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    fs::create_dir_all(&folder).unwrap();
-    std::os::unix::fs::symlink(root().join("examples"), folder.join("examples")).unwrap();
-    folder
+/// The lines without what depends on the instant at which they are printed.
+fn timeless(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| without_relative_times(&without_event_time(line))).collect()
 }
 
-fn root() -> &'static Path {
+/// `in 3d` and `2h ago` become `...`, and the blanks of such a line, which line up columns, become one.
+fn without_relative_times(line: &str) -> String {
+    let is_span =
+        |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['w', 'd', 'h', 'm', 's']);
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let mut found = false;
+    for index in 1..words.len() {
+        if words[index - 1] == "in" && is_span(&words[index]) || words[index] == "ago" && is_span(&words[index - 1]) {
+            (words[index - 1], words[index]) = ("...", "...");
+            found = true;
+        }
+    }
+    if found { words.join(" ") } else { line.to_owned() }
+}
+
+/// The value of the field `at`, with which the events of `tidegate watch` begin, becomes `...`.
+fn without_event_time(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("\"at\":\"").filter(|(before, _)| before.starts_with("{\"event\""))
+    else {
+        return line.to_owned();
+    };
+    let after = rest.split_once('"').map_or("", |(_, after)| after);
+    format!("{before}\"at\":\"...\"{after}")
+}
+
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
@@ -212,4 +237,4 @@ fn root() -> &'static Path {
 const WRITTEN: &[&str] = &["docs", "examples", "conformance", "bench"];
 
 /// A program that prints nothing for so long is stuck; far above what a loaded machine needs.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);

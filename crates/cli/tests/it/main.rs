@@ -4,8 +4,10 @@
 mod run;
 
 mod answers;
+mod architecture;
 mod cache;
 mod check;
+mod docs;
 mod listing;
 mod locks;
 mod origin;
