@@ -11,5 +11,6 @@ mod locks;
 mod origin;
 mod pages;
 mod plan;
+mod signed;
 mod simulate;
 mod watch;
