@@ -2,6 +2,7 @@
 
 mod data;
 mod open;
+mod signed;
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -13,6 +14,7 @@ use tidegate_engine::{Micros, Moment, Snapshot, check, limits};
 
 use crate::args::{Place, SourceArgs, SourceOptions};
 use crate::exit::{Exit, Failure};
+use crate::json::instant;
 use crate::output::Output;
 use crate::relative::rough;
 use crate::report;
@@ -20,6 +22,7 @@ use crate::text::escape;
 
 pub(crate) use data::Data;
 pub(crate) use open::{Opened, connect, open};
+pub(crate) use signed::{Verdict, verdict};
 
 /// A document in force, at an instant.
 pub(crate) struct Loaded {
@@ -84,18 +87,29 @@ pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<
 
 /// The text of a source as it is, whatever is wrong with it.
 pub(crate) fn read(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Vec<u8>, Failure> {
+    read_signed(place, options, output).map(|(text, _)| text)
+}
+
+/// The same with its signature, if there is one and a key is trusted.
+pub(crate) fn read_signed(
+    place: &Place,
+    options: &SourceOptions,
+    output: &mut Output,
+) -> Result<(Vec<u8>, Option<String>), Failure> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::Unreachable, format_args!("`{}` cannot be read: {error}", escape(&place.to_string())))
     };
     match place {
-        Place::Stdin => stdin(),
+        Place::Stdin => Ok((stdin()?, None)),
         Place::Path(path) => {
-            let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
-            bounded(file).map_err(|error| unreadable(&error))
+            let text = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable(&error))?;
+            let is_signed = !options.trusted_keys.is_empty();
+            let signature = if is_signed { signed::beside(path).map_err(|error| unreadable(&error))? } else { None };
+            Ok((text, signature))
         }
         Place::Url(_) => {
             let opened = open(place, options, output)?;
-            opened.builder.fetch_text().map_err(|error| unreadable(&escape(&error.to_string())))
+            opened.builder.fetch_signed_text().map_err(|error| unreadable(&escape(&error.to_string())))
         }
     }
 }
@@ -122,6 +136,10 @@ fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
     let refused =
         |report| Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused")).report(report);
     let text = text.map(Cow::Borrowed).or_else(|| text_of(place).map(Cow::Owned));
+    if let Some(refusal) = status.refused.as_ref().filter(|refusal| refusal.diagnostics.is_empty()) {
+        let message = escape(&refusal.message);
+        return Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused: {message}"));
+    }
     if let Some(refusal) = &status.refused {
         return refused(report::render(&refusal.diagnostics, &source, text.as_deref()));
     }
@@ -167,6 +185,14 @@ fn remark(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
     }
     if let Some(error) = status.cache.as_ref().and_then(|cache| cache.error.as_deref()) {
         output.warning(escape(error));
+    }
+    if let Some(signature) = status.signature.as_ref().filter(|_| !is_missing) {
+        if let Some(expires) = signature.expires.filter(|_| signature.is_expired) {
+            output.warning(format_args!("the document from `{source}` expired at {}", instant(expires)));
+        }
+        if let Some(error) = &signature.error {
+            output.warning(escape(error));
+        }
     }
     if let Some(clock) = status.clock.filter(|clock| clock.is_suspicious) {
         let (seconds, which) = (clock.ahead_seconds.abs(), if clock.ahead_seconds > 0.0 { "ahead" } else { "behind" });

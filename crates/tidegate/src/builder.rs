@@ -295,8 +295,7 @@ impl Builder {
         let text = source.as_text();
         let is_offline = self.is_offline && source.is_remote();
         let is_asked = text.is_none() && !is_offline;
-        let fetch = FetchOptions { is_signed: self.trust.wants_signature(), ..self.fetch.clone() };
-        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), fetch)).transpose()?;
+        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch_options())).transpose()?;
         let mut keeper = Keeper::new(KeeperOptions {
             source: (source.to_string(), source.fingerprint()),
             cache: self.cache_place(&source),
@@ -352,6 +351,10 @@ impl Builder {
             None if is_served && source.is_remote() => (delay, Duration::ZERO),
             None => (Duration::ZERO, STARTUP_WAIT),
         }
+    }
+
+    fn fetch_options(&self) -> FetchOptions {
+        FetchOptions { is_signed: self.trust.wants_signature(), ..self.fetch.clone() }
     }
 
     fn cache_place(&self, source: &Source) -> CachePlace {

@@ -41,6 +41,15 @@ pub(crate) struct SourceOptions {
     /// Send the headers in FILE, one a line; other users of this host can see arguments, but not this file
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) header_file: Option<PathBuf>,
+
+    /// Take only documents that the minisign key in FILE has signed, or another one named so; the signature lies
+    /// beside the document, with `.minisig` added to its path
+    #[arg(help_heading = HEADING, long = "trusted-key", value_name = "FILE")]
+    pub(crate) trusted_keys: Vec<PathBuf>,
+
+    /// Take only documents that say in `$tidegate` that they are for the environment NAME
+    #[arg(help_heading = HEADING, long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
 }
 
 /// The options apart, so that those of the command itself come first.

@@ -10,7 +10,7 @@ use crate::compare::Comparison;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::report;
-use crate::source;
+use crate::source::{self, Verdict};
 use crate::text::escape;
 use against::Against;
 
@@ -20,6 +20,7 @@ use against::Against;
 Examples:
   tidegate check flags.json
   tidegate check conf/*.json --format json
+  tidegate check flags.json --trusted-key flags.pub --environment prod
   tidegate check flags.json --against https://flags.example/app.json
   tidegate check --explain E031
 
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let now = source::now();
     let mut worst = Exit::Done;
     for place in &args.sources {
-        let text = match source::read(place, &args.options, output) {
+        let (text, signature) = match source::read_signed(place, &args.options, output) {
             Ok(text) => text,
             Err(failure) => {
                 output.failure(&failure);
@@ -67,6 +68,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             }
         };
         let checked = check(&text);
+        let verdict = source::verdict(&args.options, &text, signature.as_deref())?;
         let old = old.as_ref().zip(args.against.as_ref());
         let comparison = old.zip(checked.document.as_ref()).map(|((old, place), new)| Compared {
             comparison: Comparison::new(old, new, now),
@@ -75,10 +77,11 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         });
         let name = place.to_string();
         match args.format.format {
-            Format::Json => output.json(&Line::new(&name, &checked.diagnostics, comparison.as_ref()))?,
-            Format::Human => human(&name, &text, &checked.diagnostics, comparison.as_ref(), output)?,
+            Format::Json => output.json(&Line::new(&name, &checked.diagnostics, &verdict, comparison.as_ref()))?,
+            Format::Human => human(&name, &text, &checked.diagnostics, &verdict, comparison.as_ref(), output)?,
         }
-        if checked.document.is_none() && worst == Exit::Done {
+        let is_refused = checked.document.is_none() || matches!(verdict, Verdict::Refused(_));
+        if is_refused && worst == Exit::Done {
             worst = Exit::No;
         }
     }
@@ -108,6 +111,7 @@ fn human(
     name: &str,
     text: &[u8],
     found: &[Diagnostic],
+    verdict: &Verdict,
     compared: Option<&Compared>,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -115,7 +119,12 @@ fn human(
         output.line(report::render(found, name, Some(text)))?;
         output.line("")?;
     }
-    output.line(format_args!("{}: {}", escape(name), summary(found)))?;
+    let signed = match verdict {
+        Verdict::None | Verdict::Taken(None) => String::new(),
+        Verdict::Taken(Some(key)) => format!(", signed by {key}"),
+        Verdict::Refused(why) => format!(", but readers refuse it: {}", escape(why)),
+    };
+    output.line(format_args!("{}: {}{signed}", escape(name), summary(found)))?;
     let Some(compared) = compared else { return Ok(()) };
     against::human(&compared.comparison, &compared.with, compared.now, output)?;
     for warning in against::warnings(&compared.comparison) {
@@ -148,6 +157,12 @@ struct Line<'d> {
     errors: usize,
     warnings: usize,
     notes: usize,
+    /// The key that has signed it, where a key is trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<&'d str>,
+    /// Why readers with these keys and this environment refuse it, whatever the diagnostics say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'d str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Against<'d>>,
 }
@@ -165,7 +180,7 @@ struct Found<'d> {
 }
 
 impl<'d> Line<'d> {
-    fn new(source: &'d str, found: &'d [Diagnostic], compared: Option<&'d Compared>) -> Self {
+    fn new(source: &'d str, found: &'d [Diagnostic], verdict: &'d Verdict, compared: Option<&'d Compared>) -> Self {
         let against = |compared: &'d Compared| Against::new(&compared.comparison, &compared.with, compared.now);
         Self {
             source,
@@ -173,6 +188,8 @@ impl<'d> Line<'d> {
             errors: count(found, Severity::Error),
             warnings: count(found, Severity::Warning),
             notes: count(found, Severity::Note),
+            signed_by: if let Verdict::Taken(Some(key)) = verdict { Some(key) } else { None },
+            refused: if let Verdict::Refused(why) = verdict { Some(why) } else { None },
             against: compared.map(against),
         }
     }

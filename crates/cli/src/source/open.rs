@@ -1,5 +1,6 @@
 //! How an instance of the library is made for a command.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::exit::{Exit, Failure, chain};
 use crate::output::Output;
 use crate::text::escape;
 
-use super::{duration, read};
+use super::{bounded, duration, read};
 
 /// A source, ready to be connected to.
 pub(crate) struct Opened {
@@ -37,6 +38,7 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
             builder = builder.callback(move |_| Ok(Fetched::Changed { body: bytes.to_vec(), tag: None }));
         }
     }
+    builder = trusting(builder, options)?;
     if let Some(name) = &options.cache {
         builder = builder.cache_name(name);
     }
@@ -44,6 +46,21 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
         builder = builder.header(header.name, header.value);
     }
     Ok(Opened { builder, text })
+}
+
+/// The same builder, with the keys and the environment of the command line.
+pub(crate) fn trusting(mut builder: Builder, options: &SourceOptions) -> Result<Builder, Failure> {
+    for file in &options.trusted_keys {
+        let unusable = |error: &dyn std::fmt::Display| {
+            Failure::usage(format_args!("the key in `{}` cannot be used: {error}", escape(&file.display().to_string())))
+        };
+        let text = File::open(file).and_then(bounded).map_err(|error| unusable(&error))?;
+        builder = builder.trusted_key(&String::from_utf8_lossy(&text)).map_err(|error| unusable(&error))?;
+    }
+    Ok(match &options.environment {
+        Some(name) => builder.environment(name),
+        None => builder,
+    })
 }
 
 /// Whether it can be read only once, as what a shell makes of `<(...)`.

@@ -13,5 +13,6 @@ mod locks;
 mod origin;
 mod pages;
 mod plan;
+mod signed;
 mod simulate;
 mod watch;

@@ -6,9 +6,9 @@ use tokio::runtime;
 
 use super::Builder;
 use crate::cache::{Cache, CacheError};
-use crate::source::Fetcher;
+use crate::source::{Fetcher, body_digest};
 use crate::worker::CachePlace;
-use crate::{FetchError, Fetched, Source, SourceError, paths};
+use crate::{FetchError, Fetched, KeyId, SignatureError, Source, SourceError, paths};
 
 impl Builder {
     /// The text of the source as it is now, fetched once with the headers and times named here. Nothing is
@@ -30,14 +30,23 @@ impl Builder {
     /// # Errors
     /// There is no text to be had; see [`TextError`].
     pub fn fetch_text(self) -> Result<Vec<u8>, TextError> {
+        self.fetch_signed_text().map(|(body, _)| body)
+    }
+
+    /// The same with its signature, if it has one and a key is trusted. Nobody has verified it; see
+    /// [`Builder::verify`].
+    ///
+    /// # Errors
+    /// There is no text to be had; see [`TextError`].
+    pub fn fetch_signed_text(self) -> Result<(Vec<u8>, Option<String>), TextError> {
         let source = self.source.clone().ok_or(TextError::NoSource)?;
         if let Some(text) = source.as_text() {
-            return Ok(text.body.to_vec());
+            return Ok((text.body.to_vec(), text.signature.as_deref().map(str::to_owned)));
         }
         if self.is_offline && source.is_remote() {
             return self.cached_text(&source);
         }
-        let mut fetcher = Fetcher::new(source, self.fetch)?;
+        let mut fetcher = Fetcher::new(source, self.fetch_options())?;
         // A thread of its own, because this one may belong to a runtime, where another must not be entered.
         let fetching = thread::Builder::new().name("tidegate-fetch".to_owned()).spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(TextError::Thread)?;
@@ -45,7 +54,8 @@ impl Builder {
             // Name look-ups may hang in the system; nobody waits for them.
             runtime.shutdown_background();
             match answer?.fetched {
-                Fetched::Changed { body, .. } | Fetched::Signed { body, .. } => Ok(body),
+                Fetched::Changed { body, .. } => Ok((body, None)),
+                Fetched::Signed { body, signature, .. } => Ok((body, Some(signature))),
                 Fetched::Unchanged => Err(TextError::Fetch(FetchError::NotModifiedUnasked)),
             }
         });
@@ -53,11 +63,25 @@ impl Builder {
         fetching.join().unwrap_or_else(|_| Err(TextError::Thread(io::Error::other("the fetching thread panicked"))))
     }
 
-    fn cached_text(&self, source: &Source) -> Result<Vec<u8>, TextError> {
+    /// Whether a new instance would take a document with this signature now, as far as keys, environment and
+    /// times go; and which key has signed it, where one is trusted. What is wrong with the document itself, and
+    /// which versions were seen, is not looked at.
+    ///
+    /// # Errors
+    /// It would be refused.
+    pub fn verify(&self, body: &[u8], signature: Option<&str>) -> Result<Option<KeyId>, SignatureError> {
+        let key = self.trust.verify(body, signature.map(str::as_bytes))?;
+        if let Ok((document, _)) = tidegate_engine::read(body) {
+            self.trust.judge(document.header.as_ref(), body_digest(body), None, self.clock.now())?;
+        }
+        Ok(key)
+    }
+
+    fn cached_text(&self, source: &Source) -> Result<(Vec<u8>, Option<String>), TextError> {
         let CachePlace::Under(name, folder) = self.cache_place(source) else { return Err(TextError::NotCached) };
         let folder = folder.or_else(paths::cache_dir).ok_or(TextError::NotCached)?;
         let record = Cache::open(&folder, &name)?.load()?.ok_or(TextError::NotCached)?;
-        Ok(record.body)
+        Ok((record.body, record.signature))
     }
 }
 

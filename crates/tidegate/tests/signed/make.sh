@@ -31,10 +31,12 @@ document v43 43 "\"environment\": \"test\", \"version\": 43, $january"
 document v43-staging 430 "\"environment\": \"staging\", \"version\": 43, $january"
 document v43-nowhere 431 '"version": 43'
 document v44 44 '"environment": "test", "version": 44, "issued": "2026-01-20 00:00Z", "expires": "2026-03-01 00:00Z"'
+document v45 45 '"environment": "test", "version": 45'
+document v46-over 46 '"environment": "test", "version": 46, "expires": "2000-01-01 00:00Z"'
 document no-version 900 '"environment": "test"'
 printf '{"features": {"version": {"stable": 901}}}\n' >no-header.json
 
-for name in v41 v42 v42-changed v43 v43-staging v43-nowhere v44 no-version no-header; do
+for name in v41 v42 v42-changed v43 v43-staging v43-nowhere v44 v45 v46-over no-version no-header; do
     sign "$name" first "$name.json"
 done
 sign v42 stranger v42.stranger
