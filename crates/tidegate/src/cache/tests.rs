@@ -294,11 +294,9 @@ fn crash_record(letter: char) -> Record {
     record(&letter.to_string().repeat(300_000))
 }
 
-#[test]
-#[ignore = "a process for the next test to kill"]
-fn a_process_that_stores_without_end() {
-    let Some(folder) = std::env::var_os("TIDEGATE_TEST_FOLDER") else { return };
-    let cache = Cache::open(Path::new(&folder), "app").unwrap();
+/// What the child does until it is killed.
+fn store_without_end(folder: &Path) {
+    let cache = Cache::open(folder, "app").unwrap();
     let records = ['a', 'b'].map(crash_record);
     for record in records.iter().cycle() {
         cache.store(record).unwrap();
@@ -308,11 +306,15 @@ fn a_process_that_stores_without_end() {
 
 #[test]
 fn a_process_killed_at_any_moment_leaves_a_whole_document() {
+    // The child is this same test, told where to store.
+    if let Some(folder) = std::env::var_os("TIDEGATE_TEST_FOLDER") {
+        return store_without_end(Path::new(&folder));
+    }
     let kept = Kept::new();
     kept.open().store(&crash_record('a')).unwrap();
     for round in 0..30 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "cache::tests::a_process_that_stores_without_end", "--ignored", "--nocapture"])
+            .args(["--exact", "cache::tests::a_process_killed_at_any_moment_leaves_a_whole_document", "--nocapture"])
             .env("TIDEGATE_TEST_FOLDER", kept.folder())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
