@@ -18,6 +18,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "programs that the tests need", run: programs },
     Step { name: "format", run: format },
+    Step { name: "lock files", run: lock_files },
     Step { name: "dependency arrows", run: || check_deps::run(&[]) },
     Step { name: "clippy, warnings denied", run: clippy },
     Step { name: "documentation, warnings denied", run: documentation },
@@ -52,6 +53,14 @@ fn format() -> Result<(), Failure> {
     finish(&mut cargo(&["fmt", "--all", "--", "--check"]))?;
     for manifest in APART {
         finish(&mut cargo(&["fmt", "--manifest-path", manifest, "--", "--check"]))?;
+    }
+    Ok(())
+}
+
+/// A crate apart has a lock file of its own, which goes stale when a dependency of ours changes.
+fn lock_files() -> Result<(), Failure> {
+    for manifest in ["Cargo.toml"].iter().chain(APART) {
+        finish(&mut cargo(&["update", "--quiet", "--workspace", "--locked", "--manifest-path", manifest]))?;
     }
     Ok(())
 }

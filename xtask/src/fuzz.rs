@@ -1,4 +1,7 @@
-//! `cargo xtask fuzz`: runs fuzz targets for a while. The corpus they grew is replayed by a plain test.
+//! `cargo xtask fuzz`: runs fuzz targets for a while, from the corpus that a plain test replays.
+//!
+//! What they find goes to `fuzz/target/found`, apart from the corpus, which is committed and small. To keep
+//! what covers something new: `cargo +nightly fuzz run TARGET fuzz/corpus/TARGET fuzz/target/found/TARGET -- -merge=1`.
 
 use std::path::Path;
 
@@ -26,7 +29,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     for target in targets {
         announce(&format!("fuzz {target} for {seconds} s"));
         let limit = format!("-max_total_time={seconds}");
-        finish(&mut nightly(&["fuzz", "run", &target, "--", &limit]))?;
+        let (found, corpus) = (format!("fuzz/target/found/{target}"), format!("fuzz/corpus/{target}"));
+        std::fs::create_dir_all(&found).map_err(|error| Failure::new(format!("cannot make {found}: {error}")))?;
+        finish(&mut nightly(&["fuzz", "run", &target, &found, &corpus, "--", &limit]))?;
     }
     Ok(())
 }
