@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, machine};
+use crate::{check_deps, instructions, machine};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "dependency arrows", run: || check_deps::run(&[]) },
     Step { name: "clippy, warnings denied", run: clippy },
     Step { name: "documentation, warnings denied", run: documentation },
+    Step { name: "instructions of each check", run: || instructions::run(&[]) },
     Step { name: "tests", run: tests },
 ];
 

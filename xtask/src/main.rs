@@ -4,10 +4,12 @@
 //! first one that fails; the messages of those programs are the report.
 
 mod audit;
+mod bench;
 mod check_deps;
 mod ci;
 mod fuzz;
 mod generate;
+mod instructions;
 mod machine;
 mod run;
 
@@ -49,6 +51,18 @@ const TASKS: &[Task] = &[
         arguments: "",
         does: "licences, bans and sources by cargo-deny; unused dependencies by cargo-machete",
         run: audit::run,
+    },
+    Task {
+        name: "instructions",
+        arguments: "",
+        does: "instructions of each check under callgrind, held against bench/instructions.tsv (UPDATE=1 writes it)",
+        run: instructions::run,
+    },
+    Task {
+        name: "bench",
+        arguments: "[CASE]",
+        does: "the tables of docs/performance.md, measured here; CASE is a part of a case's name",
+        run: bench::run,
     },
     Task {
         name: "fuzz",

@@ -96,3 +96,15 @@ fn shown(command: &Command) -> String {
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")
 }
+
+/// Runs a command to its end and returns what it said on standard error; what it printed is thrown away.
+pub(crate) fn error_output(command: &mut Command) -> Result<String, Failure> {
+    let shown = shown(command);
+    let output = command.output().map_err(|error| Failure::new(format!("cannot start `{shown}`: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(Failure::new(format!("`{shown}` failed ({}):\n{said}", output.status)))
+    }
+}

@@ -1,0 +1,161 @@
+//! `cargo xtask instructions`: how many instructions each check takes, held against the committed counts.
+//!
+//! Wall time on a shared machine says little; instructions under callgrind are the same on every run. Each
+//! case of `bench/` runs twice, the second time twice as often: the difference is the work alone, without
+//! the start of the program. A count that moved by more than [`TOLERANCE_PERCENT`] fails; `UPDATE=1` writes
+//! the counts anew, and the diff is for the reviewer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::machine;
+use crate::run::{self, Failure, cargo, finish, program};
+
+/// The committed counts: a case, a tab, its instructions.
+const COUNTS: &str = "bench/instructions.tsv";
+
+/// The binary that runs one case a number of times.
+const BINARY: &str = "bench/target/release/instructions";
+
+/// Compilers of one version give the same count; the C library's own choices by processor move it a little.
+const TOLERANCE_PERCENT: u64 = 5;
+
+/// A count this close to the committed one is the same: a check by handle takes some twenty instructions, so
+/// that one of them is already 5 per cent.
+const TOLERANCE_FEW: u64 = 3;
+
+/// One case, as the binary lists it.
+struct Case {
+    name: String,
+    floor: String,
+    times: u64,
+}
+
+pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
+    machine::need("valgrind", "valgrind")?;
+    finish(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+        "bench/Cargo.toml",
+        "--bin",
+        "instructions",
+    ]))?;
+    let cases = cases()?;
+    let mut counts = BTreeMap::new();
+    for case in &cases {
+        counts.insert(case.name.as_str(), count(case)?);
+    }
+    show(&cases, &counts);
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        return write(&cases, &counts);
+    }
+    compare(&cases, &counts)
+}
+
+fn cases() -> Result<Vec<Case>, Failure> {
+    let listed = run::output(&mut program(BINARY))?;
+    let case = |line: &str| {
+        let mut words = line.split('\t');
+        let (name, floor, times) = (words.next()?, words.next()?, words.next()?);
+        Some(Case { name: name.to_owned(), floor: floor.to_owned(), times: times.parse().ok()? })
+    };
+    listed
+        .lines()
+        .map(|line| case(line).ok_or_else(|| Failure::new(format!("`{BINARY}` listed `{line}`, which is no case"))))
+        .collect()
+}
+
+/// Instructions of one repetition, rounded.
+fn count(case: &Case) -> Result<u64, Failure> {
+    let (once, twice) = (total(case, case.times)?, total(case, case.times * 2)?);
+    Ok((twice.saturating_sub(once) + case.times / 2) / case.times)
+}
+
+/// Instructions of a whole run.
+fn total(case: &Case, times: u64) -> Result<u64, Failure> {
+    let mut command = program("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", BINARY, &case.name, &times.to_string()]);
+    let said = run::error_output(&mut command)?;
+    let collected = said.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim());
+    collected.and_then(|count| count.parse().ok()).ok_or_else(|| {
+        Failure::new(format!("callgrind did not say how many instructions `{}` took:\n{said}", case.name))
+    })
+}
+
+fn show(cases: &[Case], counts: &BTreeMap<&str, u64>) {
+    eprintln!("{:<70} {:>12} {:>8}", "case", "instructions", "x floor");
+    for case in cases {
+        let count = counts.get(case.name.as_str()).copied().unwrap_or_default();
+        let floor = counts.get(case.floor.as_str()).copied().filter(|floor| *floor > 0);
+        let ratio = floor.map_or_else(String::new, |floor| {
+            let hundredths = count * 100 / floor;
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        });
+        eprintln!("{:<70} {count:>12} {ratio:>8}", case.name);
+    }
+}
+
+fn write(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> {
+    let mut text = String::new();
+    for case in cases {
+        let count = counts.get(case.name.as_str()).copied().unwrap_or_default();
+        let _ = writeln!(text, "{}\t{count}", case.name);
+    }
+    fs::write(Path::new(COUNTS), text).map_err(|error| Failure::new(format!("cannot write {COUNTS}: {error}")))
+}
+
+fn compare(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> {
+    let text = fs::read_to_string(COUNTS).map_err(|error| Failure::new(format!("cannot read {COUNTS}: {error}")))?;
+    let committed: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(name, count)| Some((name, count.parse().ok()?)))
+        .collect();
+    let mut moved = String::new();
+    for case in cases {
+        let count = counts.get(case.name.as_str()).copied().unwrap_or_default();
+        match committed.get(case.name.as_str()) {
+            None => {
+                let _ = writeln!(moved, "  `{}` takes {count} instructions and has no committed count", case.name);
+            }
+            Some(&before) if !is_close(before, count) => {
+                let _ = writeln!(moved, "  `{}` takes {count} instructions, {before} were committed", case.name);
+            }
+            Some(_) => {}
+        }
+    }
+    for name in committed.keys().filter(|name| !counts.contains_key(*name)) {
+        let _ = writeln!(moved, "  `{name}` is committed and no longer a case");
+    }
+    if moved.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "instruction counts moved by more than {TOLERANCE_PERCENT} per cent:\n{moved}\
+         if that is meant, `UPDATE=1 cargo xtask instructions` writes {COUNTS}"
+    )))
+}
+
+fn is_close(before: u64, now: u64) -> bool {
+    let apart = before.abs_diff(now);
+    apart <= TOLERANCE_FEW || apart * 100 <= before * TOLERANCE_PERCENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_close;
+
+    #[test]
+    fn close_is_five_per_cent_or_a_few() {
+        for (before, now, close) in
+            [(20, 23, true), (20, 24, false), (100, 105, true), (100, 106, false), (100, 94, false)]
+        {
+            assert_eq!(is_close(before, now), close, "{before} and {now}");
+        }
+    }
+}
