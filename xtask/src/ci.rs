@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Programs beyond Rust that a test starts, each with the Debian package that brings it.
-const PROGRAMS: &[(&str, &str)] = &[("nginx", "nginx-light")];
+const PROGRAMS: &[(&str, &str)] = &[("nginx", "nginx-light"), ("kill", "procps")];
 
 /// Crates with a workspace of their own, so that no test build pays for what they need.
 const APART: &[&str] = &["bench/Cargo.toml", "fuzz/Cargo.toml"];
