@@ -10,8 +10,8 @@ mod tables;
 
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
-use crate::snapshot::{ABSENT, Adopters, Extra, Interpolation, NONE, Record, Snapshot};
-use crate::{HashAlgorithm, Micros, Share, Span, bucket, digest};
+use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
+use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 
 use tables::Tables;
 
@@ -57,25 +57,43 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         details: flag.details.clone(),
     };
     let moves = flag.enabled && flag.new.is_some() && !(points.is_empty() && flag.early_adopters.is_empty());
+    let is_constant = !moves || flag.lock.is_some();
+    let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, &extra) };
     let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };
     Record {
-        name: (0, 0),
+        key: (0, 0),
         section,
         stable: tables.value(flag.stable.as_str()),
         new: flag.new.as_ref().map_or(NONE, |value| tables.value(value.as_str())),
         points: tables.points(&points),
-        salt: flag.salt.as_deref().map_or(ABSENT, |salt| tables.salt(salt)),
+        salt: flag.salt.as_deref().map_or(NONE, |salt| tables.salt(salt)),
+        moves_until,
+        rest,
         seed: if algorithm == HashAlgorithm::Xxh3 { bucket::xxh3_seed(salt) } else { 0 },
         extra,
         algorithm,
         lock: flag.lock,
         enabled: flag.enabled,
-        is_constant: !moves || flag.lock.is_some(),
+        is_constant,
     }
 }
 
+/// The instant after which nothing moves any more, and the share that is in force then.
+fn rest(points: &[Point], extra: &Extra) -> (Micros, Share) {
+    let last = points.last().copied().unwrap_or(Point { at: Micros::MIN, share: Share::ZERO });
+    // With a lease, the ramp follows a clock of which nobody knows today how far it will be.
+    let until = match (extra.lease, extra.rollback) {
+        (Some(_), _) => return (Micros::MAX, last.share),
+        (None, Some(fall)) => Point { at: fall.end(), share: fall.to },
+        (None, None) => last,
+    };
+    // Numbers are taken at the whole second before.
+    let lag = if extra.interpolation.is_some() { Span::SECOND } else { Span::ZERO };
+    (until.at.saturating_add(lag).saturating_sub(Span::from_micros(1)), until.share)
+}
+
 /// The way down from the share that the ramp has reached at `start`.
-fn fall(points: &[crate::Point], start: Micros, over: Span, to: Share) -> Fall {
+fn fall(points: &[Point], start: Micros, over: Span, to: Share) -> Fall {
     let from = Ramp::new(points).share_at(start);
     Fall { start, over, from, to: to.min(from) }
 }

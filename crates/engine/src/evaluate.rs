@@ -134,18 +134,7 @@ pub(crate) fn decide<'s>(
     }
 }
 
-/// The answer of a flag that is the same for everyone at all times.
-#[inline]
-pub(crate) fn constant(snapshot: &Snapshot, flag: FlagIndex) -> Option<Decision<'_>> {
-    let record = snapshot.record(flag)?;
-    if snapshot.pinned(flag).is_some() {
-        return None;
-    }
-    record.is_constant.then(|| by_record(snapshot, record))
-}
-
 /// The answer of a constant record.
-#[inline]
 pub(crate) fn by_record<'s>(snapshot: &'s Snapshot, record: &Record) -> Decision<'s> {
     let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
     let asked = Asked { snapshot, subject: &Subject::absent(), moment: &moment };
@@ -379,7 +368,7 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Decision<'s> {
         let now = self.moment.now;
-        let course = timeline.course(now);
+        let course = if now > record.moves_until { Course::Level(record.rest) } else { timeline.course(now) };
         let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
         trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
         trace.course(|| {
@@ -411,8 +400,7 @@ impl<'s> Asked<'s, '_> {
         };
         Some(match record.algorithm {
             HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
-            // An empty salt is none: SHA-1 of the key alone is the same for every such flag.
-            HashAlgorithm::Sha1 if record.salt.1 == 0 => self.subject.unsalted_sha1(key),
+            HashAlgorithm::Sha1 if record.salt == NONE => self.subject.unsalted_sha1(key),
             algorithm => algorithm.position(self.snapshot.core().salt(record).unwrap_or_default(), key),
         })
     }

@@ -55,18 +55,24 @@ impl FlagKey {
 
 impl fmt::Display for FlagKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.section.split_inclusive(['%', '/']) {
-            match part.strip_suffix(['%', '/']) {
-                None => formatter.write_str(part)?,
-                Some(plain) => {
-                    formatter.write_str(plain)?;
-                    formatter.write_str(if part.ends_with('%') { "%25" } else { "%2F" })?;
-                }
-            }
-        }
+        write_section(&self.section, formatter)?;
         formatter.write_str("/")?;
         formatter.write_str(&self.flag)
     }
+}
+
+/// Writes a section as it stands in a flag key.
+pub(crate) fn write_section(section: &str, into: &mut impl fmt::Write) -> fmt::Result {
+    for part in section.split_inclusive(['%', '/']) {
+        match part.strip_suffix(['%', '/']) {
+            None => into.write_str(part)?,
+            Some(plain) => {
+                into.write_str(plain)?;
+                into.write_str(if part.ends_with('%') { "%25" } else { "%2F" })?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn unescape(section: &str) -> String {

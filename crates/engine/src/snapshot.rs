@@ -17,14 +17,14 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::lease::Leased;
-use crate::{Decision, Explanation, FlagKey, Moment, Overlay, Point, Subject, Variant, evaluate, explain};
+use crate::{Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate, explain};
 
 use crate::Digest;
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::{Change, ChangeKind, Flag, Flips};
 pub(crate) use pins::{Pinned, Pins, Stranger};
-pub(crate) use store::{Names, Values, hash_flag, hash_section};
+pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
 
 /// All flags of a document, compiled, with whatever overrides them on this host.
 #[derive(Clone)]
@@ -84,6 +84,15 @@ impl Snapshot {
     /// The place of a flag by its flag key; see [`FlagKey`].
     #[inline]
     pub fn find_key(&self, flag_key: &str) -> Option<FlagIndex> {
+        match self.core.find_key(flag_key) {
+            Some(id) => Some(FlagIndex(id)),
+            None => self.find_parsed(flag_key),
+        }
+    }
+
+    /// The place of a flag whose key is not spelled as we spell it, and of one that no document defines.
+    #[inline(never)]
+    fn find_parsed(&self, flag_key: &str) -> Option<FlagIndex> {
         match flag_key.split_once('/') {
             None => self.find(FlagKey::DEFAULT_SECTION, flag_key),
             Some((section, flag)) if !section.contains('%') => self.find(section, flag),
@@ -117,11 +126,11 @@ impl Snapshot {
         evaluate::decide(self, flag, subject, moment, &mut evaluate::NoTrace)
     }
 
-    /// The answer of a flag that is the same for everyone at all times, without a look at the clock; `None`
-    /// where key or time may matter.
+    /// Whether the time no longer matters to what a flag answers: from `instant` on, every key keeps the answer
+    /// that it has then. A reader that knows an instant which is past need not look at the clock.
     #[inline]
-    pub fn constant(&self, flag: FlagIndex) -> Option<Decision<'_>> {
-        evaluate::constant(self, flag)
+    pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
+        self.record(flag).is_some_and(|record| record.moves_until < instant) && self.pinned(flag).is_none()
     }
 
     /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
@@ -181,6 +190,7 @@ impl fmt::Debug for Snapshot {
 
 /// The shared tables of a snapshot.
 pub(crate) struct Core {
+    /// The flag keys, and whatever else is a name.
     pub(crate) names: Box<str>,
     pub(crate) sections: Box<[Section]>,
     /// The numbers of the sections by name.
@@ -188,7 +198,10 @@ pub(crate) struct Core {
     pub(crate) records: Box<[Record]>,
     pub(crate) values: Values,
     pub(crate) points: Box<[Point]>,
+    pub(crate) salts: Box<[(u32, u32)]>,
     pub(crate) extras: Box<[Extra]>,
+    /// The numbers of the flags by flag key.
+    pub(crate) key_index: HashTable<u32>,
     /// The numbers of the flags by name, all sections in one.
     pub(crate) flag_index: HashTable<u32>,
     pub(crate) digest: Digest,
@@ -201,21 +214,28 @@ pub(crate) struct Section {
     pub(crate) name: (u32, u32),
     /// The hash of its name.
     pub(crate) hash: u64,
+    /// So many bytes stand before the flag's name in the keys of its flags.
+    pub(crate) prefix: u32,
 }
 
-/// One flag, in the table that every check reads.
+/// One flag, in the table that every check reads: a cache line, on its own.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Record {
-    /// Start and length of the flag's name.
-    pub(crate) name: (u32, u32),
+    /// Start and length of the flag's key, which ends in its name.
+    pub(crate) key: (u32, u32),
     pub(crate) section: u32,
     pub(crate) stable: u32,
     /// The value `new`, or [`NONE`].
     pub(crate) new: u32,
     /// Start and count of the ramp's corners.
     pub(crate) points: (u32, u32),
-    /// Start and length of the salt, or [`ABSENT`].
-    pub(crate) salt: (u32, u32),
+    /// The number of the salt, or [`NONE`].
+    pub(crate) salt: u32,
+    /// After this instant the share is [`Record::rest`] for good, and the early adopters stay or are gone.
+    pub(crate) moves_until: Micros,
+    /// The share that the flag comes to in the end.
+    pub(crate) rest: Share,
     /// The seed of the salt, for `xxh3`.
     pub(crate) seed: u64,
     /// The number of what only some flags have, or [`NONE`].
@@ -232,13 +252,25 @@ const FEW_SECTIONS: usize = 8;
 
 /// The number that stands for "there is none" in a [`Record`].
 pub(crate) const NONE: u32 = u32::MAX;
-/// The place that stands for "there is none" in a [`Record`].
-pub(crate) const ABSENT: (u32, u32) = (NONE, 0);
+/// A record is read at each check, so it should not grow beyond one cache line.
+const _: () = assert!(size_of::<Record>() == 64);
 
 impl Core {
     /// The text in the arena of names.
     pub(crate) fn name(&self, (start, length): (u32, u32)) -> &str {
         store::slice(&self.names, start, length)
+    }
+
+    /// The place of a flag's name.
+    #[inline]
+    fn name_of(&self, record: &Record) -> (u32, u32) {
+        let prefix = self.sections.get(record.section as usize).map_or(0, |section| section.prefix);
+        (record.key.0.saturating_add(prefix), record.key.1.saturating_sub(prefix))
+    }
+
+    /// A flag's name.
+    pub(crate) fn flag_name(&self, record: &Record) -> &str {
+        self.name(self.name_of(record))
     }
 
     pub(crate) fn section_name(&self, section: u32) -> &str {
@@ -247,7 +279,7 @@ impl Core {
 
     /// The salt as the document has it.
     pub(crate) fn salt(&self, record: &Record) -> Option<&str> {
-        (record.salt != ABSENT).then(|| self.name(record.salt))
+        self.salts.get(record.salt as usize).map(|place| self.name(*place))
     }
 
     #[inline]
@@ -261,6 +293,13 @@ impl Core {
         self.extras.get(record.extra as usize)
     }
 
+    /// The number of a flag of the document by its flag key, as we spell it.
+    #[inline]
+    fn find_key(&self, key: &str) -> Option<u32> {
+        let is_flag = |id: &u32| self.records.get(*id as usize).is_some_and(|record| self.reads(record.key, key));
+        self.key_index.find(hash_key(key), is_flag).copied()
+    }
+
     /// The number of a flag of the document.
     #[inline]
     fn find(&self, section: &str, flag: &str) -> Option<u32> {
@@ -268,7 +307,7 @@ impl Core {
         let is_flag = |id: &u32| {
             self.records
                 .get(*id as usize)
-                .is_some_and(|record| record.section == number && self.reads(record.name, flag))
+                .is_some_and(|record| record.section == number && self.reads(self.name_of(record), flag))
         };
         self.flag_index.find(hash_flag(hash, flag), is_flag).copied()
     }

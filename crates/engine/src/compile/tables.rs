@@ -4,8 +4,9 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Digest;
+use crate::flag_key::write_section;
 use crate::Point;
-use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_section};
+use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_key, hash_section};
 
 /// The tables of a snapshot under construction.
 pub(super) struct Tables {
@@ -17,7 +18,11 @@ pub(super) struct Tables {
     value_ids: HashTable<u32>,
     points: Vec<Point>,
     extras: Vec<Extra>,
+    salts: Vec<(u32, u32)>,
+    key_index: HashTable<u32>,
     flag_index: HashTable<u32>,
+    /// What the flag keys of the section at hand begin with.
+    prefix: String,
 }
 
 impl Tables {
@@ -31,7 +36,10 @@ impl Tables {
             value_ids: HashTable::new(),
             points: Vec::new(),
             extras: Vec::new(),
+            salts: Vec::new(),
+            key_index: HashTable::with_capacity(flags),
             flag_index: HashTable::with_capacity(flags),
+            prefix: String::new(),
         };
         // The first two numbers are promised to readers: see `Values`.
         for value in ["false", "true"] {
@@ -44,31 +52,33 @@ impl Tables {
     pub(super) fn section(&mut self, name: &str) -> u32 {
         let hash = hash_section(name);
         let id = number(self.sections.len());
-        self.sections.push(Section { name: self.names.push(name), hash });
+        self.prefix.clear();
+        // Writing to a string cannot fail.
+        let _ = write_section(name, &mut self.prefix);
+        self.prefix.push('/');
+        let prefix = number(self.prefix.len());
+        self.sections.push(Section { name: self.names.push(&[name]), hash, prefix });
         let sections = &self.sections;
         self.section_index.insert_unique(hash, id, |&id| sections.get(id as usize).map_or(0, |section| section.hash));
         id
     }
 
-    /// Enters a flag under its name.
+    /// Enters a flag of the section at hand under its name.
     pub(super) fn flag(&mut self, name: &str, mut record: Record) {
-        record.name = self.names.push(name);
+        record.key = self.names.push(&[&self.prefix, name]);
         let id = number(self.records.len());
+        let hash = self.sections.last().map_or(0, |section| hash_flag(section.hash, name));
+        let key_hash = hash_key(self.names.get(record.key));
         self.records.push(record);
-        let (records, names, sections) = (&self.records, &self.names, &self.sections);
-        let hash_of = |id: &u32| {
-            let record = records.get(*id as usize);
-            record.map_or(0, |record| {
-                let section = sections.get(record.section as usize).map_or(0, |section| section.hash);
-                hash_flag(section, names.get(record.name))
-            })
-        };
-        self.flag_index.insert_unique(hash_of(&id), id, hash_of);
+        // Both tables have room for every flag, so no other hash is ever asked for.
+        self.flag_index.insert_unique(hash, id, |_| hash);
+        self.key_index.insert_unique(key_hash, id, |_| key_hash);
     }
 
-    /// Enters a salt and gives its place.
-    pub(super) fn salt(&mut self, salt: &str) -> (u32, u32) {
-        self.names.push(salt)
+    /// Enters a salt and gives its number.
+    pub(super) fn salt(&mut self, salt: &str) -> u32 {
+        self.salts.push(self.names.push(&[salt]));
+        number(self.salts.len()).saturating_sub(1)
     }
 
     /// The number of a value; equal texts share one.
@@ -103,7 +113,9 @@ impl Tables {
             values: self.values.into_boxed(),
             points: self.points.into(),
             extras: self.extras.into(),
+            salts: self.salts.into(),
             section_index: self.section_index,
+            key_index: self.key_index,
             flag_index: self.flag_index,
             digest,
         }

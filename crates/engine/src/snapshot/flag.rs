@@ -110,7 +110,7 @@ impl<'s> Flag<'s> {
     /// The flag's name.
     pub fn name(&self) -> &'s str {
         match (self.record, self.snapshot.stranger(self.index)) {
-            (Some(record), _) => self.snapshot.core().name(record.name),
+            (Some(record), _) => self.snapshot.core().flag_name(record),
             (None, stranger) => stranger.map_or("", |stranger| &stranger.name),
         }
     }

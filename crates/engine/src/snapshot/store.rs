@@ -16,6 +16,12 @@ pub(crate) fn hash_flag(section: u64, flag: &str) -> u64 {
     xxh3_64_with_seed(flag.as_bytes(), section)
 }
 
+/// The hash under which a flag is found by its key.
+#[inline]
+pub(crate) fn hash_key(key: &str) -> u64 {
+    xxh3_64(key.as_bytes())
+}
+
 /// Whether two texts are equal. Names are short: their ends, which overlap, are compared in a few steps,
 /// without the call that comparing texts of any length takes.
 #[inline]
@@ -39,10 +45,13 @@ fn are_ends_same<const N: usize>(one: &[u8], other: &[u8]) -> bool {
 pub(crate) struct Names(String);
 
 impl Names {
-    pub(crate) fn push(&mut self, name: &str) -> (u32, u32) {
-        let start = offset(self.0.len());
-        self.0.push_str(name);
-        (start, offset(name.len()))
+    /// Enters the parts of a name and gives its place.
+    pub(crate) fn push(&mut self, parts: &[&str]) -> (u32, u32) {
+        let start = self.0.len();
+        for part in parts {
+            self.0.push_str(part);
+        }
+        (offset(start), offset(self.0.len().saturating_sub(start)))
     }
 
     pub(crate) fn get(&self, (start, length): (u32, u32)) -> &str {

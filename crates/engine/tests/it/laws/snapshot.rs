@@ -224,8 +224,19 @@ proptest! {
                     prop_assert_eq!(share.includes(position), variant == Variant::New, "at {}", now);
                 }
             }
-            if let Some(constant) = snapshot.constant(index) {
-                prop_assert_eq!(constant, snapshot.evaluate(Some(index), &Subject::key("x"), &moment));
+        }
+    }
+
+    #[test]
+    fn time_no_longer_matters_to_a_settled_flag(case in case(), key in ".{0,4}") {
+        let (snapshot, index) = case.snapshot();
+        let instants = case.instants(&snapshot, index);
+        let ask = |subject: &Subject<'_>, now| snapshot.evaluate(Some(index), subject, &case.moment(now));
+        for settled in instants.iter().filter(|now| snapshot.is_settled(index, **now)) {
+            for later in instants.iter().filter(|now| *now >= settled) {
+                for subject in [Subject::key(&key), Subject::absent()] {
+                    prop_assert_eq!(ask(&subject, *settled), ask(&subject, *later), "at {} and at {}", settled, later);
+                }
             }
         }
     }
