@@ -52,7 +52,7 @@ pub use explain::Explanation;
 pub use flag_key::FlagKey;
 pub use micros::Micros;
 pub use overlay::{Activation, HostLock, Overlay, Pin};
-pub use plan::{Plan, PlanKind};
+pub use plan::{Line, Plan, PlanKind};
 pub use ramp::{Fall, Point, Ramp, Rise, Stretch};
 pub use share::{Position, Share};
 pub use snapshot::{Change, ChangeKind, Flag, FlagIndex, Flips, Snapshot};

@@ -2,7 +2,7 @@
 //!
 //! A handle is asked far more often than a flag changes, so whatever a decision needs is worked out ahead,
 //! together with the time for which it holds. A plan answers variant and boolean only; what needs more (early
-//! adopters, SHA-1, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
+//! adopters, a salt that is hashed, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
 
 use crate::bucket;
 use crate::course::{Course, Timeline, earliest};
@@ -32,31 +32,54 @@ pub enum PlanKind {
     /// The same for every key: this variant, or the caller's default, or a value pinned on this host, whose
     /// boolean is given.
     Fixed(Option<Variant>, Option<bool>),
-    /// `new` where the `xxh3` position under this seed lies below the share.
-    Share(u64, Share),
-    /// `new` where the `xxh3` position under this seed has flipped on the rising stretch.
-    Rise(u64, Rise),
-    /// `new` where the `xxh3` position under this seed has not yet left in the rollback.
-    Fall(u64, Fall),
+    /// `new` where the position lies below the share.
+    Share(Line, Share),
+    /// `new` where the position has flipped on the rising stretch.
+    Rise(Line, Rise),
+    /// `new` where the position has not yet left in the rollback.
+    Fall(Line, Fall),
     /// Ask the snapshot.
     Ask,
 }
 
-impl Plan {
-    /// The position of a key under the seed of a plan.
+/// How a [`Plan`] places keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Line {
+    /// By `xxh3` under this seed.
+    Xxh3(u64),
+    /// By `sha1` without a salt.
+    Sha1,
+}
+
+impl Line {
+    /// The place of `key`.
     #[inline]
-    pub fn position(seed: u64, key: &str) -> Position {
-        bucket::xxh3_position(seed, key)
+    pub fn position(self, key: &str) -> Position {
+        match self {
+            Self::Xxh3(seed) => bucket::xxh3_position(seed, key),
+            Self::Sha1 => bucket::sha1_position("", key),
+        }
     }
 
+    /// How a flag places keys; `None` where its salt is hashed together with each key.
+    fn of(record: &Record) -> Option<Self> {
+        match record.algorithm {
+            HashAlgorithm::Xxh3 => Some(Self::Xxh3(record.seed)),
+            HashAlgorithm::Sha1 if record.salt == NONE => Some(Self::Sha1),
+            HashAlgorithm::Sha1 | HashAlgorithm::Murmur3 => None,
+        }
+    }
+}
+
+impl Plan {
     /// Whether this key has `new` at this instant, for the kinds that know; the instant lies in the plan's time.
     #[inline]
     pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {
         match self.kind {
             PlanKind::Fixed(variant, _) => Some(variant? == Variant::New),
-            PlanKind::Share(seed, share) => Some(share.includes(bucket::xxh3_position(seed, key))),
-            PlanKind::Rise(seed, rise) => Some(rise.has_new(bucket::xxh3_position(seed, key), now)),
-            PlanKind::Fall(seed, fall) => Some(fall.has_new(bucket::xxh3_position(seed, key), now)),
+            PlanKind::Share(line, share) => Some(share.includes(line.position(key))),
+            PlanKind::Rise(line, rise) => Some(rise.has_new(line.position(key), now)),
+            PlanKind::Fall(line, fall) => Some(fall.has_new(line.position(key), now)),
             PlanKind::Ask => None,
         }
     }
@@ -81,11 +104,9 @@ pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> P
     if snapshot.flag(flag).pinned_until(now).is_some() {
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         let activation = snapshot.flag(flag).activation();
-        match (decision.reason, activation) {
-            (crate::Reason::Static, _) => plan.kind = fixed(&decision),
-            (_, Some(activation)) if hashes_plainly(snapshot, record) => {
-                plan.kind = PlanKind::Share(record.seed, activation.share);
-            }
+        match (decision.reason, activation, plain_line(snapshot, record)) {
+            (crate::Reason::Static, ..) => plan.kind = fixed(&decision),
+            (_, Some(activation), Some(line)) => plan.kind = PlanKind::Share(line, activation.share),
             _ => {}
         }
         return plan;
@@ -107,24 +128,24 @@ fn by_course(snapshot: &Snapshot, record: &Record, moment: &Moment<'_>, plan: Pl
         return plan;
     }
     let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
-    let (course, seed) = (timeline.course(now), record.seed);
-    let kind = match (course, course.unanimous()) {
-        (_, Some(true)) => PlanKind::Fixed(Some(Variant::New), plan.new),
-        (_, Some(false)) => PlanKind::Fixed(Some(Variant::Stable), plan.stable),
-        _ if record.algorithm != HashAlgorithm::Xxh3 => return plan,
-        (Course::Level(share), _) => PlanKind::Share(seed, share),
-        (Course::Rise(rise, _), _) => PlanKind::Rise(seed, rise),
-        (Course::Fall(fall, _), _) => PlanKind::Fall(seed, fall),
+    let course = timeline.course(now);
+    let kind = match (course, course.unanimous(), Line::of(record)) {
+        (_, Some(true), _) => PlanKind::Fixed(Some(Variant::New), plan.new),
+        (_, Some(false), _) => PlanKind::Fixed(Some(Variant::Stable), plan.stable),
+        (_, None, None) => return plan,
+        (Course::Level(share), None, Some(line)) => PlanKind::Share(line, share),
+        (Course::Rise(rise, _), None, Some(line)) => PlanKind::Rise(line, rise),
+        (Course::Fall(fall, _), None, Some(line)) => PlanKind::Fall(line, fall),
     };
     let from = plan.from.max(timeline.last_corner(now));
     Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }
 }
 
-/// Whether nothing but the `xxh3` position decides a dial between its ends.
-fn hashes_plainly(snapshot: &Snapshot, record: &Record) -> bool {
+/// How a flag places keys, if nothing but the position decides a dial between its ends.
+fn plain_line(snapshot: &Snapshot, record: &Record) -> Option<Line> {
     let plain =
         snapshot.core().extra(record).is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
-    plain && record.algorithm == HashAlgorithm::Xxh3 && record.new != NONE
+    if plain && record.new != NONE { Line::of(record) } else { None }
 }
 
 /// From when to when nothing changes in what lies over the flag.

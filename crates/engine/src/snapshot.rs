@@ -17,7 +17,9 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::lease::Leased;
-use crate::{Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate, explain};
+use crate::{
+    Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate, explain,
+};
 
 use crate::Digest;
 pub(crate) use adopters::Adopters;

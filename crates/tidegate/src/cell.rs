@@ -9,9 +9,12 @@
 //! exception is documented: an answer that is final does not look at the clock, so after the system's clock
 //! was set back it stands for up to a second, until the background thread has looked.
 
+use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 
-use tidegate_engine::{Answer, Fall, FlagKey, Micros, Plan, PlanKind, Rise, Share, Span, Subject, Variant};
+use tidegate_engine::{
+    Answer, Fall, FlagKey, Line, Micros, Plan, PlanKind, Position, Rise, Share, Span, Subject, Variant,
+};
 
 use crate::clock::Clock;
 use crate::publish::Published;
@@ -83,71 +86,35 @@ impl FlagCell {
     /// Whether the flag is on for a key.
     #[inline]
     pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> Said<bool> {
-        let Some((head, has_new)) = self.has_new(key, clock) else { return Said::Ask };
-        let place = match (head.kind(), has_new) {
-            (Head::FIXED, _) => Head::FIXED_BOOL,
-            (_, true) => Head::NEW_BOOL,
-            (_, false) => Head::STABLE_BOOL,
-        };
-        head.bool_at(place).map_or(Said::Ask, Said::Answer)
+        self.read(key, clock, |head, has_new| bool_at(head.0, head.bool_place(has_new)))
     }
 
     /// The variant of a key; none for the caller's default and for a value pinned on this host.
     #[inline]
     pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> Said<Option<Variant>> {
-        let Some((head, has_new)) = self.has_new(key, clock) else { return Said::Ask };
-        Said::Answer(match (head.kind(), has_new) {
-            (Head::FIXED, _) => head.fixed_variant(),
-            (_, true) => Some(Variant::New),
-            (_, false) => Some(Variant::Stable),
-        })
+        self.read(key, clock, |head, has_new| Some(head.variant(has_new)))
     }
 
-    /// Whether a key has `new`, if the words know and hold now; said of no key where all have the same.
+    /// What the words say of a key, if no writer is at them and they say something.
     ///
-    /// Each word goes straight from its atomic to where it is used: put together in a plan first, they would
-    /// cost twice as much.
+    /// The key is placed between the two looks at the sequence, so that words which do not belong together
+    /// may come by. They are numbers, and any numbers give some answer, which is then thrown away.
     #[inline]
-    fn has_new(&self, key: &str, clock: &Clock) -> Option<(Head, bool)> {
+    fn read<T>(&self, key: &str, clock: &Clock, answer: impl FnOnce(Head, bool) -> Option<T>) -> Said<T> {
         let words = &self.words;
         let before = words.sequence.load(Ordering::Acquire);
         let head = Head(words.head.load(Ordering::Relaxed));
-        let seed = words.seed.load(Ordering::Relaxed);
-        let from = Micros::new(words.from.load(Ordering::Relaxed));
-        let until = Micros::new(words.until.load(Ordering::Relaxed));
-        let start = Micros::new(words.start.load(Ordering::Relaxed));
-        let over = Span::from_micros(words.over.load(Ordering::Relaxed));
-        let shares = words.shares.load(Ordering::Relaxed);
+        let has_new = words.has_new(head, key, clock);
         fence(Ordering::Acquire);
-        if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before || head.kind() == Head::ASK.0 {
-            return None;
+        if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before {
+            return Said::Ask;
         }
-        let mut now = from;
-        if head.0 & Head::SETTLED == 0 {
-            now = clock.coarse();
-            if now < from || (now >= until && until != Micros::MAX) {
-                return None;
-            }
-        }
-        let has_new = match head.kind() {
-            Head::SHARE => Share::new(shares)?.includes(Plan::position(seed, key)),
-            Head::RISE => {
-                let (from, to) = unpack(shares)?;
-                Rise { start, over, from, to }.has_new(Plan::position(seed, key), now)
-            }
-            Head::FALL => {
-                let (to, from) = unpack(shares)?;
-                Fall { start, over, from, to }.has_new(Plan::position(seed, key), now)
-            }
-            _ => false,
-        };
-        Some((head, has_new))
+        has_new.and_then(|has_new| answer(head, has_new)).map_or(Said::Ask, Said::Answer)
     }
 
     /// Whether the words hold at this instant, so that nothing need be done.
     pub(crate) fn holds_at(&self, now: Micros) -> bool {
-        let (from, until) = (self.words.from.load(Ordering::Relaxed), self.words.until.load(Ordering::Relaxed));
-        from <= now.get() && (now.get() < until || until == i64::MAX)
+        self.words.hold_at(now)
     }
 
     /// The instant from which the words no longer hold.
@@ -218,21 +185,21 @@ impl Encoded {
                     words.head |= Head::INSTANT | if value { Head::INSTANT_VALUE } else { 0 };
                 }
             }
-            PlanKind::Share(seed, share) => {
-                words.head = Head::SHARE | settled | bools;
-                (words.seed, words.shares) = (seed, share.get());
+            PlanKind::Share(line, share) => {
+                words.head = Head::SHARE | settled | bools | line_bit(line);
+                (words.seed, words.shares) = (seed_of(line), share.get());
             }
-            PlanKind::Rise(seed, rise) => {
+            PlanKind::Rise(line, rise) => {
                 if let Some(shares) = pack(rise.from, rise.to) {
-                    words.head = Head::RISE | bools;
-                    (words.seed, words.shares) = (seed, shares);
+                    words.head = Head::RISE | bools | line_bit(line);
+                    (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (rise.start.get(), rise.over.get());
                 }
             }
-            PlanKind::Fall(seed, fall) => {
+            PlanKind::Fall(line, fall) => {
                 if let Some(shares) = pack(fall.to, fall.from) {
-                    words.head = Head::FALL | bools;
-                    (words.seed, words.shares) = (seed, shares);
+                    words.head = Head::FALL | bools | line_bit(line);
+                    (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (fall.start.get(), fall.over.get());
                 }
             }
@@ -243,6 +210,57 @@ impl Encoded {
 }
 
 impl Words {
+    /// Whether a key has `new`; `false` for a fixed answer, none where the words do not say it.
+    #[inline]
+    fn has_new(&self, head: Head, key: &str, clock: &Clock) -> Option<bool> {
+        // Most ramps are over.
+        if head.0 & (Head::SETTLED | Head::KIND) != Head::SETTLED | Head::SHARE {
+            return self.has_new_now(head, key, clock);
+        }
+        Some(Share::new(self.shares.load(Ordering::Relaxed))?.includes(self.position(head, key)))
+    }
+
+    /// The same where it may depend on the time.
+    #[inline(never)]
+    fn has_new_now(&self, head: Head, key: &str, clock: &Clock) -> Option<bool> {
+        let now = if head.0 & Head::SETTLED != 0 { Micros::MIN } else { clock.coarse() };
+        if head.0 & Head::SETTLED == 0 && !self.hold_at(now) {
+            return None;
+        }
+        let kind = head.0 & Head::KIND;
+        if kind == Head::FIXED {
+            return Some(false);
+        }
+        let start = Micros::new(self.start.load(Ordering::Relaxed));
+        let over = Span::from_micros(self.over.load(Ordering::Relaxed));
+        let shares = self.shares.load(Ordering::Relaxed);
+        let position = self.position(head, key);
+        match kind {
+            Head::SHARE => Some(Share::new(shares)?.includes(position)),
+            Head::RISE => {
+                let (from, to) = unpack(shares)?;
+                Some(Rise { start, over, from, to }.has_new(position, now))
+            }
+            Head::FALL => {
+                let (to, from) = unpack(shares)?;
+                Some(Fall { start, over, from, to }.has_new(position, now))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn position(&self, head: Head, key: &str) -> Position {
+        let line = if head.0 & Head::SHA1 == 0 { Line::Xxh3(self.seed.load(Ordering::Relaxed)) } else { Line::Sha1 };
+        line.position(key)
+    }
+
+    #[inline]
+    fn hold_at(&self, now: Micros) -> bool {
+        let (from, until) = (self.from.load(Ordering::Relaxed), self.until.load(Ordering::Relaxed));
+        from <= now.get() && (now.get() < until || until == i64::MAX)
+    }
+
     fn load(&self) -> Encoded {
         Encoded {
             head: self.head.load(Ordering::Relaxed),
@@ -273,36 +291,43 @@ struct Head(u64);
 impl Head {
     /// Ask the snapshot.
     const ASK: Self = Self(0);
-    /// Which kind of plan the words hold.
-    const KIND: u64 = 0b111;
-    const FIXED: u64 = 1;
-    const SHARE: u64 = 2;
-    const RISE: u64 = 3;
-    const FALL: u64 = 4;
+    /// The boolean answer for every key and at all times, if there is one: [`Head::INSTANT`].
+    const INSTANT_VALUE: u64 = 1;
+    const INSTANT: u64 = 1 << 1;
     /// The clock need not be looked at.
-    const SETTLED: u64 = 1 << 3;
-    /// The boolean answer is [`Head::INSTANT_VALUE`], for every key and at all times.
-    const INSTANT: u64 = 1 << 4;
-    const INSTANT_VALUE: u64 = 1 << 5;
+    const SETTLED: u64 = 1 << 2;
+    /// The positions are those of SHA-1; otherwise `xxh3`.
+    const SHA1: u64 = 1 << 3;
+    /// Which kind of plan the words hold.
+    const KIND: u64 = 0b111 << 4;
+    const FIXED: u64 = 1 << 4;
+    const SHARE: u64 = 2 << 4;
+    const RISE: u64 = 3 << 4;
+    const FALL: u64 = 4 << 4;
     /// Places of an optional boolean, two bits each: is it one, and which.
-    const STABLE_BOOL: u32 = 6;
-    const NEW_BOOL: u32 = 8;
-    const FIXED_BOOL: u32 = 10;
+    const STABLE_BOOL: u32 = 8;
+    const NEW_BOOL: u32 = 10;
+    const FIXED_BOOL: u32 = 12;
     /// Place of an optional variant, two bits.
-    const VARIANT: u32 = 12;
+    const VARIANT: u32 = 14;
 
+    /// Where the boolean stands that is the answer.
     #[inline]
-    const fn kind(self) -> u64 {
-        self.0 & Self::KIND
+    fn bool_place(self, has_new: bool) -> u32 {
+        if self.0 & Self::KIND == Self::FIXED {
+            return Self::FIXED_BOOL;
+        }
+        // Which of the two it is cannot be foreseen, so there should be no branch that tries to.
+        select_unpredictable(has_new, Self::NEW_BOOL, Self::STABLE_BOOL)
     }
 
+    /// The variant that is the answer.
     #[inline]
-    const fn bool_at(self, place: u32) -> Option<bool> {
-        match (self.0 >> place) & 0b11 {
-            0b10 => Some(false),
-            0b11 => Some(true),
-            _ => None,
+    fn variant(self, has_new: bool) -> Option<Variant> {
+        if self.0 & Self::KIND == Self::FIXED {
+            return self.fixed_variant();
         }
+        Some(select_unpredictable(has_new, Variant::New, Variant::Stable))
     }
 
     const fn fixed_variant(self) -> Option<Variant> {
@@ -312,6 +337,20 @@ impl Head {
             3 => Some(Variant::Interpolated),
             _ => None,
         }
+    }
+}
+
+const fn seed_of(line: Line) -> u64 {
+    match line {
+        Line::Xxh3(seed) => seed,
+        Line::Sha1 => 0,
+    }
+}
+
+const fn line_bit(line: Line) -> u64 {
+    match line {
+        Line::Xxh3(_) => 0,
+        Line::Sha1 => Head::SHA1,
     }
 }
 
@@ -327,6 +366,12 @@ fn variant_bits(variant: Option<Variant>) -> u64 {
 
 fn bool_bits(value: Option<bool>, place: u32) -> u64 {
     value.map_or(0, |value| (0b10 | u64::from(value)) << place)
+}
+
+#[inline]
+const fn bool_at(head: u64, place: u32) -> Option<bool> {
+    let bits = head >> place;
+    if bits & 0b10 == 0 { None } else { Some(bits & 1 != 0) }
 }
 
 /// Two shares in one word: the lower one is below `FULL`, the higher one above 0, so 32 bits do for each.

@@ -101,10 +101,7 @@ impl Tidegate {
         let board = &self.board;
         board.read(|published| {
             let Some(flag) = published.snapshot.find_key(flag_key) else { return false };
-            let decision = match published.snapshot.constant(flag) {
-                Some(decision) => decision,
-                None => published.decide(Some(flag), &published.readings.draw(), board.clock()),
-            };
+            let decision = published.decide(Some(flag), &published.readings.draw(), board.clock());
             published.is_true(decision, flag_key)
         })
     }

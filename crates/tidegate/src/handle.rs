@@ -70,12 +70,18 @@ impl FlagHandle {
         let board = self.tide.board();
         match self.cell.variant_for(key, board.clock()) {
             Said::Answer(variant) => variant,
-            Said::Ask => board.read(|published| {
-                let flag = self.flag_key();
-                let index = published.snapshot.find(flag.section(), flag.flag());
-                published.decide(index, &Subject::key(key), board.clock()).variant
-            }),
+            Said::Ask => self.ask_for_variant(key),
         }
+    }
+
+    #[inline(never)]
+    fn ask_for_variant(&self, key: &str) -> Option<Variant> {
+        let board = self.tide.board();
+        let flag = self.flag_key();
+        board.read(|published| {
+            let index = published.snapshot.find(flag.section(), flag.flag());
+            published.decide(index, &Subject::key(key), board.clock()).variant
+        })
     }
 
     #[inline(never)]
@@ -92,6 +98,7 @@ impl FlagHandle {
         self.ask(&subject)
     }
 
+    #[inline(never)]
     fn ask(&self, subject: &Subject<'_>) -> bool {
         let board = self.tide.board();
         let flag = self.flag_key();

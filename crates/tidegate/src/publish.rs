@@ -10,7 +10,7 @@
 mod local;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
@@ -30,6 +30,8 @@ pub(crate) struct Published {
     pub(crate) readings: Arc<Readings>,
     /// Which publication it is.
     generation: u64,
+    /// An instant that is past, to the second; see [`Published::decide`].
+    past: AtomicI64,
 }
 
 impl Published {
@@ -37,13 +39,21 @@ impl Published {
         Moment { now, leases: &self.leases }
     }
 
-    /// What a flag answers now. A flag that is the same for everyone at all times is not asked for the time.
+    /// What a flag answers now.
+    ///
+    /// Most flags no longer move: for them any instant is as good as now, and the clock is dearer than the
+    /// decision. So a clock that is set back is noticed within a second, as with handles.
     #[inline]
     pub(crate) fn decide(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, clock: &Clock) -> Decision<'_> {
-        match flag.and_then(|flag| self.snapshot.constant(flag)) {
-            Some(decision) => decision,
-            None => self.snapshot.evaluate(flag, subject, &self.moment(clock.coarse())),
-        }
+        let past = Micros::new(self.past.load(Ordering::Relaxed));
+        let is_settled = flag.is_none_or(|flag| self.snapshot.is_settled(flag, past));
+        let now = if is_settled { past } else { clock.coarse() };
+        self.snapshot.evaluate(flag, subject, &self.moment(now))
+    }
+
+    /// Takes note of the time, now and then.
+    pub(crate) fn look_at(&self, clock: &Clock) {
+        self.past.store(past(clock).get(), Ordering::Relaxed);
     }
 
     /// The decision's value as a `T`; none for the caller's default and, counted, for another type.
@@ -96,7 +106,8 @@ pub(crate) struct Board {
 impl Board {
     /// A board with a first publication.
     pub(crate) fn new(snapshot: Snapshot, leases: Clocks, readings: Readings, clock: Clock) -> Arc<Self> {
-        let first = Published { snapshot, leases, readings: Arc::new(readings), generation: 0 };
+        let past = AtomicI64::new(past(&clock).get());
+        let first = Published { snapshot, leases, readings: Arc::new(readings), generation: 0, past };
         Arc::new(Self { generation: AtomicU64::new(0), clock, current: ArcSwap::from_pointee(first) })
     }
 
@@ -129,6 +140,11 @@ impl Board {
     }
 }
 
+/// An instant that is past. A manual clock may be set back at any time, so with it nothing ever is.
+fn past(clock: &Clock) -> Micros {
+    if clock.is_manual() { Micros::MIN } else { clock.coarse() }
+}
+
 /// The one that publishes.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -146,7 +162,8 @@ impl Publisher {
     pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
         let generation = self.board.generation.load(Ordering::Relaxed).wrapping_add(1);
         let readings = Arc::clone(&self.board.current.load().readings);
-        let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, readings, generation }));
+        let past = AtomicI64::new(past(&self.board.clock).get());
+        let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, readings, generation, past }));
         self.board.generation.store(generation, Ordering::Release);
         self.retired.push(retired);
     }

@@ -4,8 +4,8 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Digest;
-use crate::flag_key::write_section;
 use crate::Point;
+use crate::flag_key::write_section;
 use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_key, hash_section};
 
 /// The tables of a snapshot under construction.

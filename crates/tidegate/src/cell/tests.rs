@@ -170,17 +170,18 @@ fn plain_flags_need_no_snapshot() {
             "ramp": {{"stable": false, "new": true, "salt": "", {ramp}}},
             "back": {{"stable": false, "new": true, "salt": "", {ramp},
                       "rollback": {{"start_time": "{1}", "duration": "20h"}}}},
-            "sha1": {{"stable": false, "new": true, {ramp}}}
+            "sha1": {{"stable": false, "new": true, {ramp}}},
+            "murmur3": {{"stable": false, "new": true, "hash": "murmur3", {ramp}}}
         }}}}"#,
         time(1),
         time(14),
     );
     let board = board_of(snapshot(&document), Micros::new(15 * HOUR));
     let is_ready = |flag| check(&cell(&board, flag), &board, "k").unwrap();
-    for flag in ["s/off", "s/on", "s/dial", "s/ramp", "s/back", "s/unknown"] {
+    for flag in ["s/off", "s/on", "s/dial", "s/ramp", "s/back", "s/sha1", "s/unknown"] {
         assert!(is_ready(flag), "{flag}");
     }
-    assert!(!is_ready("s/sha1"));
+    assert!(!is_ready("s/murmur3"));
     assert_eq!(cell(&board, "s/off").instant(), Some(false));
     assert_eq!(cell(&board, "s/on").instant(), Some(true));
     assert_eq!(cell(&board, "s/unknown").instant(), Some(false));

@@ -213,7 +213,10 @@ impl Keeper {
             self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
         }
         self.admission.tick(now);
-        let next = self.shared.cells.rewrite_due(&self.board.load(), &self.board);
+        let published = self.board.load();
+        published.look_at(self.board.clock());
+        let next = self.shared.cells.rewrite_due(&published, &self.board);
+        drop(published);
         let held = self.publisher.collect();
         self.shared.status().snapshots_held = held;
         let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
