@@ -9,7 +9,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     announce("time of each case beside its floor, in one run");
     finish(bench("table").args(arguments))?;
     announce("memory of a loaded document, and allocations of a check");
-    finish(&mut bench("memory"))
+    finish(&mut bench("memory"))?;
+    announce("two pinned threads against one");
+    finish(&mut bench("threads"))
 }
 
 fn bench(binary: &str) -> std::process::Command {
