@@ -17,7 +17,7 @@ pub enum HashAlgorithm {
     /// The last four bytes, big-endian, of SHA-1(salt + key). The default without a salt, because that is
     /// how documents of slowroll are read: the same hosts keep their places.
     Sha1,
-    /// The high 32 bits of XXH3-64(key), seeded with XXH3-64(salt). The default with a salt: 27 times
+    /// The high 32 bits of XXH3-64(key), seeded with XXH3-64(salt). The default with a salt: far
     /// cheaper, and the salt costs nothing at each check.
     Xxh3,
     /// MurmurHash3 x86 32-bit of salt + key, seed 0: equals the places of flagd's fractional evaluation.
