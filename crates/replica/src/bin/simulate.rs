@@ -1,0 +1,105 @@
+//! `simulate`: runs seeds, and ends with 0 only when every one holds. `cargo xtask simulate` is the way to call it.
+
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use tidegate_replica::Mutant;
+use tidegate_replica::simulator::{Outcome, Setup, run, shrink};
+
+const USAGE: &str = "usage: simulate [--seeds N] [--nodes N] [--seconds S] [--seed X] [--mutant NAME | --list-mutants]";
+
+/// What was asked for.
+struct Wish {
+    seeds: u64,
+    first: u64,
+    nodes: usize,
+    seconds: u64,
+    mutant: Option<Mutant>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list-mutants") {
+        return say(&Mutant::ALL.map(|mutant| format!("{mutant}\n")).concat());
+    }
+    match wish(&arguments) {
+        Ok(wish) => simulate(&wish),
+        Err(problem) => {
+            let _ = writeln!(stderr(), "error: {problem}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn wish(arguments: &[String]) -> Result<Wish, String> {
+    let mut wish = Wish { seeds: 200, first: 1, nodes: 5, seconds: 300, mutant: None };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| format!("`{word}` wants a value, or is not known"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("`{word}` wants a whole number, not `{value}`"));
+        match word.as_str() {
+            "--seeds" => wish.seeds = number()?,
+            "--seed" => (wish.first, wish.seeds) = (number()?, 1),
+            "--nodes" => wish.nodes = usize::try_from(number()?.clamp(1, 1_000)).unwrap_or(1),
+            "--seconds" => wish.seconds = number()?.max(1),
+            "--mutant" => wish.mutant = Some(value.parse()?),
+            _ => return Err(format!("`{word}` is not known")),
+        }
+    }
+    Ok(wish)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock times the simulator; the replicas are given theirs")]
+fn simulate(wish: &Wish) -> ExitCode {
+    let started = Instant::now();
+    let mut total = Outcome { trace: 0, events: 0, acknowledged: [0; 4], unreached: 0, refused: 0, violation: None };
+    for seed in wish.first..wish.first.saturating_add(wish.seeds) {
+        let setup = Setup { seed, nodes: wish.nodes, seconds: wish.seconds, mutant: wish.mutant, without: Vec::new() };
+        let outcome = run(&setup);
+        if let Some(violation) = &outcome.violation {
+            return fail(&setup, &violation.to_string(), outcome.trace);
+        }
+        total.trace ^= outcome.trace.rotate_left((seed % 64) as u32);
+        total.events += outcome.events;
+        total.acknowledged.iter_mut().zip(outcome.acknowledged).for_each(|(sum, count)| *sum += count);
+        total.unreached += outcome.unreached;
+        total.refused += outcome.refused;
+        if wish.seeds == 1 && run(&setup).trace != outcome.trace {
+            return fail(&setup, "I10 broken: the same seed gave another trace", outcome.trace);
+        }
+    }
+    let [local, one, majority, all] = total.acknowledged;
+    let real = started.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let speed = (wish.seeds * wish.seconds) as f64 / real.max(1e-6);
+    say(&format!(
+        "seeds {} to {}, {} nodes, {} virtual seconds each: every invariant held\n\
+         trace         {:016x}\n\
+         events        {}\n\
+         acknowledged  {} writes (local {local}, one {one}, majority {majority}, all {all}), lost 0\n\
+         not reached   {} writes were accepted without their level, {} were refused\n\
+         time          {real:.1} s, {speed:.0} times real time\n",
+        wish.first,
+        wish.first.saturating_add(wish.seeds).saturating_sub(1),
+        wish.nodes,
+        wish.seconds,
+        total.trace,
+        total.events,
+        local + one + majority + all,
+        total.unreached,
+        total.refused,
+    ))
+}
+
+fn fail(setup: &Setup, problem: &str, trace: u64) -> ExitCode {
+    let smallest = shrink(setup);
+    let again = run(&smallest).violation.map_or_else(|| "holds".to_owned(), |violation| violation.to_string());
+    let text = format!("{setup}: {problem}\ntrace         {trace:016x}\nsmallest      {smallest}: {again}\n");
+    let _ = say(&text);
+    ExitCode::FAILURE
+}
+
+fn say(text: &str) -> ExitCode {
+    if stdout().write_all(text.as_bytes()).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,150 @@
+//! What is asked of a replica, and what comes of it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{NodeId, Stamp};
+
+/// A write.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The key; see [`Register::key`](crate::Register::key).
+    pub key: Arc<[u8]>,
+    /// The new value; none removes the key.
+    pub value: Option<Arc<[u8]>>,
+    /// Who wants it; at most [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX) bytes.
+    pub actor: Arc<str>,
+    /// Why; at most as long.
+    pub reason: Arc<str>,
+    /// What has to stand there, on this node, for the write to be made.
+    pub expected: Expected,
+}
+
+/// What has to stand under a key for a conditional write. It is looked at on one node only: another one may have written
+/// since.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Expected {
+    /// Anything, or nothing.
+    #[default]
+    Anything,
+    /// Nothing, not even a tombstone.
+    Nothing,
+    /// The register, or the tombstone, of this stamp.
+    Stamp(Stamp),
+}
+
+impl Expected {
+    pub(crate) fn is_met(self, found: Option<Stamp>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Nothing => found.is_none(),
+            Self::Stamp(stamp) => found == Some(stamp),
+        }
+    }
+}
+
+/// How many nodes must have a write on their disks before it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Level {
+    /// This one.
+    Local,
+    /// This one and one more.
+    One,
+    /// More than half of the roster: survives whatever a majority of the disks survives.
+    #[default]
+    Majority,
+    /// Every member that is there.
+    All,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Local => "local",
+            Self::One => "one",
+            Self::Majority => "majority",
+            Self::All => "all",
+        })
+    }
+}
+
+/// The text is no acknowledgement level. Whoever wrote it is at fault; nothing has changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an acknowledgement level is `local`, `one`, `majority` or `all`")]
+pub struct LevelError;
+
+impl FromStr for Level {
+    type Err = LevelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let levels = [Self::Local, Self::One, Self::Majority, Self::All];
+        levels.into_iter().find(|level| level.to_string() == text).ok_or(LevelError)
+    }
+}
+
+/// A write was accepted, and stands whatever its level came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// When, and by whom: later reads elsewhere can wait for it.
+    pub stamp: Stamp,
+    /// The level that was asked for.
+    pub level: Level,
+    /// Whether it was reached in time.
+    pub is_reached: bool,
+    /// The members that have it on their disks.
+    pub durable_on: Vec<NodeId>,
+    /// The members that had not said so.
+    pub pending: Vec<NodeId>,
+}
+
+/// Why a write was refused. Nothing has changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// This host's clock is off those of the others. Set it, and write again.
+    #[error("this host's clock is {} ms {} those of the other nodes; set it and try again", .offset_ms.unsigned_abs(), if *.offset_ms < 0 { "behind" } else { "ahead of" })]
+    ClockOff {
+        /// How far this clock is ahead, in milliseconds.
+        offset_ms: i64,
+    },
+    /// Stamps that are stored lie so far ahead of the clock that a new one would be refused by others. It takes an
+    /// operator: check the host's clock, then raise the epoch.
+    #[error("stored changes lie {ahead_ms} ms ahead of this host's clock; check the clock, then repair the cluster's")]
+    ClockPoisoned {
+        /// How far.
+        ahead_ms: u64,
+    },
+    /// Another process has this node's id: a copied data folder. Stop one of them and give it a new one.
+    #[error(
+        "another process has the id of this node, {node}; stop one of the two and give it a data folder of its own"
+    )]
+    DuplicateNode {
+        /// The id.
+        node: NodeId,
+    },
+    /// The disk failed. Nothing more is accepted until the process is started again.
+    #[error("the disk failed, and nothing more is accepted: {message}")]
+    ReadOnly {
+        /// What was wrong with it.
+        message: String,
+    },
+    /// Something else stands there than what the caller had seen. Look again, and decide again.
+    #[error("something else stands there than was expected")]
+    Conflict {
+        /// What stands there.
+        found: Option<Stamp>,
+    },
+    /// Key, value or texts are larger than their limits, or the key is empty or reserved. The caller's fault.
+    #[error("the change is larger than its limits, or its key is empty or reserved")]
+    Invalid,
+    /// Too many writes wait already. Try again.
+    #[error("too many changes wait for their acknowledgement; try again")]
+    Busy,
+    /// There is no such member in the roster. The caller's fault.
+    #[error("node {node} is not a member of the cluster")]
+    NotMember {
+        /// Which.
+        node: NodeId,
+    },
+}

@@ -1,0 +1,136 @@
+//! What goes into a replica, and what comes out.
+
+use std::sync::Arc;
+
+use crate::{Change, Level, NodeId, Receipt, Register, Stamp, WriteError};
+
+/// The time, as the caller knows it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Now {
+    /// Milliseconds since 1970. It may be wrong, and it may jump.
+    pub wall_ms: u64,
+    /// Milliseconds of a clock that never goes back. Where it begins does not matter.
+    pub steady_ms: u64,
+}
+
+/// What a disk had.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// All registers, in any order.
+    pub registers: Vec<Register>,
+    /// The latest [`Batch::meta`].
+    pub meta: Option<Vec<u8>>,
+    /// Whether some of it could not be read. It is fetched from others then.
+    pub is_damaged: bool,
+}
+
+/// Something has happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A message has come.
+    Message {
+        /// From whom, as the carrier knows.
+        from: NodeId,
+        /// What it says; anything may stand there.
+        bytes: Vec<u8>,
+    },
+    /// A node can be reached, as the carrier believes.
+    PeerUp {
+        /// Which node.
+        node: NodeId,
+        /// Which process of it.
+        instance: u64,
+    },
+    /// It cannot be reached any more.
+    PeerDown {
+        /// Which node.
+        node: NodeId,
+        /// Which process of it.
+        instance: u64,
+    },
+    /// Somebody wants something written.
+    Write {
+        /// Names the receipt.
+        request: u64,
+        /// What.
+        change: Change,
+        /// When it counts as acknowledged.
+        level: Level,
+        /// How long to wait for that, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// The operator repairs the cluster's clock: from now on, stamps outrank all of before.
+    RaiseEpoch {
+        /// Names the receipt.
+        request: u64,
+        /// Who.
+        actor: Arc<str>,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// The operator takes a node out of the roster.
+    Forget {
+        /// Names the receipt.
+        request: u64,
+        /// Which node.
+        node: NodeId,
+        /// Who.
+        actor: Arc<str>,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// All batches up to this one are on the disk.
+    Persisted {
+        /// The number of the last one.
+        upto: u64,
+    },
+    /// The disk failed for good. Nothing more is written.
+    PersistFailed {
+        /// What was wrong with it.
+        message: String,
+    },
+    /// It is time.
+    Tick,
+}
+
+/// What the caller has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// Messages to single nodes. One to the replica's own id is for whoever else has that id.
+    pub send: Vec<(NodeId, Vec<u8>)>,
+    /// Messages to all others.
+    pub broadcast: Vec<Vec<u8>>,
+    /// What to make durable, in this order. Several may be written at once.
+    pub persist: Vec<Batch>,
+    /// Keys whose registers are others than before.
+    pub changed: Vec<Arc<[u8]>>,
+    /// Answers to writes.
+    pub receipts: Vec<(u64, Result<Receipt, WriteError>)>,
+    /// When to come back with [`Input::Tick`] at the latest, by the steady clock.
+    pub wake_at_ms: u64,
+}
+
+/// Something to be made durable, as a whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Its number; each is one greater than the one before.
+    pub seq: u64,
+    /// Registers that take the place of those of their keys.
+    pub registers: Vec<Register>,
+    /// Keys whose registers go without a trace.
+    pub dropped: Vec<Arc<[u8]>>,
+    /// What is added to the history.
+    pub history: Vec<Event>,
+    /// What the replica remembers besides; takes the place of the one before.
+    pub meta: Option<Vec<u8>>,
+}
+
+/// One change in the history of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What was written. The event's name is its key and stamp.
+    pub register: Register,
+    /// The change of another node that was made without knowledge of this one, and counts for more. A later event of
+    /// the same name may say so of an earlier one.
+    pub lost_to: Option<Stamp>,
+}

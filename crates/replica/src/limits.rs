@@ -1,0 +1,55 @@
+//! Every limit, with its reason.
+
+use crate::Register;
+
+/// A key: section and flag of 256 bytes each, escaped, with a letter before them.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// A value: a flag's definition with two values of 64 KiB each, and what stands around them.
+pub const VALUE_BYTES_MAX: usize = 256 * 1024;
+
+/// Who, or why: a sentence or two, not a report.
+pub const TEXT_BYTES_MAX: usize = 1024;
+
+/// Fields of a newer version that are kept.
+pub const EXTRA_BYTES_MAX: usize = 4 * 1024;
+
+/// One message: a register of the greatest size and what stands around it.
+pub const MESSAGE_BYTES_MAX: usize = 512 * 1024;
+
+/// Registers in one message are gathered up to that size: large enough to fill a link, small enough that a slow one
+/// is not blocked for long.
+pub const CHUNK_BYTES: usize = 128 * 1024;
+
+/// Bytes of registers that repair may send to one peer in a second, so that it never crowds out live changes.
+pub const REPAIR_BYTES_PER_SECOND: u64 = 1024 * 1024;
+
+/// The same for a node that fetches everything.
+pub const STREAM_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
+
+/// Registers set aside because they lie too far in the future. What does not fit comes again by repair.
+pub const QUARANTINE_MAX: usize = 1_000;
+
+/// Writes that wait for their acknowledgement level. More are refused as busy.
+pub const PENDING_MAX: usize = 10_000;
+
+/// Nodes of the roster, and peers that are remembered: beyond 1,000 links a full mesh is the wrong shape.
+pub const NODES_MAX: usize = 1_000;
+
+/// Tree nodes compared in one message: 8 kB.
+pub(crate) const NODES_PER_MESSAGE: usize = 64;
+
+/// Stamps listed in one message: 100 kB.
+pub(crate) const ENTRIES_PER_MESSAGE: usize = 4_096;
+
+/// A node that lacks so many registers, and most of them, fetches everything in one stream.
+pub(crate) const STREAM_FROM: u64 = 1_000;
+
+/// Whether a register that came from outside may be kept.
+pub(crate) fn is_register_within(register: &Register) -> bool {
+    (1..=KEY_BYTES_MAX).contains(&register.key.len())
+        && register.value.as_ref().is_none_or(|value| value.len() <= VALUE_BYTES_MAX)
+        && register.actor.len() <= TEXT_BYTES_MAX
+        && register.reason.len() <= TEXT_BYTES_MAX
+        && register.extra.len() <= EXTRA_BYTES_MAX
+}

@@ -1,0 +1,382 @@
+//! What replicas say to each other.
+//!
+//! A message begins with a version and what its sender is: which start of which node, up to where it has collected
+//! tombstones. Kinds that a reader does not know are of a newer version and are left alone.
+
+use crate::codec::{DecodeError, Field, Fields, Reader, Writer};
+use crate::tree::Branch;
+use crate::{Register, Stamp, limits};
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Message {
+    /// Tells two processes under one node id apart.
+    pub(crate) instance: u64,
+    /// Tombstones up to here are gone for good, and whatever stood under them is not to come back.
+    pub(crate) floor: Stamp,
+    pub(crate) body: Body,
+}
+
+/// What it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Body {
+    /// Sent to one's own id: whoever hears it has the same id.
+    Hello,
+    /// New registers, to be acknowledged once they are durable.
+    Push(Vec<Register>),
+    /// Registers of these stamps, or greater ones of their keys, are durable here.
+    Ack(Vec<Stamp>),
+    /// Is what you hold what I hold?
+    Root(Summary),
+    /// Whether it is; if not, the numbers of the branches below the root.
+    Answer { summary: Summary, is_same: bool, is_durable: bool, children: [u64; 16] },
+    /// The numbers below branches that differ.
+    Branches(Vec<(Branch, [u64; 16])>),
+    /// What lies in leaves that differ.
+    Leaves(Vec<(Branch, Vec<(u64, Stamp)>)>),
+    /// Send me the registers with these hashes.
+    Want(Vec<u64>),
+    /// Registers that you lack.
+    Repair(Vec<Register>),
+    /// Send me everything from this hash on.
+    StreamFrom(u64),
+    /// A part of everything; where to go on, if there is more.
+    Stream { registers: Vec<Register>, next: Option<u64> },
+    /// Registers of these hashes and stamps were removed, and their tombstones are collected.
+    Gone(Vec<(u64, Stamp)>),
+}
+
+/// A node in a few numbers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) root: u64,
+    pub(crate) count: u64,
+    /// The sender's clocks when it sent this.
+    pub(crate) wall_ms: u64,
+    pub(crate) steady_ms: u64,
+    /// In an answer: the steady clock of the question.
+    pub(crate) echo_ms: u64,
+    /// The number of the sender's latest merge; in an answer, that of the question.
+    pub(crate) merges: u64,
+    /// The greatest stamp that the sender knows.
+    pub(crate) clock: Stamp,
+    /// The greatest stamp of the recipient's that the sender holds.
+    pub(crate) yours: Stamp,
+}
+
+impl Message {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.byte(VERSION);
+        writer.byte(self.body.kind());
+        writer.field(TAG_INSTANCE, &self.instance.to_be_bytes());
+        if self.floor != Stamp::ZERO {
+            writer.field(TAG_FLOOR, &self.floor.to_bytes());
+        }
+        self.body.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    /// Reads a message. Fields that are not known are left alone.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > limits::MESSAGE_BYTES_MAX {
+            return Err(DecodeError::TooLarge);
+        }
+        let mut reader = Reader::new(bytes);
+        let version = reader.byte()?;
+        if version != VERSION {
+            return Err(DecodeError::Version(version));
+        }
+        let kind = reader.byte()?;
+        let rest = reader.take(bytes.len().saturating_sub(2))?;
+        let (mut instance, mut floor, mut parts) = (None, Stamp::ZERO, Parts::default());
+        for field in Fields::new(rest) {
+            let field = field?;
+            match field.tag {
+                TAG_INSTANCE => instance = Some(field.u64()?),
+                TAG_FLOOR => floor = field.stamp()?,
+                _ => parts.add(&field)?,
+            }
+        }
+        let body = parts.into_body(kind)?;
+        Ok(Self { instance: instance.ok_or(DecodeError::Missing("instance"))?, floor, body })
+    }
+}
+
+impl Body {
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Hello => 0,
+            Self::Push(_) => 1,
+            Self::Ack(_) => 2,
+            Self::Root(_) => 3,
+            Self::Answer { .. } => 4,
+            Self::Branches(_) => 5,
+            Self::Leaves(_) => 6,
+            Self::Want(_) => 7,
+            Self::Repair(_) => 8,
+            Self::StreamFrom(_) => 9,
+            Self::Stream { .. } => 10,
+            Self::Gone(_) => 11,
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Hello => {}
+            Self::Push(registers) | Self::Repair(registers) => write_registers(writer, registers),
+            Self::Ack(stamps) => {
+                let mut list = Writer::default();
+                for stamp in stamps {
+                    list.raw(&stamp.to_bytes());
+                }
+                writer.field(TAG_STAMPS, list.as_bytes());
+            }
+            Self::Root(summary) => summary.write(writer),
+            Self::Answer { summary, is_same, is_durable, children } => {
+                summary.write(writer);
+                writer.field(TAG_SAME, &[u8::from(*is_same), u8::from(*is_durable)]);
+                if !is_same {
+                    write_branches(writer, &[(Branch::ROOT, *children)]);
+                }
+            }
+            Self::Branches(branches) => write_branches(writer, branches),
+            Self::Leaves(leaves) => {
+                for (branch, entries) in leaves {
+                    let mut leaf = Writer::default();
+                    write_branch(&mut leaf, *branch);
+                    write_entries(&mut leaf, entries);
+                    writer.field(TAG_LEAF, leaf.as_bytes());
+                }
+            }
+            Self::Want(hashes) => {
+                let mut list = Writer::default();
+                for hash in hashes {
+                    list.u64(*hash);
+                }
+                writer.field(TAG_HASHES, list.as_bytes());
+            }
+            Self::StreamFrom(hash) => writer.field(TAG_NEXT, &hash.to_be_bytes()),
+            Self::Stream { registers, next } => {
+                write_registers(writer, registers);
+                if let Some(next) = next {
+                    writer.field(TAG_NEXT, &next.to_be_bytes());
+                }
+            }
+            Self::Gone(entries) => {
+                let mut list = Writer::default();
+                write_entries(&mut list, entries);
+                writer.field(TAG_ENTRIES, list.as_bytes());
+            }
+        }
+    }
+}
+
+impl Summary {
+    fn write(&self, writer: &mut Writer) {
+        let mut summary = Writer::default();
+        for number in [self.root, self.count, self.wall_ms, self.steady_ms, self.echo_ms, self.merges] {
+            summary.u64(number);
+        }
+        summary.raw(&self.clock.to_bytes());
+        summary.raw(&self.yours.to_bytes());
+        writer.field(TAG_SUMMARY, summary.as_bytes());
+    }
+
+    fn read(content: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(content);
+        Ok(Self {
+            root: reader.u64()?,
+            count: reader.u64()?,
+            wall_ms: reader.u64()?,
+            steady_ms: reader.u64()?,
+            echo_ms: reader.u64()?,
+            merges: reader.u64()?,
+            clock: reader.stamp()?,
+            yours: reader.stamp()?,
+        })
+    }
+}
+
+fn write_registers(writer: &mut Writer, registers: &[Register]) {
+    for register in registers {
+        writer.field(TAG_REGISTER, &register.encode());
+    }
+}
+
+fn write_branches(writer: &mut Writer, branches: &[(Branch, [u64; 16])]) {
+    for (branch, children) in branches {
+        let mut field = Writer::default();
+        write_branch(&mut field, *branch);
+        for child in children {
+            field.u64(*child);
+        }
+        writer.field(TAG_BRANCH, field.as_bytes());
+    }
+}
+
+fn write_branch(writer: &mut Writer, branch: Branch) {
+    writer.byte(branch.depth);
+    writer.raw(&branch.digits.to_be_bytes());
+}
+
+fn write_entries(writer: &mut Writer, entries: &[(u64, Stamp)]) {
+    for (hash, stamp) in entries {
+        writer.u64(*hash);
+        writer.raw(&stamp.to_bytes());
+    }
+}
+
+/// The fields of all kinds, as they are met.
+#[derive(Default)]
+struct Parts {
+    registers: Vec<Register>,
+    stamps: Vec<Stamp>,
+    hashes: Vec<u64>,
+    entries: Vec<(u64, Stamp)>,
+    branches: Vec<(Branch, [u64; 16])>,
+    leaves: Vec<(Branch, Vec<(u64, Stamp)>)>,
+    summary: Option<Summary>,
+    same: Option<(bool, bool)>,
+    next: Option<u64>,
+}
+
+impl Parts {
+    fn add(&mut self, field: &Field<'_>) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(field.content);
+        match field.tag {
+            TAG_REGISTER => self.registers.push(Register::decode(field.content)?),
+            TAG_STAMPS => {
+                while !reader.is_empty() {
+                    self.stamps.push(reader.stamp()?);
+                }
+            }
+            TAG_HASHES => {
+                while !reader.is_empty() {
+                    self.hashes.push(reader.u64()?);
+                }
+            }
+            TAG_ENTRIES => self.entries = read_entries(&mut reader)?,
+            TAG_BRANCH => {
+                let branch = read_branch(&mut reader, field.tag)?;
+                let mut children = [0; 16];
+                for child in &mut children {
+                    *child = reader.u64()?;
+                }
+                self.branches.push((branch, children));
+            }
+            TAG_LEAF => {
+                let branch = read_branch(&mut reader, field.tag)?;
+                self.leaves.push((branch, read_entries(&mut reader)?));
+            }
+            TAG_SUMMARY => self.summary = Some(Summary::read(field.content)?),
+            TAG_SAME => {
+                self.same = Some((reader.byte()? != 0, reader.byte()? != 0));
+            }
+            TAG_NEXT => self.next = Some(field.u64()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn into_body(self, kind: u8) -> Result<Body, DecodeError> {
+        let summary = self.summary.ok_or(DecodeError::Missing("summary"));
+        Ok(match kind {
+            0 => Body::Hello,
+            1 => Body::Push(self.registers),
+            2 => Body::Ack(self.stamps),
+            3 => Body::Root(summary?),
+            4 => {
+                let (is_same, is_durable) = self.same.ok_or(DecodeError::Missing("same"))?;
+                let children = self.branches.first().map_or([0; 16], |(_, children)| *children);
+                Body::Answer { summary: summary?, is_same, is_durable, children }
+            }
+            5 => Body::Branches(self.branches),
+            6 => Body::Leaves(self.leaves),
+            7 => Body::Want(self.hashes),
+            8 => Body::Repair(self.registers),
+            9 => Body::StreamFrom(self.next.ok_or(DecodeError::Missing("next"))?),
+            10 => Body::Stream { registers: self.registers, next: self.next },
+            11 => Body::Gone(self.entries),
+            kind => return Err(DecodeError::Kind(kind)),
+        })
+    }
+}
+
+fn read_branch(reader: &mut Reader<'_>, tag: u8) -> Result<Branch, DecodeError> {
+    let branch = Branch { depth: reader.byte()?, digits: reader.array().map(u16::from_be_bytes)? };
+    if branch.is_sound() { Ok(branch) } else { Err(DecodeError::Field(tag)) }
+}
+
+fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<(u64, Stamp)>, DecodeError> {
+    let mut entries = Vec::new();
+    while !reader.is_empty() {
+        entries.push((reader.u64()?, reader.stamp()?));
+    }
+    Ok(entries)
+}
+
+/// The form of the bytes. Fields and kinds may be added without a new version.
+const VERSION: u8 = 1;
+const TAG_INSTANCE: u8 = 1;
+const TAG_FLOOR: u8 = 2;
+const TAG_REGISTER: u8 = 3;
+const TAG_STAMPS: u8 = 4;
+const TAG_HASHES: u8 = 5;
+const TAG_ENTRIES: u8 = 6;
+const TAG_BRANCH: u8 = 7;
+const TAG_LEAF: u8 = 8;
+const TAG_SUMMARY: u8 = 9;
+const TAG_SAME: u8 = 10;
+const TAG_NEXT: u8 = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeId;
+
+    #[test]
+    fn what_is_said_is_heard() {
+        let stamp = Stamp::new(0, 7, 1, NodeId::new(3));
+        let register = Register {
+            key: b"aflags/x".as_slice().into(),
+            stamp,
+            value: None,
+            replaces: None,
+            actor: "".into(),
+            reason: "".into(),
+            extra: [].into(),
+        };
+        let summary =
+            Summary { root: 1, count: 2, wall_ms: 3, steady_ms: 4, echo_ms: 5, merges: 6, clock: stamp, yours: stamp };
+        let bodies = [
+            Body::Hello,
+            Body::Push(vec![register.clone(), register.clone()]),
+            Body::Ack(vec![stamp, stamp]),
+            Body::Root(summary),
+            Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] },
+            Body::Answer { summary, is_same: false, is_durable: true, children: [9; 16] },
+            Body::Branches(vec![(Branch { depth: 3, digits: 0xabc }, [5; 16])]),
+            Body::Leaves(vec![(Branch { depth: 4, digits: 0xabcd }, vec![(1, stamp)])]),
+            Body::Want(vec![1, u64::MAX]),
+            Body::Repair(vec![register.clone()]),
+            Body::StreamFrom(8),
+            Body::Stream { registers: vec![register], next: Some(9) },
+            Body::Gone(vec![(4, stamp)]),
+        ];
+        for body in bodies {
+            let message = Message { instance: 11, floor: stamp, body };
+            assert_eq!(Message::decode(&message.encode()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_newer_kind_is_told_apart_from_nonsense() {
+        let mut bytes = Message { instance: 1, floor: Stamp::ZERO, body: Body::Hello }.encode();
+        bytes[1] = 99;
+        assert_eq!(Message::decode(&bytes), Err(DecodeError::Kind(99)));
+        bytes[0] = 2;
+        assert_eq!(Message::decode(&bytes), Err(DecodeError::Version(2)));
+        assert_eq!(Message::decode(&[]), Err(DecodeError::Truncated));
+    }
+}

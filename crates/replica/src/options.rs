@@ -1,0 +1,86 @@
+//! How a replica is set up.
+
+#[cfg(feature = "simulate")]
+use crate::Mutant;
+use crate::NodeId;
+
+/// What a replica has to know before it starts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who it is, for as long as its data folder lives.
+    pub node: NodeId,
+    /// A number that no other process has, and no earlier start of this one: tells a node from its clone.
+    pub instance: u64,
+    /// What people call it; 1 to 255 bytes.
+    pub name: String,
+    /// The cluster's name. Nodes of different clusters never agree on anything.
+    pub cluster: String,
+    /// Whether it has a disk. Without one it is a reader: not in the roster, and no majority counts it.
+    pub is_durable: bool,
+    /// Whether other nodes are to be expected: then the first write waits for word from one of them, at most
+    /// [`Timing::learn_ms`], so that a restored disk does not issue stamps that its past has used.
+    pub expects_peers: bool,
+    /// How far a stamp may lie ahead of this node's wall clock, in milliseconds, and this clock off the others. Default:
+    /// 5,000, ten times what a badly kept clock drifts before it is corrected; at most 60,000.
+    pub max_drift_ms: u64,
+    /// Seeds whom to ask next, and when.
+    pub seed: u64,
+    /// Intervals and deadlines.
+    pub timing: Timing,
+    /// The rule that is left out.
+    #[cfg(feature = "simulate")]
+    pub mutant: Option<Mutant>,
+}
+
+impl Options {
+    /// A durable node of this cluster, alone unless told otherwise.
+    pub fn new(cluster: impl Into<String>, node: NodeId) -> Self {
+        Self {
+            node,
+            instance: node.get(),
+            name: node.to_string(),
+            cluster: cluster.into(),
+            is_durable: true,
+            expects_peers: false,
+            max_drift_ms: 5_000,
+            seed: node.get(),
+            timing: Timing::default(),
+            #[cfg(feature = "simulate")]
+            mutant: None,
+        }
+    }
+}
+
+/// Intervals and deadlines in milliseconds of the steady clock, but for the age of tombstones, which is of the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Between two comparisons with some peer, give or take a fifth. Default: 1,000.
+    pub round_ms: u64,
+    /// How long a first write waits for word from others. Default: 1,000.
+    pub learn_ms: u64,
+    /// A write that a live peer has not acknowledged is sent to it again after that, and once more after three times
+    /// that. Default: 100.
+    pub resend_ms: u64,
+    /// A peer from which nothing has come for so long counts as away. Default: 15,000.
+    pub silence_ms: u64,
+    /// A tombstone is kept at least so long. Default: a day.
+    pub tombstone_ms: u64,
+    /// Between two checks of the whole tree. Default: an hour.
+    pub tree_check_ms: u64,
+    /// How far ahead of a write the durable ceiling of the clock is set. Default: 3,000.
+    pub ceiling_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            round_ms: 1_000,
+            learn_ms: 1_000,
+            resend_ms: 100,
+            silence_ms: 15_000,
+            tombstone_ms: 24 * 3_600_000,
+            tree_check_ms: 3_600_000,
+            ceiling_ms: 3_000,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A replicated value: who wrote it, when, why, and which of two is the one that counts.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::codec::{DecodeError, Fields, Writer};
+use crate::{Stamp, limits};
+
+/// One key's value as one node wrote it.
+///
+/// Of two registers of a key the one with the greater stamp counts. Two contents under one stamp, which only a
+/// cloned node can make, are told apart by a hash of their content, so that all nodes come to the same one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Register {
+    /// The name: 1 to [`limits::KEY_BYTES_MAX`] bytes. A first byte of 0 is for the replica's own registers.
+    pub key: Arc<[u8]>,
+    /// When it was written, and by whom.
+    pub stamp: Stamp,
+    /// What was written; none: the key was removed, and this is its tombstone.
+    pub value: Option<Arc<[u8]>>,
+    /// What stood there when it was written, as far as its writer knew. What it replaces elsewhere beyond that was
+    /// written concurrently, and has lost.
+    pub replaces: Option<Stamp>,
+    /// Who wanted it.
+    pub actor: Arc<str>,
+    /// Why.
+    pub reason: Arc<str>,
+    /// Fields that a newer version has added, kept as they came.
+    pub extra: Arc<[u8]>,
+}
+
+impl Register {
+    /// Whether the key is removed.
+    pub fn is_tombstone(&self) -> bool {
+        self.value.is_none()
+    }
+
+    /// How this register stands to another one of the same key: greater means that it counts.
+    ///
+    /// A total order: it is what makes merging commutative, associative and idempotent.
+    pub fn rank(&self, other: &Self) -> Ordering {
+        self.stamp
+            .cmp(&other.stamp)
+            .then_with(|| if self == other { Ordering::Equal } else { self.content_hash().cmp(&other.content_hash()) })
+    }
+
+    /// A number of everything but key and stamp.
+    pub(crate) fn content_hash(&self) -> u64 {
+        let mut writer = Writer::default();
+        self.write_content(&mut writer);
+        xxh3_64(writer.as_bytes())
+    }
+
+    /// The bytes on the wire and on the disk: a version, fields of tag, length and content, and a checksum over all.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.byte(VERSION);
+        writer.field(TAG_KEY, &self.key);
+        writer.field(TAG_STAMP, &self.stamp.to_bytes());
+        self.write_content(&mut writer);
+        let checksum = xxh3_64(writer.as_bytes());
+        writer.raw(&checksum.to_be_bytes());
+        writer.into_bytes()
+    }
+
+    fn write_content(&self, writer: &mut Writer) {
+        if let Some(value) = &self.value {
+            writer.field(TAG_VALUE, value);
+        }
+        if let Some(replaces) = self.replaces {
+            writer.field(TAG_REPLACES, &replaces.to_bytes());
+        }
+        for (tag, text) in [(TAG_ACTOR, &self.actor), (TAG_REASON, &self.reason)] {
+            if !text.is_empty() {
+                writer.field(tag, text.as_bytes());
+            }
+        }
+        writer.raw(&self.extra);
+    }
+
+    /// Reads what [`Register::encode`] wrote, here or in a newer version.
+    ///
+    /// # Errors
+    /// The bytes are damaged, or were never a register. Nothing has changed; what is damaged is fetched anew.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (body, checksum) = bytes.split_last_chunk::<8>().ok_or(DecodeError::Truncated)?;
+        if xxh3_64(body) != u64::from_be_bytes(*checksum) {
+            return Err(DecodeError::Checksum);
+        }
+        let (version, fields) = body.split_first().ok_or(DecodeError::Truncated)?;
+        if *version != VERSION {
+            return Err(DecodeError::Version(*version));
+        }
+        let (mut key, mut stamp, mut value, mut replaces) = (None, None, None, None);
+        let (mut actor, mut reason, mut extra) = (Arc::from(""), Arc::from(""), Vec::new());
+        for field in Fields::new(fields) {
+            let field = field?;
+            match field.tag {
+                TAG_KEY => key = Some(Arc::from(field.content)),
+                TAG_STAMP => stamp = Some(field.stamp()?),
+                TAG_VALUE => value = Some(Arc::from(field.content)),
+                TAG_REPLACES => replaces = Some(field.stamp()?),
+                TAG_ACTOR => actor = Arc::from(field.text()?),
+                TAG_REASON => reason = Arc::from(field.text()?),
+                _ => extra.extend_from_slice(field.whole),
+            }
+        }
+        let register = Self {
+            key: key.ok_or(DecodeError::Missing("key"))?,
+            stamp: stamp.ok_or(DecodeError::Missing("stamp"))?,
+            value,
+            replaces,
+            actor,
+            reason,
+            extra: extra.into(),
+        };
+        if limits::is_register_within(&register) { Ok(register) } else { Err(DecodeError::TooLarge) }
+    }
+}
+
+/// The form of the bytes. Fields may be added without a new version; readers keep those that they do not know.
+const VERSION: u8 = 1;
+const TAG_KEY: u8 = 1;
+const TAG_STAMP: u8 = 2;
+const TAG_VALUE: u8 = 3;
+const TAG_REPLACES: u8 = 4;
+const TAG_ACTOR: u8 = 5;
+const TAG_REASON: u8 = 6;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+use super::*;
+use crate::NodeId;
+
+fn register(stamp: Stamp, value: Option<&[u8]>) -> Register {
+    Register {
+        key: Arc::from(b"aflags/x".as_slice()),
+        stamp,
+        value: value.map(Arc::from),
+        replaces: Some(Stamp::new(0, 1, 2, NodeId::new(3))),
+        actor: Arc::from("dana@web-1"),
+        reason: Arc::from("INC-1234"),
+        extra: Arc::from([].as_slice()),
+    }
+}
+
+fn stamp(millis: u64) -> Stamp {
+    Stamp::new(1, millis, 3, NodeId::new(4))
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for value in [None, Some(b"".as_slice()), Some(b"{\"percentage\":\"20\"}".as_slice()), Some([7; 300].as_slice())] {
+        let register = register(stamp(9), value);
+        assert_eq!(Register::decode(&register.encode()).as_ref(), Ok(&register));
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let bytes = register(stamp(9), Some(b"on")).encode();
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(Register::decode(&damaged).is_err(), "bit {bit}");
+    }
+    for length in 0..bytes.len() {
+        assert!(Register::decode(&bytes[..length]).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn the_greater_stamp_counts_and_then_the_content() {
+    let (older, newer) = (register(stamp(1), Some(b"a")), register(stamp(2), Some(b"a")));
+    assert_eq!(older.rank(&newer), Ordering::Less);
+    let other = register(stamp(1), Some(b"b"));
+    assert_eq!(older.rank(&older.clone()), Ordering::Equal);
+    assert_ne!(older.rank(&other), Ordering::Equal);
+    assert_eq!(older.rank(&other), other.rank(&older).reverse());
+}
+
+/// Written by hand in the form that a later version may have: two fields that this one does not know, one of them
+/// before the others.
+#[test]
+fn fields_of_a_newer_version_survive() {
+    let newer = include_bytes!("../../tests/fixtures/register_of_a_newer_version.bin");
+    let register = Register::decode(newer).unwrap();
+    assert_eq!(register.value.as_deref(), Some(b"{\"percentage\":\"20\"}".as_slice()));
+    assert_eq!(&*register.extra, b"\x63\x05later\x64\x00");
+    let again = Register::decode(&register.encode()).unwrap();
+    assert_eq!(again, register);
+    assert_eq!(again.encode(), register.encode());
+}

@@ -1,0 +1,362 @@
+//! The state machine: one input at a time, and what follows from it.
+//!
+//! Each part has a file: local writes, what comes from others, comparing and repairing, acknowledgements, tombstones
+//! and their floor, peers and clocks. They share one state and add to one output.
+
+mod acks;
+mod collect;
+mod peers;
+mod repair;
+mod report;
+mod take;
+mod write;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::message::{Body, Message};
+use crate::meta::Meta;
+use crate::random::Random;
+use crate::roster::{self, Roster};
+use crate::table::Table;
+use crate::{
+    Batch, Change, Counters, Input, Level, Loaded, Mutant, NodeId, Now, Options, Output, Register, Stamp, limits,
+};
+
+use acks::Pendings;
+use peers::Peer;
+
+/// One node's copy of the registers; see the crate.
+pub struct Replica {
+    options: Options,
+    clock: Clock,
+    table: Table,
+    roster: Roster,
+    meta: Meta,
+    is_meta_new: bool,
+    /// The greatest ceiling that is on the disk, and those on their way there.
+    ceiling: Stamp,
+    ceilings: VecDeque<(u64, Stamp)>,
+    peers: BTreeMap<NodeId, Peer>,
+    pendings: Pendings,
+    /// Acknowledgements of others' registers, each due once a batch is durable.
+    acks: VecDeque<(u64, NodeId, Stamp)>,
+    /// Registers of ours that nobody may see before a batch is durable.
+    held: VecDeque<(u64, Register)>,
+    /// Writes that wait until it is known which stamps this node has used.
+    waiting: VecDeque<Waiting>,
+    quarantine: BTreeMap<Arc<[u8]>, (Register, NodeId)>,
+    random: Random,
+    /// The last batch handed out, and the last one that is durable.
+    seq: u64,
+    persisted: u64,
+    batch: Batch,
+    push: Vec<Register>,
+    output: Output,
+    timers: Timers,
+    is_learned: bool,
+    failed: Option<String>,
+    /// When another process of this id was last heard, by the steady clock.
+    duplicate_ms: Option<u64>,
+    isolated_since_ms: Option<u64>,
+    /// Since when, by the steady clock, no member claims the floor by which this node refuses.
+    orphaned_since_ms: Option<u64>,
+    counters: Counters,
+}
+
+/// A write that waits.
+#[derive(Debug)]
+struct Waiting {
+    request: u64,
+    change: Change,
+    level: Level,
+    /// By the steady clock.
+    deadline_ms: u64,
+}
+
+/// When what is due, by the steady clock.
+#[derive(Debug)]
+struct Timers {
+    started_ms: u64,
+    round_ms: u64,
+    rounds: u64,
+    tree_check_ms: u64,
+    last_write_ms: Option<u64>,
+}
+
+impl Replica {
+    /// A replica that goes on with what its disk had. The output has what is to be done first.
+    pub fn new(options: Options, loaded: Loaded, now: Now) -> (Self, Output) {
+        let mut table = Table::new(&options.cluster);
+        let mut roster = Roster::default();
+        let mut last = Stamp::ZERO;
+        for register in loaded.registers {
+            last = last.max(register.stamp);
+            roster.note(&register);
+            table.merge(register, false);
+        }
+        // A meta that cannot be read is like one that was lost: what others say counts.
+        let meta = loaded.meta.as_deref().map(Meta::decode);
+        let is_damaged = loaded.is_damaged || matches!(meta, Some(Err(_)));
+        let mut meta = meta.and_then(Result::ok).unwrap_or_default();
+        if is_damaged {
+            // What is lost is fetched again from those who have it; until then this node vouches for nothing.
+            meta.claimed = Stamp::ZERO;
+        }
+        if options.mutant() != Some(Mutant::CeilingNotPersisted) {
+            let ceiling = meta.ceiling;
+            last = last.max(Stamp::new(ceiling.epoch(), ceiling.millis(), u16::MAX, options.node));
+        }
+        let timers = Timers {
+            started_ms: now.steady_ms,
+            round_ms: now.steady_ms,
+            rounds: 0,
+            tree_check_ms: now.steady_ms.saturating_add(options.timing.tree_check_ms),
+            last_write_ms: None,
+        };
+        let mut replica = Self {
+            clock: Clock::new(options.node, last),
+            random: Random::new(options.seed),
+            is_learned: !options.expects_peers,
+            options,
+            table,
+            roster,
+            meta,
+            is_meta_new: is_damaged,
+            ceiling: meta.ceiling,
+            ceilings: VecDeque::new(),
+            peers: BTreeMap::new(),
+            pendings: Pendings::default(),
+            acks: VecDeque::new(),
+            held: VecDeque::new(),
+            waiting: VecDeque::new(),
+            quarantine: BTreeMap::new(),
+            seq: 0,
+            persisted: 0,
+            batch: Batch::default(),
+            push: Vec::new(),
+            output: Output::default(),
+            timers,
+            failed: None,
+            duplicate_ms: None,
+            isolated_since_ms: None,
+            orphaned_since_ms: None,
+            counters: Counters::default(),
+        };
+        replica.note_isolation(now);
+        let output = replica.finish(now);
+        (replica, output)
+    }
+
+    /// Advances by one input. Does no input or output; the caller performs what is returned.
+    pub fn handle(&mut self, input: Input, now: Now) -> Output {
+        match input {
+            Input::Message { from, bytes } => self.receive(from, &bytes, now),
+            Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
+            Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
+            Input::Write { request, change, level, timeout_ms } => self.ask(request, change, level, timeout_ms, now),
+            Input::RaiseEpoch { request, actor, reason } => self.raise_epoch(request, actor, reason, now),
+            Input::Forget { request, node, actor, reason } => self.forget(request, node, actor, reason, now),
+            Input::Persisted { upto } => self.note_persisted(upto),
+            Input::PersistFailed { message } => self.failed = Some(message),
+            Input::Tick => self.tick(now),
+        }
+        self.finish(now)
+    }
+
+    /// What stands under a key; a tombstone too.
+    pub fn get(&self, key: &[u8]) -> Option<&Register> {
+        self.table.get(key)
+    }
+
+    /// All registers of users, tombstones too, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &Register> {
+        self.table.iter().filter(|register| is_users(&register.key))
+    }
+
+    /// A number of all that is held; equal numbers mean equal contents.
+    pub fn root(&self) -> u64 {
+        self.table.tree().root()
+    }
+
+    fn receive(&mut self, from: NodeId, bytes: &[u8], now: Now) {
+        let message = match Message::decode(bytes) {
+            Ok(message) => message,
+            Err(crate::DecodeError::Kind(_)) => return self.counters.unknown += 1,
+            Err(_) => return self.counters.malformed += 1,
+        };
+        if from == self.options.node {
+            if message.instance != self.options.instance {
+                self.duplicate_ms = Some(now.steady_ms);
+            }
+            return;
+        }
+        let Some(peer) = self.hear(from, now) else { return };
+        peer.note_claim(message.instance, message.floor);
+        self.hear_floor(message.floor, now);
+        let floor = message.floor;
+        match message.body {
+            Body::Hello => {}
+            Body::Push(registers) => self.take(from, floor, registers, true, now),
+            Body::Repair(registers) => self.take(from, floor, registers, false, now),
+            Body::Ack(stamps) => self.acknowledged(from, &stamps, now),
+            Body::Gone(entries) => self.let_go(floor, &entries),
+            _ if self.has(Mutant::NoAntiEntropy) => {}
+            Body::Root(summary) => self.answer(from, floor, &summary, now),
+            Body::Answer { summary, is_same, is_durable, children } => {
+                self.answered(from, floor, &summary, is_same.then_some(is_durable), &children, now);
+            }
+            Body::Branches(branches) => self.compare(from, &branches),
+            Body::Leaves(leaves) => self.compare_leaves(from, floor, &leaves, now),
+            Body::Want(hashes) => self.give(from, &hashes, now),
+            Body::StreamFrom(hash) => self.stream(from, hash, now),
+            Body::Stream { registers, next } => self.streamed(from, floor, registers, next, now),
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        if now.steady_ms >= self.timers.round_ms {
+            let period = self.options.timing.round_ms;
+            let jitter = self.random.below(period / 5 * 2 + 1);
+            self.timers.round_ms = now.steady_ms.saturating_add(period / 5 * 4).saturating_add(jitter);
+            self.timers.rounds = self.timers.rounds.wrapping_add(1);
+            self.round(now);
+            self.look_for_orphans(now);
+            self.collect(now);
+            self.release_quarantine(now);
+            self.renew_ceiling(now);
+        }
+        if now.steady_ms >= self.timers.tree_check_ms {
+            self.timers.tree_check_ms = now.steady_ms.saturating_add(self.options.timing.tree_check_ms);
+            if !self.table.check_tree() {
+                self.counters.tree_mismatches += 1;
+            }
+        }
+        self.remind(now);
+    }
+
+    /// Turns what has gathered into an output.
+    fn finish(&mut self, now: Now) -> Output {
+        if self.can_write_now(now) {
+            self.is_learned = true;
+            self.write_waiting(now);
+        }
+        if self.is_meta_new {
+            self.is_meta_new = false;
+            self.batch.meta = Some(self.meta.encode());
+        }
+        if self.batch != Batch::default() {
+            let seq = self.seq.saturating_add(1);
+            self.seq = seq;
+            if self.batch.meta.is_some() {
+                self.ceilings.push_back((seq, self.meta.ceiling));
+            }
+            let batch = std::mem::take(&mut self.batch);
+            self.output.persist.push(Batch { seq, ..batch });
+        }
+        self.push_new();
+        self.send_due_acks();
+        self.output.wake_at_ms = self.wake_at(now);
+        std::mem::take(&mut self.output)
+    }
+
+    fn wake_at(&self, now: Now) -> u64 {
+        let mut wake = self.timers.round_ms.min(self.timers.tree_check_ms);
+        if let Some(due) = self.pendings.next_due() {
+            wake = wake.min(due);
+        }
+        if !self.waiting.is_empty() {
+            wake = wake.min(self.timers.started_ms.saturating_add(self.options.timing.learn_ms));
+        }
+        wake.max(now.steady_ms.saturating_add(1))
+    }
+
+    /// Whether this rule is left out.
+    fn has(&self, mutant: Mutant) -> bool {
+        self.options.mutant() == Some(mutant)
+    }
+
+    fn message(&self, body: Body) -> Vec<u8> {
+        Message { instance: self.options.instance, floor: self.meta.claimed, body }.encode()
+    }
+
+    fn send(&mut self, to: NodeId, body: Body) {
+        let message = self.message(body);
+        self.output.send.push((to, message));
+    }
+
+    /// Whether all that is held is on the disk.
+    fn is_all_durable(&self) -> bool {
+        self.persisted == self.seq && self.batch == Batch::default() && self.failed.is_none()
+    }
+
+    /// The register goes to the disk and to readers.
+    fn record(&mut self, register: Register) {
+        self.batch.dropped.retain(|key| *key != register.key);
+        self.roster.note(&register);
+        if is_users(&register.key) {
+            self.output.changed.push(Arc::clone(&register.key));
+        }
+        self.batch.registers.push(register);
+    }
+
+    /// The key goes from memory, disk and readers.
+    fn drop_key(&mut self, key: &Arc<[u8]>) {
+        self.table.remove(key);
+        self.batch.registers.retain(|register| register.key != *key);
+        self.batch.dropped.push(Arc::clone(key));
+        if is_users(key) {
+            self.output.changed.push(Arc::clone(key));
+        }
+    }
+
+    /// This node's own entry in the roster.
+    fn enroll(&mut self, now: Now) {
+        let (key, name) = (roster::key(self.options.node), roster::member(&self.options.name));
+        self.write_own(key, Some(name), Arc::default(), Arc::default(), now);
+    }
+}
+
+impl Options {
+    /// The rule that is left out; never one in a program that does not simulate.
+    #[inline]
+    #[cfg_attr(not(feature = "simulate"), expect(clippy::unused_self, reason = "the simulator's build looks at it"))]
+    pub(crate) fn mutant(&self) -> Option<Mutant> {
+        #[cfg(feature = "simulate")]
+        return self.mutant;
+        #[cfg(not(feature = "simulate"))]
+        None
+    }
+}
+
+/// Whether a key is one of the users', not of the replica itself.
+fn is_users(key: &[u8]) -> bool {
+    key.first().is_some_and(|first| *first != 0)
+}
+
+impl fmt::Debug for Replica {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Replica")
+            .field("node", &self.options.node)
+            .field("registers", &self.table.len())
+            .field("root", &self.root())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that a register takes in a message, roughly.
+fn size_of(register: &Register) -> usize {
+    let texts = register.actor.len() + register.reason.len() + register.extra.len();
+    register.key.len() + register.value.as_ref().map_or(0, |value| value.len()) + texts + OVERHEAD
+}
+
+/// Stamps, lengths and checksum of a register.
+const OVERHEAD: usize = 64;
+
+const _: () = assert!(limits::CHUNK_BYTES + limits::VALUE_BYTES_MAX + 8 * 1024 < limits::MESSAGE_BYTES_MAX);
+
+#[cfg(test)]
+mod tests;

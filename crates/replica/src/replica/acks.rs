@@ -1,0 +1,191 @@
+//! Acknowledgements: which nodes have a write on their disks, and when its writer may be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::message::Body;
+use crate::{Level, Mutant, NodeId, Now, Receipt, Stamp};
+
+use super::Replica;
+
+/// A write whose writer waits.
+#[derive(Debug)]
+struct Pending {
+    request: u64,
+    key: Arc<[u8]>,
+    level: Level,
+    /// The batch that makes it durable here.
+    seq: u64,
+    acked: BTreeSet<NodeId>,
+    deadline_ms: u64,
+    /// When to send it again to those who are silent, and how often that was done.
+    resend_ms: u64,
+    resends: u32,
+}
+
+impl Pending {
+    fn due(&self) -> u64 {
+        self.deadline_ms.min(self.resend_ms)
+    }
+}
+
+/// Writes that wait, by stamp and by when something is due.
+#[derive(Debug, Default)]
+pub(super) struct Pendings {
+    by_stamp: BTreeMap<Stamp, Pending>,
+    by_due: BTreeSet<(u64, Stamp)>,
+}
+
+impl Pendings {
+    pub(super) fn len(&self) -> usize {
+        self.by_stamp.len()
+    }
+
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.by_due.first().map(|(due, _)| *due)
+    }
+
+    fn insert(&mut self, stamp: Stamp, pending: Pending) {
+        self.by_due.insert((pending.due(), stamp));
+        self.by_stamp.insert(stamp, pending);
+    }
+
+    fn remove(&mut self, stamp: Stamp) -> Option<Pending> {
+        let pending = self.by_stamp.remove(&stamp)?;
+        self.by_due.remove(&(pending.due(), stamp));
+        Some(pending)
+    }
+}
+
+impl Replica {
+    /// The write of this stamp is answered once its level is reached, or at the deadline.
+    pub(super) fn expect_acks(
+        &mut self,
+        request: u64,
+        (key, stamp): (Arc<[u8]>, Stamp),
+        level: Level,
+        deadline_ms: u64,
+        now: Now,
+    ) {
+        let resend_ms = now.steady_ms.saturating_add(self.options.timing.resend_ms);
+        // The batch that is being gathered is the next one.
+        let seq = self.seq.saturating_add(1);
+        let acked = BTreeSet::new();
+        self.pendings.insert(stamp, Pending { request, key, level, seq, acked, deadline_ms, resend_ms, resends: 0 });
+    }
+
+    /// Owes `to` the word that what it sent is durable here.
+    pub(super) fn owe_ack(&mut self, to: NodeId, stamp: Stamp) {
+        if !self.options.is_durable {
+            return;
+        }
+        // What is in no batch is durable once all that went before is.
+        let is_gathering = !self.batch.registers.is_empty() || !self.batch.history.is_empty();
+        let seq = if is_gathering { self.seq.saturating_add(1) } else { self.seq };
+        let seq = if self.has(Mutant::AckBeforeSync) { 0 } else { seq };
+        self.acks.push_back((seq, to, stamp));
+    }
+
+    pub(super) fn send_due_acks(&mut self) {
+        let mut due: BTreeMap<NodeId, Vec<Stamp>> = BTreeMap::new();
+        while let Some((_, to, stamp)) = self.acks.pop_front_if(|(seq, ..)| *seq <= self.persisted) {
+            due.entry(to).or_default().push(stamp);
+        }
+        for (to, stamps) in due {
+            self.send(to, Body::Ack(stamps));
+        }
+    }
+
+    /// Batches are on the disk.
+    pub(super) fn note_persisted(&mut self, upto: u64) {
+        self.persisted = self.persisted.max(upto.min(self.seq));
+        while let Some((_, ceiling)) = self.ceilings.pop_front_if(|(seq, _)| *seq <= self.persisted) {
+            self.ceiling = ceiling;
+        }
+        while let Some((_, register)) = self.held.pop_front_if(|(seq, _)| *seq <= self.persisted) {
+            self.push.push(register);
+        }
+        let stamps: Vec<Stamp> = self.pendings.by_stamp.keys().copied().collect();
+        for stamp in stamps {
+            self.settle(stamp, false);
+        }
+    }
+
+    /// A peer has these on its disk, or something newer.
+    pub(super) fn acknowledged(&mut self, from: NodeId, stamps: &[Stamp], now: Now) {
+        for &stamp in stamps {
+            if !self.is_too_far_ahead(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
+                self.clock.observe(stamp);
+            }
+            if let Some(pending) = self.pendings.by_stamp.get_mut(&stamp) {
+                pending.acked.insert(from);
+                self.settle(stamp, false);
+            }
+        }
+    }
+
+    /// Sends again what was not acknowledged, and answers those who have waited long enough.
+    pub(super) fn remind(&mut self, now: Now) {
+        while let Some(&(due, stamp)) = self.pendings.by_due.first() {
+            if due > now.steady_ms {
+                return;
+            }
+            let Some(pending) = self.pendings.remove(stamp) else { return };
+            let (is_over, silent) = (pending.deadline_ms <= now.steady_ms, self.silent(&pending));
+            let pending = Pending {
+                resend_ms: if pending.resends == 0 {
+                    now.steady_ms.saturating_add(self.options.timing.resend_ms.saturating_mul(2))
+                } else {
+                    u64::MAX
+                },
+                resends: pending.resends.saturating_add(1),
+                ..pending
+            };
+            self.pendings.insert(stamp, pending);
+            if is_over {
+                self.settle(stamp, true);
+            } else if stamp <= self.ceiling {
+                self.send_again(stamp, &silent);
+            }
+        }
+    }
+
+    fn send_again(&mut self, stamp: Stamp, to: &[NodeId]) {
+        // What was overwritten meanwhile is on its way as its successor.
+        let key = self.pendings.by_stamp.get(&stamp).map(|pending| Arc::clone(&pending.key));
+        let Some(register) = key.and_then(|key| self.table.get(&key).cloned()) else { return };
+        for &node in to {
+            self.send(node, Body::Push(vec![register.clone()]));
+        }
+    }
+
+    /// The live members that have not acknowledged.
+    fn silent(&self, pending: &Pending) -> Vec<NodeId> {
+        let is_silent = |node: &NodeId| self.is_live(*node) && !pending.acked.contains(node);
+        self.roster.members().map(|member| member.node).filter(is_silent).collect()
+    }
+
+    /// Answers a write, if its level is reached or `is_over`.
+    fn settle(&mut self, stamp: Stamp, is_over: bool) {
+        let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return };
+        let is_synced = pending.seq <= self.persisted || self.has(Mutant::AckBeforeSync);
+        let is_here = self.options.is_durable && is_synced;
+        let has_it = |node: NodeId| if node == self.options.node { is_here } else { pending.acked.contains(&node) };
+        let (durable_on, waited_for): (Vec<NodeId>, Vec<NodeId>) =
+            self.roster.members().map(|member| member.node).partition(|node| has_it(*node));
+        let count = durable_on.len();
+        let is_safe_here = is_here || (!self.options.is_durable && count > 0);
+        let is_reached = is_safe_here
+            && match pending.level {
+                Level::Local => true,
+                Level::One => count >= if self.options.is_durable { 2 } else { 1 },
+                Level::Majority => count >= self.roster.majority(),
+                Level::All => !waited_for.iter().any(|node| self.is_live(*node)),
+            };
+        if is_reached || is_over {
+            let receipt = Receipt { stamp, level: pending.level, is_reached, durable_on, pending: waited_for };
+            self.output.receipts.push((pending.request, Ok(receipt)));
+            self.pendings.remove(stamp);
+        }
+    }
+}

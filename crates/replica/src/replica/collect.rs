@@ -1,0 +1,125 @@
+//! Tombstones: when they may go, and what keeps the removed from coming back.
+//!
+//! A tombstone goes once it is old and every member has said, after it came here, that it holds the same on its disk.
+//! What went is remembered as a floor: of keys that are not held, registers up to the floor are taken only from nodes
+//! that have the same floor, because those have let go of whatever the tombstones stood for; from all others they are
+//! refused, and those are told that the register is gone.
+//!
+//! A node that hears of a floor refuses by it at once, but claims it only when it holds the same as a node that does, or
+//! as all other members.
+
+use std::sync::Arc;
+
+use crate::{Mutant, NodeId, Now, Stamp};
+
+use super::Replica;
+
+impl Replica {
+    /// Collects what may go.
+    pub(super) fn collect(&mut self, now: Now) {
+        let is_whole = self.meta.claimed >= self.meta.refusing && self.is_all_durable();
+        let may_collect = self.options.is_durable && is_whole && self.roster.is_member(self.options.node);
+        if !may_collect || self.table.tombstone_count() == 0 {
+            return;
+        }
+        let is_early = self.has(Mutant::TombstoneCollectedEarly);
+        let confirmed = if is_early { Some(u64::MAX) } else { self.confirmed_by_all() };
+        let Some(confirmed) = confirmed else { return };
+        let age = if is_early { EARLY_MS } else { self.options.timing.tombstone_ms };
+        let is_old =
+            |stamp: Stamp| stamp.epoch() < self.clock.epoch() || stamp.millis().saturating_add(age) < now.wall_ms;
+        let may_go = |(stamp, arrived): &(Stamp, u64)| is_old(*stamp) && *arrived <= confirmed;
+        if let Some((floor, _)) = self.table.tombstones().take_while(may_go).last() {
+            self.refuse_up_to(floor);
+            self.claim_floor();
+        }
+    }
+
+    /// Every other member had on its disk what was held here after so many merges; none, if one has never said so.
+    fn confirmed_by_all(&self) -> Option<u64> {
+        let confirmed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.confirmed);
+        self.others()
+            .map(confirmed)
+            .try_fold(u64::MAX, |least, confirmed| confirmed.map(|confirmed| least.min(confirmed)))
+    }
+
+    /// A peer says up to where it has collected.
+    pub(super) fn hear_floor(&mut self, floor: Stamp, now: Now) {
+        if floor > self.meta.refusing && !self.is_too_far_ahead(floor, now) {
+            self.refuse_up_to(floor);
+        }
+    }
+
+    /// Whether all members hold the same, each by its own word, since this node refuses by its floor. Then nobody is
+    /// left to ask, and what they hold is what there is: whoever collected has been forgotten.
+    pub(super) fn is_floor_common(&self) -> bool {
+        let is_equal = |node: NodeId| self.peers.get(&node).is_some_and(|peer| peer.equal_floor >= self.meta.refusing);
+        self.roster.is_member(self.options.node) && self.others().all(is_equal)
+    }
+
+    /// Whether no member claims the floor by which this node refuses, all having said so again for a while: whoever did,
+    /// has lost its disk. Then what members hold is all that there is.
+    pub(super) fn is_floor_orphaned(&self) -> bool {
+        let Some(since) = self.orphaned_since_ms else { return false };
+        let heard_again = |peer: &super::Peer| peer.heard_ms.is_some_and(|at| at >= since.saturating_add(ORPHANED_MS));
+        self.others().all(|node| self.peers.get(&node).is_some_and(heard_again))
+    }
+
+    pub(super) fn look_for_orphans(&mut self, now: Now) {
+        let claimed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
+        let is_below = |claimed: Option<(u64, Stamp)>| claimed.is_some_and(|(_, floor)| floor < self.meta.refusing);
+        let is_orphaned = self.meta.claimed < self.meta.refusing && self.others().map(claimed).all(is_below);
+        self.orphaned_since_ms = if is_orphaned { self.orphaned_since_ms.or(Some(now.steady_ms)) } else { None };
+    }
+
+    /// The other members.
+    fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.roster.members().map(|member| member.node).filter(|node| *node != self.options.node)
+    }
+
+    fn refuse_up_to(&mut self, floor: Stamp) {
+        self.meta.refusing = floor;
+        self.is_meta_new = true;
+        self.drop_tombstones();
+    }
+
+    fn drop_tombstones(&mut self) {
+        let keys: Vec<Arc<[u8]>> = self.table.tombstones_up_to(self.meta.refusing);
+        for key in &keys {
+            self.drop_key(key);
+        }
+    }
+
+    pub(super) fn claim_floor(&mut self) {
+        self.drop_tombstones();
+        if self.meta.claimed != self.meta.refusing {
+            self.meta.claimed = self.meta.refusing;
+            self.is_meta_new = true;
+        }
+    }
+
+    /// A node that has collected up to `floor` says that registers are gone.
+    pub(super) fn let_go(&mut self, floor: Stamp, entries: &[(u64, Stamp)]) {
+        // A floor that this node does not refuse by (its clock may be wrong) says nothing to it.
+        let floor = floor.min(self.meta.refusing);
+        for &(hash, stamp) in entries.iter().filter(|(_, stamp)| *stamp <= floor) {
+            let gone: Vec<Arc<[u8]>> = self
+                .table
+                .at(hash)
+                .filter(|register| register.stamp == stamp)
+                .map(|register| Arc::clone(&register.key))
+                .collect();
+            for key in gone {
+                self.counters.gone += 1;
+                self.drop_key(&key);
+            }
+        }
+    }
+}
+
+/// So long, in milliseconds, nobody has to claim a floor before it counts as orphaned: longer than a message is on its
+/// way.
+const ORPHANED_MS: u64 = 5_000;
+
+/// The age at which the mutant collects.
+const EARLY_MS: u64 = 2_000;

@@ -1,0 +1,210 @@
+//! Other nodes: who is there, and what their clocks say.
+
+use crate::message::{Body, Summary};
+use crate::{Mutant, NodeId, Now, Stamp, limits};
+
+use super::Replica;
+use super::repair::{Budget, Streaming};
+
+/// Another node, as this one sees it.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    /// Whether the carrier says that it is there, or something came from it.
+    pub(super) is_live: bool,
+    pub(super) heard_ms: Option<u64>,
+    pub(super) root: Option<u64>,
+    /// How far its clock is ahead, and when that was measured by the steady clock.
+    pub(super) offset: Option<(i64, u64)>,
+    /// Comparisons in a row without an answer.
+    pub(super) unanswered: u32,
+    /// It had on its disk what this node held after so many merges.
+    pub(super) confirmed: Option<u64>,
+    /// Up to where it says that it has collected, and which process of it says so.
+    pub(super) claimed: Option<(u64, Stamp)>,
+    /// The floor by which this node refused when the two last held the same.
+    pub(super) equal_floor: Stamp,
+    pub(super) budget: Budget,
+    pub(super) streaming: Option<Streaming>,
+}
+
+impl Peer {
+    /// A process claims more and more; what says less has been overtaken on its way.
+    pub(super) fn note_claim(&mut self, instance: u64, floor: Stamp) {
+        self.claimed = match self.claimed {
+            Some((same, before)) if same == instance => Some((instance, before.max(floor))),
+            _ => Some((instance, floor)),
+        };
+    }
+}
+
+impl Replica {
+    pub(super) fn is_live(&self, node: NodeId) -> bool {
+        self.peers.get(&node).is_some_and(|peer| peer.is_live)
+    }
+
+    /// The carrier says that a node is there.
+    pub(super) fn peer_up(&mut self, node: NodeId, instance: u64, now: Now) {
+        if node == self.options.node {
+            if instance != self.options.instance {
+                self.send(node, Body::Hello);
+            }
+            return;
+        }
+        if self.hear(node, now).is_some() && !self.has(Mutant::NoAntiEntropy) {
+            self.ask_root(node, now);
+        }
+    }
+
+    /// The carrier says that a node has gone.
+    pub(super) fn peer_down(&mut self, node: NodeId, _instance: u64, now: Now) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.is_live = false;
+        }
+        self.note_isolation(now);
+    }
+
+    /// Something has come from a node. None: there are too many, and this one is not listened to.
+    pub(super) fn hear(&mut self, node: NodeId, now: Now) -> Option<&mut Peer> {
+        if self.peers.len() >= limits::NODES_MAX && !self.peers.contains_key(&node) {
+            return None;
+        }
+        self.isolated_since_ms = None;
+        let peer = self.peers.entry(node).or_default();
+        peer.is_live = true;
+        peer.heard_ms = Some(now.steady_ms);
+        Some(peer)
+    }
+
+    pub(super) fn note_isolation(&mut self, now: Now) {
+        let expects = self.options.expects_peers || self.roster.members().count() > 1;
+        let is_isolated = expects && !self.peers.values().any(|peer| peer.is_live);
+        self.isolated_since_ms = if is_isolated { self.isolated_since_ms.or(Some(now.wall_ms)) } else { None };
+    }
+
+    /// Compares with somebody.
+    pub(super) fn round(&mut self, now: Now) {
+        self.forget_duplicate(now);
+        self.note_isolation(now);
+        if self.timers.rounds.is_multiple_of(HELLO_ROUNDS) {
+            // Only another process of this id can hear it.
+            self.send(self.options.node, Body::Hello);
+        }
+        if self.has(Mutant::NoAntiEntropy) {
+            return;
+        }
+        if let Some(node) = self.choose() {
+            self.ask_root(node, now);
+        }
+    }
+
+    /// Whom to compare with: a live peer at random; now and then a member that seems to be away, because it may only
+    /// seem so.
+    fn choose(&mut self) -> Option<NodeId> {
+        let live: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| peer.is_live).map(|(node, _)| *node).collect();
+        let away: Vec<NodeId> = self
+            .roster
+            .members()
+            .map(|member| member.node)
+            .filter(|node| *node != self.options.node && !live.contains(node))
+            .collect();
+        let is_for_the_away = live.is_empty() || self.timers.rounds.is_multiple_of(AWAY_ROUNDS);
+        let from =
+            if is_for_the_away && !away.is_empty() && !self.has(Mutant::DeadPeersNeverTried) { away } else { live };
+        let index = self.random.index(from.len());
+        from.get(index).copied()
+    }
+
+    pub(super) fn ask_root(&mut self, node: NodeId, now: Now) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.unanswered = peer.unanswered.saturating_add(1);
+            if peer.unanswered > UNANSWERED_MAX {
+                peer.is_live = false;
+            }
+        }
+        let summary = self.summary(node, now);
+        self.send(node, Body::Root(summary));
+    }
+
+    pub(super) fn summary(&self, to: NodeId, now: Now) -> Summary {
+        Summary {
+            root: self.root(),
+            count: self.table.len() as u64,
+            wall_ms: now.wall_ms,
+            steady_ms: now.steady_ms,
+            echo_ms: 0,
+            merges: self.table.merges(),
+            clock: self.clock.last(),
+            yours: self.table.greatest_of(to),
+        }
+    }
+
+    /// What a peer says of itself in any comparison.
+    pub(super) fn learn(&mut self, from: NodeId, summary: &Summary, now: Now) {
+        for stamp in [summary.clock, summary.yours] {
+            if !self.is_too_far_ahead(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
+                self.clock.observe(stamp);
+            }
+        }
+        self.is_learned = true;
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.root = Some(summary.root);
+        }
+    }
+
+    /// How far a peer's clock is ahead, from its answer to a question of ours: as in NTP (RFC 5905, section 8), with one
+    /// time for its receiving and sending.
+    pub(super) fn measure(&mut self, from: NodeId, summary: &Summary, now: Now) {
+        let trip = now.steady_ms.saturating_sub(summary.echo_ms);
+        let middle = i128::from(now.wall_ms) - i128::from(trip / 2);
+        let offset = i128::from(summary.wall_ms) - middle;
+        let bound = i128::from(i64::MAX);
+        let offset = i64::try_from(offset.clamp(-bound, bound)).unwrap_or(i64::MAX);
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.offset = Some((offset, now.steady_ms));
+        }
+    }
+
+    /// How far this clock is off the others, if that is too far to write by it. With a single other clock nobody knows
+    /// which one is wrong.
+    pub(super) fn clock_off(&self, now: Now) -> Option<i64> {
+        if self.has(Mutant::DriftNotRefused) {
+            return None;
+        }
+        let is_recent = |at: u64| now.steady_ms.saturating_sub(at) <= CLOCK_AGE_MS;
+        let mut offsets: Vec<i64> = self
+            .peers
+            .values()
+            .filter(|peer| peer.is_live)
+            .filter_map(|peer| peer.offset.filter(|(_, at)| is_recent(*at)).map(|(offset, _)| offset))
+            .collect();
+        if offsets.len() < 2 {
+            return None;
+        }
+        offsets.push(0);
+        offsets.sort_unstable();
+        let upper = offsets.get(offsets.len() / 2).copied()?;
+        let lower = offsets.get((offsets.len() - 1) / 2).copied()?;
+        let median = if upper.unsigned_abs() <= lower.unsigned_abs() { upper } else { lower };
+        (median.unsigned_abs() > self.options.max_drift_ms).then_some(median.saturating_neg())
+    }
+
+    fn forget_duplicate(&mut self, now: Now) {
+        let is_over = |at: u64| now.steady_ms.saturating_sub(at) > DUPLICATE_MS;
+        self.duplicate_ms = self.duplicate_ms.filter(|at| !is_over(*at));
+    }
+}
+
+/// Every so many rounds a member that seems to be away is asked.
+const AWAY_ROUNDS: u64 = 10;
+
+/// Every so many rounds a word goes to whoever else has this id.
+const HELLO_ROUNDS: u64 = 5;
+
+/// A peer that has not answered so many comparisons counts as away.
+const UNANSWERED_MAX: u32 = 5;
+
+/// A clock that was looked at longer ago, in milliseconds, is not in sight.
+const CLOCK_AGE_MS: u64 = 60_000;
+
+/// Another process of this id that was not heard for so long, in milliseconds, has gone.
+const DUPLICATE_MS: u64 = 20_000;

@@ -1,0 +1,252 @@
+//! Anti-entropy: where two nodes differ, and what to send so that they do not.
+//!
+//! One asks "do you hold what I hold?"; from the answer on, each side sends the numbers of the branches below those that
+//! differ, down to the leaves, where stamps are compared. Every message stands for itself: one that is lost ends the
+//! comparison, and the next round begins anew.
+
+use crate::message::{Body, Summary};
+use crate::tree::Branch;
+use crate::{NodeId, Now, Register, Stamp, limits};
+
+use super::{Replica, size_of};
+
+/// Bytes that may still be sent.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    repair: Bucket,
+    stream: Bucket,
+}
+
+/// What comes in at a steady rate and is taken out in pieces.
+#[derive(Debug, Default)]
+struct Bucket {
+    bytes: u64,
+    at_ms: Option<u64>,
+}
+
+impl Bucket {
+    /// Takes so much, if there is any left. A piece may go beyond what is left, once.
+    fn take(&mut self, bytes: usize, per_second: u64, now: Now) -> bool {
+        let passed = self.at_ms.map_or(1_000, |at| now.steady_ms.saturating_sub(at));
+        self.bytes = self.bytes.saturating_add(passed.saturating_mul(per_second) / 1_000).min(per_second);
+        self.at_ms = Some(now.steady_ms);
+        let has_some = self.bytes > 0;
+        if has_some {
+            self.bytes = self.bytes.saturating_sub(bytes as u64);
+        }
+        has_some
+    }
+}
+
+/// Everything is being fetched from a peer: from where on, and when it was last asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streaming {
+    from: u64,
+    asked_ms: u64,
+}
+
+impl Replica {
+    /// A peer asks whether this node holds what it holds.
+    pub(super) fn answer(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
+        self.learn(from, theirs, now);
+        let is_same = theirs.root == self.root();
+        let is_durable = self.is_all_durable();
+        let mine = self.summary(from, now);
+        let summary = Summary { echo_ms: theirs.steady_ms, merges: theirs.merges, ..mine };
+        let children = if is_same { [0; 16] } else { self.table.tree().children(Branch::ROOT) };
+        self.send(from, Body::Answer { summary, is_same, is_durable, children });
+        if is_same {
+            self.note_equal(from, floor, now);
+        }
+    }
+
+    /// A peer has answered; `same`: it holds the same, and whether on its disk.
+    pub(super) fn answered(
+        &mut self,
+        from: NodeId,
+        floor: Stamp,
+        theirs: &Summary,
+        same: Option<bool>,
+        children: &[u64; 16],
+        now: Now,
+    ) {
+        self.learn(from, theirs, now);
+        self.measure(from, theirs, now);
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.unanswered = 0;
+        }
+        match same {
+            Some(is_durable) => {
+                if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
+                    peer.confirmed = Some(theirs.merges);
+                }
+                self.note_equal(from, floor, now);
+            }
+            None if self.wants_stream(theirs.count) => self.go_on_streaming(from, now),
+            None => self.compare(from, &[(Branch::ROOT, *children)]),
+        }
+    }
+
+    /// The numbers below some branches, as a peer has them.
+    pub(super) fn compare(&mut self, from: NodeId, theirs: &[(Branch, [u64; 16])]) {
+        let (mut branches, mut leaves, mut entries) = (Vec::new(), Vec::new(), 0);
+        for (branch, children) in theirs.iter().filter(|(branch, _)| !branch.is_leaf()) {
+            let mine = self.table.tree().children(*branch);
+            for (digit, _) in mine.iter().zip(children).enumerate().filter(|(_, (mine, theirs))| mine != theirs) {
+                let child = branch.child(digit);
+                if child.is_leaf() && entries < limits::ENTRIES_PER_MESSAGE {
+                    let leaf = self.table.leaf(child);
+                    entries += leaf.len() + 1;
+                    leaves.push((child, leaf));
+                } else if !child.is_leaf() && branches.len() < limits::NODES_PER_MESSAGE {
+                    branches.push((child, self.table.tree().children(child)));
+                }
+            }
+        }
+        if !branches.is_empty() {
+            self.send(from, Body::Branches(branches));
+        }
+        if !leaves.is_empty() {
+            self.send(from, Body::Leaves(leaves));
+        }
+    }
+
+    /// What lies in some leaves, as a peer has it: takes what is newer there, sends what is newer here.
+    pub(super) fn compare_leaves(
+        &mut self,
+        from: NodeId,
+        floor: Stamp,
+        theirs: &[(Branch, Vec<(u64, Stamp)>)],
+        now: Now,
+    ) {
+        let (mut wanted, mut given, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for (branch, entries) in theirs.iter().filter(|(branch, _)| branch.is_leaf()) {
+            for &(hash, stamp) in entries {
+                let here = self.table.at(hash).map(|register| (register.stamp, register.key.len())).next();
+                let is_refused = here.is_none() && self.refuses(stamp, from, floor);
+                match here {
+                    None if is_refused => gone.push((hash, stamp)),
+                    None => wanted.push(hash),
+                    Some((mine, _)) if mine < stamp => wanted.push(hash),
+                    Some((mine, _)) if mine > stamp => given.push(hash),
+                    // Two contents under one stamp, or the difference lies elsewhere in the leaf.
+                    Some(_) if entries.len() == 1 => {
+                        given.push(hash);
+                        wanted.push(hash);
+                    }
+                    Some(_) => {}
+                }
+            }
+            let mine = self.table.leaf(*branch);
+            let is_new = |hash: &u64| !entries.iter().any(|(theirs, _)| theirs == hash);
+            given.extend(mine.into_iter().map(|(hash, _)| hash).filter(is_new));
+        }
+        if !gone.is_empty() {
+            self.send(from, Body::Gone(gone));
+        }
+        if !wanted.is_empty() {
+            self.send(from, Body::Want(wanted));
+        }
+        self.give(from, &given, now);
+    }
+
+    /// Sends registers to repair a peer, as many as the budget allows. The next round goes on.
+    pub(super) fn give(&mut self, to: NodeId, hashes: &[u64], now: Now) {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        let registers: Vec<Register> =
+            hashes.iter().take(limits::ENTRIES_PER_MESSAGE).flat_map(|hash| self.table.at(*hash)).cloned().collect();
+        for register in registers {
+            let size = size_of(&register);
+            let Some(peer) = self.peers.get_mut(&to) else { return };
+            if !peer.budget.repair.take(size, limits::REPAIR_BYTES_PER_SECOND, now) {
+                break;
+            }
+            self.counters.repaired += 1;
+            bytes += size;
+            chunk.push(register);
+            if bytes >= limits::CHUNK_BYTES {
+                self.send(to, Body::Repair(std::mem::take(&mut chunk)));
+                bytes = 0;
+            }
+        }
+        if !chunk.is_empty() {
+            self.send(to, Body::Repair(chunk));
+        }
+    }
+
+    /// Whether so much is missing here that it is cheaper to fetch everything.
+    fn wants_stream(&self, theirs: u64) -> bool {
+        let mine = self.table.len() as u64;
+        theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::STREAM_FROM
+    }
+
+    /// Asks for everything, or for what comes next, unless that was just done.
+    fn go_on_streaming(&mut self, from: NodeId, now: Now) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        let streaming = peer.streaming.get_or_insert(Streaming { from: 0, asked_ms: 0 });
+        if now.steady_ms.saturating_sub(streaming.asked_ms) < STREAM_PATIENCE_MS && streaming.asked_ms > 0 {
+            return;
+        }
+        streaming.asked_ms = now.steady_ms;
+        let hash = streaming.from;
+        self.send(from, Body::StreamFrom(hash));
+    }
+
+    /// Sends a piece of everything.
+    pub(super) fn stream(&mut self, to: NodeId, hash: u64, now: Now) {
+        let (mut registers, mut bytes, mut next) = (Vec::new(), 0, None);
+        for register in self.table.within(hash..=u64::MAX) {
+            let place = self.table.hash(&register.key);
+            if bytes >= limits::CHUNK_BYTES {
+                next = Some(place);
+                break;
+            }
+            bytes += size_of(register);
+            registers.push(register.clone());
+        }
+        let Some(peer) = self.peers.get_mut(&to) else { return };
+        if peer.budget.stream.take(bytes, limits::STREAM_BYTES_PER_SECOND, now) {
+            self.counters.repaired = self.counters.repaired.saturating_add(registers.len() as u64);
+            self.send(to, Body::Stream { registers, next });
+        }
+    }
+
+    /// A piece of everything has come.
+    pub(super) fn streamed(
+        &mut self,
+        from: NodeId,
+        floor: Stamp,
+        registers: Vec<Register>,
+        next: Option<u64>,
+        now: Now,
+    ) {
+        self.take(from, floor, registers, false, now);
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        if let (Some(next), Some(_)) = (next, peer.streaming) {
+            peer.streaming = Some(Streaming { from: next, asked_ms: now.steady_ms });
+            self.send(from, Body::StreamFrom(next));
+        } else {
+            peer.streaming = None;
+            self.ask_root(from, now);
+        }
+    }
+
+    /// A peer holds the same as this node.
+    fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.equal_floor = self.meta.refusing;
+            peer.streaming = None;
+        }
+        if floor >= self.meta.refusing || self.is_floor_common() {
+            self.claim_floor();
+        }
+        let is_forgotten = self.roster.get(self.options.node).is_some_and(|member| member.is_forgotten);
+        let is_whole = self.meta.claimed >= self.meta.refusing;
+        if is_forgotten && is_whole && self.options.is_durable && self.refusal(now).is_none() {
+            self.enroll(now);
+        }
+    }
+}
+
+/// A stream that was asked for so long ago, in milliseconds, has stopped.
+const STREAM_PATIENCE_MS: u64 = 2_000;

@@ -1,0 +1,44 @@
+//! How a replica is doing.
+
+use std::sync::Arc;
+
+use crate::{Now, PeerStatus, Quarantined, Status};
+
+use super::{Replica, is_users};
+
+impl Replica {
+    /// How the replica is doing now.
+    pub fn status(&self, now: Now) -> Status {
+        let peers = self.peers.iter().map(|(node, peer)| PeerStatus {
+            node: *node,
+            is_live: peer.is_live,
+            root: peer.root,
+            clock_offset_ms: peer.offset.map(|(offset, _)| offset),
+            heard_ms_ago: peer.heard_ms.map(|at| now.steady_ms.saturating_sub(at)),
+            unanswered: peer.unanswered,
+        });
+        let quarantine = self.quarantine.values().take(QUARANTINE_SHOWN).map(|(register, from)| Quarantined {
+            key: Arc::clone(&register.key),
+            stamp: register.stamp,
+            from: *from,
+        });
+        Status {
+            node: self.options.node,
+            epoch: self.clock.epoch(),
+            root: self.root(),
+            floor: self.meta.claimed,
+            registers: self.table.iter().filter(|register| is_users(&register.key)).count(),
+            tombstones: self.table.tombstone_count(),
+            members: self.roster.all().cloned().collect(),
+            peers: peers.collect(),
+            quarantined: self.quarantine.len(),
+            quarantine: quarantine.collect(),
+            isolated_since_ms: self.isolated_since_ms,
+            writes_refused: self.refusal(now),
+            counters: self.counters,
+        }
+    }
+}
+
+/// So many registers in quarantine are listed.
+const QUARANTINE_SHOWN: usize = 100;

@@ -1,0 +1,290 @@
+use std::collections::VecDeque;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Expected, Level, Receipt, WriteError};
+
+/// Some replicas that hear each other at once, with disks that are never busy.
+struct Cluster {
+    nodes: Vec<Replica>,
+    wall_ms: Vec<u64>,
+    steady_ms: u64,
+    receipts: Vec<(u64, Result<Receipt, WriteError>)>,
+    /// Messages so far, and their bytes.
+    sent: (usize, usize),
+    is_cut: bool,
+}
+
+const START_MS: u64 = 1_700_000_000_000;
+
+impl Cluster {
+    fn new(count: u64) -> Self {
+        let loaded = (0..count).map(|_| Loaded::default()).collect();
+        Self::loaded(loaded)
+    }
+
+    fn loaded(loaded: Vec<Loaded>) -> Self {
+        let mut cluster = Self {
+            nodes: Vec::new(),
+            wall_ms: vec![START_MS; loaded.len()],
+            steady_ms: 0,
+            receipts: Vec::new(),
+            sent: (0, 0),
+            is_cut: false,
+        };
+        let mut outputs = Vec::new();
+        for (index, loaded) in loaded.into_iter().enumerate() {
+            let options = Options::new("tests", NodeId::new(index as u64 + 1));
+            let (replica, output) = Replica::new(options, loaded, cluster.now(index));
+            cluster.nodes.push(replica);
+            outputs.push((index, output));
+        }
+        for (index, output) in outputs {
+            cluster.perform(index, output);
+        }
+        cluster
+    }
+
+    fn now(&self, index: usize) -> Now {
+        Now { wall_ms: self.wall_ms[index] + self.steady_ms, steady_ms: self.steady_ms }
+    }
+
+    fn meet(&mut self) {
+        for node in 0..self.nodes.len() {
+            for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
+                self.handle(node, Input::PeerUp { node: NodeId::new(peer as u64 + 1), instance: peer as u64 + 1 });
+            }
+        }
+    }
+
+    fn handle(&mut self, index: usize, input: Input) {
+        let now = self.now(index);
+        let output = self.nodes[index].handle(input, now);
+        self.perform(index, output);
+    }
+
+    fn perform(&mut self, index: usize, output: Output) {
+        let mut due = VecDeque::from([(index, output)]);
+        while let Some((index, output)) = due.pop_front() {
+            let from = NodeId::new(index as u64 + 1);
+            self.receipts.extend(output.receipts);
+            if let Some(last) = output.persist.last() {
+                let (upto, now) = (last.seq, self.now(index));
+                let output = self.nodes[index].handle(Input::Persisted { upto }, now);
+                due.push_back((index, output));
+            }
+            let to_all = output
+                .broadcast
+                .iter()
+                .flat_map(|bytes| (0..self.nodes.len()).filter(|to| *to != index).map(move |to| (to, bytes.clone())));
+            let to_one = output.send.iter().map(|(to, bytes)| (usize::try_from(to.get()).unwrap() - 1, bytes.clone()));
+            let messages: Vec<(usize, Vec<u8>)> = to_all.chain(to_one).filter(|(to, _)| *to != index).collect();
+            for (to, bytes) in messages.into_iter().filter(|_| !self.is_cut) {
+                self.sent = (self.sent.0 + 1, self.sent.1 + bytes.len());
+                let now = self.now(to);
+                let output = self.nodes[to].handle(Input::Message { from, bytes }, now);
+                due.push_back((to, output));
+            }
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let until = self.steady_ms + ms;
+        while self.steady_ms < until {
+            self.steady_ms += 100;
+            for index in 0..self.nodes.len() {
+                self.handle(index, Input::Tick);
+            }
+        }
+    }
+
+    fn write(&mut self, index: usize, key: &str, value: Option<&str>, level: Level) -> u64 {
+        self.write_if(index, key, value, level, Expected::Anything)
+    }
+
+    fn write_if(&mut self, index: usize, key: &str, value: Option<&str>, level: Level, expected: Expected) -> u64 {
+        let request = self.receipts.len() as u64;
+        let value = value.map(|value| value.as_bytes().into());
+        let change = Change { key: key.as_bytes().into(), value, actor: "dana".into(), reason: "".into(), expected };
+        self.handle(index, Input::Write { request, change, level, timeout_ms: 500 });
+        request
+    }
+
+    fn value(&self, index: usize, key: &str) -> Option<String> {
+        let register = self.nodes[index].get(key.as_bytes())?;
+        register.value.as_ref().map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn receipt(&self, request: u64) -> &Result<Receipt, WriteError> {
+        &self.receipts.iter().find(|(number, _)| *number == request).unwrap().1
+    }
+}
+
+fn register(number: u64) -> Register {
+    Register {
+        key: format!("k{number}").into_bytes().into(),
+        stamp: Stamp::new(0, START_MS - 1_000_000 + number, 0, NodeId::new(9)),
+        value: Some(b"{\"percentage\":\"20\"}".as_slice().into()),
+        replaces: None,
+        actor: "dana".into(),
+        reason: "".into(),
+        extra: [].into(),
+    }
+}
+
+fn with(registers: std::ops::Range<u64>) -> Loaded {
+    Loaded { registers: registers.map(register).collect(), ..Loaded::default() }
+}
+
+#[test]
+fn a_write_is_everywhere_and_acknowledged_by_all() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    for level in [Level::Local, Level::One, Level::Majority, Level::All] {
+        let request = cluster.write(0, "x", Some(&level.to_string()), level);
+        let receipt = cluster.receipt(request).clone().unwrap();
+        assert!(receipt.is_reached, "{receipt:?}");
+        assert_eq!(cluster.value(2, "x"), Some(level.to_string()));
+    }
+    assert_eq!(cluster.nodes[0].root(), cluster.nodes[1].root());
+}
+
+#[test]
+fn a_level_that_is_not_reached_is_said_and_the_write_stands() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.is_cut = true;
+    let request = cluster.write(0, "x", Some("on"), Level::Majority);
+    assert!(cluster.receipts.iter().all(|(number, _)| *number != request));
+    cluster.pass(600);
+    let receipt = cluster.receipt(request).clone().unwrap();
+    assert!(!receipt.is_reached);
+    assert_eq!(receipt.durable_on, [NodeId::new(1)]);
+    assert_eq!(receipt.pending, [NodeId::new(2), NodeId::new(3)]);
+    cluster.is_cut = false;
+    cluster.pass(5_000);
+    assert_eq!(cluster.value(2, "x").as_deref(), Some("on"));
+}
+
+#[test]
+fn one_stale_of_100_000_costs_2_kb() {
+    let (mut stale, fresh) = (with(0..100_000), with(0..100_000));
+    stale.registers.truncate(99_999);
+    let mut cluster = Cluster::loaded(vec![stale, fresh]);
+    cluster.sent = (0, 0);
+    cluster.handle(0, Input::PeerUp { node: NodeId::new(2), instance: 2 });
+    assert_eq!(cluster.value(0, "k99999").as_deref(), Some("{\"percentage\":\"20\"}"));
+    let (messages, bytes) = cluster.sent;
+    // Five questions and their answers, and the word that the register is there.
+    assert!(messages <= 11 && bytes <= 2_048, "{messages} messages, {bytes} bytes");
+}
+
+#[test]
+fn a_fresh_node_fetches_everything() {
+    let mut cluster = Cluster::loaded(vec![Loaded::default(), with(0..20_000)]);
+    cluster.handle(0, Input::PeerUp { node: NodeId::new(2), instance: 2 });
+    cluster.pass(5_000);
+    assert_eq!(cluster.nodes[0].root(), cluster.nodes[1].root());
+    assert_eq!(cluster.nodes[0].iter().count(), 20_000);
+}
+
+#[test]
+fn a_conditional_write_looks_before() {
+    let mut cluster = Cluster::new(1);
+    let first = cluster.write_if(0, "x", Some("1"), Level::Local, Expected::Nothing);
+    let stamp = cluster.receipt(first).clone().unwrap().stamp;
+    let late = cluster.write_if(0, "x", Some("2"), Level::Local, Expected::Nothing);
+    assert_eq!(cluster.receipt(late), &Err(WriteError::Conflict { found: Some(stamp) }));
+    let right = cluster.write_if(0, "x", Some("3"), Level::Local, Expected::Stamp(stamp));
+    assert!(cluster.receipt(right).is_ok());
+    assert_eq!(cluster.value(0, "x").as_deref(), Some("3"));
+}
+
+#[test]
+fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(12_000);
+    cluster.wall_ms[0] += 3_600_000;
+    cluster.write(0, "x", Some("future"), Level::Local);
+    assert_eq!(cluster.value(1, "x"), None);
+    assert_eq!(cluster.nodes[1].status(cluster.now(1)).quarantined, 1);
+    cluster.pass(12_000);
+    // By now the node knows that its clock is off.
+    let refused = cluster.write(0, "y", Some("future"), Level::Local);
+    assert!(matches!(cluster.receipt(refused), Err(WriteError::ClockOff { offset_ms }) if *offset_ms > 3_500_000));
+    cluster.wall_ms[0] -= 3_600_000;
+    cluster.pass(12_000);
+    let refused = cluster.write(0, "y", Some("now"), Level::Local);
+    assert!(matches!(cluster.receipt(refused), Err(WriteError::ClockPoisoned { .. })));
+    let request = 1_000;
+    cluster.handle(0, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
+    assert!(cluster.receipt(request).clone().unwrap().is_reached);
+    cluster.pass(12_000);
+    let written = cluster.write(0, "x", Some("now"), Level::All);
+    assert!(cluster.receipt(written).clone().unwrap().is_reached);
+    assert_eq!(cluster.value(2, "x").as_deref(), Some("now"));
+}
+
+#[test]
+fn two_processes_of_one_id_refuse_to_write() {
+    let mut cluster = Cluster::new(2);
+    cluster.meet();
+    let bytes = Message { instance: 77, floor: Stamp::ZERO, body: Body::Hello }.encode();
+    cluster.handle(0, Input::Message { from: NodeId::new(1), bytes });
+    let refused = cluster.write(0, "x", Some("1"), Level::Local);
+    assert_eq!(cluster.receipt(refused), &Err(WriteError::DuplicateNode { node: NodeId::new(1) }));
+    cluster.pass(30_000);
+    let written = cluster.write(0, "x", Some("1"), Level::Local);
+    assert!(cluster.receipt(written).is_ok());
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let mut cluster = Cluster::new(1);
+    let long = "x".repeat(limits::KEY_BYTES_MAX + 1);
+    for key in ["", "\0n", &long] {
+        let refused = cluster.write(0, key, Some("1"), Level::Local);
+        assert_eq!(cluster.receipt(refused), &Err(WriteError::Invalid));
+    }
+    cluster.handle(0, Input::PersistFailed { message: "input/output error".to_owned() });
+    let refused = cluster.write(0, "x", Some("1"), Level::Local);
+    assert!(matches!(cluster.receipt(refused), Err(WriteError::ReadOnly { .. })));
+    assert_eq!(cluster.nodes[0].iter().count(), 0);
+}
+
+#[test]
+fn a_race_has_a_loser_in_the_history() {
+    let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), Loaded::default(), Now::default()).0;
+    let now = Now { wall_ms: START_MS, steady_ms: 5 };
+    let of = |node: u64, millis: u64| Register {
+        stamp: Stamp::new(0, START_MS + millis, 0, NodeId::new(node)),
+        key: b"x".as_slice().into(),
+        ..register(0)
+    };
+    let mut push = |register: Register| {
+        let bytes = Message { instance: 2, floor: Stamp::ZERO, body: Body::Push(vec![register]) }.encode();
+        let output = replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
+        output.persist.into_iter().flat_map(|batch| batch.history).collect::<Vec<_>>()
+    };
+    push(of(2, 1));
+    let events = push(of(3, 2));
+    assert_eq!(events.first().map(|event| event.lost_to), Some(Some(of(3, 2).stamp)));
+    let late = push(of(4, 0));
+    assert_eq!(late.first().map(|event| event.lost_to), Some(Some(of(3, 2).stamp)));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..300), kind in 0..14_u8) {
+        let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), with(0..3), Now::default()).0;
+        let now = Now { wall_ms: START_MS, steady_ms: 5 };
+        let framed = [[1, kind].as_slice(), &[1, 8, 0, 0, 0, 0, 0, 0, 0, 7], &bytes].concat();
+        for bytes in [bytes, framed] {
+            replica.handle(Input::Message { from: NodeId::new(2), bytes: bytes.clone() }, now);
+            let _ = Register::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Local writes: may they be made, under which stamp, and what follows.
+
+use std::sync::Arc;
+
+use crate::table::Merged;
+use crate::{Change, Event, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, roster};
+
+use super::{Replica, Waiting, is_users};
+
+impl Replica {
+    /// A write of a user: now, or once this node knows which stamps it has used.
+    pub(super) fn ask(&mut self, request: u64, change: Change, level: Level, timeout_ms: u64, now: Now) {
+        let deadline_ms = now.steady_ms.saturating_add(timeout_ms);
+        if self.pendings.len() + self.waiting.len() >= limits::PENDING_MAX {
+            return self.output.receipts.push((request, Err(WriteError::Busy)));
+        }
+        self.waiting.push_back(Waiting { request, change, level, deadline_ms });
+    }
+
+    /// Whether this node knows which stamps it has used before.
+    pub(super) fn can_write_now(&self, now: Now) -> bool {
+        let patience = self.timers.started_ms.saturating_add(self.options.timing.learn_ms);
+        self.is_learned || now.steady_ms >= patience
+    }
+
+    pub(super) fn write_waiting(&mut self, now: Now) {
+        let is_new = self.roster.get(self.options.node).is_none();
+        if self.options.is_durable && is_new && self.failed.is_none() && self.duplicate_ms.is_none() {
+            self.enroll(now);
+        }
+        while let Some(Waiting { request, change, level, deadline_ms }) = self.waiting.pop_front() {
+            if let Err(error) = self.admit(&change, now) {
+                self.output.receipts.push((request, Err(error)));
+                continue;
+            }
+            let key = Arc::clone(&change.key);
+            let stamp = self.write_own(change.key, change.value, change.actor, change.reason, now);
+            self.expect_acks(request, (key, stamp), level, deadline_ms, now);
+        }
+    }
+
+    fn admit(&self, change: &Change, now: Now) -> Result<(), WriteError> {
+        let is_sound = is_users(&change.key)
+            && change.key.len() <= limits::KEY_BYTES_MAX
+            && change.value.as_ref().is_none_or(|value| value.len() <= limits::VALUE_BYTES_MAX)
+            && change.actor.len().max(change.reason.len()) <= limits::TEXT_BYTES_MAX;
+        if !is_sound {
+            return Err(WriteError::Invalid);
+        }
+        let found = self.table.get(&change.key).map(|register| register.stamp);
+        if !change.expected.is_met(found) {
+            return Err(WriteError::Conflict { found });
+        }
+        self.refusal(now).map_or(Ok(()), Err)
+    }
+
+    /// Why nothing may be written now, if so.
+    pub(super) fn refusal(&self, now: Now) -> Option<WriteError> {
+        if let Some(error) = self.refusal_but_for_poison(now) {
+            return Some(error);
+        }
+        let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
+        let is_alone = !self.options.expects_peers && self.roster.members().count() <= 1;
+        let is_poisoned = ahead_ms > self.options.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
+        is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
+    }
+
+    fn refusal_but_for_poison(&self, now: Now) -> Option<WriteError> {
+        if let Some(message) = &self.failed {
+            return Some(WriteError::ReadOnly { message: message.clone() });
+        }
+        if self.duplicate_ms.is_some() {
+            return Some(WriteError::DuplicateNode { node: self.options.node });
+        }
+        self.clock_off(now).map(|offset_ms| WriteError::ClockOff { offset_ms })
+    }
+
+    /// Writes a register of this node's. It may be one of the replica itself.
+    pub(super) fn write_own(
+        &mut self,
+        key: Arc<[u8]>,
+        value: Option<Arc<[u8]>>,
+        actor: Arc<str>,
+        reason: Arc<str>,
+        now: Now,
+    ) -> Stamp {
+        let replaces = self.table.get(&key).map(|register| register.stamp);
+        let stamp = self.clock.issue(now.wall_ms);
+        self.install(Register { key, stamp, value, replaces, actor, reason, extra: Arc::default() }, now);
+        stamp
+    }
+
+    fn install(&mut self, register: Register, now: Now) {
+        self.timers.last_write_ms = Some(now.steady_ms);
+        self.raise_ceiling(register.stamp, now);
+        if let Merged::Accepted(_) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
+            if is_users(&register.key) {
+                self.batch.history.push(Event { register: register.clone(), lost_to: None });
+            }
+            self.record(register.clone());
+            self.push.push(register);
+        }
+    }
+
+    /// The clock of the cluster begins anew above all that there is.
+    pub(super) fn raise_epoch(&mut self, request: u64, actor: Arc<str>, reason: Arc<str>, now: Now) {
+        if let Some(error) = self.refusal_but_for_poison(now) {
+            return self.output.receipts.push((request, Err(error)));
+        }
+        let key: Arc<[u8]> = Arc::from(EPOCH_KEY);
+        let replaces = self.table.get(&key).map(|register| register.stamp);
+        let stamp = self.clock.raise_epoch(now.wall_ms);
+        let value = Some(Arc::default());
+        let written = (Arc::clone(&key), stamp);
+        self.install(Register { key, stamp, value, replaces, actor, reason, extra: Arc::default() }, now);
+        self.expect_acks(request, written, Level::Majority, now.steady_ms.saturating_add(OPERATOR_MS), now);
+    }
+
+    /// A member is taken out of the roster.
+    pub(super) fn forget(&mut self, request: u64, node: NodeId, actor: Arc<str>, reason: Arc<str>, now: Now) {
+        let Some(member) = self.roster.get(node).filter(|member| !member.is_forgotten) else {
+            return self.output.receipts.push((request, Err(WriteError::NotMember { node })));
+        };
+        let value = roster::forgotten(&member.name);
+        if let Some(error) = self.refusal(now) {
+            return self.output.receipts.push((request, Err(error)));
+        }
+        let key = roster::key(node);
+        let stamp = self.write_own(Arc::clone(&key), Some(value), actor, reason, now);
+        self.expect_acks(request, (key, stamp), Level::Majority, now.steady_ms.saturating_add(OPERATOR_MS), now);
+    }
+
+    /// Nothing above the ceiling may be seen by others before the ceiling is on the disk: after a crash the clock goes
+    /// on above it, so that no stamp is issued twice.
+    fn raise_ceiling(&mut self, stamp: Stamp, now: Now) {
+        let timing = self.options.timing;
+        let (ceiling, ahead) = (self.meta.ceiling, now.wall_ms.saturating_add(timing.ceiling_ms));
+        let is_low = ceiling.epoch() != stamp.epoch()
+            || ceiling.millis() < stamp.millis().max(ahead.saturating_sub(timing.ceiling_ms / 3));
+        if is_low {
+            self.meta.ceiling = Stamp::new(stamp.epoch(), stamp.millis().max(ahead), u16::MAX, NodeId::new(u64::MAX));
+            self.is_meta_new = true;
+        }
+    }
+
+    /// While there are writes, the ceiling is kept ahead of them, so that they need not wait for it.
+    pub(super) fn renew_ceiling(&mut self, now: Now) {
+        let is_busy = self.timers.last_write_ms.is_some_and(|last| now.steady_ms.saturating_sub(last) < BUSY_MS);
+        if is_busy && self.failed.is_none() {
+            let next = self.clock.next(now.wall_ms);
+            if self.clock.ahead(next, now.wall_ms) == 0 {
+                self.raise_ceiling(next, now);
+            }
+        }
+    }
+
+    /// Sends what was written, but for what has to wait for the disk.
+    pub(super) fn push_new(&mut self) {
+        for register in std::mem::take(&mut self.push) {
+            let is_covered = register.stamp <= self.ceiling || self.has(Mutant::CeilingNotPersisted);
+            if is_covered {
+                let message = self.message(crate::message::Body::Push(vec![register]));
+                self.output.broadcast.push(message);
+            } else {
+                self.held.push_back((self.seq, register));
+            }
+        }
+    }
+}
+
+/// The register that an operator's repair of the clock writes.
+const EPOCH_KEY: &[u8] = &[0, b'e'];
+
+/// What an operator's commands wait for a majority, in milliseconds.
+const OPERATOR_MS: u64 = 2_000;
+
+/// So long after a write, in milliseconds, another one is expected.
+const BUSY_MS: u64 = 60_000;

@@ -1,0 +1,92 @@
+//! A disk that has only what was synced, and tears what was on its way.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::random::Random;
+use crate::{Batch, Loaded, Register};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    registers: BTreeMap<Arc<[u8]>, Register>,
+    meta: Option<Vec<u8>>,
+    /// What is being written now, and what waits behind it.
+    running: Vec<Batch>,
+    waiting: VecDeque<Batch>,
+    is_damaged: bool,
+}
+
+/// So many batches go to the disk at once.
+const GROUP: usize = 64;
+
+impl Disk {
+    pub(super) fn submit(&mut self, batches: Vec<Batch>) {
+        self.waiting.extend(batches);
+    }
+
+    /// Begins to write what waits, if nothing is being written; whether it does.
+    pub(super) fn begin(&mut self) -> bool {
+        if !self.running.is_empty() || self.waiting.is_empty() {
+            return false;
+        }
+        let count = self.waiting.len().min(GROUP);
+        self.running = self.waiting.drain(..count).collect();
+        true
+    }
+
+    /// What was being written is synced: up to which batch, and which registers.
+    pub(super) fn synced(&mut self) -> (u64, Vec<Register>) {
+        let batches = std::mem::take(&mut self.running);
+        let upto = batches.last().map_or(0, |batch| batch.seq);
+        let registers = batches.iter().flat_map(|batch| batch.registers.iter().cloned()).collect();
+        for batch in batches {
+            self.apply(batch);
+        }
+        (upto, registers)
+    }
+
+    /// The process or the machine stops: of what was being written, the first so many batches are there, or with a power
+    /// cut none.
+    pub(super) fn crash(&mut self, is_power_cut: bool, random: &mut Random) {
+        let whole = if is_power_cut { 0 } else { random.index(self.running.len() + 1) };
+        for batch in std::mem::take(&mut self.running).into_iter().take(whole) {
+            self.apply(batch);
+        }
+        self.waiting.clear();
+    }
+
+    /// Nothing more is written: what was on its way is not there.
+    pub(super) fn fail(&mut self) {
+        self.running.clear();
+        self.waiting.clear();
+    }
+
+    /// A row cannot be read any more; whether there was one.
+    pub(super) fn damage(&mut self, random: &mut Random) -> bool {
+        let index = random.index(self.registers.len());
+        let key = self.registers.keys().filter(|key| key.first() != Some(&0)).nth(index).cloned();
+        self.is_damaged |= key.is_some();
+        key.and_then(|key| self.registers.remove(&key)).is_some()
+    }
+
+    pub(super) fn load(&mut self) -> Loaded {
+        Loaded {
+            registers: self.registers.values().cloned().collect(),
+            meta: self.meta.clone(),
+            is_damaged: std::mem::take(&mut self.is_damaged),
+        }
+    }
+
+    fn apply(&mut self, batch: Batch) {
+        for register in batch.registers {
+            self.registers.insert(Arc::clone(&register.key), register);
+        }
+        for key in batch.dropped {
+            self.registers.remove(&key);
+        }
+        if let Some(meta) = batch.meta {
+            self.meta = Some(meta);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What goes wrong in a run.
+
+use std::fmt;
+
+use super::Setup;
+use crate::random::Random;
+
+/// Something that may go wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Messages are lost.
+    Loss,
+    /// Messages take up to 0.9 s, and overtake each other.
+    Delay,
+    /// Messages come twice.
+    Duplication,
+    /// Groups of nodes do not hear each other.
+    Partition,
+    /// Some nodes do not hear some others, who hear them.
+    OneWay,
+    /// Single nodes stop and start again.
+    Crash,
+    /// All nodes stop at once.
+    Blackout,
+    /// Syncs fail, or the disk is full.
+    FailingSync,
+    /// Rows of a disk cannot be read after a crash.
+    Damage,
+    /// Clocks are up to 0.4 s off.
+    Skew,
+    /// The clock of one node jumps by hours or years, and is corrected later.
+    Jump,
+    /// Members are forgotten while they are away, and come back.
+    Forget,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Loss,
+        Self::Delay,
+        Self::Duplication,
+        Self::Partition,
+        Self::OneWay,
+        Self::Crash,
+        Self::Blackout,
+        Self::FailingSync,
+        Self::Damage,
+        Self::Skew,
+        Self::Jump,
+        Self::Forget,
+    ];
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Loss => "loss",
+            Self::Delay => "delay",
+            Self::Duplication => "duplication",
+            Self::Partition => "partition",
+            Self::OneWay => "one-way",
+            Self::Crash => "crash",
+            Self::Blackout => "blackout",
+            Self::FailingSync => "failing-sync",
+            Self::Damage => "damage",
+            Self::Skew => "skew",
+            Self::Jump => "jump",
+            Self::Forget => "forget",
+        })
+    }
+}
+
+/// The faults of one run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    faults: Vec<Fault>,
+    /// Messages lost, of a thousand.
+    pub(crate) loss: u64,
+    /// Messages that come twice, of a thousand.
+    pub(crate) duplication: u64,
+    /// The longest way of a message, in milliseconds.
+    pub(crate) delay_ms: u64,
+    /// The longest sync of a disk, in milliseconds: some disks are slow.
+    pub(crate) sync_ms: u64,
+    /// Keys that are written to.
+    pub(crate) keys: u64,
+    /// The pause between two writes anywhere, in milliseconds, on average.
+    pub(crate) write_ms: u64,
+    /// The pause between two faults, in milliseconds, on average.
+    pub(crate) fault_ms: u64,
+}
+
+impl Plan {
+    /// Draws a plan; each fault is in it half the time.
+    pub(crate) fn draw(setup: &Setup, random: &mut Random) -> Self {
+        let drawn: Vec<Fault> = Fault::ALL.into_iter().filter(|_| random.below(2) == 0).collect();
+        let faults: Vec<Fault> = drawn.into_iter().filter(|fault| !setup.without.contains(fault)).collect();
+        let mut if_in = |fault: Fault, most: u64, least: u64| {
+            let drawn = least + random.below(most - least + 1);
+            if faults.contains(&fault) { drawn } else { 0 }
+        };
+        let (loss, duplication) = (if_in(Fault::Loss, 50, 10), if_in(Fault::Duplication, 50, 10));
+        let delay_ms = if_in(Fault::Delay, 900, 20).max(5);
+        Self {
+            loss,
+            duplication,
+            delay_ms,
+            sync_ms: if random.below(3) == 0 { 400 } else { 20 },
+            keys: 4 + random.below(40),
+            write_ms: 20 + random.below(200) + 500 / setup.nodes as u64,
+            fault_ms: 2_000 + random.below(10_000),
+            faults,
+        }
+    }
+
+    /// Whether a fault may happen.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+}

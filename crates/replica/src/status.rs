@@ -1,0 +1,103 @@
+//! How a replica is doing, for people and monitors.
+
+use std::sync::Arc;
+
+use crate::{NodeId, Stamp, WriteError};
+
+/// A replica at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Which node.
+    pub node: NodeId,
+    /// How often the cluster's clock has been repaired.
+    pub epoch: u16,
+    /// A number of all that it holds; equal numbers mean equal contents.
+    pub root: u64,
+    /// Up to where tombstones are collected.
+    pub floor: Stamp,
+    /// Registers of users, tombstones included.
+    pub registers: usize,
+    /// Tombstones among them.
+    pub tombstones: usize,
+    /// All that were ever in the roster.
+    pub members: Vec<Member>,
+    /// The nodes that were heard of since the start.
+    pub peers: Vec<PeerStatus>,
+    /// How many registers are set aside because they lie too far in the future.
+    pub quarantined: usize,
+    /// The first hundred of them.
+    pub quarantine: Vec<Quarantined>,
+    /// When the last peer went, in milliseconds since 1970; none while one is there, or where none is to be expected.
+    pub isolated_since_ms: Option<u64>,
+    /// Why writes are refused, if they are.
+    pub writes_refused: Option<WriteError>,
+    /// How often things have happened since the start.
+    pub counters: Counters,
+}
+
+/// A node of the roster.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Member {
+    /// Which node.
+    pub node: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// The stamp of its entry.
+    pub since: Stamp,
+    /// Whether an operator has taken it out.
+    pub is_forgotten: bool,
+}
+
+/// Another node, as this one sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PeerStatus {
+    /// Which node.
+    pub node: NodeId,
+    /// Whether it is in reach.
+    pub is_live: bool,
+    /// The number of all that it held when it last said so.
+    pub root: Option<u64>,
+    /// How far its clock is ahead of this one's, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// How long ago something came from it, in milliseconds.
+    pub heard_ms_ago: Option<u64>,
+    /// Comparisons in a row that it has not answered.
+    pub unanswered: u32,
+}
+
+/// A register that lies too far in the future to be taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Quarantined {
+    /// Its key.
+    pub key: Arc<[u8]>,
+    /// Its stamp, which names the node whose clock was wrong.
+    pub stamp: Stamp,
+    /// Who sent it.
+    pub from: NodeId,
+}
+
+/// How often things have happened since the start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Registers of others that were taken.
+    pub merged: u64,
+    /// Registers that were refused because they stand under a collected tombstone.
+    pub refused: u64,
+    /// Registers set aside because they lie too far in the future.
+    pub quarantined: u64,
+    /// Registers that went because another node has collected their tombstone.
+    pub gone: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+    /// Messages of a kind that only a newer version knows.
+    pub unknown: u64,
+    /// Two contents under one stamp: a cloned node was writing.
+    pub equal_stamps: u64,
+    /// The tree was not what it should have been, and was made anew: a fault of this library.
+    pub tree_mismatches: u64,
+    /// Registers sent to others to repair them.
+    pub repaired: u64,
+}

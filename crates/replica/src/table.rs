@@ -1,0 +1,187 @@
+//! All registers of a node, in the order of their keys' hashes, with the tree above them.
+//!
+//! [`Table::merge`] is the only function that changes a register. It is commutative, associative and idempotent.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::tree::{Branch, Tree};
+use crate::{NodeId, Register, Stamp};
+
+type Place = (u64, Arc<[u8]>);
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    seed: u64,
+    registers: BTreeMap<Place, Register>,
+    tree: Tree,
+    /// The tombstones by age, with the number of the merge that brought each.
+    tombstones: BTreeMap<(Stamp, u64), Tombstone>,
+    /// The greatest stamp of each node.
+    greatest: BTreeMap<NodeId, Stamp>,
+    /// Counts merges that changed something.
+    merges: u64,
+}
+
+/// The key of a tombstone, and the number of the merge that brought it.
+type Tombstone = (Arc<[u8]>, u64);
+
+/// What came of a merge.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Merged {
+    /// The register counts; what it replaced.
+    Accepted(Option<Register>),
+    /// It was here already.
+    Known,
+    /// A greater one is here.
+    Outranked(Stamp),
+}
+
+impl Table {
+    /// A table whose hashes are those of this cluster.
+    pub(crate) fn new(cluster: &str) -> Self {
+        Self {
+            seed: xxh3_64(cluster.as_bytes()),
+            registers: BTreeMap::new(),
+            tree: Tree::default(),
+            tombstones: BTreeMap::new(),
+            greatest: BTreeMap::new(),
+            merges: 0,
+        }
+    }
+
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.seed)
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Register> {
+        let hash = self.hash(key);
+        self.at(hash).find(|register| *register.key == *key)
+    }
+
+    /// The registers whose keys have this hash: nearly always at most one.
+    pub(crate) fn at(&self, hash: u64) -> impl Iterator<Item = &Register> {
+        self.within(hash..=hash)
+    }
+
+    /// The registers in a range of hashes, in their order.
+    pub(crate) fn within(&self, hashes: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
+        let end = *hashes.end();
+        self.registers
+            .range((Bound::Included((*hashes.start(), Arc::default())), Bound::Unbounded))
+            .take_while(move |((hash, _), _)| *hash <= end)
+            .map(|(_, register)| register)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Register> {
+        self.registers.values()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.registers.len()
+    }
+
+    pub(crate) fn tombstone_count(&self) -> usize {
+        self.tombstones.len()
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(crate) fn merges(&self) -> u64 {
+        self.merges
+    }
+
+    /// The greatest stamp of a node among all that was ever here.
+    pub(crate) fn greatest_of(&self, node: NodeId) -> Stamp {
+        self.greatest.get(&node).copied().unwrap_or(Stamp::ZERO)
+    }
+
+    /// The tombstones, oldest first, with the number of the merge that brought each.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = (Stamp, u64)> {
+        self.tombstones.iter().map(|((stamp, _), (_, arrived))| (*stamp, *arrived))
+    }
+
+    /// Takes a register in, if it counts for more than what is here.
+    ///
+    /// `forgets_hash` is the mistake of a mutant: the tree keeps the number of what was replaced.
+    pub(crate) fn merge(&mut self, register: Register, forgets_hash: bool) -> Merged {
+        let (hash, stamp) = (self.hash(&register.key), register.stamp);
+        let greatest = self.greatest.entry(stamp.node()).or_default();
+        *greatest = stamp.max(*greatest);
+        let place = (hash, Arc::clone(&register.key));
+        if let Some(here) = self.registers.get(&place) {
+            match register.rank(here) {
+                Ordering::Less => return Merged::Outranked(here.stamp),
+                Ordering::Equal => return Merged::Known,
+                Ordering::Greater => {}
+            }
+        }
+        self.merges = self.merges.saturating_add(1);
+        self.tree.toggle(hash, entry(hash, &register));
+        if register.is_tombstone() {
+            self.tombstones.insert((stamp, hash), (Arc::clone(&register.key), self.merges));
+        }
+        let replaced = self.registers.insert(place, register);
+        if let Some(replaced) = &replaced {
+            if !forgets_hash {
+                self.tree.toggle(hash, entry(hash, replaced));
+            }
+            if replaced.stamp != stamp {
+                self.tombstones.remove(&(replaced.stamp, hash));
+            }
+        }
+        Merged::Accepted(replaced)
+    }
+
+    /// Takes a register out: a tombstone that is collected, or what a collected tombstone stood for.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Register> {
+        let hash = self.hash(key);
+        let removed = self.registers.remove(&(hash, Arc::from(key)))?;
+        self.tree.toggle(hash, entry(hash, &removed));
+        self.tombstones.remove(&(removed.stamp, hash));
+        self.merges = self.merges.saturating_add(1);
+        Some(removed)
+    }
+
+    /// The keys of all tombstones up to this stamp.
+    pub(crate) fn tombstones_up_to(&self, floor: Stamp) -> Vec<Arc<[u8]>> {
+        self.tombstones.range(..=(floor, u64::MAX)).map(|(_, (key, _))| Arc::clone(key)).collect()
+    }
+
+    /// Whether the tree is what it would be if it were made anew; if not, it is from now on.
+    pub(crate) fn check_tree(&mut self) -> bool {
+        let mut tree = Tree::default();
+        for ((hash, _), register) in &self.registers {
+            tree.toggle(*hash, entry(*hash, register));
+        }
+        let is_right = tree == self.tree;
+        self.tree = tree;
+        is_right
+    }
+
+    /// The entries of a leaf: hashes of keys, and stamps.
+    pub(crate) fn leaf(&self, branch: Branch) -> Vec<(u64, Stamp)> {
+        self.within(branch.hashes()).map(|register| (self.hash(&register.key), register.stamp)).collect()
+    }
+}
+
+/// The number of a register in the tree.
+fn entry(hash: u64, register: &Register) -> u64 {
+    let mut bytes = [0; Stamp::BYTES + 16];
+    let (stamp, rest) = bytes.split_at_mut(Stamp::BYTES);
+    stamp.copy_from_slice(&register.stamp.to_bytes());
+    let (key, content) = rest.split_at_mut(8);
+    key.copy_from_slice(&hash.to_be_bytes());
+    content.copy_from_slice(&register.content_hash().to_be_bytes());
+    xxh3_64(&bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+/// Few keys, stamps and values, so that registers meet: two contents under one stamp too.
+fn registers() -> impl Strategy<Value = Vec<Register>> {
+    let register = (0..4_u8, 0..3_u16, 0..6_u64, 0..3_u64, proptest::option::of(0..3_u8)).prop_map(
+        |(key, epoch, millis, node, value)| Register {
+            key: [b'k', key].as_slice().into(),
+            stamp: Stamp::new(epoch, millis, 0, NodeId::new(node)),
+            value: value.map(|value| [value].as_slice().into()),
+            replaces: None,
+            actor: "".into(),
+            reason: "".into(),
+            extra: [].into(),
+        },
+    );
+    vec(register, 0..24)
+}
+
+fn merged<'r>(registers: impl IntoIterator<Item = &'r Register>) -> Table {
+    let mut table = Table::new("tests");
+    for register in registers {
+        table.merge(register.clone(), false);
+    }
+    table
+}
+
+fn same(one: &Table, other: &Table) {
+    assert!(one.iter().eq(other.iter()), "{one:?}\n{other:?}");
+    assert_eq!(one.tree(), other.tree());
+    assert_eq!(one.tombstones().count(), one.iter().filter(|register| register.is_tombstone()).count());
+}
+
+proptest! {
+    #[test]
+    fn merging_knows_no_order_and_no_repetition(
+        registers in registers(),
+        swaps in vec((any::<Index>(), any::<Index>()), 0..24),
+    ) {
+        let mut shuffled = registers.clone();
+        for (one, other) in swaps {
+            if !shuffled.is_empty() {
+                let (one, other) = (one.index(shuffled.len()), other.index(shuffled.len()));
+                shuffled.swap(one, other);
+            }
+        }
+        let table = merged(&registers);
+        same(&table, &merged(&shuffled));
+        same(&table, &merged(registers.iter().chain(&shuffled)));
+        // In two parts that were merged on their own first.
+        let (first, second) = shuffled.split_at(shuffled.len() / 2);
+        let (first, second) = (merged(first), merged(second));
+        same(&table, &merged(second.iter().chain(first.iter())));
+    }
+
+    #[test]
+    fn the_tree_is_what_it_would_be_anew(registers in registers(), removed in 0..4_u8) {
+        let mut table = merged(&registers);
+        table.remove(&[b'k', removed]);
+        prop_assert!(table.check_tree());
+        for register in registers {
+            table.remove(&register.key);
+        }
+        prop_assert_eq!(table.tree(), &Tree::default());
+        prop_assert_eq!(table.tombstone_count(), 0);
+    }
+
+    #[test]
+    fn a_register_never_falls(registers in registers()) {
+        let mut table = Table::new("tests");
+        for register in registers {
+            let before = table.get(&register.key).map(|here| here.stamp);
+            table.merge(register.clone(), false);
+            prop_assert!(table.get(&register.key).map(|here| here.stamp) >= before);
+        }
+    }
+}
+
+/// The mistake that a mutant makes is one that the check of the tree finds.
+#[test]
+fn a_forgotten_hash_is_noticed() {
+    let mut table = Table::new("tests");
+    for millis in [1, 2] {
+        let register = Register {
+            key: b"k".as_slice().into(),
+            stamp: Stamp::new(0, millis, 0, NodeId::new(1)),
+            value: None,
+            replaces: None,
+            actor: "".into(),
+            reason: "".into(),
+            extra: [].into(),
+        };
+        table.merge(register, true);
+    }
+    assert!(!table.check_tree());
+    assert!(table.check_tree());
+}
