@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, instructions, machine};
+use crate::{check_deps, instructions, machine, simulate};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy, warnings denied", run: clippy },
     Step { name: "documentation, warnings denied", run: documentation },
     Step { name: "instructions of each check", run: || instructions::run(&[]) },
+    Step { name: "seeds of the simulator, and its mutants", run: simulate::ci },
     Step { name: "tests", run: tests },
 ];
 
@@ -71,6 +72,7 @@ fn clippy() -> Result<(), Failure> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--locked",
         "--profile",
         PROFILE,
@@ -83,12 +85,12 @@ fn clippy() -> Result<(), Failure> {
 /// Libraries and programs apart, because a library and a program of one name have one place for their pages.
 fn documentation() -> Result<(), Failure> {
     for kind in ["--lib", "--bins"] {
-        let words = ["doc", "--workspace", kind, "--no-deps", "--locked", "--profile", PROFILE];
+        let words = ["doc", "--workspace", "--all-features", kind, "--no-deps", "--locked", "--profile", PROFILE];
         finish(cargo(&words).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(())
 }
 
 fn tests() -> Result<(), Failure> {
-    finish(&mut cargo(&["test", "--workspace", "--locked", "--profile", PROFILE, "--no-fail-fast"]))
+    finish(&mut cargo(&["test", "--workspace", "--all-features", "--locked", "--profile", PROFILE, "--no-fail-fast"]))
 }

@@ -12,6 +12,7 @@ mod generate;
 mod instructions;
 mod machine;
 mod run;
+mod simulate;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -63,6 +64,12 @@ const TASKS: &[Task] = &[
         arguments: "[CASE]",
         does: "the tables of docs/performance.md, measured here; CASE is a part of a case's name",
         run: bench::run,
+    },
+    Task {
+        name: "simulate",
+        arguments: "[--seeds N] [--nodes N] [--seconds S] [--seed X] [--mutant NAME | --list-mutants]",
+        does: "clusters of replicas in virtual time, where everything goes wrong; fails with the smallest run that does",
+        run: simulate::run,
     },
     Task {
         name: "fuzz",
