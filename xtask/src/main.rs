@@ -106,7 +106,8 @@ fn run_task(name: &str, arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn write_help() -> Result<(), Failure> {
-    let rows = TASKS.iter().map(|task| format!("  {:<28}{}\n", format!("{} {}", task.name, task.arguments), task.does));
+    let rows =
+        TASKS.iter().map(|task| format!("  {:<27} {}\n", format!("{} {}", task.name, task.arguments), task.does));
     let help = format!("Usage: cargo xtask TASK\n\nTasks:\n{}", rows.collect::<String>());
     std::io::stdout().write_all(help.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
