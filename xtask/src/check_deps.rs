@@ -66,7 +66,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         member: "tidegate",
-        members: &["tidegate-engine"],
+        members: &["tidegate-engine", "tidegate-replica"],
         forbidden: &["axum", "clap", "anyhow"],
         because: "the library is embedded: it serves nothing and parses no arguments",
     },
@@ -78,7 +78,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         member: "tidegate-cli",
-        members: &["tidegate", "tidegate-engine"],
+        members: &["tidegate", "tidegate-engine", "tidegate-replica"],
         forbidden: &[],
         because: "the command line stands above the library, and nothing above it",
     },
