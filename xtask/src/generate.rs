@@ -7,5 +7,15 @@
 use crate::run::{Failure, cargo, finish};
 
 pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
-    finish(&mut cargo(&["test", "--quiet", "--workspace", "--locked", "--lib", "--bins", "--tests", "generated"]))
+    finish(&mut cargo(&[
+        "test",
+        "--quiet",
+        "--workspace",
+        "--all-features",
+        "--locked",
+        "--lib",
+        "--bins",
+        "--tests",
+        "generated",
+    ]))
 }

@@ -64,17 +64,8 @@ impl Folder {
     /// It is larger than `limit`, no regular file, somebody else's, or cannot be read.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
         let sort = |error: io::Error| FileError::sort(&self.path_of(name), error);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(rustix::io::Errno::LOOP) => return Err(FileError::NotOurs { path: self.path_of(name) }),
-            Err(other) => return Err(sort(other.into())),
-        };
+        let Some(file) = self.open_file(name)? else { return Ok(None) };
         let metadata = file.metadata().map_err(sort)?;
-        if !metadata.is_file() || !is_ours(&metadata) {
-            return Err(FileError::NotOurs { path: self.path_of(name) });
-        }
         if metadata.len() > limit {
             return Err(FileError::TooBig { path: self.path_of(name), limit });
         }
@@ -84,6 +75,24 @@ impl Folder {
             return Err(FileError::TooBig { path: self.path_of(name), limit });
         }
         Ok(Some(content))
+    }
+
+    /// A file for reading: a regular one of ours, or none.
+    fn open_file(&self, name: &str) -> Result<Option<File>, FileError> {
+        let sort = |error: io::Error| FileError::sort(&self.path_of(name), error);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(rustix::io::Errno::LOOP) => return Err(FileError::NotOurs { path: self.path_of(name) }),
+            Err(other) => return Err(sort(other.into())),
+        };
+        let metadata = file.metadata().map_err(sort)?;
+        if metadata.is_file() && is_ours(&metadata) {
+            Ok(Some(file))
+        } else {
+            Err(FileError::NotOurs { path: self.path_of(name) })
+        }
     }
 
     /// Replaces the content of a file by `parts`, one after the other.
@@ -118,6 +127,63 @@ impl Folder {
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
             Err(error) => Err(FileError::sort(&self.path_of(name), error.into())),
+        }
+    }
+
+    /// What is known of a file of ours; none if there is no such file.
+    ///
+    /// # Errors
+    /// It is a link, no regular file, or somebody else's.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn examine(&self, name: &str) -> Result<Option<Metadata>, FileError> {
+        let file = self.open_file(name)?;
+        let metadata = file.map(|file| file.metadata()).transpose();
+        metadata.map_err(|error| FileError::sort(&self.path_of(name), error))
+    }
+
+    /// At most the first `count` bytes of a file, however large; none if there is no such file.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn read_start(&self, name: &str, count: usize) -> Result<Option<Vec<u8>>, FileError> {
+        let Some(file) = self.open_file(name)? else { return Ok(None) };
+        let mut start = Vec::with_capacity(count);
+        file.take(count as u64).read_to_end(&mut start).map_err(|error| FileError::sort(&self.path_of(name), error))?;
+        Ok(Some(start))
+    }
+
+    /// Makes an empty file that only this user may read, for a program that would make it otherwise.
+    ///
+    /// # Errors
+    /// There is a file of that name, or none can be made.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn create_empty(&self, name: &str) -> Result<(), FileError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)
+            .and_then(|_| rustix::fs::fsync(&self.fd))
+            .map_err(|error| FileError::sort(&self.path_of(name), error.into()))
+    }
+
+    /// Makes a folder that holds nothing yet private. One with files in it is left as its owner wants it.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn make_private_if_empty(&self) -> Result<(), FileError> {
+        let sort = |error: io::Error| FileError::sort(&self.path, error);
+        if fs::read_dir(&self.path).map_err(sort)?.next().is_none() {
+            rustix::fs::fchmod(&self.fd, Mode::RWXU).map_err(|error| sort(error.into()))?;
+        }
+        Ok(())
+    }
+
+    /// The path with every link in it resolved, for a program that refuses links anywhere in a path.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn real_path(&self) -> Result<PathBuf, FileError> {
+        let sort = |error: io::Error| FileError::sort(&self.path, error);
+        let path = fs::canonicalize(&self.path).map_err(sort)?;
+        let (named, opened) = (fs::symlink_metadata(&path).map_err(sort)?, rustix::fs::fstat(&self.fd));
+        let opened = opened.map_err(|error| sort(error.into()))?;
+        // Somebody may have put another folder there since this one was opened.
+        if (named.dev(), named.ino()) == (opened.st_dev, opened.st_ino) {
+            Ok(path)
+        } else {
+            Err(FileError::NotOurs { path: self.path.clone() })
         }
     }
 

@@ -14,6 +14,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use record::Record;
+#[cfg(feature = "cluster")]
+pub(crate) use record::{checksum, protected};
 use tidegate_engine::lease::Clocks;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -163,7 +165,7 @@ enum Part {
 
 /// Why the content of a file cannot be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Fault {
+pub(crate) enum Fault {
     Damaged,
     Newer { found: u32, known: u32 },
 }

@@ -20,6 +20,8 @@ mod shared;
 mod signature;
 mod source;
 mod status;
+#[cfg(feature = "cluster")]
+pub mod store;
 mod subscription;
 mod typed;
 mod view;

@@ -116,7 +116,7 @@ impl Record {
 }
 
 /// What follows the first line, if that line is as it should be and the checksum is right.
-pub(super) fn protected<'c>(content: &'c [u8], magic: &str, known: u32) -> Result<&'c [u8], Fault> {
+pub(crate) fn protected<'c>(content: &'c [u8], magic: &str, known: u32) -> Result<&'c [u8], Fault> {
     let end = content.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n').ok_or(Fault::Damaged)?;
     let (line, rest) = (&content[..end], &content[end + 1..]);
     let line = std::str::from_utf8(line).map_err(|_| Fault::Damaged)?;
@@ -134,7 +134,7 @@ pub(super) fn protected<'c>(content: &'c [u8], magic: &str, known: u32) -> Resul
 }
 
 /// The checksum covers the version too, so that a flipped bit in it is damage and not a newer version.
-pub(super) fn checksum(version: u32, parts: &[&[u8]]) -> u128 {
+pub(crate) fn checksum(version: u32, parts: &[&[u8]]) -> u128 {
     let mut hash = Xxh3::new();
     hash.update(&version.to_le_bytes());
     for part in parts {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use tidegate_engine::lease::{LeaseRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
 
+use super::record::checksum;
 use super::*;
 use crate::source::{Tag, TagKind};
 
@@ -139,7 +140,7 @@ fn a_newer_versions_file_is_left_alone_and_the_cache_is_off() {
     for ending in ["document", "freshness"] {
         let rest = b"whatever comes then\n";
         let magic = format!("tidegate-{ending}");
-        let content = format!("{magic} 2 {:032x}\n{}", record::checksum(2, &[rest]), String::from_utf8_lossy(rest));
+        let content = format!("{magic} 2 {:032x}\n{}", checksum(2, &[rest]), String::from_utf8_lossy(rest));
         fs::write(kept.file(ending), &content).unwrap();
         let mut cache = kept.open();
         let error = if ending == "document" { cache.load().map(|_| ()) } else { cache.load_freshness().map(|_| ()) };

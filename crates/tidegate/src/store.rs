@@ -1,0 +1,81 @@
+//! What a node keeps on its disk: registers, their history, and what the replica wants to remember.
+//!
+//! All registers live in memory; a store only has to bring them back. So it knows two things: to make batches
+//! durable in the order in which they come, and to load everything at the start. Whatever it has confirmed is
+//! there after a crash, and what is damaged is told, never guessed:
+//!
+//! - [`Store::commit`] returns when every batch is on the disk, or none of them is;
+//! - a register whose checksum is wrong is not loaded; it is set aside and [`Loaded::is_damaged`] says so;
+//! - after a failed sync there is no second attempt: the kernel may then claim success for what it has dropped.
+//!
+//! [`SqliteStore`] is the one that survives; [`MemoryStore`] is for readers and tests. Every store passes the
+//! same suite of tests, which begins in `store/tests/conformance.rs`.
+
+pub mod backup;
+mod committer;
+mod error;
+mod folder;
+mod limits;
+mod memory;
+mod sqlite;
+
+use std::fmt;
+
+pub use committer::{Committer, Outcome, QUEUE_WEIGHT_MAX};
+pub use error::{OpenError, StoreError};
+pub use folder::{Damage, DataFolder};
+pub use limits::{
+    ASIDE_ROWS_MAX, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, WAL_PAGES_MAX,
+};
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+pub use tidegate_replica::{Batch, Event, Loaded, Register, Stamp};
+
+/// Keeps registers, so that a node that starts again is where it was.
+pub trait Store: fmt::Debug + Send {
+    /// Everything that was committed, in no particular order.
+    ///
+    /// [`Loaded::is_damaged`] stays set, also across restarts, until a batch with [`Batch::meta`] was
+    /// committed: by then whoever loads has had the opportunity to remember it.
+    ///
+    /// # Errors
+    /// Nothing was loaded, and nothing has changed.
+    fn load(&mut self) -> Result<Loaded, StoreError>;
+
+    /// Makes all batches durable, in one transaction: each is kept as a whole, and all of them or none.
+    ///
+    /// Within a batch, [`Batch::dropped`] comes before [`Batch::registers`]. An event that is there already
+    /// (the same key and stamp) takes over [`Event::lost_to`] if there is one, and is else left as it is.
+    ///
+    /// # Errors
+    /// Nothing of it is kept. [`StoreError::is_retryable`] says whether the same batches may be tried again;
+    /// any other failure finishes the store for good.
+    fn commit(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
+
+    /// Does what can wait until nobody does, such as writing a log back; called after commits.
+    ///
+    /// # Errors
+    /// What was committed is safe. If this cannot be tried again, the store is finished.
+    fn tend(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// A reader of the history, which works on other threads and never holds up a commit.
+    fn history(&self) -> Box<dyn History>;
+
+    /// Ends in good order. What was committed is safe without it.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Reads what happened to a key on this node.
+pub trait History: fmt::Debug + Send + Sync {
+    /// The events of a key, newest first, at most `limit` and at most [`HISTORY_PAGE_MAX`]; with `before`,
+    /// only those with a smaller stamp. The last stamp of a page is the `before` of the next.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    fn page(&self, key: &[u8], before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! A store that forgets when the process ends: for readers, which have no data folder, and for tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Batch, Event, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, History, Loaded, Register, Stamp, Store, StoreError};
+
+/// Keeps everything in memory. A clone is another handle on the same memory, as a restart is on the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    registers: BTreeMap<Arc<[u8]>, Register>,
+    meta: Option<Vec<u8>>,
+    history: BTreeMap<Arc<[u8]>, BTreeMap<Stamp, Event>>,
+    /// Of all keys.
+    events: usize,
+}
+
+impl MemoryStore {
+    /// A store with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        // Nothing in here panics between two changes that belong together.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        let shared = self.shared();
+        let registers = shared.registers.values().cloned().collect();
+        Ok(Loaded { registers, meta: shared.meta.clone(), is_damaged: false })
+    }
+
+    fn commit(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+        let mut shared = self.shared();
+        for batch in batches {
+            for key in &batch.dropped {
+                shared.registers.remove(key);
+            }
+            for register in &batch.registers {
+                shared.registers.insert(Arc::clone(&register.key), register.clone());
+            }
+            for event in &batch.history {
+                shared.append(event);
+            }
+            if batch.meta.is_some() {
+                shared.meta.clone_from(&batch.meta);
+            }
+        }
+        Ok(())
+    }
+
+    fn history(&self) -> Box<dyn History> {
+        Box::new(self.clone())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl History for MemoryStore {
+    fn page(&self, key: &[u8], before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let shared = self.shared();
+        let Some(events) = shared.history.get(key) else { return Ok(Vec::new()) };
+        let older = events.iter().rev().filter(|(stamp, _)| before.is_none_or(|before| **stamp < before));
+        Ok(older.map(|(_, event)| event.clone()).take(limit.min(HISTORY_PAGE_MAX)).collect())
+    }
+}
+
+impl Shared {
+    fn append(&mut self, event: &Event) {
+        let events = self.history.entry(Arc::clone(&event.register.key)).or_default();
+        if let Some(known) = events.get_mut(&event.register.stamp) {
+            known.lost_to = event.lost_to.or(known.lost_to);
+            return;
+        }
+        events.insert(event.register.stamp, event.clone());
+        self.events += 1;
+        if events.len() > HISTORY_PER_KEY_MAX as usize {
+            events.pop_first();
+            self.events -= 1;
+        }
+        if self.events > EVENTS_MAX {
+            self.forget();
+        }
+    }
+
+    /// Halves what every key has, where it has more than one: cheap, because it happens once in many events.
+    fn forget(&mut self) {
+        for events in self.history.values_mut() {
+            let keep = events.len().div_ceil(2);
+            while events.len() > keep {
+                events.pop_first();
+            }
+        }
+        self.events = self.history.values().map(BTreeMap::len).sum();
+        // As many keys as events: the history of some has to go altogether.
+        while self.events > EVENTS_MAX {
+            let Some((_, events)) = self.history.pop_first() else { return };
+            self.events -= events.len();
+        }
+    }
+}
+
+/// Events of all keys that are kept in memory. Each is some hundred bytes, and a reader is a guest in the
+/// process of somebody else.
+const EVENTS_MAX: usize = 20_000;
