@@ -8,6 +8,8 @@
 mod points;
 mod tables;
 
+use std::collections::{HashMap, HashSet};
+
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
 use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
@@ -33,6 +35,49 @@ pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
             digest.add(&section.name, flag, options.default_lease);
             let record = compile_flag(flag, section_name, options, &mut tables);
             tables.flag(&flag.name, record);
+        }
+    }
+    Snapshot::from_core(tables.into_core(digest.finish()))
+}
+
+/// A document among several that are in force together.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'d> {
+    /// The document.
+    pub document: &'d Document,
+    /// What the host adds to it.
+    pub options: CompileOptions,
+}
+
+/// Compiles several documents into one snapshot. Of a flag that several of them define, the first counts.
+pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
+    let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, CompileOptions)>>::new());
+    let mut flags = 0_usize;
+    for Part { document, options } in parts {
+        for section in &document.sections {
+            flags = flags.saturating_add(section.flags.len());
+            let parts = by_name.entry(&section.name).or_default();
+            if parts.is_empty() {
+                order.push(&*section.name);
+            }
+            parts.push((section, *options));
+        }
+    }
+    let mut tables = Tables::with_capacity(flags);
+    let mut digest = digest::Accumulator::default();
+    for name in order {
+        let parts = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let number = tables.section(name);
+        let mut seen = HashSet::new();
+        for (section, options) in parts {
+            for flag in &section.flags {
+                if parts.len() > 1 && !seen.insert(&*flag.name) {
+                    continue;
+                }
+                digest.add(name, flag, options.default_lease);
+                let record = compile_flag(flag, number, options, &mut tables);
+                tables.flag(&flag.name, record);
+            }
         }
     }
     Snapshot::from_core(tables.into_core(digest.finish()))

@@ -6,6 +6,7 @@
 
 pub(crate) mod adopters;
 mod cursor;
+mod definition;
 mod duration;
 mod entry;
 pub mod fields;
@@ -29,6 +30,7 @@ use findings::{Findings, Keep};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::{HashAlgorithm, Micros, Share, Span, Variant};
 
+pub use definition::{Definition, DefinitionError, read_definition};
 pub use duration::{DurationError, parse_duration};
 pub use percent::{PercentError, parse_percent};
 pub use schema::schema;

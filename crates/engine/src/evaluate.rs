@@ -181,7 +181,7 @@ impl<'s> Asked<'s, '_> {
         let in_force = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until));
         match record {
             Some(record) => Some(self.by_dial(record, in_force?, trace)),
-            None if pinned.is_bare() => Some(self.by_bare_dial(flag, in_force, trace)),
+            None if pinned.is_bare() => Some(self.by_bare_dial(flag, pinned.default, in_force, trace)),
             // It had a definition that is not loaded: nobody can say what its values are.
             None => None,
         }
@@ -240,16 +240,22 @@ impl<'s> Asked<'s, '_> {
     }
 
     /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
-    /// the dial is no longer in force, the share of such a flag is 0.
-    fn by_bare_dial(&self, flag: FlagIndex, in_force: Option<&Activation>, trace: &mut impl Trace) -> Decision<'s> {
+    /// no dial is in force, the share of such a flag is that of the program, or 0.
+    fn by_bare_dial(
+        &self,
+        flag: FlagIndex,
+        default: Option<Share>,
+        in_force: Option<&Activation>,
+        trace: &mut impl Trace,
+    ) -> Decision<'s> {
         let seed = self.snapshot.stranger(flag).map_or(0, |stranger| stranger.seed);
         let position = match self.subject.who() {
             Who::Key(key) => Some(bucket::xxh3_position(seed, key)),
             Who::Drawn(position) => Some(position),
             Who::Absent => None,
         };
-        let share = in_force.map_or(Share::ZERO, |activation| activation.share);
-        trace.rule(if in_force.is_some() { Rule::Activation } else { Rule::Ramp });
+        let share = in_force.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
+        trace.rule(if in_force.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
         trace.expires(in_force.and_then(|activation| activation.until));
         trace.course(|| Facts { position, share, ..Facts::default() });
         match (Course::Level(share).unanimous(), position) {

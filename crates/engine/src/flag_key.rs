@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use crate::diagnostic::is_deceptive;
+use crate::limits;
+
 /// A section and a flag, as one name.
 ///
 /// [`Display`](fmt::Display) is the canonical form, also for the default section (`flags/x`).
@@ -42,6 +45,26 @@ impl FlagKey {
         }
     }
 
+    /// Whether a document could have a flag of this name, apart from sections that are reserved.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), FlagKeyError> {
+        for name in [&self.section, &self.flag] {
+            if name.is_empty() {
+                return Err(FlagKeyError::Empty);
+            }
+            if name.len() > limits::NAME_BYTES_MAX {
+                return Err(FlagKeyError::TooLong { bytes: name.len() });
+            }
+            if name.contains(|character: char| character.is_control() || is_deceptive(character)) {
+                return Err(FlagKeyError::Invisible);
+            }
+        }
+        Ok(())
+    }
+
     /// The section's name, unescaped.
     pub fn section(&self) -> &str {
         &self.section
@@ -51,6 +74,24 @@ impl FlagKey {
     pub fn flag(&self) -> &str {
         &self.flag
     }
+}
+
+/// A flag key that names no flag which a document could have. Its writer's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlagKeyError {
+    /// The name of the section or the flag is empty.
+    #[error("the name is empty; write `section/flag`, or `flag` for one of the section `flags`")]
+    Empty,
+    /// A name is longer than [`NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX).
+    #[error("the name has {bytes} bytes, more than the limit of {}; use a shorter one", limits::NAME_BYTES_MAX)]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A name holds a control character, or one that is invisible or changes the direction of the text.
+    #[error("the name holds a control character or an invisible one; remove it")]
+    Invisible,
 }
 
 impl fmt::Display for FlagKey {

@@ -42,14 +42,14 @@ mod span;
 mod variant;
 
 pub use bucket::{HashAlgorithm, Subject};
-pub use compile::{CompileOptions, compile};
+pub use compile::{CompileOptions, Part, compile, compile_all};
 pub use decision::{Answer, Decision, ErrorCode, Reason};
 pub use diagnostic::{Code, Diagnostic, Path, Place, Severity};
 pub use digest::Digest;
 pub use document::{Checked, Document, Tally, check, read};
 pub use evaluate::{Moment, Rule};
 pub use explain::Explanation;
-pub use flag_key::FlagKey;
+pub use flag_key::{FlagKey, FlagKeyError};
 pub use micros::Micros;
 pub use overlay::{Activation, HostLock, Overlay, Pin};
 pub use plan::{Line, Plan, PlanKind};

@@ -9,6 +9,9 @@ pub struct Overlay {
     pub locks: Vec<HostLock>,
     /// Live dials of single flags. Of two dials on one flag the later in the list counts.
     pub activations: Vec<(FlagKey, Activation)>,
+    /// The shares of flags of which nobody has said anything: no document defines them, and no dial of theirs is in
+    /// force. Of two for one flag the later in the list counts.
+    pub defaults: Vec<(FlagKey, Share)>,
 }
 
 /// A pin of one flag on this host; it goes before everything else.

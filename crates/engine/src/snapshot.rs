@@ -6,6 +6,7 @@
 //! its own. Readers only ever see a whole snapshot; nothing in it changes.
 
 mod adopters;
+mod chunks;
 mod extra;
 mod flag;
 mod pins;
@@ -18,7 +19,8 @@ use hashbrown::HashTable;
 
 use crate::lease::Leased;
 use crate::{
-    Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate, explain,
+    Activation, Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate,
+    explain,
 };
 
 use crate::Digest;
@@ -52,11 +54,20 @@ impl Snapshot {
     /// The same flags under another overlay, which replaces any earlier one. The tables are shared.
     #[must_use]
     pub fn overlaid(&self, overlay: &Overlay) -> Self {
-        let mut plain = Self { core: Arc::clone(&self.core), pins: None };
-        if !overlay.locks.is_empty() || !overlay.activations.is_empty() {
-            plain.pins = Some(Arc::new(Pins::new(&plain, overlay)));
+        let mut laid = Self { core: Arc::clone(&self.core), pins: None };
+        if *overlay != Overlay::default() {
+            let mut pins = Pins::new(&self.core);
+            pins.lay(&self.core, overlay);
+            laid.pins = Some(Arc::new(pins));
         }
-        plain
+        laid
+    }
+
+    /// Sets or clears the dial of one flag. It takes some microseconds, however many other flags have one; clones
+    /// that were made before are left as they are.
+    pub fn set_activation(&mut self, flag: &FlagKey, activation: Option<Activation>) {
+        let pins = self.pins.get_or_insert_with(|| Arc::new(Pins::new(&self.core)));
+        Arc::make_mut(pins).change(&self.core, flag, |pinned| pinned.activation = activation);
     }
 
     /// How many flags the document defines.
@@ -118,8 +129,9 @@ impl Snapshot {
 
     /// Every flag of the document in its order, then those that only a lock or a dial knows.
     pub fn flags(&self) -> impl Iterator<Item = Flag<'_>> {
-        let strangers = self.pins.as_ref().map_or(0, |pins| pins.strangers());
-        (0..self.known().saturating_add(strangers)).map(|index| Flag::new(self, FlagIndex(index)))
+        let known = self.known();
+        let strangers = self.pins.iter().flat_map(|pins| pins.strangers()).map(move |id| known.saturating_add(id));
+        (0..known).chain(strangers).map(|index| Flag::new(self, FlagIndex(index)))
     }
 
     /// What a flag answers; `None` stands for a flag that was not found. Never blocks, panics or fails.

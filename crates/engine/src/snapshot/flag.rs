@@ -148,7 +148,7 @@ impl<'s> Flag<'s> {
 
     /// The lock of this host, whether in force or expired.
     pub fn host_lock(&self) -> Option<&'s HostLock> {
-        self.snapshot.pinned(self.index)?.lock.as_ref()
+        self.snapshot.pinned(self.index)?.lock.as_deref()
     }
 
     /// The operator's dial, whether in force or expired.
@@ -226,6 +226,7 @@ impl<'s> Flag<'s> {
         match self.record {
             Some(Record { lock: Some(variant), .. }) => fixed(*variant),
             Some(record) if record.enabled && record.new != NONE => self.ramp_share_at(moment),
+            None => pinned.filter(|pinned| pinned.is_bare()).and_then(|pinned| pinned.default).unwrap_or(Share::ZERO),
             _ => Share::ZERO,
         }
     }

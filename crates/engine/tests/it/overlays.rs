@@ -2,8 +2,8 @@
 
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{
-    Activation, CompileOptions, Explanation, FlagKey, HostLock, Micros, Moment, Overlay, Pin, Snapshot, Subject,
-    Variant, compile, document, read,
+    Activation, CompileOptions, Explanation, FlagKey, HostLock, Micros, Moment, Overlay, Part, Pin, Snapshot, Subject,
+    Variant, compile, compile_all, document, read,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -72,5 +72,71 @@ fn a_lock_holds_a_flag_that_is_only_a_dial() {
         overlay.activations.iter_mut().for_each(|(_, dial)| dial.defined = true);
         let unknown = snapshot("{}", &overlay);
         assert_eq!(told(&ask(&unknown, &Subject::absent(), Micros::new(0))), (None, "unknown_flag"));
+    }
+}
+
+#[test]
+fn a_default_stands_below_every_dial_and_every_document() {
+    let defaults = vec![(FlagKey::new("f", "x"), document::parse_percent("100").unwrap())];
+    let answer = |text: &str, overlay: &Overlay, now: i64| {
+        let explained = ask(&snapshot(text, overlay), &Subject::key("k"), Micros::new(now));
+        explained.value
+    };
+    let mut overlay = Overlay { defaults, ..Overlay::default() };
+    assert_eq!(answer("{}", &overlay, 0).as_deref(), Some("true"));
+    assert_eq!(answer(r#"{"f": {"x": {"stable": 1}}}"#, &overlay, 0).as_deref(), Some("1"));
+    overlay.activations = dial("0", Some(Micros::new(DAY)), false).activations;
+    assert_eq!(answer("{}", &overlay, DAY - 1).as_deref(), Some("false"));
+    assert_eq!(answer("{}", &overlay, DAY).as_deref(), Some("true"), "the dial is over");
+    // It had a definition that is not loaded: nobody guesses.
+    overlay.activations = dial("100", None, true).activations;
+    assert_eq!(answer("{}", &overlay, 0), None);
+}
+
+#[test]
+fn dials_come_and_go_one_by_one_and_leave_earlier_snapshots_alone() {
+    let (document, _) = read(br#"{"f": {"x": {"stable": 1, "new": 2, "salt": ""}}}"#).unwrap();
+    let plain = compile(&document, &CompileOptions::default());
+    let full = || Some(Activation { share: tidegate_engine::Share::FULL, until: None, defined: false });
+    let mut snapshot = plain.clone();
+    let value = |snapshot: &Snapshot, flag: &str| {
+        let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+        snapshot.explain("f", flag, &Subject::key("k"), &moment).value
+    };
+    let names: Vec<String> = (0..1_000).map(|number| format!("flag-{number}")).collect();
+    for name in &names {
+        snapshot.set_activation(&FlagKey::new("f", name), full());
+    }
+    snapshot.set_activation(&FlagKey::new("f", "x"), full());
+    let all = snapshot.clone();
+    for name in names.iter().step_by(2) {
+        snapshot.set_activation(&FlagKey::new("f", name), None);
+    }
+    snapshot.set_activation(&FlagKey::new("f", "x"), None);
+    for (number, name) in names.iter().enumerate() {
+        assert_eq!(value(&all, name).as_deref(), Some("true"), "{name}");
+        assert_eq!(value(&snapshot, name).is_some(), number % 2 == 1, "{name}");
+    }
+    assert_eq!((value(&all, "x").as_deref(), value(&snapshot, "x").as_deref()), (Some("2"), Some("1")));
+    assert_eq!((all.flags().count(), snapshot.flags().count()), (1_001, 501));
+    snapshot.set_activation(&FlagKey::new("f", "another"), full());
+    assert_eq!(snapshot.flags().count(), 502);
+    assert!(plain.flag(plain.find("f", "x").unwrap()).activation().is_none());
+}
+
+#[test]
+fn several_documents_are_one_snapshot_and_the_first_counts() {
+    let one = read(br#"{"f": {"x": {"stable": 1}}, "g": {"y": {"stable": 2}}}"#).unwrap().0;
+    let other = read(br#"{"g": {"y": {"stable": 3}, "z": {"stable": 4}}, "h": {"x": {"stable": 5}}}"#).unwrap().0;
+    let options = CompileOptions::default();
+    let both = [Part { document: &one, options }, Part { document: &other, options }];
+    let snapshot = compile_all(&both);
+    let text =
+        r#"{"f": {"x": {"stable": 1}}, "g": {"y": {"stable": 2}, "z": {"stable": 4}}, "h": {"x": {"stable": 5}}}"#;
+    let same = compile(&read(text.as_bytes()).unwrap().0, &options);
+    assert_eq!((snapshot.len(), snapshot.digest()), (4, same.digest()));
+    for flag in same.flags() {
+        let found = snapshot.find_key(&flag.key().to_string()).map(|index| snapshot.flag(index));
+        assert_eq!(found.and_then(|found| found.stable()), flag.stable(), "{}", flag.key());
     }
 }

@@ -10,7 +10,7 @@ use super::*;
 fn numbered(number: u64) -> Snapshot {
     let pin = Pin::Value(number.to_string().into());
     let lock = HostLock { flag: FlagKey::parse("n"), pin, who: String::new(), why: String::new(), until: None };
-    Snapshot::empty().overlaid(&Overlay { locks: vec![lock], activations: Vec::new() })
+    Snapshot::empty().overlaid(&Overlay { locks: vec![lock], ..Overlay::default() })
 }
 
 fn board_of(snapshot: Snapshot) -> Arc<Board> {

@@ -426,7 +426,7 @@ impl Keeper {
 
     fn publish(&mut self) {
         let locks = self.pins.iter().chain(self.watch.locks()).cloned().collect();
-        let overlay = Overlay { locks, activations: Vec::new() };
+        let overlay = Overlay { locks, ..Overlay::default() };
         self.publisher.publish(self.plain.overlaid(&overlay), self.clocks.clone());
         self.shared.cells.rewrite(&self.board.load(), &self.board);
         self.publisher.collect();

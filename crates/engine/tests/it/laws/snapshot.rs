@@ -134,7 +134,11 @@ fn overlay() -> impl Strategy<Value = Overlay> {
         )
     });
     (prop_oneof![3 => Just(None), 1 => lock.prop_map(Some)], prop_oneof![3 => Just(None), 1 => dial.prop_map(Some)])
-        .prop_map(|(lock, dial)| Overlay { locks: lock.into_iter().collect(), activations: dial.into_iter().collect() })
+        .prop_map(|(lock, dial)| Overlay {
+            locks: lock.into_iter().collect(),
+            activations: dial.into_iter().collect(),
+            ..Overlay::default()
+        })
 }
 
 fn case() -> impl Strategy<Value = Case> {

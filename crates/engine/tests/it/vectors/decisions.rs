@@ -180,7 +180,7 @@ fn overlay(vector: &Vector) -> Overlay {
         let share = document::parse_percent(dial.percent.get()).unwrap();
         (FlagKey::parse(&dial.flag), Activation { share, until: until(&dial.until), defined: dial.had_definition })
     });
-    Overlay { locks: locks.collect(), activations: activations.collect() }
+    Overlay { locks: locks.collect(), activations: activations.collect(), ..Overlay::default() }
 }
 
 fn clocks(vector: &Vector, leases: &[tidegate_engine::Span]) -> Clocks {

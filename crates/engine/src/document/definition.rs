@@ -1,0 +1,160 @@
+//! The entry of one flag that stands by itself, as live changes carry it.
+//!
+//! It is read by the reader of documents, as the one flag of a document made for it, so that nothing is legal in one
+//! place and not in the other. The entry begins a line of its own there: its lines and columns are those of the
+//! document, less one line.
+
+use super::{Document, Flag, Section, check, write};
+use crate::{Diagnostic, FlagKey, Severity};
+
+/// The definition of one flag, apart from any document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Definition {
+    /// The section.
+    pub section: Box<str>,
+    /// The flag. Its salt is its flag key, unless the entry names one, so that no two such flags reach the same keys
+    /// first.
+    pub flag: Flag,
+    /// The entry in one line, in one canonical form: reading it gives the same definition.
+    pub entry: String,
+}
+
+impl Definition {
+    /// The document that defines this flag and no other.
+    pub fn into_document(self) -> Document {
+        Document { header: None, sections: vec![Section { name: self.section, flags: vec![self.flag] }] }
+    }
+}
+
+/// Why an entry is no definition.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DefinitionError {
+    /// A document with this entry would be refused; there is at least one error. Its writer's fault.
+    #[error("the definition is refused: {}", first(.0))]
+    Refused(Vec<Diagnostic>),
+    /// The text is not one entry and nothing else, or the section's name is reserved. Its writer's fault.
+    #[error("a definition is the entry of one flag, such as `{{\"stable\": false, \"new\": true}}`")]
+    NotAnEntry,
+    /// The entry has a lease, which is about a document's source, and this flag has none. Its writer's fault.
+    #[error("`lease` is for flags of documents: it counts from the last word of their source; leave it out")]
+    Lease,
+}
+
+/// Reads the entry of this flag, with warnings and notes, if there are any.
+///
+/// ```
+/// use tidegate_engine::{FlagKey, document::read_definition};
+///
+/// let (definition, _) = read_definition(&FlagKey::parse("dark"), r#"{"stable": false, "new": true}"#).unwrap();
+/// assert_eq!(definition.flag.salt.as_deref(), Some("flags/dark"));
+/// assert!(read_definition(&FlagKey::parse("dark"), r#"{"new": true}"#).is_err());
+/// ```
+///
+/// # Errors
+///
+/// [`DefinitionError`] says what to mend.
+pub fn read_definition(key: &FlagKey, entry: &str) -> Result<(Definition, Vec<Diagnostic>), DefinitionError> {
+    let quoted = |name: &str| serde_json::Value::from(name).to_string();
+    let head = format!("{{{}: {{{}:\n", quoted(key.section()), quoted(key.flag()));
+    let checked = check(format!("{head}{entry}\n}}}}").as_bytes());
+    let diagnostics = moved(checked.diagnostics, head.len());
+    let Some(document) = checked.document else { return Err(DefinitionError::Refused(diagnostics)) };
+    let mut alone = document;
+    let [Section { name, flags }] = alone.sections.as_mut_slice() else { return Err(DefinitionError::NotAnEntry) };
+    let [flag] = flags.as_mut_slice() else { return Err(DefinitionError::NotAnEntry) };
+    if alone.header.is_some() || **name != *key.section() || *flag.name != *key.flag() {
+        return Err(DefinitionError::NotAnEntry);
+    }
+    if flag.lease.is_some() {
+        return Err(DefinitionError::Lease);
+    }
+    let (section, mut flag) = (name.clone(), flag.clone());
+    let entry = entry_of(&write(&alone));
+    flag.salt.get_or_insert_with(|| key.to_string().into());
+    Ok((Definition { section, flag, entry }, diagnostics))
+}
+
+/// The entry in the text of a document that has nothing else. White space at the ends of its lines is between tokens:
+/// no string of JSON goes beyond a line.
+fn entry_of(text: &str) -> String {
+    // `{`, the section, the flag and what opens it; and what closes them.
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let inner = lines.get(3..lines.len().saturating_sub(3)).unwrap_or_default();
+    format!("{{{}}}", inner.join(" "))
+}
+
+/// The diagnostics as of the entry alone, which begins after the first line.
+fn moved(mut diagnostics: Vec<Diagnostic>, head: usize) -> Vec<Diagnostic> {
+    for place in diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.place.as_mut()) {
+        place.line = place.line.saturating_sub(1).max(1);
+        place.span = place.span.start.saturating_sub(head)..place.span.end.saturating_sub(head);
+    }
+    diagnostics
+}
+
+/// The first error, for those who show no more.
+fn first(diagnostics: &[Diagnostic]) -> String {
+    let error = diagnostics.iter().find(|diagnostic| diagnostic.code.severity() == Severity::Error);
+    error.map_or_else(|| "it has errors".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, entry: &str) -> Result<Definition, DefinitionError> {
+        read_definition(&FlagKey::parse(key), entry).map(|(definition, _)| definition)
+    }
+
+    #[test]
+    fn what_was_read_reads_back() {
+        let entries = [
+            r#"{"stable": false}"#,
+            "{\n  \"stable\": \"a  b\", // a comment\n  \"new\": [1, {\"x\": 2.50}],\n}",
+            r#"{"stable": 1, "new": 2, "end_time": "2027-01-01 00:00Z", "duration": "14d", "salt": "s"}"#,
+            r#"{"stable": 0, "new": 1, "hash": "sha1", "description": "what it is for"}"#,
+        ];
+        for entry in entries {
+            let one = read("a%2Fb/c\"d", entry).unwrap();
+            assert_eq!(read("a%2Fb/c\"d", &one.entry), Ok(one.clone()), "{}", one.entry);
+            assert!(serde_json::from_str::<serde_json::Value>(&one.entry).is_ok(), "{}", one.entry);
+        }
+        assert_eq!(read("x", entries[0]).unwrap().entry, r#"{"stable": false}"#);
+    }
+
+    #[test]
+    fn the_salt_is_the_flag_key_unless_one_is_named() {
+        assert_eq!(read("x", r#"{"stable": 1}"#).unwrap().flag.salt.as_deref(), Some("flags/x"));
+        assert_eq!(read("x", r#"{"stable": 1, "salt": ""}"#).unwrap().flag.salt.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        let others = [
+            r#"{"stable": 1}, "y": {"stable": 2}"#,
+            r#"{"stable": 1}}, "t": {"y": {"stable": 2}"#,
+            r#"{"stable": 1}}, "$tidegate": {"version": 1"#,
+        ];
+        for entry in others {
+            let refused = read("s/x", entry);
+            assert_eq!(refused, Err(DefinitionError::NotAnEntry), "{entry}");
+        }
+        for entry in ["", "1", "{", r#"{"stable": 1}}"#, r#"{"new": 1}"#, r#"{"stable": 1, "stable": 2}"#] {
+            assert!(matches!(read("s/x", entry), Err(DefinitionError::Refused(_))), "{entry}");
+        }
+        let leased = r#"{"stable": 1, "new": 2, "end_time": "2027-01-01 00:00Z", "duration": "1d", "lease": "1h"}"#;
+        assert_eq!(read("s/x", leased), Err(DefinitionError::Lease));
+        assert!(read("$tidegate/x", r#"{"stable": 1}"#).is_err(), "a reserved name");
+        assert!(read("s/a\u{7}b", r#"{"stable": 1}"#).is_err(), "a control character");
+    }
+
+    #[test]
+    fn places_are_those_of_the_entry() {
+        let Err(DefinitionError::Refused(found)) = read("x", "{\"stable\": 1,\n \"new\": }") else {
+            panic!("accepted")
+        };
+        let place = found[0].place.clone().unwrap();
+        assert_eq!((place.line, place.column, place.span), (2, 9, 22..23));
+    }
+}
