@@ -15,12 +15,15 @@ use crate::error::ConnectError;
 use crate::load::Refused;
 use crate::locks::{self, LockFile};
 use crate::publish::random;
-use crate::readings::Readings;
 use crate::schedule::Schedule;
 use crate::signature::{SeenFile, Trust};
 use crate::source::{FetchOptions, Fetcher};
-use crate::worker::{CachePlace, Keeper, KeeperOptions, Running, Work};
+use crate::worker::{CachePlace, Keeper, KeeperOptions, Machinery, Running, Starting, Work};
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError, paths};
+#[cfg(feature = "cluster")]
+use crate::{Live, Percentage};
+#[cfg(feature = "cluster")]
+use tidegate_engine::Share;
 
 pub use fetch::TextError;
 
@@ -43,6 +46,11 @@ pub use fetch::TextError;
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {
     source: Option<Source>,
+    further: Vec<Source>,
+    #[cfg(feature = "cluster")]
+    live: Option<Live>,
+    #[cfg(feature = "cluster")]
+    defaults: Vec<(FlagKey, Percentage)>,
     cache_name: Option<String>,
     cache_dir: Option<PathBuf>,
     is_uncached: bool,
@@ -72,6 +80,11 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             source: None,
+            further: Vec::new(),
+            #[cfg(feature = "cluster")]
+            live: None,
+            #[cfg(feature = "cluster")]
+            defaults: Vec::new(),
             cache_name: None,
             cache_dir: None,
             is_uncached: false,
@@ -123,6 +136,35 @@ impl Builder {
     /// The document comes from this source. The last one named counts.
     pub fn source(mut self, source: Source) -> Self {
         self.source = Some(source);
+        self
+    }
+
+    /// A further document comes from this source, beside those named before; it is asked on a schedule of its own, and
+    /// has a cache and a [`Status`](crate::Status) of its own. Everything else that is said here counts for all sources.
+    ///
+    /// A flag belongs to one document. One that defines a flag of an earlier source is refused as a whole.
+    pub fn also(mut self, source: Source) -> Self {
+        if self.source.is_none() {
+            return self.source(source);
+        }
+        self.further.push(source);
+        self
+    }
+
+    /// The instance takes live changes, which stand above its documents: dials and definitions of flags. No source is
+    /// needed then. Default: it takes none, and starts no thread for them.
+    #[cfg(feature = "cluster")]
+    pub fn live(mut self, live: Live) -> Self {
+        self.live = Some(live);
+        self
+    }
+
+    /// A flag of which nobody has said anything, no document and no live change, is on for this percentage of keys. It
+    /// stands below everything else and overwrites nothing, whenever it is said and on however many nodes. Default: such
+    /// a flag is unknown.
+    #[cfg(feature = "cluster")]
+    pub fn default_percentage(mut self, flag_key: &str, percentage: impl Into<Percentage>) -> Self {
+        self.defaults.push((FlagKey::parse(flag_key), percentage.into()));
         self
     }
 
@@ -287,42 +329,106 @@ impl Builder {
     /// # Errors
     /// What the program itself has said cannot work; see [`ConnectError`].
     pub fn connect(self) -> Result<Tidegate, ConnectError> {
-        let source = self.source.clone().ok_or(ConnectError::NoSource)?;
         if self.cache_name.as_ref().is_some_and(String::is_empty) {
             return Err(ConnectError::CacheName);
         }
+        let source = match (&self.source, self.is_live()) {
+            (None, false) => return Err(ConnectError::NoSource),
+            (source, _) => source.as_ref(),
+        };
+        #[cfg(feature = "cluster")]
+        let defaults = self.checked_defaults()?;
         let pins = self.pins.iter().map(checked_pin).collect::<Result<_, _>>()?;
-        let text = source.as_text();
-        let is_offline = self.is_offline && source.is_remote();
-        let is_asked = text.is_none() && !is_offline;
-        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch_options())).transpose()?;
-        let mut keeper = Keeper::new(KeeperOptions {
-            source: (source.to_string(), source.fingerprint()),
-            cache: self.cache_place(&source),
+        let first = Keeper::new(KeeperOptions { pins, locks: self.lock_file(), ..self.keeper_options(source, None) });
+        let stage = Arc::clone(first.stage());
+        let first = self.prepare(first, source)?;
+        let further: Vec<_> = (1..)
+            .zip(&self.further)
+            .map(|(number, source)| {
+                let options = self.keeper_options(Some(source), Some(number));
+                self.prepare(Keeper::beside(Arc::clone(&stage), options), Some(source))
+            })
+            .collect::<Result<_, _>>()?;
+        #[cfg(feature = "cluster")]
+        let live = self.live.as_ref().map(|live| live.start(Arc::clone(&stage), defaults)).transpose()?;
+        // All are started before any is waited for.
+        let start = |(work, wait)| Running::start(work, wait).map_err(ConnectError::Thread);
+        let first = start(first)?;
+        let further = further.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
+        let machinery = Machinery {
+            #[cfg(feature = "cluster")]
+            live,
+            first: first.wait().map_err(ConnectError::Thread)?,
+            further: further.into_iter().map(Starting::wait).collect::<Result<_, _>>().map_err(ConnectError::Thread)?,
+        };
+        Ok(Tidegate::new(Arc::clone(stage.board()), machinery))
+    }
+
+    fn is_live(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return self.live.is_some();
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+
+    #[cfg(feature = "cluster")]
+    fn checked_defaults(&self) -> Result<Vec<(FlagKey, Share)>, ConnectError> {
+        let checked = |(flag, percentage): &(FlagKey, Percentage)| {
+            let problem = |problem: String| ConnectError::Default { flag: flag.clone(), problem };
+            flag.check().map_err(|error| problem(error.to_string()))?;
+            let share = percentage.share();
+            let share = share.map_err(|error| problem(format!("`{}` {error}", percentage.as_str())))?;
+            Ok((flag.clone(), share))
+        };
+        self.defaults.iter().map(checked).collect()
+    }
+
+    /// What the keeper of a source is made of; of a further one its number.
+    fn keeper_options(&self, source: Option<&Source>, number: Option<usize>) -> KeeperOptions {
+        let name = self.cache_name.as_ref().map(|name| match number {
+            None => name.clone(),
+            Some(number) => format!("{name}-{number}"),
+        });
+        KeeperOptions {
+            source: source
+                .map_or_else(|| (NO_SOURCE.to_owned(), 0), |source| (source.to_string(), source.fingerprint())),
+            cache: source.map_or(CachePlace::Nowhere, |source| self.cache_place(source, name.clone())),
             trust: self.trust.clone(),
-            seen: self.seen_file(&source),
+            seen: source.and_then(|source| self.seen_file(source, name)),
             compile: CompileOptions { default_lease: self.default_lease.map(clock::span) },
-            pins,
-            locks: self.lock_file(),
-            readings: Readings::new(self.random_seed),
+            pins: Vec::new(),
+            locks: None,
+            random_seed: self.random_seed,
             clock: self.clock.clone(),
             is_one_shot: self.is_one_shot,
-            is_offline,
-        });
-        let board = Arc::clone(keeper.board());
+            is_offline: self.is_offline && source.is_some_and(Source::is_remote),
+            is_unsourced: source.is_none(),
+            is_combined: self.is_live() || !self.further.is_empty(),
+        }
+    }
+
+    /// Gets the work on a source ready, and says how long to wait for its first word.
+    fn prepare(&self, mut keeper: Keeper, source: Option<&Source>) -> Result<(Work, Duration), ConnectError> {
+        let mut schedule =
+            Schedule::new(self.poll_interval.unwrap_or(source.map_or(STARTUP_WAIT, Source::default_poll_interval)));
+        let Some(source) = source else {
+            let work = Work { keeper, fetcher: None, schedule, first: Duration::ZERO, is_one_shot: self.is_one_shot };
+            return Ok((work, Duration::ZERO));
+        };
+        let text = source.as_text();
+        let is_asked = text.is_none() && !(self.is_offline && source.is_remote());
+        let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch_options())).transpose()?;
         if let Some(text) = text {
             keeper.set_text(text).map_err(|refused| match refused {
                 Refused::Diagnostics(diagnostics) => ConnectError::Text(diagnostics),
                 Refused::Panicked => ConnectError::Text(Vec::new()),
+                Refused::TwiceDefined { flag, source } => ConnectError::TwiceDefined { flag, earlier: source },
                 Refused::Signature(error) => ConnectError::Signature(error),
             })?;
         }
-        let mut schedule = Schedule::new(self.poll_interval.unwrap_or(source.default_poll_interval()));
-        let (first, wait) = self.first_poll(&source, keeper.has_document(), &mut schedule);
+        let (first, wait) = self.first_poll(source, keeper.has_document(), &mut schedule);
         let wait = if fetcher.is_some() { wait } else { Duration::ZERO };
-        let work = Work { keeper, fetcher, schedule, first, is_one_shot: self.is_one_shot };
-        let running = Running::start(work, wait).map_err(ConnectError::Thread)?;
-        Ok(Tidegate::new(board, running))
+        Ok((Work { keeper, fetcher, schedule, first, is_one_shot: self.is_one_shot }, wait))
     }
 
     /// The same for an async program: does what may block on another thread, and can be awaited in any
@@ -357,18 +463,18 @@ impl Builder {
         FetchOptions { is_signed: self.trust.wants_signature(), ..self.fetch.clone() }
     }
 
-    fn cache_place(&self, source: &Source) -> CachePlace {
+    fn cache_place(&self, source: &Source, name: Option<String>) -> CachePlace {
         if self.is_uncached {
             return CachePlace::Nowhere;
         }
-        let name = self.cache_name.clone().or_else(|| source.default_cache_name());
+        let name = name.or_else(|| source.default_cache_name());
         name.map_or(CachePlace::Nowhere, |name| CachePlace::Under(name, self.cache_dir.clone()))
     }
 
     /// The file for the newest version of this source's documents in this environment. Sources without a name
     /// cannot be told apart in another process, and without a home folder there is no file.
-    fn seen_file(&self, source: &Source) -> Option<SeenFile> {
-        let name = self.cache_name.clone().or_else(|| source.default_seen_name())?;
+    fn seen_file(&self, source: &Source, name: Option<String>) -> Option<SeenFile> {
+        let name = name.or_else(|| source.default_seen_name())?;
         let folder = self.state_dir.clone().or_else(paths::state_dir)?;
         Some(SeenFile::new(folder, &format!("{}\n{name}", self.trust.environment().unwrap_or_default())))
     }
@@ -386,6 +492,9 @@ impl Builder {
 fn checked_pin(lock: &HostLock) -> Result<HostLock, ConnectError> {
     locks::checked(lock).map_err(|problem| ConnectError::Pin { flag: lock.flag.clone(), problem })
 }
+
+/// What the status calls the source of an instance that has none.
+const NO_SOURCE: &str = "none";
 
 /// How long a start without anything to serve waits: longer than a slow origin needs, shorter than the
 /// patience of whatever started the program.

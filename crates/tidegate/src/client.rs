@@ -8,12 +8,14 @@ use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 
 use crate::builder::Builder;
 use crate::handle::FlagHandle;
+#[cfg(feature = "cluster")]
+use crate::live::{Change, Cluster, Percentage, Wish};
 use crate::publish::Board;
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::subscription::Subscription;
 use crate::view::View;
-use crate::worker::Running;
+use crate::worker::Machinery;
 
 /// Feature ramps, ready to be asked.
 ///
@@ -41,7 +43,7 @@ use crate::worker::Running;
 #[derive(Clone)]
 pub struct Tidegate {
     board: Arc<Board>,
-    running: Arc<Running>,
+    machinery: Arc<Machinery>,
 }
 
 impl Tidegate {
@@ -50,8 +52,8 @@ impl Tidegate {
         Builder::new()
     }
 
-    pub(crate) fn new(board: Arc<Board>, running: Running) -> Self {
-        Self { board, running: Arc::new(running) }
+    pub(crate) fn new(board: Arc<Board>, machinery: Machinery) -> Self {
+        Self { board, machinery: Arc::new(machinery) }
     }
 
     /// The value that a key has, as a `T`.
@@ -137,7 +139,9 @@ impl Tidegate {
 
     /// How the instance is doing: source, age, health, what is wrong, locks.
     pub fn status(&self) -> Status {
-        let status = self.shared().status().clone();
+        let mut status = self.shared().status().clone();
+        let further = &self.machinery.further;
+        status.further = further.iter().map(|running| running.shared().status().clone()).collect();
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
 
@@ -146,12 +150,18 @@ impl Tidegate {
         self.shared().bell.subscribe()
     }
 
+    #[cfg(feature = "cluster")]
+    fn change(&self, flag_key: &str, wish: Wish) -> Change {
+        let link = self.machinery.live.as_ref().map(|live| Arc::clone(live.link()));
+        Change::new(link, flag_key, wish)
+    }
+
     pub(crate) fn board(&self) -> &Arc<Board> {
         &self.board
     }
 
     fn shared(&self) -> &Shared {
-        self.running.shared()
+        self.machinery.first.shared()
     }
 
     fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
@@ -159,6 +169,59 @@ impl Tidegate {
             let decision = published.decide(published.snapshot.find_key(flag_key), subject, self.board.clock());
             published.is_true(decision, flag_key)
         })
+    }
+}
+
+/// Live changes, of an instance that was given a [`Live`](crate::Live). Each is made when it is sent, and every node of the
+/// cluster agrees on it; of two changes of one register the later one counts. A flag is named by its key, `section/flag`.
+#[cfg(feature = "cluster")]
+impl Tidegate {
+    /// Turns a flag on for everyone: its dial goes to 100 per cent. One that nobody defines becomes the boolean flag
+    /// `false`/`true`.
+    pub fn activate(&self, flag_key: &str) -> Change {
+        self.activate_percentage(flag_key, 100)
+    }
+
+    /// Turns a flag off for everyone: its dial goes to 0 per cent.
+    pub fn deactivate(&self, flag_key: &str) -> Change {
+        self.activate_percentage(flag_key, 0)
+    }
+
+    /// Sets the dial of a flag: so many per cent of keys have `new`, whatever its ramp says. Raising it takes `new` from
+    /// nobody. From 0 to 100 with at most six decimals.
+    pub fn activate_percentage(&self, flag_key: &str, percentage: impl Into<Percentage>) -> Change {
+        self.change(flag_key, Wish::Set(percentage.into()))
+    }
+
+    /// Takes the dial of a flag away, which returns to its ramp; one that nobody defines to its default.
+    pub fn clear(&self, flag_key: &str) -> Change {
+        self.change(flag_key, Wish::Clear)
+    }
+
+    /// Defines a flag by its entry, as it would stand in a document, or defines it anew. Without a `salt` in it, its flag key
+    /// is its salt. A flag that a document defines is refused, and so is a `lease`.
+    ///
+    /// ```
+    /// use tidegate::{Live, Tidegate};
+    ///
+    /// let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect()?;
+    /// tide.define("banner/text", r#"{"stable": "Hello", "new": "Welcome"}"#).send()?;
+    /// tide.activate_percentage("banner/text", 100).send()?;
+    /// assert_eq!(tide.get("banner", "text", "user-17", String::new()), "Welcome");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn define(&self, flag_key: &str, entry: &str) -> Change {
+        self.change(flag_key, Wish::Define(entry.to_owned()))
+    }
+
+    /// Removes a definition that was made by [`Tidegate::define`]. Its dial stays.
+    pub fn remove(&self, flag_key: &str) -> Change {
+        self.change(flag_key, Wish::Remove)
+    }
+
+    /// The cluster as this node sees it; none where the instance takes no live changes.
+    pub fn cluster(&self) -> Option<Cluster> {
+        self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.link())))
     }
 }
 

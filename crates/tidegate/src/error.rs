@@ -25,6 +25,27 @@ pub enum ConnectError {
     /// fault; see [`Source::signed_text`](crate::Source::signed_text).
     #[error("the document given as text is refused: {0}")]
     Signature(#[source] SignatureError),
+    /// The document that is part of the program defines a flag that an earlier source defines. The program's fault.
+    #[error("the document given as text is refused: `{flag}` is defined by {earlier} already")]
+    TwiceDefined {
+        /// The flag.
+        flag: FlagKey,
+        /// The earlier source.
+        earlier: String,
+    },
+    /// A flag cannot have that default. The program's fault.
+    #[cfg(feature = "cluster")]
+    #[error("`{flag}` cannot have this default: {problem}")]
+    Default {
+        /// The flag.
+        flag: FlagKey,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Live changes could not be started; the reason says what to do.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Live(#[from] crate::LiveError),
     /// A flag cannot be pinned by [`Builder::pin`](crate::Builder::pin) to that. The program's fault.
     #[error("`{flag}` cannot be pinned: {problem}")]
     Pin {

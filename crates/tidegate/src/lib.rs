@@ -10,6 +10,8 @@ mod client;
 mod clock;
 mod error;
 mod handle;
+#[cfg(feature = "cluster")]
+mod live;
 mod load;
 pub mod locks;
 mod paths;
@@ -19,6 +21,7 @@ mod schedule;
 mod shared;
 mod signature;
 mod source;
+mod stage;
 mod status;
 #[cfg(feature = "cluster")]
 pub mod store;
@@ -33,6 +36,12 @@ pub use client::Tidegate;
 pub use clock::Clock;
 pub use error::ConnectError;
 pub use handle::FlagHandle;
+#[cfg(feature = "cluster")]
+pub use live::{
+    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, HistoryEntry, HistoryPage, Live, LiveError,
+    MemberStatus, NodeName, NodeStatus, ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt, RestoreError,
+    Restored,
+};
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
     BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
@@ -48,6 +57,8 @@ pub use tidegate_engine::{
     Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Snapshot, Span,
     Subject, Variant,
 };
+#[cfg(feature = "cluster")]
+pub use tidegate_replica::{Level, LevelError, NodeId, NodeIdError, Stamp, StampError, WriteError};
 pub use view::{FlagView, KeyView, View};
 
 #[cfg(doctest)]

@@ -2,8 +2,8 @@
 
 use std::panic::catch_unwind;
 
-use tidegate_engine::document::Header;
-use tidegate_engine::{CompileOptions, Diagnostic, Snapshot, Tally, compile, read};
+use tidegate_engine::document::{Document, Header};
+use tidegate_engine::{CompileOptions, Diagnostic, FlagKey, Snapshot, Tally, compile, read};
 
 use crate::signature::SignatureError;
 
@@ -14,6 +14,8 @@ pub(crate) struct Loaded {
     /// What the document says of itself.
     pub(crate) header: Option<Header>,
     pub(crate) tally: Tally,
+    /// The document itself, for those who compile it together with others.
+    pub(crate) document: Document,
 }
 
 /// Why a document is refused.
@@ -23,6 +25,13 @@ pub(crate) enum Refused {
     Diagnostics(Vec<Diagnostic>),
     /// Loading it made the loader panic, which is a fault of this library.
     Panicked,
+    /// The document of an earlier source defines one of its flags.
+    TwiceDefined {
+        /// The flag.
+        flag: FlagKey,
+        /// The other source.
+        source: String,
+    },
     /// It may be a good one, but not one for us.
     Signature(SignatureError),
 }
@@ -37,7 +46,7 @@ impl From<SignatureError> for Refused {
 pub(crate) fn load(body: &[u8], options: &CompileOptions) -> Result<Loaded, Refused> {
     let loading = || {
         let (document, tally) = read(body).map_err(Refused::Diagnostics)?;
-        Ok(Loaded { snapshot: compile(&document, options), header: document.header, tally })
+        Ok(Loaded { snapshot: compile(&document, options), header: document.header.clone(), tally, document })
     };
     catch_unwind(loading).unwrap_or(Err(Refused::Panicked))
 }

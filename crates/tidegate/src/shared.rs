@@ -18,7 +18,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(status: Status) -> Arc<Self> {
-        Arc::new(Self { cells: Cells::default(), bell: Arc::default(), status: Mutex::new(status) })
+        Self::with_bell(status, Arc::default())
+    }
+
+    /// Of a further source, whose changes ring the same bell.
+    pub(crate) fn with_bell(status: Status, bell: Arc<Bell>) -> Arc<Self> {
+        Arc::new(Self { cells: Cells::default(), bell, status: Mutex::new(status) })
     }
 
     /// The status, to be changed or copied. No check ever waits for it.

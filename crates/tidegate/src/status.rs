@@ -50,7 +50,7 @@ pub struct Status {
     pub poisoned: Option<Poisoned>,
     /// The digest of the flags in force, 32 hexadecimal digits: equal on all hosts that have the same flags.
     pub digest: String,
-    /// How many flags the document in force has.
+    /// How many flags are defined, by documents and apart from them.
     pub flags: usize,
     /// How many things its author probably did not mean; `tidegate check` says which.
     pub warnings: usize,
@@ -69,6 +69,8 @@ pub struct Status {
     pub type_errors: TypeErrors,
     /// Earlier snapshots that some thread or view still holds.
     pub snapshots_held: usize,
+    /// The further sources, each as this is of the first: what is of the whole instance is only told there.
+    pub further: Vec<Status>,
 }
 
 impl Status {
@@ -97,6 +99,7 @@ impl Status {
             locks: LocksStatus::default(),
             type_errors: TypeErrors::default(),
             snapshots_held: 0,
+            further: Vec::new(),
         }
     }
 
@@ -111,6 +114,9 @@ impl Status {
         if let Some(signature) = &mut self.signature {
             signature.is_expired = signature.expires.is_some_and(|expires| now >= expires);
             signature.is_from_future = signature.issued.is_some_and(|at| at > now.saturating_add(CLOCKS_APART));
+        }
+        for further in &mut self.further {
+            further.age = further.fresh_at.map(|fresh_at| now.since(fresh_at));
         }
         let (count, flags) = published.readings.type_errors();
         self.type_errors = TypeErrors { count, flags };
@@ -133,6 +139,8 @@ pub enum Health {
     Refused,
     /// It is not asked, by request.
     Offline,
+    /// There is none: flags come from live changes alone.
+    Unsourced,
 }
 
 impl Health {
@@ -144,6 +152,7 @@ impl Health {
             Self::Stale => "stale",
             Self::Refused => "refused",
             Self::Offline => "offline",
+            Self::Unsourced => "unsourced",
         }
     }
 }

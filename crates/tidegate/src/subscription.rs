@@ -20,6 +20,10 @@ pub struct Changes {
     pub locks: bool,
     /// The [`Health`](crate::Health) of the source is another.
     pub health: bool,
+    /// The operator's dial of some flag was set or cleared.
+    pub activations: bool,
+    /// A flag was defined apart from any document, or such a definition was changed or removed.
+    pub definitions: bool,
 }
 
 /// The instance is gone: nothing will change any more.
@@ -83,6 +87,8 @@ struct Counts {
     document: u64,
     locks: u64,
     health: u64,
+    activations: u64,
+    definitions: u64,
 }
 
 impl Bell {
@@ -98,6 +104,8 @@ impl Bell {
             state.counts.document += u64::from(changes.document);
             state.counts.locks += u64::from(changes.locks);
             state.counts.health += u64::from(changes.health);
+            state.counts.activations += u64::from(changes.activations);
+            state.counts.definitions += u64::from(changes.definitions);
         });
     }
 
@@ -185,6 +193,8 @@ impl Subscription {
                 document: now.document != seen.document,
                 locks: now.locks != seen.locks,
                 health: now.health != seen.health,
+                activations: now.activations != seen.activations,
+                definitions: now.definitions != seen.definitions,
             }));
         }
         state.is_closed.then_some(Err(Closed))
@@ -255,8 +265,10 @@ mod tests {
 
     use super::*;
 
-    const DOCUMENT: Changes = Changes { document: true, locks: false, health: false };
-    const LOCKS: Changes = Changes { document: false, locks: true, health: false };
+    const NOTHING: Changes =
+        Changes { document: false, locks: false, health: false, activations: false, definitions: false };
+    const DOCUMENT: Changes = Changes { document: true, ..NOTHING };
+    const LOCKS: Changes = Changes { locks: true, ..NOTHING };
 
     #[test]
     fn told_once_of_everything_since() {
@@ -267,7 +279,7 @@ mod tests {
         bell.ring(DOCUMENT);
         bell.ring(DOCUMENT);
         bell.ring(LOCKS);
-        assert_eq!(subscription.recv(), Ok(Changes { document: true, locks: true, health: false }));
+        assert_eq!(subscription.recv(), Ok(Changes { locks: true, ..DOCUMENT }));
         assert_eq!(subscription.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
         bell.ring(LOCKS);
         bell.close();

@@ -36,6 +36,36 @@ pub(crate) struct Running {
     done: Mutex<mpsc::Receiver<()>>,
 }
 
+/// Everything that runs for one instance. It ends when this is dropped, in this order.
+#[derive(Debug)]
+pub(crate) struct Machinery {
+    #[cfg(feature = "cluster")]
+    pub(crate) live: Option<crate::live::Afloat>,
+    pub(crate) first: Running,
+    /// One for each further source.
+    pub(crate) further: Vec<Running>,
+}
+
+/// A thread that was started and has not asked its source yet.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    running: Running,
+    is_ready: mpsc::Receiver<io::Result<()>>,
+    until: std::time::Instant,
+}
+
+impl Starting {
+    /// Waits until the source has been asked once, as long as was said at the start.
+    pub(crate) fn wait(self) -> io::Result<Running> {
+        let left = self.until.saturating_duration_since(std::time::Instant::now());
+        match self.is_ready.recv_timeout(left) {
+            Ok(Err(error)) => Err(error),
+            // An end without a word is a panic, which the thread has put into the status.
+            Ok(Ok(())) | Err(_) => Ok(self.running),
+        }
+    }
+}
+
 /// How the thread goes about its work.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -50,8 +80,8 @@ pub(crate) struct Work {
 }
 
 impl Running {
-    /// Starts the thread, and waits for at most `wait` until the source has been asked once.
-    pub(crate) fn start(work: Work, wait: Duration) -> io::Result<Self> {
+    /// Starts the thread. For at most `wait` it is worth waiting until the source has been asked once.
+    pub(crate) fn start(work: Work, wait: Duration) -> io::Result<Starting> {
         let shared = Arc::clone(work.keeper.shared());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
@@ -62,11 +92,8 @@ impl Running {
             live(work, stopped, ready);
         })?;
         let running = Self { shared, stop: Some(stop), thread: Some(thread), done: Mutex::new(done) };
-        match is_ready.recv_timeout(wait) {
-            Ok(Err(error)) => Err(error),
-            // An end without a word is a panic, which the thread has put into the status.
-            Ok(Ok(())) | Err(_) => Ok(running),
-        }
+        let now = std::time::Instant::now();
+        Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -114,7 +141,9 @@ fn live(mut work: Work, stopped: oneshot::Receiver<()>, ready: Ready) {
         work.keeper.note_panic();
         work.first = AFTER_PANIC;
     }
-    work.keeper.shared().bell.close();
+    if work.keeper.is_first() {
+        work.keeper.shared().bell.close();
+    }
     // Name look-ups may hang in the system; nobody waits for them.
     runtime.shutdown_background();
 }
@@ -181,6 +210,9 @@ fn send_ready(ready: &mut Option<Ready>) {
 
 /// How long the last handle waits for the thread, which is busy for longer only when a disk hangs.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// A wait that a clock cannot say is as good as one for ever.
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// The pause after a panic, so that one that comes again and again does not take a processor.
 const AFTER_PANIC: Duration = Duration::from_secs(10);

@@ -78,7 +78,9 @@ impl Builder {
     }
 
     fn cached_text(&self, source: &Source) -> Result<(Vec<u8>, Option<String>), TextError> {
-        let CachePlace::Under(name, folder) = self.cache_place(source) else { return Err(TextError::NotCached) };
+        let CachePlace::Under(name, folder) = self.cache_place(source, self.cache_name.clone()) else {
+            return Err(TextError::NotCached);
+        };
         let folder = folder.or_else(paths::cache_dir).ok_or(TextError::NotCached)?;
         let record = Cache::open(&folder, &name)?.load()?.ok_or(TextError::NotCached)?;
         Ok((record.body, record.signature))

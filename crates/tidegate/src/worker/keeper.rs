@@ -12,19 +12,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidegate_engine::document::Document;
 use tidegate_engine::lease::{Clocks, Leased};
-use tidegate_engine::{CompileOptions, HostLock, Micros, Overlay, Snapshot};
+use tidegate_engine::{CompileOptions, HostLock, Micros, Snapshot};
 
 use super::log::LogLimit;
 use crate::clock::Clock;
 use crate::load::{self, Loaded, Refused};
 use crate::locks::{LockFile, LockWatch};
-use crate::publish::{Board, Publisher};
+use crate::publish::Board;
 use crate::readings::Readings;
 use crate::schedule::{Damper, Outcome, Verdict};
 use crate::shared::Shared;
 use crate::signature::{KeyId, SeenFile, Trust};
 use crate::source::{Answer, FetchError, Fetched, Tag, Text, body_digest};
+use crate::stage::Stage;
 use crate::status::{
     ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, seconds,
 };
@@ -35,9 +37,13 @@ use storage::{Storage, Stored};
 
 /// See the module.
 pub(crate) struct Keeper {
-    board: Arc<Board>,
-    publisher: Publisher,
+    stage: Arc<Stage>,
+    /// The place of this source's document on the stage; the first source also looks after locks and cells.
+    slot: usize,
+    /// Of this source.
     shared: Arc<Shared>,
+    /// Whether documents may have to be compiled together, and are kept for it.
+    is_combined: bool,
     compile: CompileOptions,
     pins: Vec<HostLock>,
     watch: LockWatch,
@@ -45,6 +51,7 @@ pub(crate) struct Keeper {
     admission: Admission,
     /// The document in force, without the locks of this host.
     plain: Snapshot,
+    document: Option<Arc<Document>>,
     leases: Vec<Leased>,
     /// Of the document in force.
     warnings: usize,
@@ -96,30 +103,62 @@ pub(crate) struct KeeperOptions {
     pub(crate) compile: CompileOptions,
     pub(crate) pins: Vec<HostLock>,
     pub(crate) locks: Option<LockFile>,
-    pub(crate) readings: Readings,
+    pub(crate) random_seed: Option<u64>,
     pub(crate) clock: Clock,
     pub(crate) is_one_shot: bool,
     /// The source is left alone.
     pub(crate) is_offline: bool,
+    /// There is no source: flags come from live changes alone.
+    pub(crate) is_unsourced: bool,
+    /// Whether there is more than this one document: other sources, or live changes.
+    pub(crate) is_combined: bool,
+}
+
+impl KeeperOptions {
+    /// Of an instance that serves nothing yet.
+    fn first_status(&self, now: Micros) -> Status {
+        let health = match (self.is_unsourced, self.is_offline) {
+            (true, _) => Health::Unsourced,
+            (false, true) => Health::Offline,
+            (false, false) => Health::Starting,
+        };
+        Status::new(self.source.0.clone(), health, now)
+    }
 }
 
 impl Keeper {
     /// Begins with what the cache has. Reads the disk, asks nobody.
     pub(crate) fn new(options: KeeperOptions) -> Self {
-        let now = options.clock.now();
-        let health = if options.is_offline { Health::Offline } else { Health::Starting };
-        let shared = Shared::new(Status::new(options.source.0.clone(), health, now));
-        let board = Board::new(Snapshot::empty(), Clocks::synced(), options.readings, options.clock);
+        let clock = options.clock.clone();
+        let shared = Shared::new(options.first_status(clock.now()));
+        let readings = Readings::new(options.random_seed);
+        let board = Board::new(Snapshot::empty(), Clocks::synced(), readings, clock);
+        let stage = Stage::new(board, Arc::clone(&shared));
+        Self::on(stage, shared, options)
+    }
+
+    /// The keeper of a further source of the same instance.
+    pub(crate) fn beside(stage: Arc<Stage>, options: KeeperOptions) -> Self {
+        let status = options.first_status(stage.board().clock().now());
+        let shared = Shared::with_bell(status, Arc::clone(&stage.shared().bell));
+        Self::on(stage, shared, options)
+    }
+
+    fn on(stage: Arc<Stage>, shared: Arc<Shared>, options: KeeperOptions) -> Self {
+        let now = stage.board().clock().now();
+        let slot = stage.add_source(options.source.0.clone(), options.compile);
         let mut keeper = Self {
-            publisher: Publisher::new(Arc::clone(&board)),
-            board,
+            stage,
+            slot,
             shared,
+            is_combined: options.is_combined,
             compile: options.compile,
             pins: options.pins,
             watch: LockWatch::new(options.locks),
             storage: Storage::open(options.cache, options.source),
             admission: Admission::new(options.trust, options.seen),
             plain: Snapshot::empty(),
+            document: None,
             leases: Vec::new(),
             warnings: 0,
             clocks: Clocks::synced(),
@@ -133,17 +172,27 @@ impl Keeper {
         keeper.watch.look(now);
         keeper.load_cached(now);
         keeper.publish();
+        keeper.lay_locks();
         keeper.tell_locks(&mut keeper.shared.status());
         keeper.tell_storage();
         keeper
     }
 
     pub(crate) fn board(&self) -> &Arc<Board> {
-        &self.board
+        self.stage.board()
+    }
+
+    pub(crate) fn stage(&self) -> &Arc<Stage> {
+        &self.stage
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Whether this is the keeper of the first source, which also looks after locks and handles.
+    pub(crate) fn is_first(&self) -> bool {
+        self.slot == 0
     }
 
     /// The tag to ask the source with.
@@ -163,6 +212,7 @@ impl Keeper {
         let loaded = load::load(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
         self.admission.judge(loaded.header.as_ref(), digest, now)?;
+        self.refuse_twice_defined(&loaded)?;
         self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
@@ -194,7 +244,7 @@ impl Keeper {
         };
         self.tell_storage();
         let after = (self.in_force.as_ref().map(|document| document.digest), self.health());
-        let changes = Changes { document: before.0 != after.0, locks: false, health: before.1 != after.1 };
+        let changes = Changes { document: before.0 != after.0, health: before.1 != after.1, ..Changes::default() };
         if changes != Changes::default() {
             self.shared.bell.ring(changes);
         }
@@ -207,21 +257,20 @@ impl Keeper {
         if self.watch.look(now) {
             let shared = Arc::clone(&self.shared);
             let mut status = shared.status();
-            self.publish();
+            self.lay_locks();
             self.tell_locks(&mut status);
             drop(status);
             self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
         }
         self.admission.tick(now);
-        let published = self.board.load();
-        published.look_at(self.board.clock());
-        let next = self.shared.cells.rewrite_due(&published, &self.board);
-        drop(published);
-        let held = self.publisher.collect();
+        if self.slot > 0 {
+            return TICK;
+        }
+        let (next, held) = self.stage.tick();
         self.shared.status().snapshots_held = held;
         let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
         // A manual clock says nothing about how long to wait.
-        if self.board.clock().is_manual() { TICK } else { until.clamp(TICK_MIN, TICK) }
+        if self.board().clock().is_manual() { TICK } else { until.clamp(TICK_MIN, TICK) }
     }
 
     /// Takes note of a panic in this thread.
@@ -232,7 +281,7 @@ impl Keeper {
     }
 
     fn now(&self) -> Micros {
-        self.board.clock().now()
+        self.stage.board().clock().now()
     }
 
     fn health(&self) -> Health {
@@ -283,7 +332,10 @@ impl Keeper {
             Some(Err(refused)) => self.refuse(digest, refused, now),
             Some(Ok(loaded)) => match self.admission.judge(loaded.header.as_ref(), digest, now) {
                 Err(error) => self.refuse(digest, error.into(), now),
-                Ok(()) => self.judge(loaded, key, arrived, now),
+                Ok(()) => match self.refuse_twice_defined(&loaded) {
+                    Err(refused) => self.refuse(digest, refused, now),
+                    Ok(()) => self.judge(loaded, key, arrived, now),
+                },
             },
         }
     }
@@ -332,6 +384,7 @@ impl Keeper {
     /// The document is the one in force from the next publication on.
     fn install(&mut self, loaded: Loaded) {
         self.plain = loaded.snapshot;
+        self.document = self.is_combined.then(|| Arc::new(loaded.document));
         self.leases = self.plain.leases();
         self.warnings = loaded.tally.warnings;
     }
@@ -356,8 +409,10 @@ impl Keeper {
         // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
         let shared = Arc::clone(&self.shared);
         let mut status = shared.status();
-        if is_new || (!self.leases.is_empty() && self.clocks != heard_before) {
+        if is_new {
             self.publish();
+        } else if !self.leases.is_empty() && self.clocks != heard_before {
+            self.stage.set_clocks(self.slot, self.clocks.clone());
         }
         if is_new {
             (status.fetched_at, status.warnings) = (Some(now), self.warnings);
@@ -405,6 +460,9 @@ impl Keeper {
         if let Err(error) = self.admission.judge_kept(loaded.header.as_ref(), digest) {
             return self.refuse_cached(&error, now);
         }
+        if self.refuse_twice_defined(&loaded).is_err() {
+            return self.storage.complain("the cached document defines a flag of an earlier source; it is left alone");
+        }
         self.damper.judge(digest, now);
         let tag = self.storage.tag_of(&record);
         let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
@@ -424,12 +482,20 @@ impl Keeper {
         status.fresh_at = self.clocks.fresh;
     }
 
-    fn publish(&mut self) {
-        let locks = self.pins.iter().chain(self.watch.locks()).cloned().collect();
-        let overlay = Overlay { locks, ..Overlay::default() };
-        self.publisher.publish(self.plain.overlaid(&overlay), self.clocks.clone());
-        self.shared.cells.rewrite(&self.board.load(), &self.board);
-        self.publisher.collect();
+    /// A flag belongs to one document: of several the first source's.
+    fn refuse_twice_defined(&self, loaded: &Loaded) -> Result<(), Refused> {
+        let Some((flag, source)) = self.stage.find_earlier(self.slot, &loaded.snapshot) else { return Ok(()) };
+        Err(Refused::TwiceDefined { flag, source })
+    }
+
+    fn publish(&self) {
+        self.stage.install(self.slot, self.plain.clone(), self.document.clone(), self.clocks.clone());
+    }
+
+    fn lay_locks(&self) {
+        if self.slot == 0 {
+            self.stage.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect());
+        }
     }
 
     fn set_health(&self, health: Health, now: Micros) {

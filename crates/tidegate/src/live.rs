@@ -1,0 +1,325 @@
+//! Changes while programs run: dials and definitions that a cluster of nodes agrees on and remembers.
+//!
+//! A change goes one way, wherever it was made: it becomes a register, the register becomes durable and goes to the
+//! other nodes, and what it says is put in force. So a change made here takes the path of a change made elsewhere, and
+//! reads stay what they were: they look at a snapshot in memory.
+//!
+//! The replica decides, without input or output; the driver ([`driver`]) does for it what it cannot do itself.
+
+mod backup;
+mod carrier;
+mod change;
+mod cluster;
+mod driver;
+mod history;
+mod inbox;
+mod percentage;
+mod request;
+mod status;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, fs, io};
+
+use tidegate_engine::{FlagKey, Micros, Share};
+use tidegate_replica::{NodeId, Options};
+
+use crate::clock::Clock;
+use crate::publish::random;
+use crate::stage::Stage;
+use crate::store::{Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError};
+
+use carrier::{Alone, Carrier};
+use driver::{Driver, Parts};
+use inbox::Inbox;
+
+pub use backup::{RestoreError, Restored};
+pub use change::{Change, ChangeError, NodeName, Receipt};
+pub use cluster::{Cluster, ClusterError};
+pub use history::{HistoryEntry, HistoryPage};
+pub use percentage::Percentage;
+pub use status::{ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
+pub use value::ChangeKind;
+
+pub(crate) use change::Wish;
+
+/// Lets an instance take live changes, and says where it keeps them; for
+/// [`Builder::live`](crate::Builder::live).
+///
+/// ```no_run
+/// use tidegate::{Live, Tidegate};
+///
+/// let tide = Tidegate::builder()
+///     .live(Live::at("/var/lib/checkout/tidegate").name("checkout-1"))
+///     .connect()?;
+/// tide.activate("blog_post_comments").actor("dana").send()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Live {
+    place: Place,
+    name: Option<String>,
+    cluster: String,
+    connect: Option<Connect>,
+}
+
+/// Opens the way to the other nodes, which put what they have to say into the inbox.
+type Connect = Arc<dyn Fn(NodeId, u64, Arc<Inbox>) -> io::Result<Box<dyn Carrier>> + Send + Sync>;
+
+/// Where a node keeps its registers.
+#[derive(Clone, Debug)]
+enum Place {
+    Memory,
+    Folder(PathBuf),
+}
+
+impl Live {
+    /// Changes are kept in this folder, which is made if need be, for its owner only. One folder is one node: it has an
+    /// id of its own, and no second process may use it.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self::new(Place::Folder(folder.into()))
+    }
+
+    /// Changes are kept in memory, and are gone when the process ends: for tests, and for programs that only read what
+    /// a cluster has. In a cluster such a node is a reader: no majority counts it.
+    pub fn in_memory() -> Self {
+        Self::new(Place::Memory)
+    }
+
+    fn new(place: Place) -> Self {
+        Self { place, name: None, cluster: DEFAULT_CLUSTER.to_owned(), connect: None }
+    }
+
+    /// What people call this node, 1 to 255 bytes without control characters. Default: the name of the host, or the
+    /// node's id where the system does not tell.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The name of the cluster, 1 to 255 bytes without control characters. Nodes of different clusters never agree on
+    /// anything. Default: `tidegate`.
+    #[must_use]
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connected(mut self, connect: Connect) -> Self {
+        self.connect = Some(connect);
+        self
+    }
+
+    /// Opens the store, puts what it has in force, and starts the thread.
+    pub(crate) fn start(&self, stage: Arc<Stage>, defaults: Vec<(FlagKey, Share)>) -> Result<Afloat, LiveError> {
+        for name in self.name.iter().chain([&self.cluster]) {
+            check_name(name)?;
+        }
+        let mut opened = self.open()?;
+        let loaded = opened.store.load().map_err(OpenError::from)?;
+        let history = opened.store.history();
+        let inbox = Arc::<Inbox>::default();
+        let carrier = match &self.connect {
+            None => Box::new(Alone),
+            Some(connect) => connect(opened.node, opened.instance, Arc::clone(&inbox)).map_err(LiveError::Connect)?,
+        };
+        let committer = {
+            let inbox = Arc::clone(&inbox);
+            Committer::start(opened.store, move |outcome| inbox.outcome(outcome)).map_err(LiveError::Thread)?
+        };
+        let name = self.name.clone().or_else(host_name).unwrap_or_else(|| opened.node.to_string());
+        let is_durable = opened.folder.is_some() || self.connect.is_none();
+        let options = Options {
+            instance: opened.instance,
+            name: name.clone(),
+            is_durable,
+            expects_peers: self.connect.is_some(),
+            seed: random(),
+            ..Options::new(self.cluster.clone(), opened.node)
+        };
+        stage.set_defaults(defaults);
+        let parts = Parts { options, loaded, inbox: Arc::clone(&inbox), stage: Arc::clone(&stage), carrier, committer };
+        let driver = Driver::new(parts);
+        let link = Arc::new(Link {
+            inbox,
+            stage,
+            history,
+            node: opened.node,
+            instance: opened.instance,
+            name,
+            cluster: self.cluster.clone(),
+            is_durable,
+            folder: opened.folder,
+            fault: Mutex::default(),
+        });
+        Afloat::start(driver, link).map_err(LiveError::Thread)
+    }
+
+    fn open(&self) -> Result<Opened, OpenError> {
+        Ok(match &self.place {
+            Place::Memory => {
+                let (node, instance) = (NodeId::new(random()), random());
+                Opened { store: Box::new(MemoryStore::new()), node, instance, folder: None }
+            }
+            Place::Folder(path) => {
+                let (store, folder) = SqliteStore::open(path)?;
+                let (node, instance) = (folder.node, folder.instance);
+                Opened { store: Box::new(store), node, instance, folder: Some(folder) }
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Live")
+            .field("place", &self.place)
+            .field("name", &self.name)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store that is open, and who this node is by it.
+struct Opened {
+    store: Box<dyn Store>,
+    node: NodeId,
+    instance: u64,
+    folder: Option<DataFolder>,
+}
+
+/// Live changes could not be started. Nothing was changed, but that a data folder may have been made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// The data folder cannot be used; the reason says what to do.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The name of the node or of the cluster is none. The program's fault, or its configuration's.
+    #[error("`{}` is no name for a node or a cluster; use 1 to {NAME_BYTES_MAX} bytes without control characters", .name.escape_debug())]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The way to the other nodes cannot be opened: the address is taken, or not this host's.
+    #[error("the other nodes cannot be reached: {0}")]
+    Connect(#[source] io::Error),
+    /// A thread could not be started. The system is short of something; retrying may help.
+    #[error("the thread of live changes could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl From<StoreError> for LiveError {
+    fn from(error: StoreError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), LiveError> {
+    let is_good = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control);
+    if is_good { Ok(()) } else { Err(LiveError::Name { name: name.to_owned() }) }
+}
+
+/// The name of this host, as the kernel has it.
+fn host_name() -> Option<String> {
+    let text = fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).ok()?;
+    let name = text.trim();
+    check_name(name).ok().map(|()| name.to_owned())
+}
+
+/// The near end of live changes, shared by everything that asks something of the driver.
+#[derive(Debug)]
+pub(crate) struct Link {
+    inbox: Arc<Inbox>,
+    stage: Arc<Stage>,
+    history: Box<dyn History>,
+    node: NodeId,
+    instance: u64,
+    name: String,
+    cluster: String,
+    is_durable: bool,
+    folder: Option<DataFolder>,
+    /// Why the driver has ended, if it was a fault of ours.
+    fault: Mutex<Option<String>>,
+}
+
+impl Link {
+    fn now(&self) -> Micros {
+        self.clock().now()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.stage.board().clock()
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The driver at work; it ends when this is dropped, and what was accepted is on the disk then.
+#[derive(Debug)]
+pub(crate) struct Afloat {
+    link: Arc<Link>,
+    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has done its last work.
+    done: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Afloat {
+    fn start(driver: Driver, link: Arc<Link>) -> io::Result<Self> {
+        let (finished, done) = mpsc::channel();
+        let near = Arc::clone(&link);
+        let thread = thread::Builder::new().name("tidegate-live".to_owned()).spawn(move || {
+            // Dropped last, whatever happens.
+            let _finished: mpsc::Sender<()> = finished;
+            driver.run(&near.fault);
+        })?;
+        Ok(Self { link, thread: Some(thread), done: Mutex::new(done) })
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+}
+
+impl Drop for Afloat {
+    fn drop(&mut self) {
+        self.link.inbox.close();
+        let Some(thread) = self.thread.take() else { return };
+        // The last handle may be dropped by code that the thread itself calls (a waker).
+        if thread.thread().id() == thread::current().id() {
+            return;
+        }
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            // What remains is the end of the thread itself. A panic in it has been dealt with.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn to_timeout(timeout: Duration) -> Duration {
+    timeout.min(ACK_TIMEOUT_MAX)
+}
+
+/// The name of a cluster that has none.
+const DEFAULT_CLUSTER: &str = "tidegate";
+
+/// Names of nodes and clusters: what a label of DNS, a log line and a table can take, four times over.
+pub(crate) const NAME_BYTES_MAX: usize = 255;
+
+/// The longest wait for an acknowledgement: whoever waits longer wants to ask again.
+const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
+
+/// How long the last handle waits for what was accepted to be on the disk.
+const GOODBYE_MAX: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! A change of a flag: who makes it and why, how sure it is to be, and its receipt.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use tidegate_engine::document::{DefinitionError, PercentError, read_definition};
+use tidegate_engine::{Diagnostic, FlagKey, FlagKeyError, Micros, Share};
+use tidegate_replica::limits::TEXT_BYTES_MAX;
+use tidegate_replica::{Expected, Level, NodeId, Stamp, WriteError};
+use tokio::sync::oneshot;
+
+use super::inbox::Refused;
+use super::percentage::Percentage;
+use super::request::{Done, Request, What, Write};
+use super::value;
+use super::{Link, to_timeout};
+
+/// A change that is about to be made; by [`Tidegate::activate`](crate::Tidegate::activate) and its like. Nothing
+/// happens before it is sent.
+///
+/// ```
+/// use tidegate::{Level, Live, Tidegate};
+///
+/// let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect()?;
+/// let receipt = tide.activate("blog_post_comments").actor("dana").reason("ready").ack(Level::Local).send()?;
+/// assert!(receipt.is_reached);
+/// assert!(tide.is_active("blog_post_comments"), "seen here before `send` returns");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a change does nothing until it is sent"]
+pub struct Change {
+    link: Option<Arc<Link>>,
+    flag: FlagKey,
+    wish: Wish,
+    actor: String,
+    reason: String,
+    until: Option<Micros>,
+    level: Level,
+    timeout: Duration,
+    expected: Expected,
+}
+
+/// What is wished for, unchecked.
+#[derive(Clone, Debug)]
+pub(crate) enum Wish {
+    Set(Percentage),
+    Clear,
+    Define(String),
+    Remove,
+}
+
+impl Change {
+    pub(crate) fn new(link: Option<Arc<Link>>, flag_key: &str, wish: Wish) -> Self {
+        Self {
+            link,
+            flag: FlagKey::parse(flag_key),
+            wish,
+            actor: String::new(),
+            reason: String::new(),
+            until: None,
+            level: Level::default(),
+            timeout: ACK_TIMEOUT,
+            expected: Expected::Anything,
+        }
+    }
+
+    /// Who makes the change, for the history; at most 1,024 bytes. Default: nobody in particular.
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = actor.into();
+        self
+    }
+
+    /// Why it is made, for the history; at most 1,024 bytes. Default: nothing.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
+    /// A dial is in force while now is before this; then the flag returns to its ramp, and one that nobody defines to
+    /// its default. Default: until it is cleared. On other changes it has no effect.
+    pub fn until(mut self, until: Micros) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// How many nodes must have the change on their disks before it is acknowledged. Default: a majority of the
+    /// cluster's members, which survives the loss of any minority of the disks.
+    pub fn ack(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// How long to wait for that, at most a minute. Default: 500 ms, many times what a healthy cluster takes, and short
+    /// enough for whoever has a finger on a kill switch. When it is over, the change stands all the same, and the
+    /// receipt says so.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Makes the change only if this is what stands there, on this node: the stamp that was seen, or none for "no such
+    /// register was ever there". Another node may have written meanwhile; then the later one of the two counts.
+    /// Default: whatever stands there is replaced.
+    pub fn if_stamp(mut self, stamp: Option<Stamp>) -> Self {
+        self.expected = stamp.map_or(Expected::Nothing, Expected::Stamp);
+        self
+    }
+
+    /// Makes the change, and waits until it is acknowledged or the time is over. Reads on this node see it before this
+    /// returns. It blocks the thread; in an async program use [`Change::send_async`].
+    ///
+    /// # Errors
+    /// Nothing was changed; see [`ChangeError`]. That too few nodes have answered is no error: see [`Receipt::is_reached`].
+    pub fn send(self) -> Result<Receipt, ChangeError> {
+        let (flag, (sender, receiver)) = (self.flag.clone(), mpsc::sync_channel(1));
+        self.begin(move |answer| {
+            let _ = sender.send(answer);
+        })?;
+        Receipt::of(flag, receiver.recv().unwrap_or(Err(ChangeError::Stopped)))
+    }
+
+    /// The same for an async program, in any runtime. If the future is dropped after its first poll, the change is made all
+    /// the same.
+    ///
+    /// # Errors
+    /// See [`Change::send`].
+    pub async fn send_async(self) -> Result<Receipt, ChangeError> {
+        let (flag, (sender, receiver)) = (self.flag.clone(), oneshot::channel());
+        self.begin(move |answer| {
+            let _ = sender.send(answer);
+        })?;
+        Receipt::of(flag, receiver.await.unwrap_or(Err(ChangeError::Stopped)))
+    }
+
+    fn begin(self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
+        let link = self.link.as_ref().ok_or(ChangeError::NotLive)?;
+        let what = self.check(link.now())?;
+        let write = Write {
+            flag: self.flag,
+            what,
+            actor: self.actor.into(),
+            reason: self.reason.into(),
+            expected: self.expected,
+            level: self.level,
+            timeout: to_timeout(self.timeout),
+            reply: Box::new(reply),
+        };
+        link.inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from)
+    }
+
+    /// All that is wrong with the change by itself.
+    fn check(&self, now: Micros) -> Result<What, ChangeError> {
+        self.flag.check().map_err(|problem| ChangeError::Name { problem })?;
+        for (what, text) in [("actor", &self.actor), ("reason", &self.reason)] {
+            if text.len() > TEXT_BYTES_MAX {
+                return Err(ChangeError::TextTooLong { what, bytes: text.len() });
+            }
+        }
+        match &self.wish {
+            Wish::Clear => Ok(What::Clear),
+            Wish::Remove => Ok(What::Remove),
+            Wish::Set(percentage) => {
+                let share = share_of(percentage)?;
+                if let Some(until) = self.until.filter(|until| *until <= now) {
+                    return Err(ChangeError::Past { until, now });
+                }
+                Ok(What::Set { share, until: self.until })
+            }
+            Wish::Define(entry) => {
+                let (definition, _) = read_definition(&self.flag, entry)?;
+                let value = value::write_definition(&definition.entry);
+                Ok(What::Define { value: value.map_err(|_| ChangeError::Entry)? })
+            }
+        }
+    }
+}
+
+fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
+    let text = percentage.as_str().to_owned();
+    percentage.share().map_err(|problem| ChangeError::Percentage { text, problem })
+}
+
+/// A change that stands: from now on it is part of what the cluster agrees on.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The flag.
+    #[serde(serialize_with = "display")]
+    pub flag: FlagKey,
+    /// When and by which node it was made; of two changes the one with the greater stamp counts. Pass it on to read on
+    /// another node what was written on this one: [`Cluster::wait`](super::Cluster::wait).
+    #[serde(serialize_with = "display")]
+    pub stamp: Stamp,
+    /// The same instant for people.
+    pub at: Micros,
+    /// The level that was asked for.
+    #[serde(rename = "ack", serialize_with = "display")]
+    pub level: Level,
+    /// Whether it was reached in time. If not, the change stands all the same, on the nodes in `durable_on` at least,
+    /// and comes to the others when they can be reached; it is lost only with the disks that have it.
+    #[serde(rename = "reached")]
+    pub is_reached: bool,
+    /// The members that have it on their disks.
+    pub durable_on: Vec<NodeName>,
+    /// The members that had not said so.
+    pub pending: Vec<NodeName>,
+}
+
+impl Receipt {
+    fn of(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
+        let Done { written, names } = answer?;
+        let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::of(*node, &names)).collect();
+        Ok(Self {
+            flag,
+            stamp: written.stamp,
+            at: instant_of(written.stamp),
+            level: written.level,
+            is_reached: written.is_reached,
+            durable_on: named(&written.durable_on),
+            pending: named(&written.pending),
+        })
+    }
+}
+
+/// A node, and what people call it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[non_exhaustive]
+pub struct NodeName {
+    /// Which node.
+    #[serde(serialize_with = "display")]
+    pub node: NodeId,
+    /// Its name; empty where nobody knows it.
+    pub name: String,
+}
+
+impl NodeName {
+    pub(super) fn of(node: NodeId, names: &std::collections::BTreeMap<NodeId, String>) -> Self {
+        Self { node, name: names.get(&node).cloned().unwrap_or_default() }
+    }
+}
+
+/// Why a change was not made. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The instance takes no live changes. The program's fault: see [`Builder::live`](crate::Builder::live).
+    #[error("this instance takes no live changes; give its builder a `Live`")]
+    NotLive,
+    /// The flag key names no flag. The caller's fault.
+    #[error("the flag cannot be named so: {problem}")]
+    Name {
+        /// What is wrong.
+        problem: FlagKeyError,
+    },
+    /// The percentage is none. The caller's fault.
+    #[error("the percentage `{text}` {problem}; {}", problem.help())]
+    Percentage {
+        /// As it was given.
+        text: String,
+        /// What is wrong.
+        problem: PercentError,
+    },
+    /// The end of the dial is past. The caller's fault, or this host's clock is wrong.
+    #[error("`until` is {until}, which is past: it is {now} here; name a later instant, or clear the dial")]
+    Past {
+        /// The end.
+        until: Micros,
+        /// This host's clock.
+        now: Micros,
+    },
+    /// Actor or reason is too long. The caller's fault.
+    #[error("the {what} has {bytes} bytes, more than the limit of {TEXT_BYTES_MAX}; shorten it")]
+    TextTooLong {
+        /// Which of the two.
+        what: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A document with this entry would be refused; the diagnostics say why. The caller's fault.
+    #[error("the definition is refused: {}", crate::error::first(.0))]
+    Definition(Vec<Diagnostic>),
+    /// The text is not one entry and nothing else. The caller's fault.
+    #[error("a definition is the entry of one flag, such as `{{\"stable\": false, \"new\": true}}`")]
+    Entry,
+    /// A lease counts from the last word of a document's source. The caller's fault.
+    #[error("`lease` is for flags of documents; leave it out")]
+    Lease,
+    /// A document defines the flag already. Change it there, or take it out there first. Its dial can be set here.
+    #[error("`{flag}` is defined by the document {source_name}; change it there, or set its dial")]
+    DefinedByDocument {
+        /// The flag.
+        flag: FlagKey,
+        /// Where the document comes from.
+        source_name: String,
+    },
+    /// The cluster does not take it; the reason says what to do.
+    #[error(transparent)]
+    Refused(#[from] WriteError),
+    /// Too many changes wait, or the disk is behind. Try again.
+    #[error("too many changes wait; try again")]
+    Busy,
+    /// The instance is ending, or its thread has ended by a fault of ours, which the status tells. Start again.
+    #[error("live changes have ended in this process; start it again")]
+    Stopped,
+}
+
+impl From<DefinitionError> for ChangeError {
+    fn from(error: DefinitionError) -> Self {
+        match error {
+            DefinitionError::Refused(diagnostics) => Self::Definition(diagnostics),
+            DefinitionError::Lease => Self::Lease,
+            _ => Self::Entry,
+        }
+    }
+}
+
+impl From<Refused> for ChangeError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Busy => Self::Busy,
+            Refused::Gone => Self::Stopped,
+        }
+    }
+}
+
+/// The instant in a stamp. It is in milliseconds of 48 bits, so it fits.
+pub(super) fn instant_of(stamp: Stamp) -> Micros {
+    Micros::new(i64::try_from(stamp.millis()).unwrap_or(i64::MAX).saturating_mul(1_000))
+}
+
+pub(super) fn display<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// How long an acknowledgement is waited for, unless told otherwise.
+pub(super) const ACK_TIMEOUT: Duration = Duration::from_millis(500);

@@ -1,0 +1,182 @@
+//! What there is to know and to do about the cluster, apart from flags.
+
+use std::io::{BufRead, Write};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use tidegate_engine::FlagKey;
+use tidegate_replica::Stamp;
+
+use super::change::{ChangeError, NodeName};
+use super::history::{self, HistoryPage};
+use super::inbox::Refused;
+use super::request::{Done, Request, Seen};
+use super::status::{self, ClusterStatus};
+use super::{Link, RestoreError, Restored, backup, driver, to_timeout};
+use crate::store::StoreError;
+
+/// The cluster as this node sees it; made by [`Tidegate::cluster`](crate::Tidegate::cluster). Its methods ask a thread of
+/// this process, which answers in well under a millisecond, and block until it has.
+///
+/// ```
+/// use tidegate::{Live, Tidegate};
+///
+/// let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+/// tide.activate("x").send()?;
+/// let cluster = tide.cluster().expect("it was given a `Live`");
+/// assert_eq!(cluster.status()?.node.name, "one");
+/// assert_eq!(cluster.history("x", None, 10)?.changes.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    link: Arc<Link>,
+}
+
+impl Cluster {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self { link }
+    }
+
+    /// How this node, its peers and its disk are doing.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended by a fault of this library; the error has its word.
+    pub fn status(&self) -> Result<ClusterStatus, ClusterError> {
+        let link = Arc::clone(&self.link);
+        self.look(move |seen| status::of(&link, seen))
+    }
+
+    /// What happened to a flag on this node, newest first, at most `limit` changes and at most 100; with `before`, only older
+    /// ones. History is not replicated: a node has what it has written and what has come to it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history(&self, flag_key: &str, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
+        let names = self.look(|seen| Arc::clone(seen.names))?;
+        Ok(history::page(&*self.link.history, &FlagKey::parse(flag_key), before, limit, &names)?)
+    }
+
+    /// Whether a change of this flag with this stamp, or a newer one, has come to this node within the time, at most a minute:
+    /// for reading here what was written elsewhere.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn wait(&self, flag_key: &str, stamp: Stamp, timeout: Duration) -> Result<bool, ClusterError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let reply = Box::new(move |has_come| {
+            let _ = sender.send(has_come);
+        });
+        let until = Instant::now() + to_timeout(timeout);
+        self.ask(Request::Wait { flag: FlagKey::parse(flag_key), stamp, until, reply })?;
+        receiver.recv().map_err(|_| self.ended())
+    }
+
+    /// Takes a node out of the roster, by its id or its name, when it is gone for good: majorities count the others only,
+    /// at once. If it comes back it joins anew.
+    ///
+    /// # Errors
+    /// There is no such member, or the change is refused.
+    pub fn forget(&self, node: &str, actor: &str, reason: &str) -> Result<NodeName, ClusterError> {
+        let text = node.to_owned();
+        let found =
+            self.look(move |seen| driver::node_of(&text, seen.names).map(|node| NodeName::of(node, seen.names)))?;
+        let found = found.ok_or_else(|| ClusterError::NoMember { node: node.to_owned() })?;
+        let (node, actor, reason) = (found.node, actor.into(), reason.into());
+        self.change(|reply| Request::Forget { node, actor, reason, reply })?;
+        Ok(found)
+    }
+
+    /// Repairs the cluster's clock: every later change counts for more than every earlier one, however far in the future that
+    /// was stamped. For when a wrong clock has poisoned the cluster; check the clocks of all nodes first.
+    ///
+    /// # Errors
+    /// The change is refused; the reason says what to do.
+    pub fn repair_clock(&self, actor: &str, reason: &str) -> Result<Stamp, ClusterError> {
+        let (actor, reason) = (actor.into(), reason.into());
+        let done = self.change(|reply| Request::RaiseEpoch { actor, reason, reply })?;
+        Ok(done.written.stamp)
+    }
+
+    /// Writes all registers as a backup, and says how many there were. It is whole when this returns; flushing it to a disk is
+    /// the caller's.
+    ///
+    /// # Errors
+    /// The writer failed. What it has is refused when it is read.
+    pub fn backup(&self, mut out: impl Write) -> Result<u64, ClusterError> {
+        let registers = self.look(|seen| seen.replica.iter().cloned().collect::<Vec<_>>())?;
+        Ok(backup::write(&self.link, &mut out, &registers)?)
+    }
+
+    /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
+    /// than what stands here, or of which nothing stands here; with it, all that differ.
+    ///
+    /// # Errors
+    /// The backup is not whole or not one, and nothing was changed; or a change was refused, and those before it stand.
+    pub fn restore(&self, input: impl BufRead, overwrites: bool, actor: &str) -> Result<Restored, RestoreError> {
+        backup::restore(self, input, overwrites, actor)
+    }
+
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Looks something up where it is known.
+    pub(super) fn look<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Seen<'_>) -> R + Send + 'static,
+    ) -> Result<R, ClusterError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let look = Box::new(move |seen: &Seen<'_>| {
+            let _ = sender.send(look(seen));
+        });
+        self.ask(Request::Look(look))?;
+        receiver.recv().map_err(|_| self.ended())
+    }
+
+    fn change(&self, request: impl FnOnce(super::request::Reply) -> Request) -> Result<Done, ClusterError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.ask(request(Box::new(move |answer| {
+            let _ = sender.send(answer);
+        })))?;
+        Ok(receiver.recv().map_err(|_| self.ended())??)
+    }
+
+    fn ask(&self, request: Request) -> Result<(), ClusterError> {
+        self.link.inbox.request(request).map_err(|refused| match refused {
+            Refused::Busy => ClusterError::Change(ChangeError::Busy),
+            Refused::Gone => self.ended(),
+        })
+    }
+
+    fn ended(&self) -> ClusterError {
+        ClusterError::Ended { message: self.link.fault().unwrap_or_else(|| "the instance is ending".to_owned()) }
+    }
+}
+
+/// Something about the cluster could not be done or said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The thread of live changes has ended. Reads go on; start the process again.
+    #[error("live changes have ended in this process: {message}")]
+    Ended {
+        /// Why.
+        message: String,
+    },
+    /// There is no such member. The caller's fault; the status lists them.
+    #[error("`{}` is no member of the cluster; name one by its id or its name", .node.escape_debug())]
+    NoMember {
+        /// As it was given.
+        node: String,
+    },
+    /// The change is refused.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The backup cannot be written.
+    #[error("the backup cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+}

@@ -1,0 +1,413 @@
+//! The thread that owns the replica, called `tidegate-live`.
+//!
+//! It takes what waits in the inbox, gives it to the replica, and does what the replica says: messages go to the
+//! carrier and batches to the disk at once, then what has changed is put in force, and only then are writers told. It
+//! never waits for a disk, for another node or for a reader.
+//!
+//! Publishing costs some microseconds to some milliseconds, so under a burst it is done less often: after each
+//! publication the thread rests from publishing for a few times as long as it took. A lone change is published at once.
+
+mod projection;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tidegate_engine::Micros;
+use tidegate_replica::{
+    Change as Wanted, Expected, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, WriteError,
+};
+
+use crate::clock::Clock;
+use crate::stage::Stage;
+use crate::store::{Committer, Outcome};
+use crate::subscription::{Bell, Changes};
+
+use super::carrier::Carrier;
+use super::change::ChangeError;
+use super::inbox::{Inbox, Taken};
+use super::request::{Done, Names, Reply, Request, Seen, What, Write};
+use super::value::{self, ChangeKind};
+
+/// See the module.
+pub(super) struct Driver {
+    replica: Replica,
+    inbox: Arc<Inbox>,
+    stage: Arc<Stage>,
+    bell: Arc<Bell>,
+    clock: Clock,
+    started: Instant,
+    carrier: Box<dyn Carrier>,
+    committer: Committer,
+    /// Those who wait for a receipt, by the number of their request.
+    replies: BTreeMap<u64, Reply>,
+    last_request: u64,
+    /// Receipts of changes that readers do not see yet.
+    receipts: Vec<(u64, Result<Written, WriteError>)>,
+    waiting: Vec<Waiting>,
+    /// Keys whose registers are not in force as they are.
+    changed: BTreeSet<Arc<[u8]>>,
+    /// The next publication comes no sooner.
+    rests_until: Instant,
+    /// When the replica wants to be called, by the steady clock.
+    wake_at_ms: u64,
+    watched_at: Instant,
+    reopened_at: Option<Instant>,
+    names: Names,
+    report: Report,
+}
+
+/// Somebody who waits for a change to come to this node.
+struct Waiting {
+    keys: [Arc<[u8]>; 2],
+    stamp: tidegate_replica::Stamp,
+    until: Instant,
+    reply: Box<dyn FnOnce(bool) + Send>,
+}
+
+/// What the driver has to tell besides the replica's status.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    /// Registers that cannot be put in force, and why.
+    pub(super) parked: BTreeMap<Arc<[u8]>, String>,
+    /// Why the disk takes nothing at the moment.
+    pub(super) disk: Option<String>,
+    /// How often the carrier was opened anew.
+    pub(super) reopened: u64,
+    /// How often something was put in force.
+    pub(super) published: u64,
+}
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) options: Options,
+    pub(super) loaded: Loaded,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) stage: Arc<Stage>,
+    pub(super) carrier: Box<dyn Carrier>,
+    pub(super) committer: Committer,
+}
+
+impl Driver {
+    /// Puts what the disk had in force.
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { options, loaded, inbox, stage, carrier, committer } = parts;
+        let (clock, started) = (stage.board().clock().clone(), Instant::now());
+        let (replica, output) = Replica::new(options, loaded, now(&clock, started));
+        let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
+        let mut driver = Self {
+            bell: Arc::clone(&stage.shared().bell),
+            replica,
+            inbox,
+            stage,
+            clock,
+            started,
+            carrier,
+            committer,
+            replies: BTreeMap::new(),
+            last_request: 0,
+            receipts: Vec::new(),
+            waiting: Vec::new(),
+            changed,
+            rests_until: started,
+            wake_at_ms: 0,
+            watched_at: started,
+            reopened_at: None,
+            names: Names::default(),
+            report: Report::default(),
+        };
+        driver.perform(output);
+        driver.project();
+        driver.learn_names();
+        driver
+    }
+
+    /// Works until it is told to end. What went wrong in it is told instead of spread.
+    pub(super) fn run(mut self, fault: &Mutex<Option<String>>) {
+        let inbox = Arc::clone(&self.inbox);
+        let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
+        inbox.go();
+        // Those who wait learn that there is no answer by their channel's end, when the driver is dropped.
+        if ended.is_err() {
+            let message = "the thread of live changes panicked; please report it".to_owned();
+            tracing::error!("{message}; what is in force stays, and no more changes are taken");
+            *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+        }
+        let Self { committer, .. } = self;
+        if let Err(error) = committer.close() {
+            tracing::error!("the store did not end in good order: {error}");
+        }
+    }
+
+    fn work(&mut self) {
+        loop {
+            let taken = self.inbox.take(self.next_wake(), self.committer.has_room());
+            let is_closing = taken.is_closing;
+            self.turn(taken);
+            if is_closing {
+                return;
+            }
+        }
+    }
+
+    /// When to do something even if nothing comes.
+    fn next_wake(&self) -> Instant {
+        let replica = self.started + Duration::from_millis(self.wake_at_ms);
+        let mut wake = replica.min(self.watched_at + WATCH_PERIOD);
+        if !self.changed.is_empty() {
+            wake = wake.min(self.rests_until);
+        }
+        self.waiting.iter().fold(wake, |wake, waiting| wake.min(waiting.until))
+    }
+
+    /// Does everything that was taken, and what follows from it.
+    fn turn(&mut self, taken: Taken) {
+        for outcome in taken.outcomes {
+            self.hear_disk(outcome);
+        }
+        for input in taken.peers {
+            self.handle(input);
+            self.learn_names();
+        }
+        for request in taken.requests {
+            self.serve(request);
+        }
+        for (from, bytes) in taken.messages {
+            self.handle(Input::Message { from, bytes });
+        }
+        if self.now().steady_ms >= self.wake_at_ms {
+            self.handle(Input::Tick);
+        }
+        if taken.is_closing || Instant::now() >= self.rests_until {
+            self.project();
+        }
+        // Nobody is told of what nobody can see.
+        if self.changed.is_empty() {
+            self.tell_writers();
+            self.tell_waiting();
+        }
+        if self.watched_at.elapsed() >= WATCH_PERIOD {
+            self.watched_at = Instant::now();
+            self.watch();
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let output = self.replica.handle(input, self.now());
+        self.perform(output);
+    }
+
+    fn perform(&mut self, output: Output) {
+        for (to, bytes) in output.send {
+            self.carrier.send(to, bytes);
+        }
+        for bytes in output.broadcast {
+            self.carrier.broadcast(bytes);
+        }
+        self.committer.submit(output.persist);
+        self.changed.extend(output.changed);
+        self.receipts.extend(output.receipts);
+        self.wake_at_ms = output.wake_at_ms;
+    }
+
+    fn hear_disk(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Persisted { upto } => {
+                self.report.disk = None;
+                self.handle(Input::Persisted { upto });
+            }
+            Outcome::Waiting { message } => self.report.disk = Some(message),
+            Outcome::Failed { message } => {
+                self.report.disk = Some(message.clone());
+                self.handle(Input::PersistFailed { message });
+            }
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Write(write) => self.write(*write),
+            Request::RaiseEpoch { actor, reason, reply } => {
+                let request = self.expect(reply);
+                self.handle(Input::RaiseEpoch { request, actor, reason });
+            }
+            Request::Forget { node, actor, reason, reply } => {
+                let request = self.expect(reply);
+                self.handle(Input::Forget { request, node, actor, reason });
+            }
+            Request::Look(look) => {
+                let Now { steady_ms, .. } = self.now();
+                look(&Seen { replica: &self.replica, report: &self.report, names: &self.names, steady_ms });
+            }
+            Request::Wait { flag, stamp, until, reply } => {
+                let keys = [ChangeKind::Activation.key(&flag), ChangeKind::Definition.key(&flag)];
+                self.waiting.push(Waiting { keys, stamp, until, reply });
+            }
+        }
+    }
+
+    fn write(&mut self, write: Write) {
+        if !self.committer.has_room() {
+            return (write.reply)(Err(ChangeError::Busy));
+        }
+        let Write { flag, what, actor, reason, expected, level, timeout, reply } = write;
+        let (key, value) = match what {
+            What::Set { share, until } => {
+                let key = ChangeKind::Activation.key(&flag);
+                let activation = tidegate_engine::Activation { share, until, defined: self.is_defined(&flag, &key) };
+                (key, Some(value::write_activation(&activation)))
+            }
+            What::Clear => (ChangeKind::Activation.key(&flag), None),
+            What::Define { value } => {
+                if let Some(source_name) = self.stage.source_of(&flag) {
+                    return reply(Err(ChangeError::DefinedByDocument { flag, source_name }));
+                }
+                (ChangeKind::Definition.key(&flag), Some(value))
+            }
+            What::Remove => (ChangeKind::Definition.key(&flag), None),
+            What::Restore { key, value } => (key, value),
+        };
+        let request = self.expect(reply);
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let change = Wanted { key, value, actor, reason, expected };
+        self.handle(Input::Write { request, change, level, timeout_ms });
+    }
+
+    /// Whether a flag has a definition, or had one when its dial was last set: after a start with its source away
+    /// nobody takes it for a boolean flag.
+    fn is_defined(&self, flag: &tidegate_engine::FlagKey, key: &[u8]) -> bool {
+        let value_of = |key: &[u8]| self.replica.get(key).and_then(|register| register.value.as_deref());
+        let had_one = || value::read_activation(value_of(key)?).ok();
+        value_of(&ChangeKind::Definition.key(flag)).is_some()
+            || self.stage.source_of(flag).is_some()
+            || had_one().is_some_and(|activation| activation.defined)
+    }
+
+    fn expect(&mut self, reply: Reply) -> u64 {
+        self.last_request += 1;
+        self.replies.insert(self.last_request, reply);
+        self.last_request
+    }
+
+    /// Puts what has changed in force, all at once.
+    fn project(&mut self) {
+        if self.changed.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let mut changes = Vec::new();
+        let mut told = Changes::default();
+        for key in std::mem::take(&mut self.changed) {
+            let Some((kind, flag)) = ChangeKind::of(&key) else { continue };
+            let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
+            match projection::of(kind, &flag, value) {
+                Ok(change) => {
+                    self.report.parked.remove(&key);
+                    match kind {
+                        ChangeKind::Activation => told.activations = true,
+                        ChangeKind::Definition => told.definitions = true,
+                    }
+                    changes.push(change);
+                }
+                // What was in force stays. The value may be one that a newer version understands.
+                Err(error) => {
+                    if self.report.parked.insert(Arc::clone(&key), error.to_string()).is_none() {
+                        tracing::warn!("a change of `{flag}` cannot be put in force here: {error}");
+                    }
+                }
+            }
+        }
+        if changes.is_empty() {
+            return;
+        }
+        self.stage.apply(changes);
+        self.report.published += 1;
+        self.bell.ring(told);
+        self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
+    }
+
+    fn tell_writers(&mut self) {
+        for (request, outcome) in std::mem::take(&mut self.receipts) {
+            let Some(reply) = self.replies.remove(&request) else { continue };
+            reply(match outcome {
+                Ok(written) => {
+                    let mut nodes = written.durable_on.iter().chain(&written.pending);
+                    if nodes.any(|node| !self.names.contains_key(node)) {
+                        self.learn_names();
+                    }
+                    Ok(Done { written, names: Arc::clone(&self.names) })
+                }
+                Err(WriteError::Busy) => Err(ChangeError::Busy),
+                Err(error) => Err(error.into()),
+            });
+        }
+    }
+
+    fn tell_waiting(&mut self) {
+        let now = Instant::now();
+        let has_come = |replica: &Replica, waiting: &Waiting| {
+            let stamps = waiting.keys.iter().filter_map(|key| Some(replica.get(key)?.stamp));
+            stamps.max().is_some_and(|stamp| stamp >= waiting.stamp)
+        };
+        for waiting in std::mem::take(&mut self.waiting) {
+            match (has_come(&self.replica, &waiting), waiting.until <= now) {
+                (false, false) => self.waiting.push(waiting),
+                (has_come, _) => (waiting.reply)(has_come),
+            }
+        }
+    }
+
+    fn learn_names(&mut self) {
+        let members = self.replica.status(self.now()).members;
+        self.names = Arc::new(members.into_iter().map(|member| (member.node, member.name)).collect());
+    }
+
+    /// A peer that is there and does not answer: what carries the messages has lost it, and may not notice.
+    fn watch(&mut self) {
+        let peers = self.replica.status(self.now()).peers;
+        let is_deaf = peers.iter().any(|peer| peer.is_live && peer.unanswered >= UNANSWERED_MAX);
+        let is_due = self.reopened_at.is_none_or(|at| at.elapsed() >= REOPEN_PERIOD);
+        if is_deaf && is_due {
+            tracing::warn!("a node that should be there does not answer; opening the connections anew");
+            self.reopened_at = Some(Instant::now());
+            self.report.reopened += 1;
+            self.carrier.reopen();
+        }
+    }
+
+    fn now(&self) -> Now {
+        now(&self.clock, self.started)
+    }
+}
+
+fn now(clock: &Clock, started: Instant) -> Now {
+    let wall_ms = u64::try_from(Micros::get(clock.now()) / 1_000).unwrap_or(0);
+    let steady_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Now { wall_ms, steady_ms }
+}
+
+/// A register of a backup may take the place of what stands here, whoever wrote it.
+pub(super) const RESTORED: Expected = Expected::Anything;
+
+/// After a publication the thread rests from publishing so many times as long as it took: it never takes more than a
+/// quarter of a processor.
+const REST_FACTOR: u32 = 3;
+
+/// Beyond this a change would be seen too late by those who wait for it.
+const REST_MAX: Duration = Duration::from_millis(50);
+
+/// Between two looks at what should not happen.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
+
+/// Comparisons in a row that a live peer may leave unanswered.
+const UNANSWERED_MAX: u32 = 3;
+
+/// Between two new beginnings of the carrier: a peer that is frozen must not cost the others their links for long.
+const REOPEN_PERIOD: Duration = Duration::from_mins(1);
+
+/// The numbers of nodes that were named in a text.
+pub(super) fn node_of(text: &str, names: &Names) -> Option<NodeId> {
+    let by_name = || names.iter().find(|(_, name)| *name == text).map(|(node, _)| *node);
+    text.parse().ok().filter(|node| names.contains_key(node)).or_else(by_name)
+}

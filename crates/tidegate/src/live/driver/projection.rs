@@ -1,0 +1,17 @@
+//! From a register to what is put in force: a pure function, for registers that came from anywhere.
+
+use tidegate_engine::FlagKey;
+
+use crate::live::value::{ChangeKind, ValueError, read_activation, read_definition_value};
+use crate::stage::LiveChange;
+
+/// What a register says, where `value` is none for one that was removed.
+pub(super) fn of(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Result<LiveChange, ValueError> {
+    Ok(match kind {
+        ChangeKind::Activation => LiveChange::Activation(flag.clone(), value.map(read_activation).transpose()?),
+        ChangeKind::Definition => {
+            let document = value.map(|value| read_definition_value(flag, value)).transpose()?;
+            LiveChange::Definition(flag.clone(), document)
+        }
+    })
+}

@@ -1,0 +1,85 @@
+//! What the program asks of the driver.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_engine::{FlagKey, Micros, Share};
+use tidegate_replica::{Expected, Level, NodeId, Receipt as Written, Replica, Stamp};
+
+use super::change::ChangeError;
+
+/// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
+pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
+
+/// A request.
+pub(super) enum Request {
+    /// A change of a flag.
+    Write(Box<Write>),
+    /// The cluster's clock is to be repaired.
+    RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
+    /// A node is to be taken out of the roster.
+    Forget { node: NodeId, actor: Arc<str>, reason: Arc<str>, reply: Reply },
+    /// Something is to be looked up.
+    Look(Box<dyn FnOnce(&Seen<'_>) + Send>),
+    /// Somebody wants to know when this node has a change.
+    Wait { flag: FlagKey, stamp: Stamp, until: Instant, reply: Box<dyn FnOnce(bool) + Send> },
+}
+
+/// A change of a flag, checked as far as it can be without the driver.
+pub(super) struct Write {
+    pub(super) flag: FlagKey,
+    pub(super) what: What,
+    pub(super) actor: Arc<str>,
+    pub(super) reason: Arc<str>,
+    pub(super) expected: Expected,
+    pub(super) level: Level,
+    pub(super) timeout: Duration,
+    pub(super) reply: Reply,
+}
+
+/// What is to be changed.
+#[derive(Debug)]
+pub(super) enum What {
+    /// The dial is set.
+    Set { share: Share, until: Option<Micros> },
+    /// The dial is cleared.
+    Clear,
+    /// The flag is defined by this value.
+    Define { value: Arc<[u8]> },
+    /// The definition is removed.
+    Remove,
+    /// A register of a backup is written anew.
+    Restore { key: Arc<[u8]>, value: Option<Arc<[u8]>> },
+}
+
+/// A change that stands, with the names of the members that have it or do not.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    pub(super) written: Written,
+    pub(super) names: Names,
+}
+
+/// What the members of the roster are called.
+pub(super) type Names = Arc<std::collections::BTreeMap<NodeId, String>>;
+
+/// What there is to be looked up.
+pub(super) struct Seen<'d> {
+    pub(super) replica: &'d Replica,
+    pub(super) report: &'d super::driver::Report,
+    pub(super) names: &'d Names,
+    /// The replica's steady clock.
+    pub(super) steady_ms: u64,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Write(_) => "Write",
+            Self::RaiseEpoch { .. } => "RaiseEpoch",
+            Self::Forget { .. } => "Forget",
+            Self::Look(_) => "Look",
+            Self::Wait { .. } => "Wait",
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! Several instances in one process, each with its own threads, over a switchboard instead of a network.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tidegate_replica::{Level, NodeId};
+
+use super::carrier::Carrier;
+use super::inbox::Inbox;
+use super::{Live, Receipt};
+use crate::{Builder, Tidegate};
+
+/// Carries messages between the nodes of one process.
+#[derive(Clone, Debug, Default)]
+struct Switchboard(Arc<Mutex<BTreeMap<NodeId, Plugged>>>);
+
+#[derive(Debug)]
+struct Plugged {
+    instance: u64,
+    inbox: Arc<Inbox>,
+    is_cut: bool,
+}
+
+/// One node's end of a [`Switchboard`]. When it is dropped, the others see the node go.
+#[derive(Debug)]
+struct Plug {
+    board: Switchboard,
+    node: NodeId,
+    instance: u64,
+}
+
+impl Switchboard {
+    fn plug(&self, node: NodeId, instance: u64, inbox: Arc<Inbox>) -> Plug {
+        let mut nodes = self.nodes();
+        for (other, plugged) in nodes.iter().filter(|(_, plugged)| !plugged.is_cut) {
+            plugged.inbox.peer(node, instance, true);
+            inbox.peer(*other, plugged.instance, true);
+        }
+        nodes.insert(node, Plugged { instance, inbox, is_cut: false });
+        Plug { board: self.clone(), node, instance }
+    }
+
+    /// Cuts a node off, or joins it again. Nobody is told: messages are lost.
+    fn cut(&self, node: NodeId, is_cut: bool) {
+        self.nodes().get_mut(&node).unwrap().is_cut = is_cut;
+    }
+
+    fn nodes(&self) -> std::sync::MutexGuard<'_, BTreeMap<NodeId, Plugged>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self, live: Live) -> Live {
+        let board = self.clone();
+        live.connected(Arc::new(move |node, instance, inbox| {
+            Ok(Box::new(board.plug(node, instance, inbox)) as Box<dyn Carrier>)
+        }))
+    }
+}
+
+impl Carrier for Plug {
+    fn send(&self, to: NodeId, bytes: Vec<u8>) {
+        let nodes = self.board.nodes();
+        let is_cut = nodes.get(&self.node).is_none_or(|own| own.is_cut);
+        if let Some(plugged) = nodes.get(&to).filter(|plugged| !is_cut && !plugged.is_cut) {
+            plugged.inbox.message(self.node, bytes);
+        }
+    }
+
+    fn broadcast(&self, bytes: Vec<u8>) {
+        let others: Vec<NodeId> = self.board.nodes().keys().copied().filter(|node| *node != self.node).collect();
+        for other in others {
+            self.send(other, bytes.clone());
+        }
+    }
+
+    fn reopen(&self) {}
+}
+
+impl Drop for Plug {
+    fn drop(&mut self) {
+        let mut nodes = self.board.nodes();
+        nodes.remove(&self.node);
+        for plugged in nodes.values() {
+            plugged.inbox.peer(self.node, self.instance, false);
+        }
+    }
+}
+
+fn node(board: &Switchboard, folder: &Path, name: &str) -> Tidegate {
+    start(board, Live::at(folder.join(name)).name(name), Tidegate::builder())
+}
+
+fn start(board: &Switchboard, live: Live, builder: Builder) -> Tidegate {
+    builder.live(board.live(live)).without_locks().connect().unwrap()
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn id_of(tide: &Tidegate) -> NodeId {
+    tide.cluster().unwrap().status().unwrap().node.node
+}
+
+fn members(tide: &Tidegate) -> usize {
+    tide.cluster().unwrap().status().unwrap().members.len()
+}
+
+/// Three nodes that know of each other.
+fn three(board: &Switchboard, folder: &Path) -> Vec<Tidegate> {
+    let nodes: Vec<Tidegate> = ["a", "b", "c"].iter().map(|name| node(board, folder, name)).collect();
+    for tide in &nodes {
+        soon("three members", || members(tide) == 3);
+    }
+    nodes
+}
+
+fn names(receipt: &Receipt) -> Vec<&str> {
+    let mut names: Vec<&str> = receipt.durable_on.iter().map(|node| node.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn what_is_activated_on_one_node_is_on_for_all_and_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    let receipt =
+        nodes[0].activate("blog").actor("dana").ack(Level::All).timeout(Duration::from_secs(20)).send().unwrap();
+    assert!(receipt.is_reached);
+    assert_eq!((names(&receipt), receipt.pending.len()), (vec!["a", "b", "c"], 0));
+    for tide in &nodes {
+        soon("on everywhere", || tide.is_active("blog") && tide.is_active_for("flags/blog", "somebody"));
+    }
+    nodes[1].activate_percentage("some", 30).send().unwrap();
+    nodes[2].define("words/hello", r#"{"stable": "Hello", "new": "Welcome"}"#).send().unwrap();
+    let keys: Vec<String> = (0..1_000).map(|number| format!("key-{number}")).collect();
+    let on = |tide: &Tidegate| keys.iter().filter(|key| tide.is_active_for("some", key.as_str())).count();
+    for tide in &nodes {
+        soon("the definition is everywhere", || tide.raw("words", "hello", "k").as_deref() == Some("\"Hello\""));
+        soon("the share is everywhere", || (250..350).contains(&on(tide)));
+    }
+    let before: Vec<bool> = keys.iter().map(|key| nodes[0].is_active_for("some", key.as_str())).collect();
+    // The whole cluster ends, and one node of it starts alone.
+    drop(nodes);
+    let alone = node(&board, folder.path(), "b");
+    assert!(alone.is_active("blog"), "there when `connect` returns");
+    assert_eq!(alone.raw("words", "hello", "k").as_deref(), Some("\"Hello\""));
+    let after: Vec<bool> = keys.iter().map(|key| alone.is_active_for("some", key.as_str())).collect();
+    assert_eq!(before, after);
+    // A minority takes a change all the same, and says that it is one.
+    let receipt = alone.deactivate("blog").timeout(Duration::from_millis(50)).send().unwrap();
+    assert_eq!((receipt.is_reached, names(&receipt)), (false, vec!["b"]));
+    assert!(!alone.is_active("blog"));
+    let back = node(&board, folder.path(), "a");
+    soon("the others hear of it", || !back.is_active("blog"));
+}
+
+#[test]
+fn a_reader_without_a_disk_has_what_the_others_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    nodes[0].activate("blog").send().unwrap();
+    let reader = start(&board, Live::in_memory().name("reader"), Tidegate::builder());
+    soon("the reader has caught up", || reader.is_active("blog"));
+    assert_eq!(members(&reader), 3, "it is no member");
+    let receipt = reader.deactivate("blog").timeout(Duration::from_secs(20)).send().unwrap();
+    assert!(receipt.is_reached);
+    soon("a change of the reader counts", || !nodes[2].is_active("blog"));
+}
+
+#[test]
+fn a_node_that_was_cut_off_catches_up_and_of_two_changes_one_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    board.cut(id_of(&nodes[2]), true);
+    let lost = nodes[2].activate("blog").reason("first").timeout(Duration::ZERO).send().unwrap();
+    assert!(!lost.is_reached);
+    let won = nodes[0].deactivate("blog").reason("second").send().unwrap();
+    assert!(won.is_reached, "a majority goes on");
+    for number in 0..100 {
+        nodes[1].activate(&format!("flag-{number}")).ack(Level::Local).send().unwrap();
+    }
+    assert!(nodes[2].is_active("blog") && !nodes[0].is_active("blog"));
+    board.cut(id_of(&nodes[2]), false);
+    soon("the later change counts", || !nodes[2].is_active("blog"));
+    soon("the rest has come", || (0..100).all(|number| nodes[2].is_active(&format!("flag-{number}"))));
+    for tide in &nodes {
+        let history = || tide.cluster().unwrap().history("blog", None, 10).unwrap().changes;
+        soon("whoever lost is told", || {
+            history().iter().any(|change| change.stamp == lost.stamp && change.lost_to == Some(won.stamp))
+        });
+        assert_eq!(history()[0].reason, "second");
+    }
+    let cluster = nodes[2].cluster().unwrap();
+    assert!(cluster.wait("blog", won.stamp, Duration::from_secs(20)).unwrap());
+    soon("equal", || {
+        let status = cluster.status().unwrap();
+        status.peers.iter().all(|peer| peer.is_equal == Some(true))
+    });
+}
+
+#[test]
+fn a_burst_comes_through_and_is_published_less_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    let subscription = nodes[1].subscribe();
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let tide = &nodes[0];
+            scope.spawn(move || {
+                for number in 0..100 {
+                    let change = tide.activate_percentage(&format!("flag-{number}"), writer * 10 + 1);
+                    change.ack(Level::Local).timeout(Duration::from_secs(20)).send().unwrap();
+                }
+            });
+        }
+    });
+    for number in 0..100 {
+        nodes[0].activate(&format!("flag-{number}")).ack(Level::Local).timeout(Duration::from_secs(20)).send().unwrap();
+    }
+    for tide in &nodes {
+        soon("the last word counts everywhere", || (0..100).all(|number| tide.is_active(&format!("flag-{number}"))));
+    }
+    let mut subscription = subscription;
+    let changes = subscription.try_recv().unwrap().unwrap();
+    assert!(changes.activations && !changes.definitions && !changes.document);
+}
+
+#[test]
+fn a_forgotten_node_counts_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let mut nodes = three(&board, folder.path());
+    drop(nodes.split_off(1));
+    let left = &nodes[0];
+    assert!(!left.activate("x").timeout(Duration::ZERO).send().unwrap().is_reached);
+    let cluster = left.cluster().unwrap();
+    assert!(cluster.forget("nobody", "dana", "").is_err());
+    for name in ["b", "c"] {
+        assert_eq!(cluster.forget(name, "dana", "gone for good").unwrap().name, name);
+    }
+    assert!(left.activate("x").timeout(Duration::from_secs(20)).send().unwrap().is_reached);
+}

@@ -1,0 +1,156 @@
+//! What registers say of flags: their keys, and their values as JSON.
+//!
+//! A flag has two registers, its dial and its definition, so that an edit and a kill switch never overwrite each
+//! other. Values of a newer version may have members that this one does not know: they are not looked at, and
+//! the bytes stay as they are.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate_engine::document::{Document, parse_percent, read_definition};
+use tidegate_engine::{Activation, FlagKey, Micros, Share};
+
+/// What a register is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// The operator's dial of a flag.
+    Activation,
+    /// The definition of a flag apart from any document.
+    Definition,
+}
+
+impl ChangeKind {
+    /// The key of the register for this flag.
+    pub(super) fn key(self, flag: &FlagKey) -> Arc<[u8]> {
+        let letter = match self {
+            Self::Activation => 'a',
+            Self::Definition => 'd',
+        };
+        Arc::from(format!("{letter}{flag}").into_bytes())
+    }
+
+    /// What a key is about; none for one that only a newer version knows.
+    pub(super) fn of(key: &[u8]) -> Option<(Self, FlagKey)> {
+        let text = str::from_utf8(key).ok()?;
+        let (kind, name) = match text.split_at_checked(1)? {
+            ("a", name) => (Self::Activation, name),
+            ("d", name) => (Self::Definition, name),
+            _ => return None,
+        };
+        let flag = FlagKey::parse(name);
+        // Two spellings of one flag would be two registers of which nobody knows which counts.
+        (flag.to_string() == name).then_some((kind, flag))
+    }
+}
+
+/// A dial as a register has it.
+#[derive(Debug, Deserialize, Serialize)]
+struct Dial {
+    /// As decimal text: exact, and the same in every language.
+    percentage: String,
+    /// Microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    #[serde(default)]
+    defined: bool,
+}
+
+/// A definition as a register has it.
+#[derive(Debug, Deserialize, Serialize)]
+struct Entry {
+    entry: Box<RawValue>,
+}
+
+/// Why a register says nothing that can be put in force. It came from elsewhere, so nobody here is at fault.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ValueError {
+    /// It is not as registers of this kind are.
+    #[error("its value cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The percentage is none.
+    #[error("its percentage {0}")]
+    Percent(#[from] tidegate_engine::document::PercentError),
+    /// The entry would be refused here.
+    #[error(transparent)]
+    Definition(#[from] tidegate_engine::document::DefinitionError),
+}
+
+pub(super) fn write_activation(activation: &Activation) -> Arc<[u8]> {
+    let until = activation.until.map(Micros::get);
+    let dial = Dial { percentage: activation.share.to_string(), until, defined: activation.defined };
+    to_bytes(&dial)
+}
+
+pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
+    let dial: Dial = serde_json::from_slice(value)?;
+    let share: Share = parse_percent(&dial.percentage)?;
+    Ok(Activation { share, until: dial.until.map(Micros::new), defined: dial.defined })
+}
+
+/// The value for an entry, which is JSON already.
+pub(super) fn write_definition(entry: &str) -> Result<Arc<[u8]>, ValueError> {
+    Ok(to_bytes(&Entry { entry: RawValue::from_string(entry.to_owned())? }))
+}
+
+/// The flag as a document of its own.
+pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<Document>, ValueError> {
+    let entry: Entry = serde_json::from_slice(value)?;
+    let (definition, _) = read_definition(flag, entry.entry.get())?;
+    Ok(Arc::new(definition.into_document()))
+}
+
+/// The entry alone, for people.
+pub(super) fn entry_of(value: &[u8]) -> Option<String> {
+    let entry: Entry = serde_json::from_slice(value).ok()?;
+    Some(entry.entry.get().to_owned())
+}
+
+fn to_bytes(value: &impl Serialize) -> Arc<[u8]> {
+    // Maps with text for keys and no floats: writing them cannot fail.
+    Arc::from(serde_json::to_vec(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_read_back_and_have_one_spelling() {
+        for kind in [ChangeKind::Activation, ChangeKind::Definition] {
+            for flag in ["x", "a%2Fb/c/d", "50%25/x"] {
+                let flag = FlagKey::parse(flag);
+                assert_eq!(ChangeKind::of(&kind.key(&flag)), Some((kind, flag)));
+            }
+        }
+        for key in ["", "a", "ax", "zflags/x", "a50%/x", "a\u{e9}"] {
+            assert_eq!(ChangeKind::of(key.as_bytes()), None, "{key}");
+        }
+        assert_eq!(ChangeKind::of(&[b'a', 0xff]), None);
+    }
+
+    #[test]
+    fn values_read_back() {
+        for (percent, until, defined) in [("0", None, false), ("12.000001", Some(Micros::new(-5)), true)] {
+            let activation = Activation { share: parse_percent(percent).unwrap(), until, defined };
+            assert_eq!(read_activation(&write_activation(&activation)).unwrap(), activation);
+        }
+        let flag = FlagKey::parse("x");
+        let value = write_definition(r#"{"stable": 1.50}"#).unwrap();
+        assert_eq!(entry_of(&value).as_deref(), Some(r#"{"stable": 1.50}"#));
+        assert_eq!(read_definition_value(&flag, &value).unwrap().sections[0].flags[0].stable.as_str(), "1.50");
+    }
+
+    #[test]
+    fn what_a_newer_version_adds_is_not_looked_at() {
+        let dial = read_activation(br#"{"percentage":"5","colour":"red"}"#).unwrap();
+        assert_eq!((dial.until, dial.defined), (None, false));
+        for value in
+            ["", "{}", "5", r#"{"percentage":5}"#, r#"{"percentage":"101"}"#, r#"{"percentage":"5","until":"x"}"#]
+        {
+            assert!(read_activation(value.as_bytes()).is_err(), "{value}");
+        }
+        assert!(read_definition_value(&FlagKey::parse("x"), br#"{"entry":{"new":1}}"#).is_err());
+    }
+}

@@ -1,0 +1,280 @@
+//! What is in force, from its parts: documents, definitions of single flags, locks, dials and the clocks of leases.
+//!
+//! The parts change on threads of their own: each source has one, and so have live changes. Whoever changes a part
+//! does it here, under one lock, and everything that depends on it is published before the lock is let go. Readers
+//! know nothing of it: they see the snapshot before or the one after.
+//!
+//! A dial is the cheapest change, because it is the one that must not wait: it is laid over what is compiled
+//! already. Documents and definitions are compiled together, which takes as long as they are large.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[cfg(feature = "cluster")]
+use tidegate_engine::Share;
+use tidegate_engine::document::Document;
+use tidegate_engine::lease::Clocks;
+use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Overlay, Part, Snapshot, compile_all};
+
+use crate::publish::{Board, Publisher};
+use crate::shared::Shared;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    board: Arc<Board>,
+    /// Of the instance: its cells are rewritten with each publication.
+    shared: Arc<Shared>,
+    parts: Mutex<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    publisher: Publisher,
+    /// The documents, in the order of their sources.
+    slots: Vec<Slot>,
+    /// The flags that were defined one by one, each as a document of its own.
+    definitions: BTreeMap<FlagKey, Arc<Document>>,
+    overlay: Overlay,
+    /// The dials, of which the overlay has those that were there when it was last laid.
+    activations: BTreeMap<FlagKey, Activation>,
+    /// Documents and definitions, without anything laid over them.
+    plain: Snapshot,
+    /// The same with locks and dials.
+    laid: Snapshot,
+    clocks: Clocks,
+}
+
+/// The document of one source.
+#[derive(Debug)]
+struct Slot {
+    source: String,
+    options: CompileOptions,
+    snapshot: Snapshot,
+    /// Kept only where it may have to be compiled together with others.
+    document: Option<Arc<Document>>,
+    clocks: Clocks,
+}
+
+/// A change to what is laid over the documents, or stands beside them.
+#[cfg(feature = "cluster")]
+#[derive(Debug)]
+pub(crate) enum LiveChange {
+    /// The dial of a flag was set or cleared.
+    Activation(FlagKey, Option<Activation>),
+    /// The definition of a flag was made or removed.
+    Definition(FlagKey, Option<Arc<Document>>),
+}
+
+impl Stage {
+    /// A stage on which nothing stands yet.
+    pub(crate) fn new(board: Arc<Board>, shared: Arc<Shared>) -> Arc<Self> {
+        let parts = Parts {
+            publisher: Publisher::new(Arc::clone(&board)),
+            slots: Vec::new(),
+            definitions: BTreeMap::new(),
+            overlay: Overlay::default(),
+            activations: BTreeMap::new(),
+            plain: Snapshot::empty(),
+            laid: Snapshot::empty(),
+            clocks: Clocks::synced(),
+        };
+        Arc::new(Self { board, shared, parts: Mutex::new(parts) })
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// The shared state of the instance, as its first source has it.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// A place for the document of another source.
+    pub(crate) fn add_source(&self, source: String, options: CompileOptions) -> usize {
+        let mut parts = self.parts();
+        let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
+        parts.slots.push(Slot { source, options, snapshot, document: None, clocks });
+        parts.slots.len() - 1
+    }
+
+    /// A flag of this snapshot that the document of an earlier source defines, and that source.
+    pub(crate) fn find_earlier(&self, slot: usize, snapshot: &Snapshot) -> Option<(FlagKey, String)> {
+        let parts = self.parts();
+        for earlier in parts.slots.iter().take(slot).filter(|earlier| !earlier.snapshot.is_empty()) {
+            let is_there = |flag: &tidegate_engine::Flag<'_>| earlier.snapshot.find(flag.section(), flag.name());
+            if let Some(flag) = snapshot.flags().find(|flag| is_there(flag).is_some()) {
+                return Some((flag.key(), earlier.source.clone()));
+            }
+        }
+        None
+    }
+
+    /// The source of the document that defines a flag.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn source_of(&self, flag: &FlagKey) -> Option<String> {
+        let parts = self.parts();
+        let mut slots = parts.slots.iter();
+        let slot = slots.find(|slot| slot.snapshot.find(flag.section(), flag.flag()).is_some())?;
+        Some(slot.source.clone())
+    }
+
+    /// Puts the document of a source in force, with the clocks of its leases.
+    pub(crate) fn install(&self, slot: usize, snapshot: Snapshot, document: Option<Arc<Document>>, clocks: Clocks) {
+        let mut parts = self.parts();
+        if let Some(slot) = parts.slots.get_mut(slot) {
+            *slot =
+                Slot { source: std::mem::take(&mut slot.source), options: slot.options, snapshot, document, clocks };
+        }
+        parts.compile();
+        parts.lay();
+        self.publish(&mut parts);
+    }
+
+    /// The clocks of a source's leases have moved on.
+    pub(crate) fn set_clocks(&self, slot: usize, clocks: Clocks) {
+        let mut parts = self.parts();
+        if let Some(slot) = parts.slots.get_mut(slot) {
+            slot.clocks = clocks;
+        }
+        self.publish(&mut parts);
+    }
+
+    /// Puts these locks of this host in force, and no others.
+    pub(crate) fn set_locks(&self, locks: Vec<HostLock>) {
+        let mut parts = self.parts();
+        parts.overlay.locks = locks;
+        parts.lay();
+        self.publish(&mut parts);
+    }
+
+    /// The shares of flags of which nobody has said anything.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_defaults(&self, defaults: Vec<(FlagKey, Share)>) {
+        let mut parts = self.parts();
+        parts.overlay.defaults = defaults;
+        parts.lay();
+        self.publish(&mut parts);
+    }
+
+    /// Puts live changes in force, all at once.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn apply(&self, changes: Vec<LiveChange>) {
+        let mut parts = self.parts();
+        let mut is_laid_anew = changes.len() > LAID_ONE_BY_ONE_MAX;
+        let mut is_compiled_anew = false;
+        for change in &changes {
+            match change {
+                LiveChange::Activation(flag, activation) => parts.activate(flag, activation.as_ref()),
+                LiveChange::Definition(flag, document) => {
+                    (is_laid_anew, is_compiled_anew) = (true, true);
+                    match document {
+                        Some(document) => parts.definitions.insert(flag.clone(), Arc::clone(document)),
+                        None => parts.definitions.remove(flag),
+                    };
+                }
+            }
+        }
+        if is_compiled_anew {
+            parts.compile();
+        }
+        if is_laid_anew {
+            parts.lay();
+        } else {
+            for change in changes {
+                if let LiveChange::Activation(flag, activation) = change {
+                    parts.laid.set_activation(&flag, activation);
+                }
+            }
+        }
+        self.publish(&mut parts);
+    }
+
+    /// Definitions that have no effect here, because a document defines the flag.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn shadowed(&self) -> Vec<FlagKey> {
+        let parts = self.parts();
+        let is_shadowed =
+            |flag: &&FlagKey| parts.slots.iter().any(|slot| slot.snapshot.find(flag.section(), flag.flag()).is_some());
+        parts.definitions.keys().filter(is_shadowed).cloned().collect()
+    }
+
+    /// Does what is due by time alone. The next instant at which a handle's words no longer hold, and how many
+    /// publications some reader still holds.
+    pub(crate) fn tick(&self) -> (Option<Micros>, usize) {
+        let mut parts = self.parts();
+        let published = self.board.load();
+        published.look_at(self.board.clock());
+        let next = self.shared.cells.rewrite_due(&published, &self.board);
+        drop(published);
+        (next, parts.publisher.collect())
+    }
+
+    fn publish(&self, parts: &mut Parts) {
+        parts.combine_clocks();
+        parts.publisher.publish(parts.laid.clone(), parts.clocks.clone());
+        self.shared.cells.rewrite(&self.board.load(), &self.board);
+        parts.publisher.collect();
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// Compiles what has to stand in one table.
+    fn compile(&mut self) {
+        let mut filled = self.slots.iter().filter(|slot| !slot.snapshot.is_empty());
+        let (first, second) = (filled.next(), filled.next());
+        if self.definitions.is_empty() && second.is_none() {
+            self.plain = first.map_or_else(Snapshot::empty, |slot| slot.snapshot.clone());
+            return;
+        }
+        let of_slot = |slot: &'_ Slot| {
+            let document = slot.document.clone()?;
+            Some((document, slot.options))
+        };
+        let documents: Vec<_> = self.slots.iter().filter_map(of_slot).collect();
+        let documents = documents.iter().map(|(document, options)| Part { document, options: *options });
+        let options = CompileOptions::default();
+        let definitions = self.definitions.values().map(|document| Part { document, options });
+        self.plain = compile_all(&documents.chain(definitions).collect::<Vec<_>>());
+    }
+
+    /// Lays everything over what is compiled.
+    fn lay(&mut self) {
+        self.overlay.activations = self.activations.iter().map(|(flag, dial)| (flag.clone(), dial.clone())).collect();
+        self.laid = self.plain.overlaid(&self.overlay);
+        self.overlay.activations = Vec::new();
+    }
+
+    #[cfg(feature = "cluster")]
+    fn activate(&mut self, flag: &FlagKey, activation: Option<&Activation>) {
+        match activation {
+            Some(activation) => self.activations.insert(flag.clone(), activation.clone()),
+            None => self.activations.remove(flag),
+        };
+    }
+
+    /// One clock for all leases. Of several sources the one that was heard least recently counts, so that a ramp
+    /// never goes on by the word of a source that it is not from.
+    fn combine_clocks(&mut self) {
+        if let [slot] = self.slots.as_slice() {
+            self.clocks = slot.clocks.clone();
+            return;
+        }
+        let leased = self.slots.iter().filter(|slot| !slot.snapshot.leases().is_empty());
+        let Some(oldest) = leased.min_by_key(|slot| slot.clocks.fresh) else { return };
+        if self.clocks.fresh.is_none() {
+            self.clocks = oldest.clocks.clone();
+        }
+        let Some(fresh) = oldest.clocks.fresh.filter(|fresh| Some(*fresh) > self.clocks.fresh) else { return };
+        self.clocks.hear(fresh, &self.plain.leases());
+    }
+}
+
+/// So many dials are laid one by one; more are laid all together.
+#[cfg(feature = "cluster")]
+const LAID_ONE_BY_ONE_MAX: usize = 1_000;
