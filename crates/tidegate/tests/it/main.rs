@@ -6,6 +6,8 @@ mod callback;
 mod conditional;
 mod faults;
 mod generated;
+#[cfg(feature = "cluster")]
+mod live;
 mod locks;
 mod restart;
 mod runtimes;

@@ -1,0 +1,283 @@
+//! Live changes of one node, over its own threads and a real store.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tidegate::{
+    Builder, ChangeError, Clock, ConnectError, Level, Live, LiveError, Micros, Source, Span, Tidegate, WriteError,
+};
+
+const DAY: i64 = 86_400_000_000;
+
+fn builder(live: Live) -> Builder {
+    Tidegate::builder().live(live.name("node")).without_locks()
+}
+
+fn memory() -> Tidegate {
+    builder(Live::in_memory()).connect().unwrap()
+}
+
+fn at(folder: &Path) -> Tidegate {
+    builder(Live::at(folder)).connect().unwrap()
+}
+
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_flag_is_off_then_on_then_off_again() {
+    let tide = memory();
+    assert!(!tide.is_active("blog"), "nobody has heard of it");
+    let receipt = tide.activate("blog").actor("dana").reason("ready").send().unwrap();
+    assert!(receipt.is_reached && receipt.flag.to_string() == "flags/blog");
+    assert_eq!((receipt.durable_on.len(), receipt.durable_on[0].name.as_str()), (1, "node"));
+    let (handle, view) = (tide.flag("flags", "blog"), tide.view());
+    assert!(tide.is_active("blog") && tide.is_active_for("flags/blog", "k") && handle.is_active_for("k"));
+    tide.deactivate("flags/blog").send().unwrap();
+    assert!(!tide.is_active("blog") && !tide.is_active_for("blog", "k") && !handle.is_active_for("k"));
+    assert!(view.is_active_for("blog", "k"), "a view does not move");
+    tide.clear("blog").send().unwrap();
+    assert!(tide.snapshot().find_key("blog").is_none());
+}
+
+#[test]
+fn changes_outlive_their_process_and_say_who_made_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let tide = at(folder.path());
+    let first = tide.activate_percentage("f/x", "12.5").actor("dana").reason("slowly").send().unwrap();
+    tide.define("f/y", r#"{"stable": 1, "new": 2}"#).send().unwrap();
+    tide.activate_percentage("f/x", 25).actor("lee").send().unwrap();
+    tide.activate("f/y").send().unwrap();
+    drop(tide);
+    let tide = at(folder.path());
+    assert_eq!(tide.get("f", "y", "k", 0), 2);
+    let index = tide.snapshot().find("f", "x").unwrap();
+    assert_eq!(tide.snapshot().flag(index).activation().unwrap().share.to_string(), "25");
+    let page = tide.cluster().unwrap().history("f/x", None, 1).unwrap();
+    assert_eq!((page.changes.len(), page.changes[0].actor.as_str()), (1, "lee"));
+    assert_eq!(page.changes[0].replaced, Some(first.stamp));
+    let page = tide.cluster().unwrap().history("f/x", page.next, 10).unwrap();
+    assert_eq!((page.changes.len(), page.changes[0].reason.as_str(), page.next), (1, "slowly", None));
+    assert_eq!(page.changes[0].value.as_ref().unwrap().get(), r#"{"percentage":"12.5","defined":false}"#);
+    let busy = builder(Live::at(folder.path())).connect();
+    assert!(matches!(busy, Err(ConnectError::Live(LiveError::Open(_)))), "one process per folder: {busy:?}");
+}
+
+#[test]
+fn a_dial_ends_by_itself() {
+    let clock = Clock::manual(Micros::new(DAY));
+    let tide = builder(Live::in_memory()).clock(clock.clone()).connect().unwrap();
+    let until = Micros::new(DAY).saturating_add(Span::SECOND);
+    tide.activate("blog").until(until).send().unwrap();
+    assert!(tide.is_active("blog"));
+    assert_eq!(tide.explain("flags", "blog", "k").valid_until, Some(until));
+    clock.set(until);
+    assert!(!tide.is_active("blog"));
+    let past = tide.activate("blog").until(until).send();
+    assert!(matches!(past, Err(ChangeError::Past { .. })), "{past:?}");
+}
+
+#[test]
+fn mistakes_change_nothing_and_say_what_to_do() {
+    let tide = memory();
+    let long = "x".repeat(2_000);
+    let refused = [
+        (tide.activate_percentage("x", 101), "write a number from 0 to 100"),
+        (tide.activate_percentage("x", "ten"), "is not a number"),
+        (tide.activate_percentage("x", 0.000_000_1), "six decimals"),
+        (tide.activate("a\u{7}b"), "control character"),
+        (tide.activate(&"x".repeat(300)), "300 bytes"),
+        (tide.activate(""), "empty"),
+        (tide.activate("x").reason(&long), "reason has 2000 bytes"),
+        (tide.activate("x").actor(&long), "actor has 2000 bytes"),
+        (tide.define("x", r#"{"new": 1}"#), "stable"),
+        (tide.define("x", r#"{"stable": 1}, "y": {"stable": 2}"#), "entry of one flag"),
+        (
+            tide.define(
+                "x",
+                r#"{"stable": 1, "new": 2, "end_time": "2030-01-01 00:00Z", "duration": "1d", "lease": "1h"}"#,
+            ),
+            "lease",
+        ),
+    ];
+    for (change, hint) in refused {
+        let error = change.send().unwrap_err().to_string();
+        assert!(error.contains(hint), "`{hint}` is not in: {error}");
+    }
+    assert_eq!(tide.cluster().unwrap().status().unwrap().node.registers, 0);
+    let plain = Tidegate::builder().text("{}").without_locks().connect().unwrap();
+    assert!(matches!(plain.activate("x").send(), Err(ChangeError::NotLive)));
+    assert!(plain.cluster().is_none());
+    for name in ["", "a\nb"] {
+        let named = Tidegate::builder().live(Live::in_memory().name(name)).without_locks().connect();
+        assert!(matches!(named, Err(ConnectError::Live(LiveError::Name { .. }))), "{named:?}");
+    }
+}
+
+#[test]
+fn a_change_may_depend_on_what_was_seen() {
+    let tide = memory();
+    let first = tide.activate("x").if_stamp(None).send().unwrap();
+    let second = tide.deactivate("x").if_stamp(Some(first.stamp)).send().unwrap();
+    for seen in [None, Some(first.stamp)] {
+        let lost = tide.activate("x").if_stamp(seen).send();
+        let Err(ChangeError::Refused(WriteError::Conflict { found })) = lost else { panic!("{lost:?}") };
+        assert_eq!(found, Some(second.stamp));
+    }
+    assert!(!tide.is_active("x"));
+}
+
+#[test]
+fn a_process_has_documents_and_live_changes_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"f": {"x": {"stable": "a", "new": "b", "start_time": "1970-01-01 00:00Z", "duration": "1d"},
+        "off": {"stable": false, "new": true, "enabled": false}}}"#;
+    let open = |text: &str| builder(Live::at(folder.path())).text(text).connect().unwrap();
+    let tide = open(text);
+    assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"b\""));
+    tide.deactivate("f/x").send().unwrap();
+    tide.activate("f/off").send().unwrap();
+    assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"a\""), "the dial stands above the ramp");
+    assert!(tide.is_active("f/off"), "and above the switch");
+    let twice = tide.define("f/x", r#"{"stable": 1}"#).send();
+    assert!(matches!(twice, Err(ChangeError::DefinedByDocument { .. })), "{twice:?}");
+    tide.define("f/z", r#"{"stable": 5}"#).send().unwrap();
+    assert_eq!((tide.get("f", "z", "k", 0), tide.status().flags), (5, 3));
+    tide.clear("f/x").send().unwrap();
+    assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"b\""), "the ramp again");
+    tide.deactivate("f/x").send().unwrap();
+    drop(tide);
+    // Without its document nobody guesses what the flag is; a flag of ours is as it was.
+    let tide = open("{}");
+    assert_eq!((tide.raw("f", "x", "k"), tide.get("f", "z", "k", 0)), (None, 5));
+    // Set anew, it still is not a boolean flag.
+    tide.activate("f/x").send().unwrap();
+    assert_eq!(tide.raw("f", "x", "k"), None);
+    drop(tide);
+    // A document that defines it now counts for more.
+    let tide = open(r#"{"f": {"z": {"stable": 6}}}"#);
+    assert_eq!(tide.get("f", "z", "k", 0), 6);
+    assert_eq!(tide.cluster().unwrap().status().unwrap().shadowed.len(), 1);
+    tide.remove("f/z").send().unwrap();
+    assert!(tide.cluster().unwrap().status().unwrap().shadowed.is_empty());
+}
+
+#[test]
+fn defaults_stand_below_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || builder(Live::at(folder.path())).default_percentage("blog", 100).connect().unwrap();
+    let tide = open();
+    assert!(tide.is_active("blog") && tide.flag("flags", "blog").is_active_for("k"));
+    tide.deactivate("blog").send().unwrap();
+    assert!(!tide.is_active("blog"));
+    drop(tide);
+    let tide = open();
+    assert!(!tide.is_active("blog"), "what was changed stays changed");
+    tide.clear("blog").send().unwrap();
+    assert!(tide.is_active("blog"), "nobody says anything any more");
+    tide.define("blog", r#"{"stable": "a"}"#).send().unwrap();
+    assert_eq!(tide.raw("flags", "blog", "k").as_deref(), Some("\"a\""));
+    let wrong = builder(Live::in_memory()).default_percentage("blog", 101).connect();
+    assert!(matches!(wrong, Err(ConnectError::Default { .. })), "{wrong:?}");
+}
+
+#[test]
+fn subscribers_hear_of_live_changes() {
+    let tide = memory();
+    let mut changes = tide.subscribe();
+    tide.activate("x").send().unwrap();
+    let heard = changes.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(heard.activations && !heard.definitions && !heard.document && !heard.locks && !heard.health);
+    tide.define("y", r#"{"stable": 1}"#).send().unwrap();
+    assert!(changes.recv_timeout(Duration::from_secs(20)).unwrap().definitions);
+}
+
+#[test]
+fn a_change_is_made_in_any_runtime() {
+    let tide = memory();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let receipt = runtime.block_on(tide.activate("x").ack(Level::All).send_async()).unwrap();
+    assert!(receipt.is_reached && tide.is_active("x"));
+}
+
+#[test]
+fn a_backup_comes_back() {
+    let (one, other) = (memory(), memory());
+    one.activate_percentage("a", 10).send().unwrap();
+    one.define("b", r#"{"stable": 1}"#).send().unwrap();
+    one.activate("c").send().unwrap();
+    one.clear("c").send().unwrap();
+    let mut text = Vec::new();
+    assert_eq!(one.cluster().unwrap().backup(&mut text).unwrap(), 3);
+    let restored = other.cluster().unwrap().restore(&*text, false, "dana").unwrap();
+    assert_eq!((restored.written, restored.left), (2, 1));
+    assert_eq!(other.get("flags", "b", "k", 0), 1);
+    one.activate_percentage("a", 20).send().unwrap();
+    let share = || one.snapshot().flag(one.snapshot().find_key("a").unwrap()).activation().unwrap().share.to_string();
+    assert_eq!(one.cluster().unwrap().restore(&*text, false, "dana").unwrap().written, 0);
+    assert_eq!(share(), "20", "newer than the backup");
+    assert_eq!(one.cluster().unwrap().restore(&*text, true, "dana").unwrap().written, 1);
+    assert_eq!(share(), "10");
+    text[100] ^= 1;
+    assert!(one.cluster().unwrap().restore(&*text, true, "dana").is_err());
+}
+
+#[test]
+fn several_documents_are_in_force_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first.json"), folder.path().join("second.json"));
+    let write = |path: &Path, text: &str| {
+        std::fs::write(path.with_extension("new"), text).unwrap();
+        std::fs::rename(path.with_extension("new"), path).unwrap();
+    };
+    write(&first, r#"{"f": {"x": {"stable": 1}}}"#);
+    write(&second, r#"{"f": {"y": {"stable": 2}}, "g": {"z": {"stable": 3}}}"#);
+    let tide = Tidegate::builder()
+        .file(&first)
+        .also(Source::file(&second))
+        .poll_interval(Duration::from_millis(100))
+        .without_locks()
+        .connect()
+        .unwrap();
+    let seen = || (tide.get("f", "x", "k", 0), tide.get("f", "y", "k", 0), tide.get("g", "z", "k", 0));
+    soon("both are read", || seen() == (1, 2, 3));
+    let status = tide.status();
+    assert_eq!((status.flags, status.further.len()), (3, 1));
+    // The later one may not define what the earlier one does; what was in force stays.
+    write(&second, r#"{"f": {"x": {"stable": 4}, "y": {"stable": 5}}}"#);
+    soon("it is refused", || tide.status().further[0].refused.is_some());
+    let message = tide.status().further[0].refused.as_ref().unwrap().message.clone();
+    assert!(message.contains("f/x") && message.contains("first.json"), "{message}");
+    assert_eq!(seen(), (1, 2, 3));
+    // The earlier one gives it up.
+    write(&first, r#"{"f": {"w": {"stable": 9}}}"#);
+    soon("it is taken", || seen() == (4, 5, 0));
+    let text = Tidegate::builder().text(r#"{"f": {"x": {"stable": 1}}}"#);
+    let twice = text.also(Source::text(r#"{"f": {"x": {"stable": 2}}}"#)).without_locks().connect();
+    assert!(matches!(twice, Err(ConnectError::TwiceDefined { .. })), "{twice:?}");
+}
+
+#[test]
+fn a_burst_of_changes_comes_through() {
+    let tide = memory();
+    let (count, writers) = (4_000, 4);
+    std::thread::scope(|scope| {
+        for writer in 0..writers {
+            let tide = &tide;
+            scope.spawn(move || {
+                for number in 0..count / writers {
+                    let flag = format!("flag-{writer}-{number}");
+                    tide.activate(&flag).ack(Level::Local).timeout(Duration::from_secs(20)).send().unwrap();
+                }
+            });
+        }
+    });
+    let status = tide.cluster().unwrap().status().unwrap();
+    assert_eq!(status.node.registers, count);
+    assert_eq!(tide.snapshot().flags().count(), count);
+}
