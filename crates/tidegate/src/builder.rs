@@ -18,6 +18,7 @@ use crate::publish::random;
 use crate::schedule::Schedule;
 use crate::signature::{SeenFile, Trust};
 use crate::source::{FetchOptions, Fetcher};
+use crate::status::Health;
 use crate::worker::{CachePlace, Keeper, KeeperOptions, Machinery, Running, Starting, Work};
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError, paths};
 #[cfg(feature = "cluster")]
@@ -364,6 +365,7 @@ impl Builder {
         Ok(Tidegate::new(Arc::clone(stage.board()), machinery))
     }
 
+    #[cfg_attr(not(feature = "cluster"), expect(clippy::unused_self, reason = "with live changes it is looked at"))]
     fn is_live(&self) -> bool {
         #[cfg(feature = "cluster")]
         return self.live.is_some();
@@ -401,8 +403,11 @@ impl Builder {
             random_seed: self.random_seed,
             clock: self.clock.clone(),
             is_one_shot: self.is_one_shot,
-            is_offline: self.is_offline && source.is_some_and(Source::is_remote),
-            is_unsourced: source.is_none(),
+            health: match source {
+                None => Health::Unsourced,
+                Some(source) if self.is_offline && source.is_remote() => Health::Offline,
+                Some(_) => Health::Starting,
+            },
             is_combined: self.is_live() || !self.further.is_empty(),
         }
     }

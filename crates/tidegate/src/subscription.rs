@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What has changed since a subscriber last asked. At least one is true.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that may have changed or not")]
 pub struct Changes {
     /// Another document is in force. That a ramp moves on is no change: it was known before; see
     /// [`valid_until`](crate::Explanation::valid_until).

@@ -14,6 +14,9 @@ use super::value::ChangeKind;
 use super::{Link, driver};
 use crate::store::backup::{self, BackupError, Header};
 
+/// What stands under a key.
+type Held = (Stamp, Option<Arc<[u8]>>);
+
 /// What a restore has done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -70,7 +73,6 @@ pub(super) fn restore(
         let (found, own) = (read.header.cluster, cluster.link().cluster.clone());
         return Err(RestoreError::Cluster { found, own });
     }
-    type Held = (Stamp, Option<Arc<[u8]>>);
     let held: BTreeMap<Arc<[u8]>, Held> = cluster.look(|seen| {
         let entry = |register: &Register| (Arc::clone(&register.key), (register.stamp, register.value.clone()));
         seen.replica.iter().map(entry).collect()

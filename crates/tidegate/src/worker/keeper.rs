@@ -106,10 +106,8 @@ pub(crate) struct KeeperOptions {
     pub(crate) random_seed: Option<u64>,
     pub(crate) clock: Clock,
     pub(crate) is_one_shot: bool,
-    /// The source is left alone.
-    pub(crate) is_offline: bool,
-    /// There is no source: flags come from live changes alone.
-    pub(crate) is_unsourced: bool,
+    /// How the source is doing before it was asked.
+    pub(crate) health: Health,
     /// Whether there is more than this one document: other sources, or live changes.
     pub(crate) is_combined: bool,
 }
@@ -117,12 +115,7 @@ pub(crate) struct KeeperOptions {
 impl KeeperOptions {
     /// Of an instance that serves nothing yet.
     fn first_status(&self, now: Micros) -> Status {
-        let health = match (self.is_unsourced, self.is_offline) {
-            (true, _) => Health::Unsourced,
-            (false, true) => Health::Offline,
-            (false, false) => Health::Starting,
-        };
-        Status::new(self.source.0.clone(), health, now)
+        Status::new(self.source.0.clone(), self.health, now)
     }
 }
 

@@ -16,11 +16,10 @@ fn keeper(folder: &Path) -> Keeper {
         pins: Vec::new(),
         locks: None,
         random_seed: None,
-        is_unsourced: false,
+        health: Health::Starting,
         is_combined: false,
         clock: Clock::manual(Micros::new(1_000_000_000)),
         is_one_shot: false,
-        is_offline: false,
         trust: Trust::default(),
         seen: None,
     })
