@@ -68,3 +68,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/embedding.md")]
 struct EmbeddingGuide;
+
+#[cfg(all(doctest, feature = "cluster"))]
+#[doc = include_str!("../../../docs/guide/live.md")]
+struct LiveGuide;

@@ -35,8 +35,9 @@ struct Parts {
     slots: Vec<Slot>,
     /// The flags that were defined one by one, each as a document of its own.
     definitions: BTreeMap<FlagKey, Arc<Document>>,
+    /// Locks and defaults.
     overlay: Overlay,
-    /// The dials, of which the overlay has those that were there when it was last laid.
+    /// The dials.
     activations: BTreeMap<FlagKey, Activation>,
     /// Documents and definitions, without anything laid over them.
     plain: Snapshot,
@@ -162,13 +163,12 @@ impl Stage {
     #[cfg(feature = "cluster")]
     pub(crate) fn apply(&self, changes: Vec<LiveChange>) {
         let mut parts = self.parts();
-        let mut is_laid_anew = changes.len() > LAID_ONE_BY_ONE_MAX;
         let mut is_compiled_anew = false;
         for change in &changes {
             match change {
                 LiveChange::Activation(flag, activation) => parts.activate(flag, activation.as_ref()),
                 LiveChange::Definition(flag, document) => {
-                    (is_laid_anew, is_compiled_anew) = (true, true);
+                    is_compiled_anew = true;
                     match document {
                         Some(document) => parts.definitions.insert(flag.clone(), Arc::clone(document)),
                         None => parts.definitions.remove(flag),
@@ -178,8 +178,6 @@ impl Stage {
         }
         if is_compiled_anew {
             parts.compile();
-        }
-        if is_laid_anew {
             parts.lay();
         } else {
             for change in changes {
@@ -245,9 +243,10 @@ impl Parts {
 
     /// Lays everything over what is compiled.
     fn lay(&mut self) {
-        self.overlay.activations = self.activations.iter().map(|(flag, dial)| (flag.clone(), dial.clone())).collect();
         self.laid = self.plain.overlaid(&self.overlay);
-        self.overlay.activations = Vec::new();
+        for (flag, activation) in &self.activations {
+            self.laid.set_activation(flag, Some(activation.clone()));
+        }
     }
 
     #[cfg(feature = "cluster")]
@@ -274,7 +273,3 @@ impl Parts {
         self.clocks.hear(fresh, &self.plain.leases());
     }
 }
-
-/// So many dials are laid one by one; more are laid all together.
-#[cfg(feature = "cluster")]
-const LAID_ONE_BY_ONE_MAX: usize = 1_000;

@@ -281,3 +281,70 @@ fn a_burst_of_changes_comes_through() {
     assert_eq!(status.node.registers, count);
     assert_eq!(tide.snapshot().flags().count(), count);
 }
+
+#[test]
+fn reads_of_changed_flags_do_not_allocate() {
+    let tide = memory();
+    tide.activate_percentage("some", 50).send().unwrap();
+    tide.activate("f/all").send().unwrap();
+    tide.define("f/x", r#"{"stable": false, "new": true}"#).send().unwrap();
+    tide.activate_percentage("f/x", 50).send().unwrap();
+    let handle = tide.flag("flags", "some");
+    let mut all = || {
+        let on = [
+            tide.is_active("some"),
+            tide.is_active_for("some", "k"),
+            tide.is_active("f/all"),
+            tide.is_active_for("f/x", "k"),
+            tide.get("f", "x", "k", false),
+            handle.is_active_for("k"),
+            handle.is_active(),
+        ];
+        std::hint::black_box(on);
+    };
+    all();
+    let info = allocation_counter::measure(|| (0..100).for_each(|_| all()));
+    assert_eq!(info.count_total, 0, "{info:?}");
+}
+
+const FOLDER: &str = "TIDEGATE_TEST_LIVE_FOLDER";
+
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_activates() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let tide = at(Path::new(&folder));
+    let start = tide.snapshot().flags().count();
+    for number in start.. {
+        tide.activate(&format!("flag-{number}")).ack(Level::Local).timeout(Duration::from_secs(20)).send().unwrap();
+        eprintln!("acknowledged {number}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 0..5 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "live::child_that_activates", "--ignored", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let numbers = lines.filter_map(|line| line.ok()?.strip_prefix("acknowledged ")?.parse::<usize>().ok());
+        for number in numbers.take(20 + round) {
+            acknowledged = number + 1;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let tide = at(folder.path());
+        assert!(acknowledged >= 20 * (round + 1), "the child has written");
+        let lost = (0..acknowledged).find(|number| !tide.is_active(&format!("flag-{number}")));
+        assert_eq!(lost, None, "of {acknowledged}");
+    }
+}
