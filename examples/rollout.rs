@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run -p tidegate --features cluster --example rollout -- /tmp/rollout
 //! ```
+#![expect(clippy::print_stdout, reason = "it is what the example shows")]
 
 use std::error::Error;
 use std::path::PathBuf;

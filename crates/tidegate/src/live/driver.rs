@@ -323,14 +323,14 @@ impl Driver {
         }
         self.stage.apply(changes);
         self.report.published += 1;
-        self.bell.ring(told);
+        guarded(|| self.bell.ring(told));
         self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
     }
 
     fn tell_writers(&mut self) {
         for (request, outcome) in std::mem::take(&mut self.receipts) {
             let Some(reply) = self.replies.remove(&request) else { continue };
-            reply(match outcome {
+            let answer = match outcome {
                 Ok(written) => {
                     let mut nodes = written.durable_on.iter().chain(&written.pending);
                     if nodes.any(|node| !self.names.contains_key(node)) {
@@ -340,7 +340,8 @@ impl Driver {
                 }
                 Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
-            });
+            };
+            guarded(|| reply(answer));
         }
     }
 
@@ -378,6 +379,13 @@ impl Driver {
 
     fn now(&self) -> Now {
         now(&self.clock, self.started)
+    }
+}
+
+/// Wakes those who wait. Their wakers are code of others, whose panics must not end the driver.
+fn guarded(wake: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(wake)).is_err() {
+        tracing::error!("a task that waits for live changes panicked when it was woken");
     }
 }
 

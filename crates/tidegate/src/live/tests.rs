@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidegate_replica::{Level, NodeId};
+use tidegate_engine::FlagKey;
+use tidegate_replica::{Expected, Level, NodeId};
 
 use super::carrier::Carrier;
 use super::inbox::Inbox;
-use super::{Live, Receipt};
+use super::request::{Request, What, Write};
+use super::value::ChangeKind;
+use super::{ChangeError, ClusterError, Live, Receipt};
 use crate::{Builder, Tidegate};
 
 /// Carries messages between the nodes of one process.
@@ -252,4 +255,60 @@ fn a_forgotten_node_counts_no_more() {
         assert_eq!(cluster.forget(name, "dana", "gone for good").unwrap().name, name);
     }
     assert!(left.activate("x").timeout(Duration::from_secs(20)).send().unwrap().is_reached);
+}
+
+/// Writes a value as only another version would.
+fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
+    let (flag, (sender, receiver)) = (FlagKey::parse(flag), std::sync::mpsc::channel());
+    let (key, value) = (ChangeKind::Activation.key(&flag), Some(Arc::from(value.as_bytes())));
+    let write = Write {
+        flag,
+        what: What::Restore { key, value },
+        actor: Arc::default(),
+        reason: Arc::default(),
+        expected: Expected::Anything,
+        level: Level::Local,
+        timeout: Duration::from_secs(20),
+        reply: Box::new(move |answer| sender.send(answer.map(drop)).unwrap()),
+    };
+    tide.cluster().unwrap().link().inbox.request(Request::Write(Box::new(write))).unwrap();
+    receiver.recv().unwrap().unwrap();
+}
+
+#[test]
+fn a_value_that_nobody_understands_is_parked_and_goes_on_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    nodes[0].activate("blog").send().unwrap();
+    write_raw(&nodes[0], "blog", r#"{"percentage":"half"}"#);
+    for tide in &nodes {
+        soon("it is parked", || tide.cluster().unwrap().status().unwrap().parked.len() == 1);
+        assert!(tide.is_active("blog"), "what was in force stays");
+    }
+    nodes[1].deactivate("blog").send().unwrap();
+    for tide in &nodes {
+        soon("mended", || tide.cluster().unwrap().status().unwrap().parked.is_empty() && !tide.is_active("blog"));
+    }
+}
+
+#[test]
+fn a_node_that_is_there_and_does_not_answer_is_dialled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    board.cut(id_of(&nodes[2]), true);
+    soon("opened anew", || nodes[0].cluster().unwrap().status().unwrap().reopened == 1);
+}
+
+#[test]
+fn a_panic_ends_changes_and_not_reads() {
+    let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+    tide.activate("blog").send().unwrap();
+    let cluster = tide.cluster().unwrap();
+    let ended = cluster.look(|_| panic!("a fault"));
+    assert!(matches!(ended, Err(ClusterError::Ended { .. })));
+    soon("it is told", || cluster.status().is_err_and(|error| error.to_string().contains("panicked")));
+    assert!(matches!(tide.deactivate("blog").send(), Err(ChangeError::Stopped)));
+    assert!(tide.is_active("blog"));
 }

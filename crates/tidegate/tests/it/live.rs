@@ -290,7 +290,7 @@ fn reads_of_changed_flags_do_not_allocate() {
     tide.define("f/x", r#"{"stable": false, "new": true}"#).send().unwrap();
     tide.activate_percentage("f/x", 50).send().unwrap();
     let handle = tide.flag("flags", "some");
-    let mut all = || {
+    let all = || {
         let on = [
             tide.is_active("some"),
             tide.is_active_for("some", "k"),
