@@ -38,9 +38,9 @@ pub use error::ConnectError;
 pub use handle::FlagHandle;
 #[cfg(feature = "cluster")]
 pub use live::{
-    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, HistoryEntry, HistoryPage, Live, LiveError,
-    MemberStatus, NodeName, NodeStatus, ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt, RestoreError,
-    Restored,
+    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, FlagRecord, HistoryEntry, HistoryPage, Live,
+    LiveError, MemberStatus, NodeName, NodeStatus, ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt,
+    Record, RestoreError, Restored,
 };
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{

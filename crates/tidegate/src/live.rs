@@ -14,6 +14,7 @@ mod driver;
 mod history;
 mod inbox;
 mod percentage;
+mod record;
 mod request;
 mod status;
 mod value;
@@ -41,6 +42,7 @@ pub use change::{Change, ChangeError, NodeName, Receipt};
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage};
 pub use percentage::Percentage;
+pub use record::{FlagRecord, Record};
 pub use status::{ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
 pub use value::ChangeKind;
 

@@ -121,6 +121,20 @@ impl Stage {
         Some(slot.source.clone())
     }
 
+    /// The flags that documents define, each with its source; of two that define one, the first counts.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn defined(&self) -> Vec<(FlagKey, String)> {
+        // A snapshot is cheap to clone, and the lock is not for long work.
+        let slots: Vec<(String, Snapshot)> = {
+            let parts = self.parts();
+            parts.slots.iter().map(|slot| (slot.source.clone(), slot.snapshot.clone())).collect()
+        };
+        let keys = |(source, snapshot): &(String, Snapshot)| {
+            snapshot.flags().map(|flag| (flag.key(), source.clone())).collect::<Vec<_>>()
+        };
+        slots.iter().flat_map(keys).collect()
+    }
+
     /// Puts the document of a source in force, with the clocks of its leases.
     pub(crate) fn install(&self, slot: usize, snapshot: Snapshot, document: Option<Arc<Document>>, clocks: Clocks) {
         let mut parts = self.parts();

@@ -67,6 +67,7 @@ pub(super) fn restore(
     input: impl BufRead,
     overwrites: bool,
     actor: &str,
+    reason: &str,
 ) -> Result<Restored, RestoreError> {
     let read = backup::read(input)?;
     if read.header.cluster != cluster.link().cluster {
@@ -77,6 +78,8 @@ pub(super) fn restore(
         let entry = |register: &Register| (Arc::clone(&register.key), (register.stamp, register.value.clone()));
         seen.replica.iter().map(entry).collect()
     })?;
+    let made_at = read.header.created_at;
+    let reason = if reason.is_empty() { format!("restored from a backup of {made_at}") } else { reason.to_owned() };
     let mut restored = Restored::default();
     for register in read.registers {
         let Some((_, flag)) = ChangeKind::of(&register.key) else {
@@ -94,7 +97,7 @@ pub(super) fn restore(
             flag,
             what: What::Restore { key: register.key, value: register.value },
             actor: actor.into(),
-            reason: format!("restored from a backup of {}", read.header.created_at).into(),
+            reason: reason.as_str().into(),
             expected: driver::RESTORED,
             level: Level::Local,
             timeout: ACK_TIMEOUT,

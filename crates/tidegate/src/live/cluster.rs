@@ -1,5 +1,6 @@
 //! What there is to know and to do about the cluster, apart from flags.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -10,8 +11,10 @@ use tidegate_replica::Stamp;
 use super::change::{ChangeError, NodeName};
 use super::history::{self, HistoryPage};
 use super::inbox::Refused;
+use super::record::FlagRecord;
 use super::request::{Done, Request, Seen};
 use super::status::{self, ClusterStatus};
+use super::value::ChangeKind;
 use super::{Link, RestoreError, Restored, backup, driver, to_timeout};
 use crate::store::StoreError;
 
@@ -45,6 +48,39 @@ impl Cluster {
     pub fn status(&self) -> Result<ClusterStatus, ClusterError> {
         let link = Arc::clone(&self.link);
         self.look(move |seen| status::of(&link, seen))
+    }
+
+    /// What live changes say of a flag on this node.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn flag(&self, flag_key: &str) -> Result<FlagRecord, ClusterError> {
+        let flag = FlagKey::parse(flag_key);
+        let mut record = self.look(move |seen| FlagRecord::of(flag, seen))?;
+        record.document = self.link.stage.source_of(&record.flag);
+        Ok(record)
+    }
+
+    /// The same of all flags, by documents or live changes, in the order of their keys. Those that were cleared and
+    /// removed are among them for a while.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn flags(&self) -> Result<Vec<FlagRecord>, ClusterError> {
+        let mut records = self.look(|seen| {
+            let mut records = BTreeMap::new();
+            for register in seen.replica.iter() {
+                let Some((kind, flag)) = ChangeKind::of(&register.key) else { continue };
+                let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
+                record.put(kind, register, seen);
+            }
+            records
+        })?;
+        for (flag, source) in self.link.stage.defined() {
+            let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
+            record.document.get_or_insert(source);
+        }
+        Ok(records.into_values().collect())
     }
 
     /// What happened to a flag on this node, newest first, at most `limit` changes and at most 100; with `before`, only older
@@ -114,7 +150,21 @@ impl Cluster {
     /// # Errors
     /// The backup is not whole or not one, and nothing was changed; or a change was refused, and those before it stand.
     pub fn restore(&self, input: impl BufRead, overwrites: bool, actor: &str) -> Result<Restored, RestoreError> {
-        backup::restore(self, input, overwrites, actor)
+        self.restore_because(input, overwrites, actor, "")
+    }
+
+    /// The same with a reason for the history, in place of one that names the backup's date.
+    ///
+    /// # Errors
+    /// See [`Cluster::restore`].
+    pub fn restore_because(
+        &self,
+        input: impl BufRead,
+        overwrites: bool,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Restored, RestoreError> {
+        backup::restore(self, input, overwrites, actor, reason)
     }
 
     pub(super) fn link(&self) -> &Arc<Link> {

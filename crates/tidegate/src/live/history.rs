@@ -7,7 +7,7 @@ use tidegate_replica::Stamp;
 
 use super::change::{NodeName, display, instant_of};
 use super::request::Names;
-use super::value::{ChangeKind, entry_of};
+use super::value::{ChangeKind, shown};
 use crate::store::{Event, HISTORY_PAGE_MAX, History, StoreError};
 
 /// A page of a flag's history, newest first.
@@ -78,21 +78,13 @@ fn entry(kind: ChangeKind, event: Event, names: &Names) -> HistoryEntry {
         stamp: register.stamp,
         at: instant_of(register.stamp),
         kind,
-        value: register.value.as_deref().and_then(|value| json_of(kind, value)),
+        value: register.value.as_deref().and_then(|value| shown(kind, value)),
         actor: register.actor.to_string(),
         reason: register.reason.to_string(),
         node: NodeName::of(register.stamp.node(), names),
         replaced: register.replaces,
         lost_to,
     }
-}
-
-fn json_of(kind: ChangeKind, value: &[u8]) -> Option<Box<RawValue>> {
-    let text = match kind {
-        ChangeKind::Activation => str::from_utf8(value).ok()?.to_owned(),
-        ChangeKind::Definition => entry_of(value)?,
-    };
-    RawValue::from_string(text).ok()
 }
 
 #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]

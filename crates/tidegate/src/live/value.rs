@@ -102,9 +102,27 @@ pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<
 }
 
 /// The entry alone, for people.
-pub(super) fn entry_of(value: &[u8]) -> Option<String> {
+fn entry_of(value: &[u8]) -> Option<String> {
     let entry: Entry = serde_json::from_slice(value).ok()?;
     Some(entry.entry.get().to_owned())
+}
+
+/// What a register says, as JSON for people; none where only a newer version can read it.
+pub(super) fn shown(kind: ChangeKind, value: &[u8]) -> Option<Box<RawValue>> {
+    #[derive(Serialize)]
+    struct Shown {
+        percentage: Share,
+        until: Option<Micros>,
+        defined: bool,
+    }
+    let text = match kind {
+        ChangeKind::Activation => {
+            let Activation { share, until, defined } = read_activation(value).ok()?;
+            serde_json::to_string(&Shown { percentage: share, until, defined }).ok()?
+        }
+        ChangeKind::Definition => entry_of(value)?,
+    };
+    RawValue::from_string(text).ok()
 }
 
 fn to_bytes(value: &impl Serialize) -> Arc<[u8]> {
@@ -140,6 +158,17 @@ mod tests {
         let value = write_definition(r#"{"stable": 1.50}"#).unwrap();
         assert_eq!(entry_of(&value).as_deref(), Some(r#"{"stable": 1.50}"#));
         assert_eq!(read_definition_value(&flag, &value).unwrap().sections[0].flags[0].stable.as_str(), "1.50");
+    }
+
+    #[test]
+    fn values_as_people_see_them() {
+        let text = |kind, value: &str| shown(kind, value.as_bytes()).map(|json| json.get().to_owned());
+        let dial = text(ChangeKind::Activation, r#"{"percentage":"12.5","until":1000000,"colour":"red"}"#);
+        let until = r#""1970-01-01T00:00:01.000000Z""#;
+        assert_eq!(dial, Some(format!(r#"{{"percentage":12.5,"until":{until},"defined":false}}"#)));
+        let entry = text(ChangeKind::Definition, r#"{"entry":{"stable":1.50}}"#);
+        assert_eq!(entry.as_deref(), Some(r#"{"stable":1.50}"#));
+        assert_eq!(text(ChangeKind::Activation, "[]"), None);
     }
 
     #[test]

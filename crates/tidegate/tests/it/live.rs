@@ -63,9 +63,32 @@ fn changes_outlive_their_process_and_say_who_made_them() {
     assert_eq!(page.changes[0].replaced, Some(first.stamp));
     let page = tide.cluster().unwrap().history("f/x", page.next, 10).unwrap();
     assert_eq!((page.changes.len(), page.changes[0].reason.as_str(), page.next), (1, "slowly", None));
-    assert_eq!(page.changes[0].value.as_ref().unwrap().get(), r#"{"percentage":"12.5","defined":false}"#);
+    assert_eq!(page.changes[0].value.as_ref().unwrap().get(), r#"{"percentage":12.5,"until":null,"defined":false}"#);
     let busy = builder(Live::at(folder.path())).connect();
     assert!(matches!(busy, Err(ConnectError::Live(LiveError::Open(_)))), "one process per folder: {busy:?}");
+}
+
+#[test]
+fn what_stands_in_the_registers_of_a_flag() {
+    let text = r#"{"f": {"x": {"stable": 1}}}"#;
+    let tide = builder(Live::in_memory()).text(text).connect().unwrap();
+    let cluster = tide.cluster().unwrap();
+    let nothing = cluster.flag("f/z").unwrap();
+    assert!(nothing.activation.is_none() && nothing.definition.is_none() && nothing.document.is_none());
+    let receipt = tide.activate_percentage("f/x", "0.5").actor("dana").reason("a look").send().unwrap();
+    tide.define("y", r#"{"stable": 2}"#).send().unwrap();
+    tide.remove("y").send().unwrap();
+    let x = cluster.flag("f/x").unwrap();
+    let dial = x.activation.unwrap();
+    assert_eq!((dial.stamp, dial.actor.as_str(), dial.reason.as_str()), (receipt.stamp, "dana", "a look"));
+    assert_eq!(dial.value.unwrap().get(), r#"{"percentage":0.5,"until":null,"defined":true}"#);
+    assert!(x.definition.is_none() && x.document.is_some());
+    let removed = cluster.flag("y").unwrap().definition.unwrap();
+    assert!(removed.value.is_none(), "it is remembered that it was removed");
+    tide.define("y", r#"{"stable": 3}"#).if_stamp(Some(removed.stamp)).send().unwrap();
+    assert!(tide.define("y", r#"{"stable": 4}"#).if_stamp(Some(removed.stamp)).send().is_err());
+    let all: Vec<String> = cluster.flags().unwrap().iter().map(|record| record.flag.to_string()).collect();
+    assert_eq!(all, ["f/x", "flags/y"]);
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! What stands in the registers of a flag: its dial and its definition, with who wrote them and why.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate_engine::{FlagKey, Micros};
+use tidegate_replica::{Register, Stamp};
+
+use super::change::{NodeName, display, instant_of};
+use super::request::Seen;
+use super::value::{ChangeKind, shown};
+
+/// The registers of one flag on this node; made by [`Cluster::flag`](super::Cluster::flag). Both are none for a flag of
+/// which no live change was ever made.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct FlagRecord {
+    /// The flag.
+    #[serde(serialize_with = "display")]
+    pub flag: FlagKey,
+    /// Its dial.
+    pub activation: Option<Record>,
+    /// Its definition apart from any document.
+    pub definition: Option<Record>,
+    /// Where the document comes from that defines it. Then a definition has no effect here.
+    pub document: Option<String>,
+}
+
+/// What stands in a register.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// When and by which node it was written: for [`Change::if_stamp`](super::Change::if_stamp).
+    #[serde(serialize_with = "display")]
+    pub stamp: Stamp,
+    /// The same instant for people.
+    pub at: Micros,
+    /// What it says, JSON: of a dial an object with `percentage`, `until` and `defined`, of a definition its entry; none: it
+    /// was cleared or removed.
+    pub value: Option<Box<RawValue>>,
+    /// Who wrote it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// On which node.
+    pub node: NodeName,
+}
+
+impl FlagRecord {
+    /// That of a flag of which nothing was written.
+    pub(super) fn empty(flag: FlagKey) -> Self {
+        Self { flag, activation: None, definition: None, document: None }
+    }
+
+    pub(super) fn of(flag: FlagKey, seen: &Seen<'_>) -> Self {
+        let mut record = Self::empty(flag);
+        for kind in [ChangeKind::Activation, ChangeKind::Definition] {
+            if let Some(register) = seen.replica.get(&kind.key(&record.flag)) {
+                record.put(kind, register, seen);
+            }
+        }
+        record
+    }
+
+    pub(super) fn put(&mut self, kind: ChangeKind, register: &Register, seen: &Seen<'_>) {
+        let record = Some(Record {
+            stamp: register.stamp,
+            at: instant_of(register.stamp),
+            value: register.value.as_deref().and_then(|value| shown(kind, value)),
+            actor: register.actor.to_string(),
+            reason: register.reason.to_string(),
+            node: NodeName::of(register.stamp.node(), seen.names),
+        });
+        match kind {
+            ChangeKind::Activation => self.activation = record,
+            ChangeKind::Definition => self.definition = record,
+        }
+    }
+}
