@@ -71,6 +71,12 @@ const RULES: &[Rule] = &[
         because: "the library is embedded: it serves nothing and parses no arguments",
     },
     Rule {
+        member: "tidegate-server",
+        members: &["tidegate", "tidegate-engine", "tidegate-replica"],
+        forbidden: &["clap"],
+        because: "the server stands above the library, and parses no arguments",
+    },
+    Rule {
         member: "tidegate-origin",
         members: &[],
         forbidden: &["tokio", "hyper", "reqwest"],
