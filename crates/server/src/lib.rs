@@ -1,1 +1,11 @@
-//! The HTTP face of Tidegate.
+//! The HTTP face of Tidegate: flags, live changes and decisions under `/api/v1`, for any language.
+//!
+//! It holds no logic of its own about flags: it reads requests, asks the library, and writes answers. What a mistake is
+//! answered with, its HTTP status first, stands in one file, `api/problem.rs`.
+#![warn(missing_docs)]
+
+mod api;
+pub mod limits;
+mod serve;
+
+pub use serve::{Options, serve};

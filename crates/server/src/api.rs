@@ -1,0 +1,80 @@
+//! What can be asked under `/api/v1`, and who answers it.
+
+mod activation;
+mod answer;
+mod ask;
+mod decision;
+mod precondition;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, put};
+use tidegate::{Cluster, Tidegate};
+use tokio::sync::{Semaphore, watch};
+
+use crate::serve::Options;
+use problem::Problem;
+
+/// What every answer is made from.
+#[derive(Debug)]
+pub(crate) struct Api {
+    tide: Tidegate,
+    options: Options,
+    stopping: watch::Receiver<bool>,
+    watchers: Arc<Semaphore>,
+}
+
+type Shared = State<Arc<Api>>;
+type Answer = Result<Response, Problem>;
+
+impl Api {
+    pub(crate) fn new(tide: Tidegate, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
+        let watchers = Arc::new(Semaphore::new(options.watchers_max));
+        Arc::new(Self { tide, options, stopping, watchers })
+    }
+
+    fn cluster(&self) -> Result<Cluster, Problem> {
+        self.tide.cluster().ok_or_else(|| tidegate::ChangeError::NotLive.into())
+    }
+}
+
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let flags = Router::new()
+        .route("/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
+        .route("/{section}/{flag}/decision", get(decision::decide));
+    Router::new()
+        .nest("/api/v1/flags", flags)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(guard))
+        .with_state(api)
+}
+
+async fn unknown_path(request: Request) -> Problem {
+    Problem::unknown_path(request.uri().path())
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    Problem::wrong_method(request.method())
+}
+
+/// What holds for every request: pages of other origins may not change anything, and no answer is kept by a cache.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match ask::check_origin(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Runs what blocks where it holds up nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::fault(&error))
+}

@@ -1,0 +1,73 @@
+//! The dial of a flag: set, or taken away.
+
+use axum::extract::{Request, State};
+use tidegate::{Change, Percentage, parse_time};
+use tidegate_engine::document::parse_percent;
+
+use super::ask::{self, Fields, FlagPath, Query};
+use super::precondition::{Precondition, Register};
+use super::problem::Problem;
+use super::{Answer, Api, Shared, answer, blocking};
+use crate::limits;
+
+/// `PUT`: `{"percentage": 20, "reason": "...", "until": "..."}`.
+pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let flag = ask::flag_of(path)?;
+    let query = Query::read(&parts.uri, &["ack", "timeout"])?;
+    let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
+    let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
+    let fields = Fields::read(&body, &["percentage", "reason", "until"])?;
+    let mut change = api.tide.activate_percentage(&flag.to_string(), percentage(&fields)?).actor(actor);
+    if let Some(reason) = fields.text("reason")? {
+        change = change.reason(reason);
+    }
+    if let Some(until) = fields.text("until")? {
+        let wrong = |error| {
+            Problem::invalid("until", format!("`until` {error}"), "write an instant such as `2026-12-01T00:00:00Z`")
+        };
+        change = change.until(parse_time(&until).map_err(wrong)?);
+    }
+    let change = prepared(&api, query.apply(change)?, flag.to_string(), precondition, Register::Activation).await?;
+    answer::receipt(&change.send_async().await?)
+}
+
+/// `DELETE`: the flag returns to its ramp.
+pub(super) async fn clear(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let flag = ask::flag_of(path)?;
+    let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
+    let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
+    let change = api.tide.clear(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
+    let change = prepared(&api, query.apply(change)?, flag.to_string(), precondition, Register::Activation).await?;
+    answer::receipt(&change.send_async().await?)
+}
+
+/// The percentage exactly as it is written.
+fn percentage(fields: &Fields) -> Result<Percentage, Problem> {
+    let help = "send a number from 0 to 100, such as `12.5`";
+    let text =
+        fields.raw("percentage").ok_or_else(|| Problem::invalid("percentage", "`percentage` is missing", help))?;
+    parse_percent(text).map(Percentage::from).map_err(|problem| Problem::percentage(text, problem))
+}
+
+/// The change, if the disk takes anything, and bound to what its sender has seen.
+pub(super) async fn prepared(
+    api: &Api,
+    change: Change,
+    flag_key: String,
+    precondition: Precondition,
+    register: Register,
+) -> Result<Change, Problem> {
+    let cluster = api.cluster()?;
+    blocking(move || {
+        if let Some(trouble) = cluster.status()?.disk {
+            return Err(Problem::disk(&trouble));
+        }
+        if precondition.is_empty() {
+            return Ok(change);
+        }
+        precondition.bind(change, &cluster.flag(&flag_key)?, register)
+    })
+    .await?
+}

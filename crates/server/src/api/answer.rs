@@ -1,0 +1,57 @@
+//! How answers are written.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use tidegate::{Micros, NodeName, Receipt};
+
+use super::Answer;
+use super::problem::Problem;
+
+/// A value as JSON, on one line.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let mut body = serde_json::to_vec(value).map_err(|error| Problem::fault(&error))?;
+    body.push(b'\n');
+    let kind = HeaderValue::from_static("application/json");
+    Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// The receipt of a change: 200 where its level was reached, and 202 where the change stands and some have not said yet that
+/// they have it.
+pub(super) fn receipt(receipt: &Receipt) -> Answer {
+    /// A receipt as it is written.
+    #[derive(Serialize)]
+    struct Written {
+        flag: String,
+        stamp: String,
+        at: Micros,
+        ack: String,
+        reached: bool,
+        durable_on: Vec<String>,
+        pending: Vec<String>,
+    }
+    let names = |nodes: &[NodeName]| nodes.iter().map(name).collect();
+    let written = Written {
+        flag: receipt.flag.to_string(),
+        stamp: receipt.stamp.to_string(),
+        at: receipt.at,
+        ack: receipt.level.to_string(),
+        reached: receipt.is_reached,
+        durable_on: names(&receipt.durable_on),
+        pending: names(&receipt.pending),
+    };
+    json(if receipt.is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }, &written)
+}
+
+/// What people call a node; its id where nobody knows.
+pub(super) fn name(node: &NodeName) -> String {
+    if node.name.is_empty() { node.node.to_string() } else { node.name.clone() }
+}
+
+/// The value of an `ETag` header.
+pub(super) fn with_tag(mut response: Response, tag: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{tag}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+}

@@ -1,0 +1,29 @@
+//! What a key has of a flag, and everything that led to it.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use tidegate::{Explanation, FlagKey, Micros, Rule, Subject, Tidegate, parse_time};
+use tidegate_engine::Moment;
+
+use super::ask::{self, FlagPath, Query};
+use super::problem::Problem;
+use super::{Answer, Shared, answer};
+
+/// `GET`: `?key=K&at=T`, both optional.
+pub(super) async fn decide(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let flag = ask::flag_of(path)?;
+    let query = Query::read(request.uri(), &["key", "at"])?;
+    let at = query.parse("at", |text| parse_time(text).ok(), "write an instant such as `2026-12-01T00:00:00Z`")?;
+    let explanation = explain(&api.tide, &flag, query.get("key"), at);
+    if explanation.rule == Rule::UnknownFlag {
+        return Err(Problem::unknown_flag(&flag));
+    }
+    answer::json(StatusCode::OK, &explanation)
+}
+
+/// The decision now, or at another instant by what is known now.
+pub(super) fn explain(tide: &Tidegate, flag: &FlagKey, key: Option<&str>, at: Option<Micros>) -> Explanation {
+    let view = tide.view();
+    let moment = Moment { now: at.unwrap_or_else(|| view.now()), ..view.moment() };
+    view.snapshot().explain(flag.section(), flag.flag(), &Subject::from(key), &moment)
+}

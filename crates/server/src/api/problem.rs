@@ -1,0 +1,382 @@
+//! Why a request is not done, as RFC 9457 says it: the one place that chooses HTTP statuses.
+//!
+//! Each problem names what is wrong and what to do. A 4xx has changed nothing, and neither has a 5xx whose text does not
+//! say otherwise. What only the operator should know goes into the log.
+
+use std::fmt::Display;
+
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tidegate::{ChangeError, ClusterError, FlagKey, RestoreError, WriteError};
+use tidegate_engine::{Diagnostic, FlagKeyError, Severity};
+
+use crate::limits;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+    help: String,
+    place: Option<(usize, usize)>,
+    diagnostics: Vec<Diagnostic>,
+    /// Seconds after which it may be worth a try.
+    retry_after: Option<u32>,
+}
+
+/// What kind of problem it is: its type, its title, its status.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Invalid,
+    Malformed,
+    Foreign,
+    UnknownPath,
+    UnknownFlag,
+    UnknownNode,
+    WrongMethod,
+    Slow,
+    Conflict,
+    Changed,
+    TooLarge,
+    WrongMedia,
+    Refused,
+    Fault,
+    NotLive,
+    Busy,
+    Clock,
+    DuplicateNode,
+    Ended,
+    NotReady,
+    Crowded,
+    Disk,
+}
+
+impl Kind {
+    /// The end of the type's URI, the title, and the status.
+    const fn parts(self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Self::Invalid => ("invalid", "Something in the request is not valid", StatusCode::BAD_REQUEST),
+            Self::Malformed => ("malformed", "The body cannot be read", StatusCode::BAD_REQUEST),
+            Self::Foreign => ("foreign", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
+            Self::UnknownPath => ("unknown-path", "There is no such path", StatusCode::NOT_FOUND),
+            Self::UnknownFlag => ("unknown-flag", "There is no such flag", StatusCode::NOT_FOUND),
+            Self::UnknownNode => ("unknown-node", "There is no such node", StatusCode::NOT_FOUND),
+            Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
+            Self::Slow => ("slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
+            Self::Conflict => ("conflict", "It is defined elsewhere", StatusCode::CONFLICT),
+            Self::Changed => ("changed", "It has changed meanwhile", StatusCode::PRECONDITION_FAILED),
+            Self::TooLarge => ("too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::WrongMedia => ("wrong-media", "The body is of another type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::Refused => ("refused", "The definition has errors", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Fault => ("fault", "The server has made a mistake", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotLive => ("not-live", "This server takes no changes", StatusCode::NOT_IMPLEMENTED),
+            Self::Busy => ("busy", "Too much is waiting", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Clock => ("clock", "The clock of this node is wrong", StatusCode::SERVICE_UNAVAILABLE),
+            Self::DuplicateNode => {
+                ("duplicate-node", "Another process has this node's id", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::Ended => ("ended", "This server takes no more changes", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotReady => ("not-ready", "There is nothing to answer from yet", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Crowded => ("crowded", "Too many are watching", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Disk => ("disk", "The disk takes nothing", StatusCode::INSUFFICIENT_STORAGE),
+        }
+    }
+}
+
+impl Problem {
+    fn new(kind: Kind, detail: impl Into<String>, help: impl Into<String>) -> Self {
+        let (detail, help) = (detail.into(), help.into());
+        Self { kind, detail, field: None, help, place: None, diagnostics: Vec::new(), retry_after: None }
+    }
+
+    fn of_field(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// A field of the body, a parameter or a header is wrong.
+    pub(crate) fn invalid(field: &str, detail: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, detail, help).of_field(field)
+    }
+
+    /// A flag cannot be named so.
+    pub(crate) fn name(problem: FlagKeyError) -> Self {
+        Self::invalid("flag", problem.to_string(), "a flag is `section/flag`, each name 1 to 256 bytes of visible text")
+    }
+
+    /// The body is no JSON, or not of the shape that is expected.
+    pub(crate) fn malformed(error: &serde_json::Error, expected: &str) -> Self {
+        let mut problem = Self::new(Kind::Malformed, format!("the body cannot be read: {error}"), expected);
+        problem.place = Some((error.line(), error.column())).filter(|(line, _)| *line > 0);
+        problem
+    }
+
+    /// The body is not UTF-8.
+    pub(crate) fn not_utf8(at: usize) -> Self {
+        Self::new(Kind::Malformed, format!("the body is not UTF-8 at byte {at}"), "send JSON in UTF-8")
+    }
+
+    /// The connection broke while the body was read.
+    pub(crate) fn broken_body(error: &dyn Display) -> Self {
+        Self::new(Kind::Malformed, format!("the body did not come whole: {error}"), "send it again")
+    }
+
+    pub(crate) fn foreign(origin: &str) -> Self {
+        let detail =
+            format!("the page of `{}` asks for a change, and this server is another origin", origin.escape_debug());
+        Self::new(Kind::Foreign, detail, "ask from the server's own pages, or without an `Origin` header")
+            .of_field("origin")
+    }
+
+    pub(crate) fn unknown_path(path: &str) -> Self {
+        let detail = format!("there is nothing at `{}`", path.escape_debug());
+        Self::new(
+            Kind::UnknownPath,
+            detail,
+            "flags are at `/api/v1/flags/{section}/{flag}`, the cluster at `/api/v1/cluster`",
+        )
+    }
+
+    pub(crate) fn unknown_flag(flag: &FlagKey) -> Self {
+        let detail = format!("there is no flag `{}`", flag.to_string().escape_debug());
+        Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags")
+    }
+
+    pub(crate) fn no_definition(flag: &FlagKey) -> Self {
+        let detail = format!("`{}` has no definition that was made here", flag.to_string().escape_debug());
+        Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags, and where each is defined")
+    }
+
+    pub(crate) fn wrong_method(method: &Method) -> Self {
+        let detail = format!("`{}` is not for this path", method.as_str().escape_debug());
+        Self::new(Kind::WrongMethod, detail, "the header `Allow` lists what is")
+    }
+
+    pub(crate) fn slow() -> Self {
+        Self::new(Kind::Slow, "the body did not come in time", "send it at once, or over a faster line")
+    }
+
+    pub(crate) fn too_large(bytes_max: usize) -> Self {
+        let detail = format!("the body has more than {bytes_max} bytes");
+        Self::new(Kind::TooLarge, detail, "send less; values of flags should be small")
+    }
+
+    pub(crate) fn wrong_media(expected: &str) -> Self {
+        let help = format!("send `Content-Type: {expected}`");
+        Self::new(Kind::WrongMedia, "the body is of another type than is read here", help).of_field("content-type")
+    }
+
+    /// What stands there is not what the caller had seen.
+    pub(crate) fn changed(header: &str, detail: &str) -> Self {
+        Self::new(Kind::Changed, detail, "GET it, and decide again with the `ETag` that it has now").of_field(header)
+    }
+
+    /// The source has not been heard, and there is nothing in force.
+    pub(crate) fn not_ready(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotReady, detail, "wait; the log says what the source does").retry_after(1)
+    }
+
+    pub(crate) fn crowded(watchers_max: usize) -> Self {
+        let detail = format!("{watchers_max} connections watch already");
+        Self::new(Kind::Crowded, detail, "ask another node, or poll the decision").retry_after(5)
+    }
+
+    /// The disk takes nothing, so that nothing was tried.
+    pub(crate) fn disk(detail: &str) -> Self {
+        Self::new(Kind::Disk, format!("changes cannot be kept: {detail}"), "make room on the disk of the data folder")
+            .retry_after(10)
+    }
+
+    /// A mistake of ours.
+    pub(crate) fn fault(error: &dyn Display) -> Self {
+        tracing::error!("a request failed by a mistake of ours; please report it: {error}");
+        Self::new(Kind::Fault, "the request failed; the log of the server says more", "report it")
+    }
+
+    fn of_write(error: &WriteError) -> Self {
+        let detail = error.to_string();
+        match error {
+            WriteError::ClockOff { .. } => {
+                Self::new(Kind::Clock, detail, "set the clock of this host, or ask another node").retry_after(30)
+            }
+            WriteError::ClockPoisoned { .. } => Self::new(
+                Kind::Clock,
+                detail,
+                "check the clocks of all hosts, then POST `/api/v1/cluster/repair-clock`",
+            )
+            .retry_after(30),
+            WriteError::DuplicateNode { .. } => {
+                Self::new(Kind::DuplicateNode, detail, "ask another node meanwhile").retry_after(30)
+            }
+            WriteError::ReadOnly { .. } => {
+                Self::new(Kind::Disk, detail, "mend the disk and start the server again; ask another node meanwhile")
+            }
+            WriteError::Conflict { .. } => Self::changed("if-match", "somebody has changed it since it was looked at"),
+            WriteError::Busy => ChangeError::Busy.into(),
+            WriteError::NotMember { .. } => {
+                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+            }
+            _ => Self::new(Kind::Invalid, detail, "send a smaller change"),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChangeError::NotLive => {
+                Self::new(Kind::NotLive, "this server only serves documents", "start it with a data folder")
+            }
+            ChangeError::Name { problem } => Self::name(problem),
+            ChangeError::Percentage { text, problem } => Self::percentage(&text, problem),
+            ChangeError::Past { .. } => Self::invalid("until", detail, "name a later instant, or clear the dial"),
+            ChangeError::TextTooLong { what, .. } => {
+                Self::invalid(what, detail, format!("use at most {} bytes", limits::TEXT_BYTES_MAX))
+            }
+            ChangeError::Definition(diagnostics) => {
+                let is_error = |diagnostic: &&Diagnostic| diagnostic.code.severity() == Severity::Error;
+                let errors = diagnostics.iter().filter(is_error).count();
+                let detail = format!("the definition is refused: {errors} error{}", if errors == 1 { "" } else { "s" });
+                let help = "mend what `diagnostics` says; `tidegate check` finds the same in a document";
+                Self { diagnostics, ..Self::new(Kind::Refused, detail, help) }
+            }
+            ChangeError::Entry => {
+                Self::new(Kind::Refused, detail, "send the entry alone, as it stands after the flag's name")
+            }
+            ChangeError::Lease => Self::new(Kind::Refused, detail, "leave `lease` out").of_field("lease"),
+            ChangeError::DefinedByDocument { .. } => {
+                Self::new(Kind::Conflict, detail, "change the document, or PUT the flag's activation")
+            }
+            ChangeError::Refused(error) => Self::of_write(&error),
+            ChangeError::Busy => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
+            ChangeError::Stopped => {
+                Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
+            }
+            _ => Self::new(Kind::Invalid, detail, "see the detail"),
+        }
+    }
+}
+
+impl From<ClusterError> for Problem {
+    fn from(error: ClusterError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ClusterError::Change(error) => error.into(),
+            ClusterError::Ended { .. } => {
+                Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
+            }
+            ClusterError::NoMember { .. } => {
+                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+            }
+            error => Self::fault(&error),
+        }
+    }
+}
+
+impl From<RestoreError> for Problem {
+    fn from(error: RestoreError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RestoreError::Backup(_) => {
+                Self::new(Kind::Malformed, detail, "send what GET `/api/v1/backup` gave, whole and unchanged")
+            }
+            RestoreError::Cluster { .. } => {
+                Self::new(Kind::Conflict, detail, "send a backup of this cluster, or start with the other one's name")
+            }
+            RestoreError::Refused { error, .. } => Self { detail, ..error.into() },
+            RestoreError::Ended(error) => error.into(),
+            error => Self::fault(&error),
+        }
+    }
+}
+
+impl Problem {
+    /// A number is no percentage.
+    pub(crate) fn percentage(text: &str, problem: tidegate_engine::document::PercentError) -> Self {
+        let shown: String = text.chars().take(PERCENTAGE_CHARS_SHOWN).flat_map(char::escape_debug).collect();
+        Self::invalid("percentage", format!("the percentage `{shown}` {problem}"), problem.help())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (name, title, status) = self.kind.parts();
+        let body = Body {
+            kind: format!("urn:tidegate:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            help: &self.help,
+            line: self.place.map(|(line, _)| line),
+            column: self.place.map(|(_, column)| column),
+            diagnostics: self.diagnostics.iter().map(Finding::of).collect(),
+        };
+        // Texts and numbers alone: writing them cannot fail.
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A problem as it is written.
+#[derive(Debug, Serialize)]
+struct Body<'p> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'p str>,
+    help: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<Finding<'p>>,
+}
+
+/// A diagnostic as it is written.
+#[derive(Debug, Serialize)]
+struct Finding<'p> {
+    code: &'static str,
+    severity: &'static str,
+    path: String,
+    line: Option<u32>,
+    column: Option<u32>,
+    message: &'p str,
+    help: &'p str,
+}
+
+impl<'p> Finding<'p> {
+    fn of(diagnostic: &'p Diagnostic) -> Self {
+        Self {
+            code: diagnostic.code.as_str(),
+            severity: diagnostic.code.severity().as_str(),
+            path: diagnostic.path.to_string(),
+            line: diagnostic.place.as_ref().map(|place| place.line),
+            column: diagnostic.place.as_ref().map(|place| place.column),
+            message: &diagnostic.message,
+            help: &diagnostic.help,
+        }
+    }
+}
+
+/// The media type of RFC 9457.
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A number that is longer is shortened.
+const PERCENTAGE_CHARS_SHOWN: usize = 40;

@@ -1,0 +1,54 @@
+//! Every limit of the server, with its reason.
+
+use std::time::Duration;
+
+/// The body of a request, but for a restore: an entry has two values of 64 KiB and 100,000 early adopters at most, which
+/// nobody writes in one request; what people do write is a few hundred bytes.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The body of a restore: a backup of 100,000 flags is about 50 MB.
+pub const RESTORE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What is read and thrown away of a body that is too large, so that its sender hears why: one that is cut off while it
+/// writes often does not read the answer.
+pub const REFUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The head of a request: the longest flag key and the longest key that anybody uses, percent-encoded, several times over.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Headers of a request. Browsers send about 20, gateways add about as many.
+pub const HEADERS_MAX: usize = 100;
+
+/// Connections at once. More wait in the system's queue until one ends.
+pub const CONNECTIONS_MAX: usize = 1_024;
+
+/// Connections at once that watch: each has a task and a timer, and each change wakes all of them. The others stay free
+/// for changes.
+pub const WATCHERS_MAX: usize = 512;
+
+/// For the head of a request, and between two requests on one connection.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// For the body of a request: 1 MiB over a line of 1 Mbit/s.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For the body of a restore.
+pub const RESTORE_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// For a client to take some bytes of an answer.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest wait for an acknowledgement that can be asked for: whoever waits longer wants to ask again.
+pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
+
+/// Between two signs of life to one who watches: well within the minute after which gateways cut a silent connection.
+pub const LIFE_SIGN_PERIOD: Duration = Duration::from_secs(15);
+
+/// A stop waits so long for requests under way, so that the process is gone after 5 s.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Who makes a change, and why.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+
+/// The file of the configuration. One that is longer is some other file.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
