@@ -5,7 +5,9 @@
 #![warn(missing_docs)]
 
 mod api;
+pub mod config;
 pub mod limits;
 mod serve;
 
+pub use config::{Arguments, Config, ConfigError};
 pub use serve::{Options, serve};

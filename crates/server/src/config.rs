@@ -1,0 +1,388 @@
+//! What a server is told: by its file, its environment and its arguments, the later of which count for more.
+//!
+//! Every value knows where it was said, so that a mistake names the place to mend, and a server can print what it goes by. A
+//! key that nobody knows is a mistake: it is usually one that is spelled wrongly.
+
+mod error;
+mod file;
+mod key;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use tidegate::{Builder, Live, Source, Tidegate};
+
+pub use error::ConfigError;
+pub use key::Key;
+
+/// The effective configuration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where HTTP is served. Default: `127.0.0.1:8080`.
+    pub listen: Setting<SocketAddr>,
+    /// Whether HTTP may be served to other hosts, although nobody has to say who he is. Default: no.
+    pub listen_unprotected: Setting<bool>,
+    /// The data folder. Default: none, so that live changes are kept in memory only.
+    pub data_dir: Setting<Option<PathBuf>>,
+    /// The documents: paths, and URLs of `http` or `https`.
+    pub documents: Setting<Vec<String>>,
+    /// The name of this node. Default: that of the host.
+    pub name: Setting<Option<String>>,
+    /// The name of the cluster. Default: the library's.
+    pub cluster: Setting<Option<String>>,
+    /// Where other nodes reach this one. Default: nowhere, so that this node is alone.
+    pub cluster_listen: Setting<Option<SocketAddr>>,
+    /// Other nodes, `host:port`.
+    pub peers: Setting<Vec<String>>,
+    /// The folder with the certificates of the cluster.
+    pub certificates: Setting<Option<PathBuf>>,
+    /// Whether nodes on several hosts may do without certificates. Default: no.
+    pub cluster_insecure: Setting<bool>,
+}
+
+/// A value, and where it was said.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was said.
+    pub origin: Origin,
+}
+
+/// Where a value was said.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Origin {
+    /// Nowhere.
+    #[error("the default")]
+    Default,
+    /// In the file.
+    #[error("{}, line {line}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// By a variable of the environment.
+    #[error("the variable {0}")]
+    Environment(&'static str),
+    /// By an argument.
+    #[error("the argument {0}")]
+    Argument(&'static str),
+}
+
+/// What was said with arguments; none and empty for what was not.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--listen-unprotected`
+    pub listen_unprotected: bool,
+    /// `--data-dir`
+    pub data_dir: Option<String>,
+    /// `--document`, each time
+    pub documents: Vec<String>,
+    /// `--name`
+    pub name: Option<String>,
+    /// `--cluster`
+    pub cluster: Option<String>,
+    /// `--cluster-listen`
+    pub cluster_listen: Option<String>,
+    /// `--peer`, each time
+    pub peers: Vec<String>,
+    /// `--certificates`
+    pub certificates: Option<String>,
+    /// `--cluster-insecure`
+    pub cluster_insecure: bool,
+}
+
+/// A value as it was said.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Said {
+    key: Key,
+    value: Value,
+    origin: Origin,
+}
+
+/// What is said has one of three shapes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    List(Vec<String>),
+    Switch(bool),
+}
+
+impl Config {
+    /// Puts the configuration together: `file`, if there is one, then what `environment` says of each variable, then the
+    /// arguments. Lists are replaced as a whole.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the place, the key and the remedy. Nothing was started.
+    pub fn read(
+        file: Option<&Path>,
+        environment: impl Fn(&'static str) -> Option<String>,
+        arguments: &Arguments,
+    ) -> Result<Self, ConfigError> {
+        let mut said = match file {
+            Some(path) => file::read(path)?,
+            None => Vec::new(),
+        };
+        for key in Key::ALL {
+            // An empty variable is one that is not set: a service manager has no other way to say so.
+            if let Some(text) = environment(key.variable()).filter(|text| !text.is_empty()) {
+                said.push(Said::of_variable(key, text)?);
+            }
+        }
+        said.extend(Said::of_arguments(arguments));
+        Self::of(&said)
+    }
+
+    fn of(said: &[Said]) -> Result<Self, ConfigError> {
+        let last = |key| said.iter().rfind(|said| said.key == key);
+        let config = Self {
+            listen: one(last(Key::Listen), LOCAL, address)?,
+            listen_unprotected: switch(last(Key::ListenUnprotected)),
+            data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
+            documents: list(last(Key::Documents), document)?,
+            name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
+            cluster: one(last(Key::Cluster), None, |said, text| name(said, text).map(Some))?,
+            cluster_listen: one(last(Key::ClusterListen), None, |said, text| address(said, text).map(Some))?,
+            peers: list(last(Key::Peers), peer)?,
+            certificates: one(last(Key::Certificates), None, |said, text| path(said, text).map(Some))?,
+            cluster_insecure: switch(last(Key::ClusterInsecure)),
+        };
+        let listen = &config.listen;
+        if !listen.value.ip().is_loopback() && !config.listen_unprotected.value {
+            return Err(ConfigError::Unprotected { address: listen.value, origin: listen.origin.clone() });
+        }
+        Ok(config)
+    }
+
+    /// Every value with its key and its origin, for people and for the log. No value is secret: what is in a URL before its
+    /// host, and after its path, is left out.
+    pub fn lines(&self) -> Vec<(Key, String, Origin)> {
+        fn line<T>(key: Key, setting: &Setting<T>, text: impl Fn(&T) -> String) -> (Key, String, Origin) {
+            (key, text(&setting.value), setting.origin.clone())
+        }
+        let optional = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
+        let folder = |path: &Option<PathBuf>| path.as_ref().map_or(NONE.to_owned(), |path| path.display().to_string());
+        let joined = |all: &Vec<String>| if all.is_empty() { NONE.to_owned() } else { all.join(", ") };
+        let shown = |all: &Vec<String>| joined(&all.iter().map(|document| without_secrets(document)).collect());
+        vec![
+            line(Key::Listen, &self.listen, ToString::to_string),
+            line(Key::ListenUnprotected, &self.listen_unprotected, ToString::to_string),
+            line(Key::DataDir, &self.data_dir, folder),
+            line(Key::Documents, &self.documents, shown),
+            line(Key::Name, &self.name, optional),
+            line(Key::Cluster, &self.cluster, optional),
+            line(Key::ClusterListen, &self.cluster_listen, |address| {
+                address.map_or(NONE.to_owned(), |address| address.to_string())
+            }),
+            line(Key::Peers, &self.peers, joined),
+            line(Key::Certificates, &self.certificates, folder),
+            line(Key::ClusterInsecure, &self.cluster_insecure, ToString::to_string),
+        ]
+    }
+
+    /// The library's builder for this configuration, with its documents and its live changes.
+    ///
+    /// # Errors
+    /// A document is at a URL that is none.
+    pub fn builder(&self) -> Result<Builder, ConfigError> {
+        let mut builder = Tidegate::builder().live(self.live());
+        for document in &self.documents.value {
+            builder = builder.also(source(document, &self.documents.origin)?);
+        }
+        Ok(builder)
+    }
+
+    fn live(&self) -> Live {
+        let mut live = match &self.data_dir.value {
+            Some(folder) => Live::at(folder),
+            None => Live::in_memory(),
+        };
+        if let Some(name) = &self.name.value {
+            live = live.name(name);
+        }
+        if let Some(cluster) = &self.cluster.value {
+            live = live.cluster(cluster);
+        }
+        // The way to the other nodes begins here: `cluster_listen`, `peers`, `certificates` and `cluster_insecure` are to
+        // be handed on to `live`, once the library takes them.
+        live
+    }
+}
+
+impl Said {
+    fn of_variable(key: Key, text: String) -> Result<Self, ConfigError> {
+        let origin = Origin::Environment(key.variable());
+        let value = match key.shape() {
+            key::Shape::Text => Value::Text(text),
+            key::Shape::List => {
+                Value::List(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+            }
+            key::Shape::Switch => match text.as_str() {
+                "true" | "1" => Value::Switch(true),
+                "false" | "0" => Value::Switch(false),
+                _ => {
+                    return Err(ConfigError::value(
+                        key,
+                        &text,
+                        origin,
+                        "it is neither true nor false",
+                        "say `true` or `false`",
+                    ));
+                }
+            },
+        };
+        Ok(Self { key, value, origin })
+    }
+
+    fn of_arguments(arguments: &Arguments) -> Vec<Self> {
+        let said = |key: Key, value| Self { key, value, origin: Origin::Argument(key.argument()) };
+        let text = |key, text: &Option<String>| text.clone().map(|text| said(key, Value::Text(text)));
+        let list = |key, all: &[String]| (!all.is_empty()).then(|| said(key, Value::List(all.to_vec())));
+        let switch = |key, is_on: bool| is_on.then(|| said(key, Value::Switch(true)));
+        let all = [
+            text(Key::Listen, &arguments.listen),
+            switch(Key::ListenUnprotected, arguments.listen_unprotected),
+            text(Key::DataDir, &arguments.data_dir),
+            list(Key::Documents, &arguments.documents),
+            text(Key::Name, &arguments.name),
+            text(Key::Cluster, &arguments.cluster),
+            text(Key::ClusterListen, &arguments.cluster_listen),
+            list(Key::Peers, &arguments.peers),
+            text(Key::Certificates, &arguments.certificates),
+            switch(Key::ClusterInsecure, arguments.cluster_insecure),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// Paths of the file are meant from its folder, all others from the working folder.
+    fn from_here(&self, path: &str) -> PathBuf {
+        match &self.origin {
+            Origin::File { path: file, .. } => file.parent().unwrap_or(Path::new("")).join(path),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    fn wrong(&self, text: &str, problem: &str, help: &str) -> ConfigError {
+        ConfigError::value(self.key, text, self.origin.clone(), problem, help)
+    }
+}
+
+fn one<T>(
+    said: Option<&Said>,
+    default: T,
+    read: impl Fn(&Said, &str) -> Result<T, ConfigError>,
+) -> Result<Setting<T>, ConfigError> {
+    match said {
+        Some(said @ Said { value: Value::Text(text), origin, .. }) => {
+            Ok(Setting { value: read(said, text)?, origin: origin.clone() })
+        }
+        // Shapes were looked at when it was said.
+        _ => Ok(Setting { value: default, origin: Origin::Default }),
+    }
+}
+
+fn list(
+    said: Option<&Said>,
+    read: impl Fn(&Said, &str) -> Result<String, ConfigError>,
+) -> Result<Setting<Vec<String>>, ConfigError> {
+    match said {
+        Some(said @ Said { value: Value::List(all), origin, .. }) => {
+            let value = all.iter().map(|text| read(said, text)).collect::<Result<_, _>>()?;
+            Ok(Setting { value, origin: origin.clone() })
+        }
+        _ => Ok(Setting { value: Vec::new(), origin: Origin::Default }),
+    }
+}
+
+fn switch(said: Option<&Said>) -> Setting<bool> {
+    match said {
+        Some(Said { value: Value::Switch(value), origin, .. }) => Setting { value: *value, origin: origin.clone() },
+        _ => Setting { value: false, origin: Origin::Default },
+    }
+}
+
+fn address(said: &Said, text: &str) -> Result<SocketAddr, ConfigError> {
+    let port = said.key.default_port();
+    let help = format!("write an address and a port, such as `127.0.0.1:{port}` or `[::1]:{port}`");
+    text.parse().map_err(|_| said.wrong(text, "it is no address with a port", &help))
+}
+
+fn path(said: &Said, text: &str) -> Result<PathBuf, ConfigError> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(said.wrong(text, "it is no path", "name a folder"));
+    }
+    Ok(said.from_here(text))
+}
+
+fn document(said: &Said, text: &str) -> Result<String, ConfigError> {
+    if is_url(text) {
+        source(text, &said.origin)?;
+        return Ok(text.to_owned());
+    }
+    if text.contains("://") {
+        return Err(said.wrong(&without_secrets(text), "its scheme is not supported", "name a path, or a URL of http or https"));
+    }
+    let path = path(said, text)?;
+    path.into_os_string().into_string().map_err(|_| said.wrong(text, "its path is not UTF-8", "rename it"))
+}
+
+fn name(said: &Said, text: &str) -> Result<String, ConfigError> {
+    let is_good = (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control);
+    if is_good {
+        return Ok(text.to_owned());
+    }
+    Err(said.wrong(text, "it is no name", "use 1 to 255 bytes without control characters"))
+}
+
+fn peer(said: &Said, text: &str) -> Result<String, ConfigError> {
+    let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let is_good =
+        parts.is_some_and(|(host, _)| !host.contains(|character: char| character.is_whitespace() || character == '/'));
+    if is_good {
+        Ok(text.to_owned())
+    } else {
+        Err(said.wrong(text, "it is no host with a port", "write it like `10.0.0.7:7400`"))
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+fn source(document: &str, origin: &Origin) -> Result<Source, ConfigError> {
+    if !is_url(document) {
+        return Ok(Source::file(document));
+    }
+    let wrong = |error: tidegate::SourceError| {
+        let help = "write it like `https://flags.example/app.json`";
+        ConfigError::value(Key::Documents, &without_secrets(document), origin.clone(), &error.to_string(), help)
+    };
+    Source::http(document).map_err(wrong)
+}
+
+/// A document's place without what may be secret in a URL.
+fn without_secrets(document: &str) -> String {
+    let Some((scheme, rest)) = document.split_once("://") else { return document.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/{path}")
+}
+
+/// Where HTTP is served, and where the command line looks for it.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// What stands for a value that is not set.
+const NONE: &str = "-";
+
+/// Names of nodes and clusters, as the library takes them.
+const NAME_BYTES_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests;

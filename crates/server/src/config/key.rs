@@ -1,0 +1,102 @@
+//! The keys, with their names in the file, in the environment and among the arguments.
+
+use std::fmt;
+
+/// A key of the configuration. [`Display`](fmt::Display) is its name in the file.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Key {
+    /// Where HTTP is served.
+    Listen,
+    /// Whether HTTP may be served to other hosts.
+    ListenUnprotected,
+    /// The data folder.
+    DataDir,
+    /// The documents.
+    Documents,
+    /// The name of this node.
+    Name,
+    /// The name of the cluster.
+    Cluster,
+    /// Where other nodes reach this one.
+    ClusterListen,
+    /// Other nodes.
+    Peers,
+    /// The certificates of the cluster.
+    Certificates,
+    /// Whether nodes may do without certificates.
+    ClusterInsecure,
+}
+
+/// What shape a value has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Shape {
+    Text,
+    List,
+    Switch,
+}
+
+impl Key {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 10] = [
+        Self::Listen,
+        Self::ListenUnprotected,
+        Self::DataDir,
+        Self::Documents,
+        Self::Name,
+        Self::Cluster,
+        Self::ClusterListen,
+        Self::Peers,
+        Self::Certificates,
+        Self::ClusterInsecure,
+    ];
+
+    /// Its name in the file, its variable, its argument.
+    const fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Listen => ("listen", "TIDEGATE_LISTEN", "--listen"),
+            Self::ListenUnprotected => ("listen_unprotected", "TIDEGATE_LISTEN_UNPROTECTED", "--listen-unprotected"),
+            Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
+            Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
+            Self::Name => ("name", "TIDEGATE_NAME", "--name"),
+            Self::Cluster => ("cluster", "TIDEGATE_CLUSTER", "--cluster"),
+            Self::ClusterListen => ("cluster_listen", "TIDEGATE_CLUSTER_LISTEN", "--cluster-listen"),
+            Self::Peers => ("peers", "TIDEGATE_PEERS", "--peer"),
+            Self::Certificates => ("certificates", "TIDEGATE_CERTIFICATES", "--certificates"),
+            Self::ClusterInsecure => ("cluster_insecure", "TIDEGATE_CLUSTER_INSECURE", "--cluster-insecure"),
+        }
+    }
+
+    /// Its name in the file.
+    pub const fn as_str(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Its variable of the environment.
+    pub const fn variable(self) -> &'static str {
+        self.names().1
+    }
+
+    /// Its argument.
+    pub const fn argument(self) -> &'static str {
+        self.names().2
+    }
+
+    pub(super) const fn shape(self) -> Shape {
+        match self {
+            Self::Documents | Self::Peers => Shape::List,
+            Self::ListenUnprotected | Self::ClusterInsecure => Shape::Switch,
+            _ => Shape::Text,
+        }
+    }
+
+    /// The port that examples use.
+    pub(super) const fn default_port(self) -> u16 {
+        if matches!(self, Self::ClusterListen) { 7400 } else { 8080 }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}

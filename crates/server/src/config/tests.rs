@@ -1,0 +1,96 @@
+use super::*;
+
+fn read(file: &str, variables: &[(&str, &str)], arguments: &Arguments) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidegate.toml");
+    std::fs::write(&path, file).unwrap();
+    let variable =
+        |name: &'static str| variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned());
+    Config::read(Some(&path), variable, arguments)
+}
+
+#[test]
+fn later_places_count_for_more_and_each_value_knows_its_own() {
+    let file =
+        "# ours\nlisten = \"127.0.0.1:1\"\nname = \"one\"\ndocuments = [\"a.json\", \"https://u:p@x/y.json?k=1\"]\n";
+    let arguments = Arguments { listen: Some("[::1]:3".to_owned()), cluster_insecure: true, ..Arguments::default() };
+    let variables = [
+        ("TIDEGATE_LISTEN", "127.0.0.1:2"),
+        ("TIDEGATE_PEERS", "a:1, [::1]:2"),
+        ("TIDEGATE_NAME", ""),
+        ("TIDEGATE_CLUSTER", "c"),
+    ];
+    let config = read(file, &variables, &arguments).unwrap();
+    assert_eq!(config.listen.value, "[::1]:3".parse().unwrap());
+    assert_eq!(config.listen.origin, Origin::Argument("--listen"));
+    assert_eq!(config.peers.value, ["a:1", "[::1]:2"]);
+    assert_eq!(config.cluster.origin, Origin::Environment("TIDEGATE_CLUSTER"));
+    assert_eq!(config.name.value.as_deref(), Some("one"));
+    assert!(matches!(&config.name.origin, Origin::File { line: 3, .. }), "{:?}", config.name.origin);
+    assert!(config.cluster_insecure.value && !config.listen_unprotected.value);
+    assert_eq!(config.data_dir, Setting { value: None, origin: Origin::Default });
+    assert!(config.documents.value[0].ends_with("/a.json"), "from the file's folder: {:?}", config.documents.value);
+    let lines = config.lines();
+    assert_eq!(lines.len(), Key::ALL.len());
+    let documents = &lines.iter().find(|(key, ..)| *key == Key::Documents).unwrap().1;
+    assert!(documents.ends_with(", https://x/y.json"), "{documents}");
+    assert!(config.builder().is_ok());
+    let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
+    assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));
+}
+
+#[test]
+fn mistakes_name_place_key_and_remedy() {
+    let check = |file: &str, variables: &[(&str, &str)], words: &[&str]| {
+        let error = read(file, variables, &Arguments::default()).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "`{word}` is not in: {error}");
+        }
+    };
+    check("\nlisten = ", &[], &["tidegate.toml:2:", "TOML"]);
+    check("a = 1\na = 2", &[], &["tidegate.toml:2:1", "duplicate"]);
+    check("listen = \"x\"\n\n\nlistne = \"x\"", &[], &["tidegate.toml:4: there is no key `listne`", "`listen`"]);
+    check("[server]\nlisten = \"x\"", &[], &["no key `server`"]);
+    check("listen = 8080", &[], &["`listen` is `8080` by ", "line 1", "write it like"]);
+    check("peers = \"a:1\"", &[], &["`peers` is `a:1`", "list"]);
+    check("peers = [1]", &[], &["`peers`", "list"]);
+    check("cluster_insecure = \"yes\"", &[], &["`cluster_insecure` is `yes`", "true"]);
+    check(
+        "",
+        &[("TIDEGATE_CLUSTER_INSECURE", "yes")],
+        &["the variable TIDEGATE_CLUSTER_INSECURE", "`true` or `false`"],
+    );
+    check(
+        "",
+        &[("TIDEGATE_LISTEN", "8080")],
+        &["`listen` is `8080` by the variable TIDEGATE_LISTEN", "127.0.0.1:8080"],
+    );
+    check("", &[("TIDEGATE_CLUSTER_LISTEN", "x")], &["127.0.0.1:7400"]);
+    check("name = \"a\\u0007b\"", &[], &["`name` is `a\\u{7}b`", "control"]);
+    check("peers = [\"10.0.0.7\"]", &[], &["`10.0.0.7`", "10.0.0.7:7400"]);
+    check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http or https"]);
+    check("documents = [\"https://me:secret@\"]", &[], &["`documents`"]);
+    check("data_dir = \"\"", &[], &["`data_dir`", "name a folder"]);
+}
+
+#[test]
+fn other_hosts_are_served_only_where_that_is_said() {
+    for address in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80"] {
+        let file = format!("listen = \"{address}\"\n");
+        let error = read(&file, &[], &Arguments::default()).unwrap_err();
+        assert!(error.to_string().contains("--listen-unprotected"), "{error}");
+        let arguments = Arguments { listen_unprotected: true, ..Arguments::default() };
+        assert!(read(&file, &[], &arguments).is_ok());
+        assert!(read(&(file + "listen_unprotected = true"), &[], &Arguments::default()).is_ok());
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_and_one_that_is_too_large() {
+    let read = |path: &Path| Config::read(Some(path), |_| None, &Arguments::default()).unwrap_err().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.toml");
+    assert!(read(&path).contains("x.toml` cannot be read"));
+    std::fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
+    assert!(read(&path).contains("larger than 1 MiB"));
+}
