@@ -3,9 +3,16 @@
 mod activation;
 mod answer;
 mod ask;
+mod backup;
+mod cluster;
 mod decision;
+mod definition;
+mod flag;
+mod health;
+mod history;
 mod precondition;
 mod problem;
+mod watch;
 
 use std::sync::Arc;
 
@@ -14,9 +21,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use tidegate::{Cluster, Tidegate};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, watch as watched};
 
 use crate::serve::Options;
 use problem::Problem;
@@ -26,7 +33,7 @@ use problem::Problem;
 pub(crate) struct Api {
     tide: Tidegate,
     options: Options,
-    stopping: watch::Receiver<bool>,
+    stopping: watched::Receiver<bool>,
     watchers: Arc<Semaphore>,
 }
 
@@ -34,7 +41,7 @@ type Shared = State<Arc<Api>>;
 type Answer = Result<Response, Problem>;
 
 impl Api {
-    pub(crate) fn new(tide: Tidegate, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
+    pub(crate) fn new(tide: Tidegate, options: Options, stopping: watched::Receiver<bool>) -> Arc<Self> {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
         Arc::new(Self { tide, options, stopping, watchers })
     }
@@ -45,11 +52,20 @@ impl Api {
 }
 
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let flags = Router::new()
-        .route("/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
-        .route("/{section}/{flag}/decision", get(decision::decide));
     Router::new()
-        .nest("/api/v1/flags", flags)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/api/v1/flags", get(flag::list))
+        .route("/api/v1/flags/{section}/{flag}", get(flag::show).put(definition::define).delete(definition::remove))
+        .route("/api/v1/flags/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
+        .route("/api/v1/flags/{section}/{flag}/history", get(history::page))
+        .route("/api/v1/flags/{section}/{flag}/decision", get(decision::decide))
+        .route("/api/v1/cluster", get(cluster::status))
+        .route("/api/v1/cluster/forget", post(cluster::forget))
+        .route("/api/v1/cluster/repair-clock", post(cluster::repair_clock))
+        .route("/api/v1/backup", get(backup::write))
+        .route("/api/v1/restore", post(backup::restore))
+        .route("/api/v1/watch", get(watch::watch))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(guard))

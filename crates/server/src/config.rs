@@ -325,7 +325,11 @@ fn document(said: &Said, text: &str) -> Result<String, ConfigError> {
         return Ok(text.to_owned());
     }
     if text.contains("://") {
-        return Err(said.wrong(&without_secrets(text), "its scheme is not supported", "name a path, or a URL of http or https"));
+        return Err(said.wrong(
+            &without_secrets(text),
+            "its scheme is not supported",
+            "name a path, or a URL of http or https",
+        ));
     }
     let path = path(said, text)?;
     path.into_os_string().into_string().map_err(|_| said.wrong(text, "its path is not UTF-8", "rename it"))

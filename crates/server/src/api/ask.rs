@@ -112,6 +112,15 @@ pub(super) fn actor(headers: &HeaderMap) -> Result<String, Problem> {
     text.map(|text| text.trim().to_owned()).ok_or_else(|| Problem::invalid(ACTOR, "the actor cannot be read", help))
 }
 
+/// Why a change is made, or who makes it.
+pub(super) fn check_text(field: &str, text: &str) -> Result<(), Problem> {
+    if text.len() <= limits::TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format!("the {field} has {} bytes, more than the limit of {}", text.len(), limits::TEXT_BYTES_MAX);
+    Err(Problem::invalid(field, detail, "shorten it"))
+}
+
 /// Reads a body of this type, up to a size and within a time.
 pub(super) async fn body(
     headers: &HeaderMap,

@@ -1,0 +1,50 @@
+//! The definition of a flag apart from any document: made, or taken away.
+
+use axum::extract::{Request, State};
+use tidegate::ChangeError;
+
+use super::activation::prepared;
+use super::ask::{self, FlagPath, Query};
+use super::precondition::{Precondition, Register};
+use super::problem::Problem;
+use super::{Answer, Shared, answer, blocking};
+use crate::limits;
+
+/// `PUT`: the entry, as it would stand in a document.
+pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let flag = ask::flag_of(path)?;
+    let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
+    let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
+    let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
+    let entry = str::from_utf8(&body).map_err(|error| Problem::not_utf8(error.valid_up_to()))?;
+    let change = api.tide.define(&flag.to_string(), entry).actor(actor);
+    let change = query.apply(change.reason(query.get("reason").unwrap_or_default()))?;
+    let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
+    // Reading the entry may take a while: it may have large patterns.
+    answer::receipt(&blocking(move || change.send()).await??)
+}
+
+/// `DELETE`: the definition goes, and the dial stays.
+pub(super) async fn remove(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let flag = ask::flag_of(path)?;
+    let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
+    let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
+    let change = api.tide.remove(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
+    let change = query.apply(change)?;
+    let (cluster, asked) = (api.cluster()?, flag.clone());
+    blocking(move || {
+        let record = cluster.flag(&asked.to_string())?;
+        if record.definition.is_some_and(|definition| definition.value.is_some()) {
+            return Ok(());
+        }
+        match record.document {
+            Some(source_name) => Err(ChangeError::DefinedByDocument { flag: asked, source_name }.into()),
+            None => Err(Problem::no_definition(&asked)),
+        }
+    })
+    .await??;
+    let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
+    answer::receipt(&change.send_async().await?)
+}

@@ -1,0 +1,175 @@
+//! A flag as it is shown: where it is defined, its dial, its share now, and what comes next.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use tidegate::{FlagKey, FlagRecord, Micros, Tidegate, Variant, View, parse_time};
+use tidegate_engine::{Change, Flag, Share};
+
+use super::ask::{self, FlagPath, Query};
+use super::problem::Problem;
+use super::{Answer, Shared, answer, blocking, precondition};
+
+/// A flag as it is written.
+#[derive(Debug, Serialize)]
+struct Shown {
+    flag: String,
+    /// `document <place>`, `api`, `dial`, `default`, or `lock` where only a lock of this host knows it.
+    source: String,
+    definition: Option<Box<RawValue>>,
+    activation: Option<Dial>,
+    stable: Option<Box<RawValue>>,
+    new: Option<Box<RawValue>>,
+    share: Share,
+    next_change: Option<Next>,
+    enabled: bool,
+    lock: Option<&'static str>,
+    digest: String,
+}
+
+/// The operator's dial, while it is in force.
+#[derive(Debug, Serialize)]
+struct Dial {
+    percentage: Box<RawValue>,
+    until: Option<Micros>,
+    actor: String,
+    reason: String,
+    stamp: String,
+    at: Micros,
+    node: String,
+}
+
+/// The next turn of the share.
+#[derive(Debug, Serialize)]
+struct Next {
+    at: Micros,
+    what: &'static str,
+    share: Share,
+}
+
+/// `GET` of all flags, in the order of their keys.
+pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
+    /// All of them, at one instant.
+    #[derive(Serialize)]
+    struct List {
+        flags: Vec<Shown>,
+        digest: String,
+    }
+    Query::read(request.uri(), &[])?;
+    let tide = api.tide.clone();
+    let list = blocking(move || {
+        let records = match tide.cluster() {
+            Some(cluster) => cluster.flags()?,
+            None => Vec::new(),
+        };
+        let view = tide.view();
+        let flags: BTreeMap<FlagKey, Flag<'_>> = view.snapshot().flags().map(|flag| (flag.key(), flag)).collect();
+        let records: BTreeMap<&FlagKey, &FlagRecord> = records.iter().map(|record| (&record.flag, record)).collect();
+        let mut shown: BTreeMap<&FlagKey, Shown> = BTreeMap::new();
+        for (key, flag) in &flags {
+            shown.insert(key, of(&tide, &view, key, Some(*flag), records.get(key).copied()));
+        }
+        // What stands in a register and is not in force here.
+        for (key, record) in records {
+            if !flags.contains_key(key) && has_value(record) {
+                shown.insert(key, of(&tide, &view, key, None, Some(record)));
+            }
+        }
+        let digest = view.snapshot().digest().to_string();
+        Ok::<_, Problem>(List { flags: shown.into_values().collect(), digest })
+    });
+    let list = list.await??;
+    let tag = list.digest.clone();
+    answer::json(StatusCode::OK, &list).map(|response| answer::with_tag(response, &tag))
+}
+
+/// `GET` of one flag.
+pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -> Answer {
+    let flag = ask::flag_of(path)?;
+    Query::read(request.uri(), &[])?;
+    let tide = api.tide.clone();
+    let shown = blocking(move || {
+        let record = match tide.cluster() {
+            Some(cluster) => Some(cluster.flag(&flag.to_string())?),
+            None => None,
+        };
+        let view = tide.view();
+        let found = view.snapshot().find(flag.section(), flag.flag()).map(|index| view.snapshot().flag(index));
+        if found.is_none() && !record.as_ref().is_some_and(has_value) {
+            return Err(Problem::unknown_flag(&flag));
+        }
+        Ok(of(&tide, &view, &flag, found, record.as_ref()))
+    });
+    let shown = shown.await??;
+    let tag = shown.digest.clone();
+    answer::json(StatusCode::OK, &shown).map(|response| answer::with_tag(response, &tag))
+}
+
+fn has_value(record: &FlagRecord) -> bool {
+    [&record.activation, &record.definition].into_iter().flatten().any(|register| register.value.is_some())
+}
+
+fn of(tide: &Tidegate, view: &View, key: &FlagKey, flag: Option<Flag<'_>>, record: Option<&FlagRecord>) -> Shown {
+    let moment = view.moment();
+    let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.clone());
+    let activation = record.and_then(|record| dial(record, view.now()));
+    let document = record.and_then(|record| record.document.clone());
+    let is_defined = flag.is_some_and(|flag| flag.is_defined());
+    let source = match (document, &definition) {
+        (Some(place), _) => format!("document {place}"),
+        (None, Some(_)) => "api".to_owned(),
+        (None, None) if is_defined => format!("document {}", tide.status().source),
+        (None, None) if activation.is_some() => "dial".to_owned(),
+        (None, None) if flag.is_some_and(|flag| flag.host_lock().is_some()) => "lock".to_owned(),
+        (None, None) => "default".to_owned(),
+    };
+    let raw = |text: Option<&str>| text.and_then(|text| RawValue::from_string(text.to_owned()).ok());
+    // A flag that nobody defines is the boolean flag, unless it had a definition when its dial was set.
+    let had_definition = flag.and_then(|flag| flag.activation().map(|activation| activation.defined));
+    let is_bare = flag.is_some() && !is_defined && had_definition != Some(true);
+    let value = |value: Option<&str>, bare: &'static str| raw(value.or(is_bare.then_some(bare)));
+    Shown {
+        flag: key.to_string(),
+        source,
+        definition,
+        activation,
+        stable: value(flag.and_then(|flag| flag.stable()), "false"),
+        new: value(flag.and_then(|flag| flag.new_value()), "true").filter(|_| is_bare || is_defined),
+        share: flag.map_or(Share::ZERO, |flag| flag.share_at(&moment)),
+        next_change: flag.and_then(|flag| flag.next_change(&moment)).map(next),
+        enabled: flag.is_none_or(|flag| flag.is_enabled()),
+        lock: flag.and_then(|flag| flag.lock()).map(Variant::as_str),
+        digest: precondition::tag(record),
+    }
+}
+
+fn next(change: Change) -> Next {
+    Next { at: change.at, what: change.kind.as_str(), share: change.share }
+}
+
+/// The dial, if there is one and it is not over.
+fn dial(record: &FlagRecord, now: Micros) -> Option<Dial> {
+    /// A dial as the library shows it.
+    #[derive(Deserialize)]
+    struct Value {
+        percentage: Box<RawValue>,
+        until: Option<String>,
+    }
+    let register = record.activation.as_ref()?;
+    let value: Value = serde_json::from_str(register.value.as_ref()?.get()).ok()?;
+    let until = value.until.and_then(|until| parse_time(&until).ok());
+    if until.is_some_and(|until| until <= now) {
+        return None;
+    }
+    Some(Dial {
+        percentage: value.percentage,
+        until,
+        actor: register.actor.clone(),
+        reason: register.reason.clone(),
+        stamp: register.stamp.to_string(),
+        at: register.at,
+        node: answer::name(&register.node),
+    })
+}

@@ -1,0 +1,32 @@
+//! Whether the process works, and whether it can be asked.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::json;
+use tidegate::{Health, ServedFrom, Status};
+
+use super::problem::Problem;
+use super::{Answer, Shared, answer};
+
+/// `GET /healthz`: the process works, whatever its sources and its cluster do.
+pub(super) async fn alive() -> Answer {
+    answer::json(StatusCode::OK, &json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.
+pub(super) async fn ready(State(api): Shared) -> Answer {
+    let status = api.tide.status();
+    match std::iter::once(&status).chain(&status.further).find(|status| has_nothing(status)) {
+        Some(source) => {
+            let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
+            let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
+            Err(Problem::not_ready(format!("nothing has come from `{}`: {why}", source.source.escape_debug())))
+        }
+        None => answer::json(StatusCode::OK, &json!({"status": "ready", "flags": status.flags})),
+    }
+}
+
+/// Whether a source has given nothing, now or before.
+fn has_nothing(status: &Status) -> bool {
+    status.served_from == ServedFrom::Nowhere && status.health != Health::Unsourced
+}

@@ -1,0 +1,152 @@
+//! Word of changes as they come: server-sent events.
+//!
+//! With a flag the stream tells what a key has of it, at first and whenever that is something else, by a live change or by
+//! the ramp at its own instant. Without one it tells that something has changed. Nobody queues: one who is slow misses
+//! only what is no longer true.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
+use hyper::body::Frame;
+use serde_json::json;
+use tidegate::{Changes, Explanation, FlagKey, Subscription};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::ask::{self, Query};
+use super::problem::Problem;
+use super::{Answer, Api, Shared, decision};
+use crate::serve::stopped;
+
+/// `GET`: `?flag=F&key=K`, both optional.
+pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
+    let query = Query::read(request.uri(), &["flag", "key"])?;
+    let flag = query.get("flag").map(|flag| ask::checked(FlagKey::parse(flag))).transpose()?;
+    let key = query.get("key").map(str::to_owned);
+    if flag.is_none() && key.is_some() {
+        return Err(Problem::invalid("flag", "`flag` is missing", "say whose decision for this key is meant"));
+    }
+    let permit = Arc::clone(&api.watchers).try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::crowded(api.options.watchers_max))?;
+    let (events, stream) = mpsc::channel(1);
+    // From before the first look, so that nothing falls between the two.
+    let subscription = api.tide.subscribe();
+    let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
+    tokio::spawn(watcher.run(permit));
+    let kind = HeaderValue::from_static("text/event-stream");
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], Body::new(Stream(stream))).into_response())
+}
+
+/// One who watches.
+struct Watcher {
+    api: Arc<Api>,
+    flag: Option<FlagKey>,
+    key: Option<String>,
+    subscription: Subscription,
+    events: mpsc::Sender<Bytes>,
+    last: Option<Explanation>,
+}
+
+impl Watcher {
+    /// Tells until the other end is gone, or the server stops.
+    async fn run(mut self, permit: OwnedSemaphorePermit) {
+        let mut stopping = self.api.stopping.clone();
+        tokio::select! {
+            () = stopped(&mut stopping) => {}
+            () = self.tell() => {}
+        }
+        drop(permit);
+    }
+
+    async fn tell(&mut self) {
+        let period = self.api.options.life_sign_period;
+        let mut life_signs = tokio::time::interval_at(Instant::now() + period, period);
+        life_signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let events = self.events.clone();
+        let mut text = self.look().or_else(|| Some(": watching\n\n".to_owned()));
+        loop {
+            if let Some(text) = text.take()
+                && events.send(text.into()).await.is_err()
+            {
+                return;
+            }
+            let pause = self.pause();
+            tokio::select! {
+                () = events.closed() => return,
+                changes = self.subscription.changed() => match changes {
+                    Ok(changes) => text = self.hear(changes),
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(pause) => text = self.look(),
+                _ = life_signs.tick() => text = Some(": alive\n\n".to_owned()),
+            }
+        }
+    }
+
+    fn hear(&mut self, changes: Changes) -> Option<String> {
+        if self.flag.is_some() {
+            return self.look();
+        }
+        let told = json!({
+            "document": changes.document, "definitions": changes.definitions, "activations": changes.activations,
+            "locks": changes.locks, "health": changes.health,
+        });
+        Some(event("change", &told.to_string()))
+    }
+
+    /// The decision as an event, if it is another one than was told last.
+    fn look(&mut self) -> Option<String> {
+        let flag = self.flag.as_ref()?;
+        let now = decision::explain(&self.api.tide, flag, self.key.as_deref(), None);
+        let is_same = self.last.as_ref().is_some_and(|last| {
+            (&last.value, last.variant, last.reason, last.error, last.rule)
+                == (&now.value, now.variant, now.reason, now.error, now.rule)
+        });
+        let text = (!is_same).then(|| serde_json::to_string(&now).ok()).flatten();
+        self.last = Some(now);
+        text.map(|text| event("decision", &text))
+    }
+
+    /// How long nothing changes by the ramp alone; never long, because clocks may be set.
+    fn pause(&self) -> Duration {
+        let until = self.last.as_ref().and_then(|last| last.valid_until);
+        let now = self.api.tide.view().now();
+        until.map_or(LOOK_PERIOD_MAX, |until| Duration::from_micros(until.since(now).get()).min(LOOK_PERIOD_MAX))
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Watcher").field("flag", &self.flag).finish_non_exhaustive()
+    }
+}
+
+/// Data is JSON on one line, so it is one line of the event.
+fn event(name: &str, data: &str) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+/// What is told, as the body of an answer.
+struct Stream(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Stream {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Between two looks at the clock.
+const LOOK_PERIOD_MAX: Duration = Duration::from_secs(1);
