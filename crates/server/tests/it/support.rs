@@ -1,7 +1,7 @@
 //! A server on a port of its own, and a client.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Method, header};
 use serde_json::Value;
@@ -135,13 +135,4 @@ fn client() -> reqwest::Client {
     let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     let builder = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
     builder.timeout(Duration::from_secs(30)).build().unwrap()
-}
-
-/// Waits for something that comes by itself.
-pub(crate) async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -1,0 +1,68 @@
+//! The cluster, backups, and whether the server is well.
+
+use serde_json::json;
+use tidegate::{Fetched, Tidegate};
+use tidegate_server::Options;
+
+use crate::support::{Reply, Server, builder};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cluster_as_this_node_sees_it() {
+    let server = Server::start().await;
+    let state = server.get("/api/v1/cluster").await.good();
+    let node = &state["node"];
+    assert_eq!((&node["name"], &node["cluster"], &node["epoch"]), (&json!("one"), &json!("tidegate"), &json!(0)));
+    assert_eq!(state["members"][0]["id"], node["id"]);
+    assert_eq!(
+        (&state["peers"], &state["quarantined"], &state["writes_refused"]),
+        (&json!([]), &json!([]), &json!(null))
+    );
+    let stamp = server.post("/api/v1/cluster/repair-clock", r#"{"reason": "ntp"}"#).await.good();
+    assert_eq!(stamp["stamp"].as_str().unwrap().len(), 36);
+    assert_eq!(server.get("/api/v1/cluster").await.good()["node"]["epoch"], 1);
+    let forgotten = server.post("/api/v1/cluster/forget", r#"{"node": "one", "reason": "a test"}"#).await;
+    panic!("{} {}", forgotten.status, forgotten.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_comes_back_with_who_and_why() {
+    let (one, other) = (Server::start().await, Server::start().await);
+    one.put("/api/v1/flags/flags/a/activation", r#"{"percentage": 10}"#).await.good();
+    one.put("/api/v1/flags/flags/b", r#"{"stable": 1}"#).await.good();
+    let backup = one.get("/api/v1/backup").await;
+    assert_eq!((backup.status, backup.header("content-type")), (200, "application/x-ndjson"));
+    let restore = |server: &Server, query: &str, body: Vec<u8>| {
+        let request = server.request("POST", &format!("/api/v1/restore{query}"));
+        Reply::of(request.header("content-type", "application/x-ndjson").header("x-tidegate-actor", "dana").body(body))
+    };
+    let restored = restore(&other, "?reason=monday", backup.body.clone()).await.good();
+    assert_eq!((&restored["registers"], &restored["restored"]), (&json!(2), &json!(2)));
+    let change = &other.get("/api/v1/flags/flags/a/history").await.good()["changes"][0];
+    assert_eq!((&change["actor"], &change["reason"]), (&json!("dana"), &json!("monday")));
+    one.put("/api/v1/flags/flags/a/activation", r#"{"percentage": 20}"#).await.good();
+    assert_eq!(restore(&one, "", backup.body.clone()).await.good()["restored"], 0);
+    assert_eq!(restore(&one, "?overwrite=true", backup.body.clone()).await.good()["restored"], 1);
+    let mut broken = backup.body;
+    broken.truncate(broken.len() - 5);
+    restore(&one, "?overwrite=true", broken).await.problem(400);
+    assert_eq!(restore(&one, "?overwrite=yes", Vec::new()).await.problem(400)["field"], "overwrite");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_is_a_server_with_something_to_answer_from() {
+    let server = Server::start().await;
+    assert_eq!(server.get("/healthz").await.good()["status"], "alive");
+    assert_eq!(server.get("/readyz").await.good()["status"], "ready", "live changes alone are enough");
+    let away = builder().callback(|_| Err::<Fetched, _>("away".into()));
+    let server = Server::with(away, Options::default()).await;
+    assert_eq!(server.get("/healthz").await.good()["status"], "alive");
+    let reply = server.get("/readyz").await;
+    assert!(reply.problem(503)["detail"].as_str().unwrap().contains("away"), "{}", reply.text());
+    assert_eq!(reply.header("retry-after"), "1");
+    let refused = Tidegate::builder()
+        .without_locks()
+        .without_cache()
+        .callback(|_| Ok(Fetched::Changed { body: b"{".to_vec(), tag: None }));
+    let server = Server::with(refused, Options::default()).await;
+    server.get("/readyz").await.problem(503);
+}

@@ -1,0 +1,61 @@
+//! `If-Match` and `If-None-Match`: no update is lost on this node.
+
+use std::sync::Arc;
+
+use crate::support::{Reply, Server};
+
+async fn define(server: &Server, header: (&str, &str), value: u32) -> Reply {
+    let request = server.request("PUT", "/api/v1/flags/flags/x").header("content-type", "application/json");
+    Reply::of(request.header(header.0, header.1).body(format!("{{\"stable\": {value}}}"))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_what_was_not_seen_is_refused() {
+    let server = Server::start().await;
+    define(&server, ("if-match", "*"), 1).await.problem(412);
+    define(&server, ("if-none-match", "*"), 1).await.good();
+    define(&server, ("if-none-match", "*"), 2).await.problem(412);
+    let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
+    define(&server, ("if-match", "\"0.0\""), 2).await.problem(412);
+    define(&server, ("if-match", &format!("W/{tag}")), 2).await.problem(412);
+    define(&server, ("if-match", &format!("\"other\", {tag}")), 2).await.good();
+    define(&server, ("if-match", &tag), 3).await.problem(412);
+    assert_eq!(server.tide.get("flags", "x", "k", 0), 2);
+    let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
+    let dial = |tag: String| {
+        let request = server.request("PUT", "/api/v1/flags/flags/x/activation").header("if-match", tag);
+        Reply::of(request.header("content-type", "application/json").body(r#"{"percentage": 1}"#))
+    };
+    dial(tag.clone()).await.good();
+    dial(tag.clone()).await.problem(412);
+    let delete = |path: &'static str, tag: &str| Reply::of(server.request("DELETE", path).header("if-match", tag));
+    delete("/api/v1/flags/flags/x", &tag).await.problem(412);
+    delete("/api/v1/flags/flags/x/activation", &tag).await.problem(412);
+    let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
+    delete("/api/v1/flags/flags/x", &tag).await.good();
+    define(&server, ("if-none-match", "*"), 4).await.good();
+}
+
+/// Of many who have seen the same, one gets through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_race_has_one_winner() {
+    let server = Arc::new(Server::start().await);
+    define(&server, ("if-none-match", "*"), 0).await.good();
+    for round in 0..5 {
+        let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
+        let tasks: Vec<_> = (1..=8_u32)
+            .map(|number| {
+                let (server, tag) = (Arc::clone(&server), tag.clone());
+                tokio::spawn(async move { define(&server, ("if-match", &tag), round * 10 + number).await.status })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for task in tasks {
+            statuses.push(task.await.unwrap());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+    }
+    let page = server.tide.cluster().unwrap().history("x", None, 100).unwrap();
+    assert_eq!(page.changes.len(), 6, "each change is in the history once");
+}

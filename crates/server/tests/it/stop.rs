@@ -1,0 +1,53 @@
+//! The end: nobody is let in, streams end, and what is under way ends or is cut off.
+
+use std::time::{Duration, Instant};
+
+use tidegate_server::Options;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Server, builder};
+use crate::watch::Stream;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_under_way_end_and_streams_are_ended() {
+    let mut server = Server::start().await;
+    let mut stream = Stream::of(&server, "/api/v1/watch?flag=x").await;
+    stream.event("decision").await;
+    // A request of which a part is there.
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    let body = r#"{"percentage": 1}"#;
+    let head = format!(
+        "PUT /api/v1/flags/flags/x/activation HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
+        body.len()
+    );
+    half.write_all(head.as_bytes()).await.unwrap();
+    // By the next answer on another connection the first has been taken.
+    server.get("/healthz").await.good();
+    let began = Instant::now();
+    server.stop();
+    assert_eq!(stream.next().await, None, "a stream ends in good order");
+    half.write_all(&body.as_bytes()[1..]).await.unwrap();
+    let mut answer = String::new();
+    half.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    server.ended().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_end_is_cut_off() {
+    let mut options = Options::default();
+    options.stop_timeout = Duration::from_millis(50);
+    let mut server = Server::with(builder(), options).await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let head =
+        "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    server.get("/healthz").await.good();
+    server.stop();
+    server.ended().await;
+    let mut rest = Vec::new();
+    assert!(slow.read_to_end(&mut rest).await.map_or(true, |bytes| bytes == 0), "{rest:?}");
+}
