@@ -260,7 +260,7 @@ impl Said {
     }
 
     /// Paths of the file are meant from its folder, all others from the working folder.
-    fn from_here(&self, path: &str) -> PathBuf {
+    fn resolve(&self, path: &str) -> PathBuf {
         match &self.origin {
             Origin::File { path: file, .. } => file.parent().unwrap_or(Path::new("")).join(path),
             _ => PathBuf::from(path),
@@ -316,7 +316,7 @@ fn path(said: &Said, text: &str) -> Result<PathBuf, ConfigError> {
     if text.is_empty() || text.contains('\0') {
         return Err(said.wrong(text, "it is no path", "name a folder"));
     }
-    Ok(said.from_here(text))
+    Ok(said.resolve(text))
 }
 
 fn document(said: &Said, text: &str) -> Result<String, ConfigError> {

@@ -13,9 +13,12 @@ use tidegate_engine::{Diagnostic, FlagKeyError, Severity};
 
 use crate::limits;
 
-/// See the module.
+/// See the module. It is boxed, since almost every function may have one.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     detail: String,
     field: Option<String>,
@@ -88,16 +91,17 @@ impl Kind {
 impl Problem {
     fn new(kind: Kind, detail: impl Into<String>, help: impl Into<String>) -> Self {
         let (detail, help) = (detail.into(), help.into());
-        Self { kind, detail, field: None, help, place: None, diagnostics: Vec::new(), retry_after: None }
+        let (field, place, diagnostics, retry_after) = (None, None, Vec::new(), None);
+        Self(Box::new(Parts { kind, detail, field, help, place, diagnostics, retry_after }))
     }
 
     fn of_field(mut self, field: &str) -> Self {
-        self.field = Some(field.to_owned());
+        self.0.field = Some(field.to_owned());
         self
     }
 
     fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -114,7 +118,7 @@ impl Problem {
     /// The body is no JSON, or not of the shape that is expected.
     pub(crate) fn malformed(error: &serde_json::Error, expected: &str) -> Self {
         let mut problem = Self::new(Kind::Malformed, format!("the body cannot be read: {error}"), expected);
-        problem.place = Some((error.line(), error.column())).filter(|(line, _)| *line > 0);
+        problem.0.place = Some((error.line(), error.column())).filter(|(line, _)| *line > 0);
         problem
     }
 
@@ -246,7 +250,9 @@ impl From<ChangeError> for Problem {
                 let errors = diagnostics.iter().filter(is_error).count();
                 let detail = format!("the definition is refused: {errors} error{}", if errors == 1 { "" } else { "s" });
                 let help = "mend what `diagnostics` says; `tidegate check` finds the same in a document";
-                Self { diagnostics, ..Self::new(Kind::Refused, detail, help) }
+                let mut problem = Self::new(Kind::Refused, detail, help);
+                problem.0.diagnostics = diagnostics;
+                problem
             }
             ChangeError::Entry => {
                 Self::new(Kind::Refused, detail, "send the entry alone, as it stands after the flag's name")
@@ -291,7 +297,11 @@ impl From<RestoreError> for Problem {
             RestoreError::Cluster { .. } => {
                 Self::new(Kind::Conflict, detail, "send a backup of this cluster, or start with the other one's name")
             }
-            RestoreError::Refused { error, .. } => Self { detail, ..error.into() },
+            RestoreError::Refused { error, .. } => {
+                let mut problem = Self::from(error);
+                problem.0.detail = detail;
+                problem
+            }
             RestoreError::Ended(error) => error.into(),
             error => Self::fault(&error),
         }
@@ -308,22 +318,23 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (name, title, status) = self.kind.parts();
+        let parts = *self.0;
+        let (name, title, status) = parts.kind.parts();
         let body = Body {
             kind: format!("urn:tidegate:problem:{name}"),
             title,
             status: status.as_u16(),
-            detail: &self.detail,
-            field: self.field.as_deref(),
-            help: &self.help,
-            line: self.place.map(|(line, _)| line),
-            column: self.place.map(|(_, column)| column),
-            diagnostics: self.diagnostics.iter().map(Finding::of).collect(),
+            detail: &parts.detail,
+            field: parts.field.as_deref(),
+            help: &parts.help,
+            line: parts.place.map(|(line, _)| line),
+            column: parts.place.map(|(_, column)| column),
+            diagnostics: parts.diagnostics.iter().map(Finding::of).collect(),
         };
         // Texts and numbers alone: writing them cannot fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response();
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = parts.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -32,7 +32,7 @@ async fn who_is_slow_is_let_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_have_a_limit() {
     let server = Server::start().await;
-    let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = "x-many: 1\r\n".repeat(200);
     let request = |headers: &str| format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n");
     let said = answer(&server, &request(&many)).await;
     assert!(said.starts_with("HTTP/1.1 431"), "{said}");

@@ -1,4 +1,5 @@
 //! The server over real connections.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod activation;
 mod connections;
