@@ -72,7 +72,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         member: "tidegate-server",
-        members: &["tidegate", "tidegate-engine", "tidegate-replica"],
+        members: &["tidegate", "tidegate-engine", "tidegate-mesh", "tidegate-replica"],
         forbidden: &["clap"],
         because: "the server stands above the library, and parses no arguments",
     },

@@ -391,3 +391,42 @@ const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A number that is longer is shortened.
 const PERCENTAGE_CHARS_SHOWN: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use tidegate::NodeId;
+
+    use super::*;
+
+    fn check(problem: impl Into<Problem>, status: u16, retry_after: Option<u32>) {
+        let response = problem.into().into_response();
+        let after = response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().unwrap().parse().unwrap());
+        assert_eq!((response.status().as_u16(), after), (status, retry_after));
+    }
+
+    #[test]
+    fn what_is_no_fault_of_the_caller() {
+        let refused = |error| Problem::from(ChangeError::Refused(error));
+        check(refused(WriteError::ClockOff { offset_ms: 70_000 }), 503, Some(30));
+        check(refused(WriteError::ClockPoisoned { ahead_ms: 70_000 }), 503, Some(30));
+        check(refused(WriteError::DuplicateNode { node: NodeId::new(1) }), 503, Some(30));
+        check(refused(WriteError::Busy), 503, Some(1));
+        check(ChangeError::Busy, 503, Some(1));
+        check(ChangeError::Stopped, 503, Some(5));
+        check(ClusterError::Ended { message: String::new() }, 503, Some(5));
+        check(refused(WriteError::ReadOnly { message: "EIO".to_owned() }), 507, None);
+        check(Problem::disk("no space left"), 507, Some(10));
+        check(Problem::fault(&"x"), 500, None);
+        check(RestoreError::Refused { written: 1, error: ChangeError::Busy }, 503, Some(1));
+    }
+
+    #[test]
+    fn what_the_caller_can_mend() {
+        check(ChangeError::Refused(WriteError::Conflict { found: None }), 412, None);
+        check(ChangeError::Refused(WriteError::NotMember { node: NodeId::new(1) }), 404, None);
+        check(ChangeError::Refused(WriteError::Invalid), 400, None);
+        check(ChangeError::Definition(Vec::new()), 422, None);
+        check(RestoreError::Cluster { found: "a".to_owned(), own: "b".to_owned() }, 409, None);
+        check(ChangeError::NotLive, 501, None);
+    }
+}

@@ -28,8 +28,8 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let event = event.to_owned();
-                self.text = rest.to_owned();
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.text = rest;
                 return Some(event);
             }
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.unwrap();
