@@ -1,8 +1,10 @@
 //! What can be typed: commands, options and their help. The reference, the manual pages and the shell
 //! completions are made from these definitions.
 
+mod asked;
 mod common;
 mod header;
+mod server;
 mod source;
 mod text;
 
@@ -12,8 +14,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::command;
 use crate::exit::Exit;
-pub(crate) use common::{AtArg, FlagArgs, FlagKeyArgs, Format, FormatArg, KeyArg, KeyFileArg, host_name};
+pub(crate) use asked::{Asked, AskedArgs};
+pub(crate) use common::{AtArg, FlagArgs, Format, FormatArg, KeyArg, KeyFileArg, host_name};
 pub(crate) use header::{Header, read as read_headers};
+pub(crate) use server::{ChangeArgs, Level, OneFlagArg, ServerArgs, UntilArg, percentage, user_at_host};
 pub(crate) use source::{Place, SourceArgs, SourceOptions};
 pub(crate) use text::{duration, json, time};
 
@@ -56,6 +60,18 @@ pub(crate) enum Command {
     Lock(command::lock::Args),
     Unlock(command::unlock::Args),
     Locks(command::locks::Args),
+    Activate(command::activate::Args),
+    Deactivate(command::deactivate::Args),
+    Percentage(command::percentage::Args),
+    Hold(command::hold::Args),
+    Clear(command::clear::Args),
+    Flags(command::flags::Args),
+    History(command::history::Args),
+    Cluster(command::cluster::Args),
+    Define(command::define::Args),
+    Remove(command::remove::Args),
+    Backup(command::backup::Args),
+    Restore(command::restore::Args),
     Schema(command::schema::Args),
     Completions(command::completions::Args),
     Man(command::man::Args),

@@ -14,18 +14,28 @@ pub(crate) enum Exit {
     Usage,
     /// There is no such flag, or it is disabled, and no default was given.
     NoFlag,
-    /// The source could not be read, and nothing is cached.
+    /// The source could not be read, and nothing is cached; or the server does not answer.
     Unreachable,
-    /// The document was refused, and nothing is cached.
+    /// The document was refused, and nothing is cached; or the server refused what was asked of it.
     Refused,
+    /// A change was accepted and is durable, but not on as many nodes in time as was asked for.
+    Unacknowledged,
     /// This host did not let the command do its work: output or a file could not be read or written.
     Failed,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Done, Self::No, Self::Usage, Self::NoFlag, Self::Unreachable, Self::Refused, Self::Failed];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Done,
+        Self::No,
+        Self::Usage,
+        Self::NoFlag,
+        Self::Unreachable,
+        Self::Refused,
+        Self::Unacknowledged,
+        Self::Failed,
+    ];
 
     /// The number that the shell sees.
     pub(crate) const fn code(self) -> u8 {
@@ -36,7 +46,7 @@ impl Exit {
             Self::NoFlag => 3,
             Self::Unreachable => 4,
             Self::Refused => 5,
-            // 6 is kept for a change that was accepted, but not acknowledged by enough nodes in time.
+            Self::Unacknowledged => 6,
             Self::Failed => 7,
         }
     }
@@ -48,8 +58,9 @@ impl Exit {
             Self::No => "the answer is no; `on`: the value is false; `check`: there are errors",
             Self::Usage => "wrong usage; `on`: the value is not a boolean",
             Self::NoFlag => "no such flag, or a disabled one, and no --default",
-            Self::Unreachable => "the source cannot be read, and nothing is cached",
-            Self::Refused => "the document is refused, and nothing is cached",
+            Self::Unreachable => "the source cannot be read, and nothing is cached; the server does not answer",
+            Self::Refused => "the document is refused, and nothing is cached; the server refuses",
+            Self::Unacknowledged => "the change is accepted, but not acknowledged by enough nodes in time",
             Self::Failed => "this host got in the way: output or a file cannot be read or written",
         }
     }

@@ -30,10 +30,17 @@ fn page() -> String {
         let _ = writeln!(page, "| {} | {} |", exit.code(), exit.meaning());
     }
     let _ = write!(page, "\n## tidegate\n\n{}", help(&tidegate));
-    for command in tidegate.get_subcommands().filter(|command| !command.is_hide_set()) {
-        let _ = write!(page, "\n## tidegate {}\n\n{}", command.get_name(), help(command));
+    for command in commands_below(&tidegate) {
+        let name = command.get_bin_name().unwrap_or_default();
+        let _ = write!(page, "\n## {name}\n\n{}", help(command));
     }
     page
+}
+
+/// The commands of a command, each followed by its own.
+fn commands_below(command: &Command) -> Vec<&Command> {
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    shown.flat_map(|command| std::iter::once(command).chain(commands_below(command))).collect()
 }
 
 /// The help of a command, as a terminal of [`COLUMNS`] shows it.

@@ -8,10 +8,10 @@ use crate::exit::Failure;
 
 /// The keys of a file, one a line; `-` is standard input. A line is a key as it stands, without its end;
 /// empty lines are left out.
-pub(crate) fn read(file: &Path, source: &Place) -> Result<Vec<String>, Failure> {
+pub(crate) fn read(file: &Path, source: Option<&Place>) -> Result<Vec<String>, Failure> {
     let mut text = String::new();
     if file.as_os_str() == "-" {
-        if *source == Place::Stdin {
+        if source == Some(&Place::Stdin) {
             return Err(Failure::usage("the document and the keys cannot both be read from standard input"));
         }
         std::io::stdin().read_to_string(&mut text)

@@ -1,8 +1,9 @@
 //! The flag that was asked for, or a helpful word where there is none.
 
-use tidegate_engine::{Flag, FlagKey, Snapshot};
+use tidegate_engine::{Explanation, Flag, FlagKey, Rule, Snapshot};
 
 use crate::exit::{Exit, Failure};
+use crate::server::Address;
 use crate::text::escape;
 
 /// The flag with this key.
@@ -21,6 +22,16 @@ pub(crate) fn no_answer(snapshot: &Snapshot, key: &FlagKey) -> Failure {
     }
 }
 
+/// Why a server has no answer for a flag: there is none, or it is disabled.
+pub(crate) fn no_answer_of(server: &Address, explanation: &Explanation) -> Failure {
+    let (flag, server) = (explanation.flag.to_string(), server.to_string());
+    if explanation.rule == Rule::Disabled {
+        return Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled", escape(&flag))).help(DISABLED);
+    }
+    Failure::new(Exit::NoFlag, format_args!("there is no flag `{}` at `{}`", escape(&flag), escape(&server)))
+        .help("`tidegate flags` shows the flags of a server; --default gives an answer without one")
+}
+
 /// There is no such flag; says which one was probably meant.
 fn unknown(snapshot: &Snapshot, key: &FlagKey) -> Failure {
     let failure = Failure::new(Exit::NoFlag, format_args!("there is no flag `{}`", escape(&key.to_string())));
@@ -34,7 +45,7 @@ fn unknown(snapshot: &Snapshot, key: &FlagKey) -> Failure {
 /// The flag is disabled and answers the caller's default, of which there is none.
 pub(crate) fn disabled(key: &FlagKey) -> Failure {
     Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled in the document", escape(&key.to_string())))
-        .help("a disabled flag answers the caller's default: give one with --default")
+        .help(DISABLED)
 }
 
 /// The flag that a key without one probably means: the same name elsewhere, or a misspelt one.
@@ -48,5 +59,6 @@ fn meant(snapshot: &Snapshot, key: &FlagKey) -> Option<FlagKey> {
     best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, flag)| flag.key())
 }
 
+const DISABLED: &str = "a disabled flag answers the caller's default: give one with --default";
 /// Names less alike than that are no misspellings of each other.
 const LIKE: f64 = 0.85;

@@ -16,6 +16,7 @@ mod output;
 mod population;
 mod relative;
 mod report;
+mod server;
 mod source;
 mod svg;
 mod table;
@@ -61,6 +62,18 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Lock(args) => command::lock::run(args, output),
         Command::Unlock(args) => command::unlock::run(args, output),
         Command::Locks(args) => command::locks::run(args, output),
+        Command::Activate(args) => command::activate::run(args, output),
+        Command::Deactivate(args) => command::deactivate::run(args, output),
+        Command::Percentage(args) => command::percentage::run(args, output),
+        Command::Hold(args) => command::hold::run(args, output),
+        Command::Clear(args) => command::clear::run(args, output),
+        Command::Flags(args) => command::flags::run(args, output),
+        Command::History(args) => command::history::run(args, output),
+        Command::Cluster(args) => command::cluster::run(args, output),
+        Command::Define(args) => command::define::run(args, output),
+        Command::Remove(args) => command::remove::run(args, output),
+        Command::Backup(args) => command::backup::run(args, output),
+        Command::Restore(args) => command::restore::run(args, output),
         Command::Schema(args) => command::schema::run(args, output),
         Command::Completions(args) => command::completions::run(args, output),
         Command::Man(args) => command::man::run(args, output),

@@ -31,7 +31,12 @@ impl Output {
 
     /// Writes data as it is.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        self.data.write_all(text.as_bytes()).map_err(|error| failure(&error))
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.data.write_all(bytes).map_err(|error| failure(&error))
     }
 
     /// Writes one line of JSON.

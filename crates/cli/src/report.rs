@@ -12,18 +12,56 @@ use crate::text::escape;
 /// The diagnostics of one document, each as a paragraph, an empty line between them. Without the text there
 /// are places, but no lines.
 pub(crate) fn render(diagnostics: &[Diagnostic], source: &str, text: Option<&[u8]>) -> String {
+    let found: Vec<Found<'_>> = diagnostics.iter().map(Found::new).collect();
+    render_found(&found, source, text)
+}
+
+/// The same for what others have found: a server in what was sent to it.
+pub(crate) fn render_found(found: &[Found<'_>], source: &str, text: Option<&[u8]>) -> String {
     let text = text.map(legible);
-    let paragraphs: Vec<String> = diagnostics.iter().map(|found| paragraph(found, source, text.as_deref())).collect();
+    let paragraphs: Vec<String> = found.iter().map(|found| paragraph(found, source, text.as_deref())).collect();
     paragraphs.join("\n\n")
 }
 
-fn paragraph(found: &Diagnostic, source: &str, text: Option<&str>) -> String {
-    let level = match found.code.severity() {
+/// One finding, as it is shown. Texts are safe to print.
+pub(crate) struct Found<'f> {
+    pub(crate) severity: Severity,
+    pub(crate) code: Cow<'f, str>,
+    pub(crate) path: String,
+    pub(crate) place: Option<Spot>,
+    pub(crate) message: Cow<'f, str>,
+    pub(crate) help: Cow<'f, str>,
+}
+
+/// Where something begins in a text: line and column from 1, in characters; and its bytes, where they are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) span: Option<Range<usize>>,
+}
+
+impl<'f> Found<'f> {
+    fn new(found: &'f Diagnostic) -> Self {
+        let spot = |place: &Place| Spot { line: place.line, column: place.column, span: Some(place.span.clone()) };
+        Self {
+            severity: found.code.severity(),
+            code: found.code.as_str().into(),
+            path: found.path.to_string(),
+            place: found.place.as_ref().map(spot),
+            message: found.message.as_str().into(),
+            help: found.help.as_str().into(),
+        }
+    }
+}
+
+fn paragraph(found: &Found<'_>, source: &str, text: Option<&str>) -> String {
+    let level = match found.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let path = found.path.to_string();
+    let path = &found.path;
     let mut elements: Vec<Element<'_>> = Vec::new();
     let origin = || {
         let origin = Origin::path(escape(source));
@@ -32,9 +70,9 @@ fn paragraph(found: &Diagnostic, source: &str, text: Option<&str>) -> String {
             None => origin,
         }
     };
-    if let (Some(place), Some(text)) = (&found.place, text) {
-        let shown = Window::around(place, text);
-        let label = if path.is_empty() { None } else { Some(&*path) };
+    let shown = found.place.as_ref().zip(text).and_then(|(place, text)| Some((place, Window::around(place, text)?)));
+    if let Some((place, shown)) = shown {
+        let label = if path.is_empty() { None } else { Some(&**path) };
         let annotation = AnnotationKind::Primary.span(shown.span).label(label);
         let snippet = Snippet::source(shown.text).line_start(place.line as usize).annotation(annotation);
         if shown.is_cut {
@@ -46,13 +84,13 @@ fn paragraph(found: &Diagnostic, source: &str, text: Option<&str>) -> String {
     } else {
         elements.push(origin().into());
         if !path.is_empty() {
-            elements.push(Level::NOTE.with_name("at").message(&*path).into());
+            elements.push(Level::NOTE.with_name("at").message(&**path).into());
         }
     }
     if !found.help.is_empty() {
         elements.push(Level::HELP.message(&*found.help).into());
     }
-    let group = level.primary_title(&*found.message).id(found.code.as_str()).elements(elements);
+    let group = level.primary_title(&*found.message).id(&*found.code).elements(elements);
     Renderer::styled().decor_style(DecorStyle::Ascii).render(&[group])
 }
 
@@ -66,16 +104,35 @@ struct Window<'t> {
 }
 
 impl<'t> Window<'t> {
-    /// The first line of a place; of a very long line only what is around it.
-    fn around(place: &Place, text: &'t str) -> Self {
-        let start = text.floor_char_boundary(place.span.start);
+    /// The first line of a place; of a very long line only what is around it. None where the text has no such place.
+    fn around(place: &Spot, text: &'t str) -> Option<Self> {
+        let span = match &place.span {
+            Some(span) => span.clone(),
+            None => bytes_at(text, place.line, place.column)?,
+        };
+        let start = text.floor_char_boundary(span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |end| end + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
         let is_cut = start - line_start > BYTES_BEFORE;
         let from = if is_cut { text.ceil_char_boundary(start - BYTES_BEFORE) } else { line_start };
         let to = text.floor_char_boundary(line_end.min(start + BYTES_AFTER));
-        let end = text.ceil_char_boundary(place.span.end).clamp(start, to);
-        Self { text: &text[from..to], span: start - from..end - from, is_cut }
+        let end = text.ceil_char_boundary(span.end).clamp(start, to);
+        Some(Self { text: &text[from..to], span: start - from..end - from, is_cut })
+    }
+}
+
+/// The character at a line and a column.
+fn bytes_at(text: &str, line: u32, column: u32) -> Option<Range<usize>> {
+    let (mut rest, mut start) = (text, 0);
+    for _ in 1..line {
+        let end = rest.find('\n')? + 1;
+        start += end;
+        rest = &rest[end..];
+    }
+    let mut characters = rest.char_indices().skip(column.checked_sub(1)? as usize);
+    match characters.next() {
+        Some((offset, character)) => Some(start + offset..start + offset + character.len_utf8()),
+        None => Some(text.len()..text.len()),
     }
 }
 

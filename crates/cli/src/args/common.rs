@@ -25,27 +25,6 @@ impl FlagArgs {
     }
 }
 
-/// Which flag is meant, where it may be none.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct FlagKeyArgs {
-    /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
-    section: Option<String>,
-
-    /// The flag's name in its section
-    flag: Option<String>,
-}
-
-impl FlagKeyArgs {
-    /// The flag's key, if there is one.
-    pub(crate) fn key(&self) -> Option<FlagKey> {
-        match (&self.section, &self.flag) {
-            (Some(section), Some(flag)) => Some(FlagKey::new(&**section, &**flag)),
-            (Some(key), None) => Some(FlagKey::parse(key)),
-            (None, _) => None,
-        }
-    }
-}
-
 /// Who is asked about.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct KeyArg {

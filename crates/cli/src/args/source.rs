@@ -66,6 +66,17 @@ pub(crate) enum Place {
     Url(String),
 }
 
+impl Place {
+    /// The word as it was typed.
+    pub(super) fn as_typed(&self) -> String {
+        match self {
+            Self::Path(path) => path.to_string_lossy().into_owned(),
+            Self::Stdin => "-".to_owned(),
+            Self::Url(url) => url.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

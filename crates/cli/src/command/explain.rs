@@ -5,29 +5,32 @@ mod machine;
 
 pub(crate) use machine::Lock;
 
-use tidegate_engine::{Rule, Subject};
+use tidegate_engine::{Explanation, FlagKey, Micros, Rule, Subject};
 
-use crate::args::{AtArg, FlagArgs, Format, FormatArg, KeyArg, SourceArgs};
-use crate::exit::{Exit, Outcome};
+use crate::args::{Asked, AskedArgs, AtArg, Format, FormatArg, KeyArg, SourceArgs};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
-use crate::source;
+use crate::server::{Address, Server};
+use crate::source::{self, Data};
 
 /// Say which value a key has, and why: rule, position, share, flips, and how old the data is
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tidegate explain [OPTIONS] <SOURCE> <SECTION> <FLAG>
+       tidegate explain [OPTIONS] <SOURCE> <FLAG_KEY>
+       tidegate explain [OPTIONS] --server <URL> <FLAG_KEY>",
+    after_help = "\
 Examples:
   tidegate explain flags.json features/new_login
   tidegate explain flags.json features new_login --key alice --at '2026-12-01 00:00Z'
   tidegate explain flags.json features/new_login --format json | jq .valid_until
 
 The exit code is 3 where the flag is unknown or disabled; the explanation is printed all the same. \
-With --at the answer is a pure function of the document, the key and the time: leases are left aside.")]
+With --at the answer is a pure function of the document, the key and the time: leases are left aside."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-
-    #[command(flatten)]
-    flag: FlagArgs,
+    asked: AskedArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -40,22 +43,52 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let mut loaded = source::load_or_locks(&args.source, output)?;
-    let missing = loaded.take_missing();
-    let (key, flag) = (args.key.or_host(), args.flag.key());
-    let moment = loaded.moment(args.at.at);
-    let explanation = loaded.snapshot().explain(flag.section(), flag.flag(), &Subject::key(&key), &moment);
-    if let Some(missing) = missing.filter(|_| explanation.rule != Rule::HostLock) {
-        return Err(missing);
-    }
+    let key = args.key.or_host();
+    let explained = match args.asked.about_a_flag()? {
+        Asked::Document(source, flag) => by_document(&source, &flag, &key, args, output)?,
+        Asked::Server(address, flag) => by_server(address, &flag, &key, args)?,
+    };
+    let Explained { explanation, now, data } = &explained;
     match args.format.format {
-        Format::Json => output.json(&machine::line(&explanation, &key, &loaded.data))?,
+        Format::Json => output.json(&machine::line(explanation, &key, data))?,
         Format::Human => {
-            for (name, text) in human::lines(&explanation, &key, moment.now, &loaded.data) {
+            for (name, text) in human::lines(explanation, &key, *now, data) {
                 output.line(human::line(name, &text))?;
             }
         }
     }
     let has_answer = !matches!(explanation.rule, Rule::UnknownFlag | Rule::Disabled);
     Ok(if has_answer { Exit::Done } else { Exit::NoFlag })
+}
+
+/// An explanation, as of when, and where it is from.
+struct Explained {
+    explanation: Explanation,
+    now: Micros,
+    data: Data,
+}
+
+fn by_document(
+    source: &SourceArgs,
+    flag: &FlagKey,
+    key: &str,
+    args: &Args,
+    output: &mut Output,
+) -> Result<Explained, Failure> {
+    let mut loaded = source::load_or_locks(source, output)?;
+    let missing = loaded.take_missing();
+    let moment = loaded.moment(args.at.at);
+    let explanation = loaded.snapshot().explain(flag.section(), flag.flag(), &Subject::key(key), &moment);
+    if let Some(missing) = missing.filter(|_| explanation.rule != Rule::HostLock) {
+        return Err(missing);
+    }
+    let now = moment.now;
+    Ok(Explained { explanation, now, data: loaded.data })
+}
+
+fn by_server(address: Address, flag: &FlagKey, key: &str, args: &Args) -> Result<Explained, Failure> {
+    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    let explanation = server.decide(flag, key, args.at.at)?;
+    let now = args.at.at.unwrap_or_else(source::now);
+    Ok(Explained { explanation, now, data: Data::of_server(server.address().to_string()) })
 }

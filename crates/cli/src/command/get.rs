@@ -4,30 +4,34 @@ use std::borrow::Cow;
 
 use tidegate_engine::{FlagKey, Subject};
 
-use crate::args::{AtArg, FlagArgs, KeyArg, SourceArgs, json};
+use crate::args::{Asked, AskedArgs, AtArg, KeyArg, SourceArgs, json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
+use crate::server::{Address, Server};
 use crate::source::{self, Loaded};
 
 /// Print the value that a key has, as one line of JSON
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tidegate get [OPTIONS] <SOURCE> <SECTION> <FLAG>
+       tidegate get [OPTIONS] <SOURCE> <FLAG_KEY>
+       tidegate get [OPTIONS] --server <URL> <FLAG_KEY>",
+    after_help = "\
 Examples:
   tidegate get flags.json features new_login
   tidegate get flags.json features/color --key alice --default '\"blue\"' --raw
   tidegate get flags.json features/color --key alice --at '2026-12-01 00:00Z'
 
 With --at the answer is a pure function of the document, the key and the time: leases are left aside. \
-A lock of this host goes before everything; `tidegate locks` shows them.
+A lock of this host goes before everything; `tidegate locks` shows them. With --server the server answers, \
+and neither locks nor leases of this host count.
 
-Where there is no document at all the exit code is 4 or 5, and a --default is printed all the same.")]
+Where there is no document or server at all the exit code is 4 or 5, and a --default is printed all the same."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-
-    #[command(flatten)]
-    flag: FlagArgs,
+    asked: AskedArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -45,23 +49,57 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let mut loaded = source::load_or_locks(&args.source, output)?;
-    let missing = loaded.take_missing();
-    let flag = args.flag.key();
-    let answer = match (answer(&loaded, &flag, args), missing) {
-        (Some(answer), _) => answer,
-        (None, Some(missing)) => {
-            // Whoever takes what is printed has the default even then; the exit code says what happened.
-            args.default.iter().try_for_each(|default| print(default, args, output))?;
-            return Err(missing);
-        }
-        (None, None) => match &args.default {
-            Some(default) => default.clone().into(),
-            None => return Err(lookup::no_answer(loaded.snapshot(), &flag)),
-        },
+    let answered = match args.asked.about_a_flag()? {
+        Asked::Document(source, flag) => of_document(&source, &flag, args, output)?,
+        Asked::Server(address, flag) => of_server(address, &flag, args)?,
     };
-    print(&answer, args, output)?;
+    match (answered, &args.default) {
+        (Ok(value), _) => print(&value, args, output)?,
+        (Err(NoValue::UpToTheCaller(_)), Some(default)) => print(default, args, output)?,
+        (Err(NoValue::NobodyAsked(failure)), Some(default)) => {
+            // Whoever takes what is printed has the default even then; the exit code says what happened.
+            print(default, args, output)?;
+            return Err(failure);
+        }
+        (Err(NoValue::UpToTheCaller(failure) | NoValue::NobodyAsked(failure)), None) => return Err(failure),
+    }
     Ok(Exit::Done)
+}
+
+/// Why there is no value, and what to say where there is no default either.
+enum NoValue {
+    /// The flag is unknown or disabled.
+    UpToTheCaller(Failure),
+    /// There is no document, or no server.
+    NobodyAsked(Failure),
+}
+
+/// The value as JSON, by a document.
+fn of_document(
+    source: &SourceArgs,
+    flag: &FlagKey,
+    args: &Args,
+    output: &mut Output,
+) -> Result<Result<String, NoValue>, Failure> {
+    let mut loaded = source::load_or_locks(source, output)?;
+    let missing = loaded.take_missing();
+    Ok(match (answer(&loaded, flag, args), missing) {
+        (Some(answer), _) => Ok(answer),
+        (None, Some(missing)) => Err(NoValue::NobodyAsked(missing)),
+        (None, None) => Err(NoValue::UpToTheCaller(lookup::no_answer(loaded.snapshot(), flag))),
+    })
+}
+
+/// The value as JSON, by a server.
+fn of_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<String, NoValue>, Failure> {
+    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    Ok(match server.decide(flag, &args.key.or_host(), args.at.at) {
+        Err(failure) => Err(NoValue::NobodyAsked(failure)),
+        Ok(explanation) => {
+            let no_answer = lookup::no_answer_of(server.address(), &explanation);
+            explanation.value.ok_or(NoValue::UpToTheCaller(no_answer))
+        }
+    })
 }
 
 /// The value as JSON; none where it is up to the caller.

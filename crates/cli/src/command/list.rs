@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::{Change, ChangeKind, Flag, Micros, Moment, Pin, Variant};
+use tidegate_engine::{Change, ChangeKind, Flag, Micros, Moment, Pin, Share, Variant};
 
 use crate::args::{AtArg, Format, FormatArg, SourceArgs};
 use crate::command::explain::Lock;
@@ -51,14 +51,14 @@ fn table<'s>(flags: impl Iterator<Item = Flag<'s>>, moment: &Moment<'_>) -> Tabl
             json.map_or(Cell::new("-").styled(FAINT), |json| Cell::new(shorten(&escape_json(json), VALUE_COLUMNS)))
         };
         let next = match flag.next_change(moment) {
-            Some(change) => Cell::new(in_words(&change, moment.now)),
+            Some(change) => Cell::new(in_words(&change, "lock", moment.now)),
             None => Cell::new("-").styled(FAINT),
         };
         table.row([
             Cell::new(escape(&flag.key().to_string())),
             value(flag.stable()),
             value(flag.new_value()),
-            Cell::new(format!("{} %", rounded(&flag, moment))),
+            Cell::new(format!("{} %", rounded(flag.share_at(moment)))),
             next,
             Cell::new(marks(&flag, moment.now).join(", ")).styled(FAINT),
         ]);
@@ -67,20 +67,20 @@ fn table<'s>(flags: impl Iterator<Item = Flag<'s>>, moment: &Moment<'_>) -> Tabl
 }
 
 /// The share with at most three decimals, which is plenty at a glance.
-fn rounded(flag: &Flag<'_>, moment: &Moment<'_>) -> String {
-    let thousandths = flag.share_at(moment).to_millionths() / 1_000;
+pub(crate) fn rounded(share: Share) -> String {
+    let thousandths = share.to_millionths() / 1_000;
     let text = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A change as a sentence without a subject.
-pub(crate) fn in_words(change: &Change, now: Micros) -> String {
+/// A change as a sentence without a subject; with what it is that may end by itself.
+pub(crate) fn in_words(change: &Change, ending: &str, now: Micros) -> String {
     let what = match change.kind {
         ChangeKind::Rises => format!("rises from {} %", change.share),
         ChangeKind::Holds => format!("holds at {} %", change.share),
         ChangeKind::Ends => format!("stays at {} %", change.share),
         ChangeKind::Falls => format!("falls from {} %", change.share),
-        ChangeKind::Expires => format!("lock ends, then {} %", change.share),
+        ChangeKind::Expires => format!("{ending} ends, then {} %", change.share),
     };
     format!("{} {what}, {}", short(change.at), relative(change.at, now))
 }
@@ -170,4 +170,4 @@ impl<'s> Line<'s> {
 }
 
 /// Longer values are shortened.
-const VALUE_COLUMNS: usize = 24;
+pub(crate) const VALUE_COLUMNS: usize = 24;

@@ -4,7 +4,7 @@ use tidegate::locks::{LockError, LockFile};
 use tidegate::{FlagKey, HostLock, Pin, Variant};
 use tidegate_engine::Span;
 
-use crate::args::{duration, host_name, json};
+use crate::args::{duration, json, user_at_host};
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::Output;
 use crate::relative::{relative, short};
@@ -113,13 +113,6 @@ pub(crate) fn pinned(pin: &Pin) -> String {
         Pin::Variant(variant) => variant.to_string(),
         Pin::Value(value) => shorten(&escape_json(value), VALUE_COLUMNS).into_owned(),
     }
-}
-
-/// The user who runs this, and the host.
-fn user_at_host() -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
-    format!("{user}@{}", host_name())
 }
 
 /// Longer values are shortened.

@@ -29,14 +29,18 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         return Ok(Exit::Done);
     };
     std::fs::create_dir_all(dir).map_err(|error| failure(dir, &error))?;
-    let commands =
-        std::iter::once(&tidegate).chain(tidegate.get_subcommands().filter(|command| !command.is_hide_set()));
-    for command in commands {
+    for command in with_those_below(&tidegate) {
         let name = command.get_display_name().unwrap_or(command.get_name());
         let file = dir.join(format!("{name}.1"));
         page(command).and_then(|page| std::fs::write(&file, page)).map_err(|error| failure(&file, &error))?;
     }
     Ok(Exit::Done)
+}
+
+/// A command, and all commands below it.
+fn with_those_below(command: &clap::Command) -> Vec<&clap::Command> {
+    let below = command.get_subcommands().filter(|command| !command.is_hide_set());
+    std::iter::once(command).chain(below.flat_map(with_those_below)).collect()
 }
 
 fn page(command: &clap::Command) -> std::io::Result<String> {

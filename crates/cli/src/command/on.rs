@@ -2,28 +2,31 @@
 
 use tidegate_engine::{Answer, FlagKey, Subject};
 
-use crate::args::{AtArg, FlagArgs, KeyArg, SourceArgs};
+use crate::args::{Asked, AskedArgs, AtArg, KeyArg, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
+use crate::server::{Address, Server};
 use crate::source;
 use crate::text::{escape, escape_json, shorten};
 
 /// Exit with 0 where the value is true, with 1 where it is false: for `if` in a shell
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tidegate on [OPTIONS] <SOURCE> <SECTION> <FLAG>
+       tidegate on [OPTIONS] <SOURCE> <FLAG_KEY>
+       tidegate on [OPTIONS] --server <URL> <FLAG_KEY>",
+    after_help = "\
 Examples:
   if tidegate on flags.json features/new_login; then echo new; else echo stable; fi
   tidegate on flags.json features new_login --key alice --default false || exit 1
 
 Nothing is printed. Exit codes: 0 true, 1 false, 2 the value is not a boolean, 3 no such flag or a disabled \
-one and no --default, 4 and 5 no document. In `if`, everything but 0 takes the way of `false`.")]
+one and no --default, 4 and 5 no document or no server. In `if`, everything but 0 takes the way of `false`."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-
-    #[command(flatten)]
-    flag: FlagArgs,
+    asked: AskedArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -37,23 +40,40 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let mut loaded = source::load_or_locks(&args.source, output)?;
-    let missing = loaded.take_missing();
-    let (key, flag) = (args.key.or_host(), args.flag.key());
-    let snapshot = loaded.snapshot();
-    let index = snapshot.find(flag.section(), flag.flag());
-    let answer = snapshot.evaluate(index, &Subject::key(&key), &loaded.moment(args.at.at)).answer;
-    let is_on = match (answer, missing) {
-        (Answer::CallerDefault, Some(missing)) => return Err(missing),
-        (Answer::CallerDefault, None) => args.default.ok_or_else(|| lookup::no_answer(snapshot, &flag))?,
-        (answer, _) => answer.as_bool().ok_or_else(|| not_boolean(&flag, &key, answer))?,
+    let is_on = match args.asked.about_a_flag()? {
+        Asked::Document(source, flag) => by_document(&source, &flag, args, output)?,
+        Asked::Server(address, flag) => by_server(address, &flag, args)?,
     };
     Ok(if is_on { Exit::Done } else { Exit::No })
 }
 
-fn not_boolean(flag: &FlagKey, key: &str, answer: Answer<'_>) -> Failure {
-    let value = answer.to_json().unwrap_or_default();
-    let value = escape_json(&value);
+fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<bool, Failure> {
+    let mut loaded = source::load_or_locks(source, output)?;
+    let missing = loaded.take_missing();
+    let (key, snapshot) = (args.key.or_host(), loaded.snapshot());
+    let index = snapshot.find(flag.section(), flag.flag());
+    let answer = snapshot.evaluate(index, &Subject::key(&key), &loaded.moment(args.at.at)).answer;
+    match (answer, missing) {
+        (Answer::CallerDefault, Some(missing)) => Err(missing),
+        (Answer::CallerDefault, None) => args.default.ok_or_else(|| lookup::no_answer(snapshot, flag)),
+        (answer, _) => answer.as_bool().ok_or_else(|| not_boolean(flag, &key, &answer.to_json().unwrap_or_default())),
+    }
+}
+
+fn by_server(address: Address, flag: &FlagKey, args: &Args) -> Result<bool, Failure> {
+    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    let key = args.key.or_host();
+    let explanation = server.decide(flag, &key, args.at.at)?;
+    match explanation.value.as_deref() {
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(value) => Err(not_boolean(flag, &key, value)),
+        None => args.default.ok_or_else(|| lookup::no_answer_of(server.address(), &explanation)),
+    }
+}
+
+fn not_boolean(flag: &FlagKey, key: &str, value: &str) -> Failure {
+    let value = escape_json(value);
     Failure::usage(format_args!(
         "flag `{}` is not a boolean: its value for the key `{}` is `{}`",
         escape(&flag.to_string()),

@@ -65,7 +65,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let listed = args.file.keys_from.as_ref().map(|file| keys::read(file, &args.source.source)).transpose()?;
+    let listed = args.file.keys_from.as_ref().map(|file| keys::read(file, Some(&args.source.source))).transpose()?;
     let loaded = source::load(&args.source, output)?;
     let snapshot = loaded.snapshot().overlaid(&Overlay::default());
     let key = args.flag.key();

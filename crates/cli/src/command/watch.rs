@@ -2,6 +2,7 @@
 
 mod doorbell;
 mod events;
+mod remote;
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tidegate::{Health, Tidegate};
 use tidegate_engine::{FlagKey, Micros, Moment, Span, Subject};
 
-use crate::args::{FlagKeyArgs, KeyArg, SourceArgs, duration};
+use crate::args::{Asked, AskedArgs, KeyArg, SourceArgs, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::source;
@@ -18,47 +19,58 @@ use events::{DocumentLine, SourceLine, ValueLine};
 
 /// Stay, and print one line of JSON for each change
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tidegate watch [OPTIONS] <SOURCE> [SECTION] [FLAG]
+       tidegate watch [OPTIONS] --server <URL> [FLAG_KEY]",
+    after_help = "\
 Examples:
   tidegate watch https://flags.example/app.json features/new_login --key alice
   tidegate watch flags.json features new_login --poll 5s | while read -r event; do ...; done
   tidegate watch flags.json
+  tidegate watch --server 127.0.0.1:8080 features/new_login --key alice
 
 With a flag the first line is the value it has, `{\"event\": \"value\", ...}`, and there is another one at each \
 change, also at the instant at which the ramp flips this key; `at` is that instant. `document` tells of \
 another document in force, `source` of another health of the source: fresh, stale, refused. Without a flag \
-both are printed at the start, too. It ends with exit code 0 when it is interrupted, or when nobody reads \
-its output any more.")]
+both are printed at the start, too. With --server a line follows each change of any node at once; `source` tells that \
+the server is away, and `fresh` when it is back. It ends with exit code 0 when it is interrupted, or when nobody reads \
+its output any more."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-
-    #[command(flatten)]
-    flag: FlagKeyArgs,
+    asked: AskedArgs,
 
     #[command(flatten)]
     key: KeyArg,
 
     /// Ask the source every so often [default: 1m; files 1s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "server")]
     poll: Option<Span>,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    if args.flag.key().is_none() && args.key.key.is_some() {
-        return Err(Failure::usage("--key asks about a flag, and there is none").help("add the flag after SOURCE"));
+    let asked = args.asked.about_some_flag()?;
+    if matches!(&asked, Asked::Document(_, None) | Asked::Server(_, None)) && args.key.key.is_some() {
+        return Err(Failure::usage("--key asks about a flag, and there is none").help("add the flag"));
     }
-    let mut builder = source::open(&args.source.source, &args.source.options, output)?.builder;
+    match asked {
+        Asked::Document(source, flag) => watch_document(&source, flag, args, output),
+        Asked::Server(address, flag) => remote::watch(address, flag, args, output),
+    }
+}
+
+fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, output: &mut Output) -> Outcome {
+    let mut builder = source::open(&source.source, &source.options, output)?.builder;
     if let Some(poll) = args.poll {
         if poll < POLL_LEAST {
             return Err(Failure::usage(format_args!("--poll is below {POLL_LEAST}")).help("give it more time"));
         }
         builder = builder.poll_interval(source::duration(poll));
     }
-    let tide = source::connect(builder.startup_wait(source::duration(args.source.options.timeout)))?;
+    let tide = source::connect(builder.startup_wait(source::duration(source.options.timeout)))?;
     let doorbell = Doorbell::new()?;
     doorbell.listen_to(tide.subscribe())?;
-    let mut watch = Watch { tide, flag: args.flag.key(), key: args.key.or_host(), last: None, health: None };
+    let mut watch = Watch { tide, flag, key: args.key.or_host(), last: None, health: None };
     watch.begin(output)?;
     loop {
         output.flush()?;
@@ -74,6 +86,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
                 watch.tell_value_now(output)?;
             }
             Err(RecvTimeoutError::Timeout) => watch.catch_up(output)?,
+            Ok(Ring::Server(_)) => {}
             Ok(Ring::Over) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Done),
         }
     }

@@ -1,34 +1,37 @@
 //! `tidegate when`: the instant at which each key flips.
 
 use serde::Serialize;
-use tidegate_engine::{Flag, Flips, Micros, Subject, Variant};
+use tidegate_engine::{Explanation, Flag, FlagKey, Flips, Micros, Rule, Subject, Variant};
 
-use crate::args::{AtArg, FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs, host_name};
-use crate::exit::{Exit, Outcome};
+use crate::args::{Asked, AskedArgs, AtArg, Format, FormatArg, KeyFileArg, Place, SourceArgs, host_name};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::json::instant;
 use crate::keys;
 use crate::lookup;
 use crate::output::Output;
 use crate::relative::relative;
+use crate::server::{Address, Server};
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::escape;
 
 /// Say at which instant each key flips, or that it never does
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tidegate when [OPTIONS] <SOURCE> <SECTION> <FLAG>
+       tidegate when [OPTIONS] <SOURCE> <FLAG_KEY>
+       tidegate when [OPTIONS] --server <URL> <FLAG_KEY>",
+    after_help = "\
 Examples:
   tidegate when flags.json features/new_login --key alice --key bob
   tidegate when flags.json features new_login --keys-from hosts.txt --format json
 
 The flip shown is the next one, or the last one there was. Locks of this host are left aside: the keys may \
-be those of other hosts. A flag that the document locks or disables flips for nobody.")]
+be those of other hosts. A flag that is locked for everyone, dialled or disabled flips for nobody."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-
-    #[command(flatten)]
-    flag: FlagArgs,
+    asked: AskedArgs,
 
     /// A key; may be given several times [default: this host's name]
     #[arg(long = "key", value_name = "KEY", conflicts_with = "keys_from")]
@@ -45,28 +48,83 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let keys = match &args.file.keys_from {
-        Some(file) => keys::read(file, &args.source.source)?,
-        None if args.keys.is_empty() => vec![host_name()],
-        None => args.keys.clone(),
+    let (turns, now) = match args.asked.about_a_flag()? {
+        Asked::Document(source, flag) => by_document(&source, &flag, args, output)?,
+        Asked::Server(address, flag) => by_server(address, &flag, args, output)?,
     };
-    let loaded = source::load(&args.source, output)?;
-    let moment = loaded.moment(args.at.at);
-    let flag = lookup::find(loaded.snapshot(), &args.flag.key())?;
-    remark(&flag, moment.now, output);
-    let is_still = flag.lock().is_some() || !flag.is_enabled() || flag.interpolates();
     let mut table = Table::new(&["KEY", "FLIP", "TO", ""]);
-    for key in &keys {
-        let flips = if is_still { Flips::default() } else { flag.flips(&Subject::key(key), &moment) };
+    for (key, flips) in &turns {
         match args.format.format {
-            Format::Json => output.json(&Line::new(key, flips, moment.now))?,
-            Format::Human => table.row(row(key, flips, moment.now)),
+            Format::Json => output.json(&Line::new(key, *flips, now))?,
+            Format::Human => table.row(row(key, *flips, now)),
         }
     }
     if args.format.format == Format::Human {
         output.table(&table)?;
     }
     Ok(Exit::Done)
+}
+
+/// Each key with its flips, and the instant as of which they are told.
+type Turns = (Vec<(String, Flips)>, Micros);
+
+fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<Turns, Failure> {
+    let keys = keys(args, Some(&source.source))?;
+    let loaded = source::load(source, output)?;
+    let moment = loaded.moment(args.at.at);
+    let flag = lookup::find(loaded.snapshot(), flag)?;
+    remark(&flag, moment.now, output);
+    let is_still = flag.lock().is_some() || !flag.is_enabled() || flag.interpolates();
+    let flips = |key: &str| if is_still { Flips::default() } else { flag.flips(&Subject::key(key), &moment) };
+    let turns = keys.into_iter().map(|key| {
+        let flips = flips(&key);
+        (key, flips)
+    });
+    let turns = turns.collect();
+    Ok((turns, moment.now))
+}
+
+fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<Turns, Failure> {
+    let keys = keys(args, None)?;
+    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    let mut turns = Vec::with_capacity(keys.len());
+    for key in keys {
+        let explanation = server.decide(flag, &key, args.at.at)?;
+        if explanation.rule == Rule::UnknownFlag {
+            return Err(lookup::no_answer_of(server.address(), &explanation));
+        }
+        if turns.is_empty() {
+            remark_on(&explanation, output);
+        }
+        turns.push((key, explanation.flips));
+    }
+    Ok((turns, args.at.at.unwrap_or_else(source::now)))
+}
+
+/// The keys that are asked about.
+fn keys(args: &Args, source: Option<&Place>) -> Result<Vec<String>, Failure> {
+    match &args.file.keys_from {
+        Some(file) => keys::read(file, source),
+        None if args.keys.is_empty() => Ok(vec![host_name()]),
+        None => Ok(args.keys.clone()),
+    }
+}
+
+/// Why nobody flips by the ramp of a flag of a server, where that is so.
+fn remark_on(explanation: &Explanation, output: &mut Output) {
+    let name = explanation.flag.to_string();
+    let name = escape(&name);
+    match explanation.rule {
+        Rule::DocumentLock => output.note(format_args!("`{name}` is locked for everyone: nobody flips")),
+        Rule::Disabled => output.note(format_args!("`{name}` is disabled: nobody flips")),
+        Rule::Activation => {
+            output.note(format_args!("an operator has set the share of `{name}`: nobody flips by the ramp"));
+        }
+        Rule::Interpolation => {
+            output.note(format_args!("`{name}` is interpolated: everyone has the same number, and nobody flips"));
+        }
+        _ => {}
+    }
 }
 
 /// Why the instants may not be what is asked for.

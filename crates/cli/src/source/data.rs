@@ -22,7 +22,7 @@ pub(crate) struct Data {
     /// When the document was fetched.
     pub(crate) fetched_at: Option<String>,
     /// What the flags say, as one number: equal on all hosts that have the same flags.
-    pub(crate) digest: String,
+    pub(crate) digest: Option<String>,
     #[serde(skip)]
     age: Option<Span>,
 }
@@ -40,8 +40,21 @@ impl Data {
             why,
             age_seconds: status.age.map(seconds),
             fetched_at: status.fetched_at.map(|at: Micros| instant(at)),
-            digest: status.digest.clone(),
+            digest: Some(status.digest.clone()),
             age: status.age,
+        }
+    }
+
+    /// A server that has just answered; how old its own data is only the server knows.
+    pub(crate) fn of_server(address: String) -> Self {
+        Self {
+            source: address,
+            health: Health::Fresh.as_str(),
+            why: None,
+            age_seconds: Some(0.0),
+            fetched_at: None,
+            digest: None,
+            age: Some(Span::ZERO),
         }
     }
 

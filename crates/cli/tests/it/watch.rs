@@ -136,6 +136,32 @@ fn the_health_of_the_source() {
     assert_eq!(watched.stop("-INT"), Some(0));
 }
 
+/// The events only ring; the server is asked what the key has. It may go away, and is found again.
+#[test]
+fn a_server_that_rings_goes_away_and_comes_back() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let decision = |value: bool| {
+        let variant = if value { "new" } else { "stable" };
+        let json = json!({
+            "flag": "flags/x", "value": value, "variant": variant, "reason": "STATIC", "rule": "activation",
+            "flip": null, "flips": {"on": null, "off": null}, "valid_until": null,
+        });
+        Reply::ok(json.to_string())
+    };
+    let asks = "/api/v1/flags/flags/x/decision?key=k";
+    origin.script_at(asks, [decision(false), decision(false), decision(true)]);
+    let events = Reply::ok(": hello\n\ndata: {}\n\n").header("Content-Type", "text/event-stream");
+    origin.script_at("/api/v1/watch?flag=flags%2Fx&key=k", [events.until_close()]);
+    let watched = Watched::start(&host, &format!("watch --server {} x --key k", origin.url("")));
+    assert_eq!(watched.next()["value"], json!(false));
+    assert_eq!(watched.next_of("value")["value"], json!(true));
+    let away = watched.next_of("source");
+    assert_eq!(away["health"], json!("stale"), "{away}");
+    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"));
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
 #[test]
 fn it_ends_when_nobody_reads_any_more() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
@@ -153,7 +179,7 @@ fn what_is_typed_wrongly() {
     let host = Host::with("{}");
     host.run("watch flags.json --key k")
         .code(2)
-        .stderr("error: --key asks about a flag, and there is none\nhelp: add the flag after SOURCE\n")
+        .stderr("error: --key asks about a flag, and there is none\nhelp: add the flag\n")
         .check();
     host.run("watch flags.json --poll 1ms")
         .code(2)

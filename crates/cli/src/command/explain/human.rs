@@ -54,7 +54,7 @@ fn because(explanation: &Explanation) -> String {
     let has_new = explanation.variant == Some(Variant::New);
     match explanation.rule {
         Rule::HostLock => explanation.lock.as_ref().map(locked).unwrap_or_default(),
-        Rule::UnknownFlag => "the document has no such flag".to_owned(),
+        Rule::UnknownFlag => "there is no such flag".to_owned(),
         Rule::Activation => "an operator has set the share".to_owned(),
         Rule::DocumentLock => "the document locks the flag for everyone".to_owned(),
         Rule::Disabled => "the document disables the flag".to_owned(),

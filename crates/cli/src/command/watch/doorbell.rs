@@ -11,12 +11,15 @@ use signal_hook::iterator::Signals;
 use tidegate::{Changes, Subscription};
 
 use crate::exit::{Exit, Failure};
+use crate::server::{Address, Event, listen};
 
 /// What happened.
 #[derive(Debug)]
 pub(super) enum Ring {
     /// The library has news.
     Changes(Changes),
+    /// A server has news.
+    Server(Event),
     /// It is time to end: an interrupt, or nobody reads any more.
     Over,
 }
@@ -55,6 +58,12 @@ impl Doorbell {
                 }
             }
         })
+    }
+
+    /// Passes on what a server tells.
+    pub(super) fn listen_to_server(&self, address: Address, query: Vec<(String, String)>) -> Result<(), Failure> {
+        let bell = self.bell.clone();
+        listen(address, query, move |event| bell.send(Ring::Server(event)).is_ok())
     }
 
     pub(super) fn wait(&self, timeout: Duration) -> Result<Ring, RecvTimeoutError> {

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::Status;
+use tidegate::{Health, Status};
 use tidegate_engine::{Explanation, Micros, Variant};
 
 use crate::json::{instant, raw};
+use crate::server::Address;
 use crate::source::{Data, now};
 
 /// The value that the key has from an instant on.
@@ -81,6 +82,19 @@ pub(super) struct SourceLine {
 }
 
 impl SourceLine {
+    /// How a server is doing: it answers, or why it does not.
+    pub(super) fn of_server(address: &Address, why: Option<String>) -> Self {
+        let health = if why.is_some() { Health::Stale } else { Health::Fresh };
+        Self {
+            event: "source",
+            at: instant(now()),
+            source: address.to_string(),
+            health: health.as_str(),
+            why,
+            age_seconds: None,
+        }
+    }
+
     pub(super) fn new(status: &Status) -> Self {
         let data = Data::new(status);
         Self {

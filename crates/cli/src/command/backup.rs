@@ -1,0 +1,63 @@
+//! `tidegate backup`: everything that a cluster has agreed on, in one file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use reqwest::Method;
+
+use crate::args::ServerArgs;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+/// Write all dials and definitions of a server into a file
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate backup prod.backup
+  tidegate backup - | gzip > prod.backup.gz
+
+One node is enough: all of them have the same. The file is replaced as a whole, and readable by its owner only. \
+`tidegate restore` reads it.")]
+pub(crate) struct Args {
+    /// The file; `-` for standard output
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let server = args.server.connect()?;
+    let backup = server.ask(server.request(Method::GET, &["backup"], &[]))?.body;
+    if args.file.as_os_str() == "-" {
+        output.bytes(&backup)?;
+        return Ok(Exit::Done);
+    }
+    let name = args.file.display();
+    write(&args.file, &backup)
+        .map_err(|error| Failure::new(Exit::Failed, format_args!("`{name}` cannot be written: {error}")))?;
+    let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(1);
+    output.word(format_args!("{registers} registers are in `{name}`, {} bytes", backup.len()));
+    Ok(Exit::Done)
+}
+
+/// Replaces the file as a whole: at every moment there is the old one or the new one, on the disk too.
+fn write(file: &Path, backup: &[u8]) -> io::Result<()> {
+    let mut name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}.next", std::process::id()));
+    let next = file.with_file_name(name);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next).and_then(|mut to| {
+        to.write_all(backup)?;
+        to.sync_all()?;
+        std::fs::rename(&next, file)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&next);
+    }
+    written?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}

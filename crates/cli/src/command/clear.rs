@@ -1,0 +1,27 @@
+//! `tidegate clear`: back to the ramp.
+
+use super::change;
+use crate::args::{ChangeArgs, OneFlagArg};
+use crate::exit::Outcome;
+use crate::output::Output;
+use crate::server::What;
+
+/// Take the dial of a flag away: it returns to its ramp, at once, on every node
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate clear features/new_login --reason 'INC-1234 is over'
+
+A flag that nobody has defined is off again. It is no error if there is no dial.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    flag: OneFlagArg,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let (flag, server) = (args.flag.key(), args.change.server.connect()?);
+    change::make(&server, flag, What::Clear, None, "no longer dialled", &args.change, output)
+}

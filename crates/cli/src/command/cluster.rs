@@ -1,0 +1,34 @@
+//! `tidegate cluster`: the nodes that agree, and what only an operator may do to them.
+
+mod forget;
+mod repair_clock;
+mod state;
+
+use clap::Subcommand;
+
+use crate::exit::Outcome;
+use crate::output::Output;
+
+/// See the nodes of a cluster, take a node out, repair the clock
+#[derive(Clone, Debug, clap::Args)]
+#[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    Status(state::Args),
+    Forget(forget::Args),
+    RepairClock(repair_clock::Args),
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    match &args.command {
+        Command::Status(args) => state::run(args, output),
+        Command::Forget(args) => forget::run(args, output),
+        Command::RepairClock(args) => repair_clock::run(args, output),
+    }
+}

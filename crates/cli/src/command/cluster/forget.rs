@@ -1,0 +1,52 @@
+//! `tidegate cluster forget`: a node that will not come back.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::exit::{Exit, Outcome};
+use crate::output::Output;
+use crate::text::escape;
+
+/// Take a node out of the cluster that will not come back
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate cluster forget c --reason 'its disk is gone'
+
+From then on it does not count for --ack majority, and what was removed may be forgotten without its word. A node that \
+comes back all the same takes over what the others have, and joins anew.")]
+pub(crate) struct Args {
+    /// The node's name, or its number as `tidegate cluster status` shows it
+    node: String,
+
+    /// Why, for those who read the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Who does it [default: the user at this host]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let server = args.server.connect()?;
+    let mut body = json!({"node": args.node});
+    if let Some(reason) = &args.reason {
+        body["reason"] = json!(reason);
+    }
+    let actor = args.actor.clone().unwrap_or_else(user_at_host);
+    let request = server.request(Method::POST, &["cluster", "forget"], &[]).json(&body).actor(&actor);
+    let reply = server.ask(request)?;
+    match args.format.format {
+        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Human => output.word(format_args!("`{}` is no longer a member", escape(&args.node))),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,45 @@
+//! `tidegate cluster repair-clock`: after stamps of a wrong clock were taken.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::exit::{Exit, Outcome};
+use crate::output::Output;
+
+/// Make a cluster writable again whose clock was driven into the future
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate cluster repair-clock --reason 'ntp on host c was ten years ahead'
+
+Correct the clocks of the hosts first. It raises the epoch, once, for all nodes: every change from then on outranks \
+every change before. No value changes by it.")]
+pub(crate) struct Args {
+    /// Why, for those who read the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Who does it [default: the user at this host]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let server = args.server.connect()?;
+    let body = args.reason.as_ref().map_or_else(|| json!({}), |reason| json!({"reason": reason}));
+    let actor = args.actor.clone().unwrap_or_else(user_at_host);
+    let request = server.request(Method::POST, &["cluster", "repair-clock"], &[]).json(&body).actor(&actor);
+    let reply = server.ask(request)?;
+    match args.format.format {
+        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Human => output.word("the epoch is raised: changes from now on outrank all earlier ones"),
+    }
+    Ok(Exit::Done)
+}

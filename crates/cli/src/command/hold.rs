@@ -1,0 +1,38 @@
+//! `tidegate hold`: the ramp pauses.
+
+use reqwest::Method;
+
+use super::change;
+use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
+use crate::exit::Outcome;
+use crate::output::Output;
+use crate::server::{FlagState, What};
+use crate::source;
+
+/// Keep the share that a flag has now: the ramp pauses
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate hold features/new_login --reason 'errors rise, looking'
+  tidegate hold features/new_login --until 1h
+
+It sets the flag's dial to the share it has at this instant, to a millionth of a per cent. The ramp's own clock goes on \
+behind it: after `tidegate clear` the flag has the share that the ramp has by then.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    flag: OneFlagArg,
+
+    #[command(flatten)]
+    until: UntilArg,
+
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let (flag, server) = (args.flag.key(), args.change.server.connect()?);
+    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])).map_err(change::unknown)?;
+    let share = state.share.0;
+    let until = args.until.instant(source::now());
+    change::make(&server, flag, What::Dial(share), until, &format!("held at {share} %"), &args.change, output)
+}

@@ -1,0 +1,88 @@
+//! `tidegate restore`: a backup, back into a cluster.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+/// Merge a backup into a server and its cluster
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate restore prod.backup
+  tidegate restore prod.backup --overwrite --reason 'back to the state of Monday'
+
+Without --overwrite what is newer than the backup stays as it is: so a lost node is filled again. With it the values of \
+the backup are written anew, as changes of now, and everything else stays; the history shows what they replaced.")]
+pub(crate) struct Args {
+    /// The file that `tidegate backup` has written; `-` for standard input
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+
+    /// Let the backup win over what is newer
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Why, for those who read the history
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Who restores [default: the user at this host]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// What became of it.
+#[derive(Debug, Deserialize)]
+struct Restored {
+    /// Registers that the backup holds.
+    #[serde(default)]
+    registers: Option<u64>,
+    /// Those of them that were put in force.
+    #[serde(default)]
+    restored: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let mut backup = Vec::new();
+    let read = if args.file.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut backup)
+    } else {
+        std::fs::File::open(&args.file).and_then(|mut file| file.read_to_end(&mut backup))
+    };
+    read.map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", args.file.display())))?;
+    let server = args.server.connect()?;
+    let mut query = Vec::new();
+    if args.overwrite {
+        query.push(("overwrite", "true"));
+    }
+    query.extend(args.reason.as_deref().map(|reason| ("reason", reason)));
+    let request = server.request(Method::POST, &["restore"], &query).body(backup, "application/x-ndjson");
+    let actor = args.actor.clone().unwrap_or_else(user_at_host);
+    let reply = server.ask(request.actor(&actor).patient(PATIENCE))?;
+    match args.format.format {
+        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Human => {
+            let restored: Restored = server.read(&reply)?;
+            let registers = restored.registers.or(restored.restored).unwrap_or_default();
+            let in_force = restored.restored.unwrap_or(registers);
+            output.word(format_args!("{in_force} of {registers} registers are restored; the others were newer here"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Besides the usual time: 100,000 registers are written to a disk.
+const PATIENCE: Duration = Duration::from_mins(2);

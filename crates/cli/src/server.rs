@@ -1,0 +1,276 @@
+//! A server of live changes, as a client sees it: one request, one answer, and a helpful word where it
+//! does not work.
+//!
+//! Everything has a limit: time, and the size of an answer. Redirects are not followed, since a change has
+//! to reach the server that was named, and nobody else.
+
+mod address;
+mod change;
+mod decision;
+mod events;
+mod flag;
+mod problem;
+
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tidegate_engine::FlagKey;
+use tokio::runtime::Runtime;
+
+use crate::exit::{Exit, Failure};
+use crate::text::escape;
+
+pub(crate) use address::Address;
+pub(crate) use change::{Change, Receipt, What};
+pub(crate) use events::{Event, listen};
+pub(crate) use flag::{FlagState, Instant, Numeral};
+
+/// A server, and what is needed to ask it.
+pub(crate) struct Server {
+    address: Address,
+    client: Client,
+    runtime: Runtime,
+    timeout: Duration,
+}
+
+/// One question to a server.
+pub(crate) struct Request {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+    /// The flag that it is about: then "not found" means that there is no such flag.
+    flag: Option<FlagKey>,
+    /// The text that diagnostics are about, and its name.
+    text: Option<(String, Vec<u8>)>,
+    timeout: Duration,
+}
+
+/// What a server said, where it did not refuse.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Server {
+    /// Makes ready to ask the server. Nothing is sent yet.
+    pub(crate) fn new(address: Address) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Failed, format_args!("no connection can be made ready: {error}"))
+        };
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?;
+        // The authorities of this machine are read only where they are needed: it may have none.
+        let tls = if address.is_encrypted() {
+            tls.with_platform_verifier().map_err(|error| failed(&error))?.with_no_client_auth()
+        } else {
+            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+        };
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
+        let builder = if address.is_local() { builder.no_proxy() } else { builder };
+        let client = builder.build().map_err(|error| failed(&error.without_url()))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+        Ok(Self { address, client, runtime, timeout: ANSWER_TIMEOUT })
+    }
+
+    /// The same server, to be waited for so long.
+    #[must_use]
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A question about what the API has under these segments.
+    pub(crate) fn request(&self, method: Method, segments: &[&str], query: &[(&str, &str)]) -> Request {
+        Request::new(method, self.address.url(segments, query), None, self.timeout)
+    }
+
+    /// A question about a flag.
+    pub(crate) fn about(&self, flag: &FlagKey, method: Method, rest: &[&str], query: &[(&str, &str)]) -> Request {
+        Request::new(method, self.address.flag_url(flag, rest, query), Some(flag.clone()), self.timeout)
+    }
+
+    /// Asks, and waits for the whole answer. An answer other than success is a failure that says why.
+    pub(crate) fn ask(&self, request: Request) -> Result<Reply, Failure> {
+        let timeout = request.timeout;
+        let (flag, text) = (request.flag.clone(), request.text.clone());
+        let is_change = request.method != Method::GET;
+        let asked = self.runtime.block_on(async {
+            let exchange = Box::pin(async {
+                let response = self.send(request).await?;
+                let status = response.status();
+                let headers = response.headers().clone();
+                Ok((status, headers, self.body(response).await?))
+            });
+            tokio::time::timeout(timeout, exchange).await
+        });
+        let (status, headers, body) = asked.map_err(|_| self.silent(timeout, is_change))??;
+        if status.is_success() {
+            return Ok(Reply { status, body });
+        }
+        Err(problem::failure(&self.address, status, &headers, &body, flag.as_ref(), text.as_ref()))
+    }
+
+    /// Asks, and reads the answer as JSON.
+    pub(crate) fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
+        let reply = self.ask(request)?;
+        self.read(&reply)
+    }
+
+    /// Reads an answer as JSON.
+    pub(crate) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Failure> {
+        serde_json::from_slice(&reply.body).map_err(|error| self.senseless(&error))
+    }
+
+    /// Sends, and waits for the head of the answer.
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let mut builder = self.client.request(request.method, request.url).headers(request.headers);
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
+        builder.send().await.map_err(|error| self.unreachable(error))
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(self.senseless(&format_args!("it is larger than {ANSWER_BYTES_MAX} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// The server, by its address, did not answer at all.
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let address = self.shown();
+        if error.is_connect() && is_refused(&error) {
+            return Failure::new(Exit::Unreachable, format_args!("nobody listens at `{address}`"))
+                .help("start one with `tidegate serve`, or name another with --server");
+        }
+        if error.is_timeout() {
+            return self.silent(CONNECT_TIMEOUT, false);
+        }
+        let error = error.without_url();
+        let why = crate::exit::chain(&error);
+        Failure::new(Exit::Unreachable, format_args!("the server at `{address}` cannot be reached: {}", escape(&why)))
+            .help("name another with --server")
+    }
+
+    /// The server took too long. Whether it has made a change is not known then.
+    fn silent(&self, timeout: Duration, is_change: bool) -> Failure {
+        let (server, seconds) = (self.shown(), timeout.as_secs_f64());
+        let failure =
+            Failure::new(Exit::Unreachable, format_args!("the server at `{server}` did not answer in {seconds} s"));
+        if is_change { failure.help("it may have made the change; `tidegate history` shows it") } else { failure }
+    }
+
+    /// The answer is not what a server of Tidegate says.
+    pub(crate) fn senseless(&self, why: &dyn std::fmt::Display) -> Failure {
+        let why = why.to_string();
+        Failure::new(
+            Exit::Unreachable,
+            format_args!("the answer of `{}` makes no sense: {}", self.shown(), escape(&why)),
+        )
+        .help("is it a server of Tidegate, of this version or a newer one?")
+    }
+
+    fn shown(&self) -> String {
+        let address = self.address.to_string();
+        escape(&address).into_owned()
+    }
+}
+
+impl Request {
+    fn new(method: Method, url: Url, flag: Option<FlagKey>, timeout: Duration) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        Self { method, url, headers, body: None, flag, text: None, timeout }
+    }
+
+    /// The same question with JSON.
+    #[must_use]
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body(body.to_string().into_bytes(), "application/json")
+    }
+
+    /// The same question with a text.
+    #[must_use]
+    pub(crate) fn body(mut self, body: Vec<u8>, kind: &'static str) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        self.body = Some(body);
+        self
+    }
+
+    /// The same question with an entry that stands in a file, so that lines of it can be shown.
+    #[must_use]
+    pub(crate) fn entry(mut self, name: String, text: Vec<u8>) -> Self {
+        self.text = Some((name, text.clone()));
+        self.body(text, "application/json")
+    }
+
+    /// The same question, as somebody.
+    #[must_use]
+    pub(crate) fn actor(mut self, actor: &str) -> Self {
+        // Names of any language are sent as UTF-8; one with control characters is the server's to refuse.
+        if let Ok(actor) = HeaderValue::from_bytes(actor.as_bytes()) {
+            self.headers.insert(ACTOR, actor);
+        }
+        self
+    }
+
+    /// The same question, to be answered by a stream of events.
+    #[must_use]
+    fn accepting_events(mut self) -> Self {
+        self.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        self
+    }
+
+    /// The same question, with more time for the answer.
+    #[must_use]
+    pub(crate) fn patient(mut self, more: Duration) -> Self {
+        self.timeout += more;
+        self
+    }
+}
+
+/// Whether it is known that nobody listens.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let refused = std::io::ErrorKind::ConnectionRefused;
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == refused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Says who makes a change.
+const ACTOR: &str = "x-tidegate-actor";
+/// A server on the other side of the world answers a connection within that.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ten times what a server under load needs for its longest list.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A backup of 100,000 flags is 50 MB.
+const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;

@@ -1,0 +1,115 @@
+//! A change of a flag, and what the server says when it has taken it.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tidegate_engine::{FlagKey, Micros, Share, Span};
+
+use super::{Reply, Request, Server};
+use crate::args::Level;
+use crate::exit::Failure;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// The dial is set to this share.
+    Dial(Share),
+    /// The dial is taken away.
+    Clear,
+    /// The flag is defined: the name of the file, and the entry.
+    Define(String, Vec<u8>),
+    /// The definition is taken away.
+    Remove,
+}
+
+/// One change, with who, why, and how sure it has to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) flag: FlagKey,
+    pub(crate) what: What,
+    pub(crate) until: Option<Micros>,
+    pub(crate) actor: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) ack: Option<Level>,
+    pub(crate) timeout: Option<Span>,
+}
+
+/// What became of a change that was accepted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Receipt {
+    /// The level that was asked for.
+    #[serde(default)]
+    pub(crate) ack: String,
+    /// Whether it was reached in time.
+    pub(crate) reached: bool,
+    /// The nodes that have it on their disks.
+    #[serde(default)]
+    pub(crate) durable_on: Vec<String>,
+    /// The nodes that have not said so yet.
+    #[serde(default)]
+    pub(crate) pending: Vec<String>,
+}
+
+impl Server {
+    /// Sends a change; what comes back is the receipt, and its JSON as the server wrote it.
+    pub(crate) fn change(&self, change: &Change) -> Result<(Receipt, Box<RawValue>), Failure> {
+        let reply = self.ask(self.request_for(change))?;
+        let mut receipt: Receipt = self.read(&reply)?;
+        receipt.reached = receipt.reached && reply.status != StatusCode::ACCEPTED;
+        Ok((receipt, self.line(&reply)?))
+    }
+
+    /// The JSON of an answer, for a line of its own.
+    pub(crate) fn line(&self, reply: &Reply) -> Result<Box<RawValue>, Failure> {
+        let json: Box<RawValue> = self.read(reply)?;
+        if json.get().contains(['\n', '\r']) {
+            let value: Value = self.read(reply)?;
+            return RawValue::from_string(value.to_string()).map_err(|error| self.senseless(&error));
+        }
+        Ok(json)
+    }
+
+    fn request_for(&self, change: &Change) -> Request {
+        let timeout = change.timeout.map(|timeout| timeout.to_string());
+        let mut query = Vec::new();
+        if let Some(ack) = change.ack {
+            query.push(("ack", ack.as_str()));
+        }
+        if let Some(timeout) = &timeout {
+            query.push(("timeout", timeout));
+        }
+        if matches!(change.what, What::Clear | What::Remove | What::Define(..)) {
+            // There is no place for it in the body.
+            query.extend(change.reason.as_deref().map(|reason| ("reason", reason)));
+        }
+        let flag = &change.flag;
+        let request = match &change.what {
+            What::Dial(share) => {
+                self.about(flag, Method::PUT, &["activation"], &query).json(&activation(change, *share))
+            }
+            What::Clear => self.about(flag, Method::DELETE, &["activation"], &query),
+            What::Define(name, entry) => self.about(flag, Method::PUT, &[], &query).entry(name.clone(), entry.clone()),
+            What::Remove => self.about(flag, Method::DELETE, &[], &query),
+        };
+        let more = change.timeout.map_or(Duration::ZERO, |timeout| Duration::from_micros(timeout.get()));
+        request.actor(&change.actor).patient(more)
+    }
+}
+
+/// The body of a dial.
+fn activation(change: &Change, share: Share) -> Value {
+    let mut fields = Map::new();
+    // A share as it is typed has at most six decimals, so that the number is exact as text.
+    let percentage: Value = serde_json::from_str(&share.to_string()).unwrap_or_default();
+    fields.insert("percentage".to_owned(), percentage);
+    if let Some(reason) = &change.reason {
+        fields.insert("reason".to_owned(), json!(reason));
+    }
+    if let Some(until) = change.until {
+        fields.insert("until".to_owned(), json!(until.to_string()));
+    }
+    Value::Object(fields)
+}

@@ -1,0 +1,229 @@
+//! A decision as a server tells it, read back into what the engine would have said.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tidegate_engine::document::{Adopter, parse_percent, parse_time};
+use tidegate_engine::{ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Position, Reason, Rule, Variant};
+
+use super::Server;
+use crate::exit::{Exit, Failure};
+
+/// The JSON of a decision. What is not there does not apply.
+#[derive(Debug, Deserialize)]
+struct Told {
+    flag: String,
+    #[serde(default)]
+    value: Option<Box<RawValue>>,
+    #[serde(default)]
+    variant: Option<String>,
+    reason: String,
+    #[serde(default)]
+    error_code: Option<String>,
+    rule: String,
+    #[serde(default)]
+    position: Option<u32>,
+    #[serde(default)]
+    share: Option<Box<RawValue>>,
+    #[serde(default)]
+    flip: Option<String>,
+    #[serde(default)]
+    flips: Turns,
+    #[serde(default)]
+    valid_until: Option<String>,
+    #[serde(default)]
+    ramp_instant: Option<String>,
+    #[serde(default)]
+    adopter: Option<Value>,
+    #[serde(default)]
+    lock: Option<Pinned>,
+}
+
+/// When the key comes to `new`, and when it leaves it.
+#[derive(Debug, Default, Deserialize)]
+struct Turns {
+    on: Option<String>,
+    off: Option<String>,
+}
+
+/// A lock of the server's host.
+#[derive(Debug, Deserialize)]
+struct Pinned {
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default)]
+    value: Option<Box<RawValue>>,
+    who: String,
+    why: String,
+    #[serde(default)]
+    until: Option<String>,
+}
+
+impl Server {
+    /// What the server says that a key has, now or at an instant. A flag that it does not know is no failure.
+    pub(crate) fn decide(&self, flag: &FlagKey, key: &str, at: Option<Micros>) -> Result<Explanation, Failure> {
+        let at = at.map(|at| at.to_string());
+        let mut query = vec![("key", key)];
+        query.extend(at.as_deref().map(|at| ("at", at)));
+        match self.ask(self.about(flag, Method::GET, &["decision"], &query)) {
+            Ok(reply) => explanation(&reply.body).map_err(|error| self.senseless(&error)),
+            Err(Failure::Stopped(stopped)) if stopped.exit == Exit::NoFlag => Ok(unknown(flag)),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// There is no such flag.
+fn unknown(flag: &FlagKey) -> Explanation {
+    Explanation {
+        flag: flag.clone(),
+        value: None,
+        variant: None,
+        reason: Reason::Error,
+        error: Some(ErrorCode::FlagNotFound),
+        rule: Rule::UnknownFlag,
+        position: None,
+        share: None,
+        flips: Flips::default(),
+        flip: None,
+        valid_until: None,
+        ramp_instant: None,
+        adopter: None,
+        lock: None,
+    }
+}
+
+/// The decision in this JSON, or what about it makes no sense.
+fn explanation(json: &[u8]) -> Result<Explanation, String> {
+    let told: Told = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let rule = one_of(&RULES, Rule::as_str, &told.rule, "rule")?;
+    let null = |value: &RawValue| value.get() == "null" && matches!(rule, Rule::UnknownFlag | Rule::Disabled);
+    let share = told.share.as_deref().filter(|share| share.get() != "null");
+    let flag = FlagKey::parse(&told.flag);
+    Ok(Explanation {
+        lock: told.lock.map(|lock| lock.read(&flag)).transpose()?,
+        flag,
+        value: told.value.filter(|value| !null(value)).map(|value| value.get().to_owned()),
+        variant: told.variant.as_deref().map(variant).transpose()?,
+        reason: one_of(&REASONS, Reason::as_str, &told.reason, "reason")?,
+        error: told.error_code.as_deref().map(|code| one_of(&ERRORS, ErrorCode::as_str, code, "error")).transpose()?,
+        rule,
+        position: told.position.map(Position::new),
+        share: share.map(|share| parse_percent(share.get()).map_err(|error| error.to_string())).transpose()?,
+        flips: Flips { on: instant(told.flips.on.as_deref())?, off: instant(told.flips.off.as_deref())? },
+        flip: instant(told.flip.as_deref())?,
+        valid_until: instant(told.valid_until.as_deref())?,
+        ramp_instant: instant(told.ramp_instant.as_deref())?,
+        adopter: told.adopter.as_ref().and_then(adopter),
+    })
+}
+
+impl Pinned {
+    fn read(self, flag: &FlagKey) -> Result<HostLock, String> {
+        let pin = match (self.variant, self.value) {
+            (Some(word), _) => Pin::Variant(variant(&word)?),
+            (None, Some(value)) => Pin::Value(value.get().into()),
+            (None, None) => return Err("a lock pins to nothing".to_owned()),
+        };
+        let until = instant(self.until.as_deref())?;
+        Ok(HostLock { flag: flag.clone(), pin, who: self.who, why: self.why, until })
+    }
+}
+
+fn instant(text: Option<&str>) -> Result<Option<Micros>, String> {
+    text.map(|text| parse_time(text).map_err(|error| format!("`{text}` {error}"))).transpose()
+}
+
+fn variant(word: &str) -> Result<Variant, String> {
+    one_of(&VARIANTS, Variant::as_str, word, "variant")
+}
+
+/// The early adopter, as documents write it: a text or `{"regex": text}`.
+fn adopter(told: &Value) -> Option<Adopter> {
+    match told {
+        Value::String(key) => Some(Adopter::Key(key.as_str().into())),
+        Value::Object(fields) => {
+            let text = |name: &str| fields.get(name).and_then(Value::as_str);
+            text("regex")
+                .map(|regex| Adopter::Pattern(regex.into()))
+                .or_else(|| text("key").map(|key| Adopter::Key(key.into())))
+        }
+        _ => None,
+    }
+}
+
+fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, told: &str, what: &str) -> Result<T, String> {
+    let found = all.iter().copied().find(|one| word(*one) == told);
+    found.ok_or_else(|| format!("there is no {what} `{told}`"))
+}
+
+const RULES: [Rule; 11] = [
+    Rule::HostLock,
+    Rule::UnknownFlag,
+    Rule::Activation,
+    Rule::DocumentLock,
+    Rule::Disabled,
+    Rule::NoNew,
+    Rule::EarlyAdopter,
+    Rule::Interpolation,
+    Rule::Ramp,
+    Rule::Rollback,
+    Rule::KeyMissing,
+];
+const REASONS: [Reason; 5] = [Reason::Static, Reason::TargetingMatch, Reason::Split, Reason::Disabled, Reason::Error];
+const ERRORS: [ErrorCode; 3] = [ErrorCode::FlagNotFound, ErrorCode::TargetingKeyMissing, ErrorCode::TypeMismatch];
+const VARIANTS: [Variant; 3] = [Variant::Stable, Variant::New, Variant::Interpolated];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_writes_is_read_back() {
+        let whole = Explanation {
+            flag: FlagKey::new("a/b", "c"),
+            value: Some("1.50".to_owned()),
+            variant: Some(Variant::New),
+            reason: Reason::Split,
+            error: Some(ErrorCode::TypeMismatch),
+            rule: Rule::Ramp,
+            position: Some(Position::new(7)),
+            share: tidegate_engine::Share::from_millionths(12_500_001),
+            flips: Flips { on: Some(Micros::new(0)), off: Some(Micros::new(9)) },
+            flip: Some(Micros::new(9)),
+            valid_until: Some(Micros::new(9)),
+            ramp_instant: Some(Micros::new(3)),
+            adopter: Some(Adopter::Pattern("^ci-".into())),
+            lock: Some(HostLock {
+                flag: FlagKey::new("a/b", "c"),
+                pin: Pin::Value("[1]".into()),
+                who: "ops".to_owned(),
+                why: "a trial".to_owned(),
+                until: Some(Micros::new(1)),
+            }),
+        };
+        let mut bare = whole.clone();
+        (bare.value, bare.variant, bare.error, bare.position, bare.share) = (None, None, None, None, None);
+        (bare.flips, bare.flip, bare.valid_until, bare.ramp_instant) = (Flips::default(), None, None, None);
+        (bare.adopter, bare.lock, bare.rule) = (Some(Adopter::Key("k".into())), None, Rule::UnknownFlag);
+        for explanation in [whole, bare] {
+            let json = serde_json::to_vec(&explanation).unwrap();
+            assert_eq!(super::explanation(&json), Ok(explanation));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense() {
+        for json in [
+            "{}",
+            "[]",
+            r#"{"flag":"x","reason":"SPLIT","rule":"whim"}"#,
+            r#"{"flag":"x","reason":"SPLIT","rule":"ramp","flip":"noon"}"#,
+            r#"{"flag":"x","reason":"SPLIT","rule":"ramp","share":101}"#,
+            r#"{"flag":"x","reason":"SPLIT","rule":"host_lock","lock":{"who":"a","why":"b"}}"#,
+        ] {
+            assert!(explanation(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+}

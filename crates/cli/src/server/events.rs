@@ -1,0 +1,187 @@
+//! News of a server as they come (server-sent events), also after it was away.
+
+use std::thread;
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::{Address, Server};
+use crate::exit::{Exit, Failure};
+
+/// What the stream says.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The stream is there, and what was missed meanwhile has to be asked for.
+    Connected,
+    /// Something has changed: the name of the event and its data.
+    News { name: String, data: String },
+    /// The server is away, and why. It is tried again.
+    Lost(String),
+    /// The server refuses; it is not tried again.
+    Refused(Failure),
+}
+
+/// Listens to the events of this query, on a thread of its own that ends when nobody wants to hear any more: when
+/// `tell` returns `false`.
+pub(crate) fn listen(
+    address: Address,
+    query: Vec<(String, String)>,
+    tell: impl Fn(Event) -> bool + Send + 'static,
+) -> Result<(), Failure> {
+    let server = Server::new(address)?;
+    let body = move || {
+        let mut pause = PAUSE_LEAST;
+        loop {
+            let ended = server.stream(&query, &mut |event| {
+                pause = PAUSE_LEAST;
+                tell(event)
+            });
+            match ended {
+                Ended::Unheard => return,
+                Ended::Refused(failure) => {
+                    tell(Event::Refused(failure));
+                    return;
+                }
+                Ended::Lost(why) => {
+                    if !tell(Event::Lost(why)) {
+                        return;
+                    }
+                }
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MOST);
+        }
+    };
+    thread::Builder::new()
+        .name("events".to_owned())
+        .spawn(body)
+        .map(drop)
+        .map_err(|error| Failure::new(Exit::Failed, format_args!("it cannot be listened to the server: {error}")))
+}
+
+/// How a stream ended.
+enum Ended {
+    /// Nobody wants to hear more.
+    Unheard,
+    /// It broke, or never began.
+    Lost(String),
+    /// The server will not have it.
+    Refused(Failure),
+}
+
+impl Server {
+    /// One connection, until it ends.
+    fn stream(&self, query: &[(String, String)], tell: &mut dyn FnMut(Event) -> bool) -> Ended {
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let request = self.request(Method::GET, &["watch"], &query).accepting_events();
+        self.runtime.block_on(async {
+            let mut response = match self.send(request).await {
+                Ok(response) => response,
+                Err(Failure::Stopped(stopped)) => return Ended::Lost(stopped.message),
+                Err(Failure::ClosedPipe) => return Ended::Unheard,
+            };
+            if !response.status().is_success() {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = self.body(response).await.unwrap_or_default();
+                let failure = super::problem::failure(&self.address, status, &headers, &body, None, None);
+                return if status.is_server_error() {
+                    Ended::Lost(format!("the server at `{}` answers {status}", self.address))
+                } else {
+                    Ended::Refused(failure)
+                };
+            }
+            if !tell(Event::Connected) {
+                return Ended::Unheard;
+            }
+            let mut lines = Lines::default();
+            loop {
+                match tokio::time::timeout(SILENCE_MOST, response.chunk()).await {
+                    Ok(Ok(Some(chunk))) => {
+                        if lines.bytes.len() + chunk.len() > EVENT_BYTES_MAX {
+                            return Ended::Lost("an event is too large".to_owned());
+                        }
+                        if !lines.take(&chunk).into_iter().all(&mut *tell) {
+                            return Ended::Unheard;
+                        }
+                    }
+                    Ok(Ok(None)) => return Ended::Lost(format!("the server at `{}` has ended", self.address)),
+                    Ok(Err(_)) => return Ended::Lost(format!("the server at `{}` is gone", self.address)),
+                    Err(_) => return Ended::Lost(format!("the server at `{}` is silent", self.address)),
+                }
+            }
+        })
+    }
+}
+
+/// From bytes to events, as the WHATWG says it: lines, fields, an empty line at the end.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    name: String,
+    data: String,
+}
+
+impl Lines {
+    fn take(&mut self, chunk: &[u8]) -> Vec<Event> {
+        self.bytes.extend_from_slice(chunk);
+        let mut events = Vec::new();
+        while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.bytes.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            if line.is_empty() {
+                let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+                if !data.is_empty() || !name.is_empty() {
+                    events.push(Event::News { name, data });
+                }
+                continue;
+            }
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "event" => value.clone_into(&mut self.name),
+                "data" => {
+                    if !self.data.is_empty() {
+                        self.data.push('\n');
+                    }
+                    self.data.push_str(value);
+                }
+                // A comment keeps the connection alive; other fields are of no use here.
+                _ => {}
+            }
+        }
+        events
+    }
+}
+
+/// The server sends a sign of life more often than that.
+const SILENCE_MOST: Duration = Duration::from_secs(45);
+/// A server that restarts is back within a second.
+const PAUSE_LEAST: Duration = Duration::from_millis(100);
+/// One that is away for long is asked no more often.
+const PAUSE_MOST: Duration = Duration::from_secs(5);
+/// A value has 64 KiB at most, and there are two of them in an event.
+const EVENT_BYTES_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_in_any_pieces() {
+        let text = b": hello\r\nevent: change\r\ndata: {\"a\":\ndata: 1}\nid: 7\n\n\ndata:x\n\n: alive\n\n";
+        let expected = [("change", "{\"a\":\n1}"), ("", "x")];
+        for size in 1..text.len() {
+            let mut lines = Lines::default();
+            let events: Vec<Event> = text.chunks(size).flat_map(|chunk| lines.take(chunk)).collect();
+            let found: Vec<(&str, &str)> = events
+                .iter()
+                .map(|event| match event {
+                    Event::News { name, data } => (&**name, &**data),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(found, expected, "in pieces of {size}");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! What a server may do to its clients, by one that answers from a script: away, silent, nonsense, refusals.
+
+use serde_json::json;
+use tidegate_origin::{Origin, Reply};
+
+use crate::run::Host;
+
+const RECEIPT: &str = r#"{"flag":"flags/x","stamp":"00","at":"2026-01-01T00:00:00.000000Z","ack":"majority","reached":true,"durable_on":["a","b"],"pending":[]}"#;
+
+fn json_reply(body: &str) -> Reply {
+    Reply::ok(body).header("Content-Type", "application/json")
+}
+
+fn problem(status: u16, body: &serde_json::Value) -> Reply {
+    Reply::ok(body.to_string()).with_status(status).header("Content-Type", "application/problem+json")
+}
+
+#[test]
+fn a_change_and_who_has_it() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(json_reply(RECEIPT));
+    let server = origin.url("");
+    host.run(&format!("activate x --server {server}"))
+        .stderr("`flags/x` is dialled to 100 %; durable on a, b\n")
+        .check();
+    host.run(&format!("deactivate x --server {server} --ack all --timeout 1.5s --format json"))
+        .stdout(&format!("{RECEIPT}\n"))
+        .check();
+    host.run(&format!("clear a%2Fb/x --server {server} --reason")).word("it's over").said();
+    let asked: Vec<String> =
+        origin.requests().iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    assert_eq!(
+        asked,
+        [
+            "PUT /api/v1/flags/flags/x/activation",
+            "PUT /api/v1/flags/flags/x/activation?ack=all&timeout=1s500ms",
+            "DELETE /api/v1/flags/a%2Fb/x/activation?reason=it%27s+over",
+        ]
+    );
+    let name = rustix::system::uname().nodename().to_str().unwrap().to_owned();
+    assert_eq!(origin.requests()[0].header("X-Tidegate-Actor"), Some(&*format!("dana@{name}")));
+}
+
+#[test]
+fn a_change_that_is_not_acknowledged_in_time_is_code_6() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let receipt = RECEIPT.replace("true", "false").replace(r#"["a","b"],"pending":[]"#, r#"["a"],"pending":["b","c"]"#);
+    origin.always(json_reply(&receipt).with_status(202));
+    let line = format!("percentage x 12.5 --server {}", origin.url(""));
+    host.run(&line)
+        .code(6)
+        .stderr(
+            "`flags/x` is dialled to 12.5 %; durable on a, pending on b, c\n\
+             warning: accepted, but not acknowledged in time by most members; the change stands, and reaches the \
+             others by itself\n",
+        )
+        .check();
+    let said = host.run(&line).words("--format json").said();
+    assert_eq!((said.stdout, said.code), (format!("{receipt}\n"), 6));
+}
+
+#[test]
+fn nobody_listens() {
+    let mut host = Host::new();
+    // The port was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = format!(
+        "error: nobody listens at `http://{address}`\n\
+         help: start one with `tidegate serve`, or name another with --server\n"
+    );
+    for line in
+        ["activate x", "percentage x 1", "hold x", "clear x", "flags", "history x", "backup -", "cluster status"]
+    {
+        host.run(line).words(&format!("--server {address}")).code(4).stderr(&error).check();
+    }
+    for line in ["get", "on", "explain", "when", "watch"] {
+        host.run(line).words(&format!("--server http://{address} x")).code(4).stderr(&error).check();
+    }
+    host.run(&format!("get --server {address} x --default 5")).code(4).stdout("5\n").stderr(&error).check();
+    host.set("TIDEGATE_SERVER", &address.to_string());
+    host.run("flags").code(4).stderr(&error).check();
+    // A document stays a document.
+    host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
+    host.run("get flags.json f x").stdout("1\n").check();
+    host.set("TIDEGATE_SERVER", "ftp://x");
+    host.run("flags")
+        .code(2)
+        .stderr("error: the address `ftp://x` in TIDEGATE_SERVER: `ftp` is not supported; use http or https\n")
+        .check();
+}
+
+#[test]
+fn a_server_that_does_not_answer() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(Reply::hang());
+    let server = origin.url("");
+    host.run(&format!("get --server {server} x --timeout 200ms"))
+        .code(4)
+        .stderr(&format!("error: the server at `{server}` did not answer in 0.2 s\n"))
+        .check();
+}
+
+#[test]
+fn a_server_of_something_else() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    origin.always(Reply::ok("<html>").with_status(502));
+    host.run(&format!("flags --server {server}"))
+        .code(4)
+        .stderr(&format!(
+            "error: the server at `{server}` answers 502 Bad Gateway\n\
+             help: is it a server of Tidegate? Name another with --server\n"
+        ))
+        .check();
+    origin.always(Reply::redirect(302, "http://127.0.0.1:1/"));
+    assert_eq!(host.run(&format!("deactivate x --server {server}")).said().code, 4);
+    origin.always(json_reply("{}"));
+    host.run(&format!("flags --server {server}"))
+        .code(4)
+        .stderr(&format!(
+            "error: the answer of `{server}` makes no sense: missing field `flags` at line 1 column 2\n\
+             help: is it a server of Tidegate, of this version or a newer one?\n"
+        ))
+        .check();
+    let said = host.run(&format!("explain x --server {server}")).said();
+    assert_eq!(said.code, 4, "{}", said.stderr);
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    let refusal = json!({
+        "type": "about:blank", "status": 400, "title": "Bad Request", "detail": "it lies in the past",
+        "field": "until", "help": "give a later time\u{1b}[2J",
+    });
+    origin.always(problem(400, &refusal));
+    host.run(&format!("activate x --server {server}"))
+        .code(5)
+        .stderr("error: `until`: it lies in the past\nhelp: give a later time\\u{1b}[2J\n")
+        .check();
+    origin.always(problem(404, &json!({"title": "Not Found", "detail": "there is no flag `flags/x`"})));
+    host.run(&format!("hold x --server {server}"))
+        .code(3)
+        .stderr("error: there is no flag `flags/x`\nhelp: `tidegate flags` shows the flags of a server\n")
+        .check();
+    host.run(&format!("get x --server {server}"))
+        .code(3)
+        .stderr(&format!(
+            "error: there is no flag `flags/x` at `{server}`\n\
+             help: `tidegate flags` shows the flags of a server; --default gives an answer without one\n"
+        ))
+        .check();
+    host.run(&format!("get x --server {server} --default 7")).stdout("7\n").check();
+    let said = host.run(&format!("explain x --server {server} --key k")).said();
+    assert_eq!(said.code, 3);
+    assert!(said.stdout.contains("rule         unknown_flag: there is no such flag\n"), "{}", said.stdout);
+}
+
+#[test]
+fn diagnostics_of_a_definition_are_shown_as_check_shows_them() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let refusal = json!({
+        "detail": "the definition of `flags/x` is refused", "status": 422,
+        "diagnostics": [{
+            "code": "E036", "severity": "error", "path": "duration", "line": 2, "column": 14,
+            "message": "`duration` is `14 days`", "help": "write `14d`",
+        }, {"code": "W101", "severity": "warning", "path": "", "message": "hm"}],
+    });
+    origin.always(problem(422, &refusal));
+    host.write("entry.json", "{\"stable\": 1,\n \"duration\": \"14 days\"}");
+    host.run(&format!("define x entry.json --server {}", origin.url("")))
+        .code(5)
+        .stderr(
+            "error[E036]: `duration` is `14 days`\n --> entry.json:2:14\n  |\n2 |  \"duration\": \"14 days\"}\n  \
+             |              ^ duration\n  |\n  = help: write `14d`\n\nwarning[W101]: hm\n--> entry.json\n\n\
+             error: the definition of `flags/x` is refused\n",
+        )
+        .check();
+}
+
+#[test]
+fn answers_of_a_server() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    let decision = json!({
+        "flag": "features/x", "value": true, "variant": "new", "reason": "SPLIT", "rule": "activation",
+        "position": 7, "share": 12.5, "flip": null, "flips": {"on": null, "off": null}, "valid_until": null,
+    });
+    origin.always(json_reply(&decision.to_string()));
+    host.run(&format!("get --server {server} features/x --key k")).stdout("true\n").check();
+    host.run(&format!("on --server {server} features x --key k --at 2026-01-01T00:00Z")).check();
+    host.run(&format!("when --server {server} features/x --key k"))
+        .stdout("KEY  FLIP   TO\nk    never\n")
+        .stderr("note: an operator has set the share of `features/x`: nobody flips by the ramp\n")
+        .check();
+    let targets: Vec<String> = origin.requests().iter().map(|request| request.target.clone()).collect();
+    assert_eq!(
+        targets,
+        [
+            "/api/v1/flags/features/x/decision?key=k",
+            "/api/v1/flags/features/x/decision?key=k&at=2026-01-01T00%3A00%3A00.000000Z",
+            "/api/v1/flags/features/x/decision?key=k",
+        ]
+    );
+    let mut explained = host.run(&format!("explain --server {server} features/x --key k --format json")).said().json();
+    assert_eq!(explained[0]["data"]["source"], json!(server));
+    let explained = explained[0].as_object_mut().unwrap();
+    explained.remove("data");
+    explained.remove("key");
+    assert_eq!(json!(explained), decision);
+}
+
+#[test]
+fn the_flags_of_a_server() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let flags = [
+        r#"{"flag":"features/x","source":"document flags.json","activation":null,"stable":false,"new":true,"share":12.5,"next_change":{"at":"2040-01-01T00:00:00.000000Z","what":"holds","share":50}}"#,
+        r#"{"flag":"flags/y","source":"api","activation":{"percentage":20,"actor":"dana@web-1","reason":"a look","until":null},"stable":"a","share":20,"next_change":null}"#,
+    ];
+    origin.always(json_reply(&format!("{{\"flags\":[{}]}}", flags.join(","))));
+    let line = format!("flags --server {}", origin.url(""));
+    host.run(&line).words("--format json").stdout(&format!("{}\n{}\n", flags[0], flags[1])).check();
+    let said = host.run(&line).said();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(lines[0], "FLAG        STABLE  NEW    SHARE  NEXT CHANGE");
+    assert!(
+        lines[1].starts_with("features/x  false   true  12.5 %  2040-01-01 00:00Z holds at 50 %, in "),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[2].starts_with("flags/y     \"a\"     -       20 %  -"), "{}", lines[2]);
+    assert!(lines[2].ends_with("  dialled by dana@web-1, defined live"), "{}", lines[2]);
+    origin.always(json_reply(r#"{"flags":[]}"#));
+    host.run(&line).stderr("note: the server has no flags\n").check();
+}
+
+#[test]
+fn the_history_of_a_flag_over_several_pages() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let change = |at: u32, kind: &str, value: &str, more: &str| {
+        format!(
+            r#"{{"stamp":"{at:036x}","at":"2020-01-01T00:00:{at:02}.000000Z","kind":"{kind}","value":{value},"actor":"dana@h","node":"a","reason":"r{at}"{more}}}"#
+        )
+    };
+    let newest = [
+        change(5, "activation", "null", ""),
+        change(4, "activation", r#"{"percentage":12.5,"until":"2020-02-01T00:00:00.000000Z"}"#, r#","lost_to":"05""#),
+    ];
+    let oldest = [change(1, "definition", r#"{"stable":1}"#, "")];
+    let page = |changes: &[String], next: &str| {
+        json_reply(&format!("{{\"changes\":[{}],\"next\":{next}}}", changes.join(",")))
+    };
+    let server = origin.url("");
+    origin.script_at("/api/v1/flags/flags/x/history?limit=20", [page(&newest, "\"04\"")]);
+    origin.script_at("/api/v1/flags/flags/x/history?limit=18&before=04", [page(&oldest, "null")]);
+    let said = host.run(&format!("history x --server {server}")).said();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!((lines.len(), said.stderr.as_str(), said.code), (4, "", 0), "{}", said.stdout);
+    assert!(lines[0].starts_with("AT ") && lines[0].contains("CHANGE"), "{}", lines[0]);
+    assert!(lines[1].contains(" cleared ") && lines[1].ends_with(" dana@h  a     r5"), "{}", lines[1]);
+    assert!(lines[2].contains(" dialled to 12.5 % until 2020-02-01 00:00Z "), "{}", lines[2]);
+    assert!(lines[2].ends_with("  lost to a change made at the same time"), "{}", lines[2]);
+    assert!(lines[3].contains(" defined "), "{}", lines[3]);
+    origin.script_at("/api/v1/flags/flags/x/history?limit=1", [page(&newest, "\"04\"")]);
+    host.run(&format!("history x --limit 1 --format json --server {server}"))
+        .stdout(&format!("{}\n", newest[0]))
+        .stderr("note: there are older changes; --limit shows more of them\n")
+        .check();
+}
+
+#[test]
+fn the_nodes_of_a_cluster() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let state = json!({
+        "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+        "peers": [
+            {"id": "000000000000000b", "reachable": true, "digest": "11", "clock_offset_ms": 3, "heard_ms_ago": 250},
+            {"id": "000000000000000c", "reachable": false, "digest": "10", "clock_offset_ms": -7, "heard_ms_ago": 61000},
+        ],
+        "members": [
+            {"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b"},
+            {"id": "000000000000000c", "name": "c"}, {"id": "000000000000000d", "name": "d", "forgotten": true},
+        ],
+        "quarantined": [], "isolated_since": null, "writes_refused": null,
+    });
+    origin.always(json_reply(&state.to_string()));
+    let server = origin.url("");
+    host.run(&format!("cluster status --server {server}"))
+        .stdout(
+            "node       a, 000000000000000a\n\
+             cluster    prod, 3 members\n\
+             digest     11\n\
+             writes     accepted\n\
+             \n\
+             NODE  NUMBER            IS    CLOCK  HEARD\n\
+             b     000000000000000b  same  +3 ms  250ms ago\n\
+             c     000000000000000c  away  -7 ms  1m1s ago\n\
+             d     000000000000000d  away         never      forgotten\n",
+        )
+        .check();
+    host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();
+    host.run(&format!("cluster repair-clock --server {server}"))
+        .stderr("the epoch is raised: changes from now on outrank all earlier ones\n")
+        .check();
+    let asked: Vec<String> =
+        origin.requests()[1..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    assert_eq!(asked, ["POST /api/v1/cluster/forget", "POST /api/v1/cluster/repair-clock"]);
+}
+
+#[test]
+fn a_backup_and_back() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let backup = "{\"tidegate_backup\":1}\n{\"a\":1}\n{\"a\":2}\n";
+    origin.always(Reply::ok(backup));
+    let server = origin.url("");
+    host.run(&format!("backup - --server {server}")).stdout(backup).check();
+    host.write("prod.backup", "older");
+    host.run(&format!("backup prod.backup --server {server}"))
+        .stderr("2 registers are in `prod.backup`, 38 bytes\n")
+        .check();
+    assert_eq!(std::fs::read_to_string(host.path("prod.backup")).unwrap(), backup);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&host.path("prod.backup").metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    host.run(&format!("backup nowhere/x --server {server}"))
+        .code(7)
+        .stderr("error: `nowhere/x` cannot be written: No such file or directory (os error 2)\n")
+        .check();
+    origin.always(json_reply(r#"{"registers":2,"restored":1}"#));
+    host.run(&format!("restore prod.backup --overwrite --server {server}"))
+        .stderr("1 of 2 registers are restored; the others were newer here\n")
+        .check();
+    assert_eq!(origin.requests().last().unwrap().target, "/api/v1/restore?overwrite=true");
+    host.run(&format!("restore nowhere --server {server}"))
+        .code(2)
+        .stderr("error: `nowhere` cannot be read: No such file or directory (os error 2)\n")
+        .check();
+}
+
+#[test]
+fn what_is_typed_wrongly() {
+    let host = Host::with("{}");
+    host.run("get --server x:1 a b c")
+        .code(2)
+        .stderr(
+            "error: there is both a --server and a word too many\n\
+             help: with --server give the flag alone: there is no document\n",
+        )
+        .check();
+    host.run("on flags.json")
+        .code(2)
+        .stderr("error: it is not said which flag is meant\nhelp: give its key, as `features/x`, or section and name\n")
+        .check();
+    for line in [
+        "get",
+        "get --server x:1",
+        "get --server x:1 f --offline",
+        "watch --server x:1 f --poll 1s",
+        "percentage x",
+        "percentage x 101",
+        "percentage x -1",
+        "activate x --until yesterday",
+        "activate x --ack most",
+        "activate",
+        "history x --limit -1",
+        "get --server http://me:secret@x f",
+    ] {
+        let said = host.run(line).said();
+        assert_eq!((said.stdout.as_str(), said.code), ("", 2), "{line}: {}", said.stderr);
+    }
+}
