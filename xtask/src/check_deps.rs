@@ -84,7 +84,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         member: "tidegate-cli",
-        members: &["tidegate", "tidegate-engine", "tidegate-replica"],
+        members: &["tidegate", "tidegate-engine", "tidegate-replica", "tidegate-server"],
         forbidden: &[],
         because: "the command line stands above the library, and nothing above it",
     },
