@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Lock(command::lock::Args),
     Unlock(command::unlock::Args),
     Locks(command::locks::Args),
+    Serve(command::serve::Args),
     Activate(command::activate::Args),
     Deactivate(command::deactivate::Args),
     Percentage(command::percentage::Args),

@@ -25,6 +25,7 @@ pub(crate) mod plan;
 pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod unlock;
 pub(crate) mod watch;

@@ -62,6 +62,7 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Lock(args) => command::lock::run(args, output),
         Command::Unlock(args) => command::unlock::run(args, output),
         Command::Locks(args) => command::locks::run(args, output),
+        Command::Serve(args) => command::serve::run(args, output),
         Command::Activate(args) => command::activate::run(args, output),
         Command::Deactivate(args) => command::deactivate::run(args, output),
         Command::Percentage(args) => command::percentage::run(args, output),

@@ -39,10 +39,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let name = args.file.display();
     write(&args.file, &backup)
         .map_err(|error| Failure::new(Exit::Failed, format_args!("`{name}` cannot be written: {error}")))?;
-    let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(1);
+    let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(AROUND);
     output.word(format_args!("{registers} registers are in `{name}`, {} bytes", backup.len()));
     Ok(Exit::Done)
 }
+
+/// Lines of a backup that are no registers: the first, which says what it is, and the last, which says that it is whole.
+const AROUND: usize = 2;
 
 /// Replaces the file as a whole: at every moment there is the old one or the new one, on the disk too.
 fn write(file: &Path, backup: &[u8]) -> io::Result<()> {

@@ -13,6 +13,7 @@ mod locks;
 mod origin;
 mod pages;
 mod plan;
+mod serve;
 mod server;
 mod signed;
 mod simulate;

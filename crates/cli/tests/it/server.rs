@@ -311,13 +311,13 @@ fn the_nodes_of_a_cluster() {
 #[test]
 fn a_backup_and_back() {
     let (host, origin) = (Host::new(), Origin::start());
-    let backup = "{\"tidegate_backup\":1}\n{\"a\":1}\n{\"a\":2}\n";
+    let backup = "{\"tidegate_backup\":1}\n{\"a\":1}\n{\"a\":2}\n{\"end\":2}\n";
     origin.always(Reply::ok(backup));
     let server = origin.url("");
     host.run(&format!("backup - --server {server}")).stdout(backup).check();
     host.write("prod.backup", "older");
     host.run(&format!("backup prod.backup --server {server}"))
-        .stderr("2 registers are in `prod.backup`, 38 bytes\n")
+        .stderr("2 registers are in `prod.backup`, 48 bytes\n")
         .check();
     assert_eq!(std::fs::read_to_string(host.path("prod.backup")).unwrap(), backup);
     let mode = std::os::unix::fs::PermissionsExt::mode(&host.path("prod.backup").metadata().unwrap().permissions());

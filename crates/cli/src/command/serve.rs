@@ -1,0 +1,131 @@
+//! `tidegate serve`: a node that any language can ask over HTTP.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tidegate_server::{Arguments, Config, ConfigError, Options};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::exit::{Exit, Failure, Outcome, chain};
+use crate::output::Output;
+
+/// Answer over HTTP, and take changes while it runs
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate serve --data-dir /var/lib/tidegate
+  tidegate serve --document flags.json --document https://flags.example/app.json --data-dir state
+
+Every option can also stand in the configuration file (`data_dir = \"state\"`) and in the environment \
+(`TIDEGATE_DATA_DIR`); an option goes before a variable, and a variable before the file. Without a data folder, changes \
+are kept in memory and are gone when the server ends.
+
+SIGTERM and Ctrl-C end it: requests under way are finished, within 5 seconds.")]
+pub(crate) struct Args {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+
+    /// Listen on an address that other hosts can reach, although nobody has to say who he is
+    #[arg(long)]
+    listen_unprotected: bool,
+
+    /// Keep changes in this folder, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+
+    /// Serve the flags of this document, a path or a URL; may be given several times
+    #[arg(long = "document", value_name = "SOURCE")]
+    documents: Vec<String>,
+
+    /// What this node is called [default: the name of the host]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// What the cluster is called [default: tidegate]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+
+    /// Read the configuration from this file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Args {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let arguments = Arguments {
+            listen: self.listen.clone(),
+            listen_unprotected: self.listen_unprotected,
+            data_dir: self.data_dir.clone(),
+            documents: self.documents.clone(),
+            name: self.name.clone(),
+            cluster: self.cluster.clone(),
+            ..Arguments::default()
+        };
+        Config::read(self.config.as_deref(), |name| std::env::var(name).ok(), &arguments)
+    }
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
+    let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
+    if config.data_dir.value.is_none() {
+        output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
+    }
+    start_log();
+    let stop = stopped()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
+    // Taken before the data folder is, so that a second server on one port fails without a trace.
+    let listener = runtime.block_on(listen(config.listen.value))?;
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let tide = builder.connect().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    output.word(format_args!("listening on http://{address}"));
+    output.flush()?;
+    let served = runtime.block_on(tidegate_server::serve(listener, tide.clone(), Options::default(), stop));
+    // The last handle waits until everything that was accepted is on the disk.
+    drop(runtime);
+    drop(tide);
+    served.map_err(|error| failed(&error))?;
+    output.word("stopped");
+    Ok(Exit::Done)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
+            .help("stop what listens there, or name another address with --listen")
+    })
+}
+
+/// Ready when the process is told to end.
+fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
+    let (sender, receiver) = oneshot::channel();
+    let wait = move || {
+        if signals.forever().next().is_some() {
+            let _ = sender.send(());
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(|error| failed(&error))?;
+    Ok(async move {
+        let _ = receiver.await;
+    })
+}
+
+/// Warnings and errors go to standard error, a line each; `TIDEGATE_LOG=info` tells more.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG).unwrap_or_else(|_| "warn".into());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
+}
+
+fn failed(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
+}
+
+/// The variable that says what is logged.
+const LOG: &str = "TIDEGATE_LOG";

@@ -1,0 +1,117 @@
+//! `serve`: a real server, its commands, and what is left after it was killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::run::{Host, LONGEST_WAIT, until};
+
+/// A server, and where it listens.
+struct Serving {
+    process: Child,
+    url: String,
+    words: std::sync::mpsc::Receiver<String>,
+}
+
+impl Serving {
+    fn start(host: &Host, options: &str) -> Self {
+        let line = format!("serve --listen 127.0.0.1:0 {options}");
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let null = Stdio::null;
+        let mut process = host.command(&words).stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, words) = std::sync::mpsc::channel();
+        let lines = BufReader::new(process.stderr.take().unwrap());
+        std::thread::spawn(move || lines.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut serving = Self { process, url: String::new(), words };
+        loop {
+            let line = serving.words.recv_timeout(LONGEST_WAIT).expect("it says where it listens");
+            if let Some(url) = line.strip_prefix("listening on ") {
+                url.clone_into(&mut serving.url);
+                return serving;
+            }
+        }
+    }
+
+    /// Ends it by a signal.
+    fn end(mut self, signal: &str) -> Option<i32> {
+        let kill = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();
+        assert!(kill.success());
+        until("it ends", || self.process.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill() {
+    let host = Host::new();
+    host.write("flags.json", r#"{"features": {"greeting": {"stable": "Hello", "new": "Welcome"}}}"#);
+    let options = "--data-dir state --document flags.json --name one";
+    let first = Serving::start(&host, options);
+    let server = first.url.clone();
+    host.run(&format!("percentage features/greeting 20 --reason trial --server {server}"))
+        .stderr("`features/greeting` is dialled to 20 %; durable on one\n")
+        .check();
+    host.run(&format!("activate maintenance --server {server}")).code(0).said();
+    assert_eq!(first.end("-KILL"), None);
+    host.run(&format!("on --server {server} maintenance")).code(4).said();
+
+    let second = Serving::start(&host, options);
+    let server = second.url.clone();
+    host.run(&format!("on --server {server} maintenance")).code(0).said();
+    let flags = host.run(&format!("flags --format json --server {server}")).said().json();
+    let text = serde_json::to_string(&flags).unwrap();
+    assert!(text.contains("features/greeting") && text.contains("flags/maintenance"), "{text}");
+    let history = host.run(&format!("history features/greeting --server {server}")).said();
+    assert!(history.stdout.contains("dialled to 20 %") && history.stdout.contains("trial"), "{}", history.stdout);
+    host.run(&format!("get --server {server} features/greeting --key k-1")).code(0).said();
+    assert_eq!(second.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_backup_of_one_is_restored_in_another() {
+    let host = Host::new();
+    let first = Serving::start(&host, "--data-dir first");
+    host.run(&format!("activate x --server {}", first.url)).code(0).said();
+    host.run(&format!("deactivate y --server {}", first.url)).code(0).said();
+    let said = host.run(&format!("backup kept --server {}", first.url)).said();
+    assert!(said.stderr.starts_with("2 registers are in `kept`"), "{}", said.stderr);
+    let second = Serving::start(&host, "--data-dir second");
+    host.run(&format!("restore kept --server {}", second.url)).code(0).said();
+    host.run(&format!("on --server {} x", second.url)).code(0).said();
+    host.run(&format!("on --server {} y", second.url)).code(1).said();
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_before_anything_is_made() {
+    let mut host = Host::new();
+    for (line, word) in [
+        ("serve --data-dir state --listen 0.0.0.0:0", "--listen-unprotected"),
+        ("serve --data-dir state --listen nowhere", "127.0.0.1:8080"),
+        ("serve --data-dir state --document ftp://host/x", "http"),
+        ("serve --data-dir state --config missing.toml", "missing.toml"),
+    ] {
+        let said = host.run(line).said();
+        assert!(said.code == 2 && said.stderr.contains(word), "{line}: {} {}", said.code, said.stderr);
+    }
+    host.set("TIDEGATE_PEERS", "10.0.0.7:7400");
+    let said = host.run("serve --data-dir state").said();
+    assert!(said.code == 2 && said.stderr.contains("no network between nodes"), "{}", said.stderr);
+    assert!(!host.path("state").exists());
+}
+
+#[test]
+fn one_folder_and_one_port_have_one_server() {
+    let host = Host::new();
+    let first = Serving::start(&host, "--data-dir state");
+    let said = host.run("serve --listen 127.0.0.1:0 --data-dir state").said();
+    assert!(said.code == 7 && said.stderr.contains("state"), "{} {}", said.code, said.stderr);
+    let place = first.url.trim_start_matches("http://");
+    let said = host.run(&format!("serve --listen {place} --data-dir other")).said();
+    assert!(said.code == 7 && said.stderr.contains("--listen"), "{} {}", said.code, said.stderr);
+    assert!(!host.path("other").exists());
+}
