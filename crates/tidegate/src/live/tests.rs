@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_engine::FlagKey;
 use tidegate_replica::{Expected, Level, NodeId};
@@ -191,6 +191,9 @@ fn a_node_that_was_cut_off_catches_up_and_of_two_changes_one_survives() {
     board.cut(id_of(&nodes[2]), true);
     let lost = nodes[2].activate("blog").reason("first").timeout(Duration::ZERO).send().unwrap();
     assert!(!lost.is_reached);
+    // Of two stamps of one millisecond the greater node id counts, whichever came first.
+    let later = UNIX_EPOCH + Duration::from_micros(u64::try_from(lost.at.get()).unwrap() + 1_000);
+    soon("the clock has moved on", || SystemTime::now() >= later);
     let won = nodes[0].deactivate("blog").reason("second").send().unwrap();
     assert!(won.is_reached, "a majority goes on");
     for number in 0..100 {
