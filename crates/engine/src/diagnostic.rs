@@ -4,6 +4,7 @@
 //! quotes the user's text escaped and shortened, so that it can be shown in any terminal, log or page.
 
 mod code;
+mod json;
 mod pages;
 mod path;
 mod quote;

@@ -338,26 +338,8 @@ fn flag_keys<S: Serializer>(flags: &[FlagKey], serializer: S) -> Result<S::Ok, S
 }
 
 fn findings<S: Serializer>(diagnostics: &[Diagnostic], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Finding<'d> {
-        code: &'static str,
-        severity: &'static str,
-        path: String,
-        line: Option<u32>,
-        column: Option<u32>,
-        message: &'d str,
-        help: &'d str,
-    }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
-    serializer.collect_seq(errors.take(FINDINGS_SHOWN).map(|diagnostic| Finding {
-        code: diagnostic.code.as_str(),
-        severity: diagnostic.code.severity().as_str(),
-        path: diagnostic.path.to_string(),
-        line: diagnostic.place.as_ref().map(|place| place.line),
-        column: diagnostic.place.as_ref().map(|place| place.column),
-        message: &diagnostic.message,
-        help: &diagnostic.help,
-    }))
+    serializer.collect_seq(errors.take(FINDINGS_SHOWN))
 }
 
 /// Errors of a refused document in the JSON form; more are in the value itself.

@@ -153,7 +153,7 @@ fn count(found: &[Diagnostic], severity: Severity) -> usize {
 #[derive(Debug, Serialize)]
 struct Line<'d> {
     source: &'d str,
-    diagnostics: Vec<Found<'d>>,
+    diagnostics: &'d [Diagnostic],
     errors: usize,
     warnings: usize,
     notes: usize,
@@ -167,44 +167,18 @@ struct Line<'d> {
     against: Option<Against<'d>>,
 }
 
-/// One diagnostic for programs.
-#[derive(Debug, Serialize)]
-struct Found<'d> {
-    code: &'static str,
-    severity: &'static str,
-    path: String,
-    line: Option<u32>,
-    column: Option<u32>,
-    message: &'d str,
-    help: &'d str,
-}
-
 impl<'d> Line<'d> {
     fn new(source: &'d str, found: &'d [Diagnostic], verdict: &'d Verdict, compared: Option<&'d Compared>) -> Self {
         let against = |compared: &'d Compared| Against::new(&compared.comparison, &compared.with, compared.now);
         Self {
             source,
-            diagnostics: found.iter().map(Found::new).collect(),
+            diagnostics: found,
             errors: count(found, Severity::Error),
             warnings: count(found, Severity::Warning),
             notes: count(found, Severity::Note),
             signed_by: if let Verdict::Taken(Some(key)) = verdict { Some(key) } else { None },
             refused: if let Verdict::Refused(why) = verdict { Some(why) } else { None },
             against: compared.map(against),
-        }
-    }
-}
-
-impl<'d> Found<'d> {
-    fn new(found: &'d Diagnostic) -> Self {
-        Self {
-            code: found.code.as_str(),
-            severity: found.code.severity().as_str(),
-            path: found.path.to_string(),
-            line: found.place.as_ref().map(|place| place.line),
-            column: found.place.as_ref().map(|place| place.column),
-            message: &found.message,
-            help: &found.help,
         }
     }
 }

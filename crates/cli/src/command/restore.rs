@@ -78,7 +78,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             let restored: Restored = server.read(&reply)?;
             let registers = restored.registers.or(restored.restored).unwrap_or_default();
             let in_force = restored.restored.unwrap_or(registers);
-            output.word(format_args!("{in_force} of {registers} registers are restored; the others were newer here"));
+            let others = if in_force < registers { "; the others were newer here" } else { "" };
+            output.word(format_args!("{in_force} of {registers} registers are restored{others}"));
         }
     }
     Ok(Exit::Done)

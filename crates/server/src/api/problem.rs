@@ -329,7 +329,7 @@ impl IntoResponse for Problem {
             help: &parts.help,
             line: parts.place.map(|(line, _)| line),
             column: parts.place.map(|(_, column)| column),
-            diagnostics: parts.diagnostics.iter().map(Finding::of).collect(),
+            diagnostics: &parts.diagnostics,
         };
         // Texts and numbers alone: writing them cannot fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
@@ -356,34 +356,8 @@ struct Body<'p> {
     line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    diagnostics: Vec<Finding<'p>>,
-}
-
-/// A diagnostic as it is written.
-#[derive(Debug, Serialize)]
-struct Finding<'p> {
-    code: &'static str,
-    severity: &'static str,
-    path: String,
-    line: Option<u32>,
-    column: Option<u32>,
-    message: &'p str,
-    help: &'p str,
-}
-
-impl<'p> Finding<'p> {
-    fn of(diagnostic: &'p Diagnostic) -> Self {
-        Self {
-            code: diagnostic.code.as_str(),
-            severity: diagnostic.code.severity().as_str(),
-            path: diagnostic.path.to_string(),
-            line: diagnostic.place.as_ref().map(|place| place.line),
-            column: diagnostic.place.as_ref().map(|place| place.column),
-            message: &diagnostic.message,
-            help: &diagnostic.help,
-        }
-    }
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    diagnostics: &'p [Diagnostic],
 }
 
 /// The media type of RFC 9457.
