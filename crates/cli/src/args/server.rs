@@ -43,16 +43,30 @@ impl OneFlagArg {
     }
 }
 
-/// Who makes a change, why, and how sure it has to be.
+/// Who does something, and why.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ChangeArgs {
+pub(crate) struct AuthorArgs {
     /// Why, for those who read the history
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) reason: Option<String>,
 
-    /// Who makes the change [default: the user at this host]
+    /// Who does it [default: the user at this host]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) actor: Option<String>,
+    actor: Option<String>,
+}
+
+impl AuthorArgs {
+    /// Who does it.
+    pub(crate) fn actor(&self) -> String {
+        self.actor.clone().unwrap_or_else(user_at_host)
+    }
+}
+
+/// Who makes a change, why, and how sure it has to be.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ChangeArgs {
+    #[command(flatten)]
+    pub(crate) author: AuthorArgs,
 
     /// Wait until it is on the disks of: this node (local), one more (one), most members (majority), every member
     /// that is reachable (all) [default: majority]
@@ -68,13 +82,6 @@ pub(crate) struct ChangeArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
-}
-
-impl ChangeArgs {
-    /// Who makes the change.
-    pub(crate) fn actor(&self) -> String {
-        self.actor.clone().unwrap_or_else(user_at_host)
-    }
 }
 
 /// When a dial ends by itself.

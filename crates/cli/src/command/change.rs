@@ -27,7 +27,7 @@ pub(super) fn make(
     args: &ChangeArgs,
     output: &mut Output,
 ) -> Outcome {
-    let (reason, actor) = (args.reason.clone(), args.actor());
+    let (reason, actor) = (args.author.reason.clone(), args.author.actor());
     let change = Change { flag, what, until, actor, reason, ack: args.ack, timeout: args.timeout };
     let (receipt, json) = server.change(&change)?;
     match args.format.format {

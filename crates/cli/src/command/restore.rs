@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Deserialize;
 
-use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 
@@ -29,13 +29,8 @@ pub(crate) struct Args {
     #[arg(long)]
     overwrite: bool,
 
-    /// Why, for those who read the history
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-
-    /// Who restores [default: the user at this host]
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    #[command(flatten)]
+    author: AuthorArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -68,10 +63,9 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     if args.overwrite {
         query.push(("overwrite", "true"));
     }
-    query.extend(args.reason.as_deref().map(|reason| ("reason", reason)));
+    query.extend(args.author.reason.as_deref().map(|reason| ("reason", reason)));
     let request = server.request(Method::POST, &["restore"], &query).body(backup, "application/x-ndjson");
-    let actor = args.actor.clone().unwrap_or_else(user_at_host);
-    let reply = server.ask(request.actor(&actor).patient(PATIENCE))?;
+    let reply = server.ask(request.actor(&args.author.actor()).patient(PATIENCE))?;
     match args.format.format {
         Format::Json => output.json(&server.line(&reply)?)?,
         Format::Human => {

@@ -340,6 +340,12 @@ fn a_backup_and_back() {
 #[test]
 fn what_is_typed_wrongly() {
     let host = Host::with("{}");
+    for line in ["activate x", "cluster forget c", "cluster repair-clock", "restore flags.json"] {
+        for option in ["--reason", "--actor"] {
+            let said = host.run(line).word(option).word("").said();
+            assert!(said.code == 2 && said.stderr.contains(option), "{line} {option}: {}", said.stderr);
+        }
+    }
     host.run("get --server x:1 a b c")
         .code(2)
         .stderr(

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::text::escape;
@@ -20,13 +20,8 @@ pub(crate) struct Args {
     /// The node's name, or its number as `tidegate cluster status` shows it
     node: String,
 
-    /// Why, for those who read the log
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-
-    /// Who does it [default: the user at this host]
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    #[command(flatten)]
+    author: AuthorArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -38,11 +33,10 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let server = args.server.connect()?;
     let mut body = json!({"node": args.node});
-    if let Some(reason) = &args.reason {
+    if let Some(reason) = &args.author.reason {
         body["reason"] = json!(reason);
     }
-    let actor = args.actor.clone().unwrap_or_else(user_at_host);
-    let request = server.request(Method::POST, &["cluster", "forget"], &[]).json(&body).actor(&actor);
+    let request = server.request(Method::POST, &["cluster", "forget"], &[]).json(&body).actor(&args.author.actor());
     let reply = server.ask(request)?;
     match args.format.format {
         Format::Json => output.json(&server.line(&reply)?)?,

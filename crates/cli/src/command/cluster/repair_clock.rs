@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::args::{Format, FormatArg, ServerArgs, user_at_host};
+use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 
@@ -16,13 +16,8 @@ Examples:
 Correct the clocks of the hosts first. It raises the epoch, once, for all nodes: every change from then on outranks \
 every change before. No value changes by it.")]
 pub(crate) struct Args {
-    /// Why, for those who read the log
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-
-    /// Who does it [default: the user at this host]
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    #[command(flatten)]
+    author: AuthorArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -33,9 +28,9 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let server = args.server.connect()?;
-    let body = args.reason.as_ref().map_or_else(|| json!({}), |reason| json!({"reason": reason}));
-    let actor = args.actor.clone().unwrap_or_else(user_at_host);
-    let request = server.request(Method::POST, &["cluster", "repair-clock"], &[]).json(&body).actor(&actor);
+    let body = args.author.reason.as_ref().map_or_else(|| json!({}), |reason| json!({"reason": reason}));
+    let request =
+        server.request(Method::POST, &["cluster", "repair-clock"], &[]).json(&body).actor(&args.author.actor());
     let reply = server.ask(request)?;
     match args.format.format {
         Format::Json => output.json(&server.line(&reply)?)?,
