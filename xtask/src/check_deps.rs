@@ -65,9 +65,15 @@ const RULES: &[Rule] = &[
         because: "the replica does no input or output, draws no random number and knows no flags",
     },
     Rule {
+        member: "tidegate-mesh",
+        members: &["tidegate-replica"],
+        forbidden: &["axum", "clap", "hyper", "reqwest", "rusqlite"],
+        because: "the mesh carries bytes between nodes: it knows no flags, no disk and no HTTP",
+    },
+    Rule {
         member: "tidegate",
-        members: &["tidegate-engine", "tidegate-replica"],
-        forbidden: &["axum", "clap", "anyhow"],
+        members: &["tidegate-engine", "tidegate-mesh", "tidegate-replica"],
+        forbidden: &["axum", "clap"],
         because: "the library is embedded: it serves nothing and parses no arguments",
     },
     Rule {
@@ -84,7 +90,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         member: "tidegate-cli",
-        members: &["tidegate", "tidegate-engine", "tidegate-replica", "tidegate-server"],
+        members: &["tidegate", "tidegate-engine", "tidegate-mesh", "tidegate-replica", "tidegate-server"],
         forbidden: &[],
         because: "the command line stands above the library, and nothing above it",
     },

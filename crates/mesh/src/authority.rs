@@ -1,0 +1,308 @@
+//! The authority of a cluster: makes the certificates by which its nodes know each other.
+//!
+//! ```text
+//! DIR/authority/ca.pem   the authority's certificate, good for ten years
+//! DIR/authority/ca.key   its key: whoever has it can make nodes; keep it away from the nodes
+//! DIR/NODE/ca.pem        who is to be believed
+//! DIR/NODE/node.pem      this node's certificate, good for a year
+//! DIR/NODE/node.key      its key
+//! ```
+//!
+//! A folder `DIR/NODE` is what a node is given. Its certificate has the node's id, which is drawn here, the cluster's name,
+//! and every host name and address under which other nodes reach it. Nothing that exists is ever overwritten, but for the
+//! certificate of a node that is renewed, whose key and id stay.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType,
+};
+use tidegate_replica::NodeId;
+use time::OffsetDateTime;
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::parse_x509_pem;
+
+use crate::identity::{AUTHORITY, CERTIFICATE, KEY};
+use crate::names;
+
+/// An authority that can issue certificates.
+#[derive(Debug)]
+pub struct Authority {
+    folder: PathBuf,
+    cluster: String,
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// What was made for a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The folder to give to the node.
+    pub folder: PathBuf,
+    /// The node's id.
+    pub node: NodeId,
+    /// When its certificate ends, in seconds since 1970.
+    pub expires: u64,
+}
+
+/// A certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// Something is there already. It was left as it is.
+    #[error("`{}` is there already and is not overwritten; name another folder, or renew a node with --renew", path.display())]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("`{}` cannot be used: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The authority in this folder is of another cluster.
+    #[error("the authority in `{}` is that of the cluster `{found}`; name that cluster, or another folder", path.display())]
+    OtherCluster {
+        /// The authority's certificate.
+        path: PathBuf,
+        /// The name of its cluster.
+        found: String,
+    },
+    /// A file does not hold what it should.
+    #[error("`{}` does not hold what it should: {source}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// This cannot be the name of a node's folder.
+    #[error("`{}` is no name for a node's folder; use letters, digits, `-`, `_` and `.`, not `.` at the start", .name.escape_debug())]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// This cannot be where a node is.
+    #[error("`{}` is neither a host name nor an address; write it like `node-1.example` or `10.0.0.7`", .host.escape_debug())]
+    Host {
+        /// The host.
+        host: String,
+    },
+    /// The certificate could not be made.
+    #[error("the certificate could not be made: {0}")]
+    Issue(#[from] rcgen::Error),
+}
+
+impl Authority {
+    /// Whether there is an authority in this folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(AUTHORITY_FOLDER).join(AUTHORITY).exists()
+    }
+
+    /// Makes an authority. The time is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; what was made before it stays, and is not in the way of another folder.
+    pub fn create(folder: &Path, cluster: &str, now: u64) -> Result<Self, AuthorityError> {
+        let own = folder.join(AUTHORITY_FOLDER);
+        make_folder(folder, true)?;
+        make_folder(&own, false)?;
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::OrganizationName, ORGANIZATION);
+        params.distinguished_name.push(DnType::CommonName, cluster);
+        (params.not_before, params.not_after) =
+            (at(now.saturating_sub(BEFORE)), at(now.saturating_add(AUTHORITY_LIFE)));
+        let pem = params.self_signed(&key)?.pem();
+        write_new(&own.join(AUTHORITY_KEY), key.serialize_pem().as_bytes(), 0o600)?;
+        write_new(&own.join(AUTHORITY), pem.as_bytes(), 0o644)?;
+        let issuer = Issuer::new(params, key);
+        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, issuer })
+    }
+
+    /// Takes up the authority in this folder.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; nothing was changed.
+    pub fn open(folder: &Path, cluster: &str) -> Result<Self, AuthorityError> {
+        let own = folder.join(AUTHORITY_FOLDER);
+        let (path, key_path) = (own.join(AUTHORITY), own.join(AUTHORITY_KEY));
+        let pem = read(&path)?;
+        let content = |path: &Path, source| AuthorityError::Content { path: path.to_owned(), source };
+        let (_, parsed) = parse_x509_pem(pem.as_bytes()).map_err(|error| content(&path, error.into()))?;
+        let certificate = parsed.parse_x509().map_err(|error| content(&path, error.into()))?;
+        let found = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default();
+        if found != cluster {
+            return Err(AuthorityError::OtherCluster { path, found: found.to_owned() });
+        }
+        let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| content(&key_path, error.into()))?;
+        let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|error| content(&path, error.into()))?;
+        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, issuer })
+    }
+
+    /// Makes a folder for a new node, which others reach at these hosts: names, or addresses.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; what was made before it stays.
+    pub fn issue(&self, name: &str, hosts: &[String], node: NodeId, now: u64) -> Result<Issued, AuthorityError> {
+        let folder = self.node_folder(name)?;
+        let names = hosts.iter().map(|host| host_name(host)).collect::<Result<Vec<_>, _>>()?;
+        make_folder(&folder, false)?;
+        let key = KeyPair::generate()?;
+        let (pem, expires) = self.certify(name, names, node, &key, now)?;
+        write_new(&folder.join(KEY), key.serialize_pem().as_bytes(), 0o600)?;
+        write_new(&folder.join(CERTIFICATE), pem.as_bytes(), 0o644)?;
+        write_new(&folder.join(AUTHORITY), self.pem.as_bytes(), 0o644)?;
+        Ok(Issued { folder, node, expires })
+    }
+
+    /// Makes a new certificate for a node that has one: its key, its id and its hosts stay.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; the old certificate is then in place.
+    pub fn renew(&self, name: &str, now: u64) -> Result<Issued, AuthorityError> {
+        let folder = self.node_folder(name)?;
+        let (path, key_path) = (folder.join(CERTIFICATE), folder.join(KEY));
+        let content = |path: &Path, source| AuthorityError::Content { path: path.to_owned(), source };
+        let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| content(&key_path, error.into()))?;
+        let (node, names) =
+            names_in(&read(&path)?).ok_or_else(|| content(&path, "it is no certificate of a node".into()))?;
+        let (pem, expires) = self.certify(name, names, node, &key, now)?;
+        let new = folder.join("node.pem.new");
+        let file = |source| AuthorityError::File { path: new.clone(), source };
+        // Left by an attempt that was cut short.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
+            _ => {}
+        }
+        write_new(&new, pem.as_bytes(), 0o644)?;
+        fs::rename(&new, &path).map_err(file)?;
+        Ok(Issued { folder, node, expires })
+    }
+
+    fn certify(
+        &self,
+        name: &str,
+        mut names: Vec<SanType>,
+        node: NodeId,
+        key: &KeyPair,
+        now: u64,
+    ) -> Result<(String, u64), AuthorityError> {
+        let mut params = CertificateParams::default();
+        names.push(SanType::URI(names::uri(&self.cluster, node).try_into()?));
+        params.subject_alt_names = names;
+        params.distinguished_name.push(DnType::OrganizationName, ORGANIZATION);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let expires = now.saturating_add(NODE_LIFE);
+        (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
+        Ok((params.signed_by(key, &self.issuer)?.pem(), expires))
+    }
+
+    fn node_folder(&self, name: &str) -> Result<PathBuf, AuthorityError> {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty()
+            || name.len() > 64
+            || name.starts_with('.')
+            || !name.bytes().all(is_good)
+            || name == AUTHORITY_FOLDER
+        {
+            return Err(AuthorityError::Name { name: name.to_owned() });
+        }
+        Ok(self.folder.join(name))
+    }
+}
+
+fn host_name(host: &str) -> Result<SanType, AuthorityError> {
+    let wrong = || AuthorityError::Host { host: host.to_owned() };
+    if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() {
+        return Ok(SanType::IpAddress(address));
+    }
+    rustls_pki_types::DnsName::try_from(host).map_err(|_| wrong())?;
+    Ok(SanType::DnsName(host.try_into().map_err(|_| wrong())?))
+}
+
+/// The node and the hosts of a certificate.
+fn names_in(pem: &str) -> Option<(NodeId, Vec<SanType>)> {
+    let (_, parsed) = parse_x509_pem(pem.as_bytes()).ok()?;
+    let certificate = parsed.parse_x509().ok()?;
+    let all = &certificate.subject_alternative_name().ok()??.value.general_names;
+    let mut node = None;
+    let mut names = Vec::new();
+    for name in all {
+        match name {
+            GeneralName::URI(uri) => node = names::read_uri(uri).map(|(_, node)| node),
+            GeneralName::DNSName(name) => names.push(SanType::DnsName((*name).try_into().ok()?)),
+            GeneralName::IPAddress(bytes) => names.push(SanType::IpAddress(address(bytes)?)),
+            _ => {}
+        }
+    }
+    Some((node?, names))
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+fn at(seconds: u64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn make_folder(path: &Path, may_exist: bool) -> Result<(), AuthorityError> {
+    match DirBuilder::new().mode(0o700).recursive(may_exist).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(AuthorityError::Exists { path: path.to_owned() })
+        }
+        Err(source) => Err(AuthorityError::File { path: path.to_owned(), source }),
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
+    let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => AuthorityError::Exists { path: path.to_owned() },
+        _ => AuthorityError::File { path: path.to_owned(), source },
+    })
+}
+
+fn read(path: &Path) -> Result<String, AuthorityError> {
+    fs::read_to_string(path).map_err(|source| AuthorityError::File { path: path.to_owned(), source })
+}
+
+/// The authority's own folder.
+const AUTHORITY_FOLDER: &str = "authority";
+
+const AUTHORITY_KEY: &str = "ca.key";
+
+const ORGANIZATION: &str = "Tidegate";
+
+/// Certificates begin a little in the past, because clocks differ.
+const BEFORE: u64 = 3_600;
+
+/// The authority outlives the hardware of the nodes.
+const AUTHORITY_LIFE: u64 = 10 * 365 * 86_400;
+
+/// A node's certificate is renewed once a year: often enough to be practised, and a lost key ends by itself.
+const NODE_LIFE: u64 = 365 * 86_400;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What an authority makes is what a node can read, and nothing is overwritten.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::identity::Identity;
+
+const NOW: u64 = 1_800_000_000;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn hosts(hosts: &[&str]) -> Vec<String> {
+    hosts.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_node_is_made_and_can_be_read() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("certs");
+    let authority = Authority::create(&folder, "shop é", NOW).unwrap();
+    let issued = authority.issue("a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NodeId::new(7), NOW).unwrap();
+    assert_eq!((issued.node, issued.expires), (NodeId::new(7), NOW + NODE_LIFE));
+    let identity = Identity::read(&issued.folder, "shop é", NOW).unwrap();
+    assert_eq!((identity.node(), identity.expires()), (issued.node, issued.expires));
+    for (path, expected) in [
+        (folder.clone(), 0o700),
+        (folder.join("authority"), 0o700),
+        (folder.join("authority/ca.key"), 0o600),
+        (folder.join("a"), 0o700),
+        (folder.join("a/node.key"), 0o600),
+    ] {
+        assert_eq!(mode(&path), expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn an_authority_is_taken_up_again_and_adds_nodes() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("certs");
+    assert!(!Authority::is_in(&folder));
+    Authority::create(&folder, "shop", NOW).unwrap().issue("a", &hosts(&["a"]), NodeId::new(1), NOW).unwrap();
+    assert!(Authority::is_in(&folder));
+    let authority = Authority::open(&folder, "shop").unwrap();
+    let issued = authority.issue("b", &hosts(&["b"]), NodeId::new(2), NOW).unwrap();
+    assert_eq!(Identity::read(&issued.folder, "shop", NOW).unwrap().node(), NodeId::new(2));
+    assert_eq!(fs::read(folder.join("a/ca.pem")).unwrap(), fs::read(folder.join("b/ca.pem")).unwrap());
+}
+
+#[test]
+fn nothing_that_is_there_is_overwritten() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("certs");
+    let authority = Authority::create(&folder, "shop", NOW).unwrap();
+    authority.issue("a", &hosts(&["a"]), NodeId::new(1), NOW).unwrap();
+    let before = fs::read(folder.join("a/node.key")).unwrap();
+    assert!(matches!(authority.issue("a", &[], NodeId::new(2), NOW), Err(AuthorityError::Exists { .. })));
+    assert!(matches!(Authority::create(&folder, "shop", NOW), Err(AuthorityError::Exists { .. })));
+    assert!(matches!(Authority::open(&folder, "other"), Err(AuthorityError::OtherCluster { .. })));
+    assert_eq!(fs::read(folder.join("a/node.key")).unwrap(), before);
+}
+
+#[test]
+fn a_renewed_certificate_is_of_the_same_node() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("certs");
+    let authority = Authority::create(&folder, "shop", NOW).unwrap();
+    authority.issue("a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NodeId::new(7), NOW).unwrap();
+    let (_, before) = names_in(&read(&folder.join("a/node.pem")).unwrap()).unwrap();
+    fs::write(folder.join("a/node.pem.new"), "cut short").unwrap();
+    let later = NOW + NODE_LIFE + 1;
+    assert!(Identity::read(&folder.join("a"), "shop", later).unwrap_err().to_string().contains("expired"));
+    let renewed = authority.renew("a", later).unwrap();
+    assert_eq!(Identity::read(&renewed.folder, "shop", later).unwrap().node(), NodeId::new(7));
+    let (node, after) = names_in(&read(&folder.join("a/node.pem")).unwrap()).unwrap();
+    assert_eq!((node, after), (NodeId::new(7), before));
+    assert!(!folder.join("a/node.pem.new").exists());
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    let outer = tempfile::tempdir().unwrap();
+    let authority = Authority::create(&outer.path().join("certs"), "shop", NOW).unwrap();
+    for name in ["", ".a", "../a", "a/b", "authority", "é", &"a".repeat(65)] {
+        let refused = authority.issue(name, &[], NodeId::new(1), NOW);
+        assert!(matches!(refused, Err(AuthorityError::Name { .. })), "{name}: {refused:?}");
+    }
+    for host in ["", "a b", "10.0.0.7:7400", "http://a", "é.example"] {
+        let refused = authority.issue("a", &hosts(&[host]), NodeId::new(1), NOW);
+        assert!(matches!(refused, Err(AuthorityError::Host { .. })), "{host}: {refused:?}");
+    }
+    assert!(!outer.path().join("certs/a").exists());
+}

@@ -1,0 +1,82 @@
+//! What comes from others, on its way in.
+//!
+//! zenoh calls this on its own threads. Every message is opened here, and what is not from a node of this cluster goes no
+//! further: it is counted by what was wrong with it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tidegate_replica::NodeId;
+
+use crate::mesh::Receiver;
+use crate::queue::{Command, Queue};
+use crate::seal::{Destination, Opened, Opener, Refused};
+
+/// See the module.
+pub(crate) struct Ear {
+    node: NodeId,
+    instance: u64,
+    opener: Opener,
+    queue: Arc<Queue>,
+    receiver: Arc<dyn Receiver>,
+}
+
+impl Ear {
+    pub(crate) fn new(
+        node: NodeId,
+        instance: u64,
+        opener: Opener,
+        queue: Arc<Queue>,
+        receiver: Arc<dyn Receiver>,
+    ) -> Self {
+        Self { node, instance, opener, queue, receiver }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn instance(&self) -> u64 {
+        self.instance
+    }
+
+    pub(crate) fn opener(&self) -> &Opener {
+        &self.opener
+    }
+
+    /// A message that came to this destination.
+    pub(crate) fn hear(&self, to: Destination, bytes: &[u8]) {
+        match self.opener.open(bytes, to, now()) {
+            Ok(Opened::Payload { from, payload }) => self.receiver.message(from, payload),
+            Ok(Opened::Asked { from }) => self.queue.push(Command::Introduce(from)),
+            Ok(Opened::Introduced) => {}
+            // The message is lost and will come again; by then the certificate is here.
+            Err(Refused::UnknownCertificate { from }) => self.queue.push(Command::Ask(from)),
+            Err(refused) => tracing::debug!("a message was refused: {refused}"),
+        }
+    }
+
+    /// A sign of life came or went.
+    pub(crate) fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
+        if node == self.node && instance == self.instance {
+            return;
+        }
+        // Before the first message to it, so that it can open that one.
+        if is_up && self.opener.knows_certificates() {
+            self.queue.push(Command::Introduce(node));
+        }
+        self.receiver.peer(node, instance, is_up);
+    }
+}
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ear").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// Seconds since 1970, for the validity of certificates.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

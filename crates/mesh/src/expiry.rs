@@ -1,0 +1,57 @@
+//! When to warn that a certificate ends.
+
+/// Warns once a day from the last month on, and once an hour on the last day.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    last: Option<u64>,
+}
+
+impl Watch {
+    /// What to say now, in seconds since 1970, of a certificate that ends then.
+    pub(crate) fn look(&mut self, expires: u64, now: u64) -> Option<String> {
+        let left = expires.saturating_sub(now);
+        let period = if left < DAY { HOUR } else { DAY };
+        let is_due = self.last.is_none_or(|last| now.abs_diff(last) >= period);
+        if left >= WARNED_BEFORE || !is_due {
+            return None;
+        }
+        self.last = Some(now);
+        let remedy = "make a new one with `tidegate cluster init --renew`, and start this node again";
+        Some(match left {
+            0 => format!("the certificate of this node has expired, and no other node takes its word; {remedy}"),
+            left if left < DAY => format!("the certificate of this node expires in {} hours; {remedy}", left / HOUR),
+            left => format!("the certificate of this node expires in {} days; {remedy}", left / DAY),
+        })
+    }
+}
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+/// So long before the end it is time to act: an operator may be on holiday.
+const WARNED_BEFORE: u64 = 30 * DAY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_while_there_is_time() {
+        assert_eq!(Watch::default().look(100 * DAY, 70 * DAY), None);
+    }
+
+    #[test]
+    fn the_last_month_is_told_daily_and_the_last_day_hourly() {
+        let mut watch = Watch::default();
+        let minutes = (70 * DAY..100 * DAY).step_by(60);
+        let said: Vec<_> = minutes.filter_map(|now| Some((now, watch.look(100 * DAY, now)?))).collect();
+        assert_eq!(said.len(), 30 + 23);
+        assert!(said[0].1.contains("expires in 29 days"), "{}", said[0].1);
+        assert!(said[40].1.contains(" hours; make a new one"), "{}", said[40].1);
+    }
+
+    #[test]
+    fn the_end_is_told_too() {
+        assert!(Watch::default().look(5, 6).unwrap().contains("has expired"));
+    }
+}

@@ -1,0 +1,270 @@
+//! The handle, and the thread behind it.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use tidegate_replica::NodeId;
+
+use crate::ear::{self, Ear};
+use crate::expiry;
+use crate::keys::Keys;
+use crate::options::{Options, Security};
+use crate::queue::{Command, Queue};
+use crate::seal::{self, Destination, Sealer};
+use crate::session::Session;
+use crate::{peers, settings};
+
+/// Takes what comes from other nodes. It is called on threads of zenoh's and must return at once.
+pub trait Receiver: fmt::Debug + Send + Sync {
+    /// A message of a node of this cluster, to this one or to all.
+    fn message(&self, from: NodeId, bytes: Vec<u8>);
+
+    /// A process of a node has come into reach or gone out of it. With the id of this node and another instance it is a
+    /// clone.
+    fn peer(&self, node: NodeId, instance: u64, is_up: bool);
+}
+
+/// The way to the other nodes of a cluster. It closes when it is dropped.
+#[derive(Debug)]
+pub struct Mesh {
+    queue: Arc<Queue>,
+    ear: Arc<Ear>,
+    address: Option<SocketAddr>,
+    expires: Option<u64>,
+    failed: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has done its last work.
+    done: Mutex<mpsc::Receiver<()>>,
+}
+
+/// What there is to tell about the links.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MeshStatus {
+    /// Messages that were not sent: there was no room, or no link. Those that zenoh drops for one slow node are not counted.
+    pub dropped: u64,
+    /// Messages that were not taken, by what was wrong with them.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// When this node's certificate ends, in seconds since 1970; none without certificates.
+    pub certificate_expires: Option<u64>,
+}
+
+/// The links could not be opened. Nothing was left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeshError {
+    /// The address is taken, or not this host's; or zenoh does not take what it is told.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// zenoh cannot be opened.
+    #[error("the links to other nodes cannot be opened: {0}")]
+    Open(#[source] zenoh::Error),
+    /// A thread could not be started. The system is short of something; retrying may help.
+    #[error("the thread of the links could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl Mesh {
+    /// Opens the links. Returns when this node can be reached; which others are there is told to the receiver.
+    ///
+    /// # Errors
+    /// [`MeshError`]; trying again helps once the address is free.
+    pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
+        let address = options.listen.map(free_address).transpose()?;
+        let peers = peers::of(&options.peers, address);
+        let keys = Keys::new(&options.cluster);
+        let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security);
+        let expires = match &options.security {
+            Security::Open => None,
+            Security::Certificates(identity) => Some(identity.expires()),
+        };
+        let queue = Arc::<Queue>::default();
+        let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
+        let failed = Arc::<AtomicU64>::default();
+        let (finished, done) = mpsc::channel();
+        let (outcome, first) = mpsc::channel();
+        let worker = {
+            let (queue, ear, failed) = (Arc::clone(&queue), Arc::clone(&ear), Arc::clone(&failed));
+            let settings = move || settings::of(address, &peers, &options.security);
+            move || {
+                let _finished: mpsc::Sender<()> = finished;
+                match settings().and_then(|config| Session::open(config, &keys, &ear)) {
+                    Err(error) => _ = outcome.send(Err(error)),
+                    Ok(session) => {
+                        _ = outcome.send(Ok(()));
+                        let open = || Session::open(settings()?, &keys, &ear);
+                        Worker { session: Some(session), open, sealer, queue: &queue, failed: &failed, expires }.run();
+                    }
+                }
+                queue.go();
+            }
+        };
+        let thread =
+            thread::Builder::new().name("tidegate-mesh".to_owned()).spawn(worker).map_err(MeshError::Thread)?;
+        let mesh = Self { queue, ear, address, expires, failed, thread: Some(thread), done: Mutex::new(done) };
+        match first.recv() {
+            Ok(Ok(())) => Ok(mesh),
+            Ok(Err(error)) => Err(MeshError::Open(error)),
+            Err(mpsc::RecvError) => Err(MeshError::Open("the thread of the links panicked".into())),
+        }
+    }
+
+    /// Sends to one node. Returns at once; what finds no room is dropped.
+    pub fn send(&self, to: NodeId, bytes: Vec<u8>) {
+        self.queue.push(Command::Send(to, bytes));
+    }
+
+    /// Sends to all other nodes. Returns at once; what finds no room is dropped.
+    pub fn broadcast(&self, bytes: Vec<u8>) {
+        self.queue.push(Command::Broadcast(bytes));
+    }
+
+    /// Lets all links go and makes them anew, for when a node is said to be there and does not answer. Returns at once.
+    pub fn reopen(&self) {
+        self.queue.push(Command::Reopen);
+    }
+
+    /// Where other nodes reach this one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// What there is to tell.
+    pub fn status(&self) -> MeshStatus {
+        MeshStatus {
+            dropped: self.queue.dropped() + self.failed.load(Ordering::Relaxed),
+            refused: self.ear.opener().refused(),
+            certificate_expires: self.expires,
+        }
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        self.queue.push(Command::Close);
+        let Some(thread) = self.thread.take() else { return };
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread that owns the session.
+struct Worker<'a, Open> {
+    session: Option<Session>,
+    open: Open,
+    sealer: Sealer,
+    queue: &'a Queue,
+    failed: &'a AtomicU64,
+    expires: Option<u64>,
+}
+
+impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
+    fn run(mut self) {
+        let mut watch = expiry::Watch::default();
+        loop {
+            for command in self.queue.take(WATCH_PERIOD) {
+                match command {
+                    Command::Close => return self.session.into_iter().for_each(Session::close),
+                    Command::Reopen => self.reopen(),
+                    Command::Send(to, payload) => self.send(Destination::Node(to), &payload),
+                    Command::Broadcast(payload) => self.send(Destination::All, &payload),
+                    Command::Introduce(to) => {
+                        let bytes = self.sealer.introduce(to);
+                        self.put(Destination::Node(to), bytes);
+                    }
+                    Command::Ask(to) => {
+                        let bytes = self.sealer.ask(to);
+                        self.put(Destination::Node(to), bytes);
+                    }
+                }
+            }
+            if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
+                tracing::warn!("{warning}");
+            }
+        }
+    }
+
+    fn send(&mut self, to: Destination, payload: &[u8]) {
+        let bytes = self.sealer.seal(to, payload);
+        self.put(to, bytes);
+    }
+
+    fn put(&mut self, to: Destination, bytes: Option<Vec<u8>>) {
+        let Some(bytes) = bytes else { return };
+        let sent = match (&mut self.session, to) {
+            (None, _) => Err("there is no session".into()),
+            (Some(session), Destination::All) => session.broadcast(bytes),
+            (Some(session), Destination::Node(node)) => session.send(node, bytes),
+        };
+        if let Err(error) = sent {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!("a message was not sent: {error}");
+        }
+    }
+
+    /// Without links this node is alone and goes on; so it is tried until it works.
+    fn reopen(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.close();
+        }
+        loop {
+            self.queue.clear();
+            match (self.open)() {
+                Ok(session) => {
+                    self.session = Some(session);
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!("the links to other nodes cannot be opened anew, next try in a second: {error}");
+                }
+            }
+            if self.is_closed_within(REOPEN_PERIOD) {
+                return self.queue.push(Command::Close);
+            }
+        }
+    }
+
+    /// Lets go what comes, until it is over.
+    fn is_closed_within(&self, period: Duration) -> bool {
+        let until = Instant::now() + period;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.queue.take(left).contains(&Command::Close) {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
+    }
+}
+
+/// The address with a port that is free, if none was named. Another process could take it before it is used; then opening
+/// fails, and can be tried again.
+fn free_address(address: SocketAddr) -> Result<SocketAddr, MeshError> {
+    // Also where the port is named: what the system says of it is clearer than what comes back through all layers.
+    TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr())
+        .map_err(|source| MeshError::Listen { address, source })
+}
+
+/// Between two looks at the clock while nothing is sent.
+const WATCH_PERIOD: Duration = Duration::from_mins(1);
+
+/// Between two attempts to open the links anew.
+const REOPEN_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the last handle waits for the links to close.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);

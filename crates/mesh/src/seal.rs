@@ -1,0 +1,416 @@
+//! The envelope around every message, which says from whom it is and shows that it is.
+//!
+//! Links are encrypted, but whoever holds one could speak under any key. So every message is signed by its node, together
+//! with where it goes, and carries a number that no other message of that process has: it can neither be changed, nor sent
+//! elsewhere, nor played a second time. The certificate is not in it, only its fingerprint, because it would be larger than
+//! most messages; a node introduces itself with it once to each other, and again when asked.
+//!
+//! ```text
+//!  0  "Tg"                                 20  node          u64
+//!  2  version, 1                           28  instance      u64
+//!  3  kind, and 128 if it is signed        36  number        u64
+//!  4  SHA-256 of the cluster's name,       44  SHA-256 of the certificate, 8 bytes; zeros if it is not signed
+//!     16 bytes                             52  the content, then the signature and its length, one byte
+//! ```
+//!
+//! The signature (ECDSA with P-256 and SHA-256, FIPS 186-5) is over a word that nothing else begins with, the destination,
+//! and all that stands before the signature.
+
+mod window;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::digest::{SHA256, digest};
+use rustls::sign::Signer;
+use tidegate_replica::NodeId;
+
+use crate::options::Security;
+use crate::trust::{Distrust, Known, Trust};
+
+use window::Windows;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Destination {
+    All,
+    Node(NodeId),
+}
+
+/// Closes envelopes.
+pub(crate) struct Sealer {
+    sender: Sender,
+    number: u64,
+    credentials: Option<Credentials>,
+}
+
+/// Who sends.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    cluster: [u8; 16],
+    node: NodeId,
+    instance: u64,
+}
+
+struct Credentials {
+    signer: Box<dyn Signer>,
+    certificate: Vec<u8>,
+}
+
+/// Opens envelopes, on any thread.
+pub(crate) struct Opener {
+    cluster: [u8; 16],
+    own: (NodeId, u64),
+    trust: Option<Arc<Trust>>,
+    state: Mutex<State>,
+    refused: [AtomicU64; Refused::WORDS.len()],
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: BTreeMap<Fingerprint, Arc<Known>>,
+    windows: Windows,
+}
+
+type Fingerprint = [u8; 8];
+
+/// What was in an envelope.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Opened {
+    /// A message.
+    Payload { from: NodeId, payload: Vec<u8> },
+    /// A node has introduced itself, and wants to know who this one is.
+    Asked { from: NodeId },
+    /// A node has introduced itself.
+    Introduced,
+}
+
+/// Why an envelope was not opened.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("it is no message of a node")]
+    Malformed,
+    #[error("it is in version {0} of the envelope")]
+    Version(u8),
+    #[error("it is of another cluster")]
+    OtherCluster,
+    #[error("it comes from this process")]
+    Own,
+    #[error("one of both nodes has certificates, the other has none")]
+    Unsigned,
+    #[error("node {from} has not introduced itself yet")]
+    UnknownCertificate { from: NodeId },
+    #[error("the certificate that claims to be of node {from} is not believed: {distrust}")]
+    Distrusted { from: NodeId, distrust: Distrust },
+    #[error("the certificate is of another node than {from}")]
+    OtherNode { from: NodeId },
+    #[error("the signature of node {from} does not fit")]
+    Signature { from: NodeId },
+    #[error("it was here before, or is older than many that were")]
+    Replayed,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+enum Kind {
+    Payload = 0,
+    Introduction = 1,
+    Question = 2,
+}
+
+/// Both ends for one node.
+pub(crate) fn of(cluster: &str, node: NodeId, instance: u64, security: &Security) -> (Sealer, Opener) {
+    let mut name = [0; 16];
+    name.copy_from_slice(&digest(&SHA256, cluster.as_bytes()).as_ref()[..16]);
+    let (credentials, trust) = match security {
+        Security::Open => (None, None),
+        Security::Certificates(identity) => {
+            let certificate = identity.certificate().to_vec();
+            // A key that cannot sign is refused when the identity is read.
+            (identity.signer().map(|signer| Credentials { signer, certificate }), Some(Arc::clone(identity.trust())))
+        }
+    };
+    let sealer = Sealer { sender: Sender { cluster: name, node, instance }, number: 0, credentials };
+    let opener = Opener {
+        cluster: name,
+        own: (node, instance),
+        trust,
+        state: Mutex::default(),
+        refused: std::array::from_fn(|_| AtomicU64::new(0)),
+    };
+    (sealer, opener)
+}
+
+impl Sealer {
+    /// Around a message; none if it cannot be signed.
+    pub(crate) fn seal(&mut self, to: Destination, payload: &[u8]) -> Option<Vec<u8>> {
+        self.close(Kind::Payload, to, payload)
+    }
+
+    /// By which certificate this node is known; none without certificates.
+    pub(crate) fn introduce(&mut self, to: NodeId) -> Option<Vec<u8>> {
+        let certificate = self.credentials.as_ref()?.certificate.clone();
+        self.close(Kind::Introduction, Destination::Node(to), &certificate)
+    }
+
+    /// The same, and a wish to know who the other is. A bare question could not be opened by a node that knows as little.
+    pub(crate) fn ask(&mut self, to: NodeId) -> Option<Vec<u8>> {
+        let certificate = self.credentials.as_ref()?.certificate.clone();
+        self.close(Kind::Question, Destination::Node(to), &certificate)
+    }
+
+    fn close(&mut self, kind: Kind, to: Destination, content: &[u8]) -> Option<Vec<u8>> {
+        let Sender { cluster, node, instance } = self.sender;
+        self.number += 1;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + content.len() + SIGNATURE_BYTES_MAX + 1);
+        bytes.extend(MAGIC);
+        bytes.push(VERSION);
+        bytes.push(kind as u8 | if self.credentials.is_some() { SIGNED } else { 0 });
+        bytes.extend(cluster);
+        bytes.extend(node.get().to_be_bytes());
+        bytes.extend(instance.to_be_bytes());
+        bytes.extend(self.number.to_be_bytes());
+        let Some(credentials) = &self.credentials else {
+            bytes.extend(Fingerprint::default());
+            bytes.extend(content);
+            return Some(bytes);
+        };
+        bytes.extend(fingerprint(&credentials.certificate));
+        bytes.extend(content);
+        let signature = credentials.signer.sign(&signed(to, &bytes)).ok()?;
+        bytes.extend(&signature);
+        bytes.push(u8::try_from(signature.len()).ok()?);
+        Some(bytes)
+    }
+}
+
+/// An envelope, taken apart.
+struct Parts<'b> {
+    kind: Kind,
+    is_signed: bool,
+    cluster: &'b [u8],
+    node: NodeId,
+    instance: u64,
+    number: u64,
+    fingerprint: Fingerprint,
+    content: &'b [u8],
+    /// All that stands before the signature.
+    signed: &'b [u8],
+    signature: &'b [u8],
+}
+
+impl Opener {
+    /// Opens an envelope that came to this destination, at this time in seconds since 1970.
+    pub(crate) fn open(&self, bytes: &[u8], to: Destination, now: u64) -> Result<Opened, Refused> {
+        let opened = self.examine(bytes, to, now);
+        if let Err(refused) = &opened
+            && let Some(count) = self.refused.get(refused.index())
+        {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        opened
+    }
+
+    /// How many envelopes were not opened, by what was wrong with them.
+    pub(crate) fn refused(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        Refused::WORDS.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub(crate) fn knows_certificates(&self) -> bool {
+        self.trust.is_some()
+    }
+
+    fn examine(&self, bytes: &[u8], to: Destination, now: u64) -> Result<Opened, Refused> {
+        let parts = Parts::of(bytes)?;
+        if parts.cluster != self.cluster {
+            return Err(Refused::OtherCluster);
+        }
+        if (parts.node, parts.instance) == self.own {
+            return Err(Refused::Own);
+        }
+        match &self.trust {
+            None if parts.is_signed || parts.kind != Kind::Payload => return Err(Refused::Unsigned),
+            Some(_) if !parts.is_signed => return Err(Refused::Unsigned),
+            None => {}
+            Some(trust) => self.check_signature(trust, &parts, to, now)?,
+        }
+        if !self.lock().windows.admit((parts.node, parts.instance), parts.number) {
+            return Err(Refused::Replayed);
+        }
+        Ok(match parts.kind {
+            Kind::Payload => Opened::Payload { from: parts.node, payload: parts.content.to_vec() },
+            Kind::Introduction => Opened::Introduced,
+            Kind::Question => Opened::Asked { from: parts.node },
+        })
+    }
+
+    fn check_signature(&self, trust: &Trust, parts: &Parts<'_>, to: Destination, now: u64) -> Result<(), Refused> {
+        let from = parts.node;
+        let known = self.lock().known.get(&parts.fingerprint).cloned();
+        let (known, is_new) = match known {
+            Some(known) => (known, false),
+            None if parts.kind == Kind::Payload => return Err(Refused::UnknownCertificate { from }),
+            None => {
+                let known =
+                    trust.verify(parts.content, now).map_err(|distrust| Refused::Distrusted { from, distrust })?;
+                (Arc::new(known), true)
+            }
+        };
+        if known.node != from || (is_new && fingerprint(known.certificate()) != parts.fingerprint) {
+            return Err(Refused::OtherNode { from });
+        }
+        if known.expires <= now {
+            return Err(Refused::Distrusted { from, distrust: Distrust::Expired });
+        }
+        if !known.has_signed(&signed(to, parts.signed), parts.signature) {
+            return Err(Refused::Signature { from });
+        }
+        if is_new {
+            let known_before = &mut self.lock().known;
+            // Only an authority that issues without end comes here; all of them introduce themselves again.
+            if known_before.len() >= KNOWN_MAX {
+                known_before.clear();
+            }
+            known_before.insert(parts.fingerprint, known);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'b> Parts<'b> {
+    fn of(bytes: &'b [u8]) -> Result<Self, Refused> {
+        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Refused::Malformed)?;
+        if header[..2] != MAGIC {
+            return Err(Refused::Malformed);
+        }
+        if header[2] != VERSION {
+            return Err(Refused::Version(header[2]));
+        }
+        let is_signed = header[3] & SIGNED != 0;
+        let kind = Kind::of(header[3] & !SIGNED).ok_or(Refused::Malformed)?;
+        let (content, signature) = if is_signed {
+            let (length, rest) = rest.split_last().ok_or(Refused::Malformed)?;
+            let at = rest.len().checked_sub(usize::from(*length)).ok_or(Refused::Malformed)?;
+            rest.split_at(at)
+        } else {
+            (rest, [].as_slice())
+        };
+        Ok(Self {
+            kind,
+            is_signed,
+            cluster: &header[4..20],
+            node: NodeId::new(number(header, 20)),
+            instance: number(header, 28),
+            number: number(header, 36),
+            fingerprint: number(header, 44).to_be_bytes(),
+            content,
+            signed: &bytes[..HEADER_BYTES + content.len()],
+            signature,
+        })
+    }
+}
+
+impl Kind {
+    fn of(byte: u8) -> Option<Self> {
+        [Self::Payload, Self::Introduction, Self::Question].into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+impl Refused {
+    /// What each kind is called in the status.
+    const WORDS: [&'static str; 10] = [
+        "malformed",
+        "version",
+        "other_cluster",
+        "own",
+        "unsigned",
+        "unknown_certificate",
+        "distrusted_certificate",
+        "other_node",
+        "signature",
+        "replayed",
+    ];
+
+    fn index(&self) -> usize {
+        match self {
+            Self::Malformed => 0,
+            Self::Version(_) => 1,
+            Self::OtherCluster => 2,
+            Self::Own => 3,
+            Self::Unsigned => 4,
+            Self::UnknownCertificate { .. } => 5,
+            Self::Distrusted { .. } => 6,
+            Self::OtherNode { .. } => 7,
+            Self::Signature { .. } => 8,
+            Self::Replayed => 9,
+        }
+    }
+}
+
+/// What is signed.
+fn signed(to: Destination, bytes: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(CONTEXT.len() + 9 + bytes.len());
+    message.extend(CONTEXT);
+    let (kind, node) = match to {
+        Destination::All => (0, 0),
+        Destination::Node(node) => (1, node.get()),
+    };
+    message.push(kind);
+    message.extend(node.to_be_bytes());
+    message.extend(bytes);
+    message
+}
+
+fn fingerprint(certificate: &[u8]) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(&digest(&SHA256, certificate).as_ref()[..8]);
+    fingerprint
+}
+
+fn number(header: &[u8; HEADER_BYTES], at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&header[at..at + 8]);
+    u64::from_be_bytes(bytes)
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Sealer")
+            .field("sender", &self.sender)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Opener")
+            .field("own", &self.own)
+            .field("refused", &self.refused())
+            .finish_non_exhaustive()
+    }
+}
+
+const MAGIC: [u8; 2] = *b"Tg";
+const VERSION: u8 = 1;
+const SIGNED: u8 = 128;
+const HEADER_BYTES: usize = 52;
+const CONTEXT: &[u8] = b"tidegate message\0";
+
+/// ECDSA with P-256 in ASN.1.
+const SIGNATURE_BYTES_MAX: usize = 72;
+
+/// Certificates that are remembered: more than a cluster has nodes, several times over.
+const KNOWN_MAX: usize = 4 * tidegate_replica::limits::NODES_MAX;
+
+#[cfg(test)]
+mod tests;

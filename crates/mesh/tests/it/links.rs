@@ -1,0 +1,137 @@
+//! Who hears whom.
+
+use std::net::TcpListener;
+
+use tidegate_mesh::{MeshError, QUEUE_BYTES_MAX, Security};
+use tidegate_replica::limits::MESSAGE_BYTES_MAX;
+
+use crate::support::{Node, certificates, certify, meet, soon};
+
+#[test]
+fn open_nodes_meet_and_speak_to_one_and_to_all() {
+    let a = Node::start(1, 10, &[], Security::Open);
+    let b = Node::start(2, 20, &[&a], Security::Open);
+    let c = Node::start(3, 30, &[&a, &b], Security::Open);
+    meet(&[&a, &b, &c]);
+    a.mesh.send(b.id, b"to b".to_vec());
+    a.mesh.broadcast(b"to all".to_vec());
+    for node in [&b, &c] {
+        soon("a word to all", || node.has_heard(&a, "to all"));
+    }
+    soon("a word to b", || b.has_heard(&a, "to b"));
+    assert!(!c.has_heard(&a, "to b") && a.heard_nothing());
+}
+
+#[test]
+fn nodes_with_certificates_meet_speak_and_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    certify(&certs, &[1, 2, 3]);
+    let secured = |node| certificates(&certs, node);
+    let a = Node::start(1, 10, &[], secured(1));
+    let b = Node::start(2, 20, &[&a], secured(2));
+    let c = Node::start(3, 30, &[&a, &b], secured(3));
+    meet(&[&a, &b, &c]);
+    for (one, other) in [(&a, &b), (&b, &a), (&a, &c), (&c, &a), (&b, &c), (&c, &b)] {
+        one.tells(other, "good morning");
+    }
+    b.mesh.broadcast(b"to all".to_vec());
+    for node in [&a, &c] {
+        soon("a word to all", || node.has_heard(&b, "to all"));
+    }
+    assert!(a.mesh.status().certificate_expires.is_some());
+    let address = c.address();
+    drop(c);
+    for node in [&a, &b] {
+        soon("the end of c", || !node.heard_of(3));
+    }
+    // The same node in another process: whoever is given its address reaches it again.
+    let c = Node::try_start("shop", 3, 31, address, &[&a, &b], secured(3)).unwrap();
+    meet(&[&a, &b, &c]);
+    a.tells(&c, "good evening");
+    c.tells(&a, "good evening");
+}
+
+#[test]
+fn links_are_made_anew_and_both_sides_speak_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    certify(&certs, &[1, 2]);
+    let a = Node::start(1, 10, &[], certificates(&certs, 1));
+    let b = Node::start(2, 20, &[&a], certificates(&certs, 2));
+    meet(&[&a, &b]);
+    for node in [&a, &b] {
+        node.mesh.reopen();
+        a.tells(&b, "still here?");
+        b.tells(&a, "yes");
+        meet(&[&a, &b]);
+    }
+}
+
+#[test]
+fn strangers_stay_strangers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    certify(&ours, &[1, 2]);
+    certify(&theirs, &[3]);
+    let a = Node::start(1, 10, &[], certificates(&ours, 1));
+    let listen = || "127.0.0.1:0".parse().unwrap();
+    let strangers = [
+        Node::start(3, 30, &[&a], certificates(&theirs, 3)),
+        Node::start(4, 40, &[&a], Security::Open),
+        Node::try_start("other", 5, 50, listen(), &[&a], Security::Open).unwrap(),
+    ];
+    let b = Node::start(2, 20, &[&a], certificates(&ours, 2));
+    meet(&[&a, &b]);
+    for stranger in &strangers {
+        stranger.mesh.broadcast(b"let me in".to_vec());
+        stranger.mesh.send(a.id, b"let me in".to_vec());
+    }
+    b.tells(&a, "a friend");
+    for stranger in &strangers {
+        assert!(!a.sees(stranger) && !stranger.sees(&a), "{stranger:?}");
+        assert!(!a.has_heard(stranger, "let me in") && stranger.heard_nothing());
+    }
+}
+
+#[test]
+fn clusters_share_addresses_and_nothing_else() {
+    let a = Node::start(1, 10, &[], Security::Open);
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let other = Node::try_start("other", 2, 20, listen, &[&a], Security::Open).unwrap();
+    let b = Node::start(3, 30, &[&a, &other], Security::Open);
+    meet(&[&a, &b]);
+    other.mesh.broadcast(b"hello".to_vec());
+    a.tells(&b, "hello");
+    assert!(!a.sees(&other) && !other.sees(&a) && !b.has_heard(&other, "hello") && other.heard_nothing());
+}
+
+#[test]
+fn a_clone_is_seen_and_heard() {
+    let a = Node::start(1, 10, &[], Security::Open);
+    let clone = Node::start(1, 11, &[&a], Security::Open);
+    soon("the clone", || a.sees(&clone) && clone.sees(&a));
+    clone.mesh.broadcast(b"I am you".to_vec());
+    soon("its word", || a.has_heard(&clone, "I am you"));
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_at_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let refused = Node::try_start("shop", 1, 10, address, &[], Security::Open);
+    assert!(matches!(refused, Err(MeshError::Listen { address: named, .. }) if named == address), "{refused:?}");
+}
+
+#[test]
+fn whoever_sends_never_waits_and_what_is_too_much_is_dropped() {
+    let a = Node::start(1, 10, &[], Security::Open);
+    let b = Node::start(2, 20, &[&a], Security::Open);
+    meet(&[&a, &b]);
+    a.mesh.send(b.id, vec![0; MESSAGE_BYTES_MAX + 1]);
+    assert_eq!(a.mesh.status().dropped, 1, "no node takes it");
+    for _ in 0..=2 * QUEUE_BYTES_MAX / MESSAGE_BYTES_MAX {
+        a.mesh.send(b.id, vec![0; MESSAGE_BYTES_MAX]);
+    }
+    a.tells(&b, "after all that");
+}

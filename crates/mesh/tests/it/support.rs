@@ -1,0 +1,142 @@
+//! Nodes, and what they have heard.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tidegate_mesh::authority::Authority;
+use tidegate_mesh::{Identity, Mesh, MeshError, Options, Receiver, Security};
+use tidegate_replica::NodeId;
+
+/// What a node has heard.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    messages: Mutex<Vec<(NodeId, Vec<u8>)>>,
+    alive: Mutex<BTreeSet<(NodeId, u64)>>,
+}
+
+impl Receiver for Heard {
+    fn message(&self, from: NodeId, bytes: Vec<u8>) {
+        self.messages.lock().unwrap().push((from, bytes));
+    }
+
+    fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
+        let mut alive = self.alive.lock().unwrap();
+        if is_up {
+            alive.insert((node, instance));
+        } else {
+            alive.remove(&(node, instance));
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) mesh: Mesh,
+    pub(crate) heard: Arc<Heard>,
+    pub(crate) id: NodeId,
+    pub(crate) instance: u64,
+}
+
+impl Node {
+    pub(crate) fn start(id: u64, instance: u64, peers: &[&Node], security: Security) -> Self {
+        Self::try_start("shop", id, instance, "127.0.0.1:0".parse().unwrap(), peers, security).unwrap()
+    }
+
+    pub(crate) fn try_start(
+        cluster: &str,
+        id: u64,
+        instance: u64,
+        listen: SocketAddr,
+        peers: &[&Node],
+        security: Security,
+    ) -> Result<Self, MeshError> {
+        let heard = Arc::<Heard>::default();
+        let id = NodeId::new(id);
+        let options = Options {
+            listen: Some(listen),
+            peers: peers.iter().map(|node| node.address().to_string()).collect(),
+            security,
+            ..Options::new(cluster, id, instance)
+        };
+        let mesh = Mesh::open(options, heard.clone())?;
+        Ok(Self { mesh, heard, id, instance })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.mesh.address().unwrap()
+    }
+
+    pub(crate) fn sees(&self, other: &Self) -> bool {
+        self.heard.alive.lock().unwrap().contains(&(other.id, other.instance))
+    }
+
+    /// Whether it sees any process of this node.
+    pub(crate) fn heard_of(&self, id: u64) -> bool {
+        self.heard.alive.lock().unwrap().iter().any(|(node, _)| node.get() == id)
+    }
+
+    /// Whether it has heard this, once.
+    pub(crate) fn has_heard(&self, from: &Self, text: &str) -> bool {
+        let messages = self.heard.messages.lock().unwrap();
+        let count = messages.iter().filter(|(node, bytes)| *node == from.id && bytes == text.as_bytes()).count();
+        assert!(count < 2, "heard `{text}` {count} times");
+        count == 1
+    }
+
+    pub(crate) fn heard_nothing(&self) -> bool {
+        self.heard.messages.lock().unwrap().is_empty()
+    }
+
+    /// Says something until the other has heard it: a message may be lost, and the one who needs it says it again.
+    pub(crate) fn tells(&self, other: &Self, text: &str) {
+        let mut count = 0;
+        soon(&format!("{text}, told by {} to {}", self.id, other.id), || {
+            count += 1;
+            let text = format!("{text} {count}");
+            self.mesh.send(other.id, text.clone().into_bytes());
+            let until = Instant::now() + Duration::from_millis(200);
+            while Instant::now() < until {
+                if other.has_heard(self, &text) {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            false
+        });
+    }
+}
+
+pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn meet(nodes: &[&Node]) {
+    for one in nodes {
+        for other in nodes.iter().filter(|other| other.id != one.id) {
+            soon(&format!("{} sees {}", one.id, other.id), || one.sees(other));
+        }
+    }
+}
+
+/// An authority with these nodes, each at 127.0.0.1.
+pub(crate) fn certify(folder: &Path, nodes: &[u64]) {
+    let authority = Authority::create(folder, "shop", now()).unwrap();
+    for node in nodes {
+        authority.issue(&node.to_string(), &["127.0.0.1".to_owned()], NodeId::new(*node), now()).unwrap();
+    }
+}
+
+pub(crate) fn certificates(folder: &Path, node: u64) -> Security {
+    Security::Certificates(Box::new(Identity::read(&folder.join(node.to_string()), "shop", now()).unwrap()))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
