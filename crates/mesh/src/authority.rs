@@ -23,6 +23,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
 };
+use ring::rand::{SecureRandom, SystemRandom};
 use tidegate_replica::NodeId;
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
@@ -37,6 +38,7 @@ pub struct Authority {
     folder: PathBuf,
     cluster: String,
     pem: String,
+    expires: u64,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -98,6 +100,9 @@ pub enum AuthorityError {
         /// The host.
         host: String,
     },
+    /// The system gives no random number.
+    #[error("the system gives no random number")]
+    Random,
     /// The certificate could not be made.
     #[error("the certificate could not be made: {0}")]
     Issue(#[from] rcgen::Error),
@@ -123,13 +128,18 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::OrganizationName, ORGANIZATION);
         params.distinguished_name.push(DnType::CommonName, cluster);
-        (params.not_before, params.not_after) =
-            (at(now.saturating_sub(BEFORE)), at(now.saturating_add(AUTHORITY_LIFE)));
+        let expires = now.saturating_add(AUTHORITY_LIFE);
+        (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
         let pem = params.self_signed(&key)?.pem();
         write_new(&own.join(AUTHORITY_KEY), key.serialize_pem().as_bytes(), 0o600)?;
         write_new(&own.join(AUTHORITY), pem.as_bytes(), 0o644)?;
         let issuer = Issuer::new(params, key);
-        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, issuer })
+        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
+    }
+
+    /// When the authority's own certificate ends, in seconds since 1970.
+    pub fn expires(&self) -> u64 {
+        self.expires
     }
 
     /// Takes up the authority in this folder.
@@ -147,16 +157,27 @@ impl Authority {
         if found != cluster {
             return Err(AuthorityError::OtherCluster { path, found: found.to_owned() });
         }
+        let expires = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
         let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| content(&key_path, error.into()))?;
         let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|error| content(&path, error.into()))?;
-        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, issuer })
+        Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
 
-    /// Makes a folder for a new node, which others reach at these hosts: names, or addresses.
+    /// Makes a folder for a new node, which others reach at these hosts: names, or addresses. Its id is drawn.
     ///
     /// # Errors
     /// [`AuthorityError`]; what was made before it stays.
-    pub fn issue(&self, name: &str, hosts: &[String], node: NodeId, now: u64) -> Result<Issued, AuthorityError> {
+    pub fn issue(&self, name: &str, hosts: &[String], now: u64) -> Result<Issued, AuthorityError> {
+        let mut id = [0; 8];
+        SystemRandom::new().fill(&mut id).map_err(|_| AuthorityError::Random)?;
+        self.issue_as(NodeId::new(u64::from_be_bytes(id).max(1)), name, hosts, now)
+    }
+
+    /// The same for a node that has an id already.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; what was made before it stays.
+    pub fn issue_as(&self, node: NodeId, name: &str, hosts: &[String], now: u64) -> Result<Issued, AuthorityError> {
         let folder = self.node_folder(name)?;
         let names = hosts.iter().map(|host| host_name(host)).collect::<Result<Vec<_>, _>>()?;
         make_folder(&folder, false)?;

@@ -190,7 +190,6 @@ impl Config {
     /// # Errors
     /// A document is at a URL that is none.
     pub fn builder(&self) -> Result<Builder, ConfigError> {
-        self.check_alone()?;
         let mut builder = Tidegate::builder().live(self.live());
         for document in &self.documents.value {
             builder = builder.also(source(document, &self.documents.origin)?);
@@ -209,26 +208,16 @@ impl Config {
         if let Some(cluster) = &self.cluster.value {
             live = live.cluster(cluster);
         }
-        live
-    }
-
-    /// Refuses what is said of other nodes, which this version cannot reach: whoever names peers counts on them.
-    fn check_alone(&self) -> Result<(), ConfigError> {
-        let said = [
-            (Key::ClusterListen, &self.cluster_listen.origin),
-            (Key::Peers, &self.peers.origin),
-            (Key::Certificates, &self.certificates.origin),
-            (Key::ClusterInsecure, &self.cluster_insecure.origin),
-        ];
-        let values = self.lines();
-        for (key, origin) in said {
-            if *origin != Origin::Default {
-                let value = values.iter().find(|(other, ..)| *other == key).map_or(NONE, |(_, value, _)| value);
-                let help = "leave it out; a node of this version is a cluster of one";
-                return Err(ConfigError::value(key, value, origin.clone(), "there is no network between nodes", help));
-            }
+        if let Some(address) = self.cluster_listen.value {
+            live = live.listen(address);
         }
-        Ok(())
+        if let Some(folder) = &self.certificates.value {
+            live = live.certificates(folder);
+        }
+        if self.cluster_insecure.value {
+            live = live.insecure();
+        }
+        self.peers.value.iter().fold(live, Live::peer)
     }
 }
 

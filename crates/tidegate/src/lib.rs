@@ -38,9 +38,9 @@ pub use error::ConnectError;
 pub use handle::FlagHandle;
 #[cfg(feature = "cluster")]
 pub use live::{
-    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, FlagRecord, HistoryEntry, HistoryPage, Live,
-    LiveError, MemberStatus, NodeName, NodeStatus, ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt,
-    Record, RestoreError, Restored,
+    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, FlagRecord, HistoryEntry,
+    HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus, ParkedChange, PeerView, Percentage,
+    QuarantinedChange, Receipt, Record, RestoreError, Restored,
 };
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
@@ -57,6 +57,8 @@ pub use tidegate_engine::{
     Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Snapshot, Span,
     Subject, Variant,
 };
+#[cfg(feature = "cluster")]
+pub use tidegate_mesh::authority;
 #[cfg(feature = "cluster")]
 pub use tidegate_replica::{Level, LevelError, NodeId, NodeIdError, Stamp, StampError, WriteError};
 pub use view::{FlagView, KeyView, View};

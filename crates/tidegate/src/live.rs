@@ -13,12 +13,14 @@ mod cluster;
 mod driver;
 mod history;
 mod inbox;
+mod network;
 mod percentage;
 mod record;
 mod request;
 mod status;
 mod value;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -36,11 +38,13 @@ use crate::store::{Committer, DataFolder, History, MemoryStore, OpenError, Sqlit
 use carrier::{Alone, Carrier};
 use driver::{Driver, Parts};
 use inbox::Inbox;
+use network::{Network, Secured};
 
 pub use backup::{RestoreError, Restored};
 pub use change::{Change, ChangeError, NodeName, Receipt};
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage};
+pub use network::NetworkError;
 pub use percentage::Percentage;
 pub use record::{FlagRecord, Record};
 pub use status::{ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
@@ -65,11 +69,14 @@ pub struct Live {
     place: Place,
     name: Option<String>,
     cluster: String,
+    network: Network,
+    #[cfg(test)]
     connect: Option<Connect>,
 }
 
-/// Opens the way to the other nodes, which put what they have to say into the inbox.
-type Connect = Arc<dyn Fn(NodeId, u64, Arc<Inbox>) -> io::Result<Box<dyn Carrier>> + Send + Sync>;
+/// Opens another way to the other nodes, which put what they have to say into the inbox.
+#[cfg(test)]
+type Connect = Arc<dyn Fn(NodeId, u64, Arc<Inbox>) -> Box<dyn Carrier> + Send + Sync>;
 
 /// Where a node keeps its registers.
 #[derive(Clone, Debug)]
@@ -92,7 +99,14 @@ impl Live {
     }
 
     fn new(place: Place) -> Self {
-        Self { place, name: None, cluster: DEFAULT_CLUSTER.to_owned(), connect: None }
+        Self {
+            place,
+            name: None,
+            cluster: DEFAULT_CLUSTER.to_owned(),
+            network: Network::default(),
+            #[cfg(test)]
+            connect: None,
+        }
     }
 
     /// What people call this node, 1 to 255 bytes without control characters. Default: the name of the host, or the
@@ -111,6 +125,39 @@ impl Live {
         self
     }
 
+    /// Other nodes of the cluster reach this one here. Port 0 takes a free one, which the cluster's status tells. Default:
+    /// nowhere; a node that reaches no other either is a cluster of one.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.network.listen = Some(address);
+        self
+    }
+
+    /// Another node of the cluster can be reached there: `host:port`. Each pair of nodes needs one way to meet, so it is
+    /// simplest to give all nodes the same addresses, their own included. May be called several times.
+    #[must_use]
+    pub fn peer(mut self, address: impl Into<String>) -> Self {
+        self.network.peers.push(address.into());
+        self
+    }
+
+    /// The nodes know each other by certificates, and this folder has this node's: `ca.pem`, `node.pem` and `node.key`, as
+    /// `tidegate cluster init` makes them. The certificate says which node this is. Links are then encrypted, and every
+    /// message is signed. Default: none, which is taken only where every address is a loopback one.
+    #[must_use]
+    pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.network.certificates = Some(folder.into());
+        self
+    }
+
+    /// Nodes on several hosts do without certificates: whoever reaches an address of the cluster can read and change every
+    /// flag, so the network has to keep others out.
+    #[must_use]
+    pub fn insecure(mut self) -> Self {
+        self.network.is_insecure = true;
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn connected(mut self, connect: Connect) -> Self {
         self.connect = Some(connect);
@@ -122,25 +169,24 @@ impl Live {
         for name in self.name.iter().chain([&self.cluster]) {
             check_name(name)?;
         }
-        let mut opened = self.open()?;
+        let network = self.network.is_used().then(|| self.network.secure(&self.cluster)).transpose()?;
+        let mut opened = self.open(network.as_ref().and_then(Secured::node))?;
         let loaded = opened.store.load().map_err(OpenError::from)?;
         let history = opened.store.history();
         let inbox = Arc::<Inbox>::default();
-        let carrier = match &self.connect {
-            None => Box::new(Alone),
-            Some(connect) => connect(opened.node, opened.instance, Arc::clone(&inbox)).map_err(LiveError::Connect)?,
-        };
+        let expects_peers = self.expects_peers();
+        let carrier = self.carrier(network, &opened, &inbox)?;
         let committer = {
             let inbox = Arc::clone(&inbox);
             Committer::start(opened.store, move |outcome| inbox.outcome(outcome)).map_err(LiveError::Thread)?
         };
         let name = self.name.clone().or_else(host_name).unwrap_or_else(|| opened.node.to_string());
-        let is_durable = opened.folder.is_some() || self.connect.is_none();
+        let is_durable = opened.folder.is_some() || !expects_peers;
         let options = Options {
             instance: opened.instance,
             name: name.clone(),
             is_durable,
-            expects_peers: self.connect.is_some(),
+            expects_peers,
             seed: random(),
             ..Options::new(self.cluster.clone(), opened.node)
         };
@@ -162,14 +208,41 @@ impl Live {
         Afloat::start(driver, link).map_err(LiveError::Thread)
     }
 
-    fn open(&self) -> Result<Opened, OpenError> {
+    fn expects_peers(&self) -> bool {
+        #[cfg(test)]
+        if self.connect.is_some() {
+            return true;
+        }
+        self.network.is_used()
+    }
+
+    fn carrier(
+        &self,
+        network: Option<Secured>,
+        opened: &Opened,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Box<dyn Carrier>, NetworkError> {
+        #[cfg(test)]
+        if let Some(connect) = &self.connect {
+            return Ok(connect(opened.node, opened.instance, Arc::clone(inbox)));
+        }
+        match network {
+            None => Ok(Box::new(Alone)),
+            Some(network) => network.open(&self.cluster, opened.node, opened.instance, Arc::clone(inbox)),
+        }
+    }
+
+    fn open(&self, wanted: Option<NodeId>) -> Result<Opened, OpenError> {
         Ok(match &self.place {
             Place::Memory => {
-                let (node, instance) = (NodeId::new(random()), random());
+                let (node, instance) = (wanted.unwrap_or_else(|| NodeId::new(random())), random());
                 Opened { store: Box::new(MemoryStore::new()), node, instance, folder: None }
             }
             Place::Folder(path) => {
-                let (store, folder) = SqliteStore::open(path)?;
+                let (store, folder) = match wanted {
+                    None => SqliteStore::open(path)?,
+                    Some(node) => SqliteStore::open_as(path, node)?,
+                };
                 let (node, instance) = (folder.node, folder.instance);
                 Opened { store: Box::new(store), node, instance, folder: Some(folder) }
             }
@@ -184,6 +257,7 @@ impl fmt::Debug for Live {
             .field("place", &self.place)
             .field("name", &self.name)
             .field("cluster", &self.cluster)
+            .field("network", &self.network)
             .finish_non_exhaustive()
     }
 }
@@ -209,9 +283,9 @@ pub enum LiveError {
         /// The name.
         name: String,
     },
-    /// The way to the other nodes cannot be opened: the address is taken, or not this host's.
-    #[error("the other nodes cannot be reached: {0}")]
-    Connect(#[source] io::Error),
+    /// The network between the nodes cannot be used; the reason says what to do.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A thread could not be started. The system is short of something; retrying may help.
     #[error("the thread of live changes could not be started: {0}")]
     Thread(#[source] io::Error),
@@ -312,7 +386,7 @@ fn to_timeout(timeout: Duration) -> Duration {
 }
 
 /// The name of a cluster that has none.
-const DEFAULT_CLUSTER: &str = "tidegate";
+pub const DEFAULT_CLUSTER: &str = "tidegate";
 
 /// Names of nodes and clusters: what a label of DNS, a log line and a table can take, four times over.
 pub(crate) const NAME_BYTES_MAX: usize = 255;

@@ -1,6 +1,7 @@
 //! `tidegate cluster`: the nodes that agree, and what only an operator may do to them.
 
 mod forget;
+mod init;
 mod repair_clock;
 mod state;
 
@@ -9,7 +10,7 @@ use clap::Subcommand;
 use crate::exit::Outcome;
 use crate::output::Output;
 
-/// See the nodes of a cluster, take a node out, repair the clock
+/// Make the certificates of a cluster, see its nodes, take a node out, repair the clock
 #[derive(Clone, Debug, clap::Args)]
 #[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
 pub(crate) struct Args {
@@ -20,6 +21,7 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Status(state::Args),
     Forget(forget::Args),
     RepairClock(repair_clock::Args),
@@ -27,6 +29,7 @@ enum Command {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     match &args.command {
+        Command::Init(args) => init::run(args, output),
         Command::Status(args) => state::run(args, output),
         Command::Forget(args) => forget::run(args, output),
         Command::RepairClock(args) => repair_clock::run(args, output),

@@ -20,6 +20,7 @@ use crate::output::Output;
 Examples:
   tidegate serve --data-dir /var/lib/tidegate
   tidegate serve --document flags.json --document https://flags.example/app.json --data-dir state
+  tidegate serve --data-dir state --certificates certs/a --cluster-listen 10.0.0.7:7400 --peer 10.0.0.8:7400
 
 Every option can also stand in the configuration file (`data_dir = \"state\"`) and in the environment \
 (`TIDEGATE_DATA_DIR`); an option goes before a variable, and a variable before the file. Without a data folder, changes \
@@ -51,6 +52,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
 
+    /// Where other nodes of the cluster reach this one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    cluster_listen: Option<String>,
+
+    /// Another node of the cluster, where it listens for others; may be given several times, this node's own included
+    #[arg(long = "peer", value_name = "HOST:PORT")]
+    peers: Vec<String>,
+
+    /// The folder with this node's certificate, as `tidegate cluster init` makes it
+    #[arg(long, value_name = "DIR")]
+    certificates: Option<String>,
+
+    /// Do without certificates although other hosts can reach this node: whoever reaches it can change every flag
+    #[arg(long)]
+    cluster_insecure: bool,
+
     /// Read the configuration from this file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -65,7 +82,10 @@ impl Args {
             documents: self.documents.clone(),
             name: self.name.clone(),
             cluster: self.cluster.clone(),
-            ..Arguments::default()
+            cluster_listen: self.cluster_listen.clone(),
+            peers: self.peers.clone(),
+            certificates: self.certificates.clone(),
+            cluster_insecure: self.cluster_insecure,
         };
         Config::read(self.config.as_deref(), |name| std::env::var(name).ok(), &arguments)
     }

@@ -20,7 +20,7 @@ fn a_node_is_made_and_can_be_read() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     let authority = Authority::create(&folder, "shop é", NOW).unwrap();
-    let issued = authority.issue("a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NodeId::new(7), NOW).unwrap();
+    let issued = authority.issue_as(NodeId::new(7), "a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NOW).unwrap();
     assert_eq!((issued.node, issued.expires), (NodeId::new(7), NOW + NODE_LIFE));
     let identity = Identity::read(&issued.folder, "shop é", NOW).unwrap();
     assert_eq!((identity.node(), identity.expires()), (issued.node, issued.expires));
@@ -40,10 +40,10 @@ fn an_authority_is_taken_up_again_and_adds_nodes() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     assert!(!Authority::is_in(&folder));
-    Authority::create(&folder, "shop", NOW).unwrap().issue("a", &hosts(&["a"]), NodeId::new(1), NOW).unwrap();
+    Authority::create(&folder, "shop", NOW).unwrap().issue_as(NodeId::new(1), "a", &hosts(&["a"]), NOW).unwrap();
     assert!(Authority::is_in(&folder));
     let authority = Authority::open(&folder, "shop").unwrap();
-    let issued = authority.issue("b", &hosts(&["b"]), NodeId::new(2), NOW).unwrap();
+    let issued = authority.issue_as(NodeId::new(2), "b", &hosts(&["b"]), NOW).unwrap();
     assert_eq!(Identity::read(&issued.folder, "shop", NOW).unwrap().node(), NodeId::new(2));
     assert_eq!(fs::read(folder.join("a/ca.pem")).unwrap(), fs::read(folder.join("b/ca.pem")).unwrap());
 }
@@ -53,9 +53,9 @@ fn nothing_that_is_there_is_overwritten() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     let authority = Authority::create(&folder, "shop", NOW).unwrap();
-    authority.issue("a", &hosts(&["a"]), NodeId::new(1), NOW).unwrap();
+    authority.issue_as(NodeId::new(1), "a", &hosts(&["a"]), NOW).unwrap();
     let before = fs::read(folder.join("a/node.key")).unwrap();
-    assert!(matches!(authority.issue("a", &[], NodeId::new(2), NOW), Err(AuthorityError::Exists { .. })));
+    assert!(matches!(authority.issue_as(NodeId::new(2), "a", &[], NOW), Err(AuthorityError::Exists { .. })));
     assert!(matches!(Authority::create(&folder, "shop", NOW), Err(AuthorityError::Exists { .. })));
     assert!(matches!(Authority::open(&folder, "other"), Err(AuthorityError::OtherCluster { .. })));
     assert_eq!(fs::read(folder.join("a/node.key")).unwrap(), before);
@@ -66,7 +66,7 @@ fn a_renewed_certificate_is_of_the_same_node() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     let authority = Authority::create(&folder, "shop", NOW).unwrap();
-    authority.issue("a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NodeId::new(7), NOW).unwrap();
+    authority.issue_as(NodeId::new(7), "a", &hosts(&["node-a.example", "10.0.0.7", "::1"]), NOW).unwrap();
     let (_, before) = names_in(&read(&folder.join("a/node.pem")).unwrap()).unwrap();
     fs::write(folder.join("a/node.pem.new"), "cut short").unwrap();
     let later = NOW + NODE_LIFE + 1;
@@ -79,15 +79,25 @@ fn a_renewed_certificate_is_of_the_same_node() {
 }
 
 #[test]
+fn every_node_has_an_id_of_its_own() {
+    let outer = tempfile::tempdir().unwrap();
+    let authority = Authority::create(&outer.path().join("certs"), "shop", NOW).unwrap();
+    let one = authority.issue("a", &[], NOW).unwrap();
+    let other = authority.issue("b", &[], NOW).unwrap();
+    assert!(one.node != other.node && one.node.get() != 0);
+    assert_eq!(authority.expires(), NOW + AUTHORITY_LIFE);
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let outer = tempfile::tempdir().unwrap();
     let authority = Authority::create(&outer.path().join("certs"), "shop", NOW).unwrap();
     for name in ["", ".a", "../a", "a/b", "authority", "é", &"a".repeat(65)] {
-        let refused = authority.issue(name, &[], NodeId::new(1), NOW);
+        let refused = authority.issue_as(NodeId::new(1), name, &[], NOW);
         assert!(matches!(refused, Err(AuthorityError::Name { .. })), "{name}: {refused:?}");
     }
     for host in ["", "a b", "10.0.0.7:7400", "http://a", "é.example"] {
-        let refused = authority.issue("a", &hosts(&[host]), NodeId::new(1), NOW);
+        let refused = authority.issue_as(NodeId::new(1), "a", &hosts(&[host]), NOW);
         assert!(matches!(refused, Err(AuthorityError::Host { .. })), "{host}: {refused:?}");
     }
     assert!(!outer.path().join("certs/a").exists());

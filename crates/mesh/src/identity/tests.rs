@@ -21,7 +21,7 @@ impl Place {
     fn make(&self, folder: &str) {
         let authority = Authority::create(&self.outer.path().join(folder), "shop", NOW).unwrap();
         for (name, node) in [("a", 1), ("b", 2)] {
-            authority.issue(name, &["localhost".to_owned()], NodeId::new(node), NOW).unwrap();
+            authority.issue_as(NodeId::new(node), name, &["localhost".to_owned()], NOW).unwrap();
         }
     }
 

@@ -19,7 +19,7 @@ fn cluster() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::create(&folder.path().join("certs"), "shop", NOW).unwrap();
     for (name, node) in [("a", A), ("b", B)] {
-        authority.issue(name, &[], node, NOW).unwrap();
+        authority.issue_as(node, name, &[], NOW).unwrap();
     }
     folder
 }

@@ -129,7 +129,7 @@ pub(crate) fn meet(nodes: &[&Node]) {
 pub(crate) fn certify(folder: &Path, nodes: &[u64]) {
     let authority = Authority::create(folder, "shop", now()).unwrap();
     for node in nodes {
-        authority.issue(&node.to_string(), &["127.0.0.1".to_owned()], NodeId::new(*node), now()).unwrap();
+        authority.issue_as(NodeId::new(*node), &node.to_string(), &["127.0.0.1".to_owned()], now()).unwrap();
     }
 }
 

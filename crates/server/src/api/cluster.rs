@@ -85,6 +85,8 @@ fn shown(status: &ClusterStatus) -> Value {
             "instance": format!("{:016x}", node.instance),
             "durable": node.is_durable,
             "folder": node.folder,
+            "address": node.address.map(|address| address.to_string()),
+            "certificate_expires": node.certificate_expires,
             "epoch": node.epoch,
             "digest": format!("{:016x}", node.digest),
             "registers": node.registers,
@@ -101,6 +103,7 @@ fn shown(status: &ClusterStatus) -> Value {
         "disk": status.disk,
         "damage": status.damage,
         "messages_dropped": status.messages_dropped,
+        "messages_refused": status.messages_refused,
         "reopened": status.reopened,
         "published": status.published,
     })

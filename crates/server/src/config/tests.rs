@@ -34,8 +34,7 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
     assert_eq!(lines.len(), Key::ALL.len());
     let documents = &lines.iter().find(|(key, ..)| *key == Key::Documents).unwrap().1;
     assert!(documents.ends_with(", https://x/y.json"), "{documents}");
-    let alone = config.builder().unwrap_err().to_string();
-    assert!(alone.contains("TIDEGATE_PEERS") && alone.contains("no network between nodes"), "{alone}");
+    assert!(config.builder().is_ok());
     let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
     assert!(bare.builder().is_ok());
     assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));

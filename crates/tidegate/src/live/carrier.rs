@@ -3,7 +3,9 @@
 //! A carrier decides nothing. It may lose, double and turn round messages, and be wrong about who is there: the
 //! replica expects no more of it. What it must not do is wait: everything here returns at once.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use tidegate_replica::NodeId;
 
@@ -17,6 +19,24 @@ pub(crate) trait Carrier: fmt::Debug + Send {
 
     /// Begins anew, because a node that should be there does not answer.
     fn reopen(&self);
+
+    /// What there is to tell.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+/// What a carrier has to tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic {
+    /// Where other nodes reach this one.
+    pub(crate) address: Option<SocketAddr>,
+    /// Messages that were not sent.
+    pub(crate) dropped: u64,
+    /// Messages that were not taken, by what was wrong with them.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+    /// When the certificate of this node ends, in seconds since 1970.
+    pub(crate) certificate_expires: Option<u64>,
 }
 
 /// The carrier of a node that is alone.

@@ -238,7 +238,8 @@ impl Driver {
             }
             Request::Look(look) => {
                 let Now { steady_ms, .. } = self.now();
-                look(&Seen { replica: &self.replica, report: &self.report, names: &self.names, steady_ms });
+                let carrier = self.carrier.as_ref();
+                look(&Seen { replica: &self.replica, report: &self.report, names: &self.names, carrier, steady_ms });
             }
             Request::Wait { flag, stamp, until, reply } => {
                 let keys = [ChangeKind::Activation.key(&flag), ChangeKind::Definition.key(&flag)];
@@ -298,8 +299,12 @@ impl Driver {
         let began = Instant::now();
         let mut changes = Vec::new();
         let mut told = Changes::default();
+        let mut is_roster_changed = false;
         for key in std::mem::take(&mut self.changed) {
-            let Some((kind, flag)) = ChangeKind::of(&key) else { continue };
+            let Some((kind, flag)) = ChangeKind::of(&key) else {
+                is_roster_changed = true;
+                continue;
+            };
             let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
             match projection::of(kind, &flag, value) {
                 Ok(change) => {
@@ -317,6 +322,9 @@ impl Driver {
                     }
                 }
             }
+        }
+        if is_roster_changed {
+            self.learn_names();
         }
         if changes.is_empty() {
             return;

@@ -70,7 +70,6 @@ impl Inbox {
     }
 
     /// A message of another node; dropped where there is no room.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the mesh"))]
     pub(crate) fn message(&self, from: NodeId, bytes: Vec<u8>) {
         let mut state = self.lock();
         if state.is_gone || state.message_bytes.saturating_add(bytes.len()) > MESSAGE_BYTES_MAX {
@@ -83,7 +82,6 @@ impl Inbox {
     }
 
     /// A peer has come or gone. There are as many of these as links that come and go.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the mesh"))]
     pub(crate) fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
         let mut state = self.lock();
         if !state.is_gone {

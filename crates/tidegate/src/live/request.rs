@@ -68,6 +68,7 @@ pub(super) struct Seen<'d> {
     pub(super) replica: &'d Replica,
     pub(super) report: &'d super::driver::Report,
     pub(super) names: &'d Names,
+    pub(super) carrier: &'d dyn super::carrier::Carrier,
     /// The replica's steady clock.
     pub(super) steady_ms: u64,
 }

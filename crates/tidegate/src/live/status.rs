@@ -1,5 +1,8 @@
 //! How the cluster is doing, for people and monitors.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{NodeId, Now, Stamp};
@@ -39,8 +42,11 @@ pub struct ClusterStatus {
     pub disk: Option<String>,
     /// What was lost or damaged in the data folder when this process started.
     pub damage: Vec<String>,
-    /// Messages of other nodes that found no room. They are sent again.
+    /// Messages from and to other nodes that found no room. They are sent again.
     pub messages_dropped: u64,
+    /// Messages that were not taken, by what was wrong with them: of another cluster, with a signature that does not fit,
+    /// played a second time.
+    pub messages_refused: BTreeMap<&'static str, u64>,
     /// How often the connections were opened anew, because a node that was there did not answer.
     pub reopened: u64,
     /// How often something was put in force since the start.
@@ -65,6 +71,10 @@ pub struct NodeStatus {
     pub is_durable: bool,
     /// Its data folder.
     pub folder: Option<String>,
+    /// Where other nodes reach it; none where they cannot.
+    pub address: Option<SocketAddr>,
+    /// When its certificate ends; none without certificates.
+    pub certificate_expires: Option<Micros>,
     /// How often the cluster's clock has been repaired.
     pub epoch: u16,
     /// A number of all that it holds: equal numbers mean equal contents.
@@ -164,6 +174,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         let (kind, flag) = ChangeKind::of(key)?;
         Some(ParkedChange { flag: flag.to_string(), kind, problem: problem.clone() })
     });
+    let traffic = seen.carrier.traffic();
     ClusterStatus {
         node: NodeStatus {
             node: status.node,
@@ -172,6 +183,8 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             instance: link.instance,
             is_durable: link.is_durable,
             folder: link.folder.as_ref().map(|folder| folder.path.display().to_string()),
+            address: traffic.address,
+            certificate_expires: traffic.certificate_expires.map(|seconds| at_ms(seconds.saturating_mul(1_000))),
             epoch: status.epoch,
             digest: status.root,
             registers: status.registers,
@@ -183,16 +196,19 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         quarantine: quarantine.collect(),
         parked: parked.collect(),
         shadowed: link.stage.shadowed(),
-        isolated_since: status
-            .isolated_since_ms
-            .map(|ms| Micros::new(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))),
+        isolated_since: status.isolated_since_ms.map(at_ms),
         writes_refused: status.writes_refused.map(|error| error.to_string()),
         disk: seen.report.disk.clone(),
         damage: link.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
-        messages_dropped: link.inbox.messages_dropped(),
+        messages_dropped: link.inbox.messages_dropped() + traffic.dropped,
+        messages_refused: traffic.refused,
         reopened: seen.report.reopened,
         published: seen.report.published,
     }
+}
+
+fn at_ms(ms: u64) -> Micros {
+    Micros::new(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "clocks that are off by 285 million years are off")]

@@ -57,7 +57,7 @@ impl Switchboard {
     fn live(&self, live: Live) -> Live {
         let board = self.clone();
         live.connected(Arc::new(move |node, instance, inbox| {
-            Ok(Box::new(board.plug(node, instance, inbox)) as Box<dyn Carrier>)
+            Box::new(board.plug(node, instance, inbox)) as Box<dyn Carrier>
         }))
     }
 }

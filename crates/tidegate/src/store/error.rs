@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tidegate_replica::NodeId;
+
 use crate::FileError;
 use crate::source::BoxError;
 use crate::store::folder::FORMAT;
@@ -109,6 +111,20 @@ pub enum OpenError {
         path: PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// The folder belongs to another node than the one whose certificate this process has. Nothing was touched.
+    #[error(
+        "the data folder `{}` belongs to node {found}, and the certificate is of node {wanted}; name the folder of that \
+         node or a new one, and take the changes over with a backup",
+        path.display()
+    )]
+    OtherNode {
+        /// The folder.
+        path: PathBuf,
+        /// The node that it belongs to.
+        found: NodeId,
+        /// The node of the certificate.
+        wanted: NodeId,
     },
     /// The file system cannot do what a database needs (a write-ahead log with shared memory), as most network
     /// file systems.

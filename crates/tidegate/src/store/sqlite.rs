@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
+use tidegate_replica::NodeId;
 use tracing::{error, warn};
 
 use self::aside::{DATABASE, LOG};
@@ -55,16 +56,29 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]. Damage is no error: see [`DataFolder::damage`].
     pub fn open(path: &Path) -> Result<(Self, DataFolder), OpenError> {
-        Self::open_with(path, HistoryLimits::default())
+        Self::open_with(path, None, HistoryLimits::default())
     }
 
-    pub(super) fn open_with(path: &Path, limits: HistoryLimits) -> Result<(Self, DataFolder), OpenError> {
+    /// Opens the data folder of this node, and makes what is not there yet, for it.
+    ///
+    /// # Errors
+    /// [`OpenError::OtherNode`] where the folder belongs to another node, and all others of [`Self::open`].
+    pub fn open_as(path: &Path, node: NodeId) -> Result<(Self, DataFolder), OpenError> {
+        Self::open_with(path, Some(node), HistoryLimits::default())
+    }
+
+    pub(super) fn open_with(
+        path: &Path,
+        wanted: Option<NodeId>,
+        limits: HistoryLimits,
+    ) -> Result<(Self, DataFolder), OpenError> {
         let held = Held::take(path)?;
         let file = held.read_identity()?;
         refuse_newer(&held, file)?;
+        refuse_other(path, file, wanted)?;
         let mut damage = Vec::new();
         let (connection, stock) = open_database(&held, file, &mut damage)?;
-        let (identity, is_new) = identify(&held, file, stock.identity, &mut damage)?;
+        let (identity, is_new) = identify(&held, file, stock.identity, wanted, &mut damage)?;
         held.write_identity(identity)?;
         let mut store = Self {
             connection,
@@ -301,20 +315,34 @@ fn refuse_newer(held: &Held, file: IdentityFile) -> Result<(), OpenError> {
     if found > FORMAT { Err(OpenError::Newer { path: held.folder.path_of(DATABASE), found }) } else { Ok(()) }
 }
 
+/// A folder that belongs to a node stays with it: its registers say which node has written them.
+fn refuse_other(path: &Path, file: IdentityFile, wanted: Option<NodeId>) -> Result<(), OpenError> {
+    match (file, wanted) {
+        (IdentityFile::Whole(Identity { node: found, .. }), Some(wanted)) if found != wanted => {
+            Err(OpenError::OtherNode { path: path.to_owned(), found, wanted })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Who this process is, from the file or its copy in the database.
 fn identify(
     held: &Held,
     file: IdentityFile,
     copy: Option<Identity>,
+    wanted: Option<NodeId>,
     damage: &mut Vec<Damage>,
 ) -> Result<(Identity, bool), FileError> {
+    let new = || wanted.map_or_else(Identity::new, |node| Identity { node, starts: 0 });
+    // What is known from elsewhere is what a damaged file has said, unless its copy was of another node.
+    let copied = copy.filter(|copy| wanted.is_none_or(|node| node == copy.node));
     let mut identity = match file {
         // A folder without this file is a copy that somebody wants to be another node.
-        IdentityFile::None => Identity::new(),
+        IdentityFile::None => new(),
         IdentityFile::Whole(identity) => identity,
         IdentityFile::Damaged => {
-            damage.push(Damage::NodeFile { aside: held.set_identity_aside()?, is_same_node: copy.is_some() });
-            copy.unwrap_or_else(Identity::new)
+            damage.push(Damage::NodeFile { aside: held.set_identity_aside()?, is_same_node: copied.is_some() });
+            copied.unwrap_or_else(new)
         }
     };
     if let Some(copy) = copy.filter(|copy| copy.node == identity.node) {

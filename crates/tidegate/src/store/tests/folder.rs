@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use tidegate_replica::NodeId;
 
 use super::super::{Damage, OpenError, SqliteStore, Store};
 use super::support::{batch, by_key, copy, names, open, read, register, stamp};
@@ -210,6 +211,26 @@ fn a_copy_without_the_id_is_another_node() {
     assert!(folder.node != first.node && folder.is_new && folder.starts == 1, "{folder:?}");
     assert!(!loaded.is_damaged && loaded.registers.len() == 1);
     assert_eq!(read(&clone).1.node, folder.node);
+}
+
+#[test]
+fn a_folder_is_made_for_a_node_and_stays_with_it() {
+    let (_outer, path) = place();
+    let node = NodeId::new(0xabc);
+    let (store, folder) = SqliteStore::open_as(&path, node).unwrap();
+    assert_eq!((folder.node, folder.is_new), (node, true));
+    drop(store);
+    assert_eq!(read(&path).1.node, node);
+    let before = content(&path);
+    match SqliteStore::open_as(&path, NodeId::new(0xdef)) {
+        Err(OpenError::OtherNode { found, wanted, .. }) => assert_eq!((found, wanted), (node, NodeId::new(0xdef))),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(content(&path), before);
+    // A damaged file does not make it somebody else's.
+    fs::write(path.join("node"), "x").unwrap();
+    let (_, folder) = SqliteStore::open_as(&path, node).unwrap();
+    assert_eq!((folder.node, folder.starts), (node, 3));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::{Batch, Event, SqliteStore, Store};
 use super::support::{plain, register, stamp};
 
 fn open(path: &Path, limits: HistoryLimits) -> SqliteStore {
-    SqliteStore::open_with(path, limits).unwrap().0
+    SqliteStore::open_with(path, None, limits).unwrap().0
 }
 
 /// Events and their bytes, as somebody else would count them.

@@ -1,0 +1,218 @@
+//! `tidegate cluster init`: the certificates by which the nodes of a cluster know each other.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tidegate::Micros;
+use tidegate::authority::{Authority, Issued};
+
+use crate::args::{Format, FormatArg};
+use crate::exit::{Exit, Failure, Outcome, chain};
+use crate::output::Output;
+use crate::source;
+use crate::table::{Cell, Table};
+use crate::text::escape;
+
+/// Make an authority for a cluster and a certificate for each node
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate cluster init certs a=10.0.0.7 b=10.0.0.8 c=node-c.example,10.0.0.9
+  tidegate cluster init certs a=127.0.0.1:7401 b=127.0.0.1:7402 c=127.0.0.1:7403
+  tidegate cluster init certs d=10.0.0.10
+  tidegate cluster init certs --renew a --renew b
+
+It works on files only. DIR/authority has the authority, which is good for ten years; whoever has its key can make nodes, so \
+keep it away from them. DIR/NODE is what a node is given, with `tidegate serve --certificates`; it is good for a year. \
+Nothing that exists is overwritten. A node that is renewed keeps its key and its id, and takes the new certificate when \
+it starts again.")]
+pub(crate) struct Args {
+    /// Where the certificates are made
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// A node, and the hosts at which other nodes reach it: names or addresses, the first with its port if that is not
+    /// 7400; without them, its own name
+    #[arg(value_name = "NODE[=HOST[:PORT],...]", required_unless_present = "renew")]
+    nodes: Vec<String>,
+
+    /// What the cluster is called
+    #[arg(long, value_name = "NAME", default_value = tidegate::DEFAULT_CLUSTER)]
+    cluster: String,
+
+    /// Make a new certificate for this node; may be given several times
+    #[arg(long, value_name = "NODE")]
+    renew: Vec<String>,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// A node, as JSON tells it.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    id: String,
+    folder: String,
+    expires: Micros,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let now = u64::try_from(source::now().get() / 1_000_000).unwrap_or(0);
+    let failed = |error| Failure::new(Exit::Failed, chain(&error));
+    let is_new = !Authority::is_in(&args.folder);
+    let authority = if is_new {
+        if !args.renew.is_empty() {
+            let folder = args.folder.display();
+            return Err(Failure::usage(format_args!(
+                "there is no authority in `{folder}`, so there is nothing to renew"
+            )));
+        }
+        Authority::create(&args.folder, &args.cluster, now)
+    } else {
+        Authority::open(&args.folder, &args.cluster)
+    };
+    let authority = authority.map_err(failed)?;
+    let mut made: Vec<Made<'_>> = Vec::new();
+    for name in &args.renew {
+        made.push(Made { name, place: None, issued: authority.renew(name, now).map_err(failed)? });
+    }
+    for node in &args.nodes {
+        let (name, hosts) = node.split_once('=').unwrap_or((node, node));
+        let places: Vec<Place> = hosts.split(',').map(Place::of).collect();
+        let hosts: Vec<String> = places.iter().map(|place| place.host.clone()).collect();
+        let issued = authority.issue(name, &hosts, now).map_err(failed)?;
+        made.push(Made { name, place: places.into_iter().next(), issued });
+    }
+    match args.format.format {
+        Format::Json => {
+            for Made { name, issued, .. } in &made {
+                let (id, folder) = (issued.node.to_string(), issued.folder.display().to_string());
+                output.json(&Line { name, id, folder, expires: at(issued.expires) })?;
+            }
+        }
+        Format::Human => {
+            let mut table = Table::new(&["NODE", "NUMBER", "FOLDER", "EXPIRES"]);
+            for Made { name, issued, .. } in &made {
+                let folder = issued.folder.display().to_string();
+                table.row([
+                    Cell::new(*name),
+                    Cell::new(issued.node.to_string()),
+                    Cell::new(escape(&folder)),
+                    Cell::new(day(issued.expires)),
+                ]);
+            }
+            output.table(&table)?;
+            advise(args, is_new, &authority, &made, output);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A node for which something was made.
+struct Made<'a> {
+    name: &'a str,
+    /// Where others reach it, if it is new.
+    place: Option<Place>,
+    issued: Issued,
+}
+
+/// Where a node is reached.
+struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    fn of(text: &str) -> Self {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        // An address of six groups and more has colons of its own.
+        let is_address = bare.parse::<IpAddr>().is_ok();
+        match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+            Some((host, Ok(port))) if !is_address => {
+                let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+                Self { host: host.to_owned(), port }
+            }
+            _ => Self { host: bare.to_owned(), port: PORT },
+        }
+    }
+
+    /// Where the node itself listens: at a name, on all its addresses.
+    fn listen(&self) -> SocketAddr {
+        let address = self.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        SocketAddr::new(address, self.port)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
+    }
+}
+
+/// What to do next.
+fn advise(args: &Args, is_new: bool, authority: &Authority, made: &[Made<'_>], output: &mut Output) {
+    if is_new {
+        let folder = args.folder.display().to_string();
+        output.word(format_args!(
+            "`{}/authority` is the authority of the cluster, good until {}; keep its key away from the nodes",
+            escape(&folder),
+            day(authority.expires())
+        ));
+    }
+    let cluster = if args.cluster == tidegate::DEFAULT_CLUSTER {
+        String::new()
+    } else {
+        format!(" --cluster '{}'", escape(&args.cluster))
+    };
+    let places = made.iter().filter_map(|made| made.place.as_ref());
+    let peers = places.fold(String::new(), |peers, place| peers + " --peer " + &place.to_string());
+    for Made { name, place, issued } in made {
+        let Some(place) = place else { continue };
+        let folder = issued.folder.display().to_string();
+        output.word(format_args!(
+            "start {name} with: tidegate serve --name {name} --data-dir DIR{cluster} --certificates {} --cluster-listen \
+             {}{}",
+            escape(&folder),
+            place.listen(),
+            escape(&peers)
+        ));
+    }
+}
+
+fn at(seconds: u64) -> Micros {
+    Micros::new(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000))
+}
+
+fn day(seconds: u64) -> String {
+    at(seconds).to_string().chars().take_while(|letter| *letter != 'T').collect()
+}
+
+/// The port that examples use.
+const PORT: u16 = 7_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_a_host_and_a_port() {
+        for (text, host, listen, shown) in [
+            ("10.0.0.7", "10.0.0.7", "10.0.0.7:7400", "10.0.0.7:7400"),
+            ("10.0.0.7:1", "10.0.0.7", "10.0.0.7:1", "10.0.0.7:1"),
+            ("node-c.example:1", "node-c.example", "0.0.0.0:1", "node-c.example:1"),
+            ("fd00::7", "fd00::7", "[fd00::7]:7400", "[fd00::7]:7400"),
+            ("[fd00::7]", "fd00::7", "[fd00::7]:7400", "[fd00::7]:7400"),
+            ("[fd00::7]:1", "fd00::7", "[fd00::7]:1", "[fd00::7]:1"),
+        ] {
+            let place = Place::of(text);
+            assert_eq!(
+                (place.host.as_str(), place.listen(), place.to_string().as_str()),
+                (host, listen.parse().unwrap(), shown)
+            );
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Nodes as processes: they agree, survive kills, and let no stranger in.
+
+use crate::run::{Host, until};
+use crate::serving::Serving;
+
+/// Three nodes of one cluster, each with a certificate.
+struct Cluster {
+    host: Host,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let host = Host::new();
+        host.run("cluster init certs --cluster shop a=127.0.0.1 b=127.0.0.1 c=127.0.0.1").code(0).said();
+        Self { host }
+    }
+
+    /// Starts a node that knows where these are.
+    fn start(&self, name: &str, others: &[&Serving]) -> Serving {
+        let peers: String = others.iter().map(|other| " --peer ".to_owned() + &self.address(other)).collect();
+        let line = format!("--name {name} --data-dir {name} --cluster shop --certificates certs/{name}");
+        Serving::start(&self.host, &format!("{line} --cluster-listen 127.0.0.1:0{peers}"))
+    }
+
+    fn start_all(&self) -> [Serving; 3] {
+        let a = self.start("a", &[]);
+        let b = self.start("b", &[&a]);
+        let c = self.start("c", &[&a, &b]);
+        for node in [&a, &b, &c] {
+            self.meets(node, 2);
+        }
+        [a, b, c]
+    }
+
+    fn state(&self, node: &Serving) -> serde_json::Value {
+        let said = self.host.run(&format!("cluster status --format json --server {}", node.url)).said();
+        said.json().remove(0)
+    }
+
+    fn address(&self, node: &Serving) -> String {
+        self.state(node)["node"]["address"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a node has so many others in reach, and knows them for members.
+    fn meets(&self, node: &Serving, count: usize) {
+        until("the nodes see each other", || {
+            let state = self.state(node);
+            let reachable = state["peers"].as_array().unwrap().iter().filter(|peer| peer["reachable"] == true);
+            let members = state["members"].as_array().unwrap().len();
+            (reachable.count() == count && members > count).then_some(())
+        });
+    }
+
+    /// Waits until the flag is on at a node, or off.
+    fn soon(&self, node: &Serving, flag: &str, is_on: bool) {
+        until(&format!("`{flag}` to be {is_on}"), || {
+            let said = self.host.run(&format!("on --server {} {flag}", node.url)).said();
+            (said.code == i32::from(!is_on)).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_change_on_one_is_on_all_and_outlives_a_kill_of_all() {
+    let cluster = Cluster::new();
+    let nodes = cluster.start_all();
+    let said = cluster.host.run(&format!("activate x --ack all --server {}", nodes[0].url)).code(0).said();
+    assert!(said.stderr.starts_with("`flags/x` is dialled to 100 %; durable on "), "{}", said.stderr);
+    assert!(!said.stderr.contains("pending"), "{}", said.stderr);
+    for node in &nodes {
+        // All have said that it is on their disks; what they have is in force at once.
+        cluster.soon(node, "x", true);
+    }
+    cluster.host.run(&format!("deactivate y --ack all --server {}", nodes[2].url)).code(0).said();
+    for node in nodes {
+        assert_eq!(node.end("-KILL"), None);
+    }
+    let nodes = cluster.start_all();
+    for node in &nodes {
+        cluster.host.run(&format!("on --server {} x", node.url)).code(0).said();
+        cluster.host.run(&format!("on --server {} y", node.url)).code(1).said();
+    }
+    let state = cluster.state(&nodes[1]);
+    assert_eq!(state["members"].as_array().unwrap().len(), 3, "{state}");
+    assert!(state["node"]["certificate_expires"].is_string(), "{state}");
+    let history = cluster.host.run(&format!("history x --server {}", nodes[2].url)).said();
+    assert!(history.stdout.contains("dialled to 100 %"), "{}", history.stdout);
+    for node in nodes {
+        assert_eq!(node.end("-TERM"), Some(0));
+    }
+}
+
+#[test]
+fn a_watcher_on_one_sees_a_change_on_another() {
+    let cluster = Cluster::new();
+    let [a, b, _c] = cluster.start_all();
+    cluster.host.run(&format!("deactivate x --ack all --server {}", a.url)).code(0).said();
+    let mut watch = cluster.host.run(&format!("watch --server {} x --key k", b.url)).start();
+    let lines = std::io::BufReader::new(watch.stdout.take().unwrap());
+    let (sender, events) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        use std::io::BufRead as _;
+        lines.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    let next = || events.recv_timeout(crate::run::LONGEST_WAIT).expect("an event");
+    assert!(next().contains("false"));
+    cluster.host.run(&format!("activate x --server {}", a.url)).code(0).said();
+    assert!(next().contains("true"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn a_minority_takes_changes_and_says_who_lacks_them() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.start_all();
+    cluster.host.run(&format!("activate x --ack all --server {}", a.url)).code(0).said();
+    assert_eq!((b.end("-KILL"), c.end("-KILL")), (None, None));
+    let line = format!("deactivate x --timeout 200ms --server {}", a.url);
+    let said = cluster.host.run(&line).code(6).said();
+    for part in ["durable on a, pending on ", "b", "c"] {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
+    cluster.soon(&a, "x", false);
+    let b = cluster.start("b", &[&a]);
+    cluster.soon(&b, "x", false);
+    cluster.host.run(&format!("activate x --timeout 10s --server {}", b.url)).code(0).said();
+    // One that is gone for good counts no more.
+    cluster.host.run(&format!("cluster forget c --server {}", a.url)).code(0).said();
+    cluster.host.run(&format!("activate z --ack all --timeout 10s --server {}", b.url)).code(0).said();
+}
+
+#[test]
+fn strangers_and_other_folders_are_kept_out() {
+    let cluster = Cluster::new();
+    let a = cluster.start("a", &[]);
+    let address = cluster.address(&a);
+    cluster.host.run("cluster init others --cluster shop b=127.0.0.1").code(0).said();
+    let join = |certificates: &str| {
+        format!("--name b --cluster shop {certificates} --cluster-listen 127.0.0.1:0 --peer {address}")
+    };
+    let wrong_authority = Serving::start(&cluster.host, &join("--data-dir other --certificates others/b"));
+    let without = Serving::start(&cluster.host, &join("--data-dir none"));
+    let b = cluster.start("b", &[&a]);
+    cluster.host.run(&format!("activate x --ack all --timeout 10s --server {}", b.url)).code(0).said();
+    cluster.soon(&a, "x", true);
+    for stranger in [&wrong_authority, &without] {
+        assert_eq!(cluster.state(stranger)["peers"], serde_json::json!([]));
+        cluster.host.run(&format!("on --server {} x", stranger.url)).code(4).said();
+    }
+    assert_eq!(b.end("-TERM"), Some(0));
+    // The folder is b's, and c's certificate does not open it.
+    let line =
+        "serve --listen 127.0.0.1:0 --data-dir b --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0";
+    let said = cluster.host.run(line).said();
+    assert!(said.code == 7 && said.stderr.contains("belongs to node"), "{} {}", said.code, said.stderr);
+}
+
+#[test]
+fn certificates_are_made_once_and_renewed() {
+    let host = Host::new();
+    let made = host.run("cluster init certs a b=127.0.0.1:7401,node-b.example --format json").code(0).said().json();
+    let names: Vec<_> = made.iter().map(|node| node["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let said = host.run("cluster init certs a").said();
+    assert!(said.code == 7 && said.stderr.contains("--renew"), "{}", said.stderr);
+    let said = host.run("cluster init certs --cluster other c").said();
+    assert!(said.code == 7 && said.stderr.contains("`tidegate`"), "{}", said.stderr);
+    let renewed = host.run("cluster init certs --renew b --format json").code(0).said().json();
+    assert_eq!(renewed[0]["id"], made[1]["id"]);
+    let said = host.run("cluster init certs d=127.0.0.1:7403").code(0).said();
+    assert!(
+        said.stderr.contains("--certificates certs/d --cluster-listen 127.0.0.1:7403 --peer 127.0.0.1:7403"),
+        "{}",
+        said.stderr
+    );
+    let said = host.run("cluster init elsewhere --renew a").said();
+    assert!(said.code == 2 && said.stderr.contains("nothing to renew"), "{}", said.stderr);
+    let said = host.run("cluster init certs").word("e=not a host").said();
+    assert!(said.code == 7 && said.stderr.contains("host"), "{}", said.stderr);
+    assert!(!host.path("elsewhere").exists() && !host.path("certs/e").exists());
+}
+
+#[test]
+fn other_hosts_need_certificates_or_a_word() {
+    let host = Host::new();
+    let open = "serve --listen 127.0.0.1:0 --cluster-listen 0.0.0.0:0";
+    let said = host.run(open).said();
+    assert!(said.code == 7 && said.stderr.contains("tidegate cluster init"), "{} {}", said.code, said.stderr);
+    let node = Serving::start(&host, "--cluster-listen 0.0.0.0:0 --cluster-insecure");
+    host.run(&format!("activate x --server {}", node.url)).code(0).said();
+}

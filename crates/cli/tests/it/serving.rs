@@ -1,0 +1,47 @@
+//! A server as a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::run::{Host, LONGEST_WAIT, until};
+
+/// A server, and where it listens.
+pub(crate) struct Serving {
+    process: Child,
+    pub(crate) url: String,
+    words: std::sync::mpsc::Receiver<String>,
+}
+
+impl Serving {
+    pub(crate) fn start(host: &Host, options: &str) -> Self {
+        let line = format!("serve --listen 127.0.0.1:0 {options}");
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let null = Stdio::null;
+        let mut process = host.command(&words).stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, words) = std::sync::mpsc::channel();
+        let lines = BufReader::new(process.stderr.take().unwrap());
+        std::thread::spawn(move || lines.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut serving = Self { process, url: String::new(), words };
+        loop {
+            let line = serving.words.recv_timeout(LONGEST_WAIT).expect("it says where it listens");
+            if let Some(url) = line.strip_prefix("listening on ") {
+                url.clone_into(&mut serving.url);
+                return serving;
+            }
+        }
+    }
+
+    /// Ends it by a signal.
+    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
+        let kill = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();
+        assert!(kill.success());
+        until("it ends", || self.process.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
