@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Clear(command::clear::Args),
     Flags(command::flags::Args),
     History(command::history::Args),
+    Status(command::status::Args),
     Cluster(command::cluster::Args),
     Define(command::define::Args),
     Remove(command::remove::Args),

@@ -27,6 +27,7 @@ pub(crate) mod restore;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+pub(crate) mod status;
 pub(crate) mod unlock;
 pub(crate) mod watch;
 pub(crate) mod when;

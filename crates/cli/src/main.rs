@@ -70,6 +70,7 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Clear(args) => command::clear::run(args, output),
         Command::Flags(args) => command::flags::run(args, output),
         Command::History(args) => command::history::run(args, output),
+        Command::Status(args) => command::status::run(args, output),
         Command::Cluster(args) => command::cluster::run(args, output),
         Command::Define(args) => command::define::run(args, output),
         Command::Remove(args) => command::remove::run(args, output),

@@ -69,7 +69,7 @@ fn durable(receipt: &Receipt) -> String {
         names.join(", ")
     };
     let durable = match &*receipt.durable_on {
-        [] => "durable".to_owned(),
+        [] => "durable nowhere".to_owned(),
         nodes => format!("durable on {}", names(nodes)),
     };
     if receipt.pending.is_empty() { durable } else { format!("{durable}, pending on {}", names(&receipt.pending)) }

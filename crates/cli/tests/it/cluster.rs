@@ -146,7 +146,7 @@ fn strangers_and_other_folders_are_kept_out() {
     cluster.soon(&a, "x", true);
     for stranger in [&wrong_authority, &without] {
         assert_eq!(cluster.state(stranger)["peers"], serde_json::json!([]));
-        cluster.host.run(&format!("on --server {} x", stranger.url)).code(4).said();
+        cluster.host.run(&format!("on --server {} x", stranger.url)).code(3).said();
     }
     assert_eq!(b.end("-TERM"), Some(0));
     // The folder is b's, and c's certificate does not open it.
@@ -187,6 +187,80 @@ fn other_hosts_need_certificates_or_a_word() {
     let open = "serve --listen 127.0.0.1:0 --cluster-listen 0.0.0.0:0";
     let said = host.run(open).said();
     assert!(said.code == 7 && said.stderr.contains("tidegate cluster init"), "{} {}", said.code, said.stderr);
-    let node = Serving::start(&host, "--cluster-listen 0.0.0.0:0 --cluster-insecure");
+    let node = Serving::start(&host, "--data-dir state --cluster-listen 0.0.0.0:0 --cluster-insecure");
     host.run(&format!("activate x --server {}", node.url)).code(0).said();
+    // A node of a cluster that keeps nothing on a disk is a reader: what it is told is durable nowhere.
+    let reader = Serving::start(&host, "--cluster-listen 127.0.0.1:0");
+    let said = host.run(&format!("activate x --timeout 50ms --server {}", reader.url)).code(6).said();
+    assert!(said.stderr.contains("durable nowhere"), "{}", said.stderr);
+}
+
+/// What the README says, with other ports.
+#[test]
+fn the_cluster_of_the_readme_works() {
+    let host = Host::new();
+    let text = std::fs::read_to_string(crate::run::root().join("README.md")).unwrap();
+    let section = text.split("\n## A cluster\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut ports = free_ports(6).into_iter();
+    let section = [8081, 8082, 8083, 7401, 7402, 7403].into_iter().fold(section.to_owned(), |text, port: u16| {
+        text.replace(&format!(":{port}"), &format!(":{}", ports.next().unwrap()))
+    });
+    let commands = |start: &str| -> Vec<String> {
+        let lines = section.lines().filter_map(|line| line.strip_prefix("tidegate "));
+        lines.filter(|line| line.starts_with(start)).map(|line| line.trim_end_matches(" &").to_owned()).collect()
+    };
+    let init = commands("cluster init");
+    host.run(&init[0]).code(0).said();
+    let serve = commands("serve");
+    assert_eq!((init.len(), serve.len()), (1, 3));
+    let start = || -> Vec<Serving> { serve.iter().map(|line| Serving::start_as(&host, line)).collect() };
+    let nodes = start();
+    let percentage = commands("percentage").remove(0).replace("'all of them'", "all");
+    host.run(&(percentage + " --ack all --timeout 20s")).code(0).said();
+    for node in &nodes {
+        until("the change", || {
+            (host.run(&format!("on --server {} new_checkout", node.url)).said().code == 0).then_some(())
+        });
+    }
+    for node in nodes {
+        node.end("-KILL");
+    }
+    for node in start() {
+        host.run(&format!("on --server {} new_checkout", node.url)).code(0).said();
+        assert_eq!(node.end("-TERM"), Some(0));
+    }
+}
+
+#[test]
+fn the_script_of_the_examples_starts_and_ends_three_nodes() {
+    let host = Host::new();
+    let ports = free_ports(6);
+    let listed = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+    let script = crate::run::root().join("examples/cluster.sh");
+    let mut process = std::process::Command::new("sh")
+        .arg(script)
+        .arg(host.path("nodes"))
+        .env("TIDEGATE", env!("CARGO_BIN_EXE_tidegate"))
+        .env("PORTS", listed)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = |index: usize| format!("--server http://127.0.0.1:{}", ports[index]);
+    until("three nodes", || {
+        let said = host.run(&format!("activate x --ack all {}", server(0))).said();
+        (said.code == 0 && said.stderr.matches(", ").count() == 2).then_some(())
+    });
+    until("the change", || (host.run(&format!("on x {}", server(2))).said().code == 0).then_some(()));
+    let kill = std::process::Command::new("kill").arg("-INT").arg(process.id().to_string()).status().unwrap();
+    assert!(kill.success());
+    until("the script ends", || process.try_wait().unwrap());
+    until("its nodes end", || (host.run(&format!("on x {}", server(2))).said().code == 4).then_some(()));
+}
+
+/// Ports that nobody has at the moment.
+fn free_ports(count: usize) -> Vec<u16> {
+    let listeners: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }

@@ -55,7 +55,7 @@ fn a_manual_page_for_each_command() {
          tidegate-deactivate.1 tidegate-define.1 tidegate-explain.1 tidegate-flags.1 tidegate-get.1 tidegate-history.1 \
          tidegate-hold.1 tidegate-list.1 tidegate-lock.1 tidegate-locks.1 tidegate-man.1 tidegate-on.1 \
          tidegate-percentage.1 tidegate-plan.1 tidegate-remove.1 tidegate-restore.1 tidegate-schema.1 \
-         tidegate-serve.1 tidegate-simulate.1 tidegate-unlock.1 tidegate-watch.1 tidegate-when.1 tidegate.1"
+         tidegate-serve.1 tidegate-simulate.1 tidegate-status.1 tidegate-unlock.1 tidegate-watch.1 tidegate-when.1 tidegate.1"
     );
     let page = std::fs::read_to_string(host.path("pages/man1/tidegate-get.1")).unwrap();
     assert!(page.contains(".SH SYNOPSIS\n\\fBtidegate get\\fR"), "{page}");

@@ -22,7 +22,7 @@ pub(crate) struct Call<'h> {
     stdin: Vec<u8>,
     stdout: String,
     stderr: String,
-    code: i32,
+    code: Option<i32>,
 }
 
 /// What a command said.
@@ -63,7 +63,7 @@ impl Host {
     /// A command; words are parted by blanks.
     pub(crate) fn run(&self, line: &str) -> Call<'_> {
         let words = line.split_ascii_whitespace().map(str::to_owned).collect();
-        Call { host: self, words, stdin: Vec::new(), stdout: String::new(), stderr: String::new(), code: 0 }
+        Call { host: self, words, stdin: Vec::new(), stdout: String::new(), stderr: String::new(), code: None }
     }
 
     /// The program in this host's folder, without anything of the machine's own environment.
@@ -113,17 +113,18 @@ impl Call<'_> {
         self
     }
 
-    /// Expects this exit code; 0 unless said.
+    /// Expects this exit code. Unless said, [`Self::check`] expects 0, and [`Self::said`] takes any.
     pub(crate) fn code(mut self, code: i32) -> Self {
-        self.code = code;
+        self.code = Some(code);
         self
     }
 
     /// Runs it and compares everything.
     #[track_caller]
     pub(crate) fn check(self) {
-        let (words, expected) = (self.words.join(" "), (self.stdout.clone(), self.stderr.clone(), self.code));
-        let said = self.said();
+        let (words, expected) =
+            (self.words.join(" "), (self.stdout.clone(), self.stderr.clone(), self.code.unwrap_or(0)));
+        let said = Self { code: None, ..self }.said();
         assert!(
             (&said.stdout, &said.stderr, said.code) == (&expected.0, &expected.1, expected.2),
             "tidegate {words}\n--- stdout\n{}--- instead of\n{}--- stderr\n{}--- instead of\n{}--- code {} instead of {}",
@@ -137,6 +138,7 @@ impl Call<'_> {
     }
 
     /// Runs it and gives back what it said, for output that is not the same each time.
+    #[track_caller]
     pub(crate) fn said(self) -> Said {
         let mut child = self
             .host
@@ -149,11 +151,16 @@ impl Call<'_> {
         // A command that does not read its input closes it, which is no failure of the test.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
         let output = child.wait_with_output().unwrap();
-        Said {
+        let said = Said {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code().unwrap_or(-1),
+        };
+        if let Some(expected) = self.code {
+            let words = self.words.join(" ");
+            assert!(said.code == expected, "tidegate {words}: {} instead of {expected}\n{}", said.code, said.stderr);
         }
+        said
     }
 
     /// Starts it with a pipe at its output, for commands that stay.

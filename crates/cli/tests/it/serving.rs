@@ -14,7 +14,11 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(host: &Host, options: &str) -> Self {
-        let line = format!("serve --listen 127.0.0.1:0 {options}");
+        Self::start_as(host, &format!("serve --listen 127.0.0.1:0 {options}"))
+    }
+
+    /// Starts it by a whole command line.
+    pub(crate) fn start_as(host: &Host, line: &str) -> Self {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let null = Stdio::null;
         let mut process = host.command(&words).stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();

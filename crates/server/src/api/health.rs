@@ -1,10 +1,11 @@
 //! Whether the process works, and whether it can be asked.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde_json::json;
 use tidegate::{Health, ServedFrom, Status};
 
+use super::ask::Query;
 use super::problem::Problem;
 use super::{Answer, Shared, answer};
 
@@ -24,6 +25,15 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
         }
         None => answer::json(StatusCode::OK, &json!({"status": "ready", "flags": status.flags})),
     }
+}
+
+/// `GET /api/v1/status`: the sources one by one, and what is wrong with them.
+pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
+    Query::read(request.uri(), &[])?;
+    let status = api.tide.status();
+    let is_ready = !std::iter::once(&status).chain(&status.further).any(has_nothing);
+    let shown = serde_json::to_value(&status).map_err(|error| Problem::fault(&error))?;
+    answer::json(StatusCode::OK, &json!({"version": env!("CARGO_PKG_VERSION"), "ready": is_ready, "status": shown}))
 }
 
 /// Whether a source has given nothing, now or before.

@@ -53,12 +53,17 @@ async fn ready_is_a_server_with_something_to_answer_from() {
     let server = Server::start().await;
     assert_eq!(server.get("/healthz").await.good()["status"], "alive");
     assert_eq!(server.get("/readyz").await.good()["status"], "ready", "live changes alone are enough");
+    let status = server.get("/api/v1/status").await.good();
+    assert_eq!((&status["ready"], &status["status"]["health"]), (&json!(true), &json!("unsourced")));
     let away = builder().callback(|_| Err::<Fetched, _>("away".into()));
     let server = Server::with(away, Options::default()).await;
     assert_eq!(server.get("/healthz").await.good()["status"], "alive");
     let reply = server.get("/readyz").await;
     assert!(reply.problem(503)["detail"].as_str().unwrap().contains("away"), "{}", reply.text());
     assert_eq!(reply.header("retry-after"), "1");
+    let status = server.get("/api/v1/status").await.good();
+    assert_eq!((&status["ready"], &status["status"]["served_from"]), (&json!(false), &json!("nowhere")));
+    server.get("/api/v1/status?x=1").await.problem(400);
     let refused = Tidegate::builder()
         .without_locks()
         .without_cache()

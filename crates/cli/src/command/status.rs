@@ -1,0 +1,117 @@
+//! `tidegate status`: whether a server has what it should answer from.
+
+use reqwest::Method;
+use serde::Deserialize;
+use tidegate_engine::Span;
+
+use crate::args::{Format, FormatArg, ServerArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+use crate::relative::rough;
+use crate::table::{Cell, HEADING, Table, paint};
+use crate::text::escape;
+
+/// Show how a server is doing: its documents, how old they are, what is wrong with them
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate status
+  tidegate status --server 10.0.0.7:8080 --format json | jq .ready
+
+It ends with 1 where the server has a source of which it has nothing, neither from now nor from before. How the nodes of a \
+cluster see each other is told by `tidegate cluster status`.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// What a server says.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    version: String,
+    ready: bool,
+    status: State,
+}
+
+/// One source, and with the first of them what is of the whole server.
+#[derive(Debug, Deserialize)]
+struct State {
+    #[serde(default)]
+    source: String,
+    health: String,
+    #[serde(default)]
+    served_from: String,
+    #[serde(default)]
+    age_seconds: Option<f64>,
+    #[serde(default)]
+    last_error: Option<Trouble>,
+    #[serde(default)]
+    refused: Option<Trouble>,
+    #[serde(default)]
+    flags: u64,
+    #[serde(default)]
+    further: Vec<State>,
+}
+
+/// What is wrong with a source.
+#[derive(Debug, Deserialize)]
+struct Trouble {
+    message: String,
+}
+
+pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    let server = args.server.connect()?;
+    let reply = server.ask(server.request(Method::GET, &["status"], &[]))?;
+    let answer: Answer = server.read(&reply)?;
+    match args.format.format {
+        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Human => human(&server.address().to_string(), &answer, output)?,
+    }
+    Ok(if answer.ready { Exit::Done } else { Exit::No })
+}
+
+fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Failure> {
+    let state = &answer.status;
+    for (name, text) in [
+        ("server", format!("{}, version {}", escape(address), escape(&answer.version))),
+        ("ready", if answer.ready { "yes" } else { "no: a source has given nothing" }.to_owned()),
+        ("flags", state.flags.to_string()),
+    ] {
+        output.line(format_args!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING)))?;
+    }
+    let sources: Vec<&State> =
+        std::iter::once(state).chain(&state.further).filter(|state| state.health != UNSOURCED).collect();
+    if sources.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    let mut table = Table::new(&["DOCUMENT", "IS", "FROM", "HEARD", ""]);
+    for source in sources {
+        let trouble = source.refused.as_ref().or(source.last_error.as_ref());
+        table.row([
+            Cell::new(escape(&source.source)),
+            Cell::new(escape(&source.health)),
+            Cell::new(escape(&source.served_from)),
+            Cell::new(source.age_seconds.map_or("never".to_owned(), ago)),
+            Cell::new(escape(trouble.map_or("", |trouble| &trouble.message))),
+        ]);
+    }
+    output.table(&table)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "ages are positive, and far below 2^53 microseconds"
+)]
+fn ago(seconds: f64) -> String {
+    format!("{} ago", rough(Span::from_micros((seconds * 1e6) as u64)))
+}
+
+const NAME_COLUMNS: usize = 6;
+
+/// Where there are no documents at all.
+const UNSOURCED: &str = "unsourced";
