@@ -188,7 +188,8 @@ fn other_hosts_need_certificates_or_a_word() {
     let said = host.run(open).said();
     assert!(said.code == 7 && said.stderr.contains("tidegate cluster init"), "{} {}", said.code, said.stderr);
     let node = Serving::start(&host, "--data-dir state --cluster-listen 0.0.0.0:0 --cluster-insecure");
-    host.run(&format!("activate x --server {}", node.url)).code(0).said();
+    // Right after its start it asks others which stamps it has used, and there are none.
+    host.run(&format!("activate x --timeout 20s --server {}", node.url)).code(0).said();
     // A node of a cluster that keeps nothing on a disk is a reader: what it is told is durable nowhere.
     let reader = Serving::start(&host, "--cluster-listen 127.0.0.1:0");
     let said = host.run(&format!("activate x --timeout 50ms --server {}", reader.url)).code(6).said();
