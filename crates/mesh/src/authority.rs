@@ -10,12 +10,13 @@
 //!
 //! A folder `DIR/NODE` is what a node is given. Its certificate has the node's id, which is drawn here, the cluster's name,
 //! and every host name and address under which other nodes reach it. Nothing that exists is ever overwritten, but for the
-//! certificate of a node that is renewed, whose key and id stay.
+//! certificate of a node that is renewed, whose key and id stay. A folder is there as a whole or not at all: it is made
+//! under another name, so that what was cut short can be run again.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,6 +89,24 @@ pub enum AuthorityError {
         /// What is wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Others on this host can read the authority's key, so that anybody may have made nodes.
+    #[error("`{}` can be read by others on this host; forbid it with `chmod 600`, and make a new authority if anybody may have", path.display())]
+    KeyReadable {
+        /// The file of the key.
+        path: PathBuf,
+    },
+    /// The key is not that of the authority's certificate: nobody would believe what it signs.
+    #[error("the key in `{}` is not that of the certificate beside it; put the right one there", path.display())]
+    OtherKey {
+        /// The file of the key.
+        path: PathBuf,
+    },
+    /// The authority's own time is over.
+    #[error("the authority in `{}` has expired; make a new one in another folder, and give its certificates to all nodes", folder.display())]
+    Expired {
+        /// The folder of all certificates.
+        folder: PathBuf,
+    },
     /// This cannot be the name of a node's folder.
     #[error("`{}` is no name for a node's folder; use letters, digits, `-`, `_` and `.`, not `.` at the start", .name.escape_debug())]
     Name {
@@ -117,11 +136,10 @@ impl Authority {
     /// Makes an authority. The time is in seconds since 1970.
     ///
     /// # Errors
-    /// [`AuthorityError`]; what was made before it stays, and is not in the way of another folder.
+    /// [`AuthorityError`]; there is no authority then, and it can be tried again.
     pub fn create(folder: &Path, cluster: &str, now: u64) -> Result<Self, AuthorityError> {
         let own = folder.join(AUTHORITY_FOLDER);
-        make_folder(folder, true)?;
-        make_folder(&own, false)?;
+        make_folder(folder)?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -131,8 +149,8 @@ impl Authority {
         let expires = now.saturating_add(AUTHORITY_LIFE);
         (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
         let pem = params.self_signed(&key)?.pem();
-        write_new(&own.join(AUTHORITY_KEY), key.serialize_pem().as_bytes(), 0o600)?;
-        write_new(&own.join(AUTHORITY), pem.as_bytes(), 0o644)?;
+        let key_pem = key.serialize_pem();
+        make_whole(&own, &[(AUTHORITY_KEY, &key_pem, 0o600), (AUTHORITY, &pem, 0o644)])?;
         let issuer = Issuer::new(params, key);
         Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
@@ -158,7 +176,14 @@ impl Authority {
             return Err(AuthorityError::OtherCluster { path, found: found.to_owned() });
         }
         let expires = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+        let mode = fs::metadata(&key_path).map_err(|source| AuthorityError::File { path: key_path.clone(), source })?;
+        if mode.permissions().mode() & 0o077 != 0 {
+            return Err(AuthorityError::KeyReadable { path: key_path });
+        }
         let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| content(&key_path, error.into()))?;
+        if certificate.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+            return Err(AuthorityError::OtherKey { path: key_path });
+        }
         let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|error| content(&path, error.into()))?;
         Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
@@ -166,7 +191,7 @@ impl Authority {
     /// Makes a folder for a new node, which others reach at these hosts: names, or addresses. Its id is drawn.
     ///
     /// # Errors
-    /// [`AuthorityError`]; what was made before it stays.
+    /// [`AuthorityError`]; nothing was made for this node then, and it can be tried again.
     pub fn issue(&self, name: &str, hosts: &[String], now: u64) -> Result<Issued, AuthorityError> {
         let mut id = [0; 8];
         SystemRandom::new().fill(&mut id).map_err(|_| AuthorityError::Random)?;
@@ -176,16 +201,14 @@ impl Authority {
     /// The same for a node that has an id already.
     ///
     /// # Errors
-    /// [`AuthorityError`]; what was made before it stays.
+    /// [`AuthorityError`]; nothing was made for this node then, and it can be tried again.
     pub fn issue_as(&self, node: NodeId, name: &str, hosts: &[String], now: u64) -> Result<Issued, AuthorityError> {
         let folder = self.node_folder(name)?;
         let names = hosts.iter().map(|host| host_name(host)).collect::<Result<Vec<_>, _>>()?;
-        make_folder(&folder, false)?;
         let key = KeyPair::generate()?;
         let (pem, expires) = self.certify(name, names, node, &key, now)?;
-        write_new(&folder.join(KEY), key.serialize_pem().as_bytes(), 0o600)?;
-        write_new(&folder.join(CERTIFICATE), pem.as_bytes(), 0o644)?;
-        write_new(&folder.join(AUTHORITY), self.pem.as_bytes(), 0o644)?;
+        let key_pem = key.serialize_pem();
+        make_whole(&folder, &[(KEY, &key_pem, 0o600), (CERTIFICATE, &pem, 0o644), (AUTHORITY, &self.pem, 0o644)])?;
         Ok(Issued { folder, node, expires })
     }
 
@@ -209,7 +232,7 @@ impl Authority {
             _ => {}
         }
         write_new(&new, pem.as_bytes(), 0o644)?;
-        fs::rename(&new, &path).map_err(file)?;
+        fs::rename(&new, &path).and_then(|()| sync_folder(&folder)).map_err(file)?;
         Ok(Issued { folder, node, expires })
     }
 
@@ -221,6 +244,9 @@ impl Authority {
         key: &KeyPair,
         now: u64,
     ) -> Result<(String, u64), AuthorityError> {
+        if now >= self.expires {
+            return Err(AuthorityError::Expired { folder: self.folder.clone() });
+        }
         let mut params = CertificateParams::default();
         names.push(SanType::URI(names::uri(&self.cluster, node).try_into()?));
         params.subject_alt_names = names;
@@ -229,7 +255,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let expires = now.saturating_add(NODE_LIFE);
+        let expires = now.saturating_add(NODE_LIFE).min(self.expires);
         (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
         Ok((params.signed_by(key, &self.issuer)?.pem(), expires))
     }
@@ -284,14 +310,39 @@ fn at(seconds: u64) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn make_folder(path: &Path, may_exist: bool) -> Result<(), AuthorityError> {
-    match DirBuilder::new().mode(0o700).recursive(may_exist).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(AuthorityError::Exists { path: path.to_owned() })
-        }
-        Err(source) => Err(AuthorityError::File { path: path.to_owned(), source }),
+fn make_folder(path: &Path) -> Result<(), AuthorityError> {
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(path);
+    made.map_err(|source| AuthorityError::File { path: path.to_owned(), source })
+}
+
+/// Makes a folder with these files, by name, content and mode: all of them, or none.
+fn make_whole(path: &Path, files: &[(&str, &str, u32)]) -> Result<(), AuthorityError> {
+    let file = |source| AuthorityError::File { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Err(AuthorityError::Exists { path: path.to_owned() }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
+        Err(_) => {}
     }
+    let (Some(outer), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(file(io::ErrorKind::InvalidInput.into()));
+    };
+    // No node has a name that begins with a full stop.
+    let new = outer.join(format!(".{}.new", name.display()));
+    // Left by an attempt that was cut short: nobody was ever given what is in it.
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
+        _ => {}
+    }
+    make_folder(&new)?;
+    for (name, content, mode) in files {
+        write_new(&new.join(name), content.as_bytes(), *mode)?;
+    }
+    fs::rename(&new, path).and_then(|()| sync_folder(path)).and_then(|()| sync_folder(outer)).map_err(file)
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {

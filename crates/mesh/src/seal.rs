@@ -92,6 +92,8 @@ pub(crate) enum Opened {
 pub(crate) enum Refused {
     #[error("it is no message of a node")]
     Malformed,
+    #[error("it is larger than any that a node sends")]
+    Oversized,
     #[error("it is in version {0} of the envelope")]
     Version(u8),
     #[error("it is of another cluster")]
@@ -224,6 +226,10 @@ impl Opener {
     }
 
     fn examine(&self, bytes: &[u8], to: Destination, now: u64) -> Result<Opened, Refused> {
+        // Before anything is computed over it.
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(Refused::Oversized);
+        }
         let parts = Parts::of(bytes)?;
         if parts.cluster != self.cluster {
             return Err(Refused::OtherCluster);
@@ -325,7 +331,7 @@ impl Kind {
 
 impl Refused {
     /// What each kind is called in the status.
-    const WORDS: [&'static str; 10] = [
+    const WORDS: [&'static str; 11] = [
         "malformed",
         "version",
         "other_cluster",
@@ -336,6 +342,7 @@ impl Refused {
         "other_node",
         "signature",
         "replayed",
+        "oversized",
     ];
 
     fn index(&self) -> usize {
@@ -350,6 +357,7 @@ impl Refused {
             Self::OtherNode { .. } => 7,
             Self::Signature { .. } => 8,
             Self::Replayed => 9,
+            Self::Oversized => 10,
         }
     }
 }
@@ -408,6 +416,9 @@ const CONTEXT: &[u8] = b"tidegate message\0";
 
 /// ECDSA with P-256 in ASN.1.
 const SIGNATURE_BYTES_MAX: usize = 72;
+
+/// Around the largest message that a replica sends.
+const ENVELOPE_BYTES_MAX: usize = HEADER_BYTES + tidegate_replica::limits::MESSAGE_BYTES_MAX + SIGNATURE_BYTES_MAX + 1;
 
 /// Certificates that are remembered: more than a cluster has nodes, several times over.
 const KNOWN_MAX: usize = 4 * tidegate_replica::limits::NODES_MAX;

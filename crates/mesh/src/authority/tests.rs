@@ -102,3 +102,52 @@ fn names_that_are_none_are_refused() {
     }
     assert!(!outer.path().join("certs/a").exists());
 }
+
+#[test]
+fn what_was_cut_short_can_be_run_again() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("certs");
+    for name in [".authority.new", ".a.new"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join("node.key"), "cut short").unwrap();
+    }
+    assert!(!Authority::is_in(&folder));
+    let authority = Authority::create(&folder, "shop", NOW).unwrap();
+    let issued = authority.issue("a", &[], NOW).unwrap();
+    assert_eq!(Identity::read(&issued.folder, "shop", NOW).unwrap().node(), issued.node);
+    let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["a", "authority"]);
+    // What somebody else has put there is not touched, not even a folder without anything in it.
+    fs::create_dir(folder.join("b")).unwrap();
+    assert!(matches!(authority.issue("b", &[], NOW), Err(AuthorityError::Exists { .. })));
+}
+
+#[test]
+fn a_key_that_is_not_the_authoritys_alone_issues_nothing() {
+    let outer = tempfile::tempdir().unwrap();
+    let (folder, other) = (outer.path().join("certs"), outer.path().join("others"));
+    let issued = Authority::create(&folder, "shop", NOW).unwrap().issue("a", &[], NOW).unwrap();
+    Authority::create(&other, "shop", NOW).unwrap();
+    let key = folder.join("authority/ca.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(Authority::open(&folder, "shop"), Err(AuthorityError::KeyReadable { path }) if path == key));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(Authority::open(&folder, "shop").is_ok());
+    fs::copy(other.join("authority/ca.key"), &key).unwrap();
+    assert!(matches!(Authority::open(&folder, "shop"), Err(AuthorityError::OtherKey { path }) if path == key));
+    assert_eq!(Identity::read(&issued.folder, "shop", NOW).unwrap().node(), issued.node);
+}
+
+#[test]
+fn no_certificate_outlives_its_authority() {
+    let outer = tempfile::tempdir().unwrap();
+    let authority = Authority::create(&outer.path().join("certs"), "shop", NOW).unwrap();
+    let end = authority.expires();
+    let last = authority.issue("a", &[], end - 1).unwrap();
+    assert_eq!(last.expires, end);
+    assert!(Identity::read(&last.folder, "shop", end + 1).is_err());
+    assert!(matches!(authority.issue("b", &[], end), Err(AuthorityError::Expired { .. })));
+    assert!(matches!(authority.renew("a", end), Err(AuthorityError::Expired { .. })));
+    assert!(!outer.path().join("certs/b").exists());
+}

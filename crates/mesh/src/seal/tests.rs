@@ -73,6 +73,20 @@ fn what_is_replayed_or_sent_elsewhere_is_refused() {
 }
 
 #[test]
+fn what_no_node_sends_is_too_large() {
+    let cluster = cluster();
+    let (mut a, _) = secured(&cluster, "a", A, 10);
+    let (_, opener) = secured(&cluster, "b", B, 20);
+    opener.open(&a.introduce(B).unwrap(), TO_B, NOW).unwrap();
+    let largest = vec![7; tidegate_replica::limits::MESSAGE_BYTES_MAX];
+    let message = a.seal(TO_B, &largest).unwrap();
+    assert_eq!(opener.open(&message, TO_B, NOW), Ok(Opened::Payload { from: A, payload: largest }));
+    let larger = a.seal(TO_B, &vec![7; 10_000_000]).unwrap();
+    assert_eq!(opener.open(&larger, TO_B, NOW), Err(Refused::Oversized));
+    assert_eq!(opener.refused(), BTreeMap::from([("oversized", 1)]));
+}
+
+#[test]
 fn whatever_byte_is_changed_it_is_refused() {
     let cluster = cluster();
     let (mut a, _) = secured(&cluster, "a", A, 10);
