@@ -155,6 +155,15 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
 
+    /// Whether a node could be made with this name and these hosts, as far as that can be told without making it.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Name`] and [`AuthorityError::Host`].
+    pub fn check(name: &str, hosts: &[String]) -> Result<(), AuthorityError> {
+        check_name(name)?;
+        hosts.iter().try_for_each(|host| host_name(host).map(|_| ()))
+    }
+
     /// When the authority's own certificate ends, in seconds since 1970.
     pub fn expires(&self) -> u64 {
         self.expires
@@ -261,17 +270,15 @@ impl Authority {
     }
 
     fn node_folder(&self, name: &str) -> Result<PathBuf, AuthorityError> {
-        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if name.is_empty()
-            || name.len() > 64
-            || name.starts_with('.')
-            || !name.bytes().all(is_good)
-            || name == AUTHORITY_FOLDER
-        {
-            return Err(AuthorityError::Name { name: name.to_owned() });
-        }
+        check_name(name)?;
         Ok(self.folder.join(name))
     }
+}
+
+fn check_name(name: &str) -> Result<(), AuthorityError> {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_good = (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_fit);
+    if is_good && name != AUTHORITY_FOLDER { Ok(()) } else { Err(AuthorityError::Name { name: name.to_owned() }) }
 }
 
 fn host_name(host: &str) -> Result<SanType, AuthorityError> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use tidegate_replica::NodeId;
+use tidegate_replica::limits::NODES_MAX;
 
 use crate::ear::{self, Ear};
 use crate::expiry;
@@ -103,7 +104,16 @@ impl Mesh {
                     Ok(session) => {
                         _ = outcome.send(Ok(()));
                         let open = || Session::open(settings()?, &keys, &ear);
-                        Worker { session: Some(session), open, sealer, queue: &queue, failed: &failed, expires }.run();
+                        Worker {
+                            session: Some(session),
+                            open,
+                            sealer,
+                            queue: &queue,
+                            failed: &failed,
+                            asked: BTreeMap::new(),
+                            expires,
+                        }
+                        .run();
                     }
                 }
                 queue.go();
@@ -167,6 +177,8 @@ struct Worker<'a, Open> {
     sealer: Sealer,
     queue: &'a Queue,
     failed: &'a AtomicU64,
+    /// Who was asked for a certificate, and when.
+    asked: BTreeMap<NodeId, Instant>,
     expires: Option<u64>,
 }
 
@@ -184,6 +196,7 @@ impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
                         let bytes = self.sealer.introduce(to);
                         self.put(Destination::Node(to), bytes);
                     }
+                    Command::Ask(to) if self.has_asked(to) => {}
                     Command::Ask(to) => {
                         let bytes = self.sealer.ask(to);
                         self.put(Destination::Node(to), bytes);
@@ -199,6 +212,18 @@ impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
     fn send(&mut self, to: Destination, payload: &[u8]) {
         let bytes = self.sealer.seal(to, payload);
         self.put(to, bytes);
+    }
+
+    /// Whether the node was asked a moment ago. Whoever sends much before it is known is asked once, and so is a stranger
+    /// who claims to be one node after the other: beyond the nodes that a cluster can have, all wait for the next moment.
+    fn has_asked(&mut self, node: NodeId) -> bool {
+        let now = Instant::now();
+        self.asked.retain(|_, at| now.duration_since(*at) < ASK_PERIOD);
+        if self.asked.contains_key(&node) || self.asked.len() >= NODES_MAX {
+            return true;
+        }
+        self.asked.insert(node, now);
+        false
     }
 
     fn put(&mut self, to: Destination, bytes: Option<Vec<u8>>) {
@@ -262,6 +287,9 @@ fn free_address(address: SocketAddr) -> Result<SocketAddr, MeshError> {
 
 /// Between two looks at the clock while nothing is sent.
 const WATCH_PERIOD: Duration = Duration::from_mins(1);
+
+/// Between two questions to one node: an answer takes a millisecond, and may be lost.
+const ASK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Between two attempts to open the links anew.
 const REOPEN_PERIOD: Duration = Duration::from_secs(1);

@@ -50,8 +50,9 @@ fn all(listen: Option<std::net::SocketAddr>, peers: &[Peer], security: &Security
         ("transport/link/tx/lease", json!(LEASE_MS)),
         ("transport/link/tx/keep_alive", json!(4)),
         ("transport/link/rx/max_message_size", json!(MESSAGE_BYTES_MAX + OVERHEAD_BYTES_MAX)),
-        // One priority: one queue and one order.
-        ("transport/unicast/qos/enabled", json!(false)),
+        // All our messages have one priority. Without queues for each, a link that was once too slow would drop everything
+        // from then on: in zenoh 1.10.2 "congested" is noted for one priority and taken back for another.
+        ("transport/unicast/qos/enabled", json!(true)),
         ("transport/unicast/max_sessions", json!(NODES_MAX)),
         ("adminspace/enabled", json!(false)),
     ];

@@ -178,6 +178,9 @@ fn certificates_are_made_once_and_renewed() {
     assert!(said.code == 2 && said.stderr.contains("nothing to renew"), "{}", said.stderr);
     let said = host.run("cluster init certs").word("e=not a host").said();
     assert!(said.code == 7 && said.stderr.contains("host"), "{}", said.stderr);
+    let said = host.run("cluster init fresh a=127.0.0.1 b=bad_ho?st").said();
+    assert!(said.code == 7 && !host.path("fresh").exists(), "{}", said.stderr);
+    host.run("cluster init fresh a a").code(2).said();
     assert!(!host.path("elsewhere").exists() && !host.path("certs/e").exists());
 }
 

@@ -62,6 +62,18 @@ struct Line<'a> {
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let now = u64::try_from(source::now().get() / 1_000_000).unwrap_or(0);
     let failed = |error| Failure::new(Exit::Failed, chain(&error));
+    let mut nodes: Vec<(&str, Vec<Place>, Vec<String>)> = Vec::new();
+    for node in &args.nodes {
+        let (name, hosts) = node.split_once('=').unwrap_or((node, node));
+        let places: Vec<Place> = hosts.split(',').map(Place::of).collect();
+        let hosts: Vec<String> = places.iter().map(|place| place.host.clone()).collect();
+        // Before anything is made, so that whoever mends a slip can say the same again.
+        Authority::check(name, &hosts).map_err(failed)?;
+        if nodes.iter().any(|(other, ..)| *other == name) {
+            return Err(Failure::usage(format_args!("the node `{}` is named twice", escape(name))));
+        }
+        nodes.push((name, places, hosts));
+    }
     let is_new = !Authority::is_in(&args.folder);
     let authority = if is_new {
         if !args.renew.is_empty() {
@@ -79,10 +91,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     for name in &args.renew {
         made.push(Made { name, place: None, issued: authority.renew(name, now).map_err(failed)? });
     }
-    for node in &args.nodes {
-        let (name, hosts) = node.split_once('=').unwrap_or((node, node));
-        let places: Vec<Place> = hosts.split(',').map(Place::of).collect();
-        let hosts: Vec<String> = places.iter().map(|place| place.host.clone()).collect();
+    for (name, places, hosts) in nodes {
         let issued = authority.issue(name, &hosts, now).map_err(failed)?;
         made.push(Made { name, place: places.into_iter().next(), issued });
     }
