@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, instructions, machine, simulate};
+use crate::{check_deps, instructions, machine, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "documentation, warnings denied", run: documentation },
     Step { name: "instructions of each check", run: || instructions::run(&[]) },
     Step { name: "seeds of the simulator, and its mutants", run: simulate::ci },
+    Step { name: "faults on real processes", run: soak::ci },
     Step { name: "tests", run: tests },
 ];
 

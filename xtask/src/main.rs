@@ -13,6 +13,7 @@ mod instructions;
 mod machine;
 mod run;
 mod simulate;
+mod soak;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -70,6 +71,12 @@ const TASKS: &[Task] = &[
         arguments: "[--seeds N] [--nodes N] [--seconds S] [--seed X] [--mutant NAME | --list-mutants]",
         does: "clusters of replicas in virtual time, where everything goes wrong; fails with the smallest run that does",
         run: simulate::run,
+    },
+    Task {
+        name: "soak",
+        arguments: "[--rounds N] [--nodes N] [--seed X] [--fault NAME | --list-faults]",
+        does: "a cluster of real processes in a network of its own, where everything goes wrong (needs root)",
+        run: soak::run,
     },
     Task {
         name: "fuzz",

@@ -31,6 +31,7 @@
 //! ```
 
 pub mod authority;
+mod dial;
 mod ear;
 mod expiry;
 mod identity;
@@ -38,16 +39,15 @@ mod keys;
 mod mesh;
 mod names;
 mod options;
-mod peers;
 mod queue;
 mod seal;
 mod session;
 mod settings;
 mod trust;
 
+pub use dial::are_local;
 pub use identity::{AUTHORITY, CERTIFICATE, Identity, IdentityError, KEY};
 pub use mesh::{Mesh, MeshError, MeshStatus, Receiver};
 pub use options::{Options, Security};
-pub use peers::are_local;
 pub use queue::QUEUE_BYTES_MAX;
 pub use trust::Distrust;

@@ -11,6 +11,7 @@ use std::{fmt, io};
 use tidegate_replica::NodeId;
 use tidegate_replica::limits::NODES_MAX;
 
+use crate::dial::Dial;
 use crate::ear::{self, Ear};
 use crate::expiry;
 use crate::keys::Keys;
@@ -18,7 +19,7 @@ use crate::options::{Options, Security};
 use crate::queue::{Command, Queue};
 use crate::seal::{self, Destination, Sealer};
 use crate::session::Session;
-use crate::{peers, settings};
+use crate::settings;
 
 /// Takes what comes from other nodes. It is called on threads of zenoh's and must return at once.
 pub trait Receiver: fmt::Debug + Send + Sync {
@@ -82,7 +83,7 @@ impl Mesh {
     /// [`MeshError`]; trying again helps once the address is free.
     pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
         let address = options.listen.map(free_address).transpose()?;
-        let peers = peers::of(&options.peers, address);
+        let mut dial = Dial::new(options.node, &options.peers, address);
         let keys = Keys::new(&options.cluster);
         let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security);
         let expires = match &options.security {
@@ -96,24 +97,28 @@ impl Mesh {
         let (outcome, first) = mpsc::channel();
         let worker = {
             let (queue, ear, failed) = (Arc::clone(&queue), Arc::clone(&ear), Arc::clone(&failed));
-            let settings = move || settings::of(address, &peers, &options.security);
             move || {
                 let _finished: mpsc::Sender<()> = finished;
-                match settings().and_then(|config| Session::open(config, &keys, &ear)) {
+                let open = |dial: &Dial| {
+                    let config = settings::of(options.node, address, dial.addresses(), &options.security)?;
+                    Session::open(config, &keys, &ear)
+                };
+                match open(&dial) {
                     Err(error) => _ = outcome.send(Err(error)),
                     Ok(session) => {
                         _ = outcome.send(Ok(()));
-                        let open = || Session::open(settings()?, &keys, &ear);
-                        Worker {
+                        let worker = Worker {
                             session: Some(session),
                             open,
+                            address,
+                            dial: &mut dial,
                             sealer,
                             queue: &queue,
                             failed: &failed,
                             asked: BTreeMap::new(),
                             expires,
-                        }
-                        .run();
+                        };
+                        worker.run();
                     }
                 }
                 queue.go();
@@ -174,6 +179,8 @@ impl Drop for Mesh {
 struct Worker<'a, Open> {
     session: Option<Session>,
     open: Open,
+    address: Option<SocketAddr>,
+    dial: &'a mut Dial,
     sealer: Sealer,
     queue: &'a Queue,
     failed: &'a AtomicU64,
@@ -182,11 +189,12 @@ struct Worker<'a, Open> {
     expires: Option<u64>,
 }
 
-impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
+impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
     fn run(mut self) {
         let mut watch = expiry::Watch::default();
+        let mut looked = Instant::now();
         loop {
-            for command in self.queue.take(WATCH_PERIOD) {
+            for command in self.queue.take(LOOK_PERIOD) {
                 match command {
                     Command::Close => return self.session.into_iter().for_each(Session::close),
                     Command::Reopen => self.reopen(),
@@ -202,6 +210,15 @@ impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
                         self.put(Destination::Node(to), bytes);
                     }
                 }
+            }
+            if looked.elapsed() < LOOK_PERIOD {
+                continue;
+            }
+            looked = Instant::now();
+            let links = self.session.as_ref().map(|session| session.links(self.address)).unwrap_or_default();
+            if self.dial.look(&links, looked) {
+                tracing::info!("of each pair of nodes one dials: opening the connections anew");
+                self.reopen();
             }
             if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
                 tracing::warn!("{warning}");
@@ -246,7 +263,7 @@ impl<Open: Fn() -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         }
         loop {
             self.queue.clear();
-            match (self.open)() {
+            match (self.open)(self.dial) {
                 Ok(session) => {
                     self.session = Some(session);
                     return;
@@ -285,8 +302,8 @@ fn free_address(address: SocketAddr) -> Result<SocketAddr, MeshError> {
         .map_err(|source| MeshError::Listen { address, source })
 }
 
-/// Between two looks at the clock while nothing is sent.
-const WATCH_PERIOD: Duration = Duration::from_mins(1);
+/// Between two looks at the links and at the clock.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Between two questions to one node: an answer takes a millisecond, and may be lost.
 const ASK_PERIOD: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidegate_replica::NodeId;
@@ -10,9 +11,11 @@ use zenoh::pubsub::Publisher;
 use zenoh::qos::CongestionControl;
 use zenoh::sample::{Locality, Sample, SampleKind};
 
+use crate::dial::Link;
 use crate::ear::Ear;
 use crate::keys::Keys;
 use crate::seal::Destination;
+use crate::settings;
 
 /// See the module.
 pub(crate) struct Session {
@@ -80,6 +83,20 @@ impl Session {
             Some(publisher) => publisher.put(bytes).wait(),
             None => Ok(()),
         }
+    }
+
+    /// The links that there are.
+    pub(crate) fn links(&self, listen: Option<SocketAddr>) -> Vec<Link> {
+        let place = |locator: &zenoh::config::Locator| locator.address().as_str().parse::<SocketAddr>().ok();
+        let own = listen.map(|listen| listen.port());
+        let links = self.zenoh.info().links().wait();
+        let read = |link: zenoh::session::Link| {
+            let node = settings::node_of(&link.zid().to_string())?;
+            // Whoever was dialled answers from the port where it listens.
+            let is_outbound = own.is_none() || place(link.src()).map(|local| local.port()) != own;
+            Some(Link { node, remote: place(link.dst()), is_outbound })
+        };
+        links.filter_map(read).collect()
     }
 
     /// Closes the links. Others see it at once.

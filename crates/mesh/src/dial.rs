@@ -1,0 +1,193 @@
+//! Whom to dial: of each pair of nodes one.
+//!
+//! Two nodes that both know where the other is would both dial, and zenoh keeps a link in each direction. When one side then
+//! loses the other and the other does not notice, the one that has noticed makes everything anew over the link that is still
+//! there, the other one does not, and no message goes from it to the one that has: for days, or until somebody restarts
+//! something. So the node with the greater id dials, and the other one lets it, as soon as both are seen to dial. zenoh does the
+//! same where nodes hear of each other through a third.
+//!
+//! Before anybody has met, ids are not known. So a node begins by letting those dial whose address comes first in order, which
+//! is right where all have the same list; whoever is not dialled then by as many as it waits for, dials them after all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::time::{Duration, Instant};
+
+use tidegate_replica::NodeId;
+
+/// All addresses that a node knows, and which of them it dials.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    own: NodeId,
+    peers: Vec<Peer>,
+    /// With whom there were links in both directions at the last look.
+    mutual: BTreeSet<NodeId>,
+    /// Since when fewer have dialled than are waited for.
+    missing_since: Option<Instant>,
+    /// Whether all who were waited for have ever dialled: then they will again.
+    was_complete: bool,
+}
+
+/// Another node's address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Peer {
+    /// `host:port`.
+    address: String,
+    is_dialled: bool,
+    /// Who was found there.
+    node: Option<NodeId>,
+}
+
+/// A link to another node.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) node: NodeId,
+    pub(crate) remote: Option<SocketAddr>,
+    /// Whether this node has dialled.
+    pub(crate) is_outbound: bool,
+}
+
+impl Dial {
+    /// Those of `addresses` that are not this node's own, each once.
+    pub(crate) fn new(own: NodeId, addresses: &[String], listen: Option<SocketAddr>) -> Self {
+        let mut peers: Vec<Peer> = Vec::new();
+        for address in addresses {
+            if peers.iter().any(|peer| peer.address == *address) || listen.is_some_and(|listen| is_own(address, listen))
+            {
+                continue;
+            }
+            let is_dialled = listen.is_none_or(|listen| comes_first(listen, address));
+            peers.push(Peer { address: address.clone(), is_dialled, node: None });
+        }
+        Self { own, peers, mutual: BTreeSet::new(), missing_since: None, was_complete: false }
+    }
+
+    /// Whom to dial.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.peers.iter().filter(|peer| peer.is_dialled).map(|peer| peer.address.as_str())
+    }
+
+    /// Looks at the links that there are; whether others are to be dialled from now on.
+    pub(crate) fn look(&mut self, links: &[Link], now: Instant) -> bool {
+        self.learn(links);
+        let mut ways: BTreeMap<NodeId, (bool, bool)> = BTreeMap::new();
+        for link in links {
+            let (is_dialled, has_dialled) = ways.entry(link.node).or_default();
+            *is_dialled |= link.is_outbound;
+            *has_dialled |= !link.is_outbound;
+        }
+        let mutual: BTreeSet<NodeId> =
+            ways.iter().filter(|(_, ways)| **ways == (true, true)).map(|(node, _)| *node).collect();
+        // Twice in a row: a link that is just being let go looks like one, too.
+        let settled: BTreeSet<NodeId> = mutual.intersection(&self.mutual).copied().collect();
+        let mut is_changed = self.let_dial(&settled);
+        self.mutual = mutual;
+        let dialling = ways.values().filter(|ways| **ways == (false, true)).count();
+        let awaited = self.peers.iter().filter(|peer| !peer.is_dialled).count();
+        if dialling >= awaited {
+            self.was_complete = true;
+            self.missing_since = None;
+        } else if !is_changed {
+            let since = *self.missing_since.get_or_insert(now);
+            let patience = if self.was_complete { ABSENCE_MAX } else { FIRST_WAIT };
+            if now.duration_since(since) >= patience {
+                is_changed |= self.dial_missing(&ways);
+                self.missing_since = None;
+            }
+        }
+        if is_changed {
+            self.mutual.clear();
+        }
+        is_changed
+    }
+
+    /// Lets those dial who do, if their ids are greater.
+    fn let_dial(&mut self, mutual: &BTreeSet<NodeId>) -> bool {
+        let mut is_changed = false;
+        for peer in self.peers.iter_mut().filter(|peer| peer.is_dialled) {
+            if peer.node.is_some_and(|node| node > self.own && mutual.contains(&node)) {
+                peer.is_dialled = false;
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+
+    /// Dials whoever is waited for and has not come.
+    fn dial_missing(&mut self, there: &BTreeMap<NodeId, (bool, bool)>) -> bool {
+        let mut is_changed = false;
+        for peer in self.peers.iter_mut().filter(|peer| !peer.is_dialled) {
+            if peer.node.is_none_or(|node| !there.contains_key(&node)) {
+                peer.is_dialled = true;
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+
+    /// Remembers who was found at which address.
+    fn learn(&mut self, links: &[Link]) {
+        for link in links.iter().filter(|link| link.is_outbound) {
+            let is_known = self.peers.iter().any(|peer| peer.node == Some(link.node));
+            let Some(remote) = link.remote.filter(|_| !is_known) else { continue };
+            let is_there = |peer: &Peer| match parse(&peer.address) {
+                Some(address) => address == remote,
+                None => peer.address.to_socket_addrs().is_ok_and(|mut all| all.any(|address| address == remote)),
+            };
+            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_dialled && is_there(peer)) {
+                peer.node = Some(link.node);
+            }
+        }
+    }
+}
+
+/// Whether every address that a node has to do with is of this host only.
+pub fn are_local(addresses: &[String], listen: Option<SocketAddr>) -> bool {
+    let is_local = |address: &String| parse(address).is_some_and(|address| address.ip().is_loopback());
+    listen.is_none_or(|listen| listen.ip().is_loopback()) && addresses.iter().all(is_local)
+}
+
+fn is_own(address: &str, listen: SocketAddr) -> bool {
+    let Some(address) = parse(address) else { return false };
+    if address.port() != listen.port() {
+        return false;
+    }
+    if listen.ip().is_unspecified() {
+        // An address is this host's if something can be bound to it.
+        return UdpSocket::bind((address.ip(), 0)).is_ok();
+    }
+    address.ip() == listen.ip()
+}
+
+/// Whether this node's own address comes before that one, or nobody can tell.
+fn comes_first(listen: SocketAddr, address: &str) -> bool {
+    let Some(peer) = parse(address) else { return true };
+    let own_ip = if listen.ip().is_unspecified() { source_ip(peer) } else { Some(listen.ip()) };
+    own_ip.is_none_or(|ip| SocketAddr::new(ip, listen.port()) < peer)
+}
+
+/// The address that this host has in the eyes of another. Nothing is sent.
+fn source_ip(peer: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(peer).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// The address without asking anybody for a name.
+fn parse(address: &str) -> Option<SocketAddr> {
+    let port_of = |rest: &str| rest.parse().ok();
+    address.parse().ok().or_else(|| {
+        let port = port_of(address.strip_prefix("localhost:")?)?;
+        Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))
+    })
+}
+
+/// How long a start waits to be dialled, before it dials itself.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// How long those may be away who have dialled before. Dialling them costs all links of this node for a moment.
+const ABSENCE_MAX: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! `cargo xtask soak`: a cluster of real processes in a network of its own, where everything goes wrong.
+//!
+//! Each round does one thing to the cluster while changes are made on all nodes and a reader asks all of them; then it heals,
+//! waits until all nodes hold the same, and compares every flag with what was acknowledged.
+//!
+//! Everything happens in namespaces that this process makes for itself (network, mounts, processes), so nothing outside is
+//! touched, and nothing stays behind when it ends, however it ends.
+
+mod faults;
+mod fleet;
+mod http;
+mod ledger;
+mod load;
+mod random;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::run::{self, Failure, announce, cargo, finish};
+
+use faults::{FAULTS, Fault};
+use fleet::Fleet;
+use random::Random;
+use report::Report;
+
+/// What to do.
+#[derive(Debug)]
+struct Options {
+    rounds: u64,
+    nodes: usize,
+    seed: u64,
+    fault: Option<&'static Fault>,
+    program: PathBuf,
+}
+
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    if arguments.iter().any(|argument| argument == "--list-faults") {
+        for fault in FAULTS {
+            eprintln!("{:<16} {}", fault.name, fault.does);
+        }
+        return Ok(());
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        need_programs()?;
+        finish(&mut cargo(&["build", "--release", "--locked", "--package", "tidegate-cli"]))?;
+        return enter(arguments, &target().join("release/tidegate"));
+    }
+    let program = std::env::var_os(INSIDE).map(PathBuf::from).unwrap_or_default();
+    work(&Options::read(arguments, program)?)
+}
+
+/// What CI runs: a little of everything, with the program that the tests have built.
+pub(crate) fn ci() -> Result<(), Failure> {
+    need_programs()?;
+    finish(&mut cargo(&["build", "--locked", "--profile", "ci", "--package", "tidegate-cli"]))?;
+    let program = target().join("ci/tidegate");
+    for (fault, rounds) in [("kill", "2"), ("partition", "2"), ("each", "1")] {
+        announce(&format!("soak: {fault}"));
+        let words = ["--rounds", rounds, "--nodes", "3", "--fault", fault];
+        enter(&words.map(str::to_owned), &program)?;
+    }
+    Ok(())
+}
+
+/// Runs this program again, inside of namespaces of its own; all processes in there end with it.
+fn enter(arguments: &[String], program: &Path) -> Result<(), Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure::new(format!("this program has no path: {error}")))?;
+    let program = std::fs::canonicalize(program)
+        .map_err(|error| Failure::new(format!("`{}` was not built: {error}", program.display())))?;
+    let words = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+    let mut command = run::program("unshare");
+    command.args(words).arg(own).arg("soak").args(arguments).env(INSIDE, program);
+    let status = command.status().map_err(|error| Failure::new(format!("`unshare` does not start: {error}")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new("the cluster did not hold, or could not be made; see above"))
+    }
+}
+
+fn need_programs() -> Result<(), Failure> {
+    for (program, package) in PROGRAMS {
+        crate::machine::need(program, package)?;
+    }
+    let faketime = faults::FAKETIME;
+    if !Path::new(faketime).exists() {
+        crate::machine::need("faketime", "faketime")?;
+    }
+    if Path::new(faketime).exists() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("there is no `{faketime}`; install the package `libfaketime`")))
+    }
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+fn work(options: &Options) -> Result<(), Failure> {
+    let Options { rounds, nodes, seed, fault, program } = options;
+    eprintln!("seed {seed}, {nodes} nodes");
+    let mut random = Random::new(*seed);
+    let mut report = Report::default();
+    let failed =
+        |error: String| Failure::new(format!("{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes}"));
+    let mut fleet = Fleet::start(*nodes, program).map_err(failed)?;
+    for round in 0..*rounds {
+        let chosen: Vec<&Fault> = match fault {
+            Some(fault) if fault.name == "each" => FAULTS.iter().filter(|fault| fault.weight > 0).collect(),
+            Some(fault) => vec![fault],
+            None => vec![faults::draw(&mut random)],
+        };
+        for fault in chosen {
+            let outcome = load::round(&mut fleet, fault, &mut random)
+                .map_err(|error| failed(format!("round {round}, {}: {error}\n{}", fault.name, fleet.logs())))?;
+            eprintln!("{round:>4} {:<16} {outcome}", fault.name);
+            report.add(fault.name, &outcome);
+        }
+    }
+    eprintln!("\n{report}");
+    if report.holds() { Ok(()) } else { Err(failed("the cluster did not hold".to_owned())) }
+}
+
+impl Options {
+    fn read(arguments: &[String], program: PathBuf) -> Result<Self, Failure> {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos().into());
+        let mut options = Self { rounds: 20, nodes: 5, seed: clock, fault: None, program };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or_else(|| Failure::new(format!("`{word}` wants a value")))?;
+            let number = || value.parse().map_err(|_| Failure::new(format!("`{value}` is no number")));
+            match word.as_str() {
+                "--rounds" => options.rounds = number()?,
+                "--nodes" => options.nodes = usize::try_from(number()?.clamp(3, 9)).unwrap_or(5),
+                "--seed" => options.seed = number()?,
+                "--fault" => {
+                    let fault = FAULTS.iter().find(|fault| fault.name == value);
+                    let unknown = || Failure::new(format!("there is no fault `{value}`; --list-faults shows them"));
+                    options.fault = Some(fault.ok_or_else(unknown)?);
+                }
+                _ => return Err(Failure::new(format!("there is no argument `{word}`"))),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Says to the inner process that it is one, and which program to start.
+const INSIDE: &str = "TIDEGATE_SOAK_PROGRAM";
+
+/// Programs beyond Rust, each with the Debian package that brings it.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("strace", "strace"),
+    ("unshare", "util-linux"),
+    ("mount", "mount"),
+    ("kill", "procps"),
+];
