@@ -80,7 +80,8 @@ impl Cluster {
                 .iter()
                 .flat_map(|bytes| (0..self.nodes.len()).filter(|to| *to != index).map(move |to| (to, bytes.clone())));
             let to_one = output.send.iter().map(|(to, bytes)| (usize::try_from(to.get()).unwrap() - 1, bytes.clone()));
-            let messages: Vec<(usize, Vec<u8>)> = to_all.chain(to_one).filter(|(to, _)| *to != index).collect();
+            let messages: Vec<(usize, Vec<u8>)> =
+                to_all.chain(to_one).filter(|(to, _)| *to != index && *to < self.nodes.len()).collect();
             for (to, bytes) in messages.into_iter().filter(|_| !self.is_cut) {
                 self.sent = (self.sent.0 + 1, self.sent.1 + bytes.len());
                 let now = self.now(to);
@@ -226,6 +227,27 @@ fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
     let written = cluster.write(0, "x", Some("now"), Level::All);
     assert!(cluster.receipt(written).clone().unwrap().is_reached);
     assert_eq!(cluster.value(2, "x").as_deref(), Some("now"));
+}
+
+#[test]
+fn a_node_that_may_not_write_does_not_enrol() {
+    let member = Register {
+        key: roster::key(NodeId::new(9)),
+        value: Some(roster::member("nine")),
+        stamp: Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(9)),
+        ..register(0)
+    };
+    let loaded = Loaded { registers: vec![member], ..Loaded::default() };
+    let mut cluster = Cluster::loaded(vec![loaded]);
+    cluster.pass(2_000);
+    // Its stamp would lie an hour ahead, and everybody would set it aside.
+    let status = cluster.nodes[0].status(cluster.now(0));
+    assert!(matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. })));
+    assert_eq!(status.members.len(), 1);
+    let request = 1_000;
+    cluster.handle(0, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
+    cluster.pass(2_000);
+    assert_eq!(cluster.nodes[0].status(cluster.now(0)).members.len(), 2);
 }
 
 #[test]

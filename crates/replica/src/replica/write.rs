@@ -25,7 +25,7 @@ impl Replica {
 
     pub(super) fn write_waiting(&mut self, now: Now) {
         let is_new = self.roster.get(self.options.node).is_none();
-        if self.options.is_durable && is_new && self.failed.is_none() && self.duplicate_ms.is_none() {
+        if self.options.is_durable && is_new && self.refusal(now).is_none() {
             self.enroll(now);
         }
         while let Some(Waiting { request, change, level, deadline_ms }) = self.waiting.pop_front() {
@@ -60,7 +60,7 @@ impl Replica {
             return Some(error);
         }
         let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
-        let is_alone = !self.options.expects_peers && self.roster.members().count() <= 1;
+        let is_alone = !self.options.expects_peers && self.others().next().is_none();
         let is_poisoned = ahead_ms > self.options.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
         is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
     }
