@@ -117,7 +117,7 @@ impl Replica {
             last_write_ms: None,
         };
         let mut replica = Self {
-            clock: Clock::new(options.node, last),
+            clock: Clock::new(options.node, last, options.instance),
             random: Random::new(options.seed),
             is_learned: !options.expects_peers,
             options,
@@ -146,6 +146,8 @@ impl Replica {
             counters: Counters::default(),
         };
         replica.note_isolation(now);
+        // Whoever else has this id learns of it at once.
+        replica.send(replica.options.node, Body::Hello);
         let output = replica.finish(now);
         (replica, output)
     }
@@ -188,10 +190,7 @@ impl Replica {
             Err(_) => return self.counters.malformed += 1,
         };
         if from == self.options.node {
-            if message.instance != self.options.instance {
-                self.duplicate_ms = Some(now.steady_ms);
-            }
-            return;
+            return self.hear_twin(message.instance, now);
         }
         let Some(peer) = self.hear(from, now) else { return };
         peer.note_claim(message.instance, message.floor);

@@ -20,7 +20,19 @@ impl Replica {
     /// Whether this node knows which stamps it has used before.
     pub(super) fn can_write_now(&self, now: Now) -> bool {
         let patience = self.timers.started_ms.saturating_add(self.options.timing.learn_ms);
-        self.is_learned || now.steady_ms >= patience
+        self.is_learned || now.steady_ms >= patience || self.has_learned() || self.has(Mutant::WritesBeforeLearning)
+    }
+
+    /// Whether so many members have said which of this node's stamps they know that one of them has whatever a majority
+    /// acknowledged. This node's own disk does not count: it may be an old one that was put back.
+    fn has_learned(&self) -> bool {
+        let has_told = |node: NodeId| self.peers.get(&node).is_some_and(|peer| peer.has_told);
+        let others = self.others().count();
+        if others == 0 {
+            return self.peers.values().any(|peer| peer.has_told);
+        }
+        let majority = others.saturating_add(1) / 2 + 1;
+        self.others().filter(|node| has_told(*node)).count() >= others.saturating_add(2).saturating_sub(majority)
     }
 
     pub(super) fn write_waiting(&mut self, now: Now) {
