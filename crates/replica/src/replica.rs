@@ -178,6 +178,12 @@ impl Replica {
         self.table.iter().filter(|register| is_users(&register.key))
     }
 
+    /// Writes that wait, for their acknowledgement or to be made.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.pendings.len().saturating_add(self.waiting.len())
+    }
+
     /// A number of all that is held; equal numbers mean equal contents.
     pub fn root(&self) -> u64 {
         self.table.tree().root()

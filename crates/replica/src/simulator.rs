@@ -53,9 +53,14 @@ pub struct Outcome {
     pub unreached: u64,
     /// Writes that were refused.
     pub refused: u64,
+    /// Messages and bytes that all nodes sent in the twenty seconds of rest at the end.
+    pub at_rest: (u64, u64),
     /// The first invariant that was broken.
     pub violation: Option<Violation>,
 }
+
+/// The rest at the end, in seconds.
+pub const REST_SECONDS: u64 = world::REST_MS / 1_000;
 
 /// Runs a world to its end, or to the first broken invariant.
 pub fn run(setup: &Setup) -> Outcome {

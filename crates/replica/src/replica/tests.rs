@@ -265,6 +265,21 @@ fn two_processes_of_one_id_refuse_to_write() {
 }
 
 #[test]
+fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
+    let (mut replica, start) = put_back();
+    let day = 24 * 3_600_000;
+    let after = |ms: u64| Now { wall_ms: start.wall_ms + ms, steady_ms: start.steady_ms + ms };
+    let hello = Message { instance: 2, floor: Stamp::ZERO, body: Body::Hello }.encode();
+    replica.handle(Input::Message { from: NodeId::new(2), bytes: hello }, after(day));
+    assert_eq!(replica.status(after(7 * day - 1)).silent, []);
+    assert_eq!(replica.status(after(7 * day)).silent, [3, 4, 5].map(NodeId::new));
+    assert_eq!(replica.status(after(8 * day)).silent, [2, 3, 4, 5].map(NodeId::new));
+    let (node, now) = (NodeId::new(3), after(8 * day));
+    replica.handle(Input::Forget { request: 1, node, actor: "dana".into(), reason: "".into() }, now);
+    assert_eq!(replica.status(now).silent, [2, 4, 5].map(NodeId::new));
+}
+
+#[test]
 fn a_second_process_of_an_id_is_told_at_once() {
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
     let node = NodeId::new(1);

@@ -43,6 +43,11 @@ impl Disk {
         self.waiting.len() < ROOM
     }
 
+    /// Whether more waits than one input makes of a disk that had room, and what ticks add meanwhile.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.waiting.len() > ROOM * 2
+    }
+
     pub(super) fn submit(&mut self, batches: Vec<Batch>) {
         self.waiting.extend(batches);
     }

@@ -59,7 +59,8 @@ struct Node {
     has_failed: bool,
     offset_ms: i64,
     wake_ms: u64,
-    sent: u64,
+    /// Messages and bytes since they were last counted.
+    sent: (u64, u64),
     started_ms: u64,
     /// The disk is full until then.
     full_until_ms: u64,
@@ -96,7 +97,7 @@ const CONVERGENCE_MS: u64 = 120_000;
 const LAST_PART_MS: u64 = 20_000;
 
 /// A stretch without any change, to see what is said at rest.
-const REST_MS: u64 = 20_000;
+pub(super) const REST_MS: u64 = 20_000;
 
 /// At rest each node sends at most so many messages a second: a question, an answer, and now and then a hello.
 const REST_MESSAGES: u64 = 3;
@@ -113,12 +114,20 @@ impl<'s> World<'s> {
             has_failed: false,
             offset_ms: 0,
             wake_ms: 0,
-            sent: 0,
+            sent: (0, 0),
             started_ms: 0,
             full_until_ms: 0,
             heard_twin_ms: None,
         };
-        let outcome = Outcome { trace: 0, events: 0, acknowledged: [0; 4], unreached: 0, refused: 0, violation: None };
+        let outcome = Outcome {
+            trace: 0,
+            events: 0,
+            acknowledged: [0; 4],
+            unreached: 0,
+            refused: 0,
+            at_rest: (0, 0),
+            violation: None,
+        };
         Self {
             nodes: (0..=setup.nodes).map(node).collect(),
             network: Network::new(setup.nodes + 1),
@@ -353,7 +362,8 @@ impl<'s> World<'s> {
     }
 
     fn transmit(&mut self, from: usize, to: usize, bytes: &Arc<Vec<u8>>) {
-        self.nodes[from].sent += 1;
+        let sent = &mut self.nodes[from].sent;
+        *sent = (sent.0 + 1, sent.1 + bytes.len() as u64);
         self.outcome.trace = xxh3_64_with_seed(bytes, self.outcome.trace ^ self.now_ms ^ ((to as u64) << 56));
         for delay in Network::ways(&self.plan, &mut self.random).into_iter().flatten() {
             let life = self.nodes[to].life;
@@ -460,7 +470,29 @@ impl<'s> World<'s> {
         }
     }
 
+    /// Nothing that waits or is remembered grows beyond its bound.
+    fn check_bounds(&mut self, index: usize) {
+        let now = self.now(index);
+        let node = &self.nodes[index];
+        let Some(replica) = &node.replica else { return };
+        let status = replica.status(now);
+        let counts = [
+            ("writes that wait", replica.waiting(), limits::PENDING_MAX),
+            ("registers set aside", status.quarantined, limits::QUARANTINE_MAX),
+            ("peers", status.peers.len(), limits::NODES_MAX),
+        ];
+        let id = node.id;
+        let is_overfull = node.disk.is_overfull();
+        for (what, count, most) in counts.into_iter().filter(|(_, count, most)| count > most) {
+            self.judge(Err(("I7", format!("{id} has {count} {what}, and at most {most} are allowed"))));
+        }
+        if is_overfull {
+            self.judge(Err(("I7", format!("{id} goes on though its disk is full"))));
+        }
+    }
+
     fn fault(&mut self) {
+        (0..self.setup.nodes).for_each(|index| self.check_bounds(index));
         let pause = 1 + self.random.below(self.plan.fault_ms * 2);
         self.after(pause, Event::Fault);
         let node = self.random.index(self.setup.nodes);
@@ -699,9 +731,11 @@ impl<'s> World<'s> {
     fn rest(&mut self) {
         // Tombstones are collected and told of meanwhile.
         self.run_until(self.now_ms + REST_MS * 2);
-        self.nodes.iter_mut().for_each(|node| node.sent = 0);
+        self.nodes.iter_mut().for_each(|node| node.sent = (0, 0));
         self.run_until(self.now_ms + REST_MS);
-        let most = self.nodes.iter().map(|node| node.sent).sum::<u64>() / self.setup.nodes as u64;
+        let sum = |of: fn(&Node) -> u64| self.nodes.iter().map(of).sum::<u64>();
+        self.outcome.at_rest = (sum(|node| node.sent.0), sum(|node| node.sent.1));
+        let most = self.outcome.at_rest.0 / self.setup.nodes as u64;
         if most > REST_MESSAGES * REST_MS / 1_000 {
             self.judge(Err(("I9", format!("{most} messages a node in {} s of rest", REST_MS / 1_000))));
         }
