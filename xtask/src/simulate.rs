@@ -45,5 +45,5 @@ fn simulator() -> Command {
     ])
 }
 
-/// Each mutant is caught within a dozen seeds.
-const MUTANT_SEEDS: &str = "100";
+/// Each mutant is caught within sixty seeds.
+const MUTANT_SEEDS: &str = "200";

@@ -22,11 +22,15 @@ pub enum Mutant {
     DriftNotRefused,
     /// A member that seems to be away is never asked again.
     DeadPeersNeverTried,
+    /// A node writes at once after a start, whatever stamps it may have used.
+    WritesBeforeLearning,
+    /// A node goes on writing though another process has its id.
+    CopiesNotRefused,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NoAntiEntropy,
         Self::ReceivedStampsDoNotAdvance,
         Self::OverwriteForgetsHash,
@@ -35,6 +39,8 @@ impl Mutant {
         Self::CeilingNotPersisted,
         Self::DriftNotRefused,
         Self::DeadPeersNeverTried,
+        Self::WritesBeforeLearning,
+        Self::CopiesNotRefused,
     ];
 
     /// Its name on the command line.
@@ -48,6 +54,8 @@ impl Mutant {
             Self::CeilingNotPersisted => "ceiling-not-persisted",
             Self::DriftNotRefused => "drift-not-refused",
             Self::DeadPeersNeverTried => "dead-peers-never-tried",
+            Self::WritesBeforeLearning => "writes-before-learning",
+            Self::CopiesNotRefused => "copies-not-refused",
         }
     }
 }

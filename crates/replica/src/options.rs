@@ -17,8 +17,9 @@ pub struct Options {
     pub cluster: String,
     /// Whether it has a disk. Without one it is a reader: not in the roster, and no majority counts it.
     pub is_durable: bool,
-    /// Whether other nodes are to be expected: then the first write waits for word from one of them, at most
-    /// [`Timing::learn_ms`], so that a restored disk does not issue stamps that its past has used.
+    /// Whether other nodes are to be expected: then the first write waits for word from so many members that one of them
+    /// has whatever a majority acknowledged, at most [`Timing::learn_ms`], so that a disk that was put back does not
+    /// issue stamps that its past has used.
     pub expects_peers: bool,
     /// How far a stamp may lie ahead of this node's wall clock, in milliseconds, and this clock off the others. Default:
     /// 5,000, ten times what a badly kept clock drifts before it is corrected; at most 60,000.

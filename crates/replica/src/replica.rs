@@ -117,7 +117,7 @@ impl Replica {
             last_write_ms: None,
         };
         let mut replica = Self {
-            clock: Clock::new(options.node, last),
+            clock: Clock::new(options.node, last, options.instance),
             random: Random::new(options.seed),
             is_learned: !options.expects_peers,
             options,
@@ -146,6 +146,8 @@ impl Replica {
             counters: Counters::default(),
         };
         replica.note_isolation(now);
+        // Whoever else has this id learns of it at once.
+        replica.send(replica.options.node, Body::Hello);
         let output = replica.finish(now);
         (replica, output)
     }
@@ -176,6 +178,12 @@ impl Replica {
         self.table.iter().filter(|register| is_users(&register.key))
     }
 
+    /// Writes that wait, for their acknowledgement or to be made.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.pendings.len().saturating_add(self.waiting.len())
+    }
+
     /// A number of all that is held; equal numbers mean equal contents.
     pub fn root(&self) -> u64 {
         self.table.tree().root()
@@ -188,10 +196,7 @@ impl Replica {
             Err(_) => return self.counters.malformed += 1,
         };
         if from == self.options.node {
-            if message.instance != self.options.instance {
-                self.duplicate_ms = Some(now.steady_ms);
-            }
-            return;
+            return self.hear_twin(message.instance, now);
         }
         let Some(peer) = self.hear(from, now) else { return };
         peer.note_claim(message.instance, message.floor);

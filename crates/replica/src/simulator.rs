@@ -1,13 +1,14 @@
 //! A world in which replicas live and everything goes wrong: the real code, a seed, and time that is only counted.
 //!
 //! Messages are lost, doubled, delayed and turned round; the network parts, also in one direction only; nodes crash with
-//! writes on the way to their disks, alone and all at once; syncs fail, rows are damaged, clocks run apart and jump; an
-//! operator forgets members and repairs clocks. Each seed draws its own set of these. Meanwhile every node writes, and
-//! the invariants of the crate are checked at each step and at the end, when everything has healed.
+//! writes on the way to their disks, alone and all at once; syncs fail, disks fill up, rows are damaged, clocks run apart
+//! and jump; disks are put back and copied; an operator forgets members and repairs clocks. Each seed draws its own set
+//! of these. Meanwhile every node writes, and the invariants of the crate are checked at each step and at the end, when
+//! everything has healed.
 //!
 //! What counts as lost: a write whose receipt said that its level was reached, and of which, after healing, some node
-//! holds neither it nor something newer, though one of the disks named in the receipt has neither been damaged nor
-//! belonged to a node that was forgotten.
+//! holds neither it nor something newer, though one of the disks named in the receipt has not been damaged, put back
+//! or copied since it was asked for, nor belonged to a node that was forgotten.
 
 mod checks;
 mod disk;
@@ -52,9 +53,14 @@ pub struct Outcome {
     pub unreached: u64,
     /// Writes that were refused.
     pub refused: u64,
+    /// Messages and bytes that all nodes sent in the twenty seconds of rest at the end.
+    pub at_rest: (u64, u64),
     /// The first invariant that was broken.
     pub violation: Option<Violation>,
 }
+
+/// The rest at the end, in seconds.
+pub const REST_SECONDS: u64 = world::REST_MS / 1_000;
 
 /// Runs a world to its end, or to the first broken invariant.
 pub fn run(setup: &Setup) -> Outcome {

@@ -22,6 +22,9 @@ pub struct Status {
     pub tombstones: usize,
     /// All that were ever in the roster.
     pub members: Vec<Member>,
+    /// Members of which nothing has come for seven days, counted from this start at the earliest: repair them, or have
+    /// them forgotten. Until then no tombstone goes.
+    pub silent: Vec<NodeId>,
     /// The nodes that were heard of since the start.
     pub peers: Vec<PeerStatus>,
     /// How many registers are set aside because they lie too far in the future.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tidegate_replica::Mutant;
-use tidegate_replica::simulator::{Outcome, Setup, run, shrink};
+use tidegate_replica::simulator::{Outcome, REST_SECONDS, Setup, run, shrink};
 
 const USAGE: &str = "usage: simulate [--seeds N] [--nodes N] [--seconds S] [--seed X] [--mutant NAME | --list-mutants]";
 
@@ -53,7 +53,15 @@ fn wish(arguments: &[String]) -> Result<Wish, String> {
 #[expect(clippy::disallowed_methods, reason = "the clock times the simulator; the replicas are given theirs")]
 fn simulate(wish: &Wish) -> ExitCode {
     let started = Instant::now();
-    let mut total = Outcome { trace: 0, events: 0, acknowledged: [0; 4], unreached: 0, refused: 0, violation: None };
+    let mut total = Outcome {
+        trace: 0,
+        events: 0,
+        acknowledged: [0; 4],
+        unreached: 0,
+        refused: 0,
+        at_rest: (0, 0),
+        violation: None,
+    };
     for seed in wish.first..wish.first.saturating_add(wish.seeds) {
         let setup = Setup { seed, nodes: wish.nodes, seconds: wish.seconds, mutant: wish.mutant, without: Vec::new() };
         let outcome = run(&setup);
@@ -65,6 +73,7 @@ fn simulate(wish: &Wish) -> ExitCode {
         total.acknowledged.iter_mut().zip(outcome.acknowledged).for_each(|(sum, count)| *sum += count);
         total.unreached += outcome.unreached;
         total.refused += outcome.refused;
+        total.at_rest = (total.at_rest.0 + outcome.at_rest.0, total.at_rest.1 + outcome.at_rest.1);
         if wish.seeds == 1 && run(&setup).trace != outcome.trace {
             return fail(&setup, "I10 broken: the same seed gave another trace", outcome.trace);
         }
@@ -73,12 +82,16 @@ fn simulate(wish: &Wish) -> ExitCode {
     let real = started.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let speed = (wish.seeds * wish.seconds) as f64 / real.max(1e-6);
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let [messages, bytes] = [total.at_rest.0, total.at_rest.1]
+        .map(|sum| sum as f64 / (wish.seeds * REST_SECONDS) as f64 / wish.nodes as f64);
     say(&format!(
         "seeds {} to {}, {} nodes, {} virtual seconds each: every invariant held\n\
          trace         {:016x}\n\
          events        {}\n\
          acknowledged  {} writes (local {local}, one {one}, majority {majority}, all {all}), lost 0\n\
          not reached   {} writes were accepted without their level, {} were refused\n\
+         at rest       {messages:.2} messages and {bytes:.0} bytes a node a second\n\
          time          {real:.1} s, {speed:.0} times real time\n",
         wish.first,
         wish.first.saturating_add(wish.seeds).saturating_sub(1),

@@ -73,7 +73,7 @@ impl Replica {
     }
 
     /// The other members.
-    fn others(&self) -> impl Iterator<Item = NodeId> {
+    pub(super) fn others(&self) -> impl Iterator<Item = NodeId> {
         self.roster.members().map(|member| member.node).filter(|node| *node != self.options.node)
     }
 

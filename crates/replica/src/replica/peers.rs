@@ -15,6 +15,8 @@ pub(super) struct Peer {
     pub(super) root: Option<u64>,
     /// How far its clock is ahead, and when that was measured by the steady clock.
     pub(super) offset: Option<(i64, u64)>,
+    /// What was last asked of it: at what time, and what was held here.
+    pub(super) asked: Option<Asked>,
     /// Comparisons in a row without an answer.
     pub(super) unanswered: u32,
     /// It had on its disk what this node held after so many merges.
@@ -23,8 +25,19 @@ pub(super) struct Peer {
     pub(super) claimed: Option<(u64, Stamp)>,
     /// The floor by which this node refused when the two last held the same.
     pub(super) equal_floor: Stamp,
+    /// It has said which of this node's stamps it knows, since the start.
+    pub(super) has_told: bool,
     pub(super) budget: Budget,
     pub(super) streaming: Option<Streaming>,
+}
+
+/// A question that an answer is held against: it may be one to an earlier process of this node, or to another one that
+/// has its id, and says nothing of what is held here then.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Asked {
+    pub(super) steady_ms: u64,
+    pub(super) merges: u64,
+    pub(super) root: u64,
 }
 
 impl Peer {
@@ -122,6 +135,10 @@ impl Replica {
             }
         }
         let summary = self.summary(node, now);
+        let asked = Asked { steady_ms: summary.steady_ms, merges: summary.merges, root: summary.root };
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.asked = Some(asked);
+        }
         self.send(node, Body::Root(summary));
     }
 
@@ -145,9 +162,11 @@ impl Replica {
                 self.clock.observe(stamp);
             }
         }
-        self.is_learned = true;
+        // What lies too far ahead of this clock was not taken note of, and does not help to stay above it.
+        let has_told = ![summary.clock, summary.yours].into_iter().any(|stamp| self.is_too_far_ahead(stamp, now));
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.root = Some(summary.root);
+            peer.has_told |= has_told;
         }
     }
 
@@ -186,6 +205,17 @@ impl Replica {
         let lower = offsets.get((offsets.len() - 1) / 2).copied()?;
         let median = if upper.unsigned_abs() <= lower.unsigned_abs() { upper } else { lower };
         (median.unsigned_abs() > self.options.max_drift_ms).then_some(median.saturating_neg())
+    }
+
+    /// Something has come from a process that has this node's id.
+    pub(super) fn hear_twin(&mut self, instance: u64, now: Now) {
+        if instance == self.options.instance || self.has(Mutant::CopiesNotRefused) {
+            return;
+        }
+        if self.duplicate_ms.replace(now.steady_ms).is_none() {
+            // It may not know yet.
+            self.send(self.options.node, Body::Hello);
+        }
     }
 
     fn forget_duplicate(&mut self, now: Now) {

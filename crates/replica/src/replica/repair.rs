@@ -8,6 +8,7 @@ use crate::message::{Body, Summary};
 use crate::tree::Branch;
 use crate::{NodeId, Now, Register, Stamp, limits};
 
+use super::peers::Asked;
 use super::{Replica, size_of};
 
 /// Bytes that may still be sent.
@@ -71,6 +72,12 @@ impl Replica {
         now: Now,
     ) {
         self.learn(from, theirs, now);
+        let asked = self.peers.get(&from).and_then(|peer| peer.asked);
+        let is_echo = |asked: Asked| asked.steady_ms == theirs.echo_ms && asked.merges == theirs.merges;
+        let Some(asked) = asked.filter(|asked| is_echo(*asked)) else { return };
+        if same.is_some() && asked.root != theirs.root {
+            return;
+        }
         self.measure(from, theirs, now);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.unanswered = 0;

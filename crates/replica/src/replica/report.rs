@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Now, PeerStatus, Quarantined, Status};
+use crate::{NodeId, Now, PeerStatus, Quarantined, Status};
 
 use super::{Replica, is_users};
 
@@ -30,6 +30,7 @@ impl Replica {
             registers: self.table.iter().filter(|register| is_users(&register.key)).count(),
             tombstones: self.table.tombstone_count(),
             members: self.roster.all().cloned().collect(),
+            silent: self.silent_members(now),
             peers: peers.collect(),
             quarantined: self.quarantine.len(),
             quarantine: quarantine.collect(),
@@ -38,7 +39,17 @@ impl Replica {
             counters: self.counters,
         }
     }
+
+    fn silent_members(&self, now: Now) -> Vec<NodeId> {
+        let heard = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.heard_ms);
+        let last = |node: NodeId| heard(node).unwrap_or(self.timers.started_ms);
+        self.others().filter(|node| now.steady_ms.saturating_sub(last(*node)) >= SILENT_MS).collect()
+    }
 }
+
+/// So long nothing has come from a member, in milliseconds, before somebody is told: seven days, longer than a holiday and
+/// shorter than it takes tombstones to matter.
+const SILENT_MS: u64 = 7 * 24 * 3_600_000;
 
 /// So many registers in quarantine are listed.
 const QUARANTINE_SHOWN: usize = 100;

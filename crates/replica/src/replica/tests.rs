@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::Summary;
 use crate::{Expected, Level, Receipt, WriteError};
 
 /// Some replicas that hear each other at once, with disks that are never busy.
@@ -80,7 +81,8 @@ impl Cluster {
                 .iter()
                 .flat_map(|bytes| (0..self.nodes.len()).filter(|to| *to != index).map(move |to| (to, bytes.clone())));
             let to_one = output.send.iter().map(|(to, bytes)| (usize::try_from(to.get()).unwrap() - 1, bytes.clone()));
-            let messages: Vec<(usize, Vec<u8>)> = to_all.chain(to_one).filter(|(to, _)| *to != index).collect();
+            let messages: Vec<(usize, Vec<u8>)> =
+                to_all.chain(to_one).filter(|(to, _)| *to != index && *to < self.nodes.len()).collect();
             for (to, bytes) in messages.into_iter().filter(|_| !self.is_cut) {
                 self.sent = (self.sent.0 + 1, self.sent.1 + bytes.len());
                 let now = self.now(to);
@@ -229,6 +231,27 @@ fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
 }
 
 #[test]
+fn a_node_that_may_not_write_does_not_enrol() {
+    let member = Register {
+        key: roster::key(NodeId::new(9)),
+        value: Some(roster::member("nine")),
+        stamp: Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(9)),
+        ..register(0)
+    };
+    let loaded = Loaded { registers: vec![member], ..Loaded::default() };
+    let mut cluster = Cluster::loaded(vec![loaded]);
+    cluster.pass(2_000);
+    // Its stamp would lie an hour ahead, and everybody would set it aside.
+    let status = cluster.nodes[0].status(cluster.now(0));
+    assert!(matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. })));
+    assert_eq!(status.members.len(), 1);
+    let request = 1_000;
+    cluster.handle(0, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
+    cluster.pass(2_000);
+    assert_eq!(cluster.nodes[0].status(cluster.now(0)).members.len(), 2);
+}
+
+#[test]
 fn two_processes_of_one_id_refuse_to_write() {
     let mut cluster = Cluster::new(2);
     cluster.meet();
@@ -239,6 +262,107 @@ fn two_processes_of_one_id_refuse_to_write() {
     cluster.pass(30_000);
     let written = cluster.write(0, "x", Some("1"), Level::Local);
     assert!(cluster.receipt(written).is_ok());
+}
+
+#[test]
+fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
+    let (mut replica, start) = put_back();
+    let day = 24 * 3_600_000;
+    let after = |ms: u64| Now { wall_ms: start.wall_ms + ms, steady_ms: start.steady_ms + ms };
+    let hello = Message { instance: 2, floor: Stamp::ZERO, body: Body::Hello }.encode();
+    replica.handle(Input::Message { from: NodeId::new(2), bytes: hello }, after(day));
+    assert_eq!(replica.status(after(7 * day - 1)).silent, []);
+    assert_eq!(replica.status(after(7 * day)).silent, [3, 4, 5].map(NodeId::new));
+    assert_eq!(replica.status(after(8 * day)).silent, [2, 3, 4, 5].map(NodeId::new));
+    let (node, now) = (NodeId::new(3), after(8 * day));
+    replica.handle(Input::Forget { request: 1, node, actor: "dana".into(), reason: "".into() }, now);
+    assert_eq!(replica.status(now).silent, [2, 4, 5].map(NodeId::new));
+}
+
+#[test]
+fn a_second_process_of_an_id_is_told_at_once() {
+    let now = Now { wall_ms: START_MS, steady_ms: 5 };
+    let node = NodeId::new(1);
+    let hello = |output: &Output| output.send.iter().find(|(to, _)| *to == node).map(|(_, bytes)| bytes.clone());
+    let (mut first, _) = Replica::new(Options::new("tests", node), Loaded::default(), now);
+    let (mut second, output) =
+        Replica::new(Options { instance: 77, ..Options::new("tests", node) }, Loaded::default(), now);
+    let bytes = hello(&output).unwrap();
+    let output = first.handle(Input::Message { from: node, bytes }, now);
+    let bytes = hello(&output).unwrap();
+    let output = second.handle(Input::Message { from: node, bytes }, now);
+    for replica in [&first, &second] {
+        assert_eq!(replica.status(now).writes_refused, Some(WriteError::DuplicateNode { node }));
+    }
+    // It does not go on for ever.
+    let bytes = hello(&output).unwrap();
+    assert_eq!(hello(&first.handle(Input::Message { from: node, bytes }, now)), None);
+}
+
+/// Five members, of whom this is the first, on a disk that may be an old one.
+fn put_back() -> (Replica, Now) {
+    let member = |node: u64| Register {
+        key: roster::key(NodeId::new(node)),
+        value: Some(roster::member("some")),
+        stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
+        ..register(0)
+    };
+    let now = Now { wall_ms: START_MS, steady_ms: 5 };
+    let options = Options { expects_peers: true, ..Options::new("tests", NodeId::new(1)) };
+    (Replica::new(options, Loaded { registers: (1..=5).map(member).collect(), ..Loaded::default() }, now).0, now)
+}
+
+fn summary(wall_ms: u64, yours: Stamp) -> Summary {
+    Summary { root: 1, count: 0, wall_ms, steady_ms: 5, echo_ms: 5, merges: 0, clock: yours, yours }
+}
+
+#[test]
+fn a_disk_that_may_be_old_writes_above_what_a_majority_has() {
+    let (mut replica, now) = put_back();
+    let change = Change {
+        key: b"x".as_slice().into(),
+        value: None,
+        actor: "dana".into(),
+        reason: "".into(),
+        expected: Expected::Anything,
+    };
+    replica.handle(Input::Write { request: 1, change, level: Level::Local, timeout_ms: 500 }, now);
+    let used = Stamp::new(0, START_MS + 4_000, 7, NodeId::new(1));
+    for (node, yours) in [(2, Stamp::ZERO), (3, Stamp::ZERO), (3, Stamp::ZERO), (4, used)] {
+        // Two more of five may be those that do not have what three had acknowledged, this one among them.
+        assert_eq!(replica.get(b"x"), None, "before word from {node}");
+        let bytes = Message { instance: node, floor: Stamp::ZERO, body: Body::Root(summary(START_MS, yours)) }.encode();
+        replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
+    }
+    assert!(replica.get(b"x").unwrap().stamp > used);
+}
+
+#[test]
+fn an_answer_to_another_process_of_this_id_says_nothing() {
+    let (mut replica, now) = put_back();
+    let peer = NodeId::new(2);
+    let floor = Stamp::new(0, START_MS - 1, 0, peer);
+    let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().body {
+        Body::Root(summary) => Some(summary),
+        _ => None,
+    });
+    let asked = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
+    let others = [
+        Summary { echo_ms: 4, ..asked },
+        Summary { merges: asked.merges + 1, ..asked },
+        Summary { root: asked.root ^ 1, ..asked },
+    ];
+    let mut floor_after = |summary: Summary| {
+        let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
+        let bytes = Message { instance: 2, floor, body }.encode();
+        replica.handle(Input::Message { from: peer, bytes }, now);
+        replica.status(now).floor
+    };
+    for other in others {
+        assert_eq!(floor_after(other), Stamp::ZERO, "{other:?}");
+    }
+    assert_eq!(floor_after(asked), floor);
 }
 
 #[test]

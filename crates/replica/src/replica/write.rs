@@ -20,12 +20,24 @@ impl Replica {
     /// Whether this node knows which stamps it has used before.
     pub(super) fn can_write_now(&self, now: Now) -> bool {
         let patience = self.timers.started_ms.saturating_add(self.options.timing.learn_ms);
-        self.is_learned || now.steady_ms >= patience
+        self.is_learned || now.steady_ms >= patience || self.has_learned() || self.has(Mutant::WritesBeforeLearning)
+    }
+
+    /// Whether so many members have said which of this node's stamps they know that one of them has whatever a majority
+    /// acknowledged. This node's own disk does not count: it may be an old one that was put back.
+    fn has_learned(&self) -> bool {
+        let has_told = |node: NodeId| self.peers.get(&node).is_some_and(|peer| peer.has_told);
+        let others = self.others().count();
+        if others == 0 {
+            return self.peers.values().any(|peer| peer.has_told);
+        }
+        let majority = others.saturating_add(1) / 2 + 1;
+        self.others().filter(|node| has_told(*node)).count() >= others.saturating_add(2).saturating_sub(majority)
     }
 
     pub(super) fn write_waiting(&mut self, now: Now) {
         let is_new = self.roster.get(self.options.node).is_none();
-        if self.options.is_durable && is_new && self.failed.is_none() && self.duplicate_ms.is_none() {
+        if self.options.is_durable && is_new && self.refusal(now).is_none() {
             self.enroll(now);
         }
         while let Some(Waiting { request, change, level, deadline_ms }) = self.waiting.pop_front() {
@@ -60,7 +72,7 @@ impl Replica {
             return Some(error);
         }
         let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
-        let is_alone = !self.options.expects_peers && self.roster.members().count() <= 1;
+        let is_alone = !self.options.expects_peers && self.others().next().is_none();
         let is_poisoned = ahead_ms > self.options.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
         is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
     }

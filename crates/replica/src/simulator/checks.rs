@@ -31,6 +31,7 @@ struct Acknowledged {
     key: Key,
     stamp: Stamp,
     durable_on: Vec<NodeId>,
+    asked_ms: u64,
 }
 
 /// What is remembered of one node.
@@ -43,52 +44,89 @@ struct Known {
     removed: BTreeMap<Key, Stamp>,
     /// The greatest stamp of its own that others may have seen.
     visible: Stamp,
+    /// Its disk was put back, and had the whole roster on it.
+    is_put_back: bool,
 }
 
 /// What all nodes have said and shown.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    nodes: BTreeMap<NodeId, Known>,
+    places: BTreeMap<usize, Known>,
     acknowledged: Vec<Acknowledged>,
     /// The content of each stamp that others may have seen.
     contents: BTreeMap<Stamp, u64>,
     /// The greatest tombstone of each key.
     tombstones: BTreeMap<Key, Stamp>,
-    /// Nodes whose disks lost something, or that were forgotten.
-    unreliable: BTreeSet<NodeId>,
+    /// Nodes that were forgotten.
+    forgotten: BTreeSet<NodeId>,
+    /// Up to when what a node had on its disk may be gone from it.
+    lossy_until: BTreeMap<NodeId, u64>,
+    /// The node of which two processes run.
+    copied: Option<NodeId>,
+    /// How many nodes there are.
+    size: usize,
+}
+
+/// A process: where it runs, and as which node. A copy has a place of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) index: usize,
+    pub(super) node: NodeId,
 }
 
 type Broken = (&'static str, String);
 
 impl Ledger {
+    pub(super) fn new(size: usize) -> Self {
+        Self { size, ..Self::default() }
+    }
+
     /// A node sends registers of its own to others.
-    pub(super) fn visible(&mut self, node: NodeId, register: &Register) -> Result<(), Broken> {
+    pub(super) fn visible(&mut self, place: Place, register: &Register) -> Result<(), Broken> {
+        let Place { index, node } = place;
         if register.stamp.node() != node {
             return Ok(());
         }
         let hash = register.content_hash();
         let before = *self.contents.entry(register.stamp).or_insert(hash);
-        let known = self.nodes.entry(node).or_default();
+        let known = self.places.entry(index).or_default();
         known.visible = known.visible.max(register.stamp);
-        if before == hash { Ok(()) } else { Err(("I4", format!("{node} issued {} twice", register.stamp))) }
+        let is_alone = self.copied != Some(node);
+        if before != hash && is_alone { Err(("I4", format!("{node} issued {} twice", register.stamp))) } else { Ok(()) }
     }
 
-    /// A node has just written a register of its own.
-    pub(super) fn issued(&mut self, node: NodeId, register: &Register) -> Result<(), Broken> {
+    /// A node has just written a register of its own; `is_early`: so soon that it must have been told what it had used.
+    pub(super) fn issued(&mut self, place: Place, register: &Register, is_early: bool) -> Result<(), Broken> {
+        let Place { index, node } = place;
         if register.is_tombstone() {
             let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
             *greatest = register.stamp.max(*greatest);
         }
-        let visible = self.nodes.entry(node).or_default().visible;
+        let known = self.places.entry(index).or_default();
+        let (mut visible, is_put_back) = (known.visible, known.is_put_back);
+        if is_early && is_put_back {
+            visible = visible.max(self.greatest_by_majority(node));
+        }
         if register.stamp > visible || self.contents.contains_key(&register.stamp) {
             return Ok(());
         }
         Err(("I4", format!("{node} issued {} after {visible}", register.stamp)))
     }
 
+    /// The greatest stamp of a node that a majority of disks has, its own aside.
+    fn greatest_by_majority(&self, node: NodeId) -> Stamp {
+        let majority = self.size / 2 + 1;
+        let is_kept = |write: &&Acknowledged| {
+            let is_held = |on: &&NodeId| **on == node || self.is_reliable(**on, write.asked_ms);
+            write.stamp.node() == node && write.durable_on.iter().filter(is_held).count() >= majority
+        };
+        self.acknowledged.iter().filter(is_kept).map(|write| write.stamp).max().unwrap_or(Stamp::ZERO)
+    }
+
     /// A key of a node is another than before.
-    pub(super) fn changed(&mut self, node: NodeId, key: &Key, register: Option<&Register>) -> Result<(), Broken> {
-        let known = self.nodes.entry(node).or_default();
+    pub(super) fn changed(&mut self, place: Place, key: &Key, register: Option<&Register>) -> Result<(), Broken> {
+        let Place { index, node } = place;
+        let known = self.places.entry(index).or_default();
         let Some(register) = register else {
             known.seen.remove(key);
             return Ok(());
@@ -106,8 +144,8 @@ impl Ledger {
     }
 
     /// Registers are on a node's disk.
-    pub(super) fn durable(&mut self, node: NodeId, registers: Vec<Register>) {
-        let known = self.nodes.entry(node).or_default();
+    pub(super) fn durable(&mut self, index: usize, registers: Vec<Register>) {
+        let known = self.places.entry(index).or_default();
         for register in registers {
             if register.is_tombstone() {
                 let removed = known.removed.entry(Arc::clone(&register.key)).or_default();
@@ -120,16 +158,15 @@ impl Ledger {
     /// A node starts again; `registers`: what its disk had.
     pub(super) fn restarted<'r>(
         &mut self,
-        node: NodeId,
+        place: Place,
         registers: impl Iterator<Item = &'r Register>,
     ) -> Result<(), Broken> {
-        let is_reliable = !self.unreliable.contains(&node);
-        let known = self.nodes.entry(node).or_default();
+        let Place { index, node } = place;
+        let known = self.places.entry(index).or_default();
         known.seen = registers.map(|register| (Arc::clone(&register.key), register.stamp)).collect();
         let durable = std::mem::take(&mut known.durable);
-        let lost = durable.into_iter().find(|(key, stamp)| known.seen.get(key).is_some_and(|now| now < stamp));
-        match lost {
-            Some((key, stamp)) if is_reliable => {
+        match durable.into_iter().find(|(key, stamp)| known.seen.get(key).is_some_and(|now| now < stamp)) {
+            Some((key, stamp)) if !self.forgotten.contains(&node) => {
                 Err(("I3", format!("{node} had {} at {stamp} on its disk, and came back with less", show(&key))))
             }
             _ => Ok(()),
@@ -137,16 +174,45 @@ impl Ledger {
     }
 
     /// From here on nothing depends on what this node alone has.
-    pub(super) fn distrust(&mut self, node: NodeId) {
-        self.unreliable.insert(node);
-        if let Some(known) = self.nodes.get_mut(&node) {
-            known.removed.clear();
-        }
+    pub(super) fn forgot(&mut self, place: Place) {
+        self.forgotten.insert(place.node);
+        self.lost_rows(place, u64::MAX);
+    }
+
+    /// What a node had on its disk may be gone from it; what it takes after `until_ms` counts again.
+    pub(super) fn lost_rows(&mut self, place: Place, until_ms: u64) {
+        self.lossy_until.insert(place.node, until_ms);
+        let known = self.places.entry(place.index).or_default();
+        known.removed.clear();
+        known.durable.clear();
+    }
+
+    /// The disk of a node is what it was some time ago.
+    pub(super) fn put_back(&mut self, place: Place, members: usize, now_ms: u64) {
+        self.lost_rows(place, now_ms);
+        let known = self.places.entry(place.index).or_default();
+        (known.visible, known.is_put_back) = (Stamp::ZERO, members == self.size);
+    }
+
+    /// A second process of a node runs, on a copy of its disk.
+    pub(super) fn copied(&mut self, place: Place, copy: usize) {
+        self.copied = Some(place.node);
+        self.lossy_until.insert(place.node, u64::MAX);
+        self.places.insert(copy, Known::default());
+    }
+
+    /// One of the two has been taken away, or both; `place`: the one that stays.
+    pub(super) fn is_single_again(&mut self, place: Place, now_ms: u64) {
+        self.copied = None;
+        self.lost_rows(place, now_ms);
+        let known = self.places.entry(place.index).or_default();
+        (known.visible, known.is_put_back) = (Stamp::ZERO, false);
     }
 
     /// A write was acknowledged.
-    pub(super) fn acknowledged(&mut self, key: Key, receipt: Receipt) {
-        self.acknowledged.push(Acknowledged { key, stamp: receipt.stamp, durable_on: receipt.durable_on });
+    pub(super) fn acknowledged(&mut self, key: Key, receipt: Receipt, asked_ms: u64) {
+        let Receipt { stamp, durable_on, .. } = receipt;
+        self.acknowledged.push(Acknowledged { key, stamp, durable_on, asked_ms });
     }
 
     /// Everything has healed: whether all that was acknowledged is there.
@@ -161,7 +227,13 @@ impl Ledger {
     }
 
     fn must_survive(&self, write: &Acknowledged) -> bool {
-        write.durable_on.iter().any(|node| !self.unreliable.contains(node))
+        write.durable_on.iter().any(|node| self.is_reliable(*node, write.asked_ms))
+    }
+
+    /// Whether a node still has what was asked for then and came to its disk.
+    fn is_reliable(&self, node: NodeId, asked_ms: u64) -> bool {
+        let is_lossy = self.lossy_until.get(&node).is_some_and(|until| *until >= asked_ms);
+        !is_lossy && !self.forgotten.contains(&node)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::random::Random;
+use crate::roster::Roster;
 use crate::{Batch, Loaded, Register};
 
 /// See the module.
@@ -20,7 +21,33 @@ pub(super) struct Disk {
 /// So many batches go to the disk at once.
 const GROUP: usize = 64;
 
+/// So many batches may wait before inputs are refused. The library's bound is greater, and would never be reached here.
+const ROOM: usize = 200;
+
 impl Disk {
+    /// What is on it, as a copy that was made while nobody wrote.
+    pub(super) fn copy(&self) -> Self {
+        let Self { registers, meta, .. } = self;
+        Self { registers: registers.clone(), meta: meta.clone(), is_damaged: self.is_damaged, ..Self::default() }
+    }
+
+    /// How many members of the roster it knows.
+    pub(super) fn members(&self) -> usize {
+        let mut roster = Roster::default();
+        self.registers.values().for_each(|register| roster.note(register));
+        roster.members().count()
+    }
+
+    /// Whether another input may be worked through: a disk that is full must not fill the memory.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() < ROOM
+    }
+
+    /// Whether more waits than one input makes of a disk that had room, and what ticks add meanwhile.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.waiting.len() > ROOM * 2
+    }
+
     pub(super) fn submit(&mut self, batches: Vec<Batch>) {
         self.waiting.extend(batches);
     }

@@ -22,7 +22,7 @@ pub enum Fault {
     Crash,
     /// All nodes stop at once.
     Blackout,
-    /// Syncs fail, or the disk is full.
+    /// Syncs fail, and the disk is given up.
     FailingSync,
     /// Rows of a disk cannot be read after a crash.
     Damage,
@@ -32,11 +32,17 @@ pub enum Fault {
     Jump,
     /// Members are forgotten while they are away, and come back.
     Forget,
+    /// Disks are full for a while, and what is to be written waits.
+    FullDisk,
+    /// A disk goes back to what it was some time ago, sometimes with the clock of a machine that slept.
+    Restore,
+    /// A disk is copied, and two processes of one id run until one of them is taken away.
+    Copy,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Loss,
         Self::Delay,
         Self::Duplication,
@@ -49,6 +55,9 @@ impl Fault {
         Self::Skew,
         Self::Jump,
         Self::Forget,
+        Self::FullDisk,
+        Self::Restore,
+        Self::Copy,
     ];
 }
 
@@ -67,6 +76,9 @@ impl fmt::Display for Fault {
             Self::Skew => "skew",
             Self::Jump => "jump",
             Self::Forget => "forget",
+            Self::FullDisk => "full-disk",
+            Self::Restore => "restore",
+            Self::Copy => "copy",
         })
     }
 }

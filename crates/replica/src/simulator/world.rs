@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::checks::{Ledger, Violation};
+use super::checks::{Ledger, Place, Violation};
 use super::disk::Disk;
 use super::network::Network;
 use super::plan::{Fault, Plan};
@@ -27,14 +27,27 @@ pub(super) struct World<'s> {
     events: BTreeMap<u64, Event>,
     last_event: u64,
     last_request: u64,
+    /// The nodes, and behind them the place where a copy of one may run.
     nodes: Vec<Node>,
     network: Network,
     ledger: Ledger,
-    /// Writes without an answer, by request: the key, and what stood there.
-    requests: BTreeMap<u64, (Arc<[u8]>, Option<Stamp>)>,
+    /// Writes without an answer, by request.
+    requests: BTreeMap<u64, Request>,
+    /// When links last changed.
+    linked_ms: u64,
+    /// When the copy that runs was made.
+    copied_ms: Option<u64>,
     is_healed: bool,
     epochs: u16,
     outcome: Outcome,
+}
+
+/// A write without an answer.
+struct Request {
+    key: Arc<[u8]>,
+    /// What stood there.
+    before: Option<Stamp>,
+    at_ms: u64,
 }
 
 struct Node {
@@ -46,7 +59,13 @@ struct Node {
     has_failed: bool,
     offset_ms: i64,
     wake_ms: u64,
-    sent: u64,
+    /// Messages and bytes since they were last counted.
+    sent: (u64, u64),
+    started_ms: u64,
+    /// The disk is full until then.
+    full_until_ms: u64,
+    /// When something last came from another process of its id.
+    heard_twin_ms: Option<u64>,
 }
 
 enum Event {
@@ -62,6 +81,9 @@ enum Event {
     Stop { node: usize, is_power_cut: bool },
     Heal,
     Start { node: usize },
+    Retry { node: usize },
+    PutBack { node: usize, disk: Disk, behind_ms: u64 },
+    EndCopy,
     CorrectClock { node: usize },
 }
 
@@ -75,7 +97,7 @@ const CONVERGENCE_MS: u64 = 120_000;
 const LAST_PART_MS: u64 = 20_000;
 
 /// A stretch without any change, to see what is said at rest.
-const REST_MS: u64 = 20_000;
+pub(super) const REST_MS: u64 = 20_000;
 
 /// At rest each node sends at most so many messages a second: a question, an answer, and now and then a hello.
 const REST_MESSAGES: u64 = 3;
@@ -85,19 +107,30 @@ impl<'s> World<'s> {
         let mut random = Random::new(setup.seed);
         let plan = Plan::draw(setup, &mut random);
         let node = |index: usize| Node {
-            id: NodeId::new(index as u64 + 1),
+            id: NodeId::new(if index < setup.nodes { index as u64 + 1 } else { 0 }),
             replica: None,
             disk: Disk::default(),
             life: 0,
             has_failed: false,
             offset_ms: 0,
             wake_ms: 0,
-            sent: 0,
+            sent: (0, 0),
+            started_ms: 0,
+            full_until_ms: 0,
+            heard_twin_ms: None,
         };
-        let outcome = Outcome { trace: 0, events: 0, acknowledged: [0; 4], unreached: 0, refused: 0, violation: None };
+        let outcome = Outcome {
+            trace: 0,
+            events: 0,
+            acknowledged: [0; 4],
+            unreached: 0,
+            refused: 0,
+            at_rest: (0, 0),
+            violation: None,
+        };
         Self {
-            nodes: (0..setup.nodes).map(node).collect(),
-            network: Network::new(setup.nodes),
+            nodes: (0..=setup.nodes).map(node).collect(),
+            network: Network::new(setup.nodes + 1),
             setup,
             plan,
             random,
@@ -106,8 +139,10 @@ impl<'s> World<'s> {
             events: BTreeMap::new(),
             last_event: 0,
             last_request: 0,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(setup.nodes),
             requests: BTreeMap::new(),
+            linked_ms: 0,
+            copied_ms: None,
             is_healed: false,
             epochs: 0,
             outcome,
@@ -115,7 +150,7 @@ impl<'s> World<'s> {
     }
 
     pub(super) fn run(mut self) -> Outcome {
-        for node in 0..self.nodes.len() {
+        for node in 0..self.setup.nodes {
             self.start(node);
         }
         let end = self.setup.seconds * 1_000;
@@ -156,24 +191,29 @@ impl<'s> World<'s> {
     fn work(&mut self, event: Event) {
         match event {
             Event::Deliver { from, to, life, bytes } => {
-                if !self.network.is_cut(from, to) && self.nodes[to].life >= life {
+                let node = &self.nodes[to];
+                // Without room for what follows from it a message stays unread.
+                if !self.network.is_cut(from, to) && node.life >= life && node.disk.has_room() {
                     let from = self.nodes[from].id;
+                    if from == node.id {
+                        self.nodes[to].heard_twin_ms = Some(self.now_ms);
+                    }
                     self.handle(to, Input::Message { from, bytes: bytes.to_vec() });
                 }
             }
             Event::Up { node, peer } => {
                 if !self.network.is_cut(peer, node) && self.nodes[peer].replica.is_some() {
-                    let input = Input::PeerUp { node: self.nodes[peer].id, instance: self.nodes[peer].life };
+                    let input = Input::PeerUp { node: self.nodes[peer].id, instance: self.instance(peer) };
                     self.handle(node, input);
                 }
             }
             Event::Down { node, peer } => {
-                let input = Input::PeerDown { node: self.nodes[peer].id, instance: self.nodes[peer].life };
+                let input = Input::PeerDown { node: self.nodes[peer].id, instance: self.instance(peer) };
                 self.handle(node, input);
             }
             Event::Synced { node, life } if life == self.nodes[node].life && !self.nodes[node].has_failed => {
                 let (upto, registers) = self.nodes[node].disk.synced();
-                self.ledger.durable(self.nodes[node].id, registers);
+                self.ledger.durable(node, registers);
                 self.handle(node, Input::Persisted { upto });
                 self.sync(node);
             }
@@ -186,7 +226,7 @@ impl<'s> World<'s> {
             Event::Write => {
                 let pause = 1 + self.random.below(self.plan.write_ms * 2);
                 self.after(pause, Event::Write);
-                let node = self.random.index(self.nodes.len());
+                let node = self.random.index(self.setup.nodes + usize::from(self.copied_ms.is_some()));
                 self.write(node);
             }
             Event::WriteOn { node } => self.write(node),
@@ -195,6 +235,9 @@ impl<'s> World<'s> {
             Event::Stop { node, is_power_cut } => self.crash(node, is_power_cut),
             Event::Heal => self.heal(),
             Event::Start { node } => self.start(node),
+            Event::Retry { node } => self.sync(node),
+            Event::PutBack { node, disk, behind_ms } => self.put_back(node, disk, behind_ms),
+            Event::EndCopy => self.end_copy(),
             Event::CorrectClock { node } => self.nodes[node].offset_ms = 0,
         }
     }
@@ -202,6 +245,15 @@ impl<'s> World<'s> {
     fn now(&self, node: usize) -> Now {
         let wall = (EPOCH_MS + self.now_ms).saturating_add_signed(self.nodes[node].offset_ms);
         Now { wall_ms: wall, steady_ms: self.now_ms }
+    }
+
+    fn place(&self, index: usize) -> Place {
+        Place { index, node: self.nodes[index].id }
+    }
+
+    /// Names the process: no copy and no later start has the same.
+    fn instance(&self, index: usize) -> u64 {
+        self.nodes[index].life * 2 + u64::from(index == self.setup.nodes)
     }
 
     fn start(&mut self, index: usize) {
@@ -213,13 +265,17 @@ impl<'s> World<'s> {
         }
         let now = self.now(index);
         let seed = self.random.next();
+        let place = self.place(index);
         let node = &mut self.nodes[index];
         node.life += 1;
         node.has_failed = false;
+        (node.started_ms, node.heard_twin_ms) = (self.now_ms, None);
         let loaded: Loaded = node.disk.load();
-        let restarted = self.ledger.restarted(node.id, loaded.registers.iter());
+        let instance = self.instance(index);
+        let node = &mut self.nodes[index];
+        let restarted = self.ledger.restarted(place, loaded.registers.iter());
         let options = Options {
-            instance: node.life,
+            instance,
             expects_peers: self.setup.nodes > 1,
             seed,
             mutant: self.setup.mutant,
@@ -230,7 +286,7 @@ impl<'s> World<'s> {
         node.replica = Some(replica);
         self.judge(restarted);
         self.perform(index, output);
-        for peer in (0..self.nodes.len()).filter(|peer| *peer != index) {
+        for peer in self.running(index).collect::<Vec<_>>() {
             self.after(10, Event::Up { node: index, peer });
             self.after(10, Event::Up { node: peer, peer: index });
         }
@@ -243,7 +299,7 @@ impl<'s> World<'s> {
         }
         node.life += 1;
         node.disk.crash(is_power_cut, &mut self.random);
-        for peer in (0..self.nodes.len()).filter(|peer| *peer != index) {
+        for peer in self.running(index).collect::<Vec<_>>() {
             if self.random.below(2) == 0 {
                 self.after(100, Event::Down { node: peer, peer: index });
             }
@@ -261,13 +317,14 @@ impl<'s> World<'s> {
         self.check(index, &output);
         let Output { send, broadcast, persist, receipts, wake_at_ms, .. } = output;
         for (to, bytes) in send {
-            if let Some(to) = self.nodes.iter().position(|node| node.id == to).filter(|to| *to != index) {
-                self.transmit(index, to, &Arc::new(bytes));
+            let bytes = Arc::new(bytes);
+            for to in self.running(index).filter(|node| self.nodes[*node].id == to).collect::<Vec<_>>() {
+                self.transmit(index, to, &bytes);
             }
         }
         for bytes in broadcast {
             let bytes = Arc::new(bytes);
-            for to in (0..self.nodes.len()).filter(|to| *to != index) {
+            for to in self.running(index).collect::<Vec<_>>() {
                 self.transmit(index, to, &bytes);
             }
         }
@@ -286,7 +343,17 @@ impl<'s> World<'s> {
         }
     }
 
+    /// Where else a message may go: to the others, and to a copy if there is one.
+    fn running(&self, but: usize) -> impl Iterator<Item = usize> {
+        let count = self.setup.nodes + usize::from(self.copied_ms.is_some());
+        (0..count).filter(move |node| *node != but)
+    }
+
     fn sync(&mut self, index: usize) {
+        let full_until_ms = self.nodes[index].full_until_ms;
+        if full_until_ms > self.now_ms {
+            return self.after(full_until_ms - self.now_ms, Event::Retry { node: index });
+        }
         if self.nodes[index].disk.begin() {
             let life = self.nodes[index].life;
             let takes = 1 + self.random.below(self.plan.sync_ms);
@@ -295,7 +362,8 @@ impl<'s> World<'s> {
     }
 
     fn transmit(&mut self, from: usize, to: usize, bytes: &Arc<Vec<u8>>) {
-        self.nodes[from].sent += 1;
+        let sent = &mut self.nodes[from].sent;
+        *sent = (sent.0 + 1, sent.1 + bytes.len() as u64);
         self.outcome.trace = xxh3_64_with_seed(bytes, self.outcome.trace ^ self.now_ms ^ ((to as u64) << 56));
         for delay in Network::ways(&self.plan, &mut self.random).into_iter().flatten() {
             let life = self.nodes[to].life;
@@ -305,17 +373,18 @@ impl<'s> World<'s> {
 
     /// Holds an output against what must hold at each step.
     fn check(&mut self, index: usize, output: &Output) {
-        let id = self.nodes[index].id;
+        let (id, place) = (self.nodes[index].id, self.place(index));
         let now = self.now(index);
+        let is_early = self.now_ms < self.nodes[index].started_ms + Timing::default().learn_ms;
         let own =
             output.persist.iter().flat_map(|batch| &batch.registers).filter(|register| register.stamp.node() == id);
         let mut found = Ok(());
         for register in own.filter(|register| !self.requests.is_empty() || register.key.first() == Some(&0)) {
             let is_new = output.broadcast.iter().any(|bytes| is_push_of(bytes, register.stamp));
             if is_new {
-                found = found.and(self.ledger.issued(id, register));
+                found = found.and(self.ledger.issued(place, register, is_early));
             } else if register.is_tombstone() {
-                found = found.and(self.ledger.issued(id, register).or(Ok(())));
+                found = found.and(self.ledger.issued(place, register, is_early).or(Ok(())));
             }
         }
         for bytes in output.broadcast.iter().chain(output.send.iter().map(|(_, bytes)| bytes)) {
@@ -326,14 +395,14 @@ impl<'s> World<'s> {
         for bytes in &output.broadcast {
             if let Ok(Message { body: Body::Push(registers), .. }) = Message::decode(bytes) {
                 for register in registers {
-                    found = found.and(self.ledger.visible(id, &register));
+                    found = found.and(self.ledger.visible(place, &register));
                 }
             }
         }
         if let Some(replica) = &self.nodes[index].replica {
             for key in &output.changed {
                 let register = replica.get(key);
-                found = found.and(self.ledger.changed(id, key, register));
+                found = found.and(self.ledger.changed(place, key, register));
                 let is_ahead = register.is_some_and(|register| {
                     let stamp = register.stamp;
                     stamp.node() != id && stamp.epoch() >= self.epochs && stamp.millis() > now.wall_ms + DRIFT_MS
@@ -367,13 +436,23 @@ impl<'s> World<'s> {
             if is_conditional { before.map_or(Expected::Nothing, Expected::Stamp) } else { Expected::Anything };
         self.last_request += 1;
         let request = self.last_request;
-        self.requests.insert(request, (Arc::clone(&key), before));
+        if !self.nodes[index].disk.has_room() {
+            return self.outcome.refused += 1;
+        }
+        self.requests.insert(request, Request { key: Arc::clone(&key), before, at_ms: self.now_ms });
         let change = Change { key, value, actor: Arc::from("dana"), reason: Arc::default(), expected };
+        let heard_ms = self.nodes[index].heard_twin_ms;
+        let is_copied = heard_ms.is_some_and(|at| self.now_ms - at < TWIN_MS);
         self.handle(index, Input::Write { request, change, level, timeout_ms: 500 });
+        let is_learning = self.now_ms <= self.nodes[index].started_ms + Timing::default().learn_ms;
+        if is_copied && !is_learning && self.requests.contains_key(&request) {
+            let id = self.nodes[index].id;
+            self.judge(Err(("I4", format!("{id} writes though it has heard another process of its id"))));
+        }
     }
 
     fn receipt(&mut self, request: u64, result: Result<crate::Receipt, WriteError>) {
-        let Some((key, before)) = self.requests.remove(&request) else { return };
+        let Some(Request { key, before, at_ms }) = self.requests.remove(&request) else { return };
         match result {
             Err(_) => self.outcome.refused += 1,
             Ok(receipt) => {
@@ -383,7 +462,7 @@ impl<'s> World<'s> {
                 }
                 if receipt.is_reached {
                     self.outcome.acknowledged[receipt.level as usize] += 1;
-                    self.ledger.acknowledged(key, receipt);
+                    self.ledger.acknowledged(key, receipt, at_ms);
                 } else {
                     self.outcome.unreached += 1;
                 }
@@ -391,10 +470,32 @@ impl<'s> World<'s> {
         }
     }
 
+    /// Nothing that waits or is remembered grows beyond its bound.
+    fn check_bounds(&mut self, index: usize) {
+        let now = self.now(index);
+        let node = &self.nodes[index];
+        let Some(replica) = &node.replica else { return };
+        let status = replica.status(now);
+        let counts = [
+            ("writes that wait", replica.waiting(), limits::PENDING_MAX),
+            ("registers set aside", status.quarantined, limits::QUARANTINE_MAX),
+            ("peers", status.peers.len(), limits::NODES_MAX),
+        ];
+        let id = node.id;
+        let is_overfull = node.disk.is_overfull();
+        for (what, count, most) in counts.into_iter().filter(|(_, count, most)| count > most) {
+            self.judge(Err(("I7", format!("{id} has {count} {what}, and at most {most} are allowed"))));
+        }
+        if is_overfull {
+            self.judge(Err(("I7", format!("{id} goes on though its disk is full"))));
+        }
+    }
+
     fn fault(&mut self) {
+        (0..self.setup.nodes).for_each(|index| self.check_bounds(index));
         let pause = 1 + self.random.below(self.plan.fault_ms * 2);
         self.after(pause, Event::Fault);
-        let node = self.random.index(self.nodes.len());
+        let node = self.random.index(self.setup.nodes);
         let lasting = 500 + self.random.below(30_000);
         let fault = Fault::ALL[self.random.index(Fault::ALL.len())];
         if !self.plan.has(fault) {
@@ -411,7 +512,7 @@ impl<'s> World<'s> {
                 self.after(stop + lasting, Event::Start { node });
             }
             Fault::Blackout => {
-                let all: Vec<usize> = (0..self.nodes.len()).collect();
+                let all: Vec<usize> = (0..self.setup.nodes).collect();
                 let stop = self.stop_while_writing(&all);
                 let most = if self.random.below(2) == 0 { 50 } else { 3_000 };
                 for node in all {
@@ -428,7 +529,7 @@ impl<'s> World<'s> {
             Fault::Damage => {
                 self.crash(node, false);
                 if self.nodes[node].disk.damage(&mut self.random) {
-                    self.ledger.distrust(self.nodes[node].id);
+                    self.ledger.lost_rows(self.place(node), self.now_ms);
                 }
                 self.after(lasting, Event::Start { node });
             }
@@ -438,22 +539,94 @@ impl<'s> World<'s> {
                 self.after(lasting, Event::CorrectClock { node });
             }
             Fault::Forget => {
-                let by = (node + 1) % self.nodes.len();
+                let by = (node + 1) % self.setup.nodes;
                 let members = self.nodes[by].replica.as_ref().map_or(0, |replica| {
                     replica.status(self.now(by)).members.iter().filter(|member| !member.is_forgotten).count()
                 });
                 // An operator who forgets everybody has no cluster any more.
-                if members <= self.nodes.len() / 2 + 1 {
+                if members <= self.setup.nodes / 2 + 1 {
                     return;
                 }
                 self.crash(node, false);
-                self.ledger.distrust(self.nodes[node].id);
+                self.ledger.forgot(self.place(node));
                 let (forgotten, reason) = (self.nodes[node].id, Arc::default());
                 self.handle(by, Input::Forget { request: 0, node: forgotten, actor: Arc::from("dana"), reason });
                 self.after(lasting + 20_000, Event::Start { node });
             }
+            Fault::FullDisk => self.nodes[node].full_until_ms = self.now_ms + lasting,
+            Fault::Restore => {
+                let disk = self.nodes[node].disk.copy();
+                let behind_ms = self.random.below(2) * self.random.below(lasting.min(BEHIND_MS));
+                self.after(lasting, Event::PutBack { node, disk, behind_ms });
+            }
+            Fault::Copy => self.copy(node, lasting),
             Fault::Loss | Fault::Delay | Fault::Duplication | Fault::Skew => {}
         }
+    }
+
+    /// A node stops, and goes on with what its disk was some time ago.
+    fn put_back(&mut self, node: usize, disk: Disk, behind_ms: u64) {
+        if self.copied_ms.is_some() {
+            return;
+        }
+        self.crash(node, false);
+        let members = disk.members();
+        self.nodes[node].disk = disk;
+        self.ledger.put_back(self.place(node), members, self.now_ms);
+        self.start(node);
+        if behind_ms > 0 {
+            // A machine that was put back as a whole wakes up with the clock of then.
+            self.nodes[node].offset_ms -= behind_ms.cast_signed();
+            let soon = 1 + self.random.below(BEHIND_MS);
+            self.after(soon, Event::CorrectClock { node });
+        }
+        self.write(node);
+        for delay in [3, 300, 700] {
+            self.after(delay, Event::WriteOn { node });
+        }
+    }
+
+    /// A disk is copied, and a second process runs on the copy.
+    fn copy(&mut self, node: usize, lasting: u64) {
+        if self.copied_ms.is_some() || self.nodes[node].replica.is_none() {
+            return;
+        }
+        let copy = self.setup.nodes;
+        self.copied_ms = Some(self.now_ms);
+        self.ledger.copied(self.place(node), copy);
+        let (id, disk) = (self.nodes[node].id, self.nodes[node].disk.copy());
+        let place = &mut self.nodes[copy];
+        (place.id, place.disk, place.full_until_ms, place.offset_ms) = (id, disk, 0, 0);
+        self.start(copy);
+        self.after(lasting, Event::EndCopy);
+    }
+
+    /// An operator takes one of two processes away; which folder is kept is a matter of chance.
+    fn end_copy(&mut self) {
+        let Some(copied_ms) = self.copied_ms else { return };
+        let copy = self.setup.nodes;
+        let Some(node) = (0..copy).find(|node| self.nodes[*node].id == self.nodes[copy].id) else { return };
+        let is_linked = !self.network.is_cut(node, copy) && !self.network.is_cut(copy, node);
+        let since = [copied_ms, self.linked_ms, self.nodes[node].started_ms, self.nodes[copy].started_ms];
+        let both_ms = self.now_ms - since.into_iter().max().unwrap_or_default();
+        let is_certain = is_linked && self.plan.loss == 0 && both_ms > TWIN_NOTICED_MS;
+        for index in [node, copy] {
+            let is_running = self.nodes[node].replica.is_some() && self.nodes[copy].replica.is_some();
+            let is_deaf = self.nodes[index].heard_twin_ms.is_none() && self.nodes[index].disk.has_room();
+            if is_certain && is_running && is_deaf {
+                let id = self.nodes[node].id;
+                self.judge(Err(("I4", format!("two processes of {id} never heard of each other"))));
+            }
+        }
+        self.crash(copy, false);
+        self.copied_ms = None;
+        if self.random.below(2) == 0 {
+            self.crash(node, false);
+            self.nodes[node].disk = self.nodes[copy].disk.copy();
+            self.after(1, Event::Start { node });
+        }
+        self.ledger.is_single_again(self.place(node), self.now_ms);
+        self.nodes[copy].disk = Disk::default();
     }
 
     /// Nodes stop in the middle of their work; how soon.
@@ -468,6 +641,7 @@ impl<'s> World<'s> {
     }
 
     fn part(&mut self, is_one_way: bool) {
+        self.linked_ms = self.now_ms;
         self.network.part(is_one_way, &mut self.random);
         self.tell_links(false);
     }
@@ -475,8 +649,8 @@ impl<'s> World<'s> {
     /// What the carrier notices of links that come and go: everything, about half, or nothing at all.
     fn tell_links(&mut self, is_up: bool) {
         let noticed = self.random.below(3);
-        for node in 0..self.nodes.len() {
-            for peer in (0..self.nodes.len()).filter(|peer| *peer != node) {
+        for node in 0..self.setup.nodes + usize::from(self.copied_ms.is_some()) {
+            for peer in self.running(node).collect::<Vec<_>>() {
                 let is_noticed = noticed == 2 || (noticed == 1 && self.random.below(2) == 0);
                 if is_noticed && (is_up || self.network.is_cut(peer, node)) {
                     let delay = 1 + self.random.below(5_000);
@@ -487,6 +661,7 @@ impl<'s> World<'s> {
     }
 
     fn heal(&mut self) {
+        self.linked_ms = self.now_ms;
         self.network.heal();
         self.tell_links(true);
     }
@@ -494,13 +669,20 @@ impl<'s> World<'s> {
     /// The end of all faults: the network is whole, nodes run, clocks are right, the operator has repaired the cluster's.
     fn heal_all(&mut self) {
         self.is_healed = true;
-        let is_over =
-            |event: &Event| matches!(event, Event::Write | Event::WriteOn { .. } | Event::Fault | Event::Stop { .. });
+        let is_over = |event: &Event| {
+            matches!(
+                event,
+                Event::Write | Event::WriteOn { .. } | Event::Fault | Event::Stop { .. } | Event::PutBack { .. }
+            )
+        };
         self.events.retain(|_, event| !is_over(event));
+        self.end_copy();
         self.plan.loss = 0;
         self.network.heal();
-        for index in 0..self.nodes.len() {
+        for index in 0..self.setup.nodes {
             self.nodes[index].offset_ms = 0;
+            self.nodes[index].full_until_ms = 0;
+            self.sync(index);
             if self.nodes[index].has_failed {
                 self.crash(index, false);
             }
@@ -513,7 +695,7 @@ impl<'s> World<'s> {
                 status.quarantined > 0 || matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. }))
             })
         };
-        if (0..self.nodes.len()).any(|index| poisoned(self, index)) {
+        if (0..self.setup.nodes).any(|index| poisoned(self, index)) {
             self.epochs += 1;
             self.handle(0, Input::RaiseEpoch { request: 0, actor: Arc::from("dana"), reason: Arc::default() });
         }
@@ -549,9 +731,11 @@ impl<'s> World<'s> {
     fn rest(&mut self) {
         // Tombstones are collected and told of meanwhile.
         self.run_until(self.now_ms + REST_MS * 2);
-        self.nodes.iter_mut().for_each(|node| node.sent = 0);
+        self.nodes.iter_mut().for_each(|node| node.sent = (0, 0));
         self.run_until(self.now_ms + REST_MS);
-        let most = self.nodes.iter().map(|node| node.sent).sum::<u64>() / self.nodes.len() as u64;
+        let sum = |of: fn(&Node) -> u64| self.nodes.iter().map(of).sum::<u64>();
+        self.outcome.at_rest = (sum(|node| node.sent.0), sum(|node| node.sent.1));
+        let most = self.outcome.at_rest.0 / self.setup.nodes as u64;
         if most > REST_MESSAGES * REST_MS / 1_000 {
             self.judge(Err(("I9", format!("{most} messages a node in {} s of rest", REST_MS / 1_000))));
         }
@@ -566,6 +750,15 @@ fn is_push_of(bytes: &[u8], stamp: Stamp) -> bool {
         _ => false,
     }
 }
+
+/// A clock that was put back is so much behind at most, in milliseconds: less than what keeps a node from writing.
+const BEHIND_MS: u64 = 4_500;
+
+/// So long after it has heard another process of its id, in milliseconds, a node writes nothing. It is longer.
+const TWIN_MS: u64 = 10_000;
+
+/// So long after both run and hear each other, in milliseconds, two processes of one id know of it.
+const TWIN_NOTICED_MS: u64 = 8_000;
 
 /// The drift that is allowed by default.
 const DRIFT_MS: u64 = 5_000;
