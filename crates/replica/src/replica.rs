@@ -56,6 +56,8 @@ pub struct Replica {
     push: Vec<Register>,
     output: Output,
     timers: Timers,
+    /// The instant of the last input.
+    last: Now,
     is_learned: bool,
     failed: Option<String>,
     /// When another process of this id was last heard, by the steady clock.
@@ -139,6 +141,7 @@ impl Replica {
             push: Vec::new(),
             output: Output::default(),
             timers,
+            last: now,
             failed: None,
             duplicate_ms: None,
             isolated_since_ms: None,
@@ -154,6 +157,7 @@ impl Replica {
 
     /// Advances by one input. Does no input or output; the caller performs what is returned.
     pub fn handle(&mut self, input: Input, now: Now) -> Output {
+        self.note_jump(now);
         match input {
             Input::Message { from, bytes } => self.receive(from, &bytes, now),
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),

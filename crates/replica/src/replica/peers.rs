@@ -183,6 +183,23 @@ impl Replica {
         }
     }
 
+    /// This clock was set, which shows by the steady one: then it is off the others by so much more at once, and not only when
+    /// they have been asked again. A write in between would have a stamp that nobody takes.
+    pub(super) fn note_jump(&mut self, now: Now) {
+        let before = std::mem::replace(&mut self.last, now);
+        let jump = i128::from(now.wall_ms)
+            - i128::from(before.wall_ms)
+            - (i128::from(now.steady_ms) - i128::from(before.steady_ms));
+        // Both clocks are read one after the other, and rounded.
+        if jump.unsigned_abs() < JUMP_MS_MIN || self.has(Mutant::DriftNotRefused) {
+            return;
+        }
+        let jump = i64::try_from(jump.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(i64::MAX);
+        for peer in self.peers.values_mut() {
+            peer.offset = peer.offset.map(|(offset, at)| (offset.saturating_sub(jump), at));
+        }
+    }
+
     /// How far this clock is off the others, if that is too far to write by it. With a single other clock nobody knows
     /// which one is wrong.
     pub(super) fn clock_off(&self, now: Now) -> Option<i64> {
@@ -232,6 +249,9 @@ const HELLO_ROUNDS: u64 = 5;
 
 /// A peer that has not answered so many comparisons counts as away.
 const UNANSWERED_MAX: u32 = 5;
+
+/// Less than that is a clock that is held right, or the time between two readings.
+const JUMP_MS_MIN: u128 = 50;
 
 /// A clock that was looked at longer ago, in milliseconds, is not in sight.
 const CLOCK_AGE_MS: u64 = 60_000;

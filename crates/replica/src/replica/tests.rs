@@ -205,12 +205,29 @@ fn a_conditional_write_looks_before() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
+fn a_clock_that_jumps_writes_nothing_from_that_moment_on() {
     let mut cluster = Cluster::new(3);
     cluster.meet();
     cluster.pass(12_000);
+    for jump in [3_600_000, 315_360_000_000] {
+        cluster.wall_ms[0] += jump;
+        let refused = cluster.write(0, "x", Some("future"), Level::Local);
+        assert!(matches!(cluster.receipt(refused), Err(WriteError::ClockOff { .. })), "{:?}", cluster.receipt(refused));
+        cluster.wall_ms[0] -= jump;
+        let written = cluster.write(0, "x", Some("now"), Level::All);
+        assert!(cluster.receipt(written).clone().unwrap().is_reached);
+    }
+}
+
+#[test]
+fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
+    let mut cluster = Cluster::new(3);
     cluster.wall_ms[0] += 3_600_000;
+    // Nobody is in sight who could know better.
     cluster.write(0, "x", Some("future"), Level::Local);
+    cluster.meet();
+    cluster.pass(3_000);
+    assert_eq!(cluster.value(0, "x").as_deref(), Some("future"));
     assert_eq!(cluster.value(1, "x"), None);
     assert_eq!(cluster.nodes[1].status(cluster.now(1)).quarantined, 1);
     cluster.pass(12_000);
