@@ -114,7 +114,7 @@ const ATTEMPT_MS: u32 = 3_000;
 
 /// First and last wait between two attempts to reach a peer. The last one is also how long two nodes may go without each
 /// other after a network between them has healed.
-const RETRY_MS: (u32, u32) = (250, 2_000);
+const RETRY_MS: (u32, u32) = (250, 500);
 
 /// What is around a message: the envelope, the key and zenoh's own headers.
 const OVERHEAD_BYTES_MAX: usize = 16 * 1024;

@@ -57,7 +57,7 @@ impl Options {
 pub struct Timing {
     /// Between two comparisons with some peer, give or take a fifth. Default: 1,000.
     pub round_ms: u64,
-    /// How long a first write waits for word from others. Default: 1,000.
+    /// How long a first write waits for word from others. Default: 2,000, twice what a link takes to be made.
     pub learn_ms: u64,
     /// A write that a live peer has not acknowledged is sent to it again after that, and once more after three times
     /// that. Default: 100.
@@ -76,7 +76,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             round_ms: 1_000,
-            learn_ms: 1_000,
+            learn_ms: 2_000,
             resend_ms: 100,
             silence_ms: 15_000,
             tombstone_ms: 24 * 3_600_000,

@@ -107,7 +107,7 @@ impl Fleet {
         for peer in 0..self.nodes.len() {
             command.args(["--peer", &format!("{}:7400", address(peer))]);
         }
-        command.envs(start.environment.iter().cloned()).env("TIDEGATE_LOG", "warn,zenoh=error,zenoh_transport=error");
+        command.envs(start.environment.iter().cloned()).env_remove("TIDEGATE_LOG");
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log).stderr(errors);
         command.spawn().map_err(|error| format!("{name} does not start: {error}"))
     }

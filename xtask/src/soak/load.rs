@@ -118,8 +118,8 @@ impl Load {
     }
 }
 
-/// Makes one change and writes down what came of it; the status, if there was an answer.
-fn change(ledger: &Ledger, to: SocketAddr, flag: usize, level: &str, is_strict: bool) -> Option<u16> {
+/// Makes one change and writes down what came of it; the answer, if there was one.
+fn change(ledger: &Ledger, to: SocketAddr, flag: usize, level: &str, is_strict: bool) -> Option<(u16, String)> {
     let percentage = next_percentage();
     let path = format!("/api/v1/flags/soak/f{flag}/activation?ack={level}&timeout=500ms");
     let answer = http::ask(to, "PUT", &path, &format!("{{\"percentage\":{percentage}}}"), SHORT);
@@ -138,7 +138,7 @@ fn change(ledger: &Ledger, to: SocketAddr, flag: usize, level: &str, is_strict: 
         }
         _ => ledger.refused(),
     }
-    Some(status)
+    Some((status, text))
 }
 
 /// Makes so many changes on a node.
@@ -156,7 +156,7 @@ pub(super) fn change_until(to: SocketAddr, wanted: u16, patience: Duration) -> R
     let mut last = None;
     while began.elapsed() < patience {
         last = change(&ledger, to, 0, "majority", false);
-        if last == Some(wanted) {
+        if last.as_ref().is_some_and(|(status, _)| *status == wanted) {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(20));

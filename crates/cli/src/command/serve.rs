@@ -139,13 +139,16 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Warnings and errors go to standard error, a line each; `TIDEGATE_LOG=info` tells more.
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG).unwrap_or_else(|_| "warn".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG).unwrap_or_else(|_| DEFAULT_LOG.into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
 }
 
 fn failed(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
 }
+
+/// What zenoh has to say of links that come and go is for those who look for it: `tidegate cluster status` tells the same.
+const DEFAULT_LOG: &str = "warn,zenoh=off";
 
 /// The variable that says what is logged.
 const LOG: &str = "TIDEGATE_LOG";

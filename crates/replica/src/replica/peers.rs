@@ -167,6 +167,11 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.root = Some(summary.root);
             peer.has_told |= has_told;
+            // Until it has answered a question: the first write may come before, and this clock may be off by years.
+            let rough = i128::from(summary.wall_ms) - i128::from(now.wall_ms);
+            let bound = i128::from(i64::MAX);
+            let rough = i64::try_from(rough.clamp(-bound, bound)).unwrap_or(i64::MAX);
+            peer.offset.get_or_insert((rough, now.steady_ms));
         }
     }
 
@@ -201,7 +206,7 @@ impl Replica {
     }
 
     /// How far this clock is off the others, if that is too far to write by it. With a single other clock nobody knows
-    /// which one is wrong.
+    /// which one is wrong. One that went out of sight a moment ago was still a clock.
     pub(super) fn clock_off(&self, now: Now) -> Option<i64> {
         if self.has(Mutant::DriftNotRefused) {
             return None;
@@ -210,7 +215,6 @@ impl Replica {
         let mut offsets: Vec<i64> = self
             .peers
             .values()
-            .filter(|peer| peer.is_live)
             .filter_map(|peer| peer.offset.filter(|(_, at)| is_recent(*at)).map(|(offset, _)| offset))
             .collect();
         if offsets.len() < 2 {

@@ -220,6 +220,32 @@ fn a_clock_that_jumps_writes_nothing_from_that_moment_on() {
 }
 
 #[test]
+fn what_a_wrong_clock_shows_is_not_where_the_next_start_begins() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(12_000);
+    cluster.write(0, "x", Some("1"), Level::All);
+    cluster.wall_ms[0] += 3_600_000;
+    cluster.pass(12_000);
+    let ceiling = cluster.nodes[0].meta.ceiling.millis();
+    assert!(ceiling < START_MS + 60_000, "{ceiling}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_from_the_start_writes_nothing_once_others_were_heard() {
+    let (mut replica, _) = put_back();
+    let now = Now { wall_ms: START_MS + 3_600_000, steady_ms: 6 };
+    for node in [2, 3, 4] {
+        let body = Body::Root(summary(START_MS, Stamp::ZERO));
+        let bytes = Message { instance: node, floor: Stamp::ZERO, body }.encode();
+        replica.handle(Input::PeerUp { node: NodeId::new(node), instance: node }, now);
+        replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
+    }
+    let refused = replica.status(now).writes_refused;
+    assert!(matches!(refused, Some(WriteError::ClockOff { offset_ms: 3_600_000 })), "{refused:?}");
+}
+
+#[test]
 fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
     let mut cluster = Cluster::new(3);
     cluster.wall_ms[0] += 3_600_000;

@@ -155,10 +155,11 @@ impl Replica {
         }
     }
 
-    /// While there are writes, the ceiling is kept ahead of them, so that they need not wait for it.
+    /// While there are writes, the ceiling is kept ahead of them, so that they need not wait for it. By a clock that is wrong
+    /// nothing is written, and the ceiling is left where it is: the next start begins there.
     pub(super) fn renew_ceiling(&mut self, now: Now) {
         let is_busy = self.timers.last_write_ms.is_some_and(|last| now.steady_ms.saturating_sub(last) < BUSY_MS);
-        if is_busy && self.failed.is_none() {
+        if is_busy && self.refusal(now).is_none() {
             let next = self.clock.next(now.wall_ms);
             if self.clock.ahead(next, now.wall_ms) == 0 {
                 self.raise_ceiling(next, now);
