@@ -1,27 +1,31 @@
-//! Whom to dial: of each pair of nodes one.
+//! Whom to dial, and when to begin anew.
 //!
-//! Two nodes that both know where the other is would both dial, and zenoh keeps a link in each direction. When one side then
-//! loses the other and the other does not notice, the one that has noticed makes everything anew over the link that is still
-//! there, the other one does not, and no message goes from it to the one that has: for days, or until somebody restarts
-//! something. So the node with the greater id dials, and the other one lets it, as soon as both are seen to dial. zenoh does the
-//! same where nodes hear of each other through a third.
+//! Two nodes that both know where the other is need one link, not two. So a node dials those whose address comes after its own
+//! and lets the others dial, which is right where all have the same list. Whoever is dialled by nobody, dials everybody after a
+//! moment; whoever is not dialled by as many as it waits for, does so after a longer one.
 //!
-//! Before anybody has met, ids are not known. So a node begins by letting those dial whose address comes first in order, which
-//! is right where all have the same list; whoever is not dialled then by as many as it waits for, dials them after all.
+//! A pair may all the same come to have a link in each direction. When one side then loses the other and the other does not
+//! notice, the one makes everything anew over the link that is still there, the other does not, and says nothing any more: for
+//! days, or until somebody restarts something. It shows at the one that has noticed: there is a link to a node that was alive,
+//! and no sign of life comes over it. Then this node makes its session anew, which no other can take for the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::time::{Duration, Instant};
 
 use tidegate_replica::NodeId;
+use tidegate_replica::limits::NODES_MAX;
 
 /// All addresses that a node knows, and which of them it dials.
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
-    own: NodeId,
     peers: Vec<Peer>,
-    /// With whom there were links in both directions at the last look.
-    mutual: BTreeSet<NodeId>,
+    /// Who has ever been alive.
+    known: BTreeSet<NodeId>,
+    /// Since when there is a link, and no sign of life.
+    hollow: BTreeMap<NodeId, Instant>,
+    /// For whom a new session has been made, without any sign of life since.
+    given_up: BTreeSet<NodeId>,
     /// Since when fewer have dialled than are waited for.
     missing_since: Option<Instant>,
     /// Whether all who were waited for have ever dialled: then they will again.
@@ -49,7 +53,7 @@ pub(crate) struct Link {
 
 impl Dial {
     /// Those of `addresses` that are not this node's own, each once.
-    pub(crate) fn new(own: NodeId, addresses: &[String], listen: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(addresses: &[String], listen: Option<SocketAddr>) -> Self {
         let mut peers: Vec<Peer> = Vec::new();
         for address in addresses {
             if peers.iter().any(|peer| peer.address == *address) || listen.is_some_and(|listen| is_own(address, listen))
@@ -59,7 +63,14 @@ impl Dial {
             let is_dialled = listen.is_none_or(|listen| comes_first(listen, address));
             peers.push(Peer { address: address.clone(), is_dialled, node: None });
         }
-        Self { own, peers, mutual: BTreeSet::new(), missing_since: None, was_complete: false }
+        Self {
+            peers,
+            known: BTreeSet::new(),
+            hollow: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            missing_since: None,
+            was_complete: false,
+        }
     }
 
     /// Whom to dial.
@@ -67,8 +78,8 @@ impl Dial {
         self.peers.iter().filter(|peer| peer.is_dialled).map(|peer| peer.address.as_str())
     }
 
-    /// Looks at the links that there are; whether others are to be dialled from now on.
-    pub(crate) fn look(&mut self, links: &[Link], now: Instant) -> bool {
+    /// Looks at the links that there are, and at who shows signs of life; whether the session has to be made anew.
+    pub(crate) fn look(&mut self, links: &[Link], alive: &BTreeSet<NodeId>, now: Instant) -> bool {
         self.learn(links);
         let mut ways: BTreeMap<NodeId, (bool, bool)> = BTreeMap::new();
         for link in links {
@@ -76,37 +87,36 @@ impl Dial {
             *is_dialled |= link.is_outbound;
             *has_dialled |= !link.is_outbound;
         }
-        let mutual: BTreeSet<NodeId> =
-            ways.iter().filter(|(_, ways)| **ways == (true, true)).map(|(node, _)| *node).collect();
-        // Twice in a row: a link that is just being let go looks like one, too.
-        let settled: BTreeSet<NodeId> = mutual.intersection(&self.mutual).copied().collect();
-        let mut is_changed = self.let_dial(&settled);
-        self.mutual = mutual;
-        let dialling = ways.values().filter(|ways| **ways == (false, true)).count();
+        let mut is_changed = self.find_hollow(&ways, alive, now);
+        let dialling = ways.values().filter(|(_, has_dialled)| *has_dialled).count();
         let awaited = self.peers.iter().filter(|peer| !peer.is_dialled).count();
         if dialling >= awaited {
             self.was_complete = true;
             self.missing_since = None;
-        } else if !is_changed {
+        } else {
             let since = *self.missing_since.get_or_insert(now);
-            let patience = if self.was_complete { ABSENCE_MAX } else { FIRST_WAIT };
-            if now.duration_since(since) >= patience {
+            let is_alone = ways.is_empty() && !self.was_complete;
+            if now.duration_since(since) >= if is_alone { FIRST_WAIT } else { ABSENCE_MAX } {
                 is_changed |= self.dial_missing(&ways);
                 self.missing_since = None;
             }
         }
-        if is_changed {
-            self.mutual.clear();
-        }
         is_changed
     }
 
-    /// Lets those dial who do, if their ids are greater.
-    fn let_dial(&mut self, mutual: &BTreeSet<NodeId>) -> bool {
+    /// Whether a node has a link and shows no sign of life, although it has before.
+    fn find_hollow(&mut self, there: &BTreeMap<NodeId, (bool, bool)>, alive: &BTreeSet<NodeId>, now: Instant) -> bool {
+        self.known.extend(alive);
+        // More than a cluster has: they are nodes that come and go, and may be met anew.
+        if self.known.len() > NODES_MAX {
+            self.known.clone_from(alive);
+        }
+        self.given_up.retain(|node| !alive.contains(node));
+        self.hollow.retain(|node, _| there.contains_key(node) && !alive.contains(node));
         let mut is_changed = false;
-        for peer in self.peers.iter_mut().filter(|peer| peer.is_dialled) {
-            if peer.node.is_some_and(|node| node > self.own && mutual.contains(&node)) {
-                peer.is_dialled = false;
+        for node in there.keys().filter(|node| self.known.contains(node) && !alive.contains(node)) {
+            let since = *self.hollow.entry(*node).or_insert(now);
+            if now.duration_since(since) >= HOLLOW_MAX && self.given_up.insert(*node) {
                 is_changed = true;
             }
         }
@@ -183,11 +193,14 @@ fn parse(address: &str) -> Option<SocketAddr> {
     })
 }
 
-/// How long a start waits to be dialled, before it dials itself.
+/// How long a start waits to be dialled by anybody, before it dials itself.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// How long those may be away who have dialled before. Dialling them costs all links of this node for a moment.
+/// How long those may be away who should dial. Dialling them costs all links of this node for a moment.
 const ABSENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long after a link its node's first sign of life may come: it is sent at once.
+const HOLLOW_MAX: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,9 @@
 //! zenoh calls this on its own threads. Every message is opened here, and what is not from a node of this cluster goes no
 //! further: it is counted by what was wrong with it.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidegate_replica::NodeId;
@@ -20,6 +21,8 @@ pub(crate) struct Ear {
     opener: Opener,
     queue: Arc<Queue>,
     receiver: Arc<dyn Receiver>,
+    /// Whose signs of life there are.
+    alive: Mutex<BTreeSet<(NodeId, u64)>>,
 }
 
 impl Ear {
@@ -30,7 +33,7 @@ impl Ear {
         queue: Arc<Queue>,
         receiver: Arc<dyn Receiver>,
     ) -> Self {
-        Self { node, instance, opener, queue, receiver }
+        Self { node, instance, opener, queue, receiver, alive: Mutex::default() }
     }
 
     pub(crate) fn node(&self) -> NodeId {
@@ -66,7 +69,31 @@ impl Ear {
         if is_up && self.opener.knows_certificates() {
             self.queue.push(Command::Introduce(node));
         }
+        {
+            let mut alive = self.lock();
+            if is_up {
+                alive.insert((node, instance))
+            } else {
+                alive.remove(&(node, instance))
+            };
+        }
         self.receiver.peer(node, instance, is_up);
+    }
+
+    /// The nodes that show signs of life.
+    pub(crate) fn alive(&self) -> BTreeSet<NodeId> {
+        self.lock().iter().map(|(node, _)| *node).collect()
+    }
+
+    /// Nothing can be heard any more: whoever was there has gone, for all that this node knows.
+    pub(crate) fn hear_nothing(&self) {
+        for (node, instance) in std::mem::take(&mut *self.lock()) {
+            self.receiver.peer(node, instance, false);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(NodeId, u64)>> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -83,7 +83,7 @@ impl Mesh {
     /// [`MeshError`]; trying again helps once the address is free.
     pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
         let address = options.listen.map(free_address).transpose()?;
-        let mut dial = Dial::new(options.node, &options.peers, address);
+        let mut dial = Dial::new(&options.peers, address);
         let keys = Keys::new(&options.cluster);
         let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security);
         let expires = match &options.security {
@@ -114,6 +114,7 @@ impl Mesh {
                             dial: &mut dial,
                             sealer,
                             queue: &queue,
+                            ear: &ear,
                             failed: &failed,
                             asked: BTreeMap::new(),
                             expires,
@@ -183,6 +184,7 @@ struct Worker<'a, Open> {
     dial: &'a mut Dial,
     sealer: Sealer,
     queue: &'a Queue,
+    ear: &'a Ear,
     failed: &'a AtomicU64,
     /// Who was asked for a certificate, and when.
     asked: BTreeMap<NodeId, Instant>,
@@ -216,8 +218,8 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
             }
             looked = Instant::now();
             let links = self.session.as_ref().map(|session| session.links(self.address)).unwrap_or_default();
-            if self.dial.look(&links, looked) {
-                tracing::info!("of each pair of nodes one dials: opening the connections anew");
+            if self.dial.look(&links, &self.ear.alive(), looked) {
+                tracing::info!("opening the connections anew: a node does not come, or its link is hollow");
                 self.reopen();
             }
             if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
@@ -261,6 +263,7 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         if let Some(session) = self.session.take() {
             session.close();
         }
+        self.ear.hear_nothing();
         loop {
             self.queue.clear();
             match (self.open)(self.dial) {

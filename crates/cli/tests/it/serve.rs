@@ -30,6 +30,27 @@ fn what_was_acknowledged_is_there_after_a_kill() {
 }
 
 #[test]
+fn a_server_says_how_its_documents_are() {
+    let host = Host::new();
+    host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
+    let server = Serving::start(&host, "--document flags.json");
+    let said = host.run(&format!("status --server {}", server.url)).code(0).said();
+    for part in ["ready   yes", "flags   1", "flags.json", "fresh"] {
+        assert!(said.stdout.contains(part), "`{part}` is not in: {}", said.stdout);
+    }
+    let json = host.run(&format!("status --format json --server {}", server.url)).code(0).said().json();
+    assert_eq!((&json[0]["ready"], &json[0]["status"]["flags"]), (&true.into(), &1.into()));
+    host.write("flags.json", "{");
+    crate::run::until("the refusal", || {
+        let said = host.run(&format!("status --server {}", server.url)).code(0).said();
+        said.stdout.contains("refused").then_some(())
+    });
+    let without = Serving::start(&host, "--document missing.json");
+    let said = host.run(&format!("status --server {}", without.url)).code(1).said();
+    assert!(said.stdout.contains("ready   no"), "{}", said.stdout);
+}
+
+#[test]
 fn a_backup_of_one_is_restored_in_another() {
     let host = Host::new();
     let first = Serving::start(&host, "--data-dir first");

@@ -2,16 +2,18 @@
 
 use super::*;
 
-const OWN: NodeId = NodeId::new(5);
-
 fn dial(addresses: &[&str], listen: &str) -> Dial {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    Dial::new(OWN, &addresses, Some(listen.parse().unwrap()))
+    Dial::new(&addresses, Some(listen.parse().unwrap()))
 }
 
 #[track_caller]
 fn check(dial: &Dial, expected: &[&str]) {
     assert_eq!(dial.addresses().collect::<Vec<_>>(), expected);
+}
+
+fn alive(nodes: &[u64]) -> BTreeSet<NodeId> {
+    nodes.iter().copied().map(NodeId::new).collect()
 }
 
 fn link(node: u64, remote: &str, is_outbound: bool) -> Link {
@@ -36,44 +38,34 @@ fn the_own_address_is_found_behind_any() {
 fn names_are_dialled_and_nobody_is_named_twice() {
     let all = ["node-2.example:7400", "node-2.example:7400", "[::1]:7400"];
     check(&dial(&all, "127.0.0.1:7400"), &["node-2.example:7400", "[::1]:7400"]);
-    let nowhere = Dial::new(OWN, &["127.0.0.1:1".to_owned()], None);
+    let nowhere = Dial::new(&["127.0.0.1:1".to_owned()], None);
     check(&nowhere, &["127.0.0.1:1"]);
 }
 
 #[test]
-fn of_two_that_dial_the_one_with_the_greater_id_goes_on() {
-    let now = Instant::now();
-    for (other, expected) in [(6, [].as_slice()), (4, &["127.0.0.1:7402"])] {
-        let mut dial = dial(&["127.0.0.1:7402"], "127.0.0.1:7401");
-        let links = [link(other, "127.0.0.1:7402", true), link(other, "127.0.0.1:50000", false)];
-        assert!(!dial.look(&links, now), "it may be a moment only");
-        assert_eq!(dial.look(&links, now), other > 5);
-        check(&dial, expected);
-        assert!(!dial.look(&links[1..], now));
-    }
-}
-
-#[test]
-fn whoever_is_waited_for_in_vain_is_dialled() {
+fn whoever_is_dialled_by_nobody_dials() {
     let (mut dial, start) = (dial(&["127.0.0.1:7401"], "127.0.0.1:7402"), Instant::now());
     check(&dial, &[]);
-    assert!(!dial.look(&[], start));
-    assert!(!dial.look(&[], start + FIRST_WAIT / 2));
-    assert!(dial.look(&[], start + FIRST_WAIT));
+    assert!(!dial.look(&[], &alive(&[]), start));
+    assert!(!dial.look(&[], &alive(&[]), start + FIRST_WAIT / 2));
+    assert!(dial.look(&[], &alive(&[]), start + FIRST_WAIT));
     check(&dial, &["127.0.0.1:7401"]);
     // It is dialled from then on, and is not waited for.
-    let links = [link(4, "127.0.0.1:7401", true)];
-    assert!(!dial.look(&links, start + FIRST_WAIT));
-    assert!(!dial.look(&[], start + 100 * ABSENCE_MAX));
+    assert!(!dial.look(&[link(4, "127.0.0.1:7401", true)], &alive(&[4]), start + FIRST_WAIT));
+    assert!(!dial.look(&[], &alive(&[]), start + 100 * ABSENCE_MAX));
 }
 
 #[test]
-fn whoever_has_dialled_before_is_waited_for_longer() {
-    let (mut dial, start) = (dial(&["127.0.0.1:7401"], "127.0.0.1:7402"), Instant::now());
-    assert!(!dial.look(&[link(4, "127.0.0.1:50000", false)], start));
-    assert!(!dial.look(&[], start + FIRST_WAIT));
-    assert!(!dial.look(&[], start + 2 * FIRST_WAIT));
-    assert!(dial.look(&[], start + FIRST_WAIT + ABSENCE_MAX));
+fn whoever_has_others_or_had_them_waits_longer() {
+    for links in [vec![], vec![link(7, "127.0.0.1:7403", true)]] {
+        let all = ["127.0.0.1:7401", "127.0.0.1:7403"];
+        let (mut dial, start) = (dial(&all, "127.0.0.1:7402"), Instant::now());
+        assert!(!dial.look(&[link(4, "127.0.0.1:50000", false)], &alive(&[4]), start));
+        assert!(!dial.look(&links, &alive(&[]), start + FIRST_WAIT));
+        assert!(!dial.look(&links, &alive(&[]), start + 2 * FIRST_WAIT));
+        assert!(dial.look(&links, &alive(&[]), start + FIRST_WAIT + ABSENCE_MAX));
+        check(&dial, &all);
+    }
 }
 
 #[test]
@@ -81,9 +73,35 @@ fn one_that_is_away_does_not_touch_the_others() {
     let (mut dial, start) = (dial(&["127.0.0.1:7401", "127.0.0.1:7403"], "127.0.0.1:7402"), Instant::now());
     // 7403 is down, and it is for this node to dial it; 7401 has dialled.
     for seconds in 0..100 {
-        assert!(!dial.look(&[link(4, "127.0.0.1:50000", false)], start + Duration::from_secs(seconds)));
+        let now = start + Duration::from_secs(seconds);
+        assert!(!dial.look(&[link(4, "127.0.0.1:50000", false)], &alive(&[4]), now));
     }
     check(&dial, &["127.0.0.1:7403"]);
+}
+
+#[test]
+fn a_link_without_a_sign_of_life_is_made_anew_once() {
+    let (mut dial, start) = (dial(&["127.0.0.1:7402"], "127.0.0.1:7401"), Instant::now());
+    let links = [link(4, "127.0.0.1:7402", true), link(4, "127.0.0.1:50000", false)];
+    assert!(!dial.look(&links, &alive(&[4]), start));
+    assert!(!dial.look(&links, &alive(&[]), start));
+    assert!(!dial.look(&links, &alive(&[]), start + HOLLOW_MAX / 2));
+    assert!(dial.look(&links, &alive(&[]), start + HOLLOW_MAX));
+    for seconds in 3..100 {
+        assert!(!dial.look(&links, &alive(&[]), start + Duration::from_secs(seconds)), "it did not help");
+    }
+    let later = start + Duration::from_secs(100);
+    assert!(!dial.look(&links, &alive(&[4]), later));
+    assert!(!dial.look(&links, &alive(&[]), later));
+    assert!(dial.look(&links, &alive(&[]), later + HOLLOW_MAX), "it was alive again");
+}
+
+#[test]
+fn a_node_of_another_cluster_is_let_be() {
+    let (mut dial, start) = (dial(&["127.0.0.1:7402"], "127.0.0.1:7401"), Instant::now());
+    for seconds in 0..100 {
+        assert!(!dial.look(&[link(4, "127.0.0.1:7402", true)], &alive(&[]), start + Duration::from_secs(seconds)));
+    }
 }
 
 #[test]

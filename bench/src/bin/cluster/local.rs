@@ -1,0 +1,79 @@
+//! Reading while a thousand changes a second arrive, beside reading at rest, in one process.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use tidegate::{FlagHandle, Level, Live, Tidegate};
+
+use crate::Outcome;
+
+pub(crate) fn measure() -> Outcome {
+    let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect()?;
+    for number in 0..FLAGS {
+        tide.activate_percentage(&format!("bench/f{number}"), 50).ack(Level::Local).send()?;
+    }
+    let handle = tide.flag("bench", "f0");
+    let keys: Vec<String> = (0..1_024).map(|number| format!("user-{number:010}")).collect();
+    let (is_over, count, is_quiet) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(true));
+    let (mut rest, mut busy) = (Vec::new(), Vec::new());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut next = Instant::now();
+            for number in 0_u64.. {
+                if is_over.load(Ordering::SeqCst) {
+                    break;
+                }
+                while is_quiet.load(Ordering::SeqCst) && !is_over.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                    next = Instant::now();
+                }
+                let flag = format!("bench/f{}", number % FLAGS);
+                let percentage = u32::try_from(number % 90).unwrap_or(0) + 5;
+                if tide.activate_percentage(&flag, percentage).ack(Level::Local).send().is_ok() {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+                next += Duration::from_millis(1);
+                thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+        });
+        for _ in 0..ROUNDS {
+            for (times, quiet) in [(&mut rest, true), (&mut busy, false)] {
+                is_quiet.store(quiet, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(20));
+                times.push(reads(&handle, &keys));
+            }
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+    rest.sort_by(f64::total_cmp);
+    busy.sort_by(f64::total_cmp);
+    let (rest, busy) = (rest[ROUNDS / 2], busy[ROUNDS / 2]);
+    let allocations = allocation_counter::measure(|| _ = black_box(reads(&handle, &keys))).count_total;
+    println!("reading by handle, {FLAGS} flags, {} changes made meanwhile", count.into_inner());
+    println!("{:<58} {rest:>9.2} ns", "at rest");
+    println!("{:<58} {busy:>9.2} ns, {:.2} x", "while a thousand changes a second arrive", busy / rest);
+    println!("{:<58} {allocations:>9}", "allocations of a million reads");
+    Ok(())
+}
+
+/// Nanoseconds of this thread for a read, the mean of a million.
+#[expect(clippy::cast_precision_loss, reason = "a time of some milliseconds")]
+fn reads(handle: &FlagHandle, keys: &[String]) -> f64 {
+    let cpu = || {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+    };
+    let began = cpu();
+    for _ in 0..1_000 {
+        for key in keys {
+            black_box(handle.is_active_for(black_box(key)));
+        }
+    }
+    (cpu() - began) / 1_024_000.0
+}
+
+const FLAGS: u64 = 1_000;
+const ROUNDS: usize = 21;

@@ -1,0 +1,106 @@
+//! One node of Tidegate, told what to do in lines.
+
+use std::io::{Write as _, stdin, stdout};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tidegate::{Level, Live, Tidegate};
+
+use crate::Outcome;
+use crate::process::now;
+
+pub(crate) fn run(words: &[&str]) -> Outcome {
+    let [folder, certificates, port, peers @ ..] = words else { return Err("a node wants more words".into()) };
+    let mut live = Live::at(folder).cluster("bench").certificates(certificates);
+    live = live.listen(format!("127.0.0.1:{port}").parse()?);
+    for peer in peers {
+        live = live.peer(format!("127.0.0.1:{peer}"));
+    }
+    let started = now();
+    let tide = Tidegate::builder().live(live).without_locks().connect()?;
+    let seen = watch(&tide);
+    for line in stdin().lines() {
+        let line = line?;
+        let answer = match line.split(' ').collect::<Vec<_>>().as_slice() {
+            ["peers"] => count_peers(&tide)?.to_string(),
+            ["registers"] => {
+                let registers = tide.cluster().ok_or("no cluster")?.status()?.node.registers;
+                format!("{registers} {}", (now() - started).as_nanos())
+            }
+            // The instants at which each number was in force here.
+            ["seen"] => {
+                let seen = std::mem::take(&mut *seen.lock().map_err(|_| "a thread panicked")?);
+                seen.iter().map(|(number, at)| format!("{number}:{} ", at.as_nanos())).collect()
+            }
+            ["write", level, count, pause_us] => write(&tide, level.parse()?, count.parse()?, pause_us.parse()?)?,
+            ["fill", count] => fill(&tide, count.parse()?)?,
+            _ => return Err(format!("what is `{line}`?").into()),
+        };
+        writeln!(stdout(), "{answer}")?;
+    }
+    Ok(())
+}
+
+/// Notes when each number comes into force: a number is so many millionths of a per cent.
+fn watch(tide: &Tidegate) -> Arc<Mutex<Vec<(u64, Duration)>>> {
+    let seen = Arc::<Mutex<Vec<(u64, Duration)>>>::default();
+    let (tide, notes, mut subscription) = (tide.clone(), Arc::clone(&seen), tide.subscribe());
+    thread::spawn(move || {
+        while subscription.recv().is_ok() {
+            let at = now();
+            let snapshot = tide.snapshot();
+            let Some(index) = snapshot.find_key("bench") else { continue };
+            let Some(activation) = snapshot.flag(index).activation() else { continue };
+            let Ok(percentage) = activation.share.to_string().parse::<f64>() else { continue };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count, rounded")]
+            let number = (percentage * 1e6).round() as u64;
+            if let Ok(mut notes) = notes.lock() {
+                notes.push((number, at));
+            }
+        }
+    });
+    seen
+}
+
+fn count_peers(tide: &Tidegate) -> Outcome<usize> {
+    let status = tide.cluster().ok_or("no cluster")?.status()?;
+    let live = status.peers.iter().filter(|peer| peer.is_live).count();
+    Ok(live.min(status.members.len().saturating_sub(1)))
+}
+
+/// Makes so many changes; when each was asked for and how long its receipt took.
+fn write(tide: &Tidegate, level: Level, count: u64, pause_us: u64) -> Outcome<String> {
+    let mut times = String::new();
+    for number in 1..=count {
+        let began = now();
+        let percentage = format!("{}.{:06}", number / 1_000_000, number % 1_000_000);
+        tide.activate_percentage("bench", percentage.as_str()).ack(level).timeout(Duration::from_secs(5)).send()?;
+        times.push_str(&format!("{number}:{}:{} ", began.as_nanos(), (now() - began).as_nanos()));
+        thread::sleep(Duration::from_micros(pause_us));
+    }
+    Ok(times)
+}
+
+/// Makes so many flags, many at once.
+fn fill(tide: &Tidegate, count: usize) -> Outcome<String> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..FILLERS)
+            .map(|first| {
+                scope.spawn(move || -> Outcome {
+                    for number in (first..count).step_by(FILLERS) {
+                        tide.activate(&format!("fill/f{number}"))
+                            .ack(Level::Local)
+                            .timeout(Duration::from_secs(30))
+                            .send()?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?)
+    })?;
+    Ok("filled".to_owned())
+}
+
+const FILLERS: usize = 128;
