@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidegate_replica::NodeId;
+use tokio::runtime::Handle;
 
 use crate::mesh::Receiver;
 use crate::queue::{Command, Queue};
@@ -23,6 +24,8 @@ pub(crate) struct Ear {
     receiver: Arc<dyn Receiver>,
     /// Whose signs of life there are.
     alive: Mutex<BTreeSet<(NodeId, u64)>>,
+    /// Where zenoh works on links.
+    runtime: OnceLock<Handle>,
 }
 
 impl Ear {
@@ -33,7 +36,7 @@ impl Ear {
         queue: Arc<Queue>,
         receiver: Arc<dyn Receiver>,
     ) -> Self {
-        Self { node, instance, opener, queue, receiver, alive: Mutex::default() }
+        Self { node, instance, opener, queue, receiver, alive: Mutex::default(), runtime: OnceLock::new() }
     }
 
     pub(crate) fn node(&self) -> NodeId {
@@ -65,6 +68,9 @@ impl Ear {
         if node == self.node && instance == self.instance {
             return;
         }
+        if let Ok(runtime) = Handle::try_current() {
+            let _ = self.runtime.set(runtime);
+        }
         // Before the first message to it, so that it can open that one.
         if is_up && self.opener.knows_certificates() {
             self.queue.push(Command::Introduce(node));
@@ -78,6 +84,11 @@ impl Ear {
             };
         }
         self.receiver.peer(node, instance, is_up);
+    }
+
+    /// Where zenoh works on links; none before anything has come over one.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.get().cloned()
     }
 
     /// The nodes that show signs of life.

@@ -48,6 +48,6 @@ mod trust;
 pub use dial::are_local;
 pub use identity::{AUTHORITY, CERTIFICATE, Identity, IdentityError, KEY};
 pub use mesh::{Mesh, MeshError, MeshStatus, Receiver};
-pub use options::{Options, Security};
+pub use options::{Options, RUNTIME, Security};
 pub use queue::QUEUE_BYTES_MAX;
 pub use trust::Distrust;

@@ -15,7 +15,7 @@ use crate::dial::Dial;
 use crate::ear::{self, Ear};
 use crate::expiry;
 use crate::keys::Keys;
-use crate::options::{Options, Security};
+use crate::options::{Options, RUNTIME, Security};
 use crate::queue::{Command, Queue};
 use crate::seal::{self, Destination, Sealer};
 use crate::session::Session;
@@ -71,6 +71,10 @@ pub enum MeshError {
     /// zenoh cannot be opened.
     #[error("the links to other nodes cannot be opened: {0}")]
     Open(#[source] zenoh::Error),
+    /// With certificates the process has to be started with [`RUNTIME`](crate::RUNTIME) in its environment. The fault of
+    /// whoever starts it.
+    #[error("start this process with `{}={}` in its environment: without it, links with certificates may crash it", RUNTIME.0, RUNTIME.1)]
+    Runtime,
     /// A thread could not be started. The system is short of something; retrying may help.
     #[error("the thread of the links could not be started: {0}")]
     Thread(#[source] io::Error),
@@ -82,6 +86,10 @@ impl Mesh {
     /// # Errors
     /// [`MeshError`]; trying again helps once the address is free.
     pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
+        let is_secured = matches!(options.security, Security::Certificates(_));
+        if is_secured && std::env::var(RUNTIME.0).ok().as_deref() != Some(RUNTIME.1) {
+            return Err(MeshError::Runtime);
+        }
         let address = options.listen.map(free_address).transpose()?;
         let mut dial = Dial::new(&options.peers, address);
         let keys = Keys::new(&options.cluster);
@@ -198,7 +206,10 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         loop {
             for command in self.queue.take(LOOK_PERIOD) {
                 match command {
-                    Command::Close => return self.session.into_iter().for_each(Session::close),
+                    Command::Close => {
+                        let runtime = self.ear.runtime();
+                        return self.session.into_iter().for_each(|session| session.close(runtime.as_ref()));
+                    }
                     Command::Reopen => self.reopen(),
                     Command::Send(to, payload) => self.send(Destination::Node(to), &payload),
                     Command::Broadcast(payload) => self.send(Destination::All, &payload),
@@ -261,7 +272,7 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
     /// Without links this node is alone and goes on; so it is tried until it works.
     fn reopen(&mut self) {
         if let Some(session) = self.session.take() {
-            session.close();
+            session.close(self.ear.runtime().as_ref());
         }
         self.ear.hear_nothing();
         loop {

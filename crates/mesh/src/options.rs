@@ -41,3 +41,13 @@ impl Options {
         Self { cluster: cluster.into(), node, instance, listen: None, peers: Vec::new(), security: Security::Open }
     }
 }
+
+/// The variable of the environment that a process with [`Security::Certificates`] has to be started with, and its value.
+///
+/// zenoh 1.10.2 reads and writes one TLS link on two threads without a lock, which ends in a crash when the link fails in the
+/// wrong moment. With this setting it has one thread for all links. It reads the variable when the process first uses it, and
+/// nobody may set variables of a process that has threads; so whoever starts the process sets it.
+pub const RUNTIME: (&str, &str) = (
+    "ZENOH_RUNTIME",
+    "(app:(worker_threads:1),rx:(handover:app),tx:(handover:app),acc:(handover:app),net:(handover:app))",
+);

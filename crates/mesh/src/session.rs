@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tidegate_replica::NodeId;
+use tokio::runtime::Handle;
 use zenoh::Wait;
 use zenoh::pubsub::Publisher;
 use zenoh::qos::CongestionControl;
@@ -99,11 +101,19 @@ impl Session {
         links.filter_map(read).collect()
     }
 
-    /// Closes the links. Others see it at once.
-    pub(crate) fn close(self) {
+    /// Closes the links. Others see it at once. Links are worked on by one thread, so it is done there.
+    pub(crate) fn close(self, runtime: Option<&Handle>) {
         let Self { zenoh, all, inboxes, _alive: alive, .. } = self;
         drop((alive, all, inboxes));
-        if let Err(error) = zenoh.close().wait() {
+        let closed = match runtime {
+            None => zenoh.close().wait(),
+            Some(runtime) => {
+                let (done, outcome) = mpsc::channel();
+                runtime.spawn(async move { _ = done.send(zenoh.close().await) });
+                outcome.recv_timeout(CLOSE_MAX).unwrap_or_else(|error| Err(error.into()))
+            }
+        };
+        if let Err(error) = closed {
             tracing::debug!("the links did not close in good order: {error}");
         }
     }
@@ -125,3 +135,6 @@ fn publisher(zenoh: &zenoh::Session, key: String) -> Result<Publisher<'static>, 
         .allowed_destination(Locality::Remote)
         .wait()
 }
+
+/// How long links may take to close.
+const CLOSE_MAX: Duration = Duration::from_secs(2);

@@ -58,7 +58,7 @@ pub use tidegate_engine::{
     Subject, Variant,
 };
 #[cfg(feature = "cluster")]
-pub use tidegate_mesh::authority;
+pub use tidegate_mesh::{RUNTIME, authority};
 #[cfg(feature = "cluster")]
 pub use tidegate_replica::{Level, LevelError, NodeId, NodeIdError, Stamp, StampError, WriteError};
 pub use view::{FlagView, KeyView, View};

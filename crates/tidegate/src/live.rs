@@ -143,7 +143,7 @@ impl Live {
 
     /// The nodes know each other by certificates, and this folder has this node's: `ca.pem`, `node.pem` and `node.key`, as
     /// `tidegate cluster init` makes them. The certificate says which node this is. Links are then encrypted, and every
-    /// message is signed. Default: none, which is taken only where every address is a loopback one.
+    /// message is signed. The process has to be started with [`RUNTIME`](crate::RUNTIME) in its environment. Default: none, which is taken only where every address is a loopback one.
     #[must_use]
     pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
         self.network.certificates = Some(folder.into());

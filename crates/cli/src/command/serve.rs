@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -93,6 +95,9 @@ impl Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
+    if config.certificates.value.is_some() {
+        start_again_with_runtime()?;
+    }
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
@@ -113,6 +118,21 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     served.map_err(|error| failed(&error))?;
     output.word("stopped");
     Ok(Exit::Done)
+}
+
+/// Becomes the same process with the variable that links with certificates want, unless it is one already.
+fn start_again_with_runtime() -> Result<(), Failure> {
+    let (name, value) = tidegate::RUNTIME;
+    if std::env::var(name).ok().as_deref() == Some(value) {
+        return Ok(());
+    }
+    let mut words = std::env::args_os();
+    let own_name = words.next().unwrap_or_default();
+    let error = match std::env::current_exe() {
+        Ok(program) => Command::new(program).arg0(own_name).args(words).env(name, value).exec(),
+        Err(error) => error,
+    };
+    Err(failed(&error).help(format_args!("start it with {name}='{value}' in its environment")))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
