@@ -21,8 +21,11 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(words: &[String]) -> Outcome<Self> {
-        let mut child =
-            Command::new(std::env::current_exe()?).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        // Bare zenoh has it as well: both are to have the same settings.
+        let (variable, value) = tidegate::RUNTIME;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(words).env(variable, value).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(input), Some(output)) = (input, output) else { return Err("a process has no pipes".into()) };
         Ok(Self { child, input, output: BufReader::new(output) })
