@@ -47,17 +47,20 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
         .wait()
         .map_err(|error| error.to_string())?;
     let (sender, answers) = std::sync::mpsc::channel();
-    let hear = move |sample: zenoh::sample::Sample| {
-        let bytes = sample.payload().to_bytes();
-        let _ = sender.send(bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)));
-    };
-    session
-        .declare_subscriber("bench/back")
-        .allowed_origin(Locality::Remote)
-        .callback(hear)
-        .background()
-        .wait()
-        .map_err(|error| error.to_string())?;
+    // Only the node that writes hears them, as with acknowledgements: sent to all, they would slow the floor down.
+    if peers.first() == Some(port) {
+        let hear = move |sample: zenoh::sample::Sample| {
+            let bytes = sample.payload().to_bytes();
+            let _ = sender.send(bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)));
+        };
+        session
+            .declare_subscriber("bench/back")
+            .allowed_origin(Locality::Remote)
+            .callback(hear)
+            .background()
+            .wait()
+            .map_err(|error| error.to_string())?;
+    }
     for line in stdin().lines() {
         let line = line?;
         let answer = match line.split(' ').collect::<Vec<_>>().as_slice() {
