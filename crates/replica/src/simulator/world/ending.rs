@@ -1,0 +1,91 @@
+//! Everything is well again: do all agree, and is there rest?
+
+use std::sync::Arc;
+
+use super::{Event, Node, REST_MS, World};
+use crate::{Input, Replica, WriteError};
+
+impl World<'_> {
+    /// The end of all faults: the network is whole, nodes run, clocks are right, the operator has repaired the cluster's.
+    pub(super) fn heal_all(&mut self) {
+        self.is_healed = true;
+        let is_over = |event: &Event| {
+            matches!(
+                event,
+                Event::Write | Event::WriteOn { .. } | Event::Fault | Event::Stop { .. } | Event::PutBack { .. }
+            )
+        };
+        self.events.retain(|_, event| !is_over(event));
+        self.end_copy();
+        self.plan.loss = 0;
+        self.network.heal();
+        for index in 0..self.setup.nodes {
+            self.nodes[index].offset_ms = 0;
+            self.nodes[index].full_until_ms = 0;
+            self.sync(index);
+            if self.nodes[index].has_failed {
+                self.crash(index, false);
+            }
+            self.start(index);
+        }
+        self.run_until(self.now_ms + 30_000);
+        let poisoned = |world: &Self, index: usize| {
+            let status = world.nodes[index].replica.as_ref().map(|replica| replica.status(world.now(index)));
+            status.is_some_and(|status| {
+                status.quarantined > 0 || matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. }))
+            })
+        };
+        if (0..self.setup.nodes).any(|index| poisoned(self, index)) {
+            self.epochs += 1;
+            self.handle(0, Input::RaiseEpoch { request: 0, actor: Arc::from("dana"), reason: Arc::default() });
+        }
+    }
+
+    pub(super) fn converge(&mut self) {
+        let deadline = self.now_ms + CONVERGENCE_MS;
+        while self.outcome.violation.is_none() && !self.is_equal() {
+            if self.now_ms >= deadline {
+                let roots: Vec<String> = self.replicas().map(|replica| format!("{:016x}", replica.root())).collect();
+                return self.judge(Err(("I1", format!("nodes still differ: {}", roots.join(" ")))));
+            }
+            self.run_until(self.now_ms + 1_000);
+        }
+        let nodes = self.nodes.iter();
+        let lost = nodes.filter_map(|node| Some((node.replica.as_ref()?, node.id)));
+        let lost = lost.map(|(replica, id)| self.ledger.lost(replica, id)).find(Option::is_some).flatten();
+        self.judge(lost.map_or(Ok(()), Err));
+    }
+
+    fn replicas(&self) -> impl Iterator<Item = &Replica> {
+        self.nodes.iter().filter_map(|node| node.replica.as_ref())
+    }
+
+    /// Whether all nodes hold the same, register by register, and say so by their roots.
+    fn is_equal(&self) -> bool {
+        let mut replicas = self.replicas();
+        let Some(first) = replicas.next() else { return true };
+        replicas.all(|replica| replica.root() == first.root() && replica.iter().eq(first.iter()))
+    }
+
+    /// Nothing happens any more: what is said all the same?
+    pub(super) fn rest(&mut self) {
+        // Tombstones are collected and told of meanwhile.
+        self.run_until(self.now_ms + REST_MS * 2);
+        self.nodes.iter_mut().for_each(|node| node.sent = (0, 0));
+        self.run_until(self.now_ms + REST_MS);
+        let sum = |of: fn(&Node) -> u64| self.nodes.iter().map(of).sum::<u64>();
+        self.outcome.at_rest = (sum(|node| node.sent.0), sum(|node| node.sent.1));
+        let most = self.outcome.at_rest.0 / self.setup.nodes as u64;
+        if most > REST_MESSAGES * REST_MS / 1_000 {
+            self.judge(Err(("I9", format!("{most} messages a node in {} s of rest", REST_MS / 1_000))));
+        }
+        // A floor may just be on its way round, and nothing may have gone with it.
+        self.converge();
+    }
+}
+
+/// So long after everything has healed, in milliseconds, all nodes hold the same.
+const CONVERGENCE_MS: u64 = 120_000;
+
+/// At rest each node sends at most so many messages a second: a question, an answer, and now and then a hello.
+const REST_MESSAGES: u64 = 3;

@@ -1,0 +1,189 @@
+//! What goes wrong, while it does.
+
+use std::sync::Arc;
+
+use super::{Disk, Event, Fault, World};
+use crate::Input;
+
+impl World<'_> {
+    pub(super) fn fault(&mut self) {
+        (0..self.setup.nodes).for_each(|index| self.check_bounds(index));
+        let pause = 1 + self.random.below(self.plan.fault_ms * 2);
+        self.after(pause, Event::Fault);
+        let node = self.random.index(self.setup.nodes);
+        let lasting = 500 + self.random.below(30_000);
+        let fault = Fault::ALL[self.random.index(Fault::ALL.len())];
+        if !self.plan.has(fault) {
+            return;
+        }
+        match fault {
+            Fault::Partition | Fault::OneWay => {
+                self.part(fault == Fault::OneWay);
+                self.after(lasting, Event::Heal);
+            }
+            Fault::Crash => {
+                let stop = self.stop_while_writing(&[node]);
+                let lasting = if self.random.below(2) == 0 { 1 } else { lasting };
+                self.after(stop + lasting, Event::Start { node });
+            }
+            Fault::Blackout => {
+                let all: Vec<usize> = (0..self.setup.nodes).collect();
+                let stop = self.stop_while_writing(&all);
+                let most = if self.random.below(2) == 0 { 50 } else { 3_000 };
+                for node in all {
+                    let delay = 1 + self.random.below(most);
+                    self.after(stop + delay, Event::Start { node });
+                    self.after(stop + delay + 50, Event::WriteOn { node });
+                }
+            }
+            Fault::FailingSync => {
+                self.nodes[node].has_failed = true;
+                self.nodes[node].disk.fail();
+                self.handle(node, Input::PersistFailed { message: "input/output error".to_owned() });
+            }
+            Fault::Damage => {
+                self.crash(node, false);
+                if self.nodes[node].disk.damage(&mut self.random) {
+                    self.ledger.lost_rows(self.place(node), self.now_ms);
+                }
+                self.after(lasting, Event::Start { node });
+            }
+            Fault::Jump => {
+                let by = [-3_600_000, -10_000, 10_000, 3_600_000, 315_360_000_000];
+                self.nodes[node].offset_ms = by[self.random.index(by.len())];
+                self.after(lasting, Event::CorrectClock { node });
+            }
+            Fault::Forget => {
+                let by = (node + 1) % self.setup.nodes;
+                let members = self.nodes[by].replica.as_ref().map_or(0, |replica| {
+                    replica.status(self.now(by)).members.iter().filter(|member| !member.is_forgotten).count()
+                });
+                // An operator who forgets everybody has no cluster any more.
+                if members <= self.setup.nodes / 2 + 1 {
+                    return;
+                }
+                self.crash(node, false);
+                self.ledger.forgot(self.place(node));
+                let (forgotten, reason) = (self.nodes[node].id, Arc::default());
+                self.handle(by, Input::Forget { request: 0, node: forgotten, actor: Arc::from("dana"), reason });
+                self.after(lasting + 20_000, Event::Start { node });
+            }
+            Fault::FullDisk => self.nodes[node].full_until_ms = self.now_ms + lasting,
+            Fault::Restore => {
+                let disk = self.nodes[node].disk.copy();
+                let behind_ms = self.random.below(2) * self.random.below(lasting.min(BEHIND_MS));
+                self.after(lasting, Event::PutBack { node, disk, behind_ms });
+            }
+            Fault::Copy => self.copy(node, lasting),
+            Fault::Loss | Fault::Delay | Fault::Duplication | Fault::Skew => {}
+        }
+    }
+
+    /// A node stops, and goes on with what its disk was some time ago.
+    pub(super) fn put_back(&mut self, node: usize, disk: Disk, behind_ms: u64) {
+        if self.copied_ms.is_some() {
+            return;
+        }
+        self.crash(node, false);
+        let members = disk.members();
+        self.nodes[node].disk = disk;
+        self.ledger.put_back(self.place(node), members, self.now_ms);
+        self.start(node);
+        if behind_ms > 0 {
+            // A machine that was put back as a whole wakes up with the clock of then.
+            self.nodes[node].offset_ms -= behind_ms.cast_signed();
+            let soon = 1 + self.random.below(BEHIND_MS);
+            self.after(soon, Event::CorrectClock { node });
+        }
+        self.write(node);
+        for delay in [3, 300, 700] {
+            self.after(delay, Event::WriteOn { node });
+        }
+    }
+
+    /// A disk is copied, and a second process runs on the copy.
+    fn copy(&mut self, node: usize, lasting: u64) {
+        if self.copied_ms.is_some() || self.nodes[node].replica.is_none() {
+            return;
+        }
+        let copy = self.setup.nodes;
+        self.copied_ms = Some(self.now_ms);
+        self.ledger.copied(self.place(node), copy);
+        let (id, disk) = (self.nodes[node].id, self.nodes[node].disk.copy());
+        let place = &mut self.nodes[copy];
+        (place.id, place.disk, place.full_until_ms, place.offset_ms) = (id, disk, 0, 0);
+        self.start(copy);
+        self.after(lasting, Event::EndCopy);
+    }
+
+    /// An operator takes one of two processes away; which folder is kept is a matter of chance.
+    pub(super) fn end_copy(&mut self) {
+        let Some(copied_ms) = self.copied_ms else { return };
+        let copy = self.setup.nodes;
+        let Some(node) = (0..copy).find(|node| self.nodes[*node].id == self.nodes[copy].id) else { return };
+        let is_linked = !self.network.is_cut(node, copy) && !self.network.is_cut(copy, node);
+        let since = [copied_ms, self.linked_ms, self.nodes[node].started_ms, self.nodes[copy].started_ms];
+        let both_ms = self.now_ms - since.into_iter().max().unwrap_or_default();
+        let is_certain = is_linked && self.plan.loss == 0 && both_ms > TWIN_NOTICED_MS;
+        for index in [node, copy] {
+            let is_running = self.nodes[node].replica.is_some() && self.nodes[copy].replica.is_some();
+            let is_deaf = self.nodes[index].heard_twin_ms.is_none() && self.nodes[index].disk.has_room();
+            if is_certain && is_running && is_deaf {
+                let id = self.nodes[node].id;
+                self.judge(Err(("I4", format!("two processes of {id} never heard of each other"))));
+            }
+        }
+        self.crash(copy, false);
+        self.copied_ms = None;
+        if self.random.below(2) == 0 {
+            self.crash(node, false);
+            self.nodes[node].disk = self.nodes[copy].disk.copy();
+            self.after(1, Event::Start { node });
+        }
+        self.ledger.is_single_again(self.place(node), self.now_ms);
+        self.nodes[copy].disk = Disk::default();
+    }
+
+    /// Nodes stop in the middle of their work; how soon.
+    fn stop_while_writing(&mut self, nodes: &[usize]) -> u64 {
+        let stop = 1 + self.random.below(60);
+        let is_power_cut = self.random.below(2) == 0;
+        for &node in nodes {
+            self.write(node);
+            self.after(stop, Event::Stop { node, is_power_cut });
+        }
+        stop
+    }
+
+    pub(super) fn part(&mut self, is_one_way: bool) {
+        self.linked_ms = self.now_ms;
+        self.network.part(is_one_way, &mut self.random);
+        self.tell_links(false);
+    }
+
+    /// What the carrier notices of links that come and go: everything, about half, or nothing at all.
+    fn tell_links(&mut self, is_up: bool) {
+        let noticed = self.random.below(3);
+        for node in 0..self.setup.nodes + usize::from(self.copied_ms.is_some()) {
+            for peer in self.running(node).collect::<Vec<_>>() {
+                let is_noticed = noticed == 2 || (noticed == 1 && self.random.below(2) == 0);
+                if is_noticed && (is_up || self.network.is_cut(peer, node)) {
+                    let delay = 1 + self.random.below(5_000);
+                    self.after(delay, if is_up { Event::Up { node, peer } } else { Event::Down { node, peer } });
+                }
+            }
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.linked_ms = self.now_ms;
+        self.network.heal();
+        self.tell_links(true);
+    }
+}
+
+/// A clock that was put back is so much behind at most, in milliseconds: less than what keeps a node from writing.
+const BEHIND_MS: u64 = 4_500;
+
+/// So long after both run and hear each other, in milliseconds, two processes of one id know of it.
+const TWIN_NOTICED_MS: u64 = 8_000;
