@@ -41,7 +41,7 @@ pub struct Setup {
 }
 
 /// What came of a run.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Outcome {
     /// A number of everything that happened, in its order. The same setup gives the same.
     pub trace: u64,

@@ -53,15 +53,7 @@ fn wish(arguments: &[String]) -> Result<Wish, String> {
 #[expect(clippy::disallowed_methods, reason = "the clock times the simulator; the replicas are given theirs")]
 fn simulate(wish: &Wish) -> ExitCode {
     let started = Instant::now();
-    let mut total = Outcome {
-        trace: 0,
-        events: 0,
-        acknowledged: [0; 4],
-        unreached: 0,
-        refused: 0,
-        at_rest: (0, 0),
-        violation: None,
-    };
+    let mut total = Outcome::default();
     for seed in wish.first..wish.first.saturating_add(wish.seeds) {
         let setup = Setup { seed, nodes: wish.nodes, seconds: wish.seconds, mutant: wish.mutant, without: Vec::new() };
         let outcome = run(&setup);

@@ -116,15 +116,6 @@ impl<'s> World<'s> {
             full_until_ms: 0,
             heard_twin_ms: None,
         };
-        let outcome = Outcome {
-            trace: 0,
-            events: 0,
-            acknowledged: [0; 4],
-            unreached: 0,
-            refused: 0,
-            at_rest: (0, 0),
-            violation: None,
-        };
         Self {
             nodes: (0..=setup.nodes).map(node).collect(),
             network: Network::new(setup.nodes + 1),
@@ -142,7 +133,7 @@ impl<'s> World<'s> {
             copied_ms: None,
             is_healed: false,
             epochs: 0,
-            outcome,
+            outcome: Outcome::default(),
         }
     }
 
