@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,8 +13,9 @@ use tidegate_replica::limits::NODES_MAX;
 use crate::dial::Dial;
 use crate::ear::{self, Ear};
 use crate::expiry;
+use crate::identity::Identity;
 use crate::keys::Keys;
-use crate::options::{Options, RUNTIME, Security};
+use crate::options::{Options, RUNTIME};
 use crate::queue::{Command, Queue};
 use crate::seal::{self, Destination, Sealer};
 use crate::session::Session;
@@ -38,7 +38,6 @@ pub struct Mesh {
     ear: Arc<Ear>,
     address: Option<SocketAddr>,
     expires: Option<u64>,
-    failed: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its last work.
     done: Mutex<mpsc::Receiver<()>>,
@@ -86,25 +85,21 @@ impl Mesh {
     /// # Errors
     /// [`MeshError`]; trying again helps once the address is free.
     pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
-        let is_secured = matches!(options.security, Security::Certificates(_));
-        if is_secured && std::env::var(RUNTIME.0).ok().as_deref() != Some(RUNTIME.1) {
+        let identity = options.security.identity();
+        if identity.is_some() && std::env::var(RUNTIME.0).ok().as_deref() != Some(RUNTIME.1) {
             return Err(MeshError::Runtime);
         }
         let address = options.listen.map(free_address).transpose()?;
-        let mut dial = Dial::new(&options.peers, address);
+        let dial = Dial::new(&options.peers, address);
         let keys = Keys::new(&options.cluster);
         let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security);
-        let expires = match &options.security {
-            Security::Open => None,
-            Security::Certificates(identity) => Some(identity.expires()),
-        };
+        let expires = identity.map(Identity::expires);
         let queue = Arc::<Queue>::default();
         let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
-        let failed = Arc::<AtomicU64>::default();
         let (finished, done) = mpsc::channel();
         let (outcome, first) = mpsc::channel();
         let worker = {
-            let (queue, ear, failed) = (Arc::clone(&queue), Arc::clone(&ear), Arc::clone(&failed));
+            let (queue, ear) = (Arc::clone(&queue), Arc::clone(&ear));
             move || {
                 let _finished: mpsc::Sender<()> = finished;
                 let open = |dial: &Dial| {
@@ -119,11 +114,10 @@ impl Mesh {
                             session: Some(session),
                             open,
                             address,
-                            dial: &mut dial,
+                            dial,
                             sealer,
                             queue: &queue,
                             ear: &ear,
-                            failed: &failed,
                             asked: BTreeMap::new(),
                             expires,
                         };
@@ -135,7 +129,7 @@ impl Mesh {
         };
         let thread =
             thread::Builder::new().name("tidegate-mesh".to_owned()).spawn(worker).map_err(MeshError::Thread)?;
-        let mesh = Self { queue, ear, address, expires, failed, thread: Some(thread), done: Mutex::new(done) };
+        let mesh = Self { queue, ear, address, expires, thread: Some(thread), done: Mutex::new(done) };
         match first.recv() {
             Ok(Ok(())) => Ok(mesh),
             Ok(Err(error)) => Err(MeshError::Open(error)),
@@ -166,7 +160,7 @@ impl Mesh {
     /// What there is to tell.
     pub fn status(&self) -> MeshStatus {
         MeshStatus {
-            dropped: self.queue.dropped() + self.failed.load(Ordering::Relaxed),
+            dropped: self.queue.dropped(),
             refused: self.ear.opener().refused(),
             certificate_expires: self.expires,
         }
@@ -189,11 +183,10 @@ struct Worker<'a, Open> {
     session: Option<Session>,
     open: Open,
     address: Option<SocketAddr>,
-    dial: &'a mut Dial,
+    dial: Dial,
     sealer: Sealer,
     queue: &'a Queue,
     ear: &'a Ear,
-    failed: &'a AtomicU64,
     /// Who was asked for a certificate, and when.
     asked: BTreeMap<NodeId, Instant>,
     expires: Option<u64>,
@@ -264,7 +257,7 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
             (Some(session), Destination::Node(node)) => session.send(node, bytes),
         };
         if let Err(error) = sent {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+            self.queue.note_dropped();
             tracing::debug!("a message was not sent: {error}");
         }
     }
@@ -277,7 +270,7 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         self.ear.hear_nothing();
         loop {
             self.queue.clear();
-            match (self.open)(self.dial) {
+            match (self.open)(&self.dial) {
                 Ok(session) => {
                     self.session = Some(session);
                     return;

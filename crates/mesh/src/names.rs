@@ -4,25 +4,23 @@ use std::fmt::Write;
 
 use tidegate_replica::NodeId;
 
-/// The URI of a node. Bytes of the cluster's name that a URI cannot have are escaped (RFC 3986, section 2.1).
+/// The URI of a node.
 pub(crate) fn uri(cluster: &str, node: NodeId) -> String {
-    let mut uri = SCHEME.to_owned();
-    for byte in cluster.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    let _ = write!(uri, "/{node}");
-    uri
+    format!("{SCHEME}{}/{node}", escape(cluster))
 }
 
-/// Whether a URI's cluster, as it stands there, is this one.
-pub(crate) fn is_cluster(escaped: &str, cluster: &str) -> bool {
-    let uri = uri(cluster, NodeId::new(0));
-    read_uri(&uri).is_some_and(|(own, _)| own == escaped)
+/// A cluster's name as it stands in a URI: bytes that cannot stand there are escaped (RFC 3986, section 2.1).
+pub(crate) fn escape(cluster: &str) -> String {
+    let mut escaped = String::with_capacity(cluster.len());
+    for byte in cluster.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
 }
 
 /// The cluster, as it stands in the URI, and the node.

@@ -35,6 +35,16 @@ pub enum Security {
     Certificates(Box<Identity>),
 }
 
+impl Security {
+    /// What shows who this node is, if anything does.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Open => None,
+            Self::Certificates(identity) => Some(identity),
+        }
+    }
+}
+
 impl Options {
     /// A node that listens nowhere and knows no other.
     pub fn new(cluster: impl Into<String>, node: NodeId, instance: u64) -> Self {

@@ -87,7 +87,12 @@ impl Queue {
         *state = State { is_gone: true, dropped: state.dropped, ..State::default() };
     }
 
-    /// How many messages found no room.
+    /// Counts a message that was taken and could not be sent.
+    pub(crate) fn note_dropped(&self) {
+        self.lock().dropped += 1;
+    }
+
+    /// How many messages found no room, or could not be sent.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
     }

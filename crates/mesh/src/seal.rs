@@ -20,7 +20,6 @@ mod window;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
@@ -65,13 +64,14 @@ pub(crate) struct Opener {
     own: (NodeId, u64),
     trust: Option<Arc<Trust>>,
     state: Mutex<State>,
-    refused: [AtomicU64; Refused::WORDS.len()],
 }
 
 #[derive(Debug, Default)]
 struct State {
     known: BTreeMap<Fingerprint, Arc<Known>>,
     windows: Windows,
+    /// How many envelopes were not opened, by the word for what was wrong with them.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 type Fingerprint = [u8; 8];
@@ -135,13 +135,7 @@ pub(crate) fn of(cluster: &str, node: NodeId, instance: u64, security: &Security
         }
     };
     let sealer = Sealer { sender: Sender { cluster: name, node, instance }, number: 0, credentials };
-    let opener = Opener {
-        cluster: name,
-        own: (node, instance),
-        trust,
-        state: Mutex::default(),
-        refused: std::array::from_fn(|_| AtomicU64::new(0)),
-    };
+    let opener = Opener { cluster: name, own: (node, instance), trust, state: Mutex::default() };
     (sealer, opener)
 }
 
@@ -207,18 +201,15 @@ impl Opener {
     /// Opens an envelope that came to this destination, at this time in seconds since 1970.
     pub(crate) fn open(&self, bytes: &[u8], to: Destination, now: u64) -> Result<Opened, Refused> {
         let opened = self.examine(bytes, to, now);
-        if let Err(refused) = &opened
-            && let Some(count) = self.refused.get(refused.index())
-        {
-            count.fetch_add(1, Ordering::Relaxed);
+        if let Err(refused) = &opened {
+            *self.lock().refused.entry(refused.word()).or_default() += 1;
         }
         opened
     }
 
     /// How many envelopes were not opened, by what was wrong with them.
     pub(crate) fn refused(&self) -> BTreeMap<&'static str, u64> {
-        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
-        Refused::WORDS.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+        self.lock().refused.clone()
     }
 
     pub(crate) fn knows_certificates(&self) -> bool {
@@ -330,34 +321,20 @@ impl Kind {
 }
 
 impl Refused {
-    /// What each kind is called in the status.
-    const WORDS: [&'static str; 11] = [
-        "malformed",
-        "version",
-        "other_cluster",
-        "own",
-        "unsigned",
-        "unknown_certificate",
-        "distrusted_certificate",
-        "other_node",
-        "signature",
-        "replayed",
-        "oversized",
-    ];
-
-    fn index(&self) -> usize {
+    /// What it is called in the status.
+    fn word(&self) -> &'static str {
         match self {
-            Self::Malformed => 0,
-            Self::Version(_) => 1,
-            Self::OtherCluster => 2,
-            Self::Own => 3,
-            Self::Unsigned => 4,
-            Self::UnknownCertificate { .. } => 5,
-            Self::Distrusted { .. } => 6,
-            Self::OtherNode { .. } => 7,
-            Self::Signature { .. } => 8,
-            Self::Replayed => 9,
-            Self::Oversized => 10,
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::Version(_) => "version",
+            Self::OtherCluster => "other_cluster",
+            Self::Own => "own",
+            Self::Unsigned => "unsigned",
+            Self::UnknownCertificate { .. } => "unknown_certificate",
+            Self::Distrusted { .. } => "distrusted_certificate",
+            Self::OtherNode { .. } => "other_node",
+            Self::Signature { .. } => "signature",
+            Self::Replayed => "replayed",
         }
     }
 }

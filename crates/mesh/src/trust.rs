@@ -70,7 +70,7 @@ impl Trust {
                 error => Distrust::NotIssued(error.to_string()),
             })?;
         let (cluster, node) = entity.valid_uri_names().find_map(names::read_uri).ok_or(Distrust::NoNode)?;
-        if !names::is_cluster(cluster, &self.cluster) {
+        if cluster != names::escape(&self.cluster) {
             return Err(Distrust::OtherCluster(cluster.to_owned()));
         }
         let expires = expires(der).ok_or(Distrust::Malformed)?;
