@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{NodeId, Now, PeerStatus, Quarantined, Status};
+use crate::{Member, NodeId, Now, PeerStatus, Quarantined, Status};
 
 use super::{Replica, is_users};
 
 impl Replica {
-    /// How the replica is doing now.
+    /// How the replica is doing now. This counts the registers: for people and monitors, not for once a second.
     pub fn status(&self, now: Now) -> Status {
         let peers = self.peers.iter().map(|(node, peer)| PeerStatus {
             node: *node,
@@ -29,7 +29,7 @@ impl Replica {
             floor: self.meta.claimed,
             registers: self.table.iter().filter(|register| is_users(&register.key)).count(),
             tombstones: self.table.tombstone_count(),
-            members: self.roster.all().cloned().collect(),
+            members: self.members().cloned().collect(),
             silent: self.silent_members(now),
             peers: peers.collect(),
             quarantined: self.quarantine.len(),
@@ -38,6 +38,16 @@ impl Replica {
             writes_refused: self.refusal(now),
             counters: self.counters,
         }
+    }
+
+    /// All that were ever in the roster, in the order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.roster.all()
+    }
+
+    /// Whether a peer that is in reach has left so many comparisons in a row, or more, unanswered.
+    pub fn has_unanswered(&self, comparisons: u32) -> bool {
+        self.peers.values().any(|peer| peer.is_live && peer.unanswered >= comparisons)
     }
 
     fn silent_members(&self, now: Now) -> Vec<NodeId> {

@@ -323,6 +323,22 @@ fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
 }
 
 #[test]
+fn a_peer_that_answers_nothing_is_told_while_it_is_in_reach() {
+    let (mut replica, now) = put_back();
+    let peer = NodeId::new(2);
+    // Each time that it comes up it is asked.
+    for count in 0..4 {
+        assert_eq!((replica.has_unanswered(count), replica.has_unanswered(count + 1)), (count > 0, false));
+        replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    }
+    assert!(replica.has_unanswered(4));
+    replica.handle(Input::PeerDown { node: peer, instance: 2 }, now);
+    assert!(!replica.has_unanswered(1), "it is away, and nobody expects an answer");
+    let members: Vec<NodeId> = replica.members().map(|member| member.node).collect();
+    assert_eq!(members, [1, 2, 3, 4, 5].map(NodeId::new));
+}
+
+#[test]
 fn a_second_process_of_an_id_is_told_at_once() {
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
     let node = NodeId::new(1);

@@ -368,16 +368,13 @@ impl Driver {
     }
 
     fn learn_names(&mut self) {
-        let members = self.replica.status(self.now()).members;
-        self.names = Arc::new(members.into_iter().map(|member| (member.node, member.name)).collect());
+        self.names = Arc::new(self.replica.members().map(|member| (member.node, member.name.clone())).collect());
     }
 
     /// A peer that is there and does not answer: what carries the messages has lost it, and may not notice.
     fn watch(&mut self) {
-        let peers = self.replica.status(self.now()).peers;
-        let is_deaf = peers.iter().any(|peer| peer.is_live && peer.unanswered >= UNANSWERED_MAX);
         let is_due = self.reopened_at.is_none_or(|at| at.elapsed() >= REOPEN_PERIOD);
-        if is_deaf && is_due {
+        if is_due && self.replica.has_unanswered(UNANSWERED_MAX) {
             tracing::warn!("a node that should be there does not answer; opening the connections anew");
             self.reopened_at = Some(Instant::now());
             self.report.reopened += 1;
