@@ -309,6 +309,43 @@ fn the_nodes_of_a_cluster() {
 }
 
 #[test]
+fn members_that_are_silent_for_a_week() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let state = |is_one: bool| {
+        json!({
+            "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+            "peers": [{"id": "000000000000000b", "reachable": false, "digest": "10", "heard_ms_ago": 604_800_000}],
+            "members": [
+                {"id": "000000000000000a", "name": "a", "silent": false},
+                {"id": "000000000000000b", "name": "b", "silent": true},
+                {"id": "000000000000000c", "name": "c", "silent": !is_one},
+            ],
+        })
+    };
+    let server = origin.url("");
+    let lines = |is_one: bool| {
+        origin.always(json_reply(&state(is_one).to_string()));
+        let said = host.run(&format!("cluster status --server {server}")).said();
+        assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+        said.stdout.lines().skip(4).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(false),
+        [
+            "silent     2 members, not heard of for seven days; bring them back, or `tidegate cluster forget` them",
+            "",
+            "NODE  NUMBER            IS    CLOCK  HEARD",
+            "b     000000000000000b  away         7d ago  silent",
+            "c     000000000000000c  away         never   silent",
+        ]
+    );
+    assert_eq!(
+        lines(true)[0],
+        "silent     1 member, not heard of for seven days; bring it back, or `tidegate cluster forget` it"
+    );
+}
+
+#[test]
 fn a_backup_and_back() {
     let (host, origin) = (Host::new(), Origin::start());
     let backup = "{\"tidegate_backup\":1}\n{\"a\":1}\n{\"a\":2}\n{\"end\":2}\n";

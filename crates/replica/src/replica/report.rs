@@ -30,7 +30,7 @@ impl Replica {
             registers: self.table.iter().filter(|register| is_users(&register.key)).count(),
             tombstones: self.table.tombstone_count(),
             members: self.members().cloned().collect(),
-            silent: self.silent_members(now),
+            silent: self.silent_members(now).collect(),
             peers: peers.collect(),
             quarantined: self.quarantine.len(),
             quarantine: quarantine.collect(),
@@ -50,10 +50,11 @@ impl Replica {
         self.peers.values().any(|peer| peer.is_live && peer.unanswered >= comparisons)
     }
 
-    fn silent_members(&self, now: Now) -> Vec<NodeId> {
+    /// The members of which nothing has come for seven days, see [`Status::silent`].
+    pub fn silent_members(&self, now: Now) -> impl Iterator<Item = NodeId> {
         let heard = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.heard_ms);
-        let last = |node: NodeId| heard(node).unwrap_or(self.timers.started_ms);
-        self.others().filter(|node| now.steady_ms.saturating_sub(last(*node)) >= SILENT_MS).collect()
+        let last = move |node: NodeId| heard(node).unwrap_or(self.timers.started_ms);
+        self.others().filter(move |node| now.steady_ms.saturating_sub(last(*node)) >= SILENT_MS)
     }
 }
 

@@ -70,8 +70,13 @@ fn reason(fields: &Fields) -> Result<String, Problem> {
 fn shown(status: &ClusterStatus) -> Value {
     let node = &status.node;
     let members = status.members.iter().map(|member| {
-        let (id, name) = (member.node.node.to_string(), &member.node.name);
-        json!({"id": id, "name": name, "since": member.since, "forgotten": member.is_forgotten})
+        json!({
+            "id": member.node.node.to_string(),
+            "name": member.node.name,
+            "since": member.since,
+            "forgotten": member.is_forgotten,
+            "silent": member.is_silent,
+        })
     });
     let quarantined = status.quarantine.iter().map(|change| {
         let node = answer::name(&change.node);
@@ -123,5 +128,22 @@ fn peer(peer: &PeerView) -> Peer {
         digest: peer.digest.clone(),
         clock_offset_ms: peer.clock_offset_seconds.map(to_ms),
         heard_ms_ago: peer.heard_seconds_ago.map(|seconds| u64::try_from(to_ms(seconds)).unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate::{Live, Tidegate};
+
+    use super::*;
+
+    #[test]
+    fn a_silent_member_is_shown() {
+        let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect().unwrap();
+        let mut status = tide.cluster().unwrap().status().unwrap();
+        for is_silent in [false, true] {
+            status.members[0].is_silent = is_silent;
+            assert_eq!(shown(&status)["members"][0]["silent"], is_silent);
+        }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Driver {
     wake_at_ms: u64,
     watched_at: Instant,
     reopened_at: Option<Instant>,
+    /// The members whose silence was told.
+    silent: BTreeSet<NodeId>,
     names: Names,
     report: Report,
 }
@@ -114,6 +116,7 @@ impl Driver {
             wake_at_ms: 0,
             watched_at: started,
             reopened_at: None,
+            silent: BTreeSet::new(),
             names: Names::default(),
             report: Report::default(),
         };
@@ -189,7 +192,8 @@ impl Driver {
         }
         if self.watched_at.elapsed() >= WATCH_PERIOD {
             self.watched_at = Instant::now();
-            self.watch();
+            self.watch_links();
+            self.watch_members(self.now());
         }
     }
 
@@ -372,7 +376,7 @@ impl Driver {
     }
 
     /// A peer that is there and does not answer: what carries the messages has lost it, and may not notice.
-    fn watch(&mut self) {
+    fn watch_links(&mut self) {
         let is_due = self.reopened_at.is_none_or(|at| at.elapsed() >= REOPEN_PERIOD);
         if is_due && self.replica.has_unanswered(UNANSWERED_MAX) {
             tracing::warn!("a node that should be there does not answer; opening the connections anew");
@@ -380,6 +384,21 @@ impl Driver {
             self.report.reopened += 1;
             self.carrier.reopen();
         }
+    }
+
+    /// A member of which nothing has come for long: told once, and again only if it was heard of in between.
+    fn watch_members(&mut self, now: Now) {
+        let silent: BTreeSet<NodeId> = self.replica.silent_members(now).collect();
+        for member in self.replica.members().filter(|member| silent.contains(&member.node)) {
+            if !self.silent.contains(&member.node) {
+                let (name, node) = (member.name.escape_debug(), member.node);
+                tracing::warn!(
+                    "nothing has come from the member `{name}` ({node}) for seven days, and majorities count it; bring \
+                     it back, or take it out with `tidegate cluster forget {node}` if it is gone for good"
+                );
+            }
+        }
+        self.silent = silent;
     }
 
     fn now(&self) -> Now {
@@ -424,3 +443,6 @@ pub(super) fn node_of(text: &str, names: &Names) -> Option<NodeId> {
     let by_name = || names.iter().find(|(_, name)| *name == text).map(|(node, _)| *node);
     text.parse().ok().filter(|node| names.contains_key(node)).or_else(by_name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,6 +116,9 @@ pub struct MemberStatus {
     pub since: Micros,
     /// Whether an operator has taken it out.
     pub is_forgotten: bool,
+    /// Whether nothing has come from it for seven days, counted from the start of this process at the earliest. Until
+    /// it is back or forgotten, majorities count it, and what was removed is remembered for its sake.
+    pub is_silent: bool,
 }
 
 /// A change from the future.
@@ -163,6 +166,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         node: NodeName { node: member.node, name: member.name.clone() },
         since: instant_of(member.since),
         is_forgotten: member.is_forgotten,
+        is_silent: status.silent.contains(&member.node),
     });
     let quarantine = status.quarantine.iter().map(|change| QuarantinedChange {
         flag: ChangeKind::of(&change.key).map(|(_, flag)| flag.to_string()),

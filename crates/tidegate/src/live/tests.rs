@@ -10,7 +10,8 @@ use tidegate_replica::{Expected, Level, NodeId};
 
 use super::carrier::Carrier;
 use super::inbox::Inbox;
-use super::request::{Request, What, Write};
+use super::request::{Request, Seen, What, Write};
+use super::status;
 use super::value::ChangeKind;
 use super::{ChangeError, ClusterError, Live, Receipt};
 use crate::{Builder, Tidegate};
@@ -243,6 +244,24 @@ fn a_burst_comes_through_and_is_published_less_often() {
     let mut subscription = subscription;
     let changes = subscription.try_recv().unwrap().unwrap();
     assert!(changes.activations && !changes.definitions && !changes.document);
+}
+
+#[test]
+fn the_status_names_who_is_silent_for_a_week() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let mut nodes = three(&board, folder.path());
+    drop(nodes.pop());
+    let cluster = nodes[0].cluster().unwrap();
+    soon("c is forgotten", || cluster.forget("c", "dana", "gone for good").is_ok());
+    let after = |ms: u64| {
+        let link = Arc::clone(cluster.link());
+        let status = cluster.look(move |seen| status::of(&link, &Seen { steady_ms: seen.steady_ms + ms, ..*seen }));
+        let members = status.unwrap().members.into_iter();
+        members.filter(|member| member.is_silent).map(|member| member.node.name).collect::<Vec<_>>()
+    };
+    assert_eq!(after(0), Vec::<String>::new());
+    assert_eq!(after(7 * 24 * 3_600_000), ["b"], "neither this node nor one that is forgotten");
 }
 
 #[test]

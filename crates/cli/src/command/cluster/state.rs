@@ -85,6 +85,9 @@ struct Member {
     name: String,
     #[serde(default)]
     forgotten: bool,
+    /// Nothing has come from it for a week.
+    #[serde(default)]
+    silent: bool,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
@@ -138,6 +141,12 @@ fn lines(state: &State) -> Vec<(&'static str, String)> {
     if node.epoch > 0 {
         lines.push(("epoch", format!("{}: the clock was repaired", node.epoch)));
     }
+    let silent = state.members.iter().filter(|member| member.silent).count();
+    if silent > 0 {
+        let (members, them) = if silent == 1 { ("member", "it") } else { ("members", "them") };
+        let remedy = format!("bring {them} back, or `tidegate cluster forget` {them}");
+        lines.push(("silent", format!("{silent} {members}, not heard of for seven days; {remedy}")));
+    }
     if !state.quarantined.is_empty() {
         let count = state.quarantined.len();
         lines.push(("set aside", format!("{count} changes with stamps too far in the future")));
@@ -149,6 +158,7 @@ fn lines(state: &State) -> Vec<(&'static str, String)> {
 fn others(state: &State) -> Vec<[Cell; 6]> {
     let is_forgotten = |id: &str| state.members.iter().any(|member| member.id == id && member.forgotten);
     let is_member = |id: &str| state.members.iter().any(|member| member.id == id && !member.forgotten);
+    let is_silent = |id: &str| state.members.iter().any(|member| member.id == id && member.silent);
     let named = |id: &str| state.members.iter().find(|member| member.id == id).map(|member| member.name.clone());
     let mut rows = Vec::new();
     for peer in &state.peers {
@@ -161,6 +171,8 @@ fn others(state: &State) -> Vec<[Cell; 6]> {
         };
         let mark = if is_forgotten(&peer.id) {
             "forgotten"
+        } else if is_silent(&peer.id) {
+            "silent"
         } else if is_member(&peer.id) {
             ""
         } else {
@@ -170,7 +182,11 @@ fn others(state: &State) -> Vec<[Cell; 6]> {
     }
     let is_known = |id: &str| id == state.node.id || state.peers.iter().any(|peer| peer.id == id);
     for member in state.members.iter().filter(|member| !is_known(&member.id)) {
-        let mark = if member.forgotten { "forgotten" } else { "" };
+        let mark = match (member.forgotten, member.silent) {
+            (true, _) => "forgotten",
+            (false, true) => "silent",
+            (false, false) => "",
+        };
         rows.push(row(&member.name, &member.id, "away", String::new(), "never".to_owned(), mark));
     }
     rows

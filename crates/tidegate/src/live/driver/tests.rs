@@ -1,0 +1,103 @@
+//! A driver without its thread, so that a week passes in a moment.
+
+use std::fmt;
+
+use tidegate_engine::Snapshot;
+use tidegate_engine::lease::Clocks;
+use tidegate_replica::Register;
+use tracing::field::{Field, Visit};
+
+use super::*;
+use crate::live::carrier::Alone;
+use crate::publish::Board;
+use crate::readings::Readings;
+use crate::shared::Shared;
+use crate::status::{Health, Status};
+use crate::store::MemoryStore;
+
+/// The texts of the warnings.
+#[derive(Clone, Debug, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Visit for Warnings {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        }
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// What a node has on its disk when it has joined.
+fn joined(node: u64, name: &str) -> Vec<Register> {
+    let options = Options { name: name.to_owned(), ..Options::new("tests", NodeId::new(node)) };
+    let (mut replica, first) = Replica::new(options, Loaded::default(), START);
+    let next = replica.handle(Input::Tick, START);
+    let batches = first.persist.into_iter().chain(next.persist);
+    batches.flat_map(|batch| batch.registers).collect()
+}
+
+/// A driver of node 1 that knows of another member.
+fn driver(other: Vec<Register>) -> Driver {
+    let clock = Clock::manual(Micros::new(i64::try_from(START.wall_ms * 1_000).unwrap()));
+    let shared = Shared::new(Status::new(String::new(), Health::Unsourced, clock.now()));
+    let board = Board::new(Snapshot::empty(), Clocks::synced(), Readings::new(None), clock);
+    Driver::new(Parts {
+        options: Options::new("tests", NodeId::new(1)),
+        loaded: Loaded { registers: other, ..Loaded::default() },
+        inbox: Arc::default(),
+        stage: Stage::new(board, shared),
+        carrier: Box::new(Alone),
+        committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
+    })
+}
+
+#[test]
+fn a_member_that_is_silent_for_a_week_is_told_once_with_the_remedy() {
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
+        let mut driver = driver(joined(2, "b"));
+        let after = |days: u64| Now { wall_ms: START.wall_ms + days * DAY_MS, steady_ms: days * DAY_MS + MINUTE_MS };
+        driver.watch_members(after(6));
+        assert_eq!(warnings.take(), Vec::<String>::new());
+        driver.watch_members(after(7));
+        let told = warnings.take();
+        assert_eq!(told.len(), 1, "{told:?}");
+        for part in ["`b` (0000000000000002)", "bring it back", "`tidegate cluster forget 0000000000000002`"] {
+            assert!(told[0].contains(part), "{part}: {told:?}");
+        }
+        driver.watch_members(after(8));
+        assert_eq!(warnings.take(), Vec::<String>::new(), "it was told");
+        let up = Input::PeerUp { node: NodeId::new(2), instance: 2 };
+        driver.replica.handle(up, after(8));
+        driver.watch_members(after(9));
+        assert_eq!(warnings.take(), Vec::<String>::new(), "it was heard");
+        driver.watch_members(after(15));
+        assert_eq!(warnings.take().len(), 1, "it is silent again");
+    });
+}
+
+const START: Now = Now { wall_ms: 1_700_000_000_000, steady_ms: 0 };
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
