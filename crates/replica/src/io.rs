@@ -104,6 +104,8 @@ pub struct Output {
     pub persist: Vec<Batch>,
     /// Keys whose registers are others than before.
     pub changed: Vec<Arc<[u8]>>,
+    /// Whether [`Replica::members`](crate::Replica::members) are others than before, or called otherwise.
+    pub is_roster_changed: bool,
     /// Answers to writes.
     pub receipts: Vec<(u64, Result<Receipt, WriteError>)>,
     /// When to come back with [`Input::Tick`] at the latest, by the steady clock.

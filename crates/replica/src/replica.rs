@@ -304,7 +304,7 @@ impl Replica {
     /// The register goes to the disk and to readers.
     fn record(&mut self, register: Register) {
         self.batch.dropped.retain(|key| *key != register.key);
-        self.roster.note(&register);
+        self.output.is_roster_changed |= self.roster.note(&register);
         if is_users(&register.key) {
             self.output.changed.push(Arc::clone(&register.key));
         }

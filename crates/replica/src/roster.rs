@@ -16,9 +16,9 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Takes note of a register, if it is about a member.
-    pub(crate) fn note(&mut self, register: &Register) {
-        let Some(node) = node_of(&register.key) else { return };
+    /// Takes note of a register, if it is about a member, and says whether it is.
+    pub(crate) fn note(&mut self, register: &Register) -> bool {
+        let Some(node) = node_of(&register.key) else { return false };
         let value = register.value.as_deref().unwrap_or_default();
         let (mut name, mut is_forgotten) = (String::new(), register.is_tombstone());
         for field in Fields::new(value).flatten() {
@@ -29,6 +29,7 @@ impl Roster {
             }
         }
         self.members.insert(node, Member { node, name, since: register.stamp, is_forgotten });
+        true
     }
 
     /// The members in force.

@@ -171,7 +171,6 @@ impl Driver {
         }
         for input in taken.peers {
             self.handle(input);
-            self.learn_names();
         }
         for request in taken.requests {
             self.serve(request);
@@ -212,6 +211,9 @@ impl Driver {
         self.committer.submit(output.persist);
         self.changed.extend(output.changed);
         self.receipts.extend(output.receipts);
+        if output.is_roster_changed {
+            self.learn_names();
+        }
         self.wake_at_ms = output.wake_at_ms;
     }
 
@@ -303,12 +305,9 @@ impl Driver {
         let began = Instant::now();
         let mut changes = Vec::new();
         let mut told = Changes::default();
-        let mut is_roster_changed = false;
         for key in std::mem::take(&mut self.changed) {
-            let Some((kind, flag)) = ChangeKind::of(&key) else {
-                is_roster_changed = true;
-                continue;
-            };
+            // A newer version may know more kinds of keys.
+            let Some((kind, flag)) = ChangeKind::of(&key) else { continue };
             let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
             match projection::of(kind, &flag, value) {
                 Ok(change) => {
@@ -327,9 +326,6 @@ impl Driver {
                 }
             }
         }
-        if is_roster_changed {
-            self.learn_names();
-        }
         if changes.is_empty() {
             return;
         }
@@ -343,13 +339,7 @@ impl Driver {
         for (request, outcome) in std::mem::take(&mut self.receipts) {
             let Some(reply) = self.replies.remove(&request) else { continue };
             let answer = match outcome {
-                Ok(written) => {
-                    let mut nodes = written.durable_on.iter().chain(&written.pending);
-                    if nodes.any(|node| !self.names.contains_key(node)) {
-                        self.learn_names();
-                    }
-                    Ok(Done { written, names: Arc::clone(&self.names) })
-                }
+                Ok(written) => Ok(Done { written, names: Arc::clone(&self.names) }),
                 Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
             };

@@ -98,6 +98,23 @@ fn a_member_that_is_silent_for_a_week_is_told_once_with_the_remedy() {
     });
 }
 
+#[test]
+fn a_member_is_known_by_name_as_soon_as_it_is_one() {
+    let mut driver = driver(Vec::new());
+    let other = NodeId::new(2);
+    driver.handle(Input::PeerUp { node: other, instance: 2 });
+    assert_eq!(node_of("b", &driver.names), None);
+    let options = Options { name: "b".to_owned(), ..Options::new("tests", other) };
+    let (mut replica, first) = Replica::new(options, Loaded::default(), START);
+    let mut outputs = vec![first, replica.handle(Input::Tick, START)];
+    let upto = outputs.iter().flat_map(|output| &output.persist).last().unwrap().seq;
+    outputs.push(replica.handle(Input::Persisted { upto }, START));
+    for bytes in outputs.into_iter().flat_map(|output| output.broadcast) {
+        driver.handle(Input::Message { from: other, bytes });
+    }
+    assert_eq!(node_of("b", &driver.names), Some(other));
+}
+
 const START: Now = Now { wall_ms: 1_700_000_000_000, steady_ms: 0 };
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
