@@ -1,5 +1,7 @@
 //! Nodes as processes: they agree, survive kills, and let no stranger in.
 
+use std::process::{Child, Command, Stdio};
+
 use crate::run::{Host, until};
 use crate::serving::Serving;
 
@@ -241,26 +243,45 @@ fn the_script_of_the_examples_starts_and_ends_three_nodes() {
     let ports = free_ports(6);
     let listed = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
     let script = crate::run::root().join("examples/cluster.sh");
-    let mut process = std::process::Command::new("sh")
+    let process = Command::new("sh")
         .arg(script)
         .arg(host.path("nodes"))
         .env("TIDEGATE", env!("CARGO_BIN_EXE_tidegate"))
         .env("PORTS", listed)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut script = Script(process);
     let server = |index: usize| format!("--server http://127.0.0.1:{}", ports[index]);
     until("three nodes", || {
         let said = host.run(&format!("activate x --ack all {}", server(0))).said();
         (said.code == 0 && said.stderr.matches(", ").count() == 2).then_some(())
     });
     until("the change", || (host.run(&format!("on x {}", server(2))).said().code == 0).then_some(()));
-    let kill = std::process::Command::new("kill").arg("-INT").arg(process.id().to_string()).status().unwrap();
-    assert!(kill.success());
-    until("the script ends", || process.try_wait().unwrap());
+    assert!(script.end());
+    until("the script ends", || script.0.try_wait().unwrap());
     until("its nodes end", || (host.run(&format!("on x {}", server(2))).said().code == 4).then_some(()));
+}
+
+/// A script that ends what it has started when it is ended.
+struct Script(Child);
+
+impl Script {
+    /// By TERM: where the tests run in the background, shells are deaf to INT (POSIX, 2.12 and 2.15 `trap`).
+    fn end(&self) -> bool {
+        Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.end();
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// Ports that nobody has at the moment.
