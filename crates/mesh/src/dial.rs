@@ -88,14 +88,16 @@ impl Dial {
             *has_dialled |= !link.is_outbound;
         }
         let mut is_changed = self.find_hollow(&ways, alive, now);
-        let dialling = ways.values().filter(|(_, has_dialled)| *has_dialled).count();
+        // Links to nodes of other clusters are links, too, and no company.
+        let others = ways.iter().filter(|(node, _)| alive.contains(node));
+        let dialling = others.clone().filter(|(_, (_, has_dialled))| *has_dialled).count();
         let awaited = self.peers.iter().filter(|peer| !peer.is_dialled).count();
         if dialling >= awaited {
             self.was_complete = true;
             self.missing_since = None;
         } else {
             let since = *self.missing_since.get_or_insert(now);
-            let is_alone = ways.is_empty() && !self.was_complete;
+            let is_alone = others.count() == 0 && !self.was_complete;
             if now.duration_since(since) >= if is_alone { FIRST_WAIT } else { ABSENCE_MAX } {
                 is_changed |= self.dial_missing(&ways);
                 self.missing_since = None;

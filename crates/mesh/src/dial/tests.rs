@@ -105,6 +105,19 @@ fn a_node_of_another_cluster_is_let_be() {
 }
 
 #[test]
+fn nodes_of_other_clusters_are_no_company() {
+    let all = ["127.0.0.1:7401", "127.0.0.1:7403"];
+    let strangers = [link(9, "127.0.0.1:7403", true), link(8, "127.0.0.1:50000", false)];
+    for links in [&strangers[..1], &strangers] {
+        let (mut dial, start) = (dial(&all, "127.0.0.1:7402"), Instant::now());
+        check(&dial, &["127.0.0.1:7403"]);
+        assert!(!dial.look(links, &alive(&[]), start));
+        assert!(dial.look(links, &alive(&[]), start + FIRST_WAIT), "{links:?}");
+        check(&dial, &all);
+    }
+}
+
+#[test]
 fn local_is_what_no_other_host_can_reach() {
     let local = |addresses: &[&str], listen: Option<&str>| {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
