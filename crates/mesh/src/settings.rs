@@ -55,7 +55,7 @@ fn all(id: &str, listen: &[String], connect: &[String], security: &Security) -> 
         ("timestamping/enabled", json!(false)),
         // A host that vanishes without a word is noticed after that.
         ("transport/link/tx/lease", json!(LEASE_MS)),
-        ("transport/link/tx/keep_alive", json!(4)),
+        ("transport/link/tx/keep_alive", json!(SIGNS_A_LEASE)),
         ("transport/link/rx/max_message_size", json!(MESSAGE_BYTES_MAX + OVERHEAD_BYTES_MAX)),
         // All our messages have one priority. Without queues for each, a link that was once too slow would drop everything
         // from then on: in zenoh 1.10.2 "congested" is noted for one priority and taken back for another.
@@ -106,7 +106,11 @@ pub(crate) fn node_of(session: &str) -> Option<NodeId> {
 }
 
 /// A peer that says nothing for so long is gone: three times what a busy host may be late.
-const LEASE_MS: u32 = 3_000;
+const LEASE_MS: u32 = 4_500;
+
+/// How often a link that has nothing to carry shows that it is there, within that. These signs are most of what a cluster
+/// at rest sends. TCP loses none, so a sign can only be late, and two of three may be.
+const SIGNS_A_LEASE: u32 = 3;
 
 /// So long an attempt to reach a peer may take: some ten times what it takes between continents. TCP sends its first packet
 /// again after 1, 3 and 7 seconds, so a longer attempt would outlive the trouble that it met.
