@@ -28,6 +28,8 @@ pub mod store;
 mod subscription;
 mod typed;
 mod view;
+#[cfg(test)]
+mod warnings;
 mod worker;
 
 pub use builder::{Builder, TextError};

@@ -1,11 +1,8 @@
 //! A driver without its thread, so that a week passes in a moment.
 
-use std::fmt;
-
 use tidegate_engine::Snapshot;
 use tidegate_engine::lease::Clocks;
 use tidegate_replica::Register;
-use tracing::field::{Field, Visit};
 
 use super::*;
 use crate::live::carrier::Alone;
@@ -14,40 +11,7 @@ use crate::readings::Readings;
 use crate::shared::Shared;
 use crate::status::{Health, Status};
 use crate::store::MemoryStore;
-
-/// The texts of the warnings.
-#[derive(Clone, Debug, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl Visit for Warnings {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.0.lock().unwrap().push(format!("{value:?}"));
-        }
-    }
-}
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
+use crate::warnings::Warnings;
 
 /// What a node has on its disk when it has joined.
 fn joined(node: u64, name: &str) -> Vec<Register> {

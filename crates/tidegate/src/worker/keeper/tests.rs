@@ -1,12 +1,12 @@
 //! The keeper without thread, network and clock: what becomes of each piece of news.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tidegate_engine::{Snapshot, Subject};
 
 use super::*;
 use crate::cache::Cache;
+use crate::warnings::Warnings;
 
 fn keeper(folder: &Path) -> Keeper {
     Keeper::new(KeeperOptions {
@@ -207,43 +207,24 @@ fn changes_are_told_when_there_are_some() {
     assert_eq!(told(), Some((true, false)));
 }
 
-/// Counts warnings.
-struct Lines(Arc<AtomicUsize>);
-
-impl tracing::Subscriber for Lines {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[test]
 fn trouble_is_one_line_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = Arc::new(AtomicUsize::new(0));
-    tracing::subscriber::with_default(Lines(Arc::clone(&lines)), || {
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
         let mut keeper = keeper(folder.path());
         keeper.take(changed(document(1), "one"));
-        assert_eq!(lines.load(Ordering::Relaxed), 0);
+        assert_eq!(warnings.take(), Vec::<String>::new());
         for count in 0..50_u8 {
             keeper.take(trouble());
             keeper.take(changed(vec![count], "bad"));
         }
-        assert_eq!(lines.load(Ordering::Relaxed), 2, "one of the source, one of its document");
+        assert_eq!(warnings.take().len(), 2, "one of the source, one of its document");
         for _ in 0..50 {
             keeper.take(unchanged());
             keeper.take(trouble());
         }
-        assert_eq!(lines.load(Ordering::Relaxed), 2);
+        assert_eq!(warnings.take(), Vec::<String>::new());
     });
 }
 
