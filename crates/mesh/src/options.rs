@@ -36,8 +36,8 @@ pub enum Security {
 }
 
 impl Security {
-    /// What shows who this node is, if anything does.
-    pub(crate) fn identity(&self) -> Option<&Identity> {
+    /// What shows who this node is; none where nodes do not know each other.
+    pub fn identity(&self) -> Option<&Identity> {
         match self {
             Self::Open => None,
             Self::Certificates(identity) => Some(identity),

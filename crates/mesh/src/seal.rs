@@ -126,14 +126,12 @@ enum Kind {
 pub(crate) fn of(cluster: &str, node: NodeId, instance: u64, security: &Security) -> (Sealer, Opener) {
     let mut name = [0; 16];
     name.copy_from_slice(&digest(&SHA256, cluster.as_bytes()).as_ref()[..16]);
-    let (credentials, trust) = match security {
-        Security::Open => (None, None),
-        Security::Certificates(identity) => {
-            let certificate = identity.certificate().to_vec();
-            // A key that cannot sign is refused when the identity is read.
-            (identity.signer().map(|signer| Credentials { signer, certificate }), Some(Arc::clone(identity.trust())))
-        }
-    };
+    let identity = security.identity();
+    // A key that cannot sign is refused when the identity is read.
+    let credentials = identity.and_then(|identity| {
+        Some(Credentials { signer: identity.signer()?, certificate: identity.certificate().to_vec() })
+    });
+    let trust = identity.map(|identity| Arc::clone(identity.trust()));
     let sealer = Sealer { sender: Sender { cluster: name, node, instance }, number: 0, credentials };
     let opener = Opener { cluster: name, own: (node, instance), trust, state: Mutex::default() };
     (sealer, opener)

@@ -66,10 +66,7 @@ impl Network {
 impl Secured {
     /// The node whose certificate this is.
     pub(super) fn node(&self) -> Option<NodeId> {
-        match &self.security {
-            Security::Open => None,
-            Security::Certificates(identity) => Some(identity.node()),
-        }
+        self.security.identity().map(Identity::node)
     }
 
     /// Opens the links.
