@@ -304,7 +304,8 @@ impl Replica {
     /// The register goes to the disk and to readers.
     fn record(&mut self, register: Register) {
         self.batch.dropped.retain(|key| *key != register.key);
-        self.output.is_roster_changed |= self.roster.note(&register);
+        self.roster.note(&register);
+        self.output.is_roster_changed |= roster::node_of(&register.key).is_some();
         if is_users(&register.key) {
             self.output.changed.push(Arc::clone(&register.key));
         }

@@ -16,9 +16,9 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Takes note of a register, if it is about a member, and says whether it is.
-    pub(crate) fn note(&mut self, register: &Register) -> bool {
-        let Some(node) = node_of(&register.key) else { return false };
+    /// Takes note of a register, if it is about a member.
+    pub(crate) fn note(&mut self, register: &Register) {
+        let Some(node) = node_of(&register.key) else { return };
         let value = register.value.as_deref().unwrap_or_default();
         let (mut name, mut is_forgotten) = (String::new(), register.is_tombstone());
         for field in Fields::new(value).flatten() {
@@ -29,7 +29,6 @@ impl Roster {
             }
         }
         self.members.insert(node, Member { node, name, since: register.stamp, is_forgotten });
-        true
     }
 
     /// The members in force.
@@ -78,7 +77,8 @@ pub(crate) fn forgotten(name: &str) -> Arc<[u8]> {
     writer.into_bytes().into()
 }
 
-fn node_of(key: &[u8]) -> Option<NodeId> {
+/// Which member a register of this key is about, if any.
+pub(crate) fn node_of(key: &[u8]) -> Option<NodeId> {
     let number = key.strip_prefix(&[0, b'n'])?;
     number.try_into().ok().map(|bytes| NodeId::new(u64::from_be_bytes(bytes)))
 }

@@ -34,7 +34,7 @@ impl Disk {
     /// How many members of the roster it knows.
     pub(super) fn members(&self) -> usize {
         let mut roster = Roster::default();
-        self.registers.values().for_each(|register| _ = roster.note(register));
+        self.registers.values().for_each(|register| roster.note(register));
         roster.members().count()
     }
 
