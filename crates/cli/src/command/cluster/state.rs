@@ -90,6 +90,17 @@ struct Member {
     silent: bool,
 }
 
+impl Member {
+    /// What is to be known of it besides whether it is there.
+    fn mark(&self) -> &'static str {
+        match (self.forgotten, self.silent) {
+            (true, _) => "forgotten",
+            (false, true) => "silent",
+            (false, false) => "",
+        }
+    }
+}
+
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let server = args.server.connect()?;
     let reply = server.ask(server.request(Method::GET, &["cluster"], &[]))?;
@@ -156,38 +167,23 @@ fn lines(state: &State) -> Vec<(&'static str, String)> {
 
 /// A row for each other node, whether it was heard of or is only a member.
 fn others(state: &State) -> Vec<[Cell; 6]> {
-    let is_forgotten = |id: &str| state.members.iter().any(|member| member.id == id && member.forgotten);
-    let is_member = |id: &str| state.members.iter().any(|member| member.id == id && !member.forgotten);
-    let is_silent = |id: &str| state.members.iter().any(|member| member.id == id && member.silent);
-    let named = |id: &str| state.members.iter().find(|member| member.id == id).map(|member| member.name.clone());
+    let member = |id: &str| state.members.iter().find(|member| member.id == id);
     let mut rows = Vec::new();
     for peer in &state.peers {
-        let name = peer.name.clone().or_else(|| named(&peer.id)).unwrap_or_default();
+        let member = member(&peer.id);
+        let name = peer.name.as_deref().or(member.map(|member| member.name.as_str())).unwrap_or_default();
+        let mark = member.map_or("reader", Member::mark);
         let state = match (peer.reachable, &peer.digest) {
             (false, _) => "away",
             (true, Some(digest)) if Some(digest) == state.node.digest.as_ref() => "same",
             (true, Some(_)) => "catching up",
             (true, None) => "new",
         };
-        let mark = if is_forgotten(&peer.id) {
-            "forgotten"
-        } else if is_silent(&peer.id) {
-            "silent"
-        } else if is_member(&peer.id) {
-            ""
-        } else {
-            "reader"
-        };
-        rows.push(row(&name, &peer.id, state, clock(peer.clock_offset_ms), heard(peer.heard_ms_ago), mark));
+        rows.push(row(name, &peer.id, state, clock(peer.clock_offset_ms), heard(peer.heard_ms_ago), mark));
     }
     let is_known = |id: &str| id == state.node.id || state.peers.iter().any(|peer| peer.id == id);
     for member in state.members.iter().filter(|member| !is_known(&member.id)) {
-        let mark = match (member.forgotten, member.silent) {
-            (true, _) => "forgotten",
-            (false, true) => "silent",
-            (false, false) => "",
-        };
-        rows.push(row(&member.name, &member.id, "away", String::new(), "never".to_owned(), mark));
+        rows.push(row(&member.name, &member.id, "away", String::new(), "never".to_owned(), member.mark()));
     }
     rows
 }
