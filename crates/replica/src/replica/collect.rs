@@ -6,7 +6,9 @@
 //! refused, and those are told that the register is gone.
 //!
 //! A node that hears of a floor refuses by it at once, but claims it only when it holds the same as a node that does, or
-//! as all other members.
+//! as all other members. Whoever claims a floor therefore holds all that members had when it was collected, and nothing that
+//! a collected tombstone stood for. So a node keeps its own tombstones up to the floor until one that claims it is seen to
+//! hold nothing in their place: a tombstone for which no collector waited is known to nobody else.
 
 use std::sync::Arc;
 
@@ -29,8 +31,13 @@ impl Replica {
         let is_old =
             |stamp: Stamp| stamp.epoch() < self.clock.epoch() || stamp.millis().saturating_add(age) < now.wall_ms;
         let may_go = |(stamp, arrived): &(Stamp, u64)| is_old(*stamp) && *arrived <= confirmed;
-        if let Some((floor, _)) = self.table.tombstones().take_while(may_go).last() {
+        // Those that came late, from below the floor, go with the next one above it: a floor never falls.
+        let last = self.table.tombstones().take_while(may_go).last();
+        if let Some((floor, _)) = last.filter(|(floor, _)| *floor > self.meta.refusing) {
             self.refuse_up_to(floor);
+            for key in self.table.tombstones_up_to(floor) {
+                self.drop_key(&key);
+            }
             self.claim_floor();
         }
     }
@@ -80,22 +87,18 @@ impl Replica {
     fn refuse_up_to(&mut self, floor: Stamp) {
         self.meta.refusing = floor;
         self.is_meta_new = true;
-        self.drop_tombstones();
-    }
-
-    fn drop_tombstones(&mut self) {
-        let keys: Vec<Arc<[u8]>> = self.table.tombstones_up_to(self.meta.refusing);
-        for key in &keys {
-            self.drop_key(key);
-        }
     }
 
     pub(super) fn claim_floor(&mut self) {
-        self.drop_tombstones();
         if self.meta.claimed != self.meta.refusing {
             self.meta.claimed = self.meta.refusing;
             self.is_meta_new = true;
         }
+    }
+
+    /// Whether a tombstone here has been collected, because a node that claims `floor` holds nothing under its key.
+    pub(super) fn is_collected(&self, stamp: Stamp, floor: Stamp) -> bool {
+        self.meta.claimed < floor && stamp <= floor.min(self.meta.refusing)
     }
 
     /// A node that has collected up to `floor` says that registers are gone.

@@ -4,6 +4,8 @@
 //! differ, down to the leaves, where stamps are compared. Every message stands for itself: one that is lost ends the
 //! comparison, and the next round begins anew.
 
+use std::sync::Arc;
+
 use crate::message::{Body, Summary};
 use crate::tree::Branch;
 use crate::{NodeId, Now, Register, Stamp, limits};
@@ -87,7 +89,10 @@ impl Replica {
                 if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
                     peer.confirmed = Some(theirs.merges);
                 }
-                self.note_equal(from, floor, now);
+                // What came in since it was asked may be what a floor that it tells of stands for.
+                if theirs.root == self.root() {
+                    self.note_equal(from, floor, now);
+                }
             }
             None if self.wants_stream(theirs.count) => self.go_on_streaming(from, now),
             None => self.compare(from, &[(Branch::ROOT, *children)]),
@@ -126,7 +131,7 @@ impl Replica {
         theirs: &[(Branch, Vec<(u64, Stamp)>)],
         now: Now,
     ) {
-        let (mut wanted, mut given, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut wanted, mut given, mut gone, mut collected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (branch, entries) in theirs.iter().filter(|(branch, _)| branch.is_leaf()) {
             for &(hash, stamp) in entries {
                 let here = self.table.at(hash).map(|register| (register.stamp, register.key.len())).next();
@@ -144,9 +149,18 @@ impl Replica {
                     Some(_) => {}
                 }
             }
-            let mine = self.table.leaf(*branch);
-            let is_new = |hash: &u64| !entries.iter().any(|(theirs, _)| theirs == hash);
-            given.extend(mine.into_iter().map(|(hash, _)| hash).filter(is_new));
+            let is_new = |hash: u64| !entries.iter().any(|(theirs, _)| *theirs == hash);
+            for register in self.table.within(branch.hashes()) {
+                let hash = self.table.hash(&register.key);
+                if is_new(hash) && register.is_tombstone() && self.is_collected(register.stamp, floor) {
+                    collected.push(Arc::clone(&register.key));
+                } else if is_new(hash) {
+                    given.push(hash);
+                }
+            }
+        }
+        for key in collected {
+            self.drop_key(&key);
         }
         if !gone.is_empty() {
             self.send(from, Body::Gone(gone));

@@ -68,8 +68,10 @@ impl Replica {
     /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
     /// from somebody who has not collected as far.
     pub(super) fn refuses(&self, stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
-        let is_below = stamp <= self.meta.refusing && floor < self.meta.refusing;
-        is_below && !(self.roster.is_member(from) && self.is_floor_orphaned())
+        // Up to the floor that this node claims itself, it knows what there is.
+        let is_orphaned = self.roster.is_member(from) && self.is_floor_orphaned();
+        let refusing = if is_orphaned { self.meta.claimed } else { self.meta.refusing };
+        stamp <= refusing && floor < refusing
     }
 
     /// The writer of a register that came by way of others, if it may still wait for word.

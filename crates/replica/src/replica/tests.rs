@@ -424,6 +424,117 @@ fn an_answer_to_another_process_of_this_id_says_nothing() {
     assert_eq!(floor_after(asked), floor);
 }
 
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// A disk with `x` as it was so long before the start, removed or not, in a cluster that has collected up to a floor.
+fn with_x(value: Option<&str>, ago_ms: u64, floor: Stamp) -> Loaded {
+    let value = value.map(|value| value.as_bytes().into());
+    let stamp = Stamp::new(0, START_MS - ago_ms, 0, NodeId::new(1));
+    let register = Register { key: b"x".as_slice().into(), stamp, value, ..register(0) };
+    let meta = Meta { refusing: floor, claimed: floor, ..Meta::default() };
+    Loaded { registers: vec![register], meta: Some(meta.encode()), ..Loaded::default() }
+}
+
+fn floor(ago_ms: u64) -> Stamp {
+    Stamp::new(0, START_MS - ago_ms, 0, NodeId::new(2))
+}
+
+#[test]
+fn a_removal_for_which_no_collector_waited_still_counts() {
+    let floor = floor(1_000);
+    let behind = with_x(None, 2_000, Stamp::ZERO);
+    let ahead = || with_x(Some("old"), 3_000, floor);
+    let mut cluster = Cluster::loaded(vec![behind, ahead(), ahead()]);
+    cluster.meet();
+    cluster.pass(20_000);
+    for (node, replica) in cluster.nodes.iter().enumerate() {
+        assert!(replica.get(b"x").is_some_and(Register::is_tombstone), "{node}: {:?}", replica.get(b"x"));
+        assert_eq!(replica.status(cluster.now(node)).floor, floor);
+    }
+}
+
+#[test]
+fn a_tombstone_that_was_collected_elsewhere_goes() {
+    let floor = floor(1_000);
+    let collected = Loaded { registers: vec![], ..with_x(None, 2_000, floor) };
+    let mut cluster = Cluster::loaded(vec![with_x(None, 2_000, Stamp::ZERO), collected]);
+    cluster.meet();
+    cluster.pass(20_000);
+    for (node, replica) in cluster.nodes.iter().enumerate() {
+        assert_eq!(replica.get(b"x"), None, "{node}");
+        assert_eq!(replica.status(cluster.now(node)).floor, floor);
+    }
+}
+
+#[test]
+fn a_floor_does_not_fall_to_a_tombstone_that_came_late() {
+    let floor = floor(2 * DAY_MS);
+    let late = || with_x(None, 3 * DAY_MS, floor);
+    let mut cluster = Cluster::loaded(vec![late(), late()]);
+    cluster.meet();
+    for _ in 0..200 {
+        cluster.pass(100);
+        let floors = [0, 1].map(|node: usize| cluster.nodes[node].status(cluster.now(node)).floor);
+        assert_eq!(floors, [floor, floor], "after {} ms", cluster.steady_ms);
+    }
+    // It goes with the next one.
+    let removed = Register { key: b"y".as_slice().into(), ..with_x(None, DAY_MS + 1_000, floor).registers.remove(0) };
+    let bytes = Message { instance: 9, floor: Stamp::ZERO, body: Body::Push(vec![removed]) }.encode();
+    cluster.handle(0, Input::Message { from: NodeId::new(2), bytes });
+    cluster.pass(40_000);
+    for (node, replica) in cluster.nodes.iter().enumerate() {
+        assert_eq!(replica.get(b"x"), None, "{node}");
+        assert_eq!(replica.status(cluster.now(node)).floor.millis(), START_MS - DAY_MS - 1_000);
+    }
+}
+
+#[test]
+fn an_answer_says_nothing_of_what_came_after_the_question() {
+    let (mut replica, now) = put_back();
+    let peer = NodeId::new(2);
+    let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().body {
+        Body::Root(summary) => Some(summary),
+        _ => None,
+    });
+    // Another node, which has not collected, hands in what the peer has removed.
+    let push = Message { instance: 3, floor: Stamp::ZERO, body: Body::Push(vec![register(0)]) }.encode();
+    replica.handle(Input::Message { from: NodeId::new(3), bytes: push }, now);
+    let summary = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
+    let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
+    let bytes = Message { instance: 2, floor: Stamp::new(0, START_MS - 1, 0, peer), body }.encode();
+    replica.handle(Input::Message { from: peer, bytes }, now);
+    assert_eq!(replica.status(now).floor, Stamp::ZERO);
+}
+
+#[test]
+fn a_floor_that_nobody_claims_opens_nothing_below_the_one_that_this_node_claims() {
+    let (claimed, heard) = (floor(3_000), floor(1_000));
+    let members = |node: u64| Register {
+        key: roster::key(NodeId::new(node)),
+        value: Some(roster::member("some")),
+        stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
+        ..register(0)
+    };
+    let meta = Meta { refusing: heard, claimed, ..Meta::default() };
+    let loaded = Loaded { registers: (1..=2).map(members).collect(), meta: Some(meta.encode()), ..Loaded::default() };
+    let start = Now { wall_ms: START_MS, steady_ms: 5 };
+    let (mut replica, _) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, start);
+    let (below, between) = (with_x(Some("removed"), 4_000, Stamp::ZERO), with_x(Some("kept"), 2_000, Stamp::ZERO));
+    let mut push = |registers: Vec<Register>, ms: u64| {
+        let now = Now { wall_ms: START_MS + ms, steady_ms: 5 + ms };
+        let bytes = Message { instance: 2, floor: Stamp::ZERO, body: Body::Repair(registers) }.encode();
+        replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
+        replica.handle(Input::Tick, now);
+        replica.get(b"x").and_then(|register| register.value.clone()).map(|value| value.to_vec())
+    };
+    // Its member has lost what it had collected, and says so for long enough.
+    assert_eq!(push(between.registers.clone(), 1_000), None);
+    assert_eq!(push(vec![], 10_000), None);
+    assert_eq!(push(below.registers, 11_000), None);
+    assert_eq!(push(between.registers, 12_000).as_deref(), Some(b"kept".as_slice()));
+}
+
 #[test]
 fn what_cannot_be_written_is_refused() {
     let mut cluster = Cluster::new(1);
