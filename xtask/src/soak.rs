@@ -30,8 +30,18 @@ struct Options {
     rounds: u64,
     nodes: usize,
     seed: u64,
-    fault: Option<&'static Fault>,
+    choice: Choice,
     program: PathBuf,
+}
+
+/// What is done in a round.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// One thing, drawn by the weights.
+    Drawn,
+    /// Everything, one after the other.
+    Each,
+    One(&'static Fault),
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -39,15 +49,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         for fault in FAULTS {
             eprintln!("{:<16} {}", fault.name, fault.does);
         }
+        eprintln!("{EACH:<16} all of the above, one after the other");
         return Ok(());
     }
-    if std::env::var_os(INSIDE).is_none() {
+    let options = Options::read(arguments, std::env::var_os(INSIDE).map(PathBuf::from).unwrap_or_default())?;
+    if options.program.as_os_str().is_empty() {
         need_programs()?;
         finish(&mut cargo(&["build", "--release", "--locked", "--package", "tidegate-cli"]))?;
         return enter(arguments, &target().join("release/tidegate"));
     }
-    let program = std::env::var_os(INSIDE).map(PathBuf::from).unwrap_or_default();
-    work(&Options::read(arguments, program)?)
+    work(&options)
 }
 
 /// What CI runs: a little of everything, with the program that the tests have built.
@@ -55,7 +66,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     need_programs()?;
     finish(&mut cargo(&["build", "--locked", "--profile", "ci", "--package", "tidegate-cli"]))?;
     let program = target().join("ci/tidegate");
-    for (fault, rounds) in [("kill", "2"), ("partition", "2"), ("each", "1")] {
+    for (fault, rounds) in [("kill", "2"), ("partition", "2"), (EACH, "1")] {
         announce(&format!("soak: {fault}"));
         let words = ["--rounds", rounds, "--nodes", "3", "--fault", fault];
         enter(&words.map(str::to_owned), &program)?;
@@ -99,7 +110,7 @@ fn target() -> PathBuf {
 }
 
 fn work(options: &Options) -> Result<(), Failure> {
-    let Options { rounds, nodes, seed, fault, program } = options;
+    let Options { rounds, nodes, seed, choice, program } = options;
     eprintln!("seed {seed}, {nodes} nodes");
     let mut random = Random::new(*seed);
     let mut report = Report::default();
@@ -107,10 +118,10 @@ fn work(options: &Options) -> Result<(), Failure> {
         |error: String| Failure::new(format!("{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes}"));
     let mut fleet = Fleet::start(*nodes, program).map_err(failed)?;
     for round in 0..*rounds {
-        let chosen: Vec<&Fault> = match fault {
-            Some(fault) if fault.name == "each" => FAULTS.iter().filter(|fault| fault.weight > 0).collect(),
-            Some(fault) => vec![fault],
-            None => vec![faults::draw(&mut random)],
+        let chosen: Vec<&Fault> = match choice {
+            Choice::Drawn => vec![faults::draw(&mut random)],
+            Choice::Each => FAULTS.iter().collect(),
+            Choice::One(fault) => vec![fault],
         };
         for fault in chosen {
             let outcome = load::round(&mut fleet, fault, &mut random)
@@ -126,7 +137,7 @@ fn work(options: &Options) -> Result<(), Failure> {
 impl Options {
     fn read(arguments: &[String], program: PathBuf) -> Result<Self, Failure> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos().into());
-        let mut options = Self { rounds: 20, nodes: 5, seed: clock, fault: None, program };
+        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn, program };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| Failure::new(format!("`{word}` wants a value")))?;
@@ -135,10 +146,11 @@ impl Options {
                 "--rounds" => options.rounds = number()?,
                 "--nodes" => options.nodes = usize::try_from(number()?.clamp(3, 9)).unwrap_or(5),
                 "--seed" => options.seed = number()?,
+                "--fault" if value == EACH => options.choice = Choice::Each,
                 "--fault" => {
                     let fault = FAULTS.iter().find(|fault| fault.name == value);
                     let unknown = || Failure::new(format!("there is no fault `{value}`; --list-faults shows them"));
-                    options.fault = Some(fault.ok_or_else(unknown)?);
+                    options.choice = Choice::One(fault.ok_or_else(unknown)?);
                 }
                 _ => return Err(Failure::new(format!("there is no argument `{word}`"))),
             }
@@ -146,6 +158,9 @@ impl Options {
         Ok(options)
     }
 }
+
+/// What `--fault` takes for all of them.
+const EACH: &str = "each";
 
 /// Says to the inner process that it is one, and which program to start.
 const INSIDE: &str = "TIDEGATE_SOAK_PROGRAM";

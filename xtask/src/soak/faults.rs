@@ -15,7 +15,7 @@ use super::{http, load};
 pub(super) struct Fault {
     pub(super) name: &'static str,
     pub(super) does: &'static str,
-    /// How often it is drawn, beside the others; 0: never by itself.
+    /// How often it is drawn, beside the others.
     pub(super) weight: u64,
     /// Whether a disk is taken away, so that only a majority's word counts.
     pub(super) is_strict: bool,
@@ -47,7 +47,6 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("clone", 2, "a copy of a node's folder is started beside it", clone),
     Fault { is_strict: true, ..fault("old-disk", 2, "a node starts on a copy of its disk from before", old_disk) },
     fault("strangers", 1, "processes of another cluster and of another authority knock", strangers),
-    fault("each", 0, "all of the above, one after the other", |_, _| Ok(0)),
 ];
 
 /// Any of them, by their weights.
