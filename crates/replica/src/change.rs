@@ -147,4 +147,11 @@ pub enum WriteError {
         /// Which.
         node: NodeId,
     },
+    /// A node was to forget itself. It runs, so it would join anew, or nobody would be left whom a majority is of. The
+    /// caller's fault: stop the node, and have another one forget it.
+    #[error("node {node} runs and cannot forget itself; stop it, and forget it on another node")]
+    ForgetsItself {
+        /// This one.
+        node: NodeId,
+    },
 }

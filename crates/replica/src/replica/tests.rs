@@ -323,6 +323,17 @@ fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
 }
 
 #[test]
+fn a_node_does_not_forget_itself() {
+    let mut cluster = Cluster::new(1);
+    cluster.write(0, "x", Some("on"), Level::Majority);
+    let (node, request) = (NodeId::new(1), 1_000);
+    cluster.handle(0, Input::Forget { request, node, actor: "dana".into(), reason: "".into() });
+    assert_eq!(cluster.receipt(request), &Err(WriteError::ForgetsItself { node }));
+    let written = cluster.write(0, "x", Some("off"), Level::Majority);
+    assert!(cluster.receipt(written).clone().unwrap().is_reached);
+}
+
+#[test]
 fn a_peer_that_answers_nothing_is_told_while_it_is_in_reach() {
     let (mut replica, now) = put_back();
     let peer = NodeId::new(2);

@@ -133,6 +133,9 @@ impl Replica {
         let Some(member) = self.roster.get(node).filter(|member| !member.is_forgotten) else {
             return self.output.receipts.push((request, Err(WriteError::NotMember { node })));
         };
+        if node == self.options.node {
+            return self.output.receipts.push((request, Err(WriteError::ForgetsItself { node })));
+        }
         let value = roster::forgotten(&member.name);
         if let Some(error) = self.refusal(now) {
             return self.output.receipts.push((request, Err(error)));

@@ -227,6 +227,9 @@ impl Problem {
             WriteError::NotMember { .. } => {
                 Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
             }
+            WriteError::ForgetsItself { .. } => {
+                Self::invalid("node", detail, "stop this node, and ask another one to forget it")
+            }
             _ => Self::new(Kind::Invalid, detail, "send a smaller change"),
         }
     }
@@ -398,6 +401,7 @@ mod tests {
     fn what_the_caller_can_mend() {
         check(ChangeError::Refused(WriteError::Conflict { found: None }), 412, None);
         check(ChangeError::Refused(WriteError::NotMember { node: NodeId::new(1) }), 404, None);
+        check(ChangeError::Refused(WriteError::ForgetsItself { node: NodeId::new(1) }), 400, None);
         check(ChangeError::Refused(WriteError::Invalid), 400, None);
         check(ChangeError::Definition(Vec::new()), 422, None);
         check(RestoreError::Cluster { found: "a".to_owned(), own: "b".to_owned() }, 409, None);

@@ -76,6 +76,7 @@ const CASES: &[Case] = &[
     case("GET /", "", 404, "", "nothing at"),
     case("POST /api/v1/cluster/forget", r#"{"node": "nobody"}"#, 404, "node", "no member"),
     case("POST /api/v1/cluster/forget", "{}", 400, "node", "missing"),
+    case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 400, "node", "ask another one to forget it"),
     case("POST /api/v1/cluster/repair-clock", r#"{"epoch": 1}"#, 400, "epoch", "known here: `reason`"),
 ];
 
