@@ -4,18 +4,8 @@
 //! with where it goes, and carries a number that no other message of that process has: it can neither be changed, nor sent
 //! elsewhere, nor played a second time. The certificate is not in it, only its fingerprint, because it would be larger than
 //! most messages; a node introduces itself with it once to each other, and again when asked.
-//!
-//! ```text
-//!  0  "Tg"                                 20  node          u64
-//!  2  version, 1                           28  instance      u64
-//!  3  kind, and 128 if it is signed        36  number        u64
-//!  4  SHA-256 of the cluster's name,       44  SHA-256 of the certificate, 8 bytes; zeros if it is not signed
-//!     16 bytes                             52  the content, then the signature and its length, one byte
-//! ```
-//!
-//! The signature (ECDSA with P-256 and SHA-256, FIPS 186-5) is over a word that nothing else begins with, the destination,
-//! and all that stands before the signature.
 
+mod envelope;
 mod window;
 
 use std::collections::BTreeMap;
@@ -29,6 +19,10 @@ use tidegate_replica::NodeId;
 use crate::options::Security;
 use crate::trust::{Distrust, Known, Trust};
 
+use envelope::{
+    ENVELOPE_BYTES_MAX, Fingerprint, HEADER_BYTES, Kind, MAGIC, Parts, SIGNATURE_BYTES_MAX, SIGNED, VERSION,
+    fingerprint, signed,
+};
 use window::Windows;
 
 /// Where a message goes.
@@ -74,8 +68,6 @@ struct State {
     refused: BTreeMap<&'static str, u64>,
 }
 
-type Fingerprint = [u8; 8];
-
 /// What was in an envelope.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Opened {
@@ -112,14 +104,6 @@ pub(crate) enum Refused {
     Signature { from: NodeId },
     #[error("it was here before, or is older than many that were")]
     Replayed,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-enum Kind {
-    Payload = 0,
-    Introduction = 1,
-    Question = 2,
 }
 
 /// Both ends for one node.
@@ -178,21 +162,6 @@ impl Sealer {
         bytes.push(u8::try_from(signature.len()).ok()?);
         Some(bytes)
     }
-}
-
-/// An envelope, taken apart.
-struct Parts<'b> {
-    kind: Kind,
-    is_signed: bool,
-    cluster: &'b [u8],
-    node: NodeId,
-    instance: u64,
-    number: u64,
-    fingerprint: Fingerprint,
-    content: &'b [u8],
-    /// All that stands before the signature.
-    signed: &'b [u8],
-    signature: &'b [u8],
 }
 
 impl Opener {
@@ -279,45 +248,6 @@ impl Opener {
     }
 }
 
-impl<'b> Parts<'b> {
-    fn of(bytes: &'b [u8]) -> Result<Self, Refused> {
-        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Refused::Malformed)?;
-        if header[..2] != MAGIC {
-            return Err(Refused::Malformed);
-        }
-        if header[2] != VERSION {
-            return Err(Refused::Version(header[2]));
-        }
-        let is_signed = header[3] & SIGNED != 0;
-        let kind = Kind::of(header[3] & !SIGNED).ok_or(Refused::Malformed)?;
-        let (content, signature) = if is_signed {
-            let (length, rest) = rest.split_last().ok_or(Refused::Malformed)?;
-            let at = rest.len().checked_sub(usize::from(*length)).ok_or(Refused::Malformed)?;
-            rest.split_at(at)
-        } else {
-            (rest, [].as_slice())
-        };
-        Ok(Self {
-            kind,
-            is_signed,
-            cluster: &header[4..20],
-            node: NodeId::new(number(header, 20)),
-            instance: number(header, 28),
-            number: number(header, 36),
-            fingerprint: number(header, 44).to_be_bytes(),
-            content,
-            signed: &bytes[..HEADER_BYTES + content.len()],
-            signature,
-        })
-    }
-}
-
-impl Kind {
-    fn of(byte: u8) -> Option<Self> {
-        [Self::Payload, Self::Introduction, Self::Question].into_iter().find(|kind| *kind as u8 == byte)
-    }
-}
-
 impl Refused {
     /// What it is called in the status.
     fn word(&self) -> &'static str {
@@ -335,32 +265,6 @@ impl Refused {
             Self::Replayed => "replayed",
         }
     }
-}
-
-/// What is signed.
-fn signed(to: Destination, bytes: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(CONTEXT.len() + 9 + bytes.len());
-    message.extend(CONTEXT);
-    let (kind, node) = match to {
-        Destination::All => (0, 0),
-        Destination::Node(node) => (1, node.get()),
-    };
-    message.push(kind);
-    message.extend(node.to_be_bytes());
-    message.extend(bytes);
-    message
-}
-
-fn fingerprint(certificate: &[u8]) -> Fingerprint {
-    let mut fingerprint = Fingerprint::default();
-    fingerprint.copy_from_slice(&digest(&SHA256, certificate).as_ref()[..8]);
-    fingerprint
-}
-
-fn number(header: &[u8; HEADER_BYTES], at: usize) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&header[at..at + 8]);
-    u64::from_be_bytes(bytes)
 }
 
 impl fmt::Debug for Sealer {
@@ -382,18 +286,6 @@ impl fmt::Debug for Opener {
             .finish_non_exhaustive()
     }
 }
-
-const MAGIC: [u8; 2] = *b"Tg";
-const VERSION: u8 = 1;
-const SIGNED: u8 = 128;
-const HEADER_BYTES: usize = 52;
-const CONTEXT: &[u8] = b"tidegate message\0";
-
-/// ECDSA with P-256 in ASN.1.
-const SIGNATURE_BYTES_MAX: usize = 72;
-
-/// Around the largest message that a replica sends.
-const ENVELOPE_BYTES_MAX: usize = HEADER_BYTES + tidegate_replica::limits::MESSAGE_BYTES_MAX + SIGNATURE_BYTES_MAX + 1;
 
 /// Certificates that are remembered: more than a cluster has nodes, several times over.
 const KNOWN_MAX: usize = 4 * tidegate_replica::limits::NODES_MAX;
