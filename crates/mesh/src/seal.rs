@@ -6,6 +6,7 @@
 //! most messages; a node introduces itself with it once to each other, and again when asked.
 
 mod envelope;
+mod refused;
 mod window;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use envelope::{
     fingerprint, signed,
 };
 use window::Windows;
+
+pub(crate) use refused::Refused;
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,33 +80,6 @@ pub(crate) enum Opened {
     Asked { from: NodeId },
     /// A node has introduced itself.
     Introduced,
-}
-
-/// Why an envelope was not opened.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("it is no message of a node")]
-    Malformed,
-    #[error("it is larger than any that a node sends")]
-    Oversized,
-    #[error("it is in version {0} of the envelope")]
-    Version(u8),
-    #[error("it is of another cluster")]
-    OtherCluster,
-    #[error("it comes from this process")]
-    Own,
-    #[error("one of both nodes has certificates, the other has none")]
-    Unsigned,
-    #[error("node {from} has not introduced itself yet")]
-    UnknownCertificate { from: NodeId },
-    #[error("the certificate that claims to be of node {from} is not believed: {distrust}")]
-    Distrusted { from: NodeId, distrust: Distrust },
-    #[error("the certificate is of another node than {from}")]
-    OtherNode { from: NodeId },
-    #[error("the signature of node {from} does not fit")]
-    Signature { from: NodeId },
-    #[error("it was here before, or is older than many that were")]
-    Replayed,
 }
 
 /// Both ends for one node.
@@ -245,25 +221,6 @@ impl Opener {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Refused {
-    /// What it is called in the status.
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Oversized => "oversized",
-            Self::Version(_) => "version",
-            Self::OtherCluster => "other_cluster",
-            Self::Own => "own",
-            Self::Unsigned => "unsigned",
-            Self::UnknownCertificate { .. } => "unknown_certificate",
-            Self::Distrusted { .. } => "distrusted_certificate",
-            Self::OtherNode { .. } => "other_node",
-            Self::Signature { .. } => "signature",
-            Self::Replayed => "replayed",
-        }
     }
 }
 
