@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::mesh::Receiver;
 use crate::queue::{Command, Queue};
-use crate::seal::{Destination, Opened, Opener, Refused};
+use crate::seal::{Destination, Opened, Opener, Process, Refused};
 
 /// See the module.
 pub(crate) struct Ear {
@@ -22,8 +22,8 @@ pub(crate) struct Ear {
     opener: Opener,
     queue: Arc<Queue>,
     receiver: Arc<dyn Receiver>,
-    /// Whose signs of life there are.
-    alive: Mutex<BTreeSet<(NodeId, u64)>>,
+    /// Whose signs of life there are. Behind a pointer, because it is asked for with each message and rarely changed.
+    alive: Mutex<Arc<BTreeSet<Process>>>,
     /// Where zenoh works on links.
     runtime: OnceLock<Handle>,
 }
@@ -54,11 +54,19 @@ impl Ear {
     /// A message that came to this destination.
     pub(crate) fn hear(&self, to: Destination, bytes: &[u8]) {
         match self.opener.open(bytes, to, now()) {
-            Ok(Opened::Payload { from, payload }) => self.receiver.message(from, payload),
+            Ok(Opened::Payload { from, payload, wants_key }) => {
+                // The introduction was lost, or there was none since this node has last seen that process come.
+                if wants_key {
+                    self.queue.push(Command::Ask(from));
+                }
+                self.receiver.message(from, payload);
+            }
             Ok(Opened::Asked { from }) => self.queue.push(Command::Introduce(from)),
             Ok(Opened::Introduced) => {}
-            // The message is lost and will come again; by then the certificate is here.
-            Err(Refused::UnknownCertificate { from }) => self.queue.push(Command::Ask(from)),
+            // The message is lost and will come again; by then the certificate and the key are here.
+            Err(Refused::UnknownCertificate { from } | Refused::UnknownKey { from }) => {
+                self.queue.push(Command::Ask(from));
+            }
             Err(refused) => tracing::debug!("a message was refused: {refused}"),
         }
     }
@@ -77,11 +85,15 @@ impl Ear {
         }
         {
             let mut alive = self.lock();
+            let alive = Arc::make_mut(&mut alive);
             if is_up {
                 alive.insert((node, instance))
             } else {
                 alive.remove(&(node, instance))
             };
+        }
+        if !is_up {
+            self.opener.forget((node, instance));
         }
         self.receiver.peer(node, instance, is_up);
     }
@@ -91,19 +103,26 @@ impl Ear {
         self.runtime.get().cloned()
     }
 
-    /// The nodes that show signs of life.
+    /// The processes that show signs of life.
+    pub(crate) fn processes(&self) -> Arc<BTreeSet<Process>> {
+        Arc::clone(&self.lock())
+    }
+
+    /// The nodes that do.
     pub(crate) fn alive(&self) -> BTreeSet<NodeId> {
-        self.lock().iter().map(|(node, _)| *node).collect()
+        self.processes().iter().map(|(node, _)| *node).collect()
     }
 
     /// Nothing can be heard any more: whoever was there has gone, for all that this node knows.
     pub(crate) fn hear_nothing(&self) {
-        for (node, instance) in std::mem::take(&mut *self.lock()) {
+        let gone = std::mem::take(&mut *self.lock());
+        for (node, instance) in gone.iter().copied() {
+            self.opener.forget((node, instance));
             self.receiver.peer(node, instance, false);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<(NodeId, u64)>> {
+    fn lock(&self) -> MutexGuard<'_, Arc<BTreeSet<Process>>> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,3 +137,6 @@ impl fmt::Debug for Ear {
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests;

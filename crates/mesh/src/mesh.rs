@@ -74,6 +74,9 @@ pub enum MeshError {
     /// whoever starts it.
     #[error("start this process with `{}={}` in its environment: without it, links with certificates may crash it", RUNTIME.0, RUNTIME.1)]
     Runtime,
+    /// The system gives no random bytes, of which a key was to be made. Retrying may help.
+    #[error("the system gives no random bytes for a key")]
+    Random,
     /// A thread could not be started. The system is short of something; retrying may help.
     #[error("the thread of the links could not be started: {0}")]
     Thread(#[source] io::Error),
@@ -92,7 +95,8 @@ impl Mesh {
         let address = options.listen.map(free_address).transpose()?;
         let dial = Dial::new(&options.peers, address);
         let keys = Keys::new(&options.cluster);
-        let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security);
+        let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security)
+            .map_err(|ring::error::Unspecified| MeshError::Random)?;
         let expires = identity.map(Identity::expires);
         let queue = Arc::<Queue>::default();
         let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
@@ -233,7 +237,7 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
     }
 
     fn send(&mut self, to: Destination, payload: &[u8]) {
-        let bytes = self.sealer.seal(to, payload);
+        let bytes = self.sealer.seal(to, payload, &self.ear.processes());
         self.put(to, bytes);
     }
 

@@ -25,8 +25,12 @@ pub(crate) enum Refused {
     Distrusted { from: NodeId, distrust: Distrust },
     #[error("the certificate is of another node than {from}")]
     OtherNode { from: NodeId },
-    #[error("the signature of node {from} does not fit")]
+    #[error("the signature or the tag of node {from} does not fit")]
     Signature { from: NodeId },
+    #[error("no key is agreed with this process of node {from}")]
+    UnknownKey { from: NodeId },
+    #[error("with the public key of node {from} everybody could tag for it")]
+    WeakKey { from: NodeId },
     #[error("it was here before, or is older than many that were")]
     Replayed,
 }
@@ -45,6 +49,8 @@ impl Refused {
             Self::Distrusted { .. } => "distrusted_certificate",
             Self::OtherNode { .. } => "other_node",
             Self::Signature { .. } => "signature",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::WeakKey { .. } => "weak_key",
             Self::Replayed => "replayed",
         }
     }

@@ -116,6 +116,23 @@ fn a_clone_is_seen_and_heard() {
 }
 
 #[test]
+fn both_processes_of_a_node_with_certificates_hear_what_is_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    certify(&certs, &[1, 2]);
+    let a = Node::start(1, 10, &[], certificates(&certs, 1));
+    let b = Node::start(2, 20, &[&a], certificates(&certs, 2));
+    let clone = Node::start(2, 21, &[&a], certificates(&certs, 2));
+    soon("both", || a.sees(&b) && a.sees(&clone) && b.sees(&a) && clone.sees(&a));
+    // Until a has a key with each of them it signs; from then on there is a tag for each.
+    for count in 0..3 {
+        a.tells(&b, &format!("to one, {count}"));
+        a.tells(&clone, &format!("to the other, {count}"));
+    }
+    assert!([&a, &b, &clone].iter().all(|node| !node.mesh.status().refused.contains_key("signature")));
+}
+
+#[test]
 fn an_address_that_is_taken_is_told_at_once() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
