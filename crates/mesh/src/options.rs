@@ -31,7 +31,8 @@ pub struct Options {
 pub enum Security {
     /// They do not: whoever reaches an address is one of them. For one host, and for networks that are closed otherwise.
     Open,
-    /// By the certificates of the cluster: every link is TLS in both directions, and every message is signed.
+    /// By the certificates of the cluster: every link is TLS in both directions, and every message shows who
+    /// has sent it, by a signature or by a key that both have agreed on.
     Certificates(Box<Identity>),
 }
 

@@ -204,6 +204,18 @@ fn a_node_that_starts_again_asks_and_hears() {
 }
 
 #[test]
+fn an_introduction_that_is_played_again_brings_no_key_back() {
+    let cluster = cluster();
+    let [mut a, b, _] = acquainted(&cluster);
+    let introduction = a.sealer.introduce(B).unwrap();
+    assert_eq!(b.open(&introduction, TO_B), Ok(Opened::Introduced));
+    b.opener.forget(a.process);
+    assert_eq!(b.open(&introduction, TO_B), Err(Refused::Replayed));
+    let message = a.seal(TO_B, "x", &[b.process]);
+    assert_eq!(b.open(&message, TO_B), Err(Refused::UnknownKey { from: A }));
+}
+
+#[test]
 fn both_processes_of_a_node_hear_what_is_for_it() {
     let cluster = cluster();
     let [mut a, b, _] = acquainted(&cluster);
