@@ -185,8 +185,7 @@ impl Store for SqliteStore {
 
     fn tend(&mut self) -> Result<(), StoreError> {
         self.check_usable()?;
-        let frames = self.connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1));
-        let frames = frames.map_err(|error| self.judge(error))?;
+        let frames = frames_in_log(&self.connection).map_err(|error| self.judge(error))?;
         if frames < i64::from(WAL_PAGES_MAX) {
             return Ok(());
         }
@@ -217,6 +216,11 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.is_closed.store(true, Ordering::Release);
     }
+}
+
+/// How many pages lie in the log.
+fn frames_in_log(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(1))
 }
 
 /// What a start reads.

@@ -60,10 +60,10 @@ pub(super) fn write(
     totals: &mut HistoryTotals,
     limits: HistoryLimits,
 ) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare(
+    let mut insert = transaction.prepare_cached(
         "INSERT INTO history (key, stamp, lost_to, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key, stamp) DO NOTHING",
     )?;
-    let mut update = transaction.prepare("UPDATE history SET lost_to = ?3 WHERE key = ?1 AND stamp = ?2")?;
+    let mut update = transaction.prepare_cached("UPDATE history SET lost_to = ?3 WHERE key = ?1 AND stamp = ?2")?;
     let mut crowded = BTreeSet::new();
     for event in batches.iter().flat_map(|batch| &batch.history) {
         let (key, stamp) = (&event.register.key, event.register.stamp.to_bytes());
@@ -98,7 +98,7 @@ fn prune_key(
     totals: &mut HistoryTotals,
     limits: HistoryLimits,
 ) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare(
+    let mut statement = transaction.prepare_cached(
         "DELETE FROM history WHERE key = ?1 AND stamp <=
              (SELECT stamp FROM history WHERE key = ?1 ORDER BY stamp DESC LIMIT 1 OFFSET ?2)
          RETURNING length(body)",

@@ -14,8 +14,8 @@ use super::schema::Unusable;
 
 /// Writes what batches say of registers and of the replica's own memory.
 pub(super) fn write(transaction: &Transaction<'_>, batches: &[Batch]) -> rusqlite::Result<()> {
-    let mut put = transaction.prepare(PUT_REGISTER)?;
-    let mut drop = transaction.prepare("DELETE FROM registers WHERE key = ?1")?;
+    let mut put = transaction.prepare_cached(PUT_REGISTER)?;
+    let mut drop = transaction.prepare_cached("DELETE FROM registers WHERE key = ?1")?;
     for batch in batches {
         for key in &batch.dropped {
             drop.execute([&key[..]])?;
@@ -132,7 +132,7 @@ fn put_meta(connection: &Connection, name: &str, body: &[u8]) -> rusqlite::Resul
     let mut sealed = Vec::with_capacity(8 + body.len());
     sealed.extend(seal(&[name.as_bytes(), body]));
     sealed.extend(body);
-    connection.execute(PUT_META, params![name, sealed]).map(|_| ())
+    connection.prepare_cached(PUT_META)?.execute(params![name, sealed]).map(|_| ())
 }
 
 /// The body behind the checksum, if that is right.
