@@ -1,8 +1,9 @@
 //! Whom to dial, and when to begin anew.
 //!
 //! Two nodes that both know where the other is need one link, not two. So a node dials those whose address comes after its own
-//! and lets the others dial, which is right where all have the same list. Whoever is dialled by nobody, dials everybody after a
-//! moment; whoever is not dialled by as many as it waits for, does so after a longer one.
+//! and lets the others dial, which is right where all have the same list. Whoever is dialled by nobody after its start, dials everybody
+//! after a moment; whoever is not dialled by as many as it waits for, does so after a longer one; and whoever was, and no
+//! longer is, after a long one.
 //!
 //! A pair may all the same come to have a link in each direction. When one side then loses the other and the other does not
 //! notice, the one makes everything anew over the link that is still there, the other does not, and says nothing any more: for
@@ -97,8 +98,12 @@ impl Dial {
             self.missing_since = None;
         } else {
             let since = *self.missing_since.get_or_insert(now);
-            let is_alone = others.count() == 0 && !self.was_complete;
-            if now.duration_since(since) >= if is_alone { FIRST_WAIT } else { ABSENCE_MAX } {
+            let longest = match (self.was_complete, others.count()) {
+                (true, _) => ABSENCE_MAX,
+                (false, 0) => FIRST_WAIT,
+                (false, _) => COMPANY_WAIT,
+            };
+            if now.duration_since(since) >= longest {
                 is_changed |= self.dial_missing(&ways);
                 self.missing_since = None;
             }
@@ -198,7 +203,10 @@ fn parse(address: &str) -> Option<SocketAddr> {
 /// How long a start waits to be dialled by anybody, before it dials itself.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// How long those may be away who should dial. Dialling them costs all links of this node for a moment.
+/// How long a start that has found somebody waits to be dialled by the others: they may not know of it.
+const COMPANY_WAIT: Duration = Duration::from_secs(5);
+
+/// How long those may be away who should dial, and once did. Dialling them costs all links of this node for a moment.
 const ABSENCE_MAX: Duration = Duration::from_secs(30);
 
 /// How long after a link its node's first sign of life may come: it is sent at once.

@@ -69,6 +69,19 @@ fn whoever_has_others_or_had_them_waits_longer() {
 }
 
 #[test]
+fn whoever_does_not_know_of_a_node_is_dialled_by_it_though_it_has_company() {
+    let all = ["127.0.0.1:7401", "127.0.0.1:7403"];
+    let (mut dial, start) = (dial(&all, "127.0.0.1:7402"), Instant::now());
+    check(&dial, &["127.0.0.1:7403"]);
+    // 7401 has no list, so it dials nobody.
+    let links = [link(7, "127.0.0.1:7403", true)];
+    assert!(!dial.look(&links, &alive(&[7]), start));
+    assert!(!dial.look(&links, &alive(&[7]), start + COMPANY_WAIT / 2));
+    assert!(dial.look(&links, &alive(&[7]), start + COMPANY_WAIT));
+    check(&dial, &all);
+}
+
+#[test]
 fn one_that_is_away_does_not_touch_the_others() {
     let (mut dial, start) = (dial(&["127.0.0.1:7401", "127.0.0.1:7403"], "127.0.0.1:7402"), Instant::now());
     // 7403 is down, and it is for this node to dial it; 7401 has dialled.
