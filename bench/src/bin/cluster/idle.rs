@@ -8,7 +8,7 @@ use crate::process::{Place, Process};
 use crate::updates;
 
 pub(crate) fn measure() -> Outcome {
-    let place = Place::new(NODES)?;
+    let place = Place::new("idle", NODES)?;
     let nodes = updates::start(&place, "node", NODES - 1)?;
     std::thread::sleep(SETTLING);
     let (ticks, bytes, began) = (ticks(&nodes)?, loopback_bytes()?, Instant::now());
@@ -30,7 +30,7 @@ pub(crate) fn measure() -> Outcome {
 
 /// A fresh node beside one that has everything.
 fn catch_up() -> Outcome {
-    let place = Place::new(2)?;
+    let place = Place::new("fresh", 2)?;
     let mut full = Process::start(&place.words("node", 0))?;
     full.ask(&format!("fill {FLAGS}"))?;
     let mut fresh = Process::start(&place.words("node", 1))?;

@@ -69,8 +69,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(count: usize) -> Outcome<Self> {
-        let folder = std::env::temp_dir().join(format!("tidegate-bench-{}-{count}", std::process::id()));
+    pub(crate) fn new(name: &str, count: usize) -> Outcome<Self> {
+        let folder = std::env::temp_dir().join(format!("tidegate-bench-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let authority = Authority::create(&folder.join("certs"), "bench", now)?;
