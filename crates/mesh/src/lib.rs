@@ -36,6 +36,7 @@ mod ear;
 mod expiry;
 mod identity;
 mod keys;
+mod line;
 mod mesh;
 mod names;
 mod options;

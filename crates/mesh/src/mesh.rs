@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -15,9 +15,10 @@ use crate::ear::{self, Ear};
 use crate::expiry;
 use crate::identity::Identity;
 use crate::keys::Keys;
+use crate::line::{Line, Unsent};
 use crate::options::{Options, RUNTIME};
 use crate::queue::{Command, Queue};
-use crate::seal::{self, Destination, Sealer};
+use crate::seal::{self, Destination};
 use crate::session::Session;
 use crate::settings;
 
@@ -35,6 +36,7 @@ pub trait Receiver: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Mesh {
     queue: Arc<Queue>,
+    line: Arc<Mutex<Line>>,
     ear: Arc<Ear>,
     address: Option<SocketAddr>,
     expires: Option<u64>,
@@ -100,10 +102,11 @@ impl Mesh {
         let expires = identity.map(Identity::expires);
         let queue = Arc::<Queue>::default();
         let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
+        let line = Arc::new(Mutex::new(Line::new(sealer, Arc::clone(&ear))));
         let (finished, done) = mpsc::channel();
         let (outcome, first) = mpsc::channel();
         let worker = {
-            let (queue, ear) = (Arc::clone(&queue), Arc::clone(&ear));
+            let (queue, line, ear) = (Arc::clone(&queue), Arc::clone(&line), Arc::clone(&ear));
             move || {
                 let _finished: mpsc::Sender<()> = finished;
                 let open = |dial: &Dial| {
@@ -113,19 +116,10 @@ impl Mesh {
                 match open(&dial) {
                     Err(error) => _ = outcome.send(Err(error)),
                     Ok(session) => {
+                        lock(&line).replace(Some(session));
                         _ = outcome.send(Ok(()));
-                        let worker = Worker {
-                            session: Some(session),
-                            open,
-                            address,
-                            dial,
-                            sealer,
-                            queue: &queue,
-                            ear: &ear,
-                            asked: BTreeMap::new(),
-                            expires,
-                        };
-                        worker.run();
+                        let (queue, line, ear) = (&*queue, &*line, &*ear);
+                        Worker { open, address, dial, line, queue, ear, asked: BTreeMap::new(), expires }.run();
                     }
                 }
                 queue.go();
@@ -133,7 +127,7 @@ impl Mesh {
         };
         let thread =
             thread::Builder::new().name("tidegate-mesh".to_owned()).spawn(worker).map_err(MeshError::Thread)?;
-        let mesh = Self { queue, ear, address, expires, thread: Some(thread), done: Mutex::new(done) };
+        let mesh = Self { queue, line, ear, address, expires, thread: Some(thread), done: Mutex::new(done) };
         match first.recv() {
             Ok(Ok(())) => Ok(mesh),
             Ok(Err(error)) => Err(MeshError::Open(error)),
@@ -141,14 +135,32 @@ impl Mesh {
         }
     }
 
-    /// Sends to one node. Returns at once; what finds no room is dropped.
+    /// Sends to one node. Returns at once, or after a millisecond where a link is just becoming too slow; what finds no room is
+    /// dropped.
     pub fn send(&self, to: NodeId, bytes: Vec<u8>) {
-        self.queue.push(Command::Send(to, bytes));
+        if !self.is_sent(Destination::Node(to), &bytes) {
+            self.queue.push(Command::Send(to, bytes));
+        }
     }
 
-    /// Sends to all other nodes. Returns at once; what finds no room is dropped.
+    /// Sends to all other nodes. Returns as [`Self::send`] does; what finds no room is dropped.
     pub fn broadcast(&self, bytes: Vec<u8>) {
-        self.queue.push(Command::Broadcast(bytes));
+        if !self.is_sent(Destination::All, &bytes) {
+            self.queue.push(Command::Broadcast(bytes));
+        }
+    }
+
+    /// Sends a message on this thread, if it is short, nothing was said before it, and nobody else is sending. Otherwise it is
+    /// for the queue.
+    fn is_sent(&self, to: Destination, bytes: &[u8]) -> bool {
+        let Ok(mut line) = self.line.try_lock() else { return false };
+        if !line.is_quick(bytes.len()) || !self.queue.is_idle() {
+            return false;
+        }
+        if line.send(to, bytes) == Err(Unsent) {
+            self.queue.note_dropped();
+        }
+        true
     }
 
     /// Lets all links go and makes them anew, for when a node is said to be there and does not answer. Returns at once.
@@ -184,11 +196,10 @@ impl Drop for Mesh {
 
 /// The thread that owns the session.
 struct Worker<'a, Open> {
-    session: Option<Session>,
     open: Open,
     address: Option<SocketAddr>,
     dial: Dial,
-    sealer: Sealer,
+    line: &'a Mutex<Line>,
     queue: &'a Queue,
     ear: &'a Ear,
     /// Who was asked for a certificate, and when.
@@ -203,29 +214,20 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         loop {
             for command in self.queue.take(LOOK_PERIOD) {
                 match command {
-                    Command::Close => {
-                        let runtime = self.ear.runtime();
-                        return self.session.into_iter().for_each(|session| session.close(runtime.as_ref()));
-                    }
+                    Command::Close => return self.close(),
                     Command::Reopen => self.reopen(),
-                    Command::Send(to, payload) => self.send(Destination::Node(to), &payload),
-                    Command::Broadcast(payload) => self.send(Destination::All, &payload),
-                    Command::Introduce(to) => {
-                        let bytes = self.sealer.introduce(to);
-                        self.put(Destination::Node(to), bytes);
-                    }
+                    Command::Send(to, payload) => self.note(lock(self.line).send(Destination::Node(to), &payload)),
+                    Command::Broadcast(payload) => self.note(lock(self.line).send(Destination::All, &payload)),
+                    Command::Introduce(to) => self.note(lock(self.line).introduce(to)),
                     Command::Ask(to) if self.has_asked(to) => {}
-                    Command::Ask(to) => {
-                        let bytes = self.sealer.ask(to);
-                        self.put(Destination::Node(to), bytes);
-                    }
+                    Command::Ask(to) => self.note(lock(self.line).ask(to)),
                 }
             }
             if looked.elapsed() < LOOK_PERIOD {
                 continue;
             }
             looked = Instant::now();
-            let links = self.session.as_ref().map(|session| session.links(self.address)).unwrap_or_default();
+            let links = lock(self.line).links(self.address);
             if self.dial.look(&links, &self.ear.alive(), looked) {
                 tracing::info!("opening the connections anew: a node does not come, or its link is hollow");
                 self.reopen();
@@ -236,9 +238,10 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         }
     }
 
-    fn send(&mut self, to: Destination, payload: &[u8]) {
-        let bytes = self.sealer.seal(to, payload, &self.ear.processes());
-        self.put(to, bytes);
+    fn note(&self, sent: Result<(), Unsent>) {
+        if sent == Err(Unsent) {
+            self.queue.note_dropped();
+        }
     }
 
     /// Whether the node was asked a moment ago. Whoever sends much before it is known is asked once, and so is a stranger
@@ -253,30 +256,22 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         false
     }
 
-    fn put(&mut self, to: Destination, bytes: Option<Vec<u8>>) {
-        let Some(bytes) = bytes else { return };
-        let sent = match (&mut self.session, to) {
-            (None, _) => Err("there is no session".into()),
-            (Some(session), Destination::All) => session.broadcast(bytes),
-            (Some(session), Destination::Node(node)) => session.send(node, bytes),
-        };
-        if let Err(error) = sent {
-            self.queue.note_dropped();
-            tracing::debug!("a message was not sent: {error}");
+    fn close(&self) {
+        let session = lock(self.line).replace(None);
+        if let Some(session) = session {
+            session.close(self.ear.runtime().as_ref());
         }
     }
 
     /// Without links this node is alone and goes on; so it is tried until it works.
     fn reopen(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.close(self.ear.runtime().as_ref());
-        }
+        self.close();
         self.ear.hear_nothing();
         loop {
             self.queue.clear();
             match (self.open)(&self.dial) {
                 Ok(session) => {
-                    self.session = Some(session);
+                    lock(self.line).replace(Some(session));
                     return;
                 }
                 Err(error) => {
@@ -302,6 +297,10 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
             }
         }
     }
+}
+
+fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The address with a port that is free, if none was named. Another process could take it before it is used; then opening

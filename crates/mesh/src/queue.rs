@@ -22,6 +22,8 @@ struct State {
     commands: VecDeque<Command>,
     bytes: usize,
     dropped: u64,
+    /// What was taken last has not been done yet.
+    is_worked_on: bool,
     /// Nobody takes anything any more.
     is_gone: bool,
 }
@@ -63,12 +65,21 @@ impl Queue {
         self.bell.notify_one();
     }
 
-    /// Waits for something, at most so long, and takes all there is.
-    pub(crate) fn take(&self, patience: Duration) -> VecDeque<Command> {
+    /// Whether nothing waits, and nothing that was taken is still to be done. What is said now comes after all that was said
+    /// before.
+    pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
+        state.commands.is_empty() && !state.is_worked_on && !state.is_gone
+    }
+
+    /// Waits for something, at most so long, and takes all there is. What was taken before is done.
+    pub(crate) fn take(&self, patience: Duration) -> VecDeque<Command> {
+        let mut state = self.lock();
+        state.is_worked_on = false;
         let waited = self.bell.wait_timeout_while(state, patience, |state| state.commands.is_empty());
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.bytes = 0;
+        state.is_worked_on = !state.commands.is_empty();
         std::mem::take(&mut state.commands)
     }
 
@@ -134,6 +145,20 @@ mod tests {
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO).len()), (1, 1));
         queue.push(Command::Send(NodeId::new(1), vec![0; MESSAGE_BYTES_MAX + 1]));
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO).len()), (2, 0));
+    }
+
+    #[test]
+    fn it_is_idle_when_all_is_done_that_was_said() {
+        let queue = Queue::default();
+        assert!(queue.is_idle());
+        queue.push(Command::Introduce(NodeId::new(1)));
+        assert!(!queue.is_idle(), "it waits");
+        assert_eq!(queue.take(Duration::ZERO).len(), 1);
+        assert!(!queue.is_idle(), "it is worked on");
+        assert_eq!(queue.take(Duration::ZERO).len(), 0);
+        assert!(queue.is_idle());
+        queue.go();
+        assert!(!queue.is_idle(), "nobody sends any more");
     }
 
     #[test]
