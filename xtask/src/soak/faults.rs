@@ -133,7 +133,7 @@ fn freeze(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
     let index = random.index(fleet.nodes.len());
     fleet.nodes[index].set_up(false);
     fleet.signal(index, "STOP");
-    pause(random, 1_000, 8_000);
+    pause(random, 1_000, 14_000);
     fleet.signal(index, "CONT");
     fleet.wait_until_up(index)?;
     Ok(1)
