@@ -194,7 +194,7 @@ impl Drop for Mesh {
     }
 }
 
-/// The thread that owns the session.
+/// The thread that makes the links, and works off the queue.
 struct Worker<'a, Open> {
     open: Open,
     address: Option<SocketAddr>,
