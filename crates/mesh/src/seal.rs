@@ -266,7 +266,9 @@ impl Opener {
         }
         Ok(match parts.kind {
             Kind::Payload => {
-                let wants_key = self.members.as_ref().is_some_and(|members| members.pairs.with(process).is_none());
+                // What is tagged was opened with the key that there is.
+                let wants_key = matches!(parts.proof, Proof::Signature(_))
+                    && self.members.as_ref().is_some_and(|members| members.pairs.with(process).is_none());
                 Opened::Payload { from: parts.node, payload: parts.content.to_vec(), wants_key }
             }
             Kind::Introduction => Opened::Introduced,
