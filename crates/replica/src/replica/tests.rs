@@ -369,14 +369,18 @@ fn a_second_process_of_an_id_is_told_at_once() {
     assert_eq!(hello(&first.handle(Input::Message { from: node, bytes }, now)), None);
 }
 
-/// Five members, of whom this is the first, on a disk that may be an old one.
-fn put_back() -> (Replica, Now) {
-    let member = |node: u64| Register {
+/// A member's entry in the roster.
+fn member(node: u64) -> Register {
+    Register {
         key: roster::key(NodeId::new(node)),
         value: Some(roster::member("some")),
         stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
         ..register(0)
-    };
+    }
+}
+
+/// Five members, of whom this is the first, on a disk that may be an old one.
+fn put_back() -> (Replica, Now) {
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
     let options = Options { expects_peers: true, ..Options::new("tests", NodeId::new(1)) };
     (Replica::new(options, Loaded { registers: (1..=5).map(member).collect(), ..Loaded::default() }, now).0, now)
@@ -521,14 +525,8 @@ fn an_answer_says_nothing_of_what_came_after_the_question() {
 #[test]
 fn a_floor_that_nobody_claims_opens_nothing_below_the_one_that_this_node_claims() {
     let (claimed, heard) = (floor(3_000), floor(1_000));
-    let members = |node: u64| Register {
-        key: roster::key(NodeId::new(node)),
-        value: Some(roster::member("some")),
-        stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
-        ..register(0)
-    };
     let meta = Meta { refusing: heard, claimed, ..Meta::default() };
-    let loaded = Loaded { registers: (1..=2).map(members).collect(), meta: Some(meta.encode()), ..Loaded::default() };
+    let loaded = Loaded { registers: (1..=2).map(member).collect(), meta: Some(meta.encode()), ..Loaded::default() };
     let start = Now { wall_ms: START_MS, steady_ms: 5 };
     let (mut replica, _) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, start);
     let (below, between) = (with_x(Some("removed"), 4_000, Stamp::ZERO), with_x(Some("kept"), 2_000, Stamp::ZERO));
