@@ -12,6 +12,7 @@ use tidegate_replica::limits::MESSAGE_BYTES_MAX;
 
 use crate::dial::Link;
 use crate::ear::Ear;
+use crate::queue::Queue;
 use crate::seal::{Destination, Sealer};
 use crate::session::Session;
 
@@ -21,15 +22,13 @@ pub(crate) struct Line {
     session: Option<Session>,
     sealer: Sealer,
     ear: Arc<Ear>,
+    /// Counts what could not be sent.
+    queue: Arc<Queue>,
 }
 
-/// A message could not be sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Unsent;
-
 impl Line {
-    pub(crate) fn new(sealer: Sealer, ear: Arc<Ear>) -> Self {
-        Self { session: None, sealer, ear }
+    pub(crate) fn new(sealer: Sealer, ear: Arc<Ear>, queue: Arc<Queue>) -> Self {
+        Self { session: None, sealer, ear, queue }
     }
 
     /// Whether a message of this length is to be sent by whoever hands it in. What takes long is for the thread of the links.
@@ -37,19 +36,19 @@ impl Line {
         self.session.is_some() && bytes <= QUICK_BYTES_MAX
     }
 
-    pub(crate) fn send(&mut self, to: Destination, payload: &[u8]) -> Result<(), Unsent> {
+    pub(crate) fn send(&mut self, to: Destination, payload: &[u8]) {
         let bytes = self.sealer.seal(to, payload, &self.ear.processes());
-        self.put(to, bytes)
+        self.put(to, bytes);
     }
 
-    pub(crate) fn introduce(&mut self, to: NodeId) -> Result<(), Unsent> {
+    pub(crate) fn introduce(&mut self, to: NodeId) {
         let bytes = self.sealer.introduce(to);
-        self.put(Destination::Node(to), bytes)
+        self.put(Destination::Node(to), bytes);
     }
 
-    pub(crate) fn ask(&mut self, to: NodeId) -> Result<(), Unsent> {
+    pub(crate) fn ask(&mut self, to: NodeId) {
         let bytes = self.sealer.ask(to);
-        self.put(Destination::Node(to), bytes)
+        self.put(Destination::Node(to), bytes);
     }
 
     /// Takes these links in place of those that were there.
@@ -62,18 +61,18 @@ impl Line {
         self.session.as_ref().map(|session| session.links(listen)).unwrap_or_default()
     }
 
-    fn put(&mut self, to: Destination, bytes: Option<Vec<u8>>) -> Result<(), Unsent> {
+    fn put(&mut self, to: Destination, bytes: Option<Vec<u8>>) {
         // There is nothing to say where nobody has certificates.
-        let Some(bytes) = bytes else { return Ok(()) };
+        let Some(bytes) = bytes else { return };
         let sent = match (&mut self.session, to) {
             (None, _) => Err("there is no session".into()),
             (Some(session), Destination::All) => session.broadcast(bytes),
             (Some(session), Destination::Node(node)) => session.send(node, bytes),
         };
-        sent.map_err(|error| {
+        if let Err(error) = sent {
+            self.queue.note_dropped();
             tracing::debug!("a message was not sent: {error}");
-            Unsent
-        })
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ear::{self, Ear};
 use crate::expiry;
 use crate::identity::Identity;
 use crate::keys::Keys;
-use crate::line::{Line, Unsent};
+use crate::line::Line;
 use crate::options::{Options, RUNTIME};
 use crate::queue::{Command, Queue};
 use crate::seal::{self, Destination};
@@ -102,7 +102,7 @@ impl Mesh {
         let expires = identity.map(Identity::expires);
         let queue = Arc::<Queue>::default();
         let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
-        let line = Arc::new(Mutex::new(Line::new(sealer, Arc::clone(&ear))));
+        let line = Arc::new(Mutex::new(Line::new(sealer, Arc::clone(&ear), Arc::clone(&queue))));
         let (finished, done) = mpsc::channel();
         let (outcome, first) = mpsc::channel();
         let worker = {
@@ -138,29 +138,21 @@ impl Mesh {
     /// Sends to one node. Returns at once, or after a millisecond where a link is just becoming too slow; what finds no room is
     /// dropped.
     pub fn send(&self, to: NodeId, bytes: Vec<u8>) {
-        if !self.is_sent(Destination::Node(to), &bytes) {
-            self.queue.push(Command::Send(to, bytes));
-        }
+        self.put(Destination::Node(to), bytes);
     }
 
     /// Sends to all other nodes. Returns as [`Self::send`] does; what finds no room is dropped.
     pub fn broadcast(&self, bytes: Vec<u8>) {
-        if !self.is_sent(Destination::All, &bytes) {
-            self.queue.push(Command::Broadcast(bytes));
-        }
+        self.put(Destination::All, bytes);
     }
 
-    /// Sends a message on this thread, if it is short, nothing was said before it, and nobody else is sending. Otherwise it is
-    /// for the queue.
-    fn is_sent(&self, to: Destination, bytes: &[u8]) -> bool {
-        let Ok(mut line) = self.line.try_lock() else { return false };
-        if !line.is_quick(bytes.len()) || !self.queue.is_idle() {
-            return false;
+    /// On this thread, if the message is short, nothing was said before it, and nobody else is sending; otherwise by way of the
+    /// queue.
+    fn put(&self, to: Destination, bytes: Vec<u8>) {
+        match self.line.try_lock() {
+            Ok(mut line) if line.is_quick(bytes.len()) && self.queue.is_idle() => line.send(to, &bytes),
+            _ => self.queue.push(Command::Send(to, bytes)),
         }
-        if line.send(to, bytes) == Err(Unsent) {
-            self.queue.note_dropped();
-        }
-        true
     }
 
     /// Lets all links go and makes them anew, for when a node is said to be there and does not answer. Returns at once.
@@ -216,11 +208,10 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
                 match command {
                     Command::Close => return self.close(),
                     Command::Reopen => self.reopen(),
-                    Command::Send(to, payload) => self.note(lock(self.line).send(Destination::Node(to), &payload)),
-                    Command::Broadcast(payload) => self.note(lock(self.line).send(Destination::All, &payload)),
-                    Command::Introduce(to) => self.note(lock(self.line).introduce(to)),
+                    Command::Send(to, payload) => lock(self.line).send(to, &payload),
+                    Command::Introduce(to) => lock(self.line).introduce(to),
                     Command::Ask(to) if self.has_asked(to) => {}
-                    Command::Ask(to) => self.note(lock(self.line).ask(to)),
+                    Command::Ask(to) => lock(self.line).ask(to),
                 }
             }
             if looked.elapsed() < LOOK_PERIOD {
@@ -235,12 +226,6 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
             if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
                 tracing::warn!("{warning}");
             }
-        }
-    }
-
-    fn note(&self, sent: Result<(), Unsent>) {
-        if sent == Err(Unsent) {
-            self.queue.note_dropped();
         }
     }
 

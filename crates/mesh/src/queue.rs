@@ -10,6 +10,8 @@ use std::time::Duration;
 use tidegate_replica::NodeId;
 use tidegate_replica::limits::MESSAGE_BYTES_MAX;
 
+use crate::seal::Destination;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -31,10 +33,8 @@ struct State {
 /// What the thread is to do.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Command {
-    /// To one node.
-    Send(NodeId, Vec<u8>),
-    /// To all others.
-    Broadcast(Vec<u8>),
+    /// A message.
+    Send(Destination, Vec<u8>),
     /// Tell a node by which certificate it knows this one.
     Introduce(NodeId),
     /// Ask a node for its certificate.
@@ -117,7 +117,7 @@ impl Command {
     /// How much room it takes.
     fn bytes(&self) -> usize {
         match self {
-            Self::Send(_, bytes) | Self::Broadcast(bytes) => bytes.len().max(1),
+            Self::Send(_, bytes) => bytes.len().max(1),
             Self::Introduce(_) | Self::Ask(_) | Self::Reopen | Self::Close => 0,
         }
     }
@@ -135,15 +135,15 @@ mod tests {
         let queue = Queue::default();
         let count = QUEUE_BYTES_MAX / MESSAGE_BYTES_MAX;
         for _ in 0..count {
-            queue.push(Command::Broadcast(vec![0; MESSAGE_BYTES_MAX]));
+            queue.push(Command::Send(Destination::All, vec![0; MESSAGE_BYTES_MAX]));
         }
-        queue.push(Command::Broadcast(Vec::new()));
+        queue.push(Command::Send(Destination::All, Vec::new()));
         queue.push(Command::Ask(NodeId::new(1)));
         assert_eq!(queue.dropped(), 1);
         assert_eq!(queue.take(Duration::ZERO).len(), count + 1);
-        queue.push(Command::Broadcast(vec![0; MESSAGE_BYTES_MAX]));
+        queue.push(Command::Send(Destination::All, vec![0; MESSAGE_BYTES_MAX]));
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO).len()), (1, 1));
-        queue.push(Command::Send(NodeId::new(1), vec![0; MESSAGE_BYTES_MAX + 1]));
+        queue.push(Command::Send(Destination::Node(NodeId::new(1)), vec![0; MESSAGE_BYTES_MAX + 1]));
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO).len()), (2, 0));
     }
 
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn clearing_keeps_the_end() {
         let queue = Queue::default();
-        queue.push(Command::Broadcast(vec![1]));
+        queue.push(Command::Send(Destination::All, vec![1]));
         queue.push(Command::Close);
         queue.clear();
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO)), (1, VecDeque::from([Command::Close])));
@@ -184,7 +184,7 @@ mod tests {
     fn nothing_waits_for_a_thread_that_is_gone() {
         let queue = Queue::default();
         queue.go();
-        queue.push(Command::Broadcast(vec![1]));
+        queue.push(Command::Send(Destination::All, vec![1]));
         assert_eq!((queue.dropped(), queue.take(Duration::ZERO).len()), (1, 0));
     }
 }
