@@ -31,7 +31,6 @@ struct Options {
     nodes: usize,
     seed: u64,
     choice: Choice,
-    program: PathBuf,
 }
 
 /// What is done in a round.
@@ -52,13 +51,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         eprintln!("{EACH:<16} all of the above, one after the other");
         return Ok(());
     }
-    let options = Options::read(arguments, std::env::var_os(INSIDE).map(PathBuf::from).unwrap_or_default())?;
-    if options.program.as_os_str().is_empty() {
-        need_programs()?;
-        finish(&mut cargo(&["build", "--release", "--locked", "--package", "tidegate-cli"]))?;
-        return enter(arguments, &target().join("release/tidegate"));
+    let options = Options::read(arguments)?;
+    if let Some(program) = std::env::var_os(INSIDE) {
+        return work(&options, Path::new(&program));
     }
-    work(&options)
+    need_programs()?;
+    finish(&mut cargo(&["build", "--release", "--locked", "--package", "tidegate-cli"]))?;
+    enter(arguments, &target().join("release/tidegate"))
 }
 
 /// What CI runs: a little of everything, with the program that the tests have built.
@@ -109,8 +108,8 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
-fn work(options: &Options) -> Result<(), Failure> {
-    let Options { rounds, nodes, seed, choice, program } = options;
+fn work(options: &Options, program: &Path) -> Result<(), Failure> {
+    let Options { rounds, nodes, seed, choice } = options;
     eprintln!("seed {seed}, {nodes} nodes");
     let mut random = Random::new(*seed);
     let mut report = Report::default();
@@ -135,9 +134,9 @@ fn work(options: &Options) -> Result<(), Failure> {
 }
 
 impl Options {
-    fn read(arguments: &[String], program: PathBuf) -> Result<Self, Failure> {
+    fn read(arguments: &[String]) -> Result<Self, Failure> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos().into());
-        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn, program };
+        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| Failure::new(format!("`{word}` wants a value")))?;
