@@ -125,6 +125,15 @@ pub struct Batch {
     pub history: Vec<Event>,
     /// What the replica remembers besides; takes the place of the one before.
     pub meta: Option<Vec<u8>>,
+    /// Whether somebody waits for it. If not, it may be kept for some milliseconds, so that others share its sync.
+    pub is_awaited: bool,
+}
+
+impl Batch {
+    /// Whether nothing is in it that a disk would have to keep.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.registers.is_empty() && self.dropped.is_empty() && self.history.is_empty() && self.meta.is_none()
+    }
 }
 
 /// One change in the history of a key.

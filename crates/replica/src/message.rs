@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, Field, Fields, Reader, Writer};
 use crate::tree::Branch;
-use crate::{Register, Stamp, limits};
+use crate::{NodeId, Register, Stamp, limits};
 
 /// One message.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) enum Body {
     /// Sent to one's own id: whoever hears it has the same id.
     Hello,
     /// New registers, to be acknowledged once they are durable.
-    Push(Vec<Register>),
+    Push { registers: Vec<Register>, awaited: Awaited },
     /// Registers of these stamps, or greater ones of their keys, are durable here.
     Ack(Vec<Stamp>),
     /// Is what you hold what I hold?
@@ -44,6 +44,22 @@ pub(crate) enum Body {
     Stream { registers: Vec<Register>, next: Option<u64> },
     /// Registers of these hashes and stamps were removed, and their tombstones are collected.
     Gone(Vec<(u64, Stamp)>),
+}
+
+/// From whom an acknowledgement is waited for. The others send one too, but may let their disks gather more before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Awaited {
+    Everybody,
+    Only(Vec<NodeId>),
+}
+
+impl Awaited {
+    pub(crate) fn includes(&self, node: NodeId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Only(nodes) => nodes.contains(&node),
+        }
+    }
 }
 
 /// A node in a few numbers.
@@ -107,7 +123,7 @@ impl Body {
     fn kind(&self) -> u8 {
         match self {
             Self::Hello => 0,
-            Self::Push(_) => 1,
+            Self::Push { .. } => 1,
             Self::Ack(_) => 2,
             Self::Root(_) => 3,
             Self::Answer { .. } => 4,
@@ -124,7 +140,17 @@ impl Body {
     fn write(&self, writer: &mut Writer) {
         match self {
             Self::Hello => {}
-            Self::Push(registers) | Self::Repair(registers) => write_registers(writer, registers),
+            Self::Push { registers, awaited } => {
+                write_registers(writer, registers);
+                if let Awaited::Only(nodes) = awaited {
+                    let mut list = Writer::default();
+                    for node in nodes {
+                        list.u64(node.get());
+                    }
+                    writer.field(TAG_AWAITED, list.as_bytes());
+                }
+            }
+            Self::Repair(registers) => write_registers(writer, registers),
             Self::Ack(stamps) => {
                 let mut list = Writer::default();
                 for stamp in stamps {
@@ -238,6 +264,7 @@ struct Parts {
     leaves: Vec<(Branch, Vec<(u64, Stamp)>)>,
     summary: Option<Summary>,
     same: Option<(bool, bool)>,
+    awaited: Option<Vec<NodeId>>,
     next: Option<u64>,
 }
 
@@ -274,6 +301,13 @@ impl Parts {
                 self.same = Some((reader.byte()? != 0, reader.byte()? != 0));
             }
             TAG_NEXT => self.next = Some(field.u64()?),
+            TAG_AWAITED => {
+                let mut nodes = Vec::new();
+                while !reader.is_empty() {
+                    nodes.push(NodeId::new(reader.u64()?));
+                }
+                self.awaited = Some(nodes);
+            }
             _ => {}
         }
         Ok(())
@@ -283,7 +317,10 @@ impl Parts {
         let summary = self.summary.ok_or(DecodeError::Missing("summary"));
         Ok(match kind {
             0 => Body::Hello,
-            1 => Body::Push(self.registers),
+            1 => {
+                let awaited = self.awaited.map_or(Awaited::Everybody, Awaited::Only);
+                Body::Push { registers: self.registers, awaited }
+            }
             2 => Body::Ack(self.stamps),
             3 => Body::Root(summary?),
             4 => {
@@ -329,11 +366,11 @@ const TAG_LEAF: u8 = 8;
 const TAG_SUMMARY: u8 = 9;
 const TAG_SAME: u8 = 10;
 const TAG_NEXT: u8 = 11;
+const TAG_AWAITED: u8 = 12;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NodeId;
 
     #[test]
     fn what_is_said_is_heard() {
@@ -351,7 +388,9 @@ mod tests {
             Summary { root: 1, count: 2, wall_ms: 3, steady_ms: 4, echo_ms: 5, merges: 6, clock: stamp, yours: stamp };
         let bodies = [
             Body::Hello,
-            Body::Push(vec![register.clone(), register.clone()]),
+            Body::Push { registers: vec![register.clone(), register.clone()], awaited: Awaited::Everybody },
+            Body::Push { registers: vec![register.clone()], awaited: Awaited::Only(Vec::new()) },
+            Body::Push { registers: vec![register.clone()], awaited: Awaited::Only(vec![NodeId::new(3)]) },
             Body::Ack(vec![stamp, stamp]),
             Body::Root(summary),
             Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] },

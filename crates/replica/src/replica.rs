@@ -208,7 +208,10 @@ impl Replica {
         let floor = message.floor;
         match message.body {
             Body::Hello => {}
-            Body::Push(registers) => self.take(from, floor, registers, true, now),
+            Body::Push { registers, awaited } => {
+                self.batch.is_awaited |= awaited.includes(self.options.node);
+                self.take(from, floor, registers, true, now);
+            }
             Body::Repair(registers) => self.take(from, floor, registers, false, now),
             Body::Ack(stamps) => self.acknowledged(from, &stamps, now),
             Body::Gone(entries) => self.let_go(floor, &entries),
@@ -256,13 +259,13 @@ impl Replica {
             self.is_meta_new = false;
             self.batch.meta = Some(self.meta.encode());
         }
-        if self.batch != Batch::default() {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
             let seq = self.seq.saturating_add(1);
             self.seq = seq;
-            if self.batch.meta.is_some() {
+            if batch.meta.is_some() {
                 self.ceilings.push_back((seq, self.meta.ceiling));
             }
-            let batch = std::mem::take(&mut self.batch);
             self.output.persist.push(Batch { seq, ..batch });
         }
         self.push_new();
@@ -298,7 +301,7 @@ impl Replica {
 
     /// Whether all that is held is on the disk.
     fn is_all_durable(&self) -> bool {
-        self.persisted == self.seq && self.batch == Batch::default() && self.failed.is_none()
+        self.persisted == self.seq && self.batch.is_empty() && self.failed.is_none()
     }
 
     /// The register goes to the disk and to readers.

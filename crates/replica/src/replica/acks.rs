@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::message::Body;
+use crate::message::{Awaited, Body};
 use crate::{Level, Mutant, NodeId, Now, Receipt, Stamp};
 
 use super::Replica;
@@ -71,7 +71,31 @@ impl Replica {
         // The batch that is being gathered is the next one.
         let seq = self.seq.saturating_add(1);
         let acked = BTreeSet::new();
+        self.batch.is_awaited = true;
         self.pendings.insert(stamp, Pending { request, key, level, seq, acked, deadline_ms, resend_ms, resends: 0 });
+    }
+
+    /// From whom the writer of this stamp needs word. Of a majority that is as many as it takes, and those that answer
+    /// soonest: the others need not hurry their disks.
+    pub(super) fn awaited(&self, stamp: Stamp) -> Awaited {
+        let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return Awaited::Only(Vec::new()) };
+        let here = usize::from(self.options.is_durable);
+        let needed = match pending.level {
+            Level::Local if self.options.is_durable => 0,
+            Level::Local | Level::One => 1,
+            Level::Majority => self.roster.majority().saturating_sub(here),
+            Level::All => return Awaited::Everybody,
+        };
+        let mut nearest: Vec<(bool, u64, NodeId)> = self
+            .others()
+            .filter_map(|node| Some((node, self.peers.get(&node).filter(|peer| peer.is_live)?)))
+            .map(|(node, peer)| (peer.unanswered > 1, peer.trip_ms, node))
+            .collect();
+        if needed > AWAITED_MAX || nearest.len() <= needed {
+            return Awaited::Everybody;
+        }
+        nearest.sort_unstable();
+        Awaited::Only(nearest.into_iter().take(needed).map(|(.., node)| node).collect())
     }
 
     /// Owes `to` the word that what it sent is durable here.
@@ -155,7 +179,7 @@ impl Replica {
         let key = self.pendings.by_stamp.get(&stamp).map(|pending| Arc::clone(&pending.key));
         let Some(register) = key.and_then(|key| self.table.get(&key).cloned()) else { return };
         for &node in to {
-            self.send(node, Body::Push(vec![register.clone()]));
+            self.send(node, Body::Push { registers: vec![register.clone()], awaited: Awaited::Everybody });
         }
     }
 
@@ -189,3 +213,6 @@ impl Replica {
         }
     }
 }
+
+/// A list of more nodes would cost a message more than it spares them.
+const AWAITED_MAX: usize = 16;

@@ -15,6 +15,8 @@ pub(super) struct Peer {
     pub(super) root: Option<u64>,
     /// How far its clock is ahead, and when that was measured by the steady clock.
     pub(super) offset: Option<(i64, u64)>,
+    /// How long its latest answer took, in milliseconds.
+    pub(super) trip_ms: u64,
     /// What was last asked of it: at what time, and what was held here.
     pub(super) asked: Option<Asked>,
     /// Comparisons in a row without an answer.
@@ -185,6 +187,7 @@ impl Replica {
         let offset = i64::try_from(offset.clamp(-bound, bound)).unwrap_or(i64::MAX);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.offset = Some((offset, now.steady_ms));
+            peer.trip_ms = trip;
         }
     }
 

@@ -23,6 +23,7 @@ impl Replica {
                 let to = if is_push { Some(from) } else { self.origin_that_waits(stamp, now) };
                 self.merge(register);
                 if let Some(to) = to {
+                    self.batch.is_awaited |= !is_push;
                     self.owe_ack(to, stamp);
                 }
             }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::Summary;
+use crate::message::{Awaited, Summary};
 use crate::{Expected, Level, Receipt, WriteError};
 
 /// Some replicas that hear each other at once, with disks that are never busy.
@@ -494,7 +494,12 @@ fn a_floor_does_not_fall_to_a_tombstone_that_came_late() {
     }
     // It goes with the next one.
     let removed = Register { key: b"y".as_slice().into(), ..with_x(None, DAY_MS + 1_000, floor).registers.remove(0) };
-    let bytes = Message { instance: 9, floor: Stamp::ZERO, body: Body::Push(vec![removed]) }.encode();
+    let bytes = Message {
+        instance: 9,
+        floor: Stamp::ZERO,
+        body: Body::Push { registers: vec![removed], awaited: Awaited::Everybody },
+    }
+    .encode();
     cluster.handle(0, Input::Message { from: NodeId::new(2), bytes });
     cluster.pass(40_000);
     for (node, replica) in cluster.nodes.iter().enumerate() {
@@ -513,7 +518,12 @@ fn an_answer_says_nothing_of_what_came_after_the_question() {
         _ => None,
     });
     // Another node, which has not collected, hands in what the peer has removed.
-    let push = Message { instance: 3, floor: Stamp::ZERO, body: Body::Push(vec![register(0)]) }.encode();
+    let push = Message {
+        instance: 3,
+        floor: Stamp::ZERO,
+        body: Body::Push { registers: vec![register(0)], awaited: Awaited::Everybody },
+    }
+    .encode();
     replica.handle(Input::Message { from: NodeId::new(3), bytes: push }, now);
     let summary = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
     let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
@@ -559,6 +569,44 @@ fn what_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn only_those_hurry_of_whom_word_is_needed() {
+    let awaited = |level: Level| {
+        let mut cluster = Cluster::new(5);
+        cluster.meet();
+        (0..5).for_each(|index| _ = cluster.write(index, "a", Some("1"), Level::All));
+        // The second and the third answer late.
+        for (node, ms) in [(2, 9), (3, 7), (4, 1), (5, 2)] {
+            cluster.nodes[0].peers.get_mut(&NodeId::new(node)).unwrap().trip_ms = ms;
+        }
+        let change = Change {
+            key: b"b".as_slice().into(),
+            value: None,
+            actor: "".into(),
+            reason: "".into(),
+            expected: Expected::Anything,
+        };
+        let now = cluster.now(0);
+        let mut output = cluster.nodes[0].handle(Input::Write { request: 9, change, level, timeout_ms: 500 }, now);
+        assert!(output.persist.iter().all(|batch| batch.is_awaited), "its writer waits");
+        // A ceiling has to be on the disk first.
+        if let Some(upto) = output.persist.last().map(|batch| batch.seq).filter(|_| output.broadcast.is_empty()) {
+            output = cluster.nodes[0].handle(Input::Persisted { upto }, now);
+        }
+        let bytes = output.broadcast.pop().unwrap();
+        let mut hurries = |index: usize| {
+            let input = Input::Message { from: NodeId::new(1), bytes: bytes.clone() };
+            let now = cluster.now(index);
+            cluster.nodes[index].handle(input, now).persist.iter().any(|batch| batch.is_awaited)
+        };
+        (1..5).filter(|index| hurries(*index)).map(|index| index + 1).collect::<Vec<_>>()
+    };
+    assert_eq!(awaited(Level::Local), []);
+    assert_eq!(awaited(Level::One), [4]);
+    assert_eq!(awaited(Level::Majority), [4, 5]);
+    assert_eq!(awaited(Level::All), [2, 3, 4, 5]);
+}
+
+#[test]
 fn a_race_has_a_loser_in_the_history() {
     let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), Loaded::default(), Now::default()).0;
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
@@ -568,7 +616,12 @@ fn a_race_has_a_loser_in_the_history() {
         ..register(0)
     };
     let mut push = |register: Register| {
-        let bytes = Message { instance: 2, floor: Stamp::ZERO, body: Body::Push(vec![register]) }.encode();
+        let bytes = Message {
+            instance: 2,
+            floor: Stamp::ZERO,
+            body: Body::Push { registers: vec![register], awaited: Awaited::Everybody },
+        }
+        .encode();
         let output = replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
         output.persist.into_iter().flat_map(|batch| batch.history).collect::<Vec<_>>()
     };

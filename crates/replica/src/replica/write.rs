@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::message::Body;
 use crate::table::Merged;
 use crate::{Change, Event, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, roster};
 
@@ -175,7 +176,8 @@ impl Replica {
         for register in std::mem::take(&mut self.push) {
             let is_covered = register.stamp <= self.ceiling || self.has(Mutant::CeilingNotPersisted);
             if is_covered {
-                let message = self.message(crate::message::Body::Push(vec![register]));
+                let awaited = self.awaited(register.stamp);
+                let message = self.message(Body::Push { registers: vec![register], awaited });
                 self.output.broadcast.push(message);
             } else {
                 self.held.push_back((self.seq, register));

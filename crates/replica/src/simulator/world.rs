@@ -381,7 +381,7 @@ impl<'s> World<'s> {
             }
         }
         for bytes in &output.broadcast {
-            if let Ok(Message { body: Body::Push(registers), .. }) = Message::decode(bytes) {
+            if let Ok(Message { body: Body::Push { registers, .. }, .. }) = Message::decode(bytes) {
                 for register in registers {
                     found = found.and(self.ledger.visible(place, &register));
                 }
@@ -482,7 +482,9 @@ impl<'s> World<'s> {
 
 fn is_push_of(bytes: &[u8], stamp: Stamp) -> bool {
     match Message::decode(bytes) {
-        Ok(Message { body: Body::Push(registers), .. }) => registers.iter().any(|register| register.stamp == stamp),
+        Ok(Message { body: Body::Push { registers, .. }, .. }) => {
+            registers.iter().any(|register| register.stamp == stamp)
+        }
         _ => false,
     }
 }

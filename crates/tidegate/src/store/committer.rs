@@ -1,8 +1,9 @@
 //! The thread that makes batches durable, so that nobody who decides ever waits for a disk.
 //!
-//! Group commit: when the thread is idle, a batch is committed at once. Whatever arrives while a commit is
-//! running goes into the next one together, up to [`GROUP_WEIGHT_MAX`] registers. So a single write is as fast
-//! as the disk, and many writes share its syncs.
+//! Group commit: when the thread is idle, a batch that somebody waits for is committed at once; one that nobody waits for
+//! is kept for at most [`GATHER`]. Whatever arrives meanwhile, or while a commit is running, goes into the same
+//! transaction or the next, up to [`GROUP_WEIGHT_MAX`] registers. So a single write is as fast as the disk, and many writes
+//! share its syncs.
 //!
 //! A full disk is waited for, with the same batches, in their order; nothing is confirmed meanwhile. Any other
 //! failure ends the thread's work for good, and says so once.
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io, mem};
 
 use tracing::{error, info, warn};
@@ -46,8 +47,10 @@ pub struct Committer {
     thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
+    /// How long batches are kept that nobody waits for.
+    gather: Duration,
     state: Mutex<State>,
     /// Rung when there is something to do.
     bell: Condvar,
@@ -58,6 +61,8 @@ struct State {
     batches: VecDeque<Batch>,
     /// Of the queued batches and those in the running commit.
     weight: usize,
+    /// When the queued batches are to be committed at the latest; none when there are none.
+    due: Option<Instant>,
     is_closing: bool,
     /// Nothing is taken any more.
     has_failed: bool,
@@ -69,7 +74,16 @@ impl Committer {
     /// # Errors
     /// The system has no thread to give.
     pub fn start(store: Box<dyn Store>, report: impl FnMut(Outcome) + Send + 'static) -> io::Result<Self> {
-        let queue = Arc::<Queue>::default();
+        Self::start_gathering(GATHER, store, report)
+    }
+
+    /// As [`Committer::start`], but a batch that nobody waits for is kept for so long.
+    fn start_gathering(
+        gather: Duration,
+        store: Box<dyn Store>,
+        report: impl FnMut(Outcome) + Send + 'static,
+    ) -> io::Result<Self> {
+        let queue = Arc::new(Queue { gather, state: Mutex::default(), bell: Condvar::new() });
         let work = Work { store, queue: Arc::clone(&queue), report: Box::new(report), is_waiting: false };
         let thread = thread::Builder::new().name("tidegate-store".to_owned()).spawn(move || work.run())?;
         Ok(Self { queue, thread: Some(thread) })
@@ -82,10 +96,19 @@ impl Committer {
         if state.has_failed || batches.is_empty() {
             return;
         }
+        let now = Instant::now();
+        let due = if batches.iter().any(|batch| batch.is_awaited) { now } else { now + self.queue.gather };
+        // The thread sleeps until the instant that it knows of.
+        let is_sooner = state.due.is_none_or(|known| due < known);
+        if is_sooner {
+            state.due = Some(due);
+        }
         state.weight += batches.iter().map(weight).sum::<usize>();
         state.batches.extend(batches);
         drop(state);
-        self.queue.bell.notify_one();
+        if is_sooner {
+            self.queue.bell.notify_one();
+        }
     }
 
     /// Whether another input may be given to whoever makes the batches. The queue holds
@@ -135,8 +158,16 @@ impl Queue {
     /// Waits for batches, and takes as many as go into one transaction; none when there will be no more.
     fn take(&self) -> Option<Vec<Batch>> {
         let mut state = self.lock();
-        while state.batches.is_empty() && !state.is_closing {
-            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while !state.is_closing {
+            let Some(due) = state.due else {
+                state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut group = Vec::new();
         let mut group_weight = 0;
@@ -148,6 +179,8 @@ impl Queue {
             }
             group.extend(state.batches.pop_front());
         }
+        // What is left has waited for this group.
+        state.due = (!state.batches.is_empty()).then(Instant::now);
         (!group.is_empty()).then_some(group)
     }
 
@@ -230,6 +263,7 @@ impl Work {
         let mut state = self.queue.lock();
         state.has_failed = true;
         state.batches = VecDeque::new();
+        state.due = None;
         state.weight = 0;
         drop(state);
         (self.report)(Outcome::Failed { message });
@@ -240,6 +274,11 @@ impl Work {
 fn weight(batch: &Batch) -> usize {
     (batch.registers.len() + batch.dropped.len()).max(1)
 }
+
+/// So long a batch that nobody waits for is kept. Long enough that the nodes which somebody does wait for have the disk and
+/// the processors to themselves, and that a thousand changes a second cost some three hundred syncs; short beside everything
+/// that asks later whether it is durable.
+const GATHER: Duration = Duration::from_millis(3);
 
 /// Registers of one transaction. More would not be faster by much, and the first of them would wait longer.
 pub(super) const GROUP_WEIGHT_MAX: usize = 256;

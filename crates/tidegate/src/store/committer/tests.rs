@@ -58,6 +58,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::gathering(GATHER)
+    }
+
+    fn gathering(gather: Duration) -> Self {
         let memory = MemoryStore::new();
         let (tell_began, began) = channel();
         let (verdicts, hear_verdicts) = channel();
@@ -66,11 +70,18 @@ impl Bench {
         let report = move |outcome| {
             let _ = tell.send(outcome);
         };
-        Self { committer: Committer::start(Box::new(store), report).unwrap(), memory, began, verdicts, outcomes }
+        let committer = Committer::start_gathering(gather, Box::new(store), report).unwrap();
+        Self { committer, memory, began, verdicts, outcomes }
     }
 
     fn submit(&self, numbers: std::ops::RangeInclusive<u64>) {
         self.committer.submit(numbers.map(|seq| plain(seq, &format!("flag-{seq}"))).collect());
+    }
+
+    /// Batches that nobody waits for.
+    fn submit_idly(&self, numbers: std::ops::RangeInclusive<u64>) {
+        let batch = |seq: u64| Batch { is_awaited: false, ..plain(seq, &format!("flag-{seq}")) };
+        self.committer.submit(numbers.map(batch).collect());
     }
 
     #[track_caller]
@@ -111,6 +122,41 @@ fn what_comes_behind_a_commit_goes_into_the_next_one() {
     bench.expect_commit(&[2, 3, 4], Verdict::Good);
     bench.expect(&Outcome::Persisted { upto: 4 });
     assert_eq!(bench.kept(), 4);
+    bench.committer.close().unwrap();
+}
+
+#[test]
+fn what_nobody_waits_for_goes_with_what_somebody_waits_for() {
+    let bench = Bench::gathering(FOR_EVER);
+    bench.submit_idly(1..=1);
+    bench.submit_idly(2..=2);
+    bench.submit(3..=3);
+    bench.expect_commit(&[1, 2, 3], Verdict::Good);
+    bench.expect(&Outcome::Persisted { upto: 3 });
+    bench.submit_idly(4..=4);
+    bench.verdicts.send(Verdict::Good).unwrap();
+    bench.committer.close().unwrap();
+    assert_eq!(bench.began.try_recv(), Ok(vec![4]), "it is not lost at the end");
+}
+
+#[test]
+fn what_nobody_waits_for_is_committed_after_a_while() {
+    let bench = Bench::gathering(Duration::from_millis(1));
+    bench.submit_idly(1..=1);
+    bench.expect_commit(&[1], Verdict::Good);
+    bench.expect(&Outcome::Persisted { upto: 1 });
+    bench.submit_idly(2..=2);
+    bench.expect_commit(&[2], Verdict::Good);
+    bench.committer.close().unwrap();
+}
+
+#[test]
+fn what_comes_idly_behind_a_full_transaction_does_not_wait_again() {
+    let bench = Bench::gathering(FOR_EVER);
+    bench.submit_idly(1..=300);
+    bench.submit(301..=301);
+    bench.expect_commit(&(1..=256).collect::<Vec<_>>(), Verdict::Good);
+    bench.expect_commit(&(257..=301).collect::<Vec<_>>(), Verdict::Good);
     bench.committer.close().unwrap();
 }
 
@@ -228,3 +274,6 @@ fn a_drop_commits_what_is_queued() {
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Nothing is committed for its time only.
+const FOR_EVER: Duration = Duration::from_hours(1);

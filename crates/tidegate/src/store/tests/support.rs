@@ -33,7 +33,7 @@ pub(crate) fn batch(seq: u64, key: &str) -> Batch {
     let register = register(key, seq);
     let event = Event { register: register.clone(), lost_to: None };
     let meta = Some(format!("remembered {seq}").into_bytes());
-    Batch { seq, registers: vec![register], dropped: Vec::new(), history: vec![event], meta }
+    Batch { seq, registers: vec![register], history: vec![event], meta, is_awaited: true, ..Batch::default() }
 }
 
 /// A batch as it comes when nothing has to be remembered.
