@@ -31,6 +31,15 @@ pub(super) struct Node {
     pub(super) up: Arc<AtomicU64>,
 }
 
+/// How long it took, from the end of a fault on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Healed {
+    /// Until all nodes held the same.
+    pub(super) agreed: Duration,
+    /// Until, besides, every node had every other in reach.
+    pub(super) in_reach: Duration,
+}
+
 /// How a process is started.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Start {
@@ -182,8 +191,10 @@ impl Fleet {
     }
 
     /// Waits until all nodes see each other and hold the same; how long it took.
-    pub(super) fn wait_until_equal(&self, patience: Duration) -> Result<Duration, String> {
+    pub(super) fn wait_until_equal(&self, patience: Duration) -> Result<Healed, String> {
         let began = Instant::now();
+        // Nobody writes any more: once they agree, they stay so.
+        let mut agreed = None;
         loop {
             let states: Vec<Option<String>> = self.nodes.iter().map(Node::state).collect();
             let own: Vec<Option<&str>> = states.iter().map(|state| own_digest(state.as_deref()?)).collect();
@@ -192,8 +203,10 @@ impl Fleet {
                     .as_deref()
                     .is_some_and(|state| state.matches("\"reachable\":true").count() + 1 >= self.nodes.len())
             };
-            if own[0].is_some() && own.iter().all(|digest| *digest == own[0]) && states.iter().all(in_reach) {
-                return Ok(began.elapsed());
+            let is_equal = own[0].is_some() && own.iter().all(|digest| *digest == own[0]);
+            agreed = is_equal.then(|| agreed.unwrap_or_else(|| began.elapsed()));
+            if let Some(agreed) = agreed.filter(|_| states.iter().all(in_reach)) {
+                return Ok(Healed { agreed, in_reach: began.elapsed() });
             }
             if began.elapsed() > patience {
                 return Err(format!("the nodes do not agree after {patience:?}: {own:?}\n{states:#?}"));

@@ -48,7 +48,7 @@ pub(super) fn round(fleet: &mut Fleet, fault: &Fault, random: &mut Random) -> Re
         thread.join().map_err(|_| "a thread of the load panicked".to_owned())?;
     }
     let faults = done?;
-    let convergence = fleet.wait_until_equal(PATIENCE)?;
+    let healed = fleet.wait_until_equal(PATIENCE)?;
     let standing = fleet.standing(0)?;
     let mut divergent = 0;
     for index in 1..fleet.nodes.len() {
@@ -64,7 +64,7 @@ pub(super) fn round(fleet: &mut Fleet, fault: &Fault, random: &mut Random) -> Re
         divergent,
         reads: load.reads.load(Ordering::SeqCst),
         failed_reads: load.failed_reads.load(Ordering::SeqCst),
-        convergence,
+        healed: vec![healed],
     })
 }
 

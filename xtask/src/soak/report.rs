@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::fleet::Healed;
+
 /// What came of one round.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
@@ -18,8 +20,8 @@ pub(super) struct Outcome {
     pub(super) reads: u64,
     /// Reads that were not answered by a node that was up.
     pub(super) failed_reads: u64,
-    /// From the end of the fault until all nodes held the same.
-    pub(super) convergence: Duration,
+    /// How long each round took to heal.
+    pub(super) healed: Vec<Healed>,
 }
 
 /// What came of all rounds.
@@ -29,6 +31,13 @@ pub(super) struct Report(BTreeMap<&'static str, (u64, Outcome)>);
 impl Outcome {
     fn holds(&self) -> bool {
         self.lost.is_empty() && self.divergent == 0 && self.failed_reads == 0
+    }
+
+    /// Seconds within which so many of a hundred rounds have healed.
+    fn seconds(&self, percent: usize, of: impl Fn(&Healed) -> Duration) -> f64 {
+        let mut all: Vec<Duration> = self.healed.iter().map(of).collect();
+        all.sort_unstable();
+        all.get((all.len() * percent).div_ceil(100).saturating_sub(1)).map_or(0.0, Duration::as_secs_f64)
     }
 }
 
@@ -43,7 +52,7 @@ impl Report {
         sum.divergent += outcome.divergent;
         sum.reads += outcome.reads;
         sum.failed_reads += outcome.failed_reads;
-        sum.convergence = sum.convergence.max(outcome.convergence);
+        sum.healed.extend(&outcome.healed);
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -53,11 +62,12 @@ impl Report {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { faults, acknowledged, refused, lost, divergent, reads, failed_reads, convergence } = self;
-        let ms = convergence.as_millis();
+        let Self { faults, acknowledged, refused, lost, divergent, reads, failed_reads, .. } = self;
+        let (agreed, in_reach) = (self.seconds(100, |one| one.agreed), self.seconds(100, |one| one.in_reach));
         write!(
             formatter,
-            "{faults} faults, {acknowledged} acknowledged, {refused} refused, {reads} reads, agreed after {ms} ms"
+            "{faults} faults, {acknowledged} acknowledged, {refused} refused, {reads} reads, agreed after {agreed:.2} s, \
+             all in reach after {in_reach:.2} s"
         )?;
         if !self.holds() {
             write!(formatter, "; FAILED: {divergent} divergent, {failed_reads} failed reads, {} lost", lost.len())?;
@@ -71,15 +81,17 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "| fault | rounds | faults | acknowledged | refused | lost | divergent | reads | failed reads | agreed after, at most |"
+            "| fault | rounds | faults | acknowledged | refused | lost | divergent | reads | failed reads | agreed after: half, 99 %, all | in reach |"
         )?;
-        writeln!(formatter, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        writeln!(formatter, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
         for (fault, (rounds, outcome)) in &self.0 {
-            let Outcome { faults, acknowledged, refused, lost, divergent, reads, failed_reads, convergence } = outcome;
-            let (lost, seconds) = (lost.len(), convergence.as_secs_f64());
+            let Outcome { faults, acknowledged, refused, lost, divergent, reads, failed_reads, .. } = outcome;
+            let lost = lost.len();
+            let [half, most, all] = [50, 99, 100].map(|percent| outcome.seconds(percent, |one| one.agreed));
+            let reach = outcome.seconds(100, |one| one.in_reach);
             writeln!(
                 formatter,
-                "| {fault} | {rounds} | {faults} | {acknowledged} | {refused} | {lost} | {divergent} | {reads} | {failed_reads} | {seconds:.1} s |"
+                "| {fault} | {rounds} | {faults} | {acknowledged} | {refused} | {lost} | {divergent} | {reads} | {failed_reads} | {half:.1}, {most:.1}, {all:.1} s | {reach:.1} s |"
             )?;
         }
         Ok(())
