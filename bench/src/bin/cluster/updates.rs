@@ -21,10 +21,11 @@ pub(crate) fn measure() -> Outcome {
     for _ in 0..ROUNDS {
         let (floor_all, floor_trip) = run(&mut bare, &format!("write {NODES} {COUNT} {PAUSE_US}"))?;
         let (all, _) = run(&mut nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
-        let (_, majority) = run(&mut nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
+        let (all_of_majority, majority) = run(&mut nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
         times.floor_all.extend(floor_all);
         times.floor_trip.extend(floor_trip);
         times.all.extend(all);
+        times.all_of_majority.extend(all_of_majority);
         times.majority.extend(majority);
         times.commits.extend(commits(&mut disks[0])?);
         times.at_once.extend(commits_at_once(&mut disks)?);
@@ -38,6 +39,7 @@ pub(crate) fn measure() -> Outcome {
 struct Times {
     floor_all: Vec<Duration>,
     all: Vec<Duration>,
+    all_of_majority: Vec<Duration>,
     floor_trip: Vec<Duration>,
     commits: Vec<Duration>,
     at_once: Vec<Duration>,
@@ -48,6 +50,8 @@ impl Times {
     fn show(&mut self) {
         let floor = row("floor: bare zenoh, until the last has it", &mut self.floor_all);
         let ours = row("a change, until it is in force on the last", &mut self.all);
+        ratio("", ours, floor);
+        let ours = row("the same, when its writer waits for a majority", &mut self.all_of_majority);
         ratio("", ours, floor);
         let trip = row("floor: bare zenoh, until two of four have answered", &mut self.floor_trip);
         let commit = row("floor: one bare SQLite commit, WAL, synchronous=FULL", &mut self.commits);
