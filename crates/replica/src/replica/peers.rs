@@ -11,6 +11,8 @@ use super::repair::{Budget, Streaming};
 pub(super) struct Peer {
     /// Whether the carrier says that it is there, or something came from it.
     pub(super) is_live: bool,
+    /// Whether the carrier said last that it is there.
+    pub(super) is_up: bool,
     pub(super) heard_ms: Option<u64>,
     pub(super) root: Option<u64>,
     /// How far its clock is ahead, and when that was measured by the steady clock.
@@ -65,7 +67,9 @@ impl Replica {
             }
             return;
         }
-        if self.hear(node, now).is_some() && !self.has(Mutant::NoAntiEntropy) {
+        let Some(peer) = self.hear(node, now) else { return };
+        peer.is_up = true;
+        if !self.has(Mutant::NoAntiEntropy) {
             self.ask_root(node, now);
         }
     }
@@ -74,6 +78,7 @@ impl Replica {
     pub(super) fn peer_down(&mut self, node: NodeId, _instance: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.is_live = false;
+            peer.is_up = false;
         }
         self.note_isolation(now);
     }

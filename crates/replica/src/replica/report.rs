@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{Member, NodeId, Now, PeerStatus, Quarantined, Status};
 
+use super::peers::Peer;
 use super::{Replica, is_users};
 
 impl Replica {
@@ -45,9 +46,14 @@ impl Replica {
         self.roster.all()
     }
 
-    /// Whether a peer that is in reach has left so many comparisons in a row, or more, unanswered.
-    pub fn has_unanswered(&self, comparisons: u32) -> bool {
-        self.peers.values().any(|peer| peer.is_live && peer.unanswered >= comparisons)
+    /// Whether the carrier holds a peer for reachable and nothing has come of it for [`Timing::silence_ms`](crate::Timing),
+    /// although it was asked: then the carrier has lost it, and does not notice.
+    pub fn has_silent_link(&self, now: Now) -> bool {
+        let is_silent = |peer: &Peer| {
+            let heard_ms = peer.heard_ms.unwrap_or(self.timers.started_ms);
+            now.steady_ms.saturating_sub(heard_ms) >= self.options.timing.silence_ms
+        };
+        self.peers.values().any(|peer| peer.is_up && peer.unanswered >= UNANSWERED_MIN && is_silent(peer))
     }
 
     /// The members of which nothing has come for seven days, see [`Status::silent`].
@@ -64,3 +70,6 @@ const SILENT_MS: u64 = 7 * 24 * 3_600_000;
 
 /// So many registers in quarantine are listed.
 const QUARANTINE_SHOWN: usize = 100;
+
+/// So many comparisons in a row without an answer are no loss of single messages.
+const UNANSWERED_MIN: u32 = 3;

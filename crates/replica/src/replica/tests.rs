@@ -334,19 +334,30 @@ fn a_node_does_not_forget_itself() {
 }
 
 #[test]
-fn a_peer_that_answers_nothing_is_told_while_it_is_in_reach() {
-    let (mut replica, now) = put_back();
+fn a_link_over_which_nothing_comes_is_told_while_it_should_be_there() {
+    let (mut replica, start) = put_back();
     let peer = NodeId::new(2);
-    // Each time that it comes up it is asked.
-    for count in 0..4 {
-        assert_eq!((replica.has_unanswered(count), replica.has_unanswered(count + 1)), (count > 0, false));
-        replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    let after = |ms: u64| Now { wall_ms: start.wall_ms + ms, steady_ms: start.steady_ms + ms };
+    replica.handle(Input::PeerUp { node: peer, instance: 2 }, start);
+    // Long enough to be asked thrice, and then not to count as live any more.
+    let mut told = Vec::new();
+    for second in 1..=20 {
+        replica.handle(Input::Tick, after(second * 1_000));
+        told.push(replica.has_silent_link(after(second * 1_000)));
     }
-    assert!(replica.has_unanswered(4));
-    replica.handle(Input::PeerDown { node: peer, instance: 2 }, now);
-    assert!(!replica.has_unanswered(1), "it is away, and nobody expects an answer");
-    let members: Vec<NodeId> = replica.members().map(|member| member.node).collect();
-    assert_eq!(members, [1, 2, 3, 4, 5].map(NodeId::new));
+    assert_eq!(told.iter().position(|told| *told), Some(14), "not for a network that was cut for some seconds");
+    assert!(told[14..].iter().all(|told| *told));
+    replica.handle(Input::Message { from: peer, bytes: hello_of(2) }, after(21_000));
+    assert!(!replica.has_silent_link(after(21_000)), "something has come");
+    replica.handle(Input::PeerDown { node: peer, instance: 2 }, after(22_000));
+    replica.handle(Input::Tick, after(60_000));
+    assert!(!replica.has_silent_link(after(60_000)), "it is away, and nobody expects an answer");
+}
+
+/// What a node says to whoever has its id, as an example of any message.
+fn hello_of(node: u64) -> Vec<u8> {
+    let (_, output) = Replica::new(Options::new("tests", NodeId::new(node)), Loaded::default(), Now::default());
+    output.send.into_iter().map(|(_, bytes)| bytes).next().unwrap()
 }
 
 #[test]

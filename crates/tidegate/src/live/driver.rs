@@ -368,7 +368,7 @@ impl Driver {
     /// A peer that is there and does not answer: what carries the messages has lost it, and may not notice.
     fn watch_links(&mut self) {
         let is_due = self.reopened_at.is_none_or(|at| at.elapsed() >= REOPEN_PERIOD);
-        if is_due && self.replica.has_unanswered(UNANSWERED_MAX) {
+        if is_due && self.replica.has_silent_link(self.now()) {
             tracing::warn!("a node that should be there does not answer; opening the connections anew");
             self.reopened_at = Some(Instant::now());
             self.report.reopened += 1;
@@ -421,9 +421,6 @@ const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Between two looks at what should not happen.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
-
-/// Comparisons in a row that a live peer may leave unanswered.
-const UNANSWERED_MAX: u32 = 3;
 
 /// Between two new beginnings of the carrier: a peer that is frozen must not cost the others their links for long.
 const REOPEN_PERIOD: Duration = Duration::from_mins(1);
