@@ -47,6 +47,8 @@ struct Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) node: NodeId,
+    /// The addresses of both ends.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) remote: Option<SocketAddr>,
     /// Whether this node has dialled.
     pub(crate) is_outbound: bool,

@@ -40,6 +40,7 @@ mod line;
 mod mesh;
 mod names;
 mod options;
+mod patience;
 mod queue;
 mod seal;
 mod session;

@@ -17,6 +17,7 @@ use crate::identity::Identity;
 use crate::keys::Keys;
 use crate::line::Line;
 use crate::options::{Options, RUNTIME};
+use crate::patience::Patience;
 use crate::queue::{Command, Queue};
 use crate::seal::{self, Destination};
 use crate::session::Session;
@@ -119,7 +120,8 @@ impl Mesh {
                         lock(&line).replace(Some(session));
                         _ = outcome.send(Ok(()));
                         let (queue, line, ear) = (&*queue, &*line, &*ear);
-                        Worker { open, address, dial, line, queue, ear, asked: BTreeMap::new(), expires }.run();
+                        let (asked, patience) = (BTreeMap::new(), Patience::default());
+                        Worker { open, address, dial, patience, line, queue, ear, asked, expires }.run();
                     }
                 }
                 queue.go();
@@ -191,6 +193,7 @@ struct Worker<'a, Open> {
     open: Open,
     address: Option<SocketAddr>,
     dial: Dial,
+    patience: Patience,
     line: &'a Mutex<Line>,
     queue: &'a Queue,
     ear: &'a Ear,
@@ -204,21 +207,30 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         let mut watch = expiry::Watch::default();
         let mut looked = Instant::now();
         loop {
+            let mut has_met = false;
             for command in self.queue.take(LOOK_PERIOD) {
                 match command {
                     Command::Close => return self.close(),
                     Command::Reopen => self.reopen(),
                     Command::Send(to, payload) => lock(self.line).send(to, &payload),
-                    Command::Introduce(to) => lock(self.line).introduce(to),
+                    Command::Introduce(to) => {
+                        lock(self.line).introduce(to);
+                        has_met = true;
+                    }
                     Command::Ask(to) if self.has_asked(to) => {}
                     Command::Ask(to) => lock(self.line).ask(to),
                 }
             }
-            if looked.elapsed() < LOOK_PERIOD {
+            let is_time = looked.elapsed() >= LOOK_PERIOD;
+            if !is_time && !has_met {
+                continue;
+            }
+            let links = lock(self.line).links(self.address);
+            self.patience.look(&links);
+            if !is_time {
                 continue;
             }
             looked = Instant::now();
-            let links = lock(self.line).links(self.address);
             if self.dial.look(&links, &self.ear.alive(), looked) {
                 tracing::info!("opening the connections anew: a node does not come, or its link is hollow");
                 self.reopen();

@@ -95,8 +95,9 @@ impl Session {
         let read = |link: zenoh::session::Link| {
             let node = settings::node_of(&link.zid().to_string())?;
             // Whoever was dialled answers from the port where it listens.
-            let is_outbound = own.is_none() || place(link.src()).map(|local| local.port()) != own;
-            Some(Link { node, remote: place(link.dst()), is_outbound })
+            let (local, remote) = (place(link.src()), place(link.dst()));
+            let is_outbound = own.is_none() || local.map(|local| local.port()) != own;
+            Some(Link { node, local, remote, is_outbound })
         };
         links.filter_map(read).collect()
     }

@@ -17,7 +17,7 @@ fn alive(nodes: &[u64]) -> BTreeSet<NodeId> {
 }
 
 fn link(node: u64, remote: &str, is_outbound: bool) -> Link {
-    Link { node: NodeId::new(node), remote: Some(remote.parse().unwrap()), is_outbound }
+    Link { node: NodeId::new(node), local: None, remote: Some(remote.parse().unwrap()), is_outbound }
 }
 
 #[test]
