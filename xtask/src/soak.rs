@@ -31,6 +31,8 @@ struct Options {
     nodes: usize,
     seed: u64,
     choice: Choice,
+    /// Where the nodes' logs are kept; nowhere, if not said. `TIDEGATE_LOG` says how much is in them.
+    logs: Option<PathBuf>,
 }
 
 /// What is done in a round.
@@ -109,13 +111,13 @@ fn target() -> PathBuf {
 }
 
 fn work(options: &Options, program: &Path) -> Result<(), Failure> {
-    let Options { rounds, nodes, seed, choice } = options;
+    let Options { rounds, nodes, seed, choice, logs } = options;
     eprintln!("seed {seed}, {nodes} nodes");
     let mut random = Random::new(*seed);
     let mut report = Report::default();
     let failed =
         |error: String| Failure::new(format!("{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes}"));
-    let mut fleet = Fleet::start(*nodes, program).map_err(failed)?;
+    let mut fleet = Fleet::start(*nodes, program, logs.as_deref()).map_err(failed)?;
     for round in 0..*rounds {
         let chosen: Vec<&Fault> = match choice {
             Choice::Drawn => vec![faults::draw(&mut random)],
@@ -136,7 +138,7 @@ fn work(options: &Options, program: &Path) -> Result<(), Failure> {
 impl Options {
     fn read(arguments: &[String]) -> Result<Self, Failure> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos().into());
-        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn };
+        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn, logs: None };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| Failure::new(format!("`{word}` wants a value")))?;
@@ -145,6 +147,7 @@ impl Options {
                 "--rounds" => options.rounds = number()?,
                 "--nodes" => options.nodes = usize::try_from(number()?.clamp(3, 9)).unwrap_or(5),
                 "--seed" => options.seed = number()?,
+                "--logs" => options.logs = Some(value.into()),
                 "--fault" if value == EACH => options.choice = Choice::Each,
                 "--fault" => {
                     let fault = FAULTS.iter().find(|fault| fault.name == value);

@@ -17,6 +17,7 @@ use super::ledger::Standing;
 pub(super) struct Fleet {
     program: PathBuf,
     folder: PathBuf,
+    logs: PathBuf,
     pub(super) nodes: Vec<Node>,
     /// A process that does not belong to the cluster, or should not.
     pub(super) guest: Option<Child>,
@@ -50,7 +51,7 @@ pub(super) struct Start {
 
 impl Fleet {
     /// Makes the network, the certificates and the folders, and starts all nodes.
-    pub(super) fn start(count: usize, program: &Path) -> Result<Self, String> {
+    pub(super) fn start(count: usize, program: &Path, logs: Option<&Path>) -> Result<Self, String> {
         // Links between hosts are made in namespaces that this process has for itself.
         let folder = std::env::temp_dir().join(format!("tidegate-soak-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -60,7 +61,9 @@ impl Fleet {
         call("ip", &["link", "add", "hub", "type", "bridge"])?;
         call("ip", &["link", "set", "hub", "up"])?;
         call("ip", &["addr", "add", "10.77.0.254/24", "dev", "hub"])?;
-        let mut fleet = Self { program: program.to_owned(), folder, nodes: Vec::new(), guest: None };
+        let logs = logs.unwrap_or(&folder).to_owned();
+        fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+        let mut fleet = Self { program: program.to_owned(), folder, logs, nodes: Vec::new(), guest: None };
         for index in 0..=count {
             plug(index)?;
         }
@@ -105,7 +108,7 @@ impl Fleet {
         start: &Start,
     ) -> Result<Child, String> {
         let own = address(space);
-        let log = self.folder.join(format!("{name}.log"));
+        let log = self.logs.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let mut command = Command::new("ip");
@@ -116,7 +119,7 @@ impl Fleet {
         for peer in 0..self.nodes.len() {
             command.args(["--peer", &format!("{}:7400", address(peer))]);
         }
-        command.envs(start.environment.iter().cloned()).env_remove("TIDEGATE_LOG");
+        command.envs(start.environment.iter().cloned());
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log).stderr(errors);
         command.spawn().map_err(|error| format!("{name} does not start: {error}"))
     }
@@ -234,7 +237,7 @@ impl Fleet {
     pub(super) fn logs(&self) -> String {
         let mut all = String::new();
         for node in &self.nodes {
-            let log = fs::read_to_string(self.folder.join(format!("{}.log", node.name))).unwrap_or_default();
+            let log = fs::read_to_string(self.logs.join(format!("{}.log", node.name))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let last = lines.len().saturating_sub(LOG_LINES);
             all.extend(["--- ", &node.name, "\n", &lines[last..].join("\n"), "\n"]);
