@@ -40,7 +40,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     write(&args.file, &backup)
         .map_err(|error| Failure::new(Exit::Failed, format_args!("`{name}` cannot be written: {error}")))?;
     let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(AROUND);
-    output.word(format_args!("{registers} registers are in `{name}`, {} bytes", backup.len()));
+    let are = if registers == 1 { "register is" } else { "registers are" };
+    output.word(format_args!("{registers} {are} in `{name}`, {} bytes", backup.len()));
     Ok(Exit::Done)
 }
 

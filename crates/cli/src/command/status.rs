@@ -78,7 +78,7 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     for (name, text) in [
         ("server", format!("{}, version {}", escape(address), escape(&answer.version))),
         ("ready", if answer.ready { "yes" } else { "no: a source has given nothing" }.to_owned()),
-        ("flags", state.flags.to_string()),
+        ("flags", format!("{} defined", state.flags)),
     ] {
         output.line(format_args!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING)))?;
     }

@@ -35,7 +35,7 @@ fn a_server_says_how_its_documents_are() {
     host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
     let server = Serving::start(&host, "--document flags.json");
     let said = host.run(&format!("status --server {}", server.url)).code(0).said();
-    for part in ["ready   yes", "flags   1", "flags.json", "fresh"] {
+    for part in ["ready   yes", "flags   1 defined", "flags.json", "fresh"] {
         assert!(said.stdout.contains(part), "`{part}` is not in: {}", said.stdout);
     }
     let json = host.run(&format!("status --format json --server {}", server.url)).code(0).said().json();
