@@ -11,8 +11,8 @@ use super::repair::{Budget, Streaming};
 pub(super) struct Peer {
     /// Whether the carrier says that it is there, or something came from it.
     pub(super) is_live: bool,
-    /// Whether the carrier said last that it is there.
-    pub(super) is_up: bool,
+    /// Which process of it came last, if the carrier has not said that it has gone.
+    pub(super) up: Option<u64>,
     pub(super) heard_ms: Option<u64>,
     pub(super) root: Option<u64>,
     /// How far its clock is ahead, and when that was measured by the steady clock.
@@ -68,17 +68,18 @@ impl Replica {
             return;
         }
         let Some(peer) = self.hear(node, now) else { return };
-        peer.is_up = true;
+        peer.up = Some(instance);
         if !self.has(Mutant::NoAntiEntropy) {
             self.ask_root(node, now);
         }
     }
 
     /// The carrier says that a node has gone.
-    pub(super) fn peer_down(&mut self, node: NodeId, _instance: u64, now: Now) {
+    pub(super) fn peer_down(&mut self, node: NodeId, instance: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.is_live = false;
-            peer.is_up = false;
+            // Of a node that has started again the process before may go after the new one has come.
+            peer.up = peer.up.filter(|up| *up != instance);
         }
         self.note_isolation(now);
     }

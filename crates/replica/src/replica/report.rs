@@ -53,7 +53,7 @@ impl Replica {
             let heard_ms = peer.heard_ms.unwrap_or(self.timers.started_ms);
             now.steady_ms.saturating_sub(heard_ms) >= self.options.timing.silence_ms
         };
-        self.peers.values().any(|peer| peer.is_up && peer.unanswered >= UNANSWERED_MIN && is_silent(peer))
+        self.peers.values().any(|peer| peer.up.is_some() && peer.unanswered >= UNANSWERED_MIN && is_silent(peer))
     }
 
     /// The members of which nothing has come for seven days, see [`Status::silent`].

@@ -349,8 +349,10 @@ fn a_link_over_which_nothing_comes_is_told_while_it_should_be_there() {
     assert!(told[14..].iter().all(|told| *told));
     replica.handle(Input::Message { from: peer, bytes: hello_of(2) }, after(21_000));
     assert!(!replica.has_silent_link(after(21_000)), "something has come");
-    replica.handle(Input::PeerDown { node: peer, instance: 2 }, after(22_000));
-    replica.handle(Input::Tick, after(60_000));
+    replica.handle(Input::PeerDown { node: peer, instance: 1 }, after(22_000));
+    (23..=60).for_each(|second| _ = replica.handle(Input::Tick, after(second * 1_000)));
+    assert!(replica.has_silent_link(after(60_000)), "what has gone is an earlier process");
+    replica.handle(Input::PeerDown { node: peer, instance: 2 }, after(60_000));
     assert!(!replica.has_silent_link(after(60_000)), "it is away, and nobody expects an answer");
 }
 
