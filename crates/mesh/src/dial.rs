@@ -76,9 +76,9 @@ impl Dial {
         }
     }
 
-    /// Whom to dial.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
-        self.peers.iter().filter(|peer| peer.is_dialled).map(|peer| peer.address.as_str())
+    /// Whom to dial: a node that does not listen reaches everybody itself.
+    pub(crate) fn addresses(&self, listens: bool) -> impl Iterator<Item = &str> {
+        self.peers.iter().filter(move |peer| peer.is_dialled || !listens).map(|peer| peer.address.as_str())
     }
 
     /// Looks at the links that there are, and at who shows signs of life; whether the session has to be made anew.

@@ -110,18 +110,20 @@ impl Mesh {
             let (queue, line, ear) = (Arc::clone(&queue), Arc::clone(&line), Arc::clone(&ear));
             move || {
                 let _finished: mpsc::Sender<()> = finished;
-                let open = |dial: &Dial| {
-                    let config = settings::of(options.node, address, dial.addresses(), &options.security)?;
+                let open = |dial: &Dial, listens: bool| {
+                    let listen = address.filter(|_| listens);
+                    let config = settings::of(options.node, listen, dial.addresses(listens), &options.security)?;
                     Session::open(config, &keys, &ear)
                 };
-                match open(&dial) {
+                match open(&dial, true) {
                     Err(error) => _ = outcome.send(Err(error)),
                     Ok(session) => {
                         lock(&line).replace(Some(session));
                         _ = outcome.send(Ok(()));
                         let (queue, line, ear) = (&*queue, &*line, &*ear);
                         let (asked, patience) = (BTreeMap::new(), Patience::default());
-                        Worker { open, address, dial, patience, line, queue, ear, asked, expires }.run();
+                        let is_deaf = false;
+                        Worker { open, address, is_deaf, dial, patience, line, queue, ear, asked, expires }.run();
                     }
                 }
                 queue.go();
@@ -192,6 +194,8 @@ impl Drop for Mesh {
 struct Worker<'a, Open> {
     open: Open,
     address: Option<SocketAddr>,
+    /// Whether it could not listen there when the links were last opened.
+    is_deaf: bool,
     dial: Dial,
     patience: Patience,
     line: &'a Mutex<Line>,
@@ -202,7 +206,7 @@ struct Worker<'a, Open> {
     expires: Option<u64>,
 }
 
-impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
+impl<Open: Fn(&Dial, bool) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
     fn run(mut self) {
         let mut watch = expiry::Watch::default();
         let mut looked = Instant::now();
@@ -235,6 +239,10 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
                 tracing::info!("opening the connections anew: a node does not come, or its link is hollow");
                 self.reopen();
             }
+            if self.is_deaf && self.address.is_some_and(|address| free_address(address).is_ok()) {
+                tracing::info!("opening the connections anew: the address is free again");
+                self.reopen();
+            }
             if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
                 tracing::warn!("{warning}");
             }
@@ -260,14 +268,20 @@ impl<Open: Fn(&Dial) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
         }
     }
 
-    /// Without links this node is alone and goes on; so it is tried until it works.
+    /// Without links this node is alone and goes on; so it is tried until it works. When the address stays taken, by the
+    /// links before that do not end or by somebody else, it does without.
     fn reopen(&mut self) {
         self.close();
         self.ear.hear_nothing();
+        let began = Instant::now();
         loop {
             self.queue.clear();
-            match (self.open)(&self.dial) {
+            self.is_deaf = began.elapsed() >= DEAF_AFTER;
+            match (self.open)(&self.dial, !self.is_deaf) {
                 Ok(session) => {
+                    if self.is_deaf {
+                        tracing::warn!("no node can reach this one where it should listen; it dials all that it knows");
+                    }
                     lock(self.line).replace(Some(session));
                     return;
                 }
@@ -317,6 +331,9 @@ const ASK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Between two attempts to open the links anew.
 const REOPEN_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the address is waited for when links are opened anew.
+const DEAF_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the last handle waits for the links to close.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);

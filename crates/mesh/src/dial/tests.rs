@@ -9,7 +9,7 @@ fn dial(addresses: &[&str], listen: &str) -> Dial {
 
 #[track_caller]
 fn check(dial: &Dial, expected: &[&str]) {
-    assert_eq!(dial.addresses().collect::<Vec<_>>(), expected);
+    assert_eq!(dial.addresses(true).collect::<Vec<_>>(), expected);
 }
 
 fn alive(nodes: &[u64]) -> BTreeSet<NodeId> {

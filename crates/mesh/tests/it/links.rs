@@ -1,6 +1,7 @@
 //! Who hears whom.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use tidegate_mesh::{MeshError, QUEUE_BYTES_MAX, Security};
 use tidegate_replica::limits::MESSAGE_BYTES_MAX;
@@ -66,6 +67,34 @@ fn links_are_made_anew_and_both_sides_speak_again() {
         b.tells(&a, "yes");
         meet(&[&a, &b]);
     }
+}
+
+#[test]
+fn a_node_whose_address_was_taken_meanwhile_reaches_the_others_and_comes_back_to_it() {
+    let a = Node::start(1, 10, &[], Security::Open);
+    let b = Node::start(2, 20, &[&a], Security::Open);
+    meet(&[&a, &b]);
+    let address = b.address();
+    let thief = std::thread::spawn(move || {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            match TcpListener::bind(address) {
+                Ok(listener) => return listener,
+                Err(_) => assert!(Instant::now() < deadline, "never free"),
+            }
+        }
+    });
+    while !thief.is_finished() {
+        b.mesh.reopen();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let taken = thief.join().unwrap();
+    a.tells(&b, "can you hear me?");
+    b.tells(&a, "yes");
+    drop(taken);
+    // Somebody who knows nothing but that address.
+    let c = Node::start(3, 30, &[&b], Security::Open);
+    c.tells(&b, "and me?");
 }
 
 #[test]
