@@ -50,6 +50,7 @@ fn tell(links: &BTreeSet<Ends>) -> std::io::Result<()> {
     use rustix::net::{getpeername, getsockname};
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
+    let mut outcome = Ok(());
     let own = pidfd_open(getpid(), PidfdFlags::empty())?;
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let path = entry?.path();
@@ -66,11 +67,12 @@ fn tell(links: &BTreeSet<Ends>) -> std::io::Result<()> {
         let ends = ends.and_then(|(here, there)| Some((here.try_into().ok()?, there.try_into().ok()?)));
         if ends.is_some_and(|ends| links.contains(&ends)) {
             let ms = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
-            set_tcp_user_timeout(&socket, ms)?;
-            set_socket_linger(&socket, None)?;
+            // One that is just ending takes neither; the others do.
+            let set = set_tcp_user_timeout(&socket, ms).and_then(|()| set_socket_linger(&socket, None));
+            outcome = outcome.and(set);
         }
     }
-    Ok(())
+    Ok(outcome?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -78,8 +80,9 @@ fn tell(_: &BTreeSet<Ends>) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// What was sent may be unacknowledged for so long. By then TCP has sent it four times where an answer takes a millisecond, and three times
-/// where it takes half a second. A process that is stopped or busy acknowledges all the same: its system does.
+/// What was sent may be unacknowledged for so long. By then TCP has sent it again four times where an answer takes a
+/// millisecond, and three times where it takes half a second. A process that is stopped or busy acknowledges all the same: its
+/// system does.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(all(test, target_os = "linux"))]

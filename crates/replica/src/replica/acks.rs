@@ -81,7 +81,7 @@ impl Replica {
         let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return Awaited::Only(Vec::new()) };
         let here = usize::from(self.options.is_durable);
         let needed = match pending.level {
-            Level::Local if self.options.is_durable => 0,
+            Level::Local if self.options.is_durable => return Awaited::Only(Vec::new()),
             Level::Local | Level::One => 1,
             Level::Majority => self.roster.majority().saturating_sub(here),
             Level::All => return Awaited::Everybody,
