@@ -1,8 +1,8 @@
 //! The thread that makes batches durable, so that nobody who decides ever waits for a disk.
 //!
 //! Group commit: when the thread is idle, a batch that somebody waits for is committed at once; one that nobody waits for
-//! is kept for at most [`GATHER`]. Whatever arrives meanwhile, or while a commit is running, goes into the same
-//! transaction or the next, up to [`GROUP_WEIGHT_MAX`] registers. So a single write is as fast as the disk, and many writes
+//! is kept for at most [`GATHER`], or until there are [`GROUP_WEIGHT_MAX`] registers. Whatever arrives meanwhile, or while a
+//! commit is running, goes into the same transaction or the next, up to that size. So a single write is as fast as the disk, and many writes
 //! share its syncs.
 //!
 //! A full disk is waited for, with the same batches, in their order; nothing is confirmed meanwhile. Any other
@@ -96,14 +96,15 @@ impl Committer {
         if state.has_failed || batches.is_empty() {
             return;
         }
+        state.weight += batches.iter().map(weight).sum::<usize>();
+        let hurries = state.weight >= GROUP_WEIGHT_MAX || batches.iter().any(|batch| batch.is_awaited);
         let now = Instant::now();
-        let due = if batches.iter().any(|batch| batch.is_awaited) { now } else { now + self.queue.gather };
+        let due = if hurries { now } else { now + self.queue.gather };
         // The thread sleeps until the instant that it knows of.
         let is_sooner = state.due.is_none_or(|known| due < known);
         if is_sooner {
             state.due = Some(due);
         }
-        state.weight += batches.iter().map(weight).sum::<usize>();
         state.batches.extend(batches);
         drop(state);
         if is_sooner {

@@ -151,6 +151,15 @@ fn what_nobody_waits_for_is_committed_after_a_while() {
 }
 
 #[test]
+fn a_full_transaction_is_not_kept() {
+    let bench = Bench::gathering(FOR_EVER);
+    bench.submit_idly(1..=255);
+    bench.submit_idly(256..=256);
+    bench.expect_commit(&(1..=256).collect::<Vec<_>>(), Verdict::Good);
+    bench.committer.close().unwrap();
+}
+
+#[test]
 fn what_comes_idly_behind_a_full_transaction_does_not_wait_again() {
     let bench = Bench::gathering(FOR_EVER);
     bench.submit_idly(1..=300);
