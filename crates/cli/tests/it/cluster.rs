@@ -6,12 +6,12 @@ use crate::run::{Host, until};
 use crate::serving::Serving;
 
 /// Three nodes of one cluster, each with a certificate.
-struct Cluster {
-    host: Host,
+pub(crate) struct Cluster {
+    pub(crate) host: Host,
 }
 
 impl Cluster {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = Host::new();
         host.run("cluster init certs --cluster shop a=127.0.0.1 b=127.0.0.1 c=127.0.0.1").code(0).said();
         Self { host }
@@ -24,7 +24,7 @@ impl Cluster {
         Serving::start(&self.host, &format!("{line} --cluster-listen 127.0.0.1:0{peers}"))
     }
 
-    fn start_all(&self) -> [Serving; 3] {
+    pub(crate) fn start_all(&self) -> [Serving; 3] {
         let a = self.start("a", &[]);
         let b = self.start("b", &[&a]);
         let c = self.start("c", &[&a, &b]);
@@ -34,12 +34,12 @@ impl Cluster {
         [a, b, c]
     }
 
-    fn state(&self, node: &Serving) -> serde_json::Value {
+    pub(crate) fn state(&self, node: &Serving) -> serde_json::Value {
         let said = self.host.run(&format!("cluster status --format json --server {}", node.url)).said();
         said.json().remove(0)
     }
 
-    fn address(&self, node: &Serving) -> String {
+    pub(crate) fn address(&self, node: &Serving) -> String {
         self.state(node)["node"]["address"].as_str().unwrap().to_owned()
     }
 

@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod cluster;
 mod docs;
+mod insider;
 mod listing;
 mod locks;
 mod origin;
