@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "instructions of each check", run: || instructions::run(&[]) },
     Step { name: "seeds of the simulator, and its mutants", run: simulate::ci },
     Step { name: "faults on real processes", run: soak::ci },
+    Step { name: "the first command of the README", run: first_command },
     Step { name: "tests", run: tests },
 ];
 
@@ -91,6 +92,12 @@ fn documentation() -> Result<(), Failure> {
         finish(cargo(&words).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(())
+}
+
+/// What the tests do not show: that `cargo run` alone means this program.
+fn first_command() -> Result<(), Failure> {
+    let words = ["get", "examples/documents/slowroll.json", "features", "install_to_opt_foo", "--key", "canary-host"];
+    finish(cargo(&["run", "--quiet", "--locked", "--profile", PROFILE, "--"]).args(words))
 }
 
 fn tests() -> Result<(), Failure> {
