@@ -13,6 +13,8 @@ pub struct Options {
     pub instance: u64,
     /// What people call it; 1 to 255 bytes.
     pub name: String,
+    /// Where others reach it, `host:port`; none if they cannot. Members learn it from each other.
+    pub address: Option<String>,
     /// The cluster's name. Nodes of different clusters never agree on anything.
     pub cluster: String,
     /// Whether it has a disk. Without one it is a reader: not in the roster, and no majority counts it.
@@ -40,6 +42,7 @@ impl Options {
             node,
             instance: node.get(),
             name: node.to_string(),
+            address: None,
             cluster: cluster.into(),
             is_durable: true,
             expects_peers: false,

@@ -239,6 +239,7 @@ impl Replica {
             self.collect(now);
             self.release_quarantine(now);
             self.renew_ceiling(now);
+            self.enroll_if_due(now);
         }
         if now.steady_ms >= self.timers.tree_check_ms {
             self.timers.tree_check_ms = now.steady_ms.saturating_add(self.options.timing.tree_check_ms);
@@ -325,10 +326,25 @@ impl Replica {
         }
     }
 
+    /// A member whose entry is missing, or says another name or address than it has now, writes it; one that was forgotten
+    /// does not.
+    fn enroll_if_due(&mut self, now: Now) {
+        let is_due = match self.roster.get(self.options.node) {
+            None => true,
+            Some(member) => {
+                let is_other = member.name != self.options.name || member.address != self.options.address;
+                is_other && !member.is_forgotten
+            }
+        };
+        if is_due && self.options.is_durable && self.is_learned && self.refusal(now).is_none() {
+            self.enroll(now);
+        }
+    }
+
     /// This node's own entry in the roster.
     fn enroll(&mut self, now: Now) {
-        let (key, name) = (roster::key(self.options.node), roster::member(&self.options.name));
-        self.write_own(key, Some(name), Arc::default(), Arc::default(), now);
+        let entry = roster::member(&self.options.name, self.options.address.as_deref());
+        self.write_own(roster::key(self.options.node), Some(entry), Arc::default(), Arc::default(), now);
     }
 }
 

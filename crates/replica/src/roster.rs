@@ -1,7 +1,7 @@
 //! The nodes that have a disk: those that a majority is counted among.
 //!
-//! The roster lives in registers like everything else: each member writes one about itself when it first starts, and an
-//! operator overwrites it to have the member forgotten.
+//! The roster lives in registers like everything else: each member writes one about itself when it first starts, and again when
+//! its name or its address has changed; an operator overwrites it to have the member forgotten.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +20,16 @@ impl Roster {
     pub(crate) fn note(&mut self, register: &Register) {
         let Some(node) = node_of(&register.key) else { return };
         let value = register.value.as_deref().unwrap_or_default();
-        let (mut name, mut is_forgotten) = (String::new(), register.is_tombstone());
+        let (mut name, mut address, mut is_forgotten) = (String::new(), None, register.is_tombstone());
         for field in Fields::new(value).flatten() {
             match field.tag {
                 TAG_NAME => name = String::from_utf8_lossy(field.content).into_owned(),
                 TAG_FORGOTTEN => is_forgotten = true,
+                TAG_ADDRESS => address = Some(String::from_utf8_lossy(field.content).into_owned()),
                 _ => {}
             }
         }
-        self.members.insert(node, Member { node, name, since: register.stamp, is_forgotten });
+        self.members.insert(node, Member { node, name, address, since: register.stamp, is_forgotten });
     }
 
     /// The members in force.
@@ -63,9 +64,12 @@ pub(crate) fn key(node: NodeId) -> Arc<[u8]> {
 }
 
 /// What a member says of itself.
-pub(crate) fn member(name: &str) -> Arc<[u8]> {
+pub(crate) fn member(name: &str, address: Option<&str>) -> Arc<[u8]> {
     let mut writer = Writer::default();
     writer.field(TAG_NAME, name.as_bytes());
+    if let Some(address) = address {
+        writer.field(TAG_ADDRESS, address.as_bytes());
+    }
     writer.into_bytes().into()
 }
 
@@ -85,3 +89,4 @@ pub(crate) fn node_of(key: &[u8]) -> Option<NodeId> {
 
 const TAG_NAME: u8 = 1;
 const TAG_FORGOTTEN: u8 = 2;
+const TAG_ADDRESS: u8 = 3;

@@ -46,6 +46,8 @@ pub struct Member {
     pub node: NodeId,
     /// What people call it.
     pub name: String,
+    /// Where it can be reached, `host:port`, as it says; none if it cannot.
+    pub address: Option<String>,
     /// The stamp of its entry.
     pub since: Stamp,
     /// Whether an operator has taken it out.

@@ -277,7 +277,7 @@ fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
 fn a_node_that_may_not_write_does_not_enrol() {
     let member = Register {
         key: roster::key(NodeId::new(9)),
-        value: Some(roster::member("nine")),
+        value: Some(roster::member("nine", None)),
         stamp: Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(9)),
         ..register(0)
     };
@@ -320,6 +320,59 @@ fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
     let (node, now) = (NodeId::new(3), after(8 * day));
     replica.handle(Input::Forget { request: 1, node, actor: "dana".into(), reason: "".into() }, now);
     assert_eq!(replica.status(now).silent, [2, 4, 5].map(NodeId::new));
+}
+
+#[test]
+fn a_member_whose_name_or_address_has_changed_says_so() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(3_000);
+    let entry = |cluster: &Cluster, index: usize| {
+        let member = cluster.nodes[index].members().find(|member| member.node == NodeId::new(1)).unwrap();
+        (member.name.clone(), member.address.clone(), member.since)
+    };
+    let before = entry(&cluster, 1);
+    assert_eq!(before.1, None);
+    // The same disk under another name, at another address.
+    let registers = cluster.nodes[0].table.iter().cloned().collect();
+    let loaded = Loaded { registers, meta: Some(cluster.nodes[0].meta.encode()), is_damaged: false };
+    let options = Options {
+        name: "one".to_owned(),
+        address: Some("node-1.example:7400".to_owned()),
+        ..Options::new("tests", NodeId::new(1))
+    };
+    let (replica, output) = Replica::new(options, loaded, cluster.now(0));
+    cluster.nodes[0] = replica;
+    cluster.perform(0, output);
+    cluster.pass(5_000);
+    for index in 0..3 {
+        let (name, address, since) = entry(&cluster, index);
+        assert_eq!((name.as_str(), address.as_deref()), ("one", Some("node-1.example:7400")));
+        assert!(since > before.2);
+    }
+    // Nothing is written while nothing changes.
+    let written = entry(&cluster, 0);
+    cluster.pass(10_000);
+    assert_eq!(entry(&cluster, 2), written);
+}
+
+#[test]
+fn a_member_that_was_forgotten_does_not_write_its_address_over_that() {
+    let mut cluster = Cluster::new(2);
+    cluster.meet();
+    cluster.pass(3_000);
+    let node = NodeId::new(1);
+    cluster.is_cut = true;
+    cluster.handle(1, Input::Forget { request: 1_000, node, actor: "dana".into(), reason: "".into() });
+    let own = cluster.nodes[1].get(&roster::key(node)).unwrap().clone();
+    cluster.nodes[0].options.address = Some("node-1.example:7400".to_owned());
+    let mut replica = Replica::new(
+        cluster.nodes[0].options.clone(),
+        Loaded { registers: vec![own], ..Loaded::default() },
+        cluster.now(0),
+    );
+    let ticked = replica.0.handle(Input::Tick, Now { steady_ms: 60_000, ..cluster.now(0) });
+    assert!(ticked.broadcast.is_empty() && replica.0.roster.get(node).unwrap().is_forgotten);
 }
 
 #[test]
@@ -386,7 +439,7 @@ fn a_second_process_of_an_id_is_told_at_once() {
 fn member(node: u64) -> Register {
     Register {
         key: roster::key(NodeId::new(node)),
-        value: Some(roster::member("some")),
+        value: Some(roster::member("some", None)),
         stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
         ..register(0)
     }

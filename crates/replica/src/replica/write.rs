@@ -37,10 +37,7 @@ impl Replica {
     }
 
     pub(super) fn write_waiting(&mut self, now: Now) {
-        let is_new = self.roster.get(self.options.node).is_none();
-        if self.options.is_durable && is_new && self.refusal(now).is_none() {
-            self.enroll(now);
-        }
+        self.enroll_if_due(now);
         while let Some(Waiting { request, change, level, deadline_ms }) = self.waiting.pop_front() {
             if let Err(error) = self.admit(&change, now) {
                 self.output.receipts.push((request, Err(error)));
