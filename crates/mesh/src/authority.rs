@@ -15,7 +15,6 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,11 +24,12 @@ use rcgen::{
     SanType,
 };
 use ring::rand::{SecureRandom, SystemRandom};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tidegate_replica::NodeId;
 use time::OffsetDateTime;
-use x509_parser::extensions::GeneralName;
-use x509_parser::pem::parse_x509_pem;
 
+use crate::certificate::Fields;
 use crate::identity::{AUTHORITY, CERTIFICATE, KEY};
 use crate::names;
 
@@ -141,11 +141,7 @@ impl Authority {
         let own = folder.join(AUTHORITY_FOLDER);
         make_folder(folder)?;
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::OrganizationName, ORGANIZATION);
-        params.distinguished_name.push(DnType::CommonName, cluster);
+        let mut params = authority_params(cluster);
         let expires = now.saturating_add(AUTHORITY_LIFE);
         (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
         let pem = params.self_signed(&key)?.pem();
@@ -178,22 +174,21 @@ impl Authority {
         let (path, key_path) = (own.join(AUTHORITY), own.join(AUTHORITY_KEY));
         let pem = read(&path)?;
         let content = |path: &Path, source| AuthorityError::Content { path: path.to_owned(), source };
-        let (_, parsed) = parse_x509_pem(pem.as_bytes()).map_err(|error| content(&path, error.into()))?;
-        let certificate = parsed.parse_x509().map_err(|error| content(&path, error.into()))?;
-        let found = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default();
-        if found != cluster {
-            return Err(AuthorityError::OtherCluster { path, found: found.to_owned() });
+        let fields = fields_in(&pem).ok_or_else(|| content(&path, "it is not a certificate".into()))?;
+        if fields.common_name != cluster {
+            return Err(AuthorityError::OtherCluster { path, found: fields.common_name });
         }
-        let expires = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+        let expires = fields.expires;
         let mode = fs::metadata(&key_path).map_err(|source| AuthorityError::File { path: key_path.clone(), source })?;
         if mode.permissions().mode() & 0o077 != 0 {
             return Err(AuthorityError::KeyReadable { path: key_path });
         }
         let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| content(&key_path, error.into()))?;
-        if certificate.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+        if fields.public_key != key.public_key_raw() {
             return Err(AuthorityError::OtherKey { path: key_path });
         }
-        let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|error| content(&path, error.into()))?;
+        // Its name and the identifier of its key are what they were when it was made.
+        let issuer = Issuer::new(authority_params(cluster), key);
         Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
 
@@ -290,27 +285,27 @@ fn host_name(host: &str) -> Result<SanType, AuthorityError> {
     Ok(SanType::DnsName(host.try_into().map_err(|_| wrong())?))
 }
 
-/// The node and the hosts of a certificate.
-fn names_in(pem: &str) -> Option<(NodeId, Vec<SanType>)> {
-    let (_, parsed) = parse_x509_pem(pem.as_bytes()).ok()?;
-    let certificate = parsed.parse_x509().ok()?;
-    let all = &certificate.subject_alternative_name().ok()??.value.general_names;
-    let mut node = None;
-    let mut names = Vec::new();
-    for name in all {
-        match name {
-            GeneralName::URI(uri) => node = names::read_uri(uri).map(|(_, node)| node),
-            GeneralName::DNSName(name) => names.push(SanType::DnsName((*name).try_into().ok()?)),
-            GeneralName::IPAddress(bytes) => names.push(SanType::IpAddress(address(bytes)?)),
-            _ => {}
-        }
-    }
-    Some((node?, names))
+/// What every authority of a cluster has in common.
+fn authority_params(cluster: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name.push(DnType::OrganizationName, ORGANIZATION);
+    params.distinguished_name.push(DnType::CommonName, cluster);
+    params
 }
 
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+/// The node and the hosts of a certificate.
+fn names_in(pem: &str) -> Option<(NodeId, Vec<SanType>)> {
+    let fields = fields_in(pem)?;
+    let (_, node) = fields.uris.iter().find_map(|uri| names::read_uri(uri))?;
+    let names = fields.dns_names.into_iter().map(|name| Some(SanType::DnsName(name.try_into().ok()?)));
+    let addresses = fields.addresses.into_iter().map(|address| Some(SanType::IpAddress(address)));
+    Some((node, names.chain(addresses).collect::<Option<_>>()?))
+}
+
+fn fields_in(pem: &str) -> Option<Fields> {
+    Fields::read(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
 }
 
 fn at(seconds: u64) -> OffsetDateTime {

@@ -16,9 +16,10 @@ impl Watch {
             return None;
         }
         self.last = Some(now);
-        let remedy = "make a new one with `tidegate cluster init --renew`, and start this node again";
+        let remedy =
+            "make a new one with `tidegate cluster init --renew` and put it into its place; no restart is needed";
         Some(match left {
-            0 => format!("the certificate of this node has expired, and no other node takes its word; {remedy}"),
+            0 => format!("the certificate of this node has expired, and no other node accepts it; {remedy}"),
             left if left < DAY => format!("the certificate of this node expires in {} hours; {remedy}", left / HOUR),
             left => format!("the certificate of this node expires in {} days; {remedy}", left / DAY),
         })

@@ -7,20 +7,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::sign::{Signer, SigningKey};
-use rustls::{SignatureScheme, crypto::ring::sign::any_supported_type};
+use ring::digest::{Context, SHA256};
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tidegate_replica::NodeId;
 
-use crate::trust::{Distrust, Known, Trust};
+use crate::trust::{Distrust, Known, Role, Trust};
 
-/// A certificate of this cluster, with its key. Made by [`Identity::read`].
+/// A certificate of this cluster, with its key and the authorities that this node trusts. Made by [`Identity::read`].
 pub struct Identity {
     folder: PathBuf,
+    cluster: String,
     known: Known,
-    key: Arc<dyn SigningKey>,
+    key: Arc<CertifiedKey>,
     trust: Arc<Trust>,
+    /// A hash of the three files.
+    fingerprint: Vec<u8>,
 }
 
 /// The certificates in a folder cannot be used. Nothing was changed.
@@ -70,26 +74,52 @@ pub enum IdentityError {
 impl Identity {
     /// Reads the three files of a node: [`AUTHORITY`], [`CERTIFICATE`] and [`KEY`]. The time is in seconds since 1970.
     ///
+    /// [`AUTHORITY`] may hold up to 8 certificates, each of which is trusted: while an authority is replaced, the old one
+    /// and the new one.
+    ///
     /// # Errors
     /// [`IdentityError`] names the file and the remedy.
     pub fn read(folder: &Path, cluster: &str, now: u64) -> Result<Self, IdentityError> {
         let authority_path = folder.join(AUTHORITY);
-        let authority = certificate_in(&authority_path)?;
+        let authority_pem = read(&authority_path)?;
+        let authorities = certificates_in(&authority_path, &authority_pem)?;
         let certificate_path = folder.join(CERTIFICATE);
-        let certificate = certificate_in(&certificate_path)?;
+        let certificate_pem = read(&certificate_path)?;
+        let chain = certificates_in(&certificate_path, &certificate_pem)?;
         let key_path = folder.join(KEY);
-        let key = key_in(&key_path)?;
+        let key_pem = read(&key_path)?;
+        let key = key_in(&key_path, &key_pem)?;
+        let fingerprint = fingerprint(&[&authority_pem, &certificate_pem, &key_pem]);
         let distrusted = |path: &Path, distrust| IdentityError::Distrusted {
             path: path.to_owned(),
             cluster: cluster.to_owned(),
             distrust,
         };
-        let trust = Trust::new(&authority, cluster).map_err(|distrust| distrusted(&authority_path, distrust))?;
-        let known = trust.verify(&certificate, now).map_err(|distrust| distrusted(&certificate_path, distrust))?;
-        let identity = Self { folder: folder.to_owned(), known, key, trust: Arc::new(trust) };
-        let is_pair =
-            identity.sign(b"tidegate").is_some_and(|signature| identity.known.has_signed(b"tidegate", &signature));
-        if is_pair { Ok(identity) } else { Err(IdentityError::OtherKey { path: key_path }) }
+        let trust = Trust::new(&authorities, cluster).map_err(|distrust| distrusted(&authority_path, distrust))?;
+        let certificate =
+            chain.first().ok_or_else(|| IdentityError::Pem { path: certificate_path.clone(), what: "certificate" })?;
+        let known =
+            trust.verify(certificate, Role::Client, now).map_err(|distrust| distrusted(&certificate_path, distrust))?;
+        let key = CertifiedKey::new(vec![certificate.clone()], key);
+        key.keys_match().map_err(|_| IdentityError::OtherKey { path: key_path })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            cluster: cluster.to_owned(),
+            known,
+            key: Arc::new(key),
+            trust: Arc::new(trust),
+            fingerprint,
+        })
+    }
+
+    /// Whether both were read from files of the same content.
+    pub(crate) fn has_same_files(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
+    /// The same files, read again.
+    pub(crate) fn read_again(&self, now: u64) -> Result<Self, IdentityError> {
+        Self::read(&self.folder, &self.cluster, now)
     }
 
     /// The node that the certificate names.
@@ -97,38 +127,28 @@ impl Identity {
         self.known.node
     }
 
-    /// When the certificate ends, in seconds since 1970.
+    /// When the certificate expires, in seconds since 1970.
     pub fn expires(&self) -> u64 {
         self.known.expires
     }
 
-    pub(crate) fn certificate(&self) -> &[u8] {
-        self.known.certificate()
+    /// The hosts that the certificate names, DNS names first.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.known.hosts
+    }
+
+    /// The folder that the files are in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn trust(&self) -> &Arc<Trust> {
         &self.trust
     }
 
-    pub(crate) fn authority_path(&self) -> PathBuf {
-        self.folder.join(AUTHORITY)
-    }
-
-    pub(crate) fn certificate_path(&self) -> PathBuf {
-        self.folder.join(CERTIFICATE)
-    }
-
-    pub(crate) fn key_path(&self) -> PathBuf {
-        self.folder.join(KEY)
-    }
-
-    /// Signs with the key; none if it is of a kind that nodes do not use.
-    pub(crate) fn signer(&self) -> Option<Box<dyn Signer>> {
-        self.key.choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
-    }
-
-    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        self.signer()?.sign(message).ok()
+    /// The certificate and its key, as TLS wants them.
+    pub(crate) fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
     }
 }
 
@@ -142,19 +162,29 @@ impl fmt::Debug for Identity {
     }
 }
 
-fn certificate_in(path: &Path) -> Result<CertificateDer<'static>, IdentityError> {
-    let pem = read(path)?;
-    CertificateDer::from_pem_slice(&pem).map_err(|_| IdentityError::Pem { path: path.to_owned(), what: "certificate" })
+/// A hash of some files, each told apart from the next by its length.
+fn fingerprint(files: &[&[u8]]) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    for file in files {
+        context.update(&file.len().to_be_bytes());
+        context.update(file);
+    }
+    context.finish().as_ref().to_vec()
 }
 
-fn key_in(path: &Path) -> Result<Arc<dyn SigningKey>, IdentityError> {
-    let pem = read(path)?;
+fn certificates_in(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let none = || IdentityError::Pem { path: path.to_owned(), what: "certificate" };
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| none())?;
+    if certificates.is_empty() || certificates.len() > CERTIFICATES_MAX { Err(none()) } else { Ok(certificates) }
+}
+
+fn key_in(path: &Path, pem: &[u8]) -> Result<Arc<dyn rustls::sign::SigningKey>, IdentityError> {
     let mode = fs::metadata(path).map_err(|source| IdentityError::File { path: path.to_owned(), source })?;
     if mode.permissions().mode() & 0o077 != 0 {
         return Err(IdentityError::KeyReadable { path: path.to_owned() });
     }
     let none = || IdentityError::Pem { path: path.to_owned(), what: "private key" };
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| none())?;
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| none())?;
     any_supported_type(&key).map_err(|_| none())
 }
 
@@ -173,6 +203,9 @@ pub const CERTIFICATE: &str = "node.pem";
 
 /// The key of the node.
 pub const KEY: &str = "node.key";
+
+/// Certificates in one file: an authority and those that it replaces or is replaced by.
+const CERTIFICATES_MAX: usize = 8;
 
 /// More than any of them needs.
 const PEM_BYTES_MAX: u64 = 64 * 1024;

@@ -1,9 +1,12 @@
-//! Carries messages between the nodes of a cluster on [zenoh](https://zenoh.io); decides nothing.
+//! Carries messages between the nodes of a cluster; decides nothing.
 //!
-//! A message may be lost, doubled and overtaken on its way, and word of who is there may be late or wrong: the replica
-//! expects no more. What this crate owes to those who use it is that nothing here ever waits: what is sent is put into a
-//! queue with a limit, and a thread called `tidegate-mesh` takes it from there. Nor does anything of zenoh's show: no clock,
-//! no stamp and no storage of its is used.
+//! Each two nodes have one link: a TCP connection under TLS 1.3, with certificates of the cluster's own authority in both
+//! directions. What comes on a link comes from the node that its certificate names.
+//!
+//! A message may be lost, doubled and overtaken on its way, and what is said about who is connected may be late: the replica
+//! expects no more. What this crate owes its caller is that nothing here ever waits. A message goes into the queue of its
+//! peer, which is bounded in bytes; a peer that is slow loses messages, and no other one does. All other work is done by one
+//! thread, `tidegate-mesh`.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -18,7 +21,7 @@
 //!         println!("{} bytes from {from}", bytes.len());
 //!     }
 //!     fn peer(&self, node: NodeId, _instance: u64, is_up: bool) {
-//!         println!("{node} is there: {is_up}");
+//!         println!("{node} is connected: {is_up}");
 //!     }
 //! }
 //!
@@ -26,30 +29,40 @@
 //! options.listen = Some("127.0.0.1:7400".parse()?);
 //! options.peers = vec!["127.0.0.1:7401".to_owned()];
 //! let mesh = Mesh::open(options, Arc::new(Printer))?;
-//! mesh.broadcast(b"good morning".to_vec());
+//! mesh.broadcast(b"good morning");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
+mod admission;
 pub mod authority;
-mod dial;
-mod ear;
+mod cause;
+mod certificate;
+mod clock;
+mod connect;
+mod dialer;
+mod exchange;
 mod expiry;
+mod handshake;
 mod identity;
-mod keys;
-mod line;
+mod link;
+mod listener;
 mod mesh;
 mod names;
 mod options;
-mod patience;
-mod queue;
-mod seal;
-mod session;
-mod settings;
+mod registry;
+mod reload;
+mod socket_options;
+mod tls;
 mod trust;
+mod wire;
 
-pub use dial::are_local;
+pub use address::{AddressError, are_local, check_address};
+pub use cause::Cause;
+pub use dialer::AddressStatus;
 pub use identity::{AUTHORITY, CERTIFICATE, Identity, IdentityError, KEY};
-pub use mesh::{Mesh, MeshError, MeshStatus, Receiver};
-pub use options::{Options, RUNTIME, Security};
-pub use queue::QUEUE_BYTES_MAX;
+pub use link::QUEUE_BYTES_MAX;
+pub use mesh::{LinkStatus, Mesh, MeshError, MeshStatus, Receiver};
+pub use options::{Options, Security};
 pub use trust::Distrust;
+pub use wire::Reason;

@@ -1,187 +1,275 @@
 //! The handle, and the thread behind it.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fmt, io};
 
 use tidegate_replica::NodeId;
-use tidegate_replica::limits::NODES_MAX;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::dial::Dial;
-use crate::ear::{self, Ear};
-use crate::expiry;
-use crate::identity::Identity;
-use crate::keys::Keys;
-use crate::line::Line;
-use crate::options::{Options, RUNTIME};
-use crate::patience::Patience;
-use crate::queue::{Command, Queue};
-use crate::seal::{self, Destination};
-use crate::session::Session;
-use crate::settings;
+use crate::address::{Address, AddressError, Host, source_ip};
+use crate::connect::RESOLVING_MAX;
+use crate::dialer::{self, AddressStatus, Dialer, Members};
+use crate::handshake::Local;
+use crate::listener::{self, Inbound};
+use crate::options::{Options, Security};
+use crate::registry::Registry;
+use crate::reload::Reload;
+use crate::socket_options;
+use crate::tls::Tls;
+use crate::wire::{Reason, message};
 
-/// Takes what comes from other nodes. It is called on threads of zenoh's and must return at once.
+/// Receives what comes from other nodes. It is called on the thread of the mesh and must return at once.
 pub trait Receiver: fmt::Debug + Send + Sync {
     /// A message of a node of this cluster, to this one or to all.
     fn message(&self, from: NodeId, bytes: Vec<u8>);
 
-    /// A process of a node has come into reach or gone out of it. With the id of this node and another instance it is a
-    /// clone.
+    /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone.
     fn peer(&self, node: NodeId, instance: u64, is_up: bool);
 }
 
-/// The way to the other nodes of a cluster. It closes when it is dropped.
+/// The links to the other nodes of a cluster. They close when it is dropped.
 #[derive(Debug)]
 pub struct Mesh {
-    queue: Arc<Queue>,
-    line: Arc<Mutex<Line>>,
-    ear: Arc<Ear>,
+    registry: Arc<Registry>,
+    inbound: Arc<Inbound>,
+    dialer: Arc<Dialer>,
+    reload: Option<Arc<Reload>>,
+    members: watch::Sender<Members>,
     address: Option<SocketAddr>,
-    expires: Option<u64>,
+    advertised: Option<String>,
+    fault: Arc<Mutex<Option<String>>>,
+    stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its last work.
     done: Mutex<mpsc::Receiver<()>>,
 }
 
-/// What there is to tell about the links.
+/// How the links are doing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MeshStatus {
-    /// Messages that were not sent: there was no room, or no link. Those that zenoh drops for one slow node are not counted.
+    /// Messages that were not sent since the start: the queue of their peer was full, or there was no link to it.
     pub dropped: u64,
-    /// Messages that were not taken, by what was wrong with them.
+    /// Connections of others that did not become links since the start, by [cause](crate::Cause::code); `displaced` counts
+    /// those that made room for newer ones before they had shown who they are.
     pub refused: BTreeMap<&'static str, u64>,
-    /// When this node's certificate ends, in seconds since 1970; none without certificates.
+    /// Connections of others that have not shown yet who they are.
+    pub pending: usize,
+    /// When this node's certificate expires, in seconds since 1970; none without certificates.
     pub certificate_expires: Option<u64>,
+    /// What a person has to do something about.
+    pub problems: Vec<String>,
+    /// The addresses at which this node looks for others, configured ones first.
+    pub addresses: Vec<AddressStatus>,
+    /// The links that there are, one for each process.
+    pub links: Vec<LinkStatus>,
+}
+
+/// A link to another process.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LinkStatus {
+    /// The node.
+    pub node: NodeId,
+    /// The number of its start.
+    pub instance: u64,
+    /// The address of the other end.
+    pub remote: SocketAddr,
+    /// Whether this node has dialled.
+    pub is_outbound: bool,
+    /// How long it has been there.
+    pub age: Duration,
+    /// Bytes of messages that wait to be sent.
+    pub queued_bytes: usize,
+    /// Messages that found no room among those.
+    pub dropped: u64,
 }
 
 /// The links could not be opened. Nothing was left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MeshError {
-    /// The address is taken, or not this host's; or zenoh does not take what it is told.
-    #[error("cannot listen on {address}: {source}")]
+    /// The address is taken, or not one of this host. Trying again helps once it is free.
+    #[error("cannot listen on {address} for other nodes: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
     },
-    /// zenoh cannot be opened.
-    #[error("the links to other nodes cannot be opened: {0}")]
-    Open(#[source] zenoh::Error),
-    /// With certificates the process has to be started with [`RUNTIME`](crate::RUNTIME) in its environment. The fault of
-    /// whoever starts it.
-    #[error("start this process with `{}={}` in its environment: without it, links with certificates may crash it", RUNTIME.0, RUNTIME.1)]
-    Runtime,
-    /// The system gives no random bytes, of which a key was to be made. Retrying may help.
-    #[error("the system gives no random bytes for a key")]
-    Random,
-    /// A thread could not be started. The system is short of something; retrying may help.
+    /// The address of a peer can never work. The fault of the configuration.
+    #[error("`{}` is not the address of a peer: {source}", .text.escape_debug())]
+    Peer {
+        /// As it was given.
+        text: String,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// The address that others are to be told can never work. The fault of the configuration.
+    #[error("`{}` cannot be advertised: {source}", .text.escape_debug())]
+    Advertise {
+        /// As it was given.
+        text: String,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// An address is advertised, and nothing listens. The fault of the configuration.
+    #[error("`{}` is advertised, but this node does not listen for others; say where it listens", .text.escape_debug())]
+    AdvertiseWithoutListen {
+        /// As it was given.
+        text: String,
+    },
+    /// TLS does not accept the certificate.
+    #[error("TLS does not accept the certificate of this node: {0}")]
+    Tls(#[source] rustls::Error),
+    /// A thread could not be started. The system is short of something; trying again may help.
     #[error("the thread of the links could not be started: {0}")]
     Thread(#[source] io::Error),
 }
 
 impl Mesh {
-    /// Opens the links. Returns when this node can be reached; which others are there is told to the receiver.
+    /// Opens the links. Returns when this node can be reached; the receiver learns which others are there.
     ///
     /// # Errors
-    /// [`MeshError`]; trying again helps once the address is free.
+    /// [`MeshError`] says what to do.
     pub fn open(options: Options, receiver: Arc<dyn Receiver>) -> Result<Self, MeshError> {
-        let identity = options.security.identity();
-        if identity.is_some() && std::env::var(RUNTIME.0).ok().as_deref() != Some(RUNTIME.1) {
-            return Err(MeshError::Runtime);
-        }
-        let address = options.listen.map(free_address).transpose()?;
-        let dial = Dial::new(&options.peers, address);
-        let keys = Keys::new(&options.cluster);
-        let (sealer, opener) = seal::of(&options.cluster, options.node, options.instance, &options.security)
-            .map_err(|ring::error::Unspecified| MeshError::Random)?;
-        let expires = identity.map(Identity::expires);
-        let queue = Arc::<Queue>::default();
-        let ear = Arc::new(Ear::new(options.node, options.instance, opener, Arc::clone(&queue), receiver));
-        let line = Arc::new(Mutex::new(Line::new(sealer, Arc::clone(&ear), Arc::clone(&queue))));
-        let (finished, done) = mpsc::channel();
-        let (outcome, first) = mpsc::channel();
-        let worker = {
-            let (queue, line, ear) = (Arc::clone(&queue), Arc::clone(&line), Arc::clone(&ear));
-            move || {
-                let _finished: mpsc::Sender<()> = finished;
-                let open = |dial: &Dial, listens: bool| {
-                    let listen = address.filter(|_| listens);
-                    let config = settings::of(options.node, listen, dial.addresses(listens), &options.security)?;
-                    Session::open(config, &keys, &ear)
-                };
-                match open(&dial, true) {
-                    Err(error) => _ = outcome.send(Err(error)),
-                    Ok(session) => {
-                        lock(&line).replace(Some(session));
-                        _ = outcome.send(Ok(()));
-                        let (queue, line, ear) = (&*queue, &*line, &*ear);
-                        let (asked, patience) = (BTreeMap::new(), Patience::default());
-                        let is_deaf = false;
-                        Worker { open, address, is_deaf, dial, patience, line, queue, ear, asked, expires }.run();
-                    }
-                }
-                queue.go();
-            }
+        let peer =
+            |text: &String| Address::parse(text).map_err(|source| MeshError::Peer { text: text.clone(), source });
+        let peers: Vec<Address> = options.peers.iter().map(peer).collect::<Result<_, _>>()?;
+        let listener = options.listen.map(bind).transpose()?;
+        let address = listener.as_ref().map(|(_, address)| *address);
+        let advertised = advertised(&options, address, &peers)?;
+        let identity = match options.security {
+            Security::Open => None,
+            Security::Certificates(identity) => Some(*identity),
         };
-        let thread =
-            thread::Builder::new().name("tidegate-mesh".to_owned()).spawn(worker).map_err(MeshError::Thread)?;
-        let mesh = Self { queue, line, ear, address, expires, thread: Some(thread), done: Mutex::new(done) };
-        match first.recv() {
-            Ok(Ok(())) => Ok(mesh),
-            Ok(Err(error)) => Err(MeshError::Open(error)),
-            Err(mpsc::RecvError) => Err(MeshError::Open("the thread of the links panicked".into())),
-        }
+        let local = Arc::new(Local {
+            process: (options.node, options.instance),
+            cluster: options.cluster,
+            address: advertised.clone(),
+            tls: Mutex::new(identity.as_ref().map(Tls::new).transpose().map_err(MeshError::Tls)?),
+        });
+        let registry = Arc::new(Registry::new(local.process, receiver));
+        let inbound = Arc::new(Inbound::new(Arc::clone(&local), Arc::clone(&registry)));
+        let targets = dialer::targets(peers, address);
+        let dialer = Arc::new(Dialer::new(Arc::clone(&local), Arc::clone(&registry), targets));
+        let reload = identity.map(|identity| Arc::new(Reload::new(local, Arc::clone(&registry), identity)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(RESOLVING_MAX + 1)
+            .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+            .thread_name(BLOCKING_THREAD)
+            .build()
+            .map_err(MeshError::Thread)?;
+        let listener = {
+            let _entered = runtime.enter();
+            let to_tokio = |(listener, address): (TcpListener, _)| {
+                tokio::net::TcpListener::from_std(listener).map_err(|source| MeshError::Listen { address, source })
+            };
+            listener.map(to_tokio).transpose()?
+        };
+        let (members, known) = watch::channel(Members::new());
+        let (stop, stopped) = watch::channel(false);
+        let (finished, done) = mpsc::channel();
+        let fault = Arc::<Mutex<Option<String>>>::default();
+        let mut work = Work { registry: Arc::clone(&registry), fault: Arc::clone(&fault), tasks: JoinSet::new() };
+        let (near_inbound, near_dialer, near_reload) = (Arc::clone(&inbound), Arc::clone(&dialer), reload.clone());
+        let body = move || {
+            let _finished: mpsc::Sender<()> = finished;
+            runtime.block_on(async {
+                if let Some(listener) = listener {
+                    work.start("listener", listener::listen(listener, near_inbound));
+                }
+                work.start("dialer", near_dialer.run(known));
+                if let Some(reload) = near_reload {
+                    work.start("reload", reload.run());
+                }
+                work.run(stopped).await;
+            });
+            // A resolver that hangs is not waited for.
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(body).map_err(MeshError::Thread)?;
+        let (thread, done) = (Some(thread), Mutex::new(done));
+        Ok(Self { registry, inbound, dialer, reload, members, address, advertised, fault, stop, thread, done })
     }
 
-    /// Sends to one node. Returns at once, or after a millisecond where a link is just becoming too slow; what finds no room is
-    /// dropped.
-    pub fn send(&self, to: NodeId, bytes: Vec<u8>) {
-        self.put(Destination::Node(to), bytes);
+    /// Sends to every process of one node. Never waits; what finds no room is dropped, and counted.
+    pub fn send(&self, to: NodeId, bytes: &[u8]) {
+        self.registry.send(to, &message(bytes));
     }
 
-    /// Sends to all other nodes. Returns as [`Self::send`] does; what finds no room is dropped.
-    pub fn broadcast(&self, bytes: Vec<u8>) {
-        self.put(Destination::All, bytes);
+    /// Sends to all other nodes. Never waits; what finds no room is dropped for that node alone, and counted.
+    pub fn broadcast(&self, bytes: &[u8]) {
+        self.registry.broadcast(&message(bytes));
     }
 
-    /// On this thread, if the message is short, nothing was said before it, and nobody else is sending; otherwise by way of the
-    /// queue.
-    fn put(&self, to: Destination, bytes: Vec<u8>) {
-        match self.line.try_lock() {
-            Ok(mut line) if line.is_quick(bytes.len()) && self.queue.is_idle() => line.send(to, &bytes),
-            _ => self.queue.push(Command::Send(to, bytes)),
-        }
+    /// Where members can be dialled, as the membership says: they are dialled while there is no link to them. Replaces what
+    /// was said before. Never waits. An address that cannot be read is left out.
+    pub fn learn(&self, members: Vec<(NodeId, String)>) {
+        self.members.send_if_modified(|known| {
+            let is_new = *known != members;
+            *known = members;
+            is_new
+        });
     }
 
-    /// Lets all links go and makes them anew, for when a node is said to be there and does not answer. Returns at once.
-    pub fn reopen(&self) {
-        self.queue.push(Command::Reopen);
-    }
-
-    /// Where other nodes reach this one.
+    /// Where this node listens.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// What there is to tell.
+    /// Where other nodes reach this one, as it tells them.
+    pub fn advertised(&self) -> Option<&str> {
+        self.advertised.as_deref()
+    }
+
+    /// How the links are doing.
     pub fn status(&self) -> MeshStatus {
+        let inbound = self.inbound.status();
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let certificates = self.reload.as_ref().and_then(|reload| reload.problem());
+        let listening = inbound.problem.map(|problem| format!("connections cannot be accepted: {problem}"));
+        let links = self.registry.newest();
         MeshStatus {
-            dropped: self.queue.dropped(),
-            refused: self.ear.opener().refused(),
-            certificate_expires: self.expires,
+            dropped: self.registry.dropped(),
+            refused: inbound.refused,
+            pending: inbound.pending,
+            certificate_expires: self.reload.as_ref().map(|reload| reload.expires()),
+            problems: fault.into_iter().chain(listening).chain(certificates).collect(),
+            addresses: self.dialer.status(),
+            links: links.iter().map(|link| LinkStatus::of(link)).collect(),
+        }
+    }
+}
+
+impl LinkStatus {
+    fn of(link: &crate::link::Link) -> Self {
+        let peer = link.peer();
+        let (node, instance) = peer.process;
+        let (queued_bytes, dropped) = link.counts();
+        Self {
+            node,
+            instance,
+            remote: peer.remote,
+            is_outbound: peer.is_outbound,
+            age: link.since().elapsed(),
+            queued_bytes,
+            dropped,
         }
     }
 }
 
 impl Drop for Mesh {
     fn drop(&mut self) {
-        self.queue.push(Command::Close);
+        self.stop.send_replace(true);
         let Some(thread) = self.thread.take() else { return };
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
         if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
@@ -190,150 +278,97 @@ impl Drop for Mesh {
     }
 }
 
-/// The thread that makes the links, and works off the queue.
-struct Worker<'a, Open> {
-    open: Open,
-    address: Option<SocketAddr>,
-    /// Whether it could not listen there when the links were last opened.
-    is_deaf: bool,
-    dial: Dial,
-    patience: Patience,
-    line: &'a Mutex<Line>,
-    queue: &'a Queue,
-    ear: &'a Ear,
-    /// Who was asked for a certificate, and when.
-    asked: BTreeMap<NodeId, Instant>,
-    expires: Option<u64>,
+/// What the thread does.
+struct Work {
+    registry: Arc<Registry>,
+    fault: Arc<Mutex<Option<String>>>,
+    /// None of them ends by itself.
+    tasks: JoinSet<&'static str>,
 }
 
-impl<Open: Fn(&Dial, bool) -> Result<Session, zenoh::Error>> Worker<'_, Open> {
-    fn run(mut self) {
-        let mut watch = expiry::Watch::default();
-        let mut looked = Instant::now();
+impl Work {
+    fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Runs until it is told to stop, and then ends all links in good order.
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
-            let mut has_met = false;
-            for command in self.queue.take(LOOK_PERIOD) {
-                match command {
-                    Command::Close => return self.close(),
-                    Command::Reopen => self.reopen(),
-                    Command::Send(to, payload) => lock(self.line).send(to, &payload),
-                    Command::Introduce(to) => {
-                        lock(self.line).introduce(to);
-                        has_met = true;
-                    }
-                    Command::Ask(to) if self.has_asked(to) => {}
-                    Command::Ask(to) => lock(self.line).ask(to),
-                }
-            }
-            let is_time = looked.elapsed() >= LOOK_PERIOD;
-            if !is_time && !has_met {
-                continue;
-            }
-            let links = lock(self.line).links(self.address);
-            self.patience.look(&links);
-            if !is_time {
-                continue;
-            }
-            looked = Instant::now();
-            if self.dial.look(&links, &self.ear.alive(), looked) {
-                tracing::info!("opening the connections anew: a node does not come, or its link is hollow");
-                self.reopen();
-            }
-            if self.is_deaf && self.address.is_some_and(|address| free_address(address).is_ok()) {
-                tracing::info!("opening the connections anew: the address is free again");
-                self.reopen();
-            }
-            if let Some(warning) = self.expires.and_then(|expires| watch.look(expires, ear::now())) {
-                tracing::warn!("{warning}");
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+                Some(ended) = self.tasks.join_next() => self.note_fault(&ended),
             }
         }
+        self.tasks.abort_all();
+        self.registry.all().iter().for_each(|link| link.end(Reason::Leaving));
+        let _ = timeout(LEAVE_MAX, self.registry.all_ended()).await;
     }
 
-    /// Whether the node was asked a moment ago. Whoever sends much before it is known is asked once, and so is a stranger
-    /// who claims to be one node after the other: beyond the nodes that a cluster can have, all wait for the next moment.
-    fn has_asked(&mut self, node: NodeId) -> bool {
-        let now = Instant::now();
-        self.asked.retain(|_, at| now.duration_since(*at) < ASK_PERIOD);
-        if self.asked.contains_key(&node) || self.asked.len() >= NODES_MAX {
-            return true;
-        }
-        self.asked.insert(node, now);
-        false
-    }
-
-    fn close(&self) {
-        let session = lock(self.line).replace(None);
-        if let Some(session) = session {
-            session.close(self.ear.runtime().as_ref());
-        }
-    }
-
-    /// Without links this node is alone and goes on; so it is tried until it works. When the address stays taken, by the
-    /// links before that do not end or by somebody else, it does without.
-    fn reopen(&mut self) {
-        self.close();
-        self.ear.hear_nothing();
-        let began = Instant::now();
-        loop {
-            self.queue.clear();
-            self.is_deaf = began.elapsed() >= DEAF_AFTER;
-            match (self.open)(&self.dial, !self.is_deaf) {
-                Ok(session) => {
-                    if self.is_deaf {
-                        tracing::warn!("no node can reach this one where it should listen; it dials all that it knows");
-                    }
-                    lock(self.line).replace(Some(session));
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!("the links to other nodes cannot be opened anew, next try in a second: {error}");
-                }
-            }
-            if self.is_closed_within(REOPEN_PERIOD) {
-                return self.queue.push(Command::Close);
-            }
-        }
-    }
-
-    /// Lets go what comes, until it is over.
-    fn is_closed_within(&self, period: Duration) -> bool {
-        let until = Instant::now() + period;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if self.queue.take(left).contains(&Command::Close) {
-                return true;
-            }
-            if left.is_zero() {
-                return false;
-            }
-        }
+    fn note_fault(&self, ended: &Result<&'static str, tokio::task::JoinError>) {
+        let what = match ended {
+            Ok(name) => format!("the {name} of the links ended"),
+            Err(error) => format!("a task of the links failed: {error}"),
+        };
+        tracing::error!("{what}; please report it. Links that stand go on; start this process again to make new ones");
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 }
 
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
+/// A listener, and where it listens.
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), MeshError> {
+    let bound = || -> io::Result<_> {
+        let listener = TcpListener::bind(address)?;
+        socket_options::set(&listener)?;
+        // A longer queue than the default, so that a burst of strangers does not make the system drop members.
+        rustix::net::listen(&listener, BACKLOG)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound().map_err(|source| MeshError::Listen { address, source })
 }
 
-/// The address with a port that is free, if none was named. Another process could take it before it is used; then opening
-/// fails, and can be tried again.
-fn free_address(address: SocketAddr) -> Result<SocketAddr, MeshError> {
-    // Also where the port is named: what the system says of it is clearer than what comes back through all layers.
-    TcpListener::bind(address)
-        .and_then(|listener| listener.local_addr())
-        .map_err(|source| MeshError::Listen { address, source })
+/// What others are told about where this node is.
+fn advertised(options: &Options, address: Option<SocketAddr>, peers: &[Address]) -> Result<Option<String>, MeshError> {
+    if let Some(text) = &options.advertise {
+        if address.is_none() {
+            return Err(MeshError::AdvertiseWithoutListen { text: text.clone() });
+        }
+        let parsed = Address::parse(text).map_err(|source| MeshError::Advertise { text: text.clone(), source })?;
+        return Ok(Some(parsed.to_string()));
+    }
+    let Some(address) = address else { return Ok(None) };
+    if !address.ip().is_unspecified() {
+        return Ok(Some(address.to_string()));
+    }
+    let by_certificate = options.security.identity().and_then(|identity| identity.hosts().first()).cloned();
+    let ip_of = |peer: &Address| match peer.host {
+        Host::Ip(ip) => Some(SocketAddr::new(ip, peer.port)),
+        Host::Name(_) => None,
+    };
+    let by_peer = || peers.iter().filter_map(ip_of).find_map(source_ip).map(|ip| ip.to_string());
+    let host = by_certificate.or_else(by_peer);
+    Ok(host.map(|host| match host.parse::<IpAddr>() {
+        Ok(ip) => SocketAddr::new(ip, address.port()).to_string(),
+        Err(_) => format!("{host}:{}", address.port()),
+    }))
 }
 
-/// Between two looks at the links and at the clock.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
+/// The thread that does all work of links.
+const THREAD: &str = "tidegate-mesh";
 
-/// Between two questions to one node: an answer takes a millisecond, and may be lost.
-const ASK_PERIOD: Duration = Duration::from_millis(100);
+/// Threads that exist for a moment, when a name is resolved or certificates are read.
+const BLOCKING_THREAD: &str = "tidegate-mesh-io";
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
-/// Between two attempts to open the links anew.
-const REOPEN_PERIOD: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1_024;
 
-/// How long the address is waited for when links are opened anew.
-const DEAF_AFTER: Duration = Duration::from_secs(5);
+/// How long all links together may take to end in good order.
+const LEAVE_MAX: Duration = Duration::from_millis(1_500);
 
 /// How long the last handle waits for the links to close.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);

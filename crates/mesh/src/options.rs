@@ -1,4 +1,4 @@
-//! What a node has to be told before it can reach others.
+//! How a node reaches others.
 
 use std::net::SocketAddr;
 
@@ -9,18 +9,24 @@ use crate::identity::Identity;
 /// Who this node is, where it listens, and whom it looks for.
 #[derive(Debug)]
 pub struct Options {
-    /// The name of the cluster. Nodes of different clusters do not hear each other.
+    /// The name of the cluster, 1 to 255 bytes. Nodes of different clusters do not make links.
     pub cluster: String,
     /// This node.
     pub node: NodeId,
     /// The number of this start of it.
     pub instance: u64,
-    /// Where other nodes reach this one. None: nowhere, so that this node has to reach them. With port 0 a free one is
-    /// taken, which [`Mesh::address`](crate::Mesh::address) tells.
+    /// Where other nodes reach this one. None: nowhere, so that this node has to reach them. With port 0 the system chooses
+    /// a free one, which [`Mesh::address`](crate::Mesh::address) tells.
     pub listen: Option<SocketAddr>,
-    /// Where other nodes are, as `host:port`. Each pair of nodes needs one way to meet: by an address that one of them has
-    /// here, or through a third that both have met. An address of this node itself is left out, so that all nodes can be
-    /// given the same list.
+    /// What this node tells others about where it is, `host:port`, where that is not [`listen`](Self::listen): behind
+    /// network address translation, or for a name that outlives addresses.
+    ///
+    /// Default: the address that it listens on. Where that stands for all addresses of the host (`0.0.0.0`, `[::]`), the first
+    /// host that its certificate names; without certificates, the address by which it reaches the first of its peers.
+    pub advertise: Option<String>,
+    /// Where other nodes are, as `host:port`. One that answers is enough, because members tell each other where they are.
+    /// Names are resolved at each attempt, and all their addresses are tried. An address of this node itself is left out, so
+    /// that all nodes can be given the same list.
     pub peers: Vec<String>,
     /// How nodes know each other.
     pub security: Security,
@@ -31,9 +37,24 @@ pub struct Options {
 pub enum Security {
     /// They do not: whoever reaches an address is one of them. For one host, and for networks that are closed otherwise.
     Open,
-    /// By the certificates of the cluster: every link is TLS in both directions, and every message shows who
-    /// has sent it, by a signature or by a key that both have agreed on.
+    /// By certificates of the cluster's own authority: every link is TLS 1.3 in both directions, and what comes on a link
+    /// comes from the node that its certificate names.
     Certificates(Box<Identity>),
+}
+
+impl Options {
+    /// A node that listens nowhere and looks for nobody.
+    pub fn new(cluster: impl Into<String>, node: NodeId, instance: u64) -> Self {
+        Self {
+            cluster: cluster.into(),
+            node,
+            instance,
+            listen: None,
+            advertise: None,
+            peers: Vec::new(),
+            security: Security::Open,
+        }
+    }
 }
 
 impl Security {
@@ -45,20 +66,3 @@ impl Security {
         }
     }
 }
-
-impl Options {
-    /// A node that listens nowhere and knows no other.
-    pub fn new(cluster: impl Into<String>, node: NodeId, instance: u64) -> Self {
-        Self { cluster: cluster.into(), node, instance, listen: None, peers: Vec::new(), security: Security::Open }
-    }
-}
-
-/// The variable of the environment that a process with [`Security::Certificates`] has to be started with, and its value.
-///
-/// zenoh 1.10.2 reads and writes one TLS link on two threads without a lock, which ends in a crash when the link fails in the
-/// wrong moment. With this setting it has one thread for all links. It reads the variable when the process first uses it, and
-/// nobody may set variables of a process that has threads; so whoever starts the process sets it.
-pub const RUNTIME: (&str, &str) = (
-    "ZENOH_RUNTIME",
-    "(app:(worker_threads:1),rx:(handover:app),tx:(handover:app),acc:(handover:app),net:(handover:app))",
-);

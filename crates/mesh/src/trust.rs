@@ -1,96 +1,97 @@
-//! Whom the nodes of a cluster believe: whoever has a certificate that the cluster's authority has issued.
+//! Whom the nodes of a cluster trust: the holders of certificates that the cluster's own authority has issued.
+//!
+//! No public authority is trusted. There may be more than one certificate authority of the cluster for a while, so that
+//! an authority can be replaced without an interruption; see `docs/guide/cluster.md`.
 
-use std::slice::from_ref;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use tidegate_replica::NodeId;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::certificate::Fields;
 use crate::names;
 
-/// The authority of one cluster.
+/// The authorities of one cluster.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    anchor: TrustAnchor<'static>,
+    anchors: Vec<TrustAnchor<'static>>,
     cluster: String,
 }
 
-/// A node whose certificate is good.
-#[derive(Clone, Debug)]
+/// A node whose certificate is valid.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Known {
     pub(crate) node: NodeId,
     /// Seconds since 1970.
     pub(crate) expires: u64,
-    certificate: CertificateDer<'static>,
+    /// The hosts at which the node is reached, DNS names first.
+    pub(crate) hosts: Vec<String>,
 }
 
-/// Why a certificate is not believed.
+/// What a node uses its certificate for on a link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// It dials.
+    Client,
+    /// It listens.
+    Server,
+}
+
+/// Why a certificate is not trusted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// It is none.
-    #[error("it is no certificate")]
+    /// It cannot be read.
+    #[error("it is not a certificate")]
     Malformed,
-    /// Its time is over.
+    /// It is no longer valid.
     #[error("it has expired")]
     Expired,
-    /// Its time has not come.
-    #[error("it is not valid yet; look at the clock of this host")]
-    Early,
+    /// It is not valid yet.
+    #[error("it is not valid yet; check the clock of this host")]
+    NotYetValid,
     /// Another authority has issued it, or none.
     #[error("the cluster's authority has not issued it ({0})")]
-    NotIssued(String),
+    UnknownAuthority(String),
     /// It names no node.
-    #[error("it names no node of a cluster")]
+    #[error("it does not name a node of a cluster")]
     NoNode,
     /// It names a node of another cluster.
-    #[error("it is of the cluster `{0}`")]
+    #[error("it belongs to the cluster `{0}`")]
     OtherCluster(String),
 }
 
 impl Trust {
-    pub(crate) fn new(authority: &CertificateDer<'_>, cluster: &str) -> Result<Self, Distrust> {
-        let anchor = anchor_from_trusted_cert(authority).map_err(|_| Distrust::Malformed)?.to_owned();
-        Ok(Self { anchor, cluster: cluster.to_owned() })
+    /// Trusts these authorities.
+    pub(crate) fn new(authorities: &[CertificateDer<'_>], cluster: &str) -> Result<Self, Distrust> {
+        let anchor = |authority| anchor_from_trusted_cert(authority).map(|anchor| anchor.to_owned());
+        let anchors = authorities.iter().map(anchor).collect::<Result<Vec<_>, _>>().map_err(|_| Distrust::Malformed)?;
+        Ok(Self { anchors, cluster: cluster.to_owned() })
     }
 
-    /// Whose certificate this is, if it is good at this time.
-    pub(crate) fn verify(&self, der: &[u8], now: u64) -> Result<Known, Distrust> {
-        let certificate = CertificateDer::from(der.to_vec());
-        let entity = EndEntityCert::try_from(&certificate).map_err(|_| Distrust::Malformed)?;
+    /// Whose certificate this is, if it is valid at this time, in seconds since 1970.
+    pub(crate) fn verify(&self, certificate: &CertificateDer<'_>, role: Role, now: u64) -> Result<Known, Distrust> {
+        let entity = EndEntityCert::try_from(certificate).map_err(|_| Distrust::Malformed)?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        let usage = KeyUsage::client_auth();
-        entity
-            .verify_for_usage(webpki::ALL_VERIFICATION_ALGS, from_ref(&self.anchor), &[], time, usage, None, None)
-            .map_err(|error| match error {
+        let usage = match role {
+            Role::Client => KeyUsage::client_auth(),
+            Role::Server => KeyUsage::server_auth(),
+        };
+        entity.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &self.anchors, &[], time, usage, None, None).map_err(
+            |error| match error {
                 webpki::Error::CertExpired { .. } => Distrust::Expired,
-                webpki::Error::CertNotValidYet { .. } => Distrust::Early,
-                error => Distrust::NotIssued(error.to_string()),
-            })?;
-        let (cluster, node) = entity.valid_uri_names().find_map(names::read_uri).ok_or(Distrust::NoNode)?;
+                webpki::Error::CertNotValidYet { .. } => Distrust::NotYetValid,
+                error => Distrust::UnknownAuthority(error.to_string()),
+            },
+        )?;
+        let fields = Fields::read(certificate).ok_or(Distrust::Malformed)?;
+        let (cluster, node) = fields.uris.iter().find_map(|uri| names::read_uri(uri)).ok_or(Distrust::NoNode)?;
         if cluster != names::escape(&self.cluster) {
             return Err(Distrust::OtherCluster(cluster.to_owned()));
         }
-        let expires = expires(der).ok_or(Distrust::Malformed)?;
-        Ok(Known { node, expires, certificate: certificate.clone() })
+        let addresses = fields.addresses.iter().map(ToString::to_string);
+        let hosts = fields.dns_names.iter().cloned().chain(addresses).collect();
+        Ok(Known { node, expires: fields.expires, hosts })
     }
-}
-
-impl Known {
-    /// Whether this node has signed this.
-    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        EndEntityCert::try_from(&self.certificate)
-            .is_ok_and(|entity| entity.verify_signature(webpki::ring::ECDSA_P256_SHA256, message, signature).is_ok())
-    }
-
-    pub(crate) fn certificate(&self) -> &[u8] {
-        &self.certificate
-    }
-}
-
-fn expires(der: &[u8]) -> Option<u64> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    u64::try_from(certificate.validity().not_after.timestamp()).ok()
 }

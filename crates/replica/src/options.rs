@@ -65,8 +65,8 @@ pub struct Timing {
     /// A write that a live peer has not acknowledged is sent to it again after that, and once more after three times
     /// that. Default: 100.
     pub resend_ms: u64,
-    /// Of a peer that the carrier holds for reachable something comes within that, if it is asked; or the link is dead and the
-    /// carrier does not notice. Default: 15,000, more than a carrier takes to give up a link that was cut.
+    /// Something comes from a peer that is connected within that, if it is asked; or its process is at fault. Default: 15,000,
+    /// more than a carrier takes to notice that a link was cut.
     pub silence_ms: u64,
     /// A tombstone is kept at least so long. Default: a day.
     pub tombstone_ms: u64,

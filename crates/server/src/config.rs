@@ -33,6 +33,8 @@ pub struct Config {
     pub cluster: Setting<Option<String>>,
     /// Where other nodes reach this one. Default: nowhere, so that this node is alone.
     pub cluster_listen: Setting<Option<SocketAddr>>,
+    /// What other nodes are told about where this one is, `host:port`. Default: the library's.
+    pub advertise: Setting<Option<String>>,
     /// Other nodes, `host:port`.
     pub peers: Setting<Vec<String>>,
     /// The folder with the certificates of the cluster.
@@ -89,6 +91,8 @@ pub struct Arguments {
     pub cluster: Option<String>,
     /// `--cluster-listen`
     pub cluster_listen: Option<String>,
+    /// `--advertise`
+    pub advertise: Option<String>,
     /// `--peer`, each time
     pub peers: Vec<String>,
     /// `--certificates`
@@ -148,6 +152,7 @@ impl Config {
             name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
             cluster: one(last(Key::Cluster), None, |said, text| name(said, text).map(Some))?,
             cluster_listen: one(last(Key::ClusterListen), None, |said, text| address(said, text).map(Some))?,
+            advertise: one(last(Key::Advertise), None, |said, text| peer(said, text).map(Some))?,
             peers: list(last(Key::Peers), peer)?,
             certificates: one(last(Key::Certificates), None, |said, text| path(said, text).map(Some))?,
             cluster_insecure: switch(last(Key::ClusterInsecure)),
@@ -155,6 +160,11 @@ impl Config {
         let listen = &config.listen;
         if !listen.value.ip().is_loopback() && !config.listen_unprotected.value {
             return Err(ConfigError::Unprotected { address: listen.value, origin: listen.origin.clone() });
+        }
+        if let (Some(text), None) = (&config.advertise.value, config.cluster_listen.value) {
+            let origin = config.advertise.origin.clone();
+            let (problem, help) = ("this node does not listen for others", "set `cluster_listen`, too");
+            return Err(ConfigError::value(Key::Advertise, text, origin, problem, help));
         }
         Ok(config)
     }
@@ -179,6 +189,7 @@ impl Config {
             line(Key::ClusterListen, &self.cluster_listen, |address| {
                 address.map_or(NONE.to_owned(), |address| address.to_string())
             }),
+            line(Key::Advertise, &self.advertise, optional),
             line(Key::Peers, &self.peers, joined),
             line(Key::Certificates, &self.certificates, folder),
             line(Key::ClusterInsecure, &self.cluster_insecure, ToString::to_string),
@@ -210,6 +221,9 @@ impl Config {
         }
         if let Some(address) = self.cluster_listen.value {
             live = live.listen(address);
+        }
+        if let Some(address) = &self.advertise.value {
+            live = live.advertise(address);
         }
         if let Some(folder) = &self.certificates.value {
             live = live.certificates(folder);
@@ -259,6 +273,7 @@ impl Said {
             text(Key::Name, &arguments.name),
             text(Key::Cluster, &arguments.cluster),
             text(Key::ClusterListen, &arguments.cluster_listen),
+            text(Key::Advertise, &arguments.advertise),
             list(Key::Peers, &arguments.peers),
             text(Key::Certificates, &arguments.certificates),
             switch(Key::ClusterInsecure, arguments.cluster_insecure),
@@ -350,14 +365,11 @@ fn name(said: &Said, text: &str) -> Result<String, ConfigError> {
     Err(said.wrong(text, "it is no name", "use 1 to 255 bytes without control characters"))
 }
 
+/// The library judges it, so that what is wrong is said once, with the place where it was said.
 fn peer(said: &Said, text: &str) -> Result<String, ConfigError> {
-    let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    let is_good =
-        parts.is_some_and(|(host, _)| !host.contains(|character: char| character.is_whitespace() || character == '/'));
-    if is_good {
-        Ok(text.to_owned())
-    } else {
-        Err(said.wrong(text, "it is no host with a port", "write it like `10.0.0.7:7400`"))
+    match tidegate::check_address(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(said.wrong(text, "it is not the address of a node", &error.to_string())),
     }
 }
 

@@ -40,9 +40,9 @@ pub use error::ConnectError;
 pub use handle::FlagHandle;
 #[cfg(feature = "cluster")]
 pub use live::{
-    Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, FlagRecord, HistoryEntry,
-    HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus, ParkedChange, PeerView, Percentage,
-    QuarantinedChange, Receipt, Record, RestoreError, Restored,
+    AddressView, Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, FlagRecord,
+    HistoryEntry, HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus, ParkedChange,
+    PeerView, Percentage, QuarantinedChange, Receipt, Record, RestoreError, Restored,
 };
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
@@ -60,7 +60,7 @@ pub use tidegate_engine::{
     Subject, Variant,
 };
 #[cfg(feature = "cluster")]
-pub use tidegate_mesh::{RUNTIME, authority};
+pub use tidegate_mesh::{AddressError, authority, check_address};
 #[cfg(feature = "cluster")]
 pub use tidegate_replica::{Level, LevelError, NodeId, NodeIdError, Stamp, StampError, WriteError};
 pub use view::{FlagView, KeyView, View};

@@ -47,7 +47,7 @@ pub use history::{HistoryEntry, HistoryPage};
 pub use network::NetworkError;
 pub use percentage::Percentage;
 pub use record::{FlagRecord, Record};
-pub use status::{ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
+pub use status::{AddressView, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
 pub use value::ChangeKind;
 
 pub(crate) use change::Wish;
@@ -133,8 +133,17 @@ impl Live {
         self
     }
 
-    /// Another node of the cluster can be reached there: `host:port`. Each pair of nodes needs one way to meet, so it is
-    /// simplest to give all nodes the same addresses, their own included. May be called several times.
+    /// What this node tells others about where it is, `host:port`: behind network address translation, or for a name that
+    /// outlives addresses. Default: the address that it listens on; where that is `0.0.0.0` or `[::]`, the first host that
+    /// its certificate names, and without certificates the address by which it reaches its first peer.
+    #[must_use]
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.network.advertise = Some(address.into());
+        self
+    }
+
+    /// Another node of the cluster can be reached there: `host:port`. One that answers is enough: members tell each other
+    /// where they are. It is simplest to give all nodes the same addresses, their own included. May be called several times.
     #[must_use]
     pub fn peer(mut self, address: impl Into<String>) -> Self {
         self.network.peers.push(address.into());
@@ -142,8 +151,8 @@ impl Live {
     }
 
     /// The nodes know each other by certificates, and this folder has this node's: `ca.pem`, `node.pem` and `node.key`, as
-    /// `tidegate cluster init` makes them. The certificate says which node this is. Links are then encrypted, and every
-    /// message is signed. The process has to be started with [`RUNTIME`](crate::RUNTIME) in its environment. Default: none, which is taken only where every address is a loopback one.
+    /// `tidegate cluster init` makes them. The certificate says which node this is, and every link is TLS 1.3. Files that
+    /// are replaced are used without a restart. Default: none, which is accepted only where every address is a loopback one.
     #[must_use]
     pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
         self.network.certificates = Some(folder.into());
@@ -176,6 +185,7 @@ impl Live {
         let inbox = Arc::<Inbox>::default();
         let expects_peers = self.expects_peers();
         let carrier = self.carrier(network, &opened, &inbox)?;
+        let address = carrier.advertised();
         let committer = {
             let inbox = Arc::clone(&inbox);
             Committer::start(opened.store, move |outcome| inbox.outcome(outcome)).map_err(LiveError::Thread)?
@@ -185,6 +195,7 @@ impl Live {
         let options = Options {
             instance: opened.instance,
             name: name.clone(),
+            address,
             is_durable,
             expects_peers,
             seed: random(),

@@ -2,9 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -58,7 +56,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT")]
     cluster_listen: Option<String>,
 
-    /// Another node of the cluster, where it listens for others; may be given several times, this node's own included
+    /// What other nodes are told about where this one is, if that is not where it listens: behind NAT, or a name
+    #[arg(long, value_name = "HOST:PORT")]
+    advertise: Option<String>,
+
+    /// Another node of the cluster, where it listens for others; one that answers is enough. May be given several times, this
+    /// node's own included
     #[arg(long = "peer", value_name = "HOST:PORT")]
     peers: Vec<String>,
 
@@ -85,6 +88,7 @@ impl Args {
             name: self.name.clone(),
             cluster: self.cluster.clone(),
             cluster_listen: self.cluster_listen.clone(),
+            advertise: self.advertise.clone(),
             peers: self.peers.clone(),
             certificates: self.certificates.clone(),
             cluster_insecure: self.cluster_insecure,
@@ -95,9 +99,6 @@ impl Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
-    if config.certificates.value.is_some() {
-        start_again_with_runtime()?;
-    }
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
@@ -118,21 +119,6 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     served.map_err(|error| failed(&error))?;
     output.word("stopped");
     Ok(Exit::Done)
-}
-
-/// Becomes the same process with the variable that links with certificates want, unless it is one already.
-fn start_again_with_runtime() -> Result<(), Failure> {
-    let (name, value) = tidegate::RUNTIME;
-    if std::env::var(name).ok().as_deref() == Some(value) {
-        return Ok(());
-    }
-    let mut words = std::env::args_os();
-    let own_name = words.next().unwrap_or_default();
-    let error = match std::env::current_exe() {
-        Ok(program) => Command::new(program).arg0(own_name).args(words).env(name, value).exec(),
-        Err(error) => error,
-    };
-    Err(failed(&error).help(format_args!("start it with {name}='{value}' in its environment")))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -167,8 +153,8 @@ fn failed(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
 }
 
-/// What zenoh has to say of links that come and go is for those who look for it: `tidegate cluster status` tells the same.
-const DEFAULT_LOG: &str = "warn,zenoh=off";
+/// What is logged unless the variable says otherwise.
+const DEFAULT_LOG: &str = "warn";
 
 /// The variable that says what is logged.
 const LOG: &str = "TIDEGATE_LOG";

@@ -40,7 +40,7 @@ impl Place {
 #[test]
 fn each_mistake_names_the_file_and_the_remedy() {
     let place = Place::new();
-    place.check("other", NOW, &["certs/a/node.pem", "`other`", "it is of the cluster `shop`"]);
+    place.check("other", NOW, &["certs/a/node.pem", "`other`", "it belongs to the cluster `shop`"]);
     place.check("shop", NOW - 7_200, &["not valid yet", "clock"]);
     place.check("shop", NOW + 366 * 86_400, &["has expired"]);
     fs::set_permissions(place.path("certs/a/node.key"), fs::Permissions::from_mode(0o640)).unwrap();

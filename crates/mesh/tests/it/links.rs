@@ -1,12 +1,13 @@
 //! Who hears whom.
 
-use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
-use tidegate_mesh::{MeshError, QUEUE_BYTES_MAX, Security};
+use tidegate_mesh::{MeshError, Options, QUEUE_BYTES_MAX, Security};
+use tidegate_replica::NodeId;
 use tidegate_replica::limits::MESSAGE_BYTES_MAX;
 
-use crate::support::{Node, certificates, certify, meet, soon};
+use crate::support::{Node, certificates, certify, listen, meet, soon};
 
 #[test]
 fn open_nodes_meet_and_speak_to_one_and_to_all() {
@@ -14,8 +15,8 @@ fn open_nodes_meet_and_speak_to_one_and_to_all() {
     let b = Node::start(2, 20, &[&a], Security::Open);
     let c = Node::start(3, 30, &[&a, &b], Security::Open);
     meet(&[&a, &b, &c]);
-    a.mesh.send(b.id, b"to b".to_vec());
-    a.mesh.broadcast(b"to all".to_vec());
+    a.mesh.send(b.id, b"to b");
+    a.mesh.broadcast(b"to all");
     for node in [&b, &c] {
         soon("a word to all", || node.has_heard(&a, "to all"));
     }
@@ -36,7 +37,7 @@ fn nodes_with_certificates_meet_speak_and_part() {
     for (one, other) in [(&a, &b), (&b, &a), (&a, &c), (&c, &a), (&b, &c), (&c, &b)] {
         one.tells(other, "good morning");
     }
-    b.mesh.broadcast(b"to all".to_vec());
+    b.mesh.broadcast(b"to all");
     for node in [&a, &c] {
         soon("a word to all", || node.has_heard(&b, "to all"));
     }
@@ -54,57 +55,12 @@ fn nodes_with_certificates_meet_speak_and_part() {
 }
 
 #[test]
-fn links_are_made_anew_and_both_sides_speak_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let certs = folder.path().join("certs");
-    certify(&certs, &[1, 2]);
-    let a = Node::start(1, 10, &[], certificates(&certs, 1));
-    let b = Node::start(2, 20, &[&a], certificates(&certs, 2));
-    meet(&[&a, &b]);
-    for node in [&a, &b] {
-        node.mesh.reopen();
-        a.tells(&b, "still here?");
-        b.tells(&a, "yes");
-        meet(&[&a, &b]);
-    }
-}
-
-#[test]
-fn a_node_whose_address_was_taken_meanwhile_reaches_the_others_and_comes_back_to_it() {
-    let a = Node::start(1, 10, &[], Security::Open);
-    let b = Node::start(2, 20, &[&a], Security::Open);
-    meet(&[&a, &b]);
-    let address = b.address();
-    let thief = std::thread::spawn(move || {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            match TcpListener::bind(address) {
-                Ok(listener) => return listener,
-                Err(_) => assert!(Instant::now() < deadline, "never free"),
-            }
-        }
-    });
-    while !thief.is_finished() {
-        b.mesh.reopen();
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let taken = thief.join().unwrap();
-    a.tells(&b, "can you hear me?");
-    b.tells(&a, "yes");
-    drop(taken);
-    // Somebody who knows nothing but that address.
-    let c = Node::start(3, 30, &[&b], Security::Open);
-    c.tells(&b, "and me?");
-}
-
-#[test]
 fn strangers_stay_strangers() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
     certify(&ours, &[1, 2]);
     certify(&theirs, &[3]);
     let a = Node::start(1, 10, &[], certificates(&ours, 1));
-    let listen = || "127.0.0.1:0".parse().unwrap();
     let strangers = [
         Node::start(3, 30, &[&a], certificates(&theirs, 3)),
         Node::start(4, 40, &[&a], Security::Open),
@@ -113,8 +69,8 @@ fn strangers_stay_strangers() {
     let b = Node::start(2, 20, &[&a], certificates(&ours, 2));
     meet(&[&a, &b]);
     for stranger in &strangers {
-        stranger.mesh.broadcast(b"let me in".to_vec());
-        stranger.mesh.send(a.id, b"let me in".to_vec());
+        stranger.mesh.broadcast(b"let me in");
+        stranger.mesh.send(a.id, b"let me in");
     }
     b.tells(&a, "a friend");
     for stranger in &strangers {
@@ -126,11 +82,10 @@ fn strangers_stay_strangers() {
 #[test]
 fn clusters_share_addresses_and_nothing_else() {
     let a = Node::start(1, 10, &[], Security::Open);
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let other = Node::try_start("other", 2, 20, listen, &[&a], Security::Open).unwrap();
+    let other = Node::try_start("other", 2, 20, listen(), &[&a], Security::Open).unwrap();
     let b = Node::start(3, 30, &[&a, &other], Security::Open);
     meet(&[&a, &b]);
-    other.mesh.broadcast(b"hello".to_vec());
+    other.mesh.broadcast(b"hello");
     a.tells(&b, "hello");
     assert!(!a.sees(&other) && !other.sees(&a) && !b.has_heard(&other, "hello") && other.heard_nothing());
 }
@@ -140,7 +95,7 @@ fn a_clone_is_seen_and_heard() {
     let a = Node::start(1, 10, &[], Security::Open);
     let clone = Node::start(1, 11, &[&a], Security::Open);
     soon("the clone", || a.sees(&clone) && clone.sees(&a));
-    clone.mesh.broadcast(b"I am you".to_vec());
+    clone.mesh.broadcast(b"I am you");
     soon("its word", || a.has_heard(&clone, "I am you"));
 }
 
@@ -151,14 +106,61 @@ fn both_processes_of_a_node_with_certificates_hear_what_is_for_it() {
     certify(&certs, &[1, 2]);
     let a = Node::start(1, 10, &[], certificates(&certs, 1));
     let b = Node::start(2, 20, &[&a], certificates(&certs, 2));
-    let clone = Node::start(2, 21, &[&a], certificates(&certs, 2));
-    soon("both", || a.sees(&b) && a.sees(&clone) && b.sees(&a) && clone.sees(&a));
-    // Until a has a key with each of them it signs; from then on there is a tag for each.
+    let clone = Node::start(2, 21, &[&a, &b], certificates(&certs, 2));
+    soon("both", || a.sees(&b) && a.sees(&clone) && b.sees(&a) && clone.sees(&a) && clone.sees(&b));
     for count in 0..3 {
         a.tells(&b, &format!("to one, {count}"));
         a.tells(&clone, &format!("to the other, {count}"));
     }
-    assert!([&a, &b, &clone].iter().all(|node| !node.mesh.status().refused.contains_key("signature")));
+}
+
+/// Three nodes, each of which knows where the others will be before any of them is there.
+fn three_at_once(certs: &Path, instance: u64) -> Vec<Node> {
+    loop {
+        let listeners: Vec<TcpListener> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        drop(listeners);
+        let open = |index: usize| {
+            let id = index as u64 + 1;
+            Node::open(Options {
+                listen: Some(addresses[index]),
+                peers: addresses.iter().map(ToString::to_string).collect(),
+                security: certificates(certs, id),
+                ..Options::new("shop", NodeId::new(id), instance)
+            })
+        };
+        let nodes: Result<Vec<Node>, MeshError> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3).map(|index| scope.spawn(move || open(index))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        match nodes {
+            Ok(nodes) => return nodes,
+            // Somebody else has taken one of the ports meanwhile.
+            Err(MeshError::Listen { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn nodes_that_dial_each_other_at_once_have_one_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    certify(&certs, &[1, 2, 3]);
+    for round in 0..10 {
+        let nodes = three_at_once(&certs, round);
+        meet(&nodes.iter().collect::<Vec<_>>());
+        let ends = |node: &Node| node.mesh.status().links.iter().map(|link| link.is_outbound).collect::<Vec<_>>();
+        soon(&format!("one link each in round {round}"), || {
+            let dialled: usize = nodes.iter().flat_map(ends).map(usize::from).sum();
+            nodes.iter().all(|node| ends(node).len() == 2) && dialled == 3
+        });
+        for one in &nodes {
+            for other in nodes.iter().filter(|other| other.id != one.id) {
+                one.tells(other, &format!("round {round} from {}", one.id));
+            }
+        }
+    }
 }
 
 #[test]
@@ -174,10 +176,11 @@ fn whoever_sends_never_waits_and_what_is_too_much_is_dropped() {
     let a = Node::start(1, 10, &[], Security::Open);
     let b = Node::start(2, 20, &[&a], Security::Open);
     meet(&[&a, &b]);
-    a.mesh.send(b.id, vec![0; MESSAGE_BYTES_MAX + 1]);
+    a.mesh.send(b.id, &vec![0; MESSAGE_BYTES_MAX + 1]);
     assert_eq!(a.mesh.status().dropped, 1, "no node takes it");
+    let large = vec![0; MESSAGE_BYTES_MAX];
     for _ in 0..=2 * QUEUE_BYTES_MAX / MESSAGE_BYTES_MAX {
-        a.mesh.send(b.id, vec![0; MESSAGE_BYTES_MAX]);
+        a.mesh.send(b.id, &large);
     }
     a.tells(&b, "after all that");
 }

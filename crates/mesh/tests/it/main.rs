@@ -1,5 +1,11 @@
 //! Nodes over real links on loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod addresses;
+mod causes;
 mod links;
+mod raw;
+mod reload;
+mod strangers;
 mod support;
+mod wire;

@@ -53,14 +53,17 @@ impl Node {
         peers: &[&Node],
         security: Security,
     ) -> Result<Self, MeshError> {
-        let heard = Arc::<Heard>::default();
-        let id = NodeId::new(id);
-        let options = Options {
+        Self::open(Options {
             listen: Some(listen),
             peers: peers.iter().map(|node| node.address().to_string()).collect(),
             security,
-            ..Options::new(cluster, id, instance)
-        };
+            ..Options::new(cluster, NodeId::new(id), instance)
+        })
+    }
+
+    pub(crate) fn open(options: Options) -> Result<Self, MeshError> {
+        let heard = Arc::<Heard>::default();
+        let (id, instance) = (options.node, options.instance);
         let mesh = Mesh::open(options, heard.clone())?;
         Ok(Self { mesh, heard, id, instance })
     }
@@ -86,6 +89,27 @@ impl Node {
         count == 1
     }
 
+    /// How many messages it has heard.
+    pub(crate) fn count(&self) -> usize {
+        self.heard.messages.lock().unwrap().len()
+    }
+
+    /// Why there is no link to this address, as a word.
+    pub(crate) fn cause(&self, address: &str) -> Option<&'static str> {
+        let status = self.mesh.status();
+        let found = status.addresses.iter().find(|found| found.address == address)?;
+        found.cause.as_ref().map(tidegate_mesh::Cause::code)
+    }
+
+    /// Waits until there is no link to this address for this cause.
+    pub(crate) fn fails(&self, address: &str, cause: &str) {
+        soon(&format!("{cause} at {address}"), || self.cause(address) == Some(cause));
+    }
+
+    pub(crate) fn refused(&self, cause: &str) -> u64 {
+        self.mesh.status().refused.get(cause).copied().unwrap_or(0)
+    }
+
     pub(crate) fn heard_nothing(&self) -> bool {
         self.heard.messages.lock().unwrap().is_empty()
     }
@@ -96,7 +120,7 @@ impl Node {
         soon(&format!("{text}, told by {} to {}", self.id, other.id), || {
             count += 1;
             let text = format!("{text} {count}");
-            self.mesh.send(other.id, text.clone().into_bytes());
+            self.mesh.send(other.id, text.as_bytes());
             let until = Instant::now() + Duration::from_millis(200);
             while Instant::now() < until {
                 if other.has_heard(self, &text) {
@@ -127,9 +151,18 @@ pub(crate) fn meet(nodes: &[&Node]) {
 
 /// An authority with these nodes, each at 127.0.0.1.
 pub(crate) fn certify(folder: &Path, nodes: &[u64]) {
-    let authority = Authority::create(folder, "shop", now()).unwrap();
+    certify_at(folder, nodes, "127.0.0.1", now());
+}
+
+/// The same at another host, made at another time.
+pub(crate) fn certify_at(folder: &Path, nodes: &[u64], host: &str, now: u64) {
+    let authority = if Authority::is_in(folder) {
+        Authority::open(folder, "shop").unwrap()
+    } else {
+        Authority::create(folder, "shop", now).unwrap()
+    };
     for node in nodes {
-        authority.issue_as(NodeId::new(*node), &node.to_string(), &["127.0.0.1".to_owned()], now()).unwrap();
+        authority.issue_as(NodeId::new(*node), &node.to_string(), &[host.to_owned()], now).unwrap();
     }
 }
 
@@ -137,6 +170,10 @@ pub(crate) fn certificates(folder: &Path, node: u64) -> Security {
     Security::Certificates(Box::new(Identity::read(&folder.join(node.to_string()), "shop", now()).unwrap()))
 }
 
-fn now() -> u64 {
+pub(crate) fn listen() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }

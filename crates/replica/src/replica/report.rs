@@ -46,14 +46,16 @@ impl Replica {
         self.roster.all()
     }
 
-    /// Whether the carrier holds a peer for reachable and nothing has come of it for [`Timing::silence_ms`](crate::Timing),
-    /// although it was asked: then the carrier has lost it, and does not notice.
-    pub fn has_silent_link(&self, now: Now) -> bool {
-        let is_silent = |peer: &Peer| {
+    /// The peers that are connected, as the carrier says, and of which nothing has come for
+    /// [`Timing::silence_ms`](crate::Timing), although they were asked: their processes are at fault.
+    pub fn unresponsive_peers(&self, now: Now) -> impl Iterator<Item = NodeId> {
+        let is_silent = move |peer: &Peer| {
             let heard_ms = peer.heard_ms.unwrap_or(self.timers.started_ms);
             now.steady_ms.saturating_sub(heard_ms) >= self.options.timing.silence_ms
         };
-        self.peers.values().any(|peer| peer.up.is_some() && peer.unanswered >= UNANSWERED_MIN && is_silent(peer))
+        let is_unresponsive =
+            move |peer: &Peer| peer.up.is_some() && peer.unanswered >= UNANSWERED_MIN && is_silent(peer);
+        self.peers.iter().filter(move |(_, peer)| is_unresponsive(peer)).map(|(node, _)| *node)
     }
 
     /// The members of which nothing has come for seven days, see [`Status::silent`].

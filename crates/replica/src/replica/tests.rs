@@ -387,26 +387,27 @@ fn a_node_does_not_forget_itself() {
 }
 
 #[test]
-fn a_link_over_which_nothing_comes_is_told_while_it_should_be_there() {
+fn a_peer_that_is_connected_and_does_not_answer_is_named() {
     let (mut replica, start) = put_back();
     let peer = NodeId::new(2);
     let after = |ms: u64| Now { wall_ms: start.wall_ms + ms, steady_ms: start.steady_ms + ms };
     replica.handle(Input::PeerUp { node: peer, instance: 2 }, start);
+    let is_named = |replica: &Replica, ms: u64| replica.unresponsive_peers(after(ms)).any(|named| named == peer);
     // Long enough to be asked thrice, and then not to count as live any more.
     let mut told = Vec::new();
     for second in 1..=20 {
         replica.handle(Input::Tick, after(second * 1_000));
-        told.push(replica.has_silent_link(after(second * 1_000)));
+        told.push(is_named(&replica, second * 1_000));
     }
     assert_eq!(told.iter().position(|told| *told), Some(14), "not for a network that was cut for some seconds");
     assert!(told[14..].iter().all(|told| *told));
     replica.handle(Input::Message { from: peer, bytes: hello_of(2) }, after(21_000));
-    assert!(!replica.has_silent_link(after(21_000)), "something has come");
+    assert!(!is_named(&replica, 21_000), "something has come");
     replica.handle(Input::PeerDown { node: peer, instance: 1 }, after(22_000));
     (23..=60).for_each(|second| _ = replica.handle(Input::Tick, after(second * 1_000)));
-    assert!(replica.has_silent_link(after(60_000)), "what has gone is an earlier process");
+    assert!(is_named(&replica, 60_000), "what has gone is an earlier process");
     replica.handle(Input::PeerDown { node: peer, instance: 2 }, after(60_000));
-    assert!(!replica.has_silent_link(after(60_000)), "it is away, and nobody expects an answer");
+    assert!(!is_named(&replica, 60_000), "it is away, and nobody expects an answer");
 }
 
 /// What a node says to whoever has its id, as an example of any message.

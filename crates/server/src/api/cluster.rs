@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidegate::{ClusterStatus, Micros, PeerView};
+use tidegate::{AddressView, ClusterStatus, Micros, PeerView};
 
 use super::ask::{self, Fields, Query};
 use super::problem::Problem;
@@ -17,6 +17,7 @@ struct Peer {
     id: String,
     name: Option<String>,
     reachable: bool,
+    responsive: bool,
     equal: Option<bool>,
     digest: Option<String>,
     clock_offset_ms: Option<i64>,
@@ -73,6 +74,7 @@ fn shown(status: &ClusterStatus) -> Value {
         json!({
             "id": member.node.node.to_string(),
             "name": member.node.name,
+            "address": member.address,
             "since": member.since,
             "forgotten": member.is_forgotten,
             "silent": member.is_silent,
@@ -91,6 +93,7 @@ fn shown(status: &ClusterStatus) -> Value {
             "durable": node.is_durable,
             "folder": node.folder,
             "address": node.address.map(|address| address.to_string()),
+            "advertised": node.advertised,
             "certificate_expires": node.certificate_expires,
             "epoch": node.epoch,
             "digest": format!("{:016x}", node.digest),
@@ -99,6 +102,7 @@ fn shown(status: &ClusterStatus) -> Value {
         },
         "peers": status.peers.iter().map(peer).collect::<Vec<_>>(),
         "members": members.collect::<Vec<_>>(),
+        "addresses": status.addresses.iter().map(address).collect::<Vec<_>>(),
         "quarantined": quarantined.collect::<Vec<_>>(),
         "quarantined_count": status.quarantined,
         "parked": status.parked,
@@ -108,22 +112,37 @@ fn shown(status: &ClusterStatus) -> Value {
         "disk": status.disk,
         "damage": status.damage,
         "messages_dropped": status.messages_dropped,
-        "messages_refused": status.messages_refused,
-        "reopened": status.reopened,
+        "connections_refused": status.connections_refused,
+        "connections_pending": status.connections_pending,
+        "link_problems": status.link_problems,
         "published": status.published,
     })
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "it was a whole number of milliseconds, and is rounded to one again"
-)]
+/// An address at which the node looks for others.
+fn address(address: &AddressView) -> Value {
+    json!({
+        "address": address.address,
+        "configured": address.is_configured,
+        "node": address.node.as_ref().map(answer::name),
+        "connected": address.is_connected,
+        "cause": address.cause,
+        "problem": address.problem,
+        "failing_ms": address.failing_seconds.map(to_ms),
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of milliseconds, rounded to a whole one")]
+fn to_ms(seconds: f64) -> i64 {
+    (seconds * 1e3).round() as i64
+}
+
 fn peer(peer: &PeerView) -> Peer {
-    let to_ms = |seconds: f64| (seconds * 1e3).round() as i64;
     Peer {
         id: peer.node.node.to_string(),
         name: Some(peer.node.name.clone()).filter(|name| !name.is_empty()),
         reachable: peer.is_live,
+        responsive: peer.is_responsive,
         equal: peer.is_equal,
         digest: peer.digest.clone(),
         clock_offset_ms: peer.clock_offset_seconds.map(to_ms),

@@ -19,6 +19,8 @@ pub enum Key {
     Cluster,
     /// Where other nodes reach this one.
     ClusterListen,
+    /// What others are told about where this node is.
+    Advertise,
     /// Other nodes.
     Peers,
     /// The certificates of the cluster.
@@ -37,7 +39,7 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::DataDir,
@@ -45,6 +47,7 @@ impl Key {
         Self::Name,
         Self::Cluster,
         Self::ClusterListen,
+        Self::Advertise,
         Self::Peers,
         Self::Certificates,
         Self::ClusterInsecure,
@@ -60,6 +63,7 @@ impl Key {
             Self::Name => ("name", "TIDEGATE_NAME", "--name"),
             Self::Cluster => ("cluster", "TIDEGATE_CLUSTER", "--cluster"),
             Self::ClusterListen => ("cluster_listen", "TIDEGATE_CLUSTER_LISTEN", "--cluster-listen"),
+            Self::Advertise => ("advertise", "TIDEGATE_ADVERTISE", "--advertise"),
             Self::Peers => ("peers", "TIDEGATE_PEERS", "--peer"),
             Self::Certificates => ("certificates", "TIDEGATE_CERTIFICATES", "--certificates"),
             Self::ClusterInsecure => ("cluster_insecure", "TIDEGATE_CLUSTER_INSECURE", "--cluster-insecure"),

@@ -1,12 +1,12 @@
 //! What carries messages between nodes, as the driver sees it.
 //!
-//! A carrier decides nothing. It may lose, double and turn round messages, and be wrong about who is there: the
-//! replica expects no more of it. What it must not do is wait: everything here returns at once.
+//! A carrier decides nothing. It may lose, double and reorder messages, and be wrong about who is connected: the replica
+//! expects no more. What it must not do is wait: everything here returns at once.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
+use tidegate_mesh::MeshStatus;
 use tidegate_replica::NodeId;
 
 /// The way to the other nodes.
@@ -17,26 +17,25 @@ pub(crate) trait Carrier: fmt::Debug + Send {
     /// Queues a message to all others.
     fn broadcast(&self, bytes: Vec<u8>);
 
-    /// Begins anew, because a node that should be there does not answer.
-    fn reopen(&self);
-
-    /// What there is to tell.
-    fn traffic(&self) -> Traffic {
-        Traffic::default()
+    /// Where members can be reached, as the membership says. Replaces what was said before.
+    fn learn(&self, members: Vec<(NodeId, String)>) {
+        drop(members);
     }
-}
 
-/// What a carrier has to tell.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic {
-    /// Where other nodes reach this one.
-    pub(crate) address: Option<SocketAddr>,
-    /// Messages that were not sent.
-    pub(crate) dropped: u64,
-    /// Messages that were not taken, by what was wrong with them.
-    pub(crate) refused: BTreeMap<&'static str, u64>,
-    /// When the certificate of this node ends, in seconds since 1970.
-    pub(crate) certificate_expires: Option<u64>,
+    /// Where this node listens for others.
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Where other nodes reach this one, for the membership.
+    fn advertised(&self) -> Option<String> {
+        None
+    }
+
+    /// How the links are doing; none where there are none to be made.
+    fn status(&self) -> Option<MeshStatus> {
+        None
+    }
 }
 
 /// The carrier of a node that is alone.
@@ -46,5 +45,4 @@ pub(crate) struct Alone;
 impl Carrier for Alone {
     fn send(&self, _: NodeId, _: Vec<u8>) {}
     fn broadcast(&self, _: Vec<u8>) {}
-    fn reopen(&self) {}
 }

@@ -53,7 +53,8 @@ pub(super) struct Driver {
     /// When the replica wants to be called, by the steady clock.
     wake_at_ms: u64,
     watched_at: Instant,
-    reopened_at: Option<Instant>,
+    /// The peers that are connected and do not answer, of which the log has told.
+    unresponsive: BTreeSet<NodeId>,
     /// The members whose silence was told.
     silent: BTreeSet<NodeId>,
     names: Names,
@@ -75,8 +76,6 @@ pub(super) struct Report {
     pub(super) parked: BTreeMap<Arc<[u8]>, String>,
     /// Why the disk takes nothing at the moment.
     pub(super) disk: Option<String>,
-    /// How often the carrier was opened anew.
-    pub(super) reopened: u64,
     /// How often something was put in force.
     pub(super) published: u64,
 }
@@ -115,14 +114,14 @@ impl Driver {
             rests_until: started,
             wake_at_ms: 0,
             watched_at: started,
-            reopened_at: None,
+            unresponsive: BTreeSet::new(),
             silent: BTreeSet::new(),
             names: Names::default(),
             report: Report::default(),
         };
         driver.perform(output);
         driver.project();
-        driver.learn_names();
+        driver.learn_members();
         driver
     }
 
@@ -191,7 +190,7 @@ impl Driver {
         }
         if self.watched_at.elapsed() >= WATCH_PERIOD {
             self.watched_at = Instant::now();
-            self.watch_links();
+            self.watch_peers(self.now());
             self.watch_members(self.now());
         }
     }
@@ -212,7 +211,7 @@ impl Driver {
         self.changed.extend(output.changed);
         self.receipts.extend(output.receipts);
         if output.is_roster_changed {
-            self.learn_names();
+            self.learn_members();
         }
         self.wake_at_ms = output.wake_at_ms;
     }
@@ -361,19 +360,22 @@ impl Driver {
         }
     }
 
-    fn learn_names(&mut self) {
+    /// The membership is another one: names for people, addresses for the carrier.
+    fn learn_members(&mut self) {
         self.names = Arc::new(self.replica.members().map(|member| (member.node, member.name.clone())).collect());
+        let members = self.replica.members().filter(|member| !member.is_forgotten);
+        self.carrier.learn(members.filter_map(|member| Some((member.node, member.address.clone()?))).collect());
     }
 
-    /// A peer that is there and does not answer: what carries the messages has lost it, and may not notice.
-    fn watch_links(&mut self) {
-        let is_due = self.reopened_at.is_none_or(|at| at.elapsed() >= REOPEN_PERIOD);
-        if is_due && self.replica.has_silent_link(self.now()) {
-            tracing::warn!("a node that should be there does not answer; opening the connections anew");
-            self.reopened_at = Some(Instant::now());
-            self.report.reopened += 1;
-            self.carrier.reopen();
+    /// A peer that is connected and does not answer: its process is at fault. Told once, and again only if it has answered
+    /// in between.
+    fn watch_peers(&mut self, now: Now) {
+        let unresponsive: BTreeSet<NodeId> = self.replica.unresponsive_peers(now).collect();
+        for node in unresponsive.difference(&self.unresponsive) {
+            let name = self.names.get(node).map_or_else(String::new, |name| format!("`{}` ", name.escape_debug()));
+            tracing::warn!("the node {name}({node}) is connected and does not answer; look at its log, or restart it");
         }
+        self.unresponsive = unresponsive;
     }
 
     /// A member of which nothing has come for long: told once, and again only if it was heard of in between.
@@ -421,9 +423,6 @@ const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Between two looks at what should not happen.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
-
-/// Between two new beginnings of the carrier: a peer that is frozen must not cost the others their links for long.
-const REOPEN_PERIOD: Duration = Duration::from_mins(1);
 
 /// The numbers of nodes that were named in a text.
 pub(super) fn node_of(text: &str, names: &Names) -> Option<NodeId> {

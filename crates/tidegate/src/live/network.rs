@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tidegate_mesh::{Identity, IdentityError, Mesh, MeshError, Options, Receiver, Security};
+use tidegate_mesh::{Identity, IdentityError, Mesh, MeshError, MeshStatus, Options, Receiver, Security};
 use tidegate_replica::NodeId;
 
-use super::carrier::{Carrier, Traffic};
+use super::carrier::Carrier;
 use super::inbox::Inbox;
 
 /// Where a node listens, whom it looks for, and how nodes know each other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Network {
     pub(super) listen: Option<SocketAddr>,
+    pub(super) advertise: Option<String>,
     pub(super) peers: Vec<String>,
     pub(super) certificates: Option<PathBuf>,
     pub(super) is_insecure: bool,
@@ -24,6 +25,7 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct Secured {
     listen: Option<SocketAddr>,
+    advertise: Option<String>,
     peers: Vec<String>,
     security: Security,
 }
@@ -59,7 +61,7 @@ impl Network {
             None if self.is_insecure || tidegate_mesh::are_local(&self.peers, self.listen) => Security::Open,
             None => return Err(NetworkError::Unprotected),
         };
-        Ok(Secured { listen: self.listen, peers: self.peers.clone(), security })
+        Ok(Secured { listen: self.listen, advertise: self.advertise.clone(), peers: self.peers.clone(), security })
     }
 }
 
@@ -79,6 +81,7 @@ impl Secured {
     ) -> Result<Box<dyn Carrier>, NetworkError> {
         let options = Options {
             listen: self.listen,
+            advertise: self.advertise,
             peers: self.peers,
             security: self.security,
             ..Options::new(cluster, node, instance)
@@ -99,25 +102,27 @@ impl Receiver for Inbox {
 
 impl Carrier for Mesh {
     fn send(&self, to: NodeId, bytes: Vec<u8>) {
-        self.send(to, bytes);
+        self.send(to, &bytes);
     }
 
     fn broadcast(&self, bytes: Vec<u8>) {
-        self.broadcast(bytes);
+        self.broadcast(&bytes);
     }
 
-    fn reopen(&self) {
-        self.reopen();
+    fn learn(&self, members: Vec<(NodeId, String)>) {
+        self.learn(members);
     }
 
-    fn traffic(&self) -> Traffic {
-        let status = self.status();
-        Traffic {
-            address: self.address(),
-            dropped: status.dropped,
-            refused: status.refused,
-            certificate_expires: status.certificate_expires,
-        }
+    fn address(&self) -> Option<SocketAddr> {
+        self.address()
+    }
+
+    fn advertised(&self) -> Option<String> {
+        self.advertised().map(str::to_owned)
+    }
+
+    fn status(&self) -> Option<MeshStatus> {
+        Some(self.status())
     }
 }
 

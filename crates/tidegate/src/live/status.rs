@@ -1,10 +1,11 @@
 //! How the cluster is doing, for people and monitors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
+use tidegate_mesh::{AddressStatus, Cause};
 use tidegate_replica::{NodeId, Now, Stamp};
 
 use super::Link;
@@ -44,11 +45,15 @@ pub struct ClusterStatus {
     pub damage: Vec<String>,
     /// Messages from and to other nodes that found no room. They are sent again.
     pub messages_dropped: u64,
-    /// Messages that were not taken, by what was wrong with them: of another cluster, with a signature that does not fit,
-    /// played a second time.
-    pub messages_refused: BTreeMap<&'static str, u64>,
-    /// How often the connections were opened anew, because a node that was there did not answer.
-    pub reopened: u64,
+    /// The addresses at which this node looks for others: the configured ones, then those of members.
+    pub addresses: Vec<AddressView>,
+    /// Connections of others that were refused since the start, by why. `displaced` counts those that made room for newer
+    /// ones before they had shown who they are.
+    pub connections_refused: BTreeMap<&'static str, u64>,
+    /// Connections of others that have not shown yet who they are.
+    pub connections_pending: usize,
+    /// What is wrong with the links of this node, and what to do.
+    pub link_problems: Vec<String>,
     /// How often something was put in force since the start.
     pub published: u64,
 }
@@ -71,8 +76,10 @@ pub struct NodeStatus {
     pub is_durable: bool,
     /// Its data folder.
     pub folder: Option<String>,
-    /// Where other nodes reach it; none where they cannot.
+    /// Where it listens for other nodes; none where it does not.
     pub address: Option<SocketAddr>,
+    /// Where other nodes reach it, as it tells them; none where they cannot.
+    pub advertised: Option<String>,
     /// When its certificate ends; none without certificates.
     pub certificate_expires: Option<Micros>,
     /// How often the cluster's clock has been repaired.
@@ -95,6 +102,8 @@ pub struct PeerView {
     pub node: NodeName,
     /// Whether it is in reach.
     pub is_live: bool,
+    /// Whether it answers while it is connected. If not, its process is at fault.
+    pub is_responsive: bool,
     /// Whether it held the same when it last said what it holds; none: it has not said.
     pub is_equal: Option<bool>,
     /// The number of all that it held then, 16 hexadecimal digits.
@@ -105,6 +114,26 @@ pub struct PeerView {
     pub heard_seconds_ago: Option<f64>,
 }
 
+/// An address at which this node looks for others.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AddressView {
+    /// `host:port`.
+    pub address: String,
+    /// Whether it was configured; otherwise it is that of a member.
+    pub is_configured: bool,
+    /// The node that is there, if one was found or is to be expected.
+    pub node: Option<NodeName>,
+    /// Whether there is a link to that node.
+    pub is_connected: bool,
+    /// Why there is none, as a word for programs, such as `connection-refused`; none while there is one.
+    pub cause: Option<&'static str>,
+    /// The same for people, with what to do.
+    pub problem: Option<String>,
+    /// How long attempts have failed, in seconds.
+    pub failing_seconds: Option<f64>,
+}
+
 /// A member of the roster.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -112,7 +141,9 @@ pub struct MemberStatus {
     /// Which node.
     #[serde(flatten)]
     pub node: NodeName,
-    /// Since when.
+    /// Where it can be reached, as it says.
+    pub address: Option<String>,
+    /// Since when its entry stands as it is.
     pub since: Micros,
     /// Whether an operator has taken it out.
     pub is_forgotten: bool,
@@ -154,9 +185,12 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
     let wall_ms = u64::try_from(now.get() / 1_000).unwrap_or(0);
     let status = seen.replica.status(Now { wall_ms, steady_ms: seen.steady_ms });
     let name_of = |node| NodeName::of(node, seen.names);
+    let unresponsive: BTreeSet<NodeId> =
+        seen.replica.unresponsive_peers(Now { wall_ms, steady_ms: seen.steady_ms }).collect();
     let peers = status.peers.iter().map(|peer| PeerView {
         node: name_of(peer.node),
         is_live: peer.is_live,
+        is_responsive: !unresponsive.contains(&peer.node),
         is_equal: peer.root.map(|root| root == status.root),
         digest: peer.root.map(|root| format!("{root:016x}")),
         clock_offset_seconds: peer.clock_offset_ms.map(signed_seconds),
@@ -164,6 +198,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
     });
     let members = status.members.iter().map(|member| MemberStatus {
         node: NodeName { node: member.node, name: member.name.clone() },
+        address: member.address.clone(),
         since: instant_of(member.since),
         is_forgotten: member.is_forgotten,
         is_silent: status.silent.contains(&member.node),
@@ -178,7 +213,8 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         let (kind, flag) = ChangeKind::of(key)?;
         Some(ParkedChange { flag: flag.to_string(), kind, problem: problem.clone() })
     });
-    let traffic = seen.carrier.traffic();
+    let mesh = seen.carrier.status();
+    let mesh = mesh.as_ref();
     ClusterStatus {
         node: NodeStatus {
             node: status.node,
@@ -187,8 +223,11 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             instance: link.instance,
             is_durable: link.is_durable,
             folder: link.folder.as_ref().map(|folder| folder.path.display().to_string()),
-            address: traffic.address,
-            certificate_expires: traffic.certificate_expires.map(|seconds| at_ms(seconds.saturating_mul(1_000))),
+            address: seen.carrier.address(),
+            advertised: seen.carrier.advertised(),
+            certificate_expires: mesh
+                .and_then(|mesh| mesh.certificate_expires)
+                .map(|seconds| at_ms(seconds.saturating_mul(1_000))),
             epoch: status.epoch,
             digest: status.root,
             registers: status.registers,
@@ -204,10 +243,24 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         writes_refused: status.writes_refused.map(|error| error.to_string()),
         disk: seen.report.disk.clone(),
         damage: link.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
-        messages_dropped: link.inbox.messages_dropped() + traffic.dropped,
-        messages_refused: traffic.refused,
-        reopened: seen.report.reopened,
+        messages_dropped: link.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
+        addresses: mesh.into_iter().flat_map(|mesh| &mesh.addresses).map(|address| shown(address, &name_of)).collect(),
+        connections_refused: mesh.map(|mesh| mesh.refused.clone()).unwrap_or_default(),
+        connections_pending: mesh.map_or(0, |mesh| mesh.pending),
+        link_problems: mesh.map(|mesh| mesh.problems.clone()).unwrap_or_default(),
         published: seen.report.published,
+    }
+}
+
+fn shown(address: &AddressStatus, name_of: &impl Fn(NodeId) -> NodeName) -> AddressView {
+    AddressView {
+        address: address.address.clone(),
+        is_configured: address.is_configured,
+        node: address.node.map(name_of),
+        is_connected: address.is_connected,
+        cause: address.cause.as_ref().map(Cause::code),
+        problem: address.cause.as_ref().map(ToString::to_string),
+        failing_seconds: address.failing_for.map(|failing| failing.as_secs_f64()),
     }
 }
 

@@ -78,8 +78,6 @@ impl Carrier for Plug {
             self.send(other, bytes.clone());
         }
     }
-
-    fn reopen(&self) {}
 }
 
 impl Drop for Plug {
@@ -316,12 +314,20 @@ fn a_value_that_nobody_understands_is_parked_and_goes_on_to_others() {
 }
 
 #[test]
-fn a_node_that_is_there_and_does_not_answer_is_dialled_anew() {
+fn a_node_that_is_connected_and_does_not_answer_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let board = Switchboard::default();
     let nodes = three(&board, folder.path());
     board.cut(id_of(&nodes[2]), true);
-    soon("opened anew", || nodes[0].cluster().unwrap().status().unwrap().reopened == 1);
+    let cut = id_of(&nodes[2]);
+    soon("it is shown", || {
+        let status = nodes[0].cluster().unwrap().status().unwrap();
+        status.peers.iter().any(|peer| peer.node.node == cut && !peer.is_responsive)
+    });
+    board.cut(cut, false);
+    soon("it answers again", || {
+        nodes[0].cluster().unwrap().status().unwrap().peers.iter().all(|peer| peer.is_responsive)
+    });
 }
 
 #[test]

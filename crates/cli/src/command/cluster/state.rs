@@ -21,7 +21,8 @@ Examples:
   tidegate cluster status
   tidegate cluster status --format json | jq '.peers[] | select(.reachable | not)'
 
-One node is asked, and says what it sees. IS `same`: it holds exactly what this node holds.")]
+One node is asked, and says what it sees. IS `same`: it holds exactly what this node holds. The second table has the \
+addresses at which it looks for others, and why there is no link where there is none.")]
 pub(super) struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -38,6 +39,11 @@ struct State {
     peers: Vec<Peer>,
     #[serde(default)]
     members: Vec<Member>,
+    #[serde(default)]
+    addresses: Vec<Address>,
+    /// What is wrong with the links of the node itself.
+    #[serde(default)]
+    link_problems: Vec<String>,
     /// Stamps that lie too far in the future to be taken.
     #[serde(default)]
     quarantined: Vec<Value>,
@@ -69,12 +75,42 @@ struct Peer {
     name: Option<String>,
     #[serde(default)]
     reachable: bool,
+    #[serde(default = "yes")]
+    responsive: bool,
     #[serde(default)]
     digest: Option<String>,
     #[serde(default)]
     clock_offset_ms: Option<i64>,
     #[serde(default)]
     heard_ms_ago: Option<u64>,
+}
+
+/// An address at which the node looks for others.
+#[derive(Debug, Deserialize)]
+struct Address {
+    address: String,
+    #[serde(default)]
+    configured: bool,
+    #[serde(default)]
+    node: Option<Name>,
+    #[serde(default)]
+    connected: bool,
+    #[serde(default)]
+    problem: Option<String>,
+    #[serde(default)]
+    failing_ms: Option<u64>,
+}
+
+/// How a node is called.
+#[derive(Debug, Deserialize)]
+struct Name {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A node of the roster.
@@ -125,7 +161,40 @@ fn human(state: &State, output: &mut Output) -> Result<(), Failure> {
         }
         output.table(&table)?;
     }
+    let addresses = addresses(state);
+    if !addresses.is_empty() {
+        output.line("")?;
+        let mut table = Table::new(&["ADDRESS", "NODE", "LINK"]);
+        for row in addresses {
+            table.row(row);
+        }
+        output.table(&table)?;
+    }
     Ok(())
+}
+
+/// A row for each configured address, and for each address of a member that cannot be reached.
+fn addresses(state: &State) -> Vec<[Cell; 3]> {
+    let is_shown = |address: &&Address| address.configured || !address.connected;
+    let row = |address: &Address| {
+        let link = match (&address.problem, address.connected) {
+            (_, true) => "connected".to_owned(),
+            (None, false) => "connecting".to_owned(),
+            (Some(problem), false) => {
+                let since = address.failing_ms.map_or_else(String::new, |ms| format!(", for {}", lasting(ms)));
+                format!("{}{since}", escape(problem))
+            }
+        };
+        let node = address.node.as_ref().map_or("-".into(), |node| {
+            escape(node.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&node.id))
+        });
+        [Cell::new(escape(&address.address)), Cell::new(node), Cell::new(link)]
+    };
+    state.addresses.iter().filter(is_shown).map(row).collect()
+}
+
+fn lasting(ms: u64) -> String {
+    rough(Span::from_micros(ms.saturating_mul(1_000)))
 }
 
 /// What there is to say of this node, in the order in which one asks.
@@ -158,6 +227,9 @@ fn lines(state: &State) -> Vec<(&'static str, String)> {
         let remedy = format!("bring {them} back, or `tidegate cluster forget` {them}");
         lines.push(("silent", format!("{silent} {members}, not heard of for seven days; {remedy}")));
     }
+    for problem in &state.link_problems {
+        lines.push(("links", escape(problem).into_owned()));
+    }
     if !state.quarantined.is_empty() {
         let count = state.quarantined.len();
         lines.push(("set aside", format!("{count} changes with stamps too far in the future")));
@@ -175,6 +247,7 @@ fn others(state: &State) -> Vec<[Cell; 6]> {
         let mark = member.map_or("reader", Member::mark);
         let state = match (peer.reachable, &peer.digest) {
             (false, _) => "away",
+            (true, _) if !peer.responsive => "not answering",
             (true, Some(digest)) if Some(digest) == state.node.digest.as_ref() => "same",
             (true, Some(_)) => "catching up",
             (true, None) => "new",
@@ -204,7 +277,7 @@ fn clock(offset_ms: Option<i64>) -> String {
 }
 
 fn heard(ms_ago: Option<u64>) -> String {
-    ms_ago.map_or("never".to_owned(), |ms| format!("{} ago", rough(Span::from_micros(ms.saturating_mul(1_000)))))
+    ms_ago.map_or("never".to_owned(), |ms| format!("{} ago", lasting(ms)))
 }
 
 /// The reason as a text, or whatever it is.
