@@ -1,15 +1,23 @@
 //! Twenty nodes that do nothing, and a fresh one that fetches 100,000 flags.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::process::{Place, Process};
-use crate::updates;
+use crate::{Builds, Outcome, updates};
 
-pub(crate) fn measure() -> Outcome {
+pub(crate) fn measure(builds: &Builds) -> Outcome {
+    for (name, program) in builds.all() {
+        rest(name, program)?;
+        catch_up(name, program)?;
+    }
+    Ok(())
+}
+
+fn rest(name: &str, program: &Path) -> Outcome {
     let place = Place::new("idle", NODES)?;
-    let nodes = updates::start(&place, "node", NODES - 1)?;
+    let nodes = updates::start(program, &place, "node", NODES - 1)?;
     std::thread::sleep(SETTLING);
     let (ticks, bytes, began) = (ticks(&nodes)?, loopback_bytes()?, Instant::now());
     std::thread::sleep(PERIOD);
@@ -17,29 +25,28 @@ pub(crate) fn measure() -> Outcome {
     #[expect(clippy::cast_precision_loss, reason = "counts of a minute")]
     let (ticks, bytes) = ((self::ticks(&nodes)? - ticks) as f64, (loopback_bytes()? - bytes) as f64);
     let count = f64::from(u32::try_from(NODES)?);
-    println!("{NODES} nodes with TLS on loopback at rest, {seconds:.0} s");
+    println!("{name}{NODES} nodes with TLS on loopback at rest, {seconds:.0} s");
     println!(
         "{:<58} {:>9.3} %",
         "processor time of a node, of one core",
         ticks / TICKS_A_SECOND / seconds / count * 100.0
     );
     println!("{:<58} {:>9.0} B/s", "sent by a node, headers of TCP and IP included", bytes / seconds / count);
-    drop(nodes);
-    catch_up()
+    Ok(())
 }
 
 /// A fresh node beside one that has everything.
-fn catch_up() -> Outcome {
+fn catch_up(name: &str, program: &Path) -> Outcome {
     let place = Place::new("fresh", 2)?;
-    let mut full = Process::start(&place.words("node", 0))?;
+    let mut full = Process::start(program, &place.words("node", 0))?;
     full.ask(&format!("fill {FLAGS}"))?;
-    let mut fresh = Process::start(&place.words("node", 1))?;
+    let mut fresh = Process::start(program, &place.words("node", 1))?;
     loop {
         let answer = fresh.ask("registers")?;
         let (registers, nanos) = answer.split_once(' ').ok_or("no two numbers")?;
         if registers.parse::<usize>()? >= FLAGS {
             let seconds = Duration::from_nanos(nanos.parse()?).as_secs_f64();
-            println!("{:<58} {seconds:>9.2} s", format!("a fresh node has {FLAGS} flags after its start"));
+            println!("{:<58} {seconds:>9.2} s", format!("{name}a fresh node has {FLAGS} flags after its start"));
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(20));

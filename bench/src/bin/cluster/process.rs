@@ -11,7 +11,7 @@ use tidegate::authority::Authority;
 
 use crate::Outcome;
 
-/// A process of this program.
+/// A process of this program, or of another build of it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -20,11 +20,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(words: &[String]) -> Outcome<Self> {
-        // Bare zenoh has it as well: both are to have the same settings.
-        let (variable, value) = tidegate::RUNTIME;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(words).env(variable, value).stdin(Stdio::piped()).stdout(Stdio::piped());
+    /// Starts a build of this program.
+    pub(crate) fn start(program: &Path, words: &[String]) -> Outcome<Self> {
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(input), Some(output)) = (input, output) else { return Err("a process has no pipes".into()) };
@@ -61,7 +60,7 @@ impl Drop for Process {
     }
 }
 
-/// A folder with certificates for so many nodes, and a free port for each.
+/// A folder with certificates for so many nodes, and a free port for each, in order.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
@@ -79,7 +78,9 @@ impl Place {
         }
         let listeners: Vec<TcpListener> =
             (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let ports = listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<Outcome<_>>()?;
+        let mut ports: Vec<u16> =
+            listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<Outcome<_>>()?;
+        ports.sort_unstable();
         Ok(Self { folder, ports })
     }
 

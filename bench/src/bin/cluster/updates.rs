@@ -5,84 +5,126 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::process::{Place, Process};
-use crate::show::{ratio, row};
+use crate::show::{percentile, ratio, row};
+use crate::{Builds, Outcome};
 
-pub(crate) fn measure() -> Outcome {
+pub(crate) fn measure(builds: &Builds) -> Outcome {
     let count = ROUNDS * COUNT;
     println!("five nodes with TLS on loopback, {count} changes, one every {} ms", PAUSE_US / 1_000);
-    let (bare_place, place) = (Place::new("bare", NODES)?, Place::new("node", NODES)?);
-    let (mut bare, mut nodes) = (start(&bare_place, "bare", NODES - 1)?, start(&place, "node", NODES - 1)?);
-    let mut disks: Vec<Disk> =
-        (0..NODES).map(|index| Disk::open(&place.folder.join(format!("floor-{index}.db")))).collect::<Outcome<_>>()?;
-    let mut times = Times::default();
+    let floor_place = Place::new("floor", NODES)?;
+    let mut floor = start(builds.own(), &floor_place, "bare", NODES - 1)?;
+    let mut fleets: Vec<Fleet> =
+        builds.all().map(|(name, program)| Fleet::start(name, program)).collect::<Outcome<_>>()?;
+    let mut disks: Vec<Disk> = (0..NODES)
+        .map(|index| Disk::open(&floor_place.folder.join(format!("floor-{index}.db"))))
+        .collect::<Outcome<_>>()?;
+    let mut times = Floors::default();
     // In turn, so that what else the machine does falls on all of them.
     for _ in 0..ROUNDS {
-        let (floor_all, floor_trip) = run(&mut bare, &format!("write {NODES} {COUNT} {PAUSE_US}"))?;
-        let (all, _) = run(&mut nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
-        let (all_of_majority, majority) = run(&mut nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
-        times.floor_all.extend(floor_all);
-        times.floor_trip.extend(floor_trip);
-        times.all.extend(all);
-        times.all_of_majority.extend(all_of_majority);
-        times.majority.extend(majority);
+        let (to_all, answers) = run(&mut floor, &format!("write {} {COUNT} {PAUSE_US}", NODES - 1))?;
+        times.to_all.extend(to_all);
+        times.half.extend(answers.iter().map(|took| took[0]));
+        times.echo.extend(answers.iter().map(|took| took[1]));
+        for fleet in &mut fleets {
+            fleet.measure()?;
+        }
         times.commits.extend(commits(&mut disks[0])?);
         times.at_once.extend(commits_at_once(&mut disks)?);
     }
-    times.show();
+    times.show(&mut fleets);
     Ok(())
 }
 
-/// How long everything took.
+/// How long the floors took.
 #[derive(Debug, Default)]
-struct Times {
-    floor_all: Vec<Duration>,
-    all: Vec<Duration>,
-    all_of_majority: Vec<Duration>,
-    floor_trip: Vec<Duration>,
+struct Floors {
+    to_all: Vec<Duration>,
+    half: Vec<Duration>,
+    echo: Vec<Duration>,
     commits: Vec<Duration>,
     at_once: Vec<Duration>,
+}
+
+/// Five nodes of one build, and how long everything took with them.
+#[derive(Debug)]
+struct Fleet {
+    name: &'static str,
+    nodes: Vec<Process>,
+    /// Kept for as long as the nodes use it.
+    _place: Place,
+    all: Vec<Duration>,
+    all_of_majority: Vec<Duration>,
     majority: Vec<Duration>,
 }
 
-impl Times {
-    fn show(&mut self) {
-        let floor = row("floor: bare zenoh, until the last has it", &mut self.floor_all);
-        let ours = row("a change, until it is in force on the last", &mut self.all);
-        ratio("", ours, floor);
-        let ours = row("the same, when its writer waits for a majority", &mut self.all_of_majority);
-        ratio("", ours, floor);
-        let trip = row("floor: bare zenoh, until two of four have answered", &mut self.floor_trip);
+impl Fleet {
+    fn start(name: &'static str, program: &Path) -> Outcome<Self> {
+        let place = Place::new(&format!("{}nodes", name.trim_end_matches([':', ' '])), NODES)?;
+        let nodes = start(program, &place, "node", NODES - 1)?;
+        let (all, all_of_majority, majority) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { name, nodes, _place: place, all, all_of_majority, majority })
+    }
+
+    fn measure(&mut self) -> Outcome {
+        let (all, _) = run(&mut self.nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
+        let (all_of_majority, receipts) = run(&mut self.nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
+        self.all.extend(all);
+        self.all_of_majority.extend(all_of_majority);
+        self.majority.extend(receipts.iter().map(|took| took[0]));
+        Ok(())
+    }
+}
+
+impl Floors {
+    fn show(&mut self, fleets: &mut [Fleet]) {
+        let to_all = row("floor: bare TLS, until the last of four has it", &mut self.to_all);
+        let echo = row("floor: bare TLS, until four have echoed it", &mut self.echo);
+        let half = row("floor: bare TLS, until two of four have", &mut self.half);
         let commit = row("floor: one bare SQLite commit, WAL, synchronous=FULL", &mut self.commits);
         let third = row("floor: five such commits at once, until three are done", &mut self.at_once);
-        let ours = row("a change, until a majority has it on disks", &mut self.majority);
-        ratio("beside the round trip and one commit", ours, trip + commit);
-        ratio("beside the round trip and three of five", ours, trip + third);
+        let mut middles = Vec::new();
+        for fleet in fleets {
+            let name = fleet.name;
+            let all = row(&format!("{name}a change, until it is active on the last"), &mut fleet.all);
+            ratio("beside one way", all, to_all);
+            ratio("beside the echo", all, echo);
+            let waited = row(&format!("{name}the same, when its writer waits"), &mut fleet.all_of_majority);
+            ratio("beside the echo", waited, echo);
+            let majority = row(&format!("{name}a change, until a majority has it on disks"), &mut fleet.majority);
+            ratio("beside the round trip and one commit", majority, half + commit);
+            ratio("beside the round trip and three of five", majority, half + third);
+            middles.push([all, waited, majority, percentile(&mut fleet.all, 99)]);
+        }
+        if let [own, other] = middles.as_slice() {
+            for (what, index) in
+                [("active on all", 0), ("the same, p99", 3), ("when its writer waits", 1), ("a majority", 2)]
+            {
+                ratio(&format!("this build beside the other one: {what}"), own[index], other[index]);
+            }
+        }
     }
 }
 
 /// Starts all nodes and waits until each sees all others.
-pub(crate) fn start(place: &Place, kind: &str, others: usize) -> Outcome<Vec<Process>> {
+pub(crate) fn start(program: &Path, place: &Place, kind: &str, others: usize) -> Outcome<Vec<Process>> {
     let count = others + 1;
     let mut nodes: Vec<Process> =
-        (0..count).map(|index| Process::start(&place.words(kind, index))).collect::<Outcome<_>>()?;
+        (0..count).map(|index| Process::start(program, &place.words(kind, index))).collect::<Outcome<_>>()?;
     let deadline = Instant::now() + Duration::from_mins(1);
     for node in &mut nodes {
         while node.ask("peers")?.parse::<usize>()? < others {
             if Instant::now() > deadline {
                 return Err("the nodes do not see each other".into());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
-    // Links that were made twice are let go within some seconds.
-    std::thread::sleep(Duration::from_secs(6));
     Ok(nodes)
 }
 
-/// Lets the first node write: until the last of the others had each change, and until its receipt.
-fn run(nodes: &mut [Process], order: &str) -> Outcome<(Vec<Duration>, Vec<Duration>)> {
+/// Has the first node write: until the last of the others had each number, and how long its answers took.
+fn run(nodes: &mut [Process], order: &str) -> Outcome<(Vec<Duration>, Vec<Vec<Duration>>)> {
     for node in nodes.iter_mut() {
         node.ask("seen")?;
     }
@@ -97,17 +139,17 @@ fn run(nodes: &mut [Process], order: &str) -> Outcome<(Vec<Duration>, Vec<Durati
             *count += 1;
         }
     }
-    let (mut to_all, mut receipts) = (Vec::new(), Vec::new());
+    let (mut to_all, mut answers) = (Vec::new(), Vec::new());
     for word in written.split_whitespace() {
         let parts: Vec<u64> = word.split(':').map(str::parse).collect::<Result<_, _>>()?;
-        let [number, began, took] = parts.as_slice() else { return Err("no three numbers".into()) };
-        receipts.push(Duration::from_nanos(*took));
+        let [number, began, took @ ..] = parts.as_slice() else { return Err("no numbers".into()) };
+        answers.push(took.iter().copied().map(Duration::from_nanos).collect());
         // A change that another one has overtaken was not seen by all; the next one was.
         if let Some((at, _)) = last.get(number).filter(|(_, count)| *count >= nodes.len() - 1) {
             to_all.push(at.saturating_sub(Duration::from_nanos(*began)));
         }
     }
-    Ok((to_all, receipts))
+    Ok((to_all, answers))
 }
 
 /// How long a commit takes while nobody else makes one.
