@@ -25,12 +25,13 @@ use crate::socket_options;
 use crate::tls::Tls;
 use crate::wire::{Reason, message};
 
-/// Receives what comes from other nodes. It is called on the thread of the mesh and must return at once.
+/// Receives what comes from other nodes. It is called on the thread of the mesh and must return soon: all links wait.
 pub trait Receiver: fmt::Debug + Send + Sync {
-    /// A message of a node of this cluster, to this one or to all.
+    /// A message of a node of this cluster, to this one or to all. It may send messages.
     fn message(&self, from: NodeId, bytes: Vec<u8>);
 
-    /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone.
+    /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone. It must not
+    /// call the mesh.
     fn peer(&self, node: NodeId, instance: u64, is_up: bool);
 }
 

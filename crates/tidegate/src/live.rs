@@ -17,6 +17,7 @@ mod network;
 mod percentage;
 mod record;
 mod request;
+mod runner;
 mod status;
 mod value;
 
@@ -39,6 +40,7 @@ use carrier::{Alone, Carrier};
 use driver::{Driver, Parts};
 use inbox::Inbox;
 use network::{Network, Secured};
+use runner::Runner;
 
 pub use backup::{RestoreError, Restored};
 pub use change::{Change, ChangeError, NodeName, Receipt};
@@ -202,8 +204,8 @@ impl Live {
             ..Options::new(self.cluster.clone(), opened.node)
         };
         stage.set_defaults(defaults);
-        let parts = Parts { options, loaded, inbox: Arc::clone(&inbox), stage: Arc::clone(&stage), carrier, committer };
-        let driver = Driver::new(parts);
+        let parts = Parts { options, loaded, stage: Arc::clone(&stage), carrier, committer };
+        let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
         let link = Arc::new(Link {
             inbox,
             stage,
@@ -214,9 +216,9 @@ impl Live {
             cluster: self.cluster.clone(),
             is_durable,
             folder: opened.folder,
-            fault: Mutex::default(),
+            runner: Arc::clone(&runner),
         });
-        Afloat::start(driver, link).map_err(LiveError::Thread)
+        Afloat::start(runner, link).map_err(LiveError::Thread)
     }
 
     fn expects_peers(&self) -> bool {
@@ -332,8 +334,7 @@ pub(crate) struct Link {
     cluster: String,
     is_durable: bool,
     folder: Option<DataFolder>,
-    /// Why the driver has ended, if it was a fault of ours.
-    fault: Mutex<Option<String>>,
+    runner: Arc<Runner>,
 }
 
 impl Link {
@@ -346,7 +347,7 @@ impl Link {
     }
 
     fn fault(&self) -> Option<String> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.runner.fault()
     }
 }
 
@@ -360,13 +361,13 @@ pub(crate) struct Afloat {
 }
 
 impl Afloat {
-    fn start(driver: Driver, link: Arc<Link>) -> io::Result<Self> {
+    fn start(runner: Arc<Runner>, link: Arc<Link>) -> io::Result<Self> {
         let (finished, done) = mpsc::channel();
-        let near = Arc::clone(&link);
+        link.inbox.set_runner(Arc::downgrade(&runner));
         let thread = thread::Builder::new().name("tidegate-live".to_owned()).spawn(move || {
             // Dropped last, whatever happens.
             let _finished: mpsc::Sender<()> = finished;
-            driver.run(&near.fault);
+            runner.run();
         })?;
         Ok(Self { link, thread: Some(thread), done: Mutex::new(done) })
     }
@@ -380,8 +381,8 @@ impl Drop for Afloat {
     fn drop(&mut self) {
         self.link.inbox.close();
         let Some(thread) = self.thread.take() else { return };
-        // The last handle may be dropped by code that the thread itself calls (a waker).
-        if thread.thread().id() == thread::current().id() {
+        // The last handle may be dropped by code that the driver itself calls (a waker).
+        if Runner::is_running_here() || thread.thread().id() == thread::current().id() {
             return;
         }
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);

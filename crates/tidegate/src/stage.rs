@@ -8,6 +8,8 @@
 //! already. Documents and definitions are compiled together, which takes as long as they are large.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "cluster")]
+use std::sync::TryLockError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cluster")]
@@ -201,6 +203,12 @@ impl Stage {
             }
         }
         self.publish(&mut parts);
+    }
+
+    /// Whether somebody is compiling, so that a change would wait.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.parts.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Definitions that have no effect here, because a document defines the flag.

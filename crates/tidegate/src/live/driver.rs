@@ -1,22 +1,25 @@
-//! The thread that owns the replica, called `tidegate-live`.
+//! What drives the replica.
 //!
-//! It takes what waits in the inbox, gives it to the replica, and does what the replica says: messages go to the
-//! carrier and batches to the disk at once, then what has changed is put in force, and only then are writers told. It
-//! never waits for a disk, for another node or for a reader.
+//! The driver takes what waits in the inbox, gives it to the replica, and does what the replica says: messages go to the
+//! carrier at once, and so do batches to the disk that somebody waits for; then what has changed becomes active, and only
+//! then are writers told. It never waits for a disk, for another node or for a reader. Which thread runs it is the
+//! [`runner`](super::runner)'s.
 //!
 //! Publishing costs some microseconds to some milliseconds, so under a burst it is done less often: after each
-//! publication the thread rests from publishing for a few times as long as it took. A lone change is published at once.
+//! publication the driver rests from publishing for a few times as long as it took. A lone change is published at once.
 
 mod projection;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_engine::Micros;
 use tidegate_replica::{
-    Change as Wanted, Expected, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, WriteError,
+    Batch, Change as Wanted, Expected, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
+    WriteError,
 };
 
 use crate::clock::Clock;
@@ -26,20 +29,21 @@ use crate::subscription::{Bell, Changes};
 
 use super::carrier::Carrier;
 use super::change::ChangeError;
-use super::inbox::{Inbox, Taken};
+use super::inbox::Taken;
 use super::request::{Done, Names, Reply, Request, Seen, What, Write};
 use super::value::{self, ChangeKind};
 
 /// See the module.
 pub(super) struct Driver {
     replica: Replica,
-    inbox: Arc<Inbox>,
     stage: Arc<Stage>,
     bell: Arc<Bell>,
     clock: Clock,
     started: Instant,
     carrier: Box<dyn Carrier>,
     committer: Committer,
+    /// Batches that nobody waits for: they go to the disk when everything else is done.
+    unsubmitted: Vec<Batch>,
     /// Those who wait for a receipt, by the number of their request.
     replies: BTreeMap<u64, Reply>,
     last_request: u64,
@@ -59,6 +63,14 @@ pub(super) struct Driver {
     silent: BTreeSet<NodeId>,
     names: Names,
     report: Report,
+}
+
+/// How much may be done at one go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Effort {
+    /// What takes microseconds: definitions, which have to be compiled, are left for the next full turn.
+    Quick,
+    Full,
 }
 
 /// Somebody who waits for a change to come to this node.
@@ -84,28 +96,33 @@ pub(super) struct Report {
 pub(super) struct Parts {
     pub(super) options: Options,
     pub(super) loaded: Loaded,
-    pub(super) inbox: Arc<Inbox>,
     pub(super) stage: Arc<Stage>,
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) committer: Committer,
 }
 
+impl fmt::Debug for Driver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Driver").field("replica", &self.replica).finish_non_exhaustive()
+    }
+}
+
 impl Driver {
-    /// Puts what the disk had in force.
+    /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, inbox, stage, carrier, committer } = parts;
+        let Parts { options, loaded, stage, carrier, committer } = parts;
         let (clock, started) = (stage.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
         let mut driver = Self {
             bell: Arc::clone(&stage.shared().bell),
             replica,
-            inbox,
             stage,
             clock,
             started,
             carrier,
             committer,
+            unsubmitted: Vec::new(),
             replies: BTreeMap::new(),
             last_request: 0,
             receipts: Vec::new(),
@@ -120,41 +137,14 @@ impl Driver {
             report: Report::default(),
         };
         driver.perform(output);
-        driver.project();
+        driver.project(Effort::Full);
+        driver.submit();
         driver.learn_members();
         driver
     }
 
-    /// Works until it is told to end. What went wrong in it is told instead of spread.
-    pub(super) fn run(mut self, fault: &Mutex<Option<String>>) {
-        let inbox = Arc::clone(&self.inbox);
-        let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
-        inbox.go();
-        // Those who wait learn that there is no answer by their channel's end, when the driver is dropped.
-        if ended.is_err() {
-            let message = "the thread of live changes panicked; please report it".to_owned();
-            tracing::error!("{message}; what is in force stays, and no more changes are taken");
-            *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
-        }
-        let Self { committer, .. } = self;
-        if let Err(error) = committer.close() {
-            tracing::error!("the store did not end in good order: {error}");
-        }
-    }
-
-    fn work(&mut self) {
-        loop {
-            let taken = self.inbox.take(self.next_wake(), self.committer.has_room());
-            let is_closing = taken.is_closing;
-            self.turn(taken);
-            if is_closing {
-                return;
-            }
-        }
-    }
-
     /// When to do something even if nothing comes.
-    fn next_wake(&self) -> Instant {
+    pub(super) fn next_wake(&self) -> Instant {
         let replica = self.started + Duration::from_millis(self.wake_at_ms);
         let mut wake = replica.min(self.watched_at + WATCH_PERIOD);
         if !self.changed.is_empty() {
@@ -164,7 +154,7 @@ impl Driver {
     }
 
     /// Does everything that was taken, and what follows from it.
-    fn turn(&mut self, taken: Taken) {
+    pub(super) fn turn(&mut self, taken: Taken, effort: Effort) {
         for outcome in taken.outcomes {
             self.hear_disk(outcome);
         }
@@ -181,7 +171,7 @@ impl Driver {
             self.handle(Input::Tick);
         }
         if taken.is_closing || Instant::now() >= self.rests_until {
-            self.project();
+            self.project(effort);
         }
         // Nobody is told of what nobody can see.
         if self.changed.is_empty() {
@@ -192,6 +182,20 @@ impl Driver {
             self.watched_at = Instant::now();
             self.watch_peers(self.now());
             self.watch_members(self.now());
+        }
+        self.submit();
+    }
+
+    /// Whether the disk takes more at the moment; until then no message is handled.
+    pub(super) fn has_room(&self) -> bool {
+        self.committer.has_room()
+    }
+
+    /// Waits until what was accepted is on the disk, and lets everything go.
+    pub(super) fn close(self) {
+        let Self { committer, .. } = self;
+        if let Err(error) = committer.close() {
+            tracing::error!("the store did not end in good order: {error}");
         }
     }
 
@@ -207,13 +211,20 @@ impl Driver {
         for bytes in output.broadcast {
             self.carrier.broadcast(bytes);
         }
-        self.committer.submit(output.persist);
+        self.unsubmitted.extend(output.persist);
+        if self.unsubmitted.iter().any(|batch| batch.is_awaited) {
+            self.submit();
+        }
         self.changed.extend(output.changed);
         self.receipts.extend(output.receipts);
         if output.is_roster_changed {
             self.learn_members();
         }
         self.wake_at_ms = output.wake_at_ms;
+    }
+
+    fn submit(&mut self) {
+        self.committer.submit(std::mem::take(&mut self.unsubmitted));
     }
 
     fn hear_disk(&mut self, outcome: Outcome) {
@@ -296,9 +307,11 @@ impl Driver {
         self.last_request
     }
 
-    /// Puts what has changed in force, all at once.
-    fn project(&mut self) {
-        if self.changed.is_empty() {
+    /// Makes what has changed active, all at once.
+    fn project(&mut self, effort: Effort) {
+        let is_long = |key: &Arc<[u8]>| matches!(ChangeKind::of(key), Some((ChangeKind::Definition, _)));
+        let is_left = effort == Effort::Quick && (self.changed.iter().any(is_long) || self.stage.is_busy());
+        if self.changed.is_empty() || is_left {
             return;
         }
         let began = Instant::now();

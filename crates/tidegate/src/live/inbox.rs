@@ -1,11 +1,12 @@
-//! What waits for the driver: requests of the program, messages of other nodes, word of the disk.
+//! What waits for the driver: requests of the program, messages of other nodes, outcomes of the disk.
 //!
 //! Requests and messages are bounded: a request that finds no room is refused, a message is dropped, and its sender
-//! sends it again. Word of the disk and of peers is never dropped. Nobody who puts something in waits for anything.
+//! sends it again. Outcomes and peers are never dropped. Whoever puts something in waits for nothing; if nobody runs the
+//! driver, it runs it itself for a moment ([`super::runner`]).
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tidegate_replica::{Input, NodeId};
@@ -13,12 +14,16 @@ use tidegate_replica::{Input, NodeId};
 use crate::store::Outcome;
 
 use super::request::Request;
+use super::runner::Runner;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    bell: Condvar,
+    /// Wakes the driver's thread.
+    thread: Condvar,
+    /// Who runs the driver; nobody before it has started, and after it has ended.
+    runner: OnceLock<Weak<Runner>>,
 }
 
 #[derive(Default)]
@@ -30,6 +35,10 @@ struct State {
     peers: VecDeque<Input>,
     outcomes: VecDeque<Outcome>,
     messages_dropped: u64,
+    /// When the driver has something to do even if nothing comes, as whoever ran it last has left word.
+    wake_at: Option<Instant>,
+    /// Until when the driver's thread sleeps.
+    sleeps_until: Option<Instant>,
     is_closing: bool,
     /// Nobody takes anything any more.
     is_gone: bool,
@@ -55,6 +64,12 @@ pub(super) struct Taken {
 }
 
 impl Inbox {
+    /// From now on whoever puts something in may run the driver.
+    pub(super) fn set_runner(&self, runner: Weak<Runner>) {
+        // There is one, and it starts once.
+        let _ = self.runner.set(runner);
+    }
+
     /// A request of the program.
     pub(super) fn request(&self, request: Request) -> Result<(), Refused> {
         let mut state = self.lock();
@@ -65,7 +80,7 @@ impl Inbox {
             return Err(Refused::Busy);
         }
         state.requests.push_back(request);
-        self.ring(state);
+        self.hand_over(state);
         Ok(())
     }
 
@@ -78,16 +93,18 @@ impl Inbox {
         }
         state.message_bytes += bytes.len();
         state.messages.push_back((from, bytes));
-        self.ring(state);
+        self.hand_over(state);
     }
 
-    /// A peer has come or gone. There are as many of these as links that come and go.
+    /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: whoever
+    /// tells it holds a lock of the links, which sending takes as well.
     pub(crate) fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
         let mut state = self.lock();
         if !state.is_gone {
             let input = if is_up { Input::PeerUp { node, instance } } else { Input::PeerDown { node, instance } };
             state.peers.push_back(input);
-            self.ring(state);
+            drop(state);
+            self.wake_thread();
         }
     }
 
@@ -96,15 +113,16 @@ impl Inbox {
         let mut state = self.lock();
         if !state.is_gone {
             state.outcomes.push_back(outcome);
-            self.ring(state);
+            self.hand_over(state);
         }
     }
 
-    /// Asks the driver to end.
+    /// Asks the driver to end; no more requests are accepted.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.is_closing = true;
-        self.ring(state);
+        drop(state);
+        self.wake_thread();
     }
 
     /// Nothing will be taken any more. What waits is let go, so that nobody waits for its answer.
@@ -118,19 +136,25 @@ impl Inbox {
         self.lock().messages_dropped
     }
 
-    /// Waits until there is something to do, or until then. Without `has_room`, messages stay where they are.
-    pub(super) fn take(&self, until: Instant, has_room: bool) -> Taken {
+    /// Waits until there is something to do, or the driver has something to do by time. For the driver's thread. Without
+    /// `has_room`, messages stay where they are.
+    pub(super) fn wait(&self, has_room: bool) {
         let mut state = self.lock();
         loop {
-            let has_messages = has_room && !state.messages.is_empty();
-            let is_idle = state.outcomes.is_empty() && state.peers.is_empty() && state.requests.is_empty();
-            let left = until.saturating_duration_since(Instant::now());
-            if has_messages || !is_idle || state.is_closing || left.is_zero() {
+            let left = state.wake_at.map(|at| at.saturating_duration_since(Instant::now()));
+            if state.is_due(has_room) || state.is_closing || left.is_none_or(|left| left.is_zero()) {
                 break;
             }
-            let waited = self.bell.wait_timeout(state, left.min(WAIT_MAX));
+            state.sleeps_until = state.wake_at;
+            let waited = self.thread.wait_timeout(state, left.unwrap_or_default().min(WAIT_MAX));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.sleeps_until = None;
+    }
+
+    /// Takes what there is, up to what is done at one go.
+    pub(super) fn take(&self, has_room: bool) -> Taken {
+        let mut state = self.lock();
         let requests = REQUESTS_AT_ONCE.min(state.requests.len());
         let messages = if has_room { MESSAGES_AT_ONCE.min(state.messages.len()) } else { 0 };
         let messages: Vec<_> = state.messages.drain(..messages).collect();
@@ -144,13 +168,48 @@ impl Inbox {
         }
     }
 
-    fn ring(&self, state: MutexGuard<'_, State>) {
+    /// Whoever has run the driver leaves word when it has something to do by time.
+    pub(super) fn wake_at(&self, at: Instant) {
+        let is_late = {
+            let mut state = self.lock();
+            state.wake_at = Some(at);
+            state.sleeps_until.is_some_and(|until| at < until)
+        };
+        if is_late {
+            self.wake_thread();
+        }
+    }
+
+    /// The driver's thread looks at what there is.
+    pub(super) fn wake_thread(&self) {
+        self.thread.notify_one();
+    }
+
+    /// Something was put in. What takes long is for the driver's thread.
+    fn hand_over(&self, state: MutexGuard<'_, State>) {
+        let is_quick = state.is_quick();
         drop(state);
-        self.bell.notify_one();
+        match self.runner.get().and_then(Weak::upgrade) {
+            Some(runner) if is_quick => runner.run_here(),
+            _ => self.wake_thread(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_due(&self, has_room: bool) -> bool {
+        let has_messages = has_room && !self.messages.is_empty();
+        has_messages || !(self.outcomes.is_empty() && self.peers.is_empty() && self.requests.is_empty())
+    }
+
+    /// Whether what waits is done in a moment, by whoever has brought the last of it.
+    fn is_quick(&self) -> bool {
+        let count = self.requests.len() + self.messages.len() + self.outcomes.len();
+        !self.is_closing && count <= QUICK_COUNT && self.message_bytes <= QUICK_BYTES
     }
 }
 
@@ -173,6 +232,11 @@ const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What is done at one go, before what came of it is published.
 const REQUESTS_AT_ONCE: usize = 256;
 const MESSAGES_AT_ONCE: usize = 256;
+
+/// More than that is not done by whoever brings it: some tens of microseconds are shorter than waking a thread, and a
+/// backlog is not.
+const QUICK_COUNT: usize = 8;
+const QUICK_BYTES: usize = 16 * 1024;
 
 /// The longest single wait.
 const WAIT_MAX: Duration = Duration::from_mins(1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_engine::FlagKey;
@@ -328,6 +328,62 @@ fn a_node_that_is_connected_and_does_not_answer_is_shown() {
     soon("it answers again", || {
         nodes[0].cluster().unwrap().status().unwrap().peers.iter().all(|peer| peer.is_responsive)
     });
+}
+
+#[test]
+fn the_caller_runs_the_driver_if_nobody_else_does() {
+    let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+    let cluster = tide.cluster().unwrap();
+    let own = std::thread::current().id();
+    soon("it runs here", || cluster.look(|_| std::thread::current().id()).unwrap() == own);
+}
+
+#[test]
+fn nobody_waits_for_whoever_runs_the_driver() {
+    let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+    let cluster = tide.cluster().unwrap();
+    let (entered, is_in) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let busy = std::thread::spawn({
+        let cluster = cluster.clone();
+        move || {
+            cluster.look(move |_| {
+                entered.send(()).unwrap();
+                released.recv().unwrap();
+            })
+        }
+    });
+    is_in.recv().unwrap();
+    // All of these return, although the driver is held by somebody.
+    let inbox = Arc::clone(&cluster.link().inbox);
+    inbox.message(NodeId::new(9), b"not a message".to_vec());
+    let (sender, receiver) = mpsc::channel();
+    let look = Box::new(move |seen: &Seen<'_>| sender.send(seen.replica.root()).unwrap());
+    inbox.request(Request::Look(look)).unwrap();
+    assert!(receiver.try_recv().is_err(), "it is held");
+    release.send(()).unwrap();
+    busy.join().unwrap().unwrap();
+    // And nothing that was put in meanwhile is forgotten.
+    receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+}
+
+#[test]
+fn the_last_handle_may_go_while_the_driver_runs() {
+    let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+    let cluster = tide.cluster().unwrap();
+    let began = Instant::now();
+    soon("it goes on the caller's thread", || {
+        let again = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+        let (own, inner) = (std::thread::current().id(), again.cluster().unwrap());
+        inner
+            .look(move |_| {
+                drop(again);
+                std::thread::current().id() == own
+            })
+            .unwrap()
+    });
+    assert!(began.elapsed() < super::GOODBYE_MAX, "it was waited for");
+    assert!(cluster.status().is_ok());
 }
 
 #[test]

@@ -30,7 +30,6 @@ fn driver(other: Vec<Register>) -> Driver {
     Driver::new(Parts {
         options: Options::new("tests", NodeId::new(1)),
         loaded: Loaded { registers: other, ..Loaded::default() },
-        inbox: Arc::default(),
         stage: Stage::new(board, shared),
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
