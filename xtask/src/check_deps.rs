@@ -1,7 +1,8 @@
 //! `cargo xtask check-deps`: the arrows between crates point one way.
 //!
 //! Reads what `cargo tree` prints, for all features and targets, and holds it against [`RULES`]: which
-//! members of the workspace a crate may reach, and which foreign crates it must never reach.
+//! members of the workspace a crate may reach, and which foreign crates it must never reach. It also counts the crates that
+//! the program is built from.
 
 use std::collections::BTreeSet;
 
@@ -100,6 +101,13 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// The member that is the program.
+const PROGRAM: &str = "tidegate-cli";
+
+/// Crates of all systems that the program is built from, its own among them: what it is now, and some to spare. A dependency
+/// that brings more is a decision.
+const CRATES_MAX: usize = 220;
+
 /// Members that may have no foreign dependency at all.
 const STD_ONLY: &[&str] = &["xtask"];
 
@@ -122,12 +130,33 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
             "none",
         ]))?;
         problems.extend(turned_arrows(rule, &packages(&tree), &members));
+        if rule.member == PROGRAM {
+            problems.extend(too_many(&tree));
+        }
     }
     if problems.is_empty() {
         eprintln!("{} crates, every arrow points the right way", members.len());
         return Ok(());
     }
     Err(Failure::new(format!("the rules of xtask/src/check_deps.rs are broken:\n  {}", problems.join("\n  "))))
+}
+
+/// Whether the program is built from more crates than it should be.
+fn too_many(tree: &str) -> Option<String> {
+    let crates: BTreeSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    let count = crates.len();
+    (count > CRATES_MAX).then(|| {
+        format!(
+            "`{PROGRAM}` is built from {count} crates, more than {CRATES_MAX}; look at `cargo tree`, or raise the limit in \
+             the commit that says what they are for. If `icu_provider` is among them, see docs/decisions/0048"
+        )
+    })
 }
 
 /// The names of the packages that `cargo tree --prefix none` printed: the first word of each line.
@@ -190,6 +219,16 @@ mod tests {
         check("tidegate-cli", "tidegate-cli v0.1.0\ntidegate v0.1.0\ntidegate-engine v0.1.0\nclap v4.6.7\n", &[]);
         check("xtask", "xtask v0.1.0\n", &[]);
         check("xtask", "xtask v0.1.0\nserde v1.0.0\n", &["serde"]);
+    }
+
+    #[test]
+    fn crates_are_counted_once_each() {
+        let tree = |count: usize| {
+            let lines = (0..count).map(|number| format!("c{number} v1.0.0\nc{number} v1.0.0 (*)\n\n"));
+            lines.collect::<String>()
+        };
+        assert_eq!(too_many(&tree(CRATES_MAX)), None);
+        assert!(too_many(&tree(CRATES_MAX + 1)).unwrap().contains("more than"));
     }
 
     #[test]
