@@ -216,6 +216,31 @@ impl Authority {
         Ok(Issued { folder, node, expires })
     }
 
+    /// The nodes in the folder of another authority, by their names, each with its id and its hosts: for an authority that
+    /// takes the place of that one.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] names what cannot be read.
+    pub fn nodes_in(folder: &Path) -> Result<Vec<(String, NodeId, Vec<String>)>, AuthorityError> {
+        let file = |source| AuthorityError::File { path: folder.to_owned(), source };
+        let mut nodes = Vec::new();
+        for entry in fs::read_dir(folder).map_err(file)? {
+            let path = entry.map_err(file)?.path().join(CERTIFICATE);
+            let name = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+            let Some(name) = name.filter(|name| check_name(name).is_ok()) else { continue };
+            if !path.exists() {
+                continue;
+            }
+            let content = || AuthorityError::Content { path: path.clone(), source: "it names no node".into() };
+            let fields = fields_in(&read(&path)?).ok_or_else(content)?;
+            let (_, node) = fields.uris.iter().find_map(|uri| names::read_uri(uri)).ok_or_else(content)?;
+            let addresses = fields.addresses.iter().map(ToString::to_string);
+            nodes.push((name.to_owned(), node, fields.dns_names.iter().cloned().chain(addresses).collect()));
+        }
+        nodes.sort();
+        Ok(nodes)
+    }
+
     /// Makes a new certificate for a node that has one: its key, its id and its hosts stay.
     ///
     /// # Errors

@@ -176,6 +176,12 @@ fn certificates_are_made_once_and_renewed() {
         "{}",
         said.stderr
     );
+    let taken_over = host.run("cluster init new --nodes-of certs --format json").code(0).said().json();
+    let id_of =
+        |all: &[serde_json::Value], name: &str| all.iter().find(|node| node["name"] == name).unwrap()["id"].clone();
+    assert_eq!((taken_over.len(), id_of(&taken_over, "b")), (3, id_of(&made, "b")));
+    let said = host.run("cluster init newer --nodes-of nowhere").said();
+    assert!(said.code == 7 && said.stderr.contains("nowhere") && !host.path("newer").exists(), "{}", said.stderr);
     let said = host.run("cluster init elsewhere --renew a").said();
     assert!(said.code == 2 && said.stderr.contains("nothing to renew"), "{}", said.stderr);
     let said = host.run("cluster init certs").word("e=not a host").said();

@@ -49,6 +49,28 @@ fn an_authority_is_taken_up_again_and_adds_nodes() {
 }
 
 #[test]
+fn another_authority_takes_over_the_nodes() {
+    let outer = tempfile::tempdir().unwrap();
+    let (old, new) = (outer.path().join("old"), outer.path().join("new"));
+    let authority = Authority::create(&old, "shop", NOW).unwrap();
+    authority.issue_as(NodeId::new(2), "b", &hosts(&["node-b.example", "10.0.0.8", "fd00::8"]), NOW).unwrap();
+    authority.issue_as(NodeId::new(1), "a", &hosts(&["10.0.0.7"]), NOW).unwrap();
+    fs::create_dir(old.join("not a node")).unwrap();
+    let nodes = Authority::nodes_in(&old).unwrap();
+    let named: Vec<_> = nodes.iter().map(|(name, node, _)| (name.as_str(), node.get())).collect();
+    assert_eq!(named, [("a", 1), ("b", 2)]);
+    assert_eq!(nodes[1].2, ["node-b.example", "10.0.0.8", "fd00::8"]);
+    let authority = Authority::create(&new, "shop", NOW).unwrap();
+    for (name, node, hosts) in &nodes {
+        let issued = authority.issue_as(*node, name, hosts, NOW).unwrap();
+        assert_eq!(Identity::read(&issued.folder, "shop", NOW).unwrap().node(), *node);
+    }
+    assert_eq!(Authority::nodes_in(&new).unwrap(), nodes);
+    fs::write(old.join("a/node.pem"), "nothing").unwrap();
+    assert!(matches!(Authority::nodes_in(&old), Err(AuthorityError::Content { .. })));
+}
+
+#[test]
 fn nothing_that_is_there_is_overwritten() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");

@@ -113,3 +113,27 @@ proptest! {
         prop_assert_eq!(Hello::decode(body(&hello.encode())), Ok(hello));
     }
 }
+
+#[test]
+fn the_page_says_what_the_code_says() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(folder.join("../../docs/reference/wire-format.md")).unwrap();
+    let source = std::fs::read_to_string(folder.join("src/wire.rs")).unwrap();
+    let rows: Vec<String> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! |"))
+        .map(|row| format!("|{row}").replace("[reason](Reason)", "reason"))
+        .collect();
+    assert!(rows.len() > 15);
+    for row in rows {
+        assert!(page.contains(&row), "not in docs/reference/wire-format.md: {row}");
+    }
+    for reason in 1..=8 {
+        assert!(page.contains(&format!("\n| {reason} | ")) && !matches!(Reason::from_byte(reason), Reason::Unknown(_)));
+    }
+    assert_eq!(Reason::from_byte(9), Reason::Unknown(9), "a new reason stands on the page, too");
+    assert_eq!((HELLO_BYTES_MAX, FRAME_BYTES_MAX, TEXT_BYTES_MAX), (4 * 1024, 512 * 1024 + 1, 512));
+    for limit in ["| 4 KiB |", "| 512 KiB and 1 byte |", "| 512 bytes |"] {
+        assert!(page.contains(limit), "{limit}");
+    }
+}

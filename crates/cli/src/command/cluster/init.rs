@@ -23,11 +23,13 @@ Examples:
   tidegate cluster init certs a=127.0.0.1:7401 b=127.0.0.1:7402 c=127.0.0.1:7403
   tidegate cluster init certs d=10.0.0.10
   tidegate cluster init certs --renew a --renew b
+  tidegate cluster init new --nodes-of certs
 
 It works on files only. DIR/authority has the authority, which is good for ten years; whoever has its key can make nodes, so \
 keep it away from them. DIR/NODE is what a node is given, with `tidegate serve --certificates`; it is good for a year. \
-Nothing that exists is overwritten. A node that is renewed keeps its key and its id, and takes the new certificate when \
-it starts again.")]
+Nothing that exists is overwritten. A node that is renewed keeps its key and its id, and uses the new certificate within \
+five seconds, without a restart. --nodes-of makes an authority that takes the place of another one: the nodes keep their ids \
+and hosts, and get new keys.")]
 pub(crate) struct Args {
     /// Where the certificates are made
     #[arg(value_name = "DIR")]
@@ -35,7 +37,7 @@ pub(crate) struct Args {
 
     /// A node, and the hosts at which other nodes reach it: names or addresses, the first with its port if that is not
     /// 7400; without them, its own name
-    #[arg(value_name = "NODE[=HOST[:PORT],...]", required_unless_present = "renew")]
+    #[arg(value_name = "NODE[=HOST[:PORT],...]", required_unless_present_any = ["renew", "nodes_of"])]
     nodes: Vec<String>,
 
     /// What the cluster is called
@@ -45,6 +47,10 @@ pub(crate) struct Args {
     /// Make a new certificate for this node; may be given several times
     #[arg(long, value_name = "NODE")]
     renew: Vec<String>,
+
+    /// Make a certificate for each node in this folder of another authority, with the same id and the same hosts
+    #[arg(long, value_name = "DIR", conflicts_with = "renew")]
+    nodes_of: Option<PathBuf>,
 
     #[command(flatten)]
     format: FormatArg,
@@ -74,6 +80,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
         }
         nodes.push((name, places, hosts));
     }
+    let taken_over = args.nodes_of.as_deref().map(Authority::nodes_in).transpose().map_err(failed)?.unwrap_or_default();
+    if let Some(folder) = args.nodes_of.as_ref().filter(|_| taken_over.is_empty()) {
+        return Err(Failure::usage(format_args!("there is no node in `{}`", escape(&folder.display().to_string()))));
+    }
     let is_new = !Authority::is_in(&args.folder);
     let authority = if is_new {
         if !args.renew.is_empty() {
@@ -90,6 +100,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let mut made: Vec<Made<'_>> = Vec::new();
     for name in &args.renew {
         made.push(Made { name, place: None, issued: authority.renew(name, now).map_err(failed)? });
+    }
+    for (name, node, hosts) in &taken_over {
+        made.push(Made { name, place: None, issued: authority.issue_as(*node, name, hosts, now).map_err(failed)? });
     }
     for (name, places, hosts) in nodes {
         let issued = authority.issue(name, &hosts, now).map_err(failed)?;
