@@ -50,6 +50,7 @@ mod listener;
 mod mesh;
 mod names;
 mod options;
+mod pulse;
 mod registry;
 mod reload;
 mod socket_options;

@@ -1,7 +1,6 @@
 //! One connection to one process of another node.
 //!
-//! Two kinds of threads use a link. Its task, on the thread of the mesh, reads frames, answers pings and notices when the
-//! peer is gone. Whoever sends puts a frame into the link's queue, which is bounded in bytes, and then writes to the socket
+//! Two kinds of threads use a link. Its task, on the thread of the mesh, reads frames and answers pings. Whoever sends puts a frame into the link's queue, which is bounded in bytes, and then writes to the socket
 //! himself if nobody else is doing so: to wake the other thread first would take longer than to write. A write never
 //! blocks. What the socket does not take at once stays in the queue, and the task writes it when there is room.
 //!
@@ -12,9 +11,10 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream as _;
@@ -57,8 +57,10 @@ pub(crate) struct Link {
     since: Instant,
     queue: Mutex<Queue>,
     socket: Mutex<Socket>,
+    /// When something last came, in milliseconds after `since`.
+    heard_ms: AtomicU64,
     /// Set once, when this node wants the link to end.
-    end: watch::Sender<Option<Reason>>,
+    end: watch::Sender<Option<End>>,
     /// Why the link has ended; none while it has not.
     ended: Mutex<Option<Cause>>,
 }
@@ -81,6 +83,15 @@ struct Socket {
     framed: Framed<Box<dyn Stream>, LengthDelimitedCodec>,
     /// What went wrong while somebody else than the task was writing.
     error: Option<io::Error>,
+}
+
+/// How this node wants a link to end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// In good order: what waits is sent, then this.
+    Goodbye(Reason),
+    /// At once: the peer is gone.
+    Broken(Cause),
 }
 
 /// Whether a frame was accepted.
@@ -112,6 +123,7 @@ impl Link {
             since: Instant::now(),
             queue: Mutex::new(queue),
             socket: Mutex::new(Socket { framed: Framed::new(stream, codec), error: None }),
+            heard_ms: AtomicU64::new(0),
             end,
             ended: Mutex::new(None),
         }
@@ -159,19 +171,30 @@ impl Link {
         }
     }
 
-    /// Asks the link to end: what is in its queue is still sent, then the reason.
-    pub(crate) fn end(&self, reason: Reason) {
+    /// Asks the link to end; what is asked for first counts.
+    pub(crate) fn end(&self, how: End) {
         self.end.send_if_modified(|end| {
             let is_first = end.is_none();
             if is_first {
-                *end = Some(reason);
+                *end = Some(how);
             }
             is_first
         });
     }
 
+    /// Something has come.
+    pub(crate) fn note_heard(&self) {
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// When something last came.
+    pub(crate) fn last_heard(&self) -> Instant {
+        self.since + Duration::from_millis(self.heard_ms.load(Ordering::Relaxed))
+    }
+
     /// Changes when this node wants the link to end.
-    pub(crate) fn watch_end(&self) -> watch::Receiver<Option<Reason>> {
+    pub(crate) fn watch_end(&self) -> watch::Receiver<Option<End>> {
         self.end.subscribe()
     }
 

@@ -17,8 +17,10 @@ use crate::address::{Address, AddressError, Host, source_ip};
 use crate::connect::RESOLVING_MAX;
 use crate::dialer::{self, AddressStatus, Dialer, Members};
 use crate::handshake::Local;
+use crate::link::{End, Link};
 use crate::listener::{self, Inbound};
 use crate::options::{Options, Security};
+use crate::pulse;
 use crate::registry::Registry;
 use crate::reload::Reload;
 use crate::socket_options;
@@ -181,6 +183,7 @@ impl Mesh {
         let (finished, done) = mpsc::channel();
         let fault = Arc::<Mutex<Option<String>>>::default();
         let mut work = Work { registry: Arc::clone(&registry), fault: Arc::clone(&fault), tasks: JoinSet::new() };
+        let near_registry = Arc::clone(&registry);
         let (near_inbound, near_dialer, near_reload) = (Arc::clone(&inbound), Arc::clone(&dialer), reload.clone());
         let body = move || {
             let _finished: mpsc::Sender<()> = finished;
@@ -188,6 +191,7 @@ impl Mesh {
                 if let Some(listener) = listener {
                     work.start("listener", listener::listen(listener, near_inbound));
                 }
+                work.start("pulse", pulse::run(near_registry));
                 work.start("dialer", near_dialer.run(known));
                 if let Some(reload) = near_reload {
                     work.start("reload", reload.run());
@@ -252,7 +256,7 @@ impl Mesh {
 }
 
 impl LinkStatus {
-    fn of(link: &crate::link::Link) -> Self {
+    fn of(link: &Link) -> Self {
         let peer = link.peer();
         let (node, instance) = peer.process;
         let (queued_bytes, dropped) = link.counts();
@@ -304,7 +308,7 @@ impl Work {
             }
         }
         self.tasks.abort_all();
-        self.registry.all().iter().for_each(|link| link.end(Reason::Leaving));
+        self.registry.all().iter().for_each(|link| link.end(End::Goodbye(Reason::Leaving)));
         let _ = timeout(LEAVE_MAX, self.registry.all_ended()).await;
     }
 

@@ -14,7 +14,7 @@ use tidegate_replica::NodeId;
 use tidegate_replica::limits::NODES_MAX;
 use tokio::sync::watch;
 
-use crate::link::{Link, Process};
+use crate::link::{End, Link, Process};
 use crate::mesh::Receiver;
 use crate::wire::Reason;
 
@@ -73,7 +73,7 @@ impl Registry {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().push(Arc::clone(link));
                 let kept = if self.own < process { 1 } else { LINKS_MAX };
-                entry.get().iter().rev().skip(kept).for_each(|older| older.end(Reason::Duplicate));
+                entry.get().iter().rev().skip(kept).for_each(|older| older.end(End::Goodbye(Reason::Duplicate)));
             }
         }
         drop(state);

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::expiry;
 use crate::handshake::Local;
 use crate::identity::{Identity, IdentityError};
+use crate::link::End;
 use crate::registry::Registry;
 use crate::tls::Tls;
 use crate::trust::Role;
@@ -128,7 +129,7 @@ impl Reload {
             let certificate = CertificateDer::from(peer.certificate.as_slice());
             if let Err(cause) = tls.identify(Some(&[certificate]), role, clock::now()) {
                 tracing::warn!("the link to node {} ends: {cause}", peer.process.0);
-                link.end(Reason::Distrusted);
+                link.end(End::Goodbye(Reason::Distrusted));
             }
         }
     }

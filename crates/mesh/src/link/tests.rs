@@ -71,7 +71,9 @@ fn what_the_socket_does_not_take_is_written_when_it_has_room() {
     let (there, wakes) = (other_end(there), Arc::<Wakes>::default());
     assert!(read(&link, &wakes).is_pending());
     let frames: Vec<Vec<u8>> = (0..20_u8).map(|number| vec![number; 2_000]).collect();
-    frames.iter().for_each(|frame| assert_eq!(link.send(message(frame)), Queued::Yes));
+    for frame in &frames {
+        assert_eq!(link.send(message(frame)), Queued::Yes);
+    }
     assert!(link.counts().0 > 0, "some of it waits");
     let mut got = Vec::new();
     while got.len() < frames.len() {

@@ -38,8 +38,8 @@ fn link(node: u64, instance: u64) -> (Arc<Link>, DuplexStream) {
     (Arc::new(Link::new(Box::new(here), peer)), there)
 }
 
-fn ends(link: &Link) -> Option<Reason> {
-    *link.watch_end().borrow()
+fn ends(link: &Link) -> Option<End> {
+    link.watch_end().borrow().clone()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn of_two_links_one_node_ends_the_older_and_the_other_none() {
         let ((older, _a), (newer, _b)) = (link(other.0, other.1), link(other.0, other.1));
         registry.add(&older).unwrap();
         registry.add(&newer).unwrap();
-        assert_eq!(ends(&older), decides.then_some(Reason::Duplicate));
+        assert_eq!(ends(&older), decides.then_some(End::Goodbye(Reason::Duplicate)));
         assert_eq!(ends(&newer), None);
         assert_eq!(registry.newest().len(), 1);
         assert!(Arc::ptr_eq(&registry.newest()[0], &newer));
@@ -68,7 +68,9 @@ fn of_two_links_one_node_ends_the_older_and_the_other_none() {
 fn whoever_does_not_decide_keeps_some_links_and_never_all() {
     let (registry, _) = registry(2, 20);
     let links: Vec<_> = (0..7).map(|_| link(1, 10)).collect();
-    links.iter().for_each(|(link, _)| registry.add(link).unwrap());
+    for (link, _) in &links {
+        registry.add(link).unwrap();
+    }
     let ended = links.iter().filter(|(link, _)| ends(link).is_some()).count();
     assert_eq!(ended, 7 - LINKS_MAX);
     assert!(links[7 - LINKS_MAX..].iter().all(|(link, _)| ends(link).is_none()), "the newest stay");
@@ -98,7 +100,9 @@ fn what_a_link_has_not_sent_goes_to_the_next_one() {
 fn a_message_goes_to_every_process_of_a_node_and_to_no_other() {
     let (registry, _) = registry(1, 10);
     let all = [link(2, 20), link(2, 21), link(3, 30), link(1, 11)];
-    all.iter().for_each(|(link, _)| registry.add(link).unwrap());
+    for (link, _) in &all {
+        registry.add(link).unwrap();
+    }
     let sent = |link: &Arc<Link>| link.last_sent();
     let before: Vec<_> = all.iter().map(|(link, _)| sent(link)).collect();
     let reached = |before: &[std::time::Instant]| {
