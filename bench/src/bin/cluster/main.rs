@@ -1,16 +1,20 @@
-//! What a cluster costs: each node a process of its own, beside bare TLS and bare SQLite in the same run.
+//! What a cluster costs: each node a process of its own, beside bare TLS and bare `SQLite` in the same run.
 //!
-//! `cargo xtask bench cluster` runs it in a network of its own, so that the bytes of the loopback device are those of the
-//! nodes. With `--beside PROGRAM` another build of this program, of an earlier commit for example, is measured in turn with
-//! this one.
+//! `cargo xtask bench cluster` runs it in a network of its own, so that the bytes of the loopback device are those of
+//! the nodes. With `--beside PROGRAM` another build of this program, of an earlier commit for example, is measured in
+//! turn with this one.
 
 mod bare;
+mod echo;
+mod fleet;
 mod flood;
 mod idle;
 mod local;
 mod node;
 mod process;
+mod rest;
 mod show;
+mod tls;
 mod updates;
 
 use std::error::Error;

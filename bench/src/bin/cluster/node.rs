@@ -1,5 +1,6 @@
 //! One node of Tidegate, told what to do in lines.
 
+use std::fmt::Write as _;
 use std::io::{Write as _, stdin, stdout};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,22 +21,22 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
     let started = now();
     let tide = Tidegate::builder().live(live).without_locks().connect()?;
     let seen = watch(&tide);
-    for line in stdin().lines() {
-        let line = line?;
-        let answer = match line.split(' ').collect::<Vec<_>>().as_slice() {
+    for order in stdin().lines() {
+        let order = order?;
+        let answer = match order.split(' ').collect::<Vec<_>>().as_slice() {
             ["peers"] => count_peers(&tide)?.to_string(),
             ["registers"] => {
                 let registers = tide.cluster().ok_or("no cluster")?.status()?.node.registers;
-                format!("{registers} {}", (now() - started).as_nanos())
+                format!("{registers} {}", now().saturating_sub(started).as_nanos())
             }
             // The instants at which each number was in force here.
             ["seen"] => {
                 let seen = std::mem::take(&mut *seen.lock().map_err(|_| "a thread panicked")?);
-                seen.iter().map(|(number, at)| format!("{number}:{} ", at.as_nanos())).collect()
+                seen.iter().map(|(number, at)| format!("{number}:{}", at.as_nanos())).collect::<Vec<_>>().join(" ")
             }
             ["write", level, count, pause_us] => write(&tide, level.parse()?, count.parse()?, pause_us.parse()?)?,
             ["fill", count] => fill(&tide, count.parse()?)?,
-            _ => return Err(format!("what is `{line}`?").into()),
+            _ => return Err(format!("what is `{order}`?").into()),
         };
         writeln!(stdout(), "{answer}")?;
     }
@@ -76,7 +77,8 @@ fn write(tide: &Tidegate, level: Level, count: u64, pause_us: u64) -> Outcome<St
         let began = now();
         let percentage = format!("{}.{:06}", number / 1_000_000, number % 1_000_000);
         tide.activate_percentage("bench", percentage.as_str()).ack(level).timeout(Duration::from_secs(5)).send()?;
-        times.push_str(&format!("{number}:{}:{} ", began.as_nanos(), (now() - began).as_nanos()));
+        let took = now().saturating_sub(began);
+        write!(times, "{number}:{}:{} ", began.as_nanos(), took.as_nanos())?;
         thread::sleep(Duration::from_micros(pause_us));
     }
     Ok(times)

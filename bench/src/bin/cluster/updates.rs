@@ -1,19 +1,18 @@
 //! From a change until the last of five nodes has it in force, and until a majority has it on disks.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use crate::process::{Place, Process};
 use crate::show::{percentile, ratio, row};
-use crate::{Builds, Outcome};
+use crate::{Builds, Outcome, fleet};
 
 pub(crate) fn measure(builds: &Builds) -> Outcome {
     let count = ROUNDS * COUNT;
     println!("five nodes with TLS on loopback, {count} changes, one every {} ms", PAUSE_US / 1_000);
     let floor_place = Place::new("floor", NODES)?;
-    let mut floor = start(builds.own(), &floor_place, "bare", NODES - 1)?;
+    let mut floor = fleet::start(builds.own(), &floor_place, "bare", NODES - 1)?;
     let mut fleets: Vec<Fleet> =
         builds.all().map(|(name, program)| Fleet::start(name, program)).collect::<Outcome<_>>()?;
     let mut disks: Vec<Disk> = (0..NODES)
@@ -22,7 +21,7 @@ pub(crate) fn measure(builds: &Builds) -> Outcome {
     let mut times = Floors::default();
     // In turn, so that what else the machine does falls on all of them.
     for _ in 0..ROUNDS {
-        let (to_all, answers) = run(&mut floor, &format!("write {} {COUNT} {PAUSE_US}", NODES - 1))?;
+        let (to_all, answers) = fleet::run(&mut floor, &format!("write {} {COUNT} {PAUSE_US}", NODES - 1))?;
         times.to_all.extend(to_all);
         times.half.extend(answers.iter().map(|took| took[0]));
         times.echo.extend(answers.iter().map(|took| took[1]));
@@ -61,14 +60,14 @@ struct Fleet {
 impl Fleet {
     fn start(name: &'static str, program: &Path) -> Outcome<Self> {
         let place = Place::new(&format!("{}nodes", name.trim_end_matches([':', ' '])), NODES)?;
-        let nodes = start(program, &place, "node", NODES - 1)?;
+        let nodes = fleet::start(program, &place, "node", NODES - 1)?;
         let (all, all_of_majority, majority) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { name, nodes, _place: place, all, all_of_majority, majority })
     }
 
     fn measure(&mut self) -> Outcome {
-        let (all, _) = run(&mut self.nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
-        let (all_of_majority, receipts) = run(&mut self.nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
+        let (all, _) = fleet::run(&mut self.nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
+        let (all_of_majority, receipts) = fleet::run(&mut self.nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
         self.all.extend(all);
         self.all_of_majority.extend(all_of_majority);
         self.majority.extend(receipts.iter().map(|took| took[0]));
@@ -104,52 +103,6 @@ impl Floors {
             }
         }
     }
-}
-
-/// Starts all nodes and waits until each sees all others.
-pub(crate) fn start(program: &Path, place: &Place, kind: &str, others: usize) -> Outcome<Vec<Process>> {
-    let count = others + 1;
-    let mut nodes: Vec<Process> =
-        (0..count).map(|index| Process::start(program, &place.words(kind, index))).collect::<Outcome<_>>()?;
-    let deadline = Instant::now() + Duration::from_mins(1);
-    for node in &mut nodes {
-        while node.ask("peers")?.parse::<usize>()? < others {
-            if Instant::now() > deadline {
-                return Err("the nodes do not see each other".into());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-    Ok(nodes)
-}
-
-/// Has the first node write: until the last of the others had each number, and how long its answers took.
-fn run(nodes: &mut [Process], order: &str) -> Outcome<(Vec<Duration>, Vec<Vec<Duration>>)> {
-    for node in nodes.iter_mut() {
-        node.ask("seen")?;
-    }
-    let written = nodes[0].ask(order)?;
-    std::thread::sleep(Duration::from_millis(500));
-    let mut last: BTreeMap<u64, (Duration, usize)> = BTreeMap::new();
-    for node in nodes.iter_mut().skip(1) {
-        for word in node.ask("seen")?.split_whitespace() {
-            let (number, at) = word.split_once(':').ok_or("no instant")?;
-            let (latest, count) = last.entry(number.parse()?).or_default();
-            *latest = (*latest).max(Duration::from_nanos(at.parse()?));
-            *count += 1;
-        }
-    }
-    let (mut to_all, mut answers) = (Vec::new(), Vec::new());
-    for word in written.split_whitespace() {
-        let parts: Vec<u64> = word.split(':').map(str::parse).collect::<Result<_, _>>()?;
-        let [number, began, took @ ..] = parts.as_slice() else { return Err("no numbers".into()) };
-        answers.push(took.iter().copied().map(Duration::from_nanos).collect());
-        // A change that another one has overtaken was not seen by all; the next one was.
-        if let Some((at, _)) = last.get(number).filter(|(_, count)| *count >= nodes.len() - 1) {
-            to_all.push(at.saturating_sub(Duration::from_nanos(*began)));
-        }
-    }
-    Ok((to_all, answers))
 }
 
 /// How long a commit takes while nobody else makes one.
@@ -190,7 +143,7 @@ fn commits_at_once(disks: &mut [Disk]) -> Outcome<Vec<Duration>> {
     Ok((0..usize::try_from(COUNT)?).map(of_one).collect())
 }
 
-/// A bare SQLite database.
+/// A bare `SQLite` database.
 struct Disk(rusqlite::Connection);
 
 impl Disk {
@@ -203,7 +156,7 @@ impl Disk {
     }
 
     fn commit(&mut self, number: u64) -> Outcome {
-        let value = vec![number as u8; 200];
+        let value = vec![number.to_le_bytes()[0]; 200];
         let mut put = self.0.prepare_cached("INSERT OR REPLACE INTO registers VALUES (?1, ?2)")?;
         put.execute((&b"bench"[..], value))?;
         Ok(())
