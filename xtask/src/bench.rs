@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine.
+//! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine. `bench cluster` and `bench links`
+//! measure processes that talk to each other.
 //!
 //! By hand, on a quiet machine: no test depends on time. Each case stands beside its floor in the same run,
 //! and only the ratio is worth quoting.
@@ -6,8 +7,16 @@
 use crate::run::{Failure, announce, cargo, finish};
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    if arguments.first().is_some_and(|first| first == "cluster") {
-        return cluster(&arguments[1..]);
+    match arguments.first().map(String::as_str) {
+        Some("cluster") => {
+            announce("what a cluster costs, beside bare TLS and bare SQLite, in one run");
+            return in_own_network("cluster", &arguments[1..]);
+        }
+        Some("links") => {
+            announce("what it costs to carry messages by frames and by gRPC, beside bare TLS, in one run");
+            return in_own_network("links", &arguments[1..]);
+        }
+        _ => {}
     }
     announce("time of each case beside its floor, in one run");
     finish(bench("table").args(arguments))?;
@@ -17,15 +26,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     finish(&mut bench("threads"))
 }
 
-/// In a network of its own, whose loopback device carries nothing else. Needs root.
-fn cluster(arguments: &[String]) -> Result<(), Failure> {
-    announce("what a cluster costs, beside bare zenoh and bare SQLite, in one run");
+/// Runs a binary, built with the feature of its name, in a network of its own, whose loopback device carries nothing
+/// else. Needs root.
+fn in_own_network(binary: &str, arguments: &[String]) -> Result<(), Failure> {
     let manifest = "bench/Cargo.toml";
-    let words =
-        ["build", "--release", "--locked", "--manifest-path", manifest, "--features", "cluster", "--bin", "cluster"];
+    let words = ["build", "--release", "--locked", "--manifest-path", manifest, "--features", binary, "--bin", binary];
     finish(&mut cargo(&words))?;
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "bench/target".to_owned());
-    let script = format!("ip link set lo up && exec {target}/release/cluster {}", arguments.join(" "));
+    let script = format!("ip link set lo up && exec {target}/release/{binary} {}", arguments.join(" "));
     finish(crate::run::program("unshare").args(["--net", "sh", "-c", &script]))
 }
 
