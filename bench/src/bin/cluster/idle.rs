@@ -1,4 +1,4 @@
-//! Twenty nodes that do nothing, and a fresh one that fetches 100,000 flags.
+//! Nodes that do nothing, twenty unless said otherwise, and a fresh one that fetches 100,000 flags.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use crate::process::{Place, Process};
 use crate::{Builds, Outcome, fleet, rest};
 
-pub(crate) fn measure(builds: &Builds) -> Outcome {
+pub(crate) fn measure(builds: &Builds, count: usize) -> Outcome {
     for (name, program) in builds.all() {
-        at_rest(name, program)?;
+        at_rest(name, program, count)?;
         catch_up(name, program)?;
     }
     Ok(())
 }
 
-fn at_rest(name: &str, program: &Path) -> Outcome {
-    let place = Place::new("idle", NODES)?;
-    let nodes = fleet::start(program, &place, "node", NODES - 1)?;
+fn at_rest(name: &str, program: &Path, count: usize) -> Outcome {
+    let place = Place::new("idle", count)?;
+    let nodes = fleet::start(program, &place, "node", count - 1)?;
     std::thread::sleep(SETTLING);
     rest::measure(name, &nodes)
 }
@@ -39,7 +39,7 @@ fn catch_up(name: &str, program: &Path) -> Outcome {
     }
 }
 
-const NODES: usize = 20;
+pub(crate) const NODES: usize = 20;
 
 /// Until nodes are at rest. For a minute after their last write, enrolment included, they renew a ceiling on their
 /// disks each second (docs/decisions/0023).

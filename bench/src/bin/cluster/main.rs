@@ -9,6 +9,7 @@ mod echo;
 mod fleet;
 mod flood;
 mod idle;
+mod kill;
 mod local;
 mod node;
 mod process;
@@ -56,14 +57,17 @@ fn main() -> Outcome {
         ["bare", rest @ ..] => bare::run(rest),
         [] => {
             updates::measure(&builds)?;
-            idle::measure(&builds)?;
+            idle::measure(&builds, idle::NODES)?;
             flood::measure(&builds)?;
+            kill::measure(&builds)?;
             local::measure()
         }
         ["updates"] => updates::measure(&builds),
-        ["idle"] => idle::measure(&builds),
+        ["idle"] => idle::measure(&builds, idle::NODES),
+        ["idle", count] => idle::measure(&builds, count.parse()?),
         ["flood"] => flood::measure(&builds),
+        ["kill"] => kill::measure(&builds),
         ["local"] => local::measure(),
-        _ => Err("usage: cluster [updates|idle|flood|local] [--beside PROGRAM]".into()),
+        _ => Err("usage: cluster [updates|idle [NODES]|flood|kill|local] [--beside PROGRAM]".into()),
     }
 }

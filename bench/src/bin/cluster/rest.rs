@@ -1,4 +1,4 @@
-//! What nodes cost that do nothing: processor time, and bytes on the loopback device.
+//! What nodes cost that do nothing: processor time, bytes on the loopback device, and memory.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ pub(crate) fn measure(name: &str, nodes: &[Process]) -> Outcome {
         ticks / TICKS_A_SECOND / seconds / count * 100.0
     );
     println!("{:<58} {:>9.0} B/s", "sent by a node, headers of TCP and IP included", bytes / seconds / count);
+    println!("{:<58} {:>9.1} MiB", "resident memory of a node", memory(nodes)? / count);
     Ok(())
 }
 
@@ -37,8 +38,19 @@ fn ticks(nodes: &[Process]) -> Outcome<u64> {
     Ok(sum)
 }
 
+/// Resident memory of all nodes, in MiB.
+fn memory(nodes: &[Process]) -> Outcome<f64> {
+    let mut sum = 0.0;
+    for node in nodes {
+        let status = fs::read_to_string(format!("/proc/{}/status", node.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no memory")?;
+        sum += line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0;
+    }
+    Ok(sum)
+}
+
 /// What the loopback device of this network has sent.
-fn loopback_bytes() -> Outcome<u64> {
+pub(crate) fn loopback_bytes() -> Outcome<u64> {
     let devices = fs::read_to_string("/proc/self/net/dev")?;
     let line = devices.lines().find_map(|line| line.trim_start().strip_prefix("lo:")).ok_or("no loopback device")?;
     Ok(line.split_whitespace().nth(8).ok_or("a short line")?.parse()?)

@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use crate::process::{Place, Process};
+use crate::rest::loopback_bytes;
 use crate::show::{percentile, ratio, row};
 use crate::{Builds, Outcome, fleet};
 
@@ -55,6 +56,8 @@ struct Fleet {
     all: Vec<Duration>,
     all_of_majority: Vec<Duration>,
     majority: Vec<Duration>,
+    /// What all nodes together have sent for the changes of the first kind.
+    bytes: u64,
 }
 
 impl Fleet {
@@ -62,11 +65,13 @@ impl Fleet {
         let place = Place::new(&format!("{}nodes", name.trim_end_matches([':', ' '])), NODES)?;
         let nodes = fleet::start(program, &place, "node", NODES - 1)?;
         let (all, all_of_majority, majority) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { name, nodes, _place: place, all, all_of_majority, majority })
+        Ok(Self { name, nodes, _place: place, all, all_of_majority, majority, bytes: 0 })
     }
 
     fn measure(&mut self) -> Outcome {
+        let before = loopback_bytes()?;
         let (all, _) = fleet::run(&mut self.nodes, &format!("write local {COUNT} {PAUSE_US}"))?;
+        self.bytes += loopback_bytes()? - before;
         let (all_of_majority, receipts) = fleet::run(&mut self.nodes, &format!("write majority {COUNT} {PAUSE_US}"))?;
         self.all.extend(all);
         self.all_of_majority.extend(all_of_majority);
@@ -93,6 +98,8 @@ impl Floors {
             let majority = row(&format!("{name}a change, until a majority has it on disks"), &mut fleet.majority);
             ratio("beside the round trip and one commit", majority, half + commit);
             ratio("beside the round trip and three of five", majority, half + third);
+            let bytes = fleet.bytes / (ROUNDS * COUNT);
+            println!("{:<58} {bytes:>9} B", "sent for a change by all nodes, headers of TCP and IP included");
             middles.push([all, waited, majority, percentile(&mut fleet.all, 99)]);
         }
         if let [own, other] = middles.as_slice() {
