@@ -34,6 +34,35 @@ impl Cluster {
         [a, b, c]
     }
 
+    /// The same, where each process may have so many files open.
+    pub(crate) fn start_all_with_files(&self, files: u32) -> [Serving; 3] {
+        let mut nodes: Vec<Serving> = Vec::new();
+        for name in ["a", "b", "c"] {
+            let peers: String = nodes.iter().map(|node| " --peer ".to_owned() + &self.address(node)).collect();
+            let line = format!(
+                "serve --listen 127.0.0.1:0 --name {name} --data-dir {name} --cluster shop --certificates certs/{name} \
+                 --cluster-listen 127.0.0.1:0{peers}"
+            );
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let inner = self.host.command(&words);
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {files}; exec \"$@\"");
+            command.args(["-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+            command.current_dir(inner.get_current_dir().unwrap());
+            for (name, value) in inner.get_envs() {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
+            nodes.push(Serving::spawn(&mut command));
+        }
+        for node in &nodes {
+            self.meets(node, 2);
+        }
+        nodes.try_into().ok().unwrap()
+    }
+
     pub(crate) fn state(&self, node: &Serving) -> serde_json::Value {
         let said = self.host.run(&format!("cluster status --format json --server {}", node.url)).said();
         said.json().remove(0)
@@ -291,7 +320,7 @@ impl Drop for Script {
 }
 
 /// Ports that nobody has at the moment.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }

@@ -1,5 +1,6 @@
 //! A server as a process of its own.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +11,8 @@ pub(crate) struct Serving {
     process: Child,
     pub(crate) url: String,
     words: std::sync::mpsc::Receiver<String>,
+    /// What it has said since it listens, as far as somebody has asked.
+    logged: RefCell<Vec<String>>,
 }
 
 impl Serving {
@@ -20,17 +23,38 @@ impl Serving {
     /// Starts it by a whole command line.
     pub(crate) fn start_as(host: &Host, line: &str) -> Self {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Self::spawn(&mut host.command(&words))
+    }
+
+    /// Starts it by a command that becomes it.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let null = Stdio::null;
-        let mut process = host.command(&words).stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command.stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, words) = std::sync::mpsc::channel();
         let lines = BufReader::new(process.stderr.take().unwrap());
         std::thread::spawn(move || lines.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut serving = Self { process, url: String::new(), words };
+        let mut serving = Self { process, url: String::new(), words, logged: RefCell::default() };
         loop {
             let line = serving.words.recv_timeout(LONGEST_WAIT).expect("it says where it listens");
             if let Some(url) = line.strip_prefix("listening on ") {
                 url.clone_into(&mut serving.url);
                 return serving;
+            }
+            serving.logged.get_mut().push(line);
+        }
+    }
+
+    /// The next line that it has logged, or logs, of which this holds.
+    pub(crate) fn logged(&self, is_it: impl Fn(&str) -> bool) -> String {
+        let mut logged = self.logged.borrow_mut();
+        if let Some(line) = logged.iter().find(|line| is_it(line)) {
+            return line.clone();
+        }
+        loop {
+            let line = self.words.recv_timeout(LONGEST_WAIT).expect("it is logged");
+            logged.push(line.clone());
+            if is_it(&line) {
+                return line;
             }
         }
     }
