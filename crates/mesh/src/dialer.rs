@@ -42,6 +42,8 @@ pub(crate) struct Dialer {
 struct Target {
     /// The member whose address it is; none for a configured one.
     member: Option<NodeId>,
+    /// The member that says of itself that it is at this configured address.
+    claimed_by: Option<NodeId>,
     /// Who was last found there.
     found: Option<NodeId>,
     /// Why there is no link, and since when.
@@ -73,7 +75,8 @@ pub(crate) type Members = Vec<(NodeId, String)>;
 
 impl Dialer {
     pub(crate) fn new(local: Arc<Local>, registry: Arc<Registry>, configured: Vec<Address>) -> Self {
-        let target = |address| (address, Target { member: None, found: None, failure: None, task: None });
+        let target =
+            |address| (address, Target { member: None, claimed_by: None, found: None, failure: None, task: None });
         let targets = Mutex::new(configured.into_iter().map(target).collect());
         Self { local, registry, resolver: Resolver::default(), targets }
     }
@@ -132,6 +135,7 @@ impl Dialer {
         let new: Vec<(Address, NodeId)> = {
             let mut targets = self.lock();
             targets.retain(|address, target| {
+                target.claimed_by = known.get(address).copied();
                 let is_kept = target.member.is_none_or(|member| known.get(address) == Some(&member));
                 if !is_kept && let Some(task) = &target.task {
                     task.abort();
@@ -149,7 +153,8 @@ impl Dialer {
         // Its first step waits for the lock, so the target is there by then.
         let mut targets = self.lock();
         let task = tokio::spawn(Arc::clone(self).reach(address.clone(), member));
-        let target = Target { member, found: None, failure: None, task: Some(task.abort_handle()) };
+        let claimed_by = targets.get(&address).and_then(|target| target.claimed_by);
+        let target = Target { member, claimed_by, found: None, failure: None, task: Some(task.abort_handle()) };
         targets.insert(address, target);
     }
 
@@ -161,6 +166,9 @@ impl Dialer {
             self.is_linked_within(&address, MEMBER_GRACE).await;
         }
         loop {
+            if self.is_linked(&address) {
+                self.note_linked(&address);
+            }
             self.unlinked(&address).await;
             let outcome = match timeout(ATTEMPT_MAX, self.attempt(&address, member)).await {
                 Ok(outcome) => outcome,
@@ -168,7 +176,7 @@ impl Dialer {
             };
             let cause = match outcome {
                 Ok(link) => {
-                    self.note_link(&address, &link);
+                    self.note_found(&address, link.peer().process.0);
                     self.unlinked(&address).await;
                     if link.since().elapsed() >= LASTING {
                         schedule.reset();
@@ -187,18 +195,35 @@ impl Dialer {
     }
 
     async fn attempt(&self, address: &Address, member: Option<NodeId>) -> Result<Arc<Link>, Cause> {
-        let expected = member.map_or_else(|| Expected::Host(address.host.clone()), Expected::Node);
-        let link = connect::connect(&self.local, &self.resolver, address, &expected).await?;
+        let connect = async |expected| connect::connect(&self.local, &self.resolver, address, &expected).await;
+        let link = match member {
+            Some(member) => connect(Expected::Node(member)).await?,
+            None => match (connect(Expected::Host(address.host.clone())).await, self.claimed_by(address)) {
+                // A member that has moved: its certificate names it, if not the host.
+                (Err(Cause::WrongName(_)), Some(member)) => connect(Expected::Node(member)).await?,
+                (outcome, _) => outcome?,
+            },
+        };
         establish(link, &self.registry).map_err(|reason| match reason {
             Reason::Own => Cause::Own,
             _ => Cause::TooMany,
         })
     }
 
-    fn note_link(&self, address: &Address, link: &Link) {
-        let node = link.peer().process.0;
+    fn claimed_by(&self, address: &Address) -> Option<NodeId> {
+        self.lock().get(address).and_then(|target| target.claimed_by)
+    }
+
+    fn note_found(&self, address: &Address, node: NodeId) {
         if let Some(target) = self.lock().get_mut(address) {
             target.found = Some(node);
+            target.failure = None;
+        }
+    }
+
+    /// There is a link, whichever end has made it: a failure after that is a new one.
+    fn note_linked(&self, address: &Address) {
+        if let Some(target) = self.lock().get_mut(address) {
             target.failure = None;
         }
     }

@@ -84,26 +84,10 @@ impl Inbound {
         if let Some(displaced) = displaced {
             state.displaced(displaced);
         }
-        let inbound = Arc::clone(self);
-        // It waits for the lock that is held here until its handle is stored.
-        let task = tokio::spawn(async move {
-            let outcome = handshake::inbound(&inbound.local, stream, remote).await;
-            inbound.leave(number, remote, outcome);
-        });
+        let pending = Pending { inbound: Arc::clone(self), number, remote };
+        let task = tokio::spawn(pending.finish(stream));
+        // It does not run before this thread waits for something.
         state.handshakes.insert(number, task.abort_handle());
-    }
-
-    /// A handshake has ended.
-    fn leave(&self, number: u64, remote: SocketAddr, outcome: Result<Link, Cause>) {
-        {
-            let mut state = self.lock();
-            state.admission.leave(remote.ip(), number);
-            state.handshakes.remove(&number);
-        }
-        match outcome {
-            Ok(link) => _ = establish(link, &self.registry),
-            Err(cause) => self.refuse(remote, &cause),
-        }
     }
 
     /// Counts a connection that did not become a link. Each cause that a person should know of is logged once a minute.
@@ -143,6 +127,30 @@ impl Inbound {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection whose other end has not shown yet who it is. Its place is free again when this is dropped.
+struct Pending {
+    inbound: Arc<Inbound>,
+    number: u64,
+    remote: SocketAddr,
+}
+
+impl Pending {
+    async fn finish(self, stream: TcpStream) {
+        match handshake::inbound(&self.inbound.local, stream, self.remote).await {
+            Ok(link) => _ = establish(link, &self.inbound.registry),
+            Err(cause) => self.inbound.refuse(self.remote, &cause),
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut state = self.inbound.lock();
+        state.admission.leave(self.remote.ip(), self.number);
+        state.handshakes.remove(&self.number);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nodes that do nothing, twenty unless said otherwise, and a fresh one that fetches 100,000 flags.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::process::{Place, Process};
 use crate::{Builds, Outcome, fleet, rest};
@@ -16,7 +16,11 @@ pub(crate) fn measure(builds: &Builds, count: usize) -> Outcome {
 
 fn at_rest(name: &str, program: &Path, count: usize) -> Outcome {
     let place = Place::new("idle", count)?;
+    let began = Instant::now();
     let nodes = fleet::start(program, &place, "node", count - 1)?;
+    let (seconds, spent) = (began.elapsed().as_secs_f64(), rest::processor_ms(&nodes)?);
+    println!("{:<58} {seconds:>9.2} s", format!("{name}{count} nodes start at once, until each sees all others"));
+    println!("{:<58} {spent:>9.0} ms", "processor time of a node until then");
     std::thread::sleep(SETTLING);
     rest::measure(name, &nodes)
 }

@@ -25,6 +25,12 @@ pub(crate) fn measure(name: &str, nodes: &[Process]) -> Outcome {
     Ok(())
 }
 
+/// Processor time of a node since its start, the mean of all, in milliseconds.
+pub(crate) fn processor_ms(nodes: &[Process]) -> Outcome<f64> {
+    let ticks = f64::from(u32::try_from(ticks(nodes)?)?);
+    Ok(ticks / TICKS_A_SECOND * 1e3 / f64::from(u32::try_from(nodes.len())?))
+}
+
 /// Processor time of all nodes, in hundredths of a second.
 fn ticks(nodes: &[Process]) -> Outcome<u64> {
     let mut sum = 0;

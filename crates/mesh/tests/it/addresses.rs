@@ -29,6 +29,22 @@ fn a_member_is_dialled_where_the_membership_says() {
 }
 
 #[test]
+fn a_configured_address_that_a_member_claims_leads_to_it_under_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    certify(&certs, &[1]);
+    certify_at(&certs, &[3], "node-3.example", now());
+    let c = Node::start(3, 30, &[], certificates(&certs, 3));
+    let a = Node::start(1, 10, &[&c], certificates(&certs, 1));
+    let at = c.address().to_string();
+    a.fails(&at, "wrong-name");
+    a.mesh.learn(vec![(NodeId::new(2), at.clone())]);
+    a.fails(&at, "wrong-node");
+    a.mesh.learn(vec![(c.id, at)]);
+    meet(&[&a, &c]);
+}
+
+#[test]
 fn only_the_member_is_accepted_at_its_address() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
