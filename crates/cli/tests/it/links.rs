@@ -63,6 +63,25 @@ fn one_address_is_enough_and_members_find_each_other_again_when_they_have_moved(
 }
 
 #[test]
+fn the_status_shows_a_link_to_each_configured_address() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.start_all();
+    let said = cluster.host.run(&format!("cluster status --server {}", c.url)).code(0).said();
+    let of = |node: &Serving, name: &str| {
+        let address = cluster.address(node);
+        let line = said.stdout.lines().find(|line| line.starts_with(&address)).map(str::to_owned).unwrap();
+        assert_eq!(
+            line.split_whitespace().collect::<Vec<_>>(),
+            [address.as_str(), name, "connected"],
+            "{}",
+            said.stdout
+        );
+    };
+    of(&a, "a");
+    of(&b, "b");
+}
+
+#[test]
 fn what_is_advertised_is_where_others_dial() {
     let cluster = Cluster::new();
     let a = start(&cluster, "a", "127.0.0.1:0", "");

@@ -282,6 +282,15 @@ fn the_nodes_of_a_cluster() {
             {"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b"},
             {"id": "000000000000000c", "name": "c"}, {"id": "000000000000000d", "name": "d", "forgotten": true},
         ],
+        "addresses": [
+            {"address": "b:7400", "configured": true, "node": "b", "connected": true},
+            {"address": "c:7400", "configured": true, "node": "c", "connected": false, "cause": "connection-refused",
+             "problem": "connection refused: nothing listens there", "failing_ms": 61_000},
+            {"address": "x:7400", "configured": true, "node": null, "connected": false, "cause": null},
+            {"address": "10.0.0.8:7400", "configured": false, "node": "b", "connected": true},
+            {"address": "10.0.0.9:7400", "configured": false, "node": "c", "connected": false, "problem": "timed out"},
+        ],
+        "link_problems": ["connections cannot be accepted: too many open files"],
         "quarantined": [], "isolated_since": null, "writes_refused": null,
     });
     origin.always(json_reply(&state.to_string()));
@@ -292,11 +301,18 @@ fn the_nodes_of_a_cluster() {
              cluster    prod, 3 members\n\
              digest     11\n\
              writes     accepted\n\
+             links      connections cannot be accepted: too many open files\n\
              \n\
              NODE  NUMBER            IS    CLOCK  HEARD\n\
              b     000000000000000b  same  +3 ms  250ms ago\n\
              c     000000000000000c  away  -7 ms  1m1s ago\n\
-             d     000000000000000d  away         never      forgotten\n",
+             d     000000000000000d  away         never      forgotten\n\
+             \n\
+             ADDRESS        NODE  LINK\n\
+             b:7400         b     connected\n\
+             c:7400         c     connection refused: nothing listens there, for 1m1s\n\
+             x:7400         -     connecting\n\
+             10.0.0.9:7400  c     timed out\n",
         )
         .check();
     host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();

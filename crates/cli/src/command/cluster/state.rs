@@ -91,22 +91,15 @@ struct Address {
     address: String,
     #[serde(default)]
     configured: bool,
+    /// The node that is there, by its name or its id.
     #[serde(default)]
-    node: Option<Name>,
+    node: Option<String>,
     #[serde(default)]
     connected: bool,
     #[serde(default)]
     problem: Option<String>,
     #[serde(default)]
     failing_ms: Option<u64>,
-}
-
-/// How a node is called.
-#[derive(Debug, Deserialize)]
-struct Name {
-    id: String,
-    #[serde(default)]
-    name: Option<String>,
 }
 
 fn yes() -> bool {
@@ -185,9 +178,7 @@ fn addresses(state: &State) -> Vec<[Cell; 3]> {
                 format!("{}{since}", escape(problem))
             }
         };
-        let node = address.node.as_ref().map_or("-".into(), |node| {
-            escape(node.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&node.id))
-        });
+        let node = escape(address.node.as_deref().unwrap_or("-"));
         [Cell::new(escape(&address.address)), Cell::new(node), Cell::new(link)]
     };
     state.addresses.iter().filter(is_shown).map(row).collect()
