@@ -30,8 +30,13 @@ const STEPS: &[Step] = &[
 ];
 
 /// Programs beyond Rust that a test starts, each with the Debian package that brings it.
-const PROGRAMS: &[(&str, &str)] =
-    &[("nginx", "nginx-light"), ("kill", "procps"), ("strace", "strace"), ("unshare", "util-linux")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("nginx", "nginx-light"),
+    ("kill", "procps"),
+    ("strace", "strace"),
+    ("unshare", "util-linux"),
+    ("prlimit", "util-linux"),
+];
 
 /// Crates with a workspace of their own, so that no test build pays for what they need.
 const APART: &[&str] = &["bench/Cargo.toml", "fuzz/Cargo.toml"];

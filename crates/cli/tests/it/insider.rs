@@ -147,7 +147,7 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
             frames.contains(&vec![4, 0, 0, 0, 0, 0, 0, 0, 77]).then_some(())
         });
     }
-    assert!(sent.elapsed() < Duration::from_secs(60));
+    assert!(sent.elapsed() < Duration::from_mins(1));
     assert_eq!(digests(&cluster, &nodes), before, "nothing has changed");
     // They still hear each other, and agree.
     everywhere("activate y");

@@ -190,6 +190,43 @@ fn strangers_do_not_take_the_files_of_members() {
     until("nobody to wait any more", || (cluster.state(a)["connections_pending"] == 0).then_some(()));
 }
 
+/// The listener neither spins nor gives up when the process may open no more files.
+#[test]
+fn a_node_without_files_lets_strangers_go_and_goes_on() {
+    let cluster = Cluster::new();
+    let a = start(&cluster, "a", "127.0.0.1:0", "");
+    let to: std::net::SocketAddr = cluster.address(&a).parse().unwrap();
+    let pid = a.id();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let limit = |files: usize| {
+        let words = [format!("--pid={pid}"), format!("--nofile={files}:")];
+        assert!(std::process::Command::new("prlimit").args(words).status().unwrap().success());
+    };
+    limit(open + 3);
+    let silent: Vec<TcpStream> = (0..50).filter_map(|_| TcpStream::connect(to).ok()).collect();
+    let word = a.logged(|line| line.contains("connections of other nodes cannot be accepted"));
+    assert!(word.contains("WARN") && word.contains("trying again"), "{word}");
+    let spent = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().unwrap())
+            .sum::<u64>()
+    };
+    let before = spent();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(spent() - before < 50, "half of a processor is spinning");
+    limit(1_024);
+    drop(silent);
+    let b = start(&cluster, "b", "127.0.0.1:0", &format!("--peer {to}"));
+    all_meet(&cluster, &[&a, &b]);
+    assert_eq!(cluster.state(&a)["link_problems"], serde_json::json!([]));
+}
+
 #[test]
 fn a_node_says_what_is_wrong_with_its_own_certificates() {
     let host = Host::new();

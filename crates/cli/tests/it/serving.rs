@@ -59,6 +59,11 @@ impl Serving {
         }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends it by a signal.
     pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         let kill = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();

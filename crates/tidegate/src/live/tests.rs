@@ -280,7 +280,7 @@ fn a_forgotten_node_counts_no_more() {
 
 /// Writes a value as only another version would.
 fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
-    let (flag, (sender, receiver)) = (FlagKey::parse(flag), std::sync::mpsc::channel());
+    let (flag, (sender, receiver)) = (FlagKey::parse(flag), mpsc::channel());
     let (key, value) = (ChangeKind::Activation.key(&flag), Some(Arc::from(value.as_bytes())));
     let write = Write {
         flag,

@@ -88,7 +88,8 @@ struct Peer {
 /// An address at which the node looks for others.
 #[derive(Debug, Deserialize)]
 struct Address {
-    address: String,
+    #[serde(rename = "address")]
+    place: String,
     #[serde(default)]
     configured: bool,
     /// The node that is there, by its name or its id.
@@ -179,7 +180,7 @@ fn addresses(state: &State) -> Vec<[Cell; 3]> {
             }
         };
         let node = escape(address.node.as_deref().unwrap_or("-"));
-        [Cell::new(escape(&address.address)), Cell::new(node), Cell::new(link)]
+        [Cell::new(escape(&address.place)), Cell::new(node), Cell::new(link)]
     };
     state.addresses.iter().filter(is_shown).map(row).collect()
 }
