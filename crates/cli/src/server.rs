@@ -103,9 +103,18 @@ impl Server {
         Request::new(method, self.address.url(segments, query), None, self.timeout)
     }
 
-    /// A question about a flag.
-    pub(crate) fn about(&self, flag: &FlagKey, method: Method, rest: &[&str], query: &[(&str, &str)]) -> Request {
-        Request::new(method, self.address.flag_url(flag, rest, query), Some(flag.clone()), self.timeout)
+    /// A question about a flag. A name that no flag can have is not sent: on its way it could become the name of another one.
+    pub(crate) fn about(
+        &self,
+        flag: &FlagKey,
+        method: Method,
+        rest: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Request, Failure> {
+        flag.check().map_err(|problem| {
+            Failure::usage(format_args!("`{}` is not a flag: {problem}", escape(&flag.to_string())))
+        })?;
+        Ok(Request::new(method, self.address.flag_url(flag, rest, query), Some(flag.clone()), self.timeout))
     }
 
     /// Asks, and waits for the whole answer. An answer other than success is a failure that says why.
@@ -124,7 +133,11 @@ impl Server {
         });
         let (status, headers, body) = asked.map_err(|_| self.silent(timeout, is_change))??;
         if status.is_success() {
-            return Ok(Reply { status, body });
+            let reply = Reply { status, body };
+            return match flag.and_then(|flag| self.check_flag(&reply, &flag, is_change)) {
+                Some(failure) => Err(failure),
+                None => Ok(reply),
+            };
         }
         Err(problem::failure(&self.address, status, &headers, &body, flag.as_ref(), text.as_ref()))
     }
@@ -138,6 +151,27 @@ impl Server {
     /// Reads an answer as JSON.
     pub(crate) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Failure> {
         serde_json::from_slice(&reply.body).map_err(|error| self.senseless(&error))
+    }
+
+    /// Why an answer is not about the flag that was asked for, if it is not: something between here and the server has changed
+    /// the path.
+    fn check_flag(&self, reply: &Reply, asked: &FlagKey, is_change: bool) -> Option<Failure> {
+        #[derive(serde::Deserialize)]
+        struct About {
+            flag: String,
+        }
+        // Not every answer names its flag.
+        let about: About = serde_json::from_slice(&reply.body).ok()?;
+        if FlagKey::parse(&about.flag) == *asked {
+            return None;
+        }
+        let (asked, found) = (asked.to_string(), about.flag);
+        let failure = self.senseless(&format_args!("`{asked}` was asked for, and it is about `{found}`"));
+        Some(if is_change {
+            failure.help("look at both with `tidegate history`: the wrong one may have been changed")
+        } else {
+            failure
+        })
     }
 
     /// Sends, and waits for the head of the answer.

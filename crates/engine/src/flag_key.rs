@@ -58,6 +58,9 @@ impl FlagKey {
             if name.len() > limits::NAME_BYTES_MAX {
                 return Err(FlagKeyError::TooLong { bytes: name.len() });
             }
+            if is_dots(name) {
+                return Err(FlagKeyError::Dots);
+            }
             if name.contains(|character: char| character.is_control() || is_deceptive(character)) {
                 return Err(FlagKeyError::Invisible);
             }
@@ -89,6 +92,10 @@ pub enum FlagKeyError {
         /// How long it is.
         bytes: usize,
     },
+    /// A name is `.` or `..`, which the path of a URL cannot have as a segment: clients and proxies remove it, and the request
+    /// would be about another flag.
+    #[error("the name is `.` or `..`, which a URL cannot hold; choose another one")]
+    Dots,
     /// A name holds a control character, or one that is invisible or changes the direction of the text.
     #[error("the name holds a control character or an invisible one; remove it")]
     Invisible,
@@ -114,6 +121,11 @@ pub(crate) fn write_section(section: &str, into: &mut impl fmt::Write) -> fmt::R
         }
     }
     Ok(())
+}
+
+/// Whether a name is one that the path of a URL cannot have as a segment (RFC 3986, section 3.3).
+pub(crate) fn is_dots(name: &str) -> bool {
+    matches!(name, "." | "..")
 }
 
 fn unescape(section: &str) -> String {
@@ -161,6 +173,24 @@ mod tests {
             let key = FlagKey::parse(text);
             assert_eq!((key.section(), key.flag()), (section, flag), "{text}");
             assert_eq!(key.to_string(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_document_cannot_have() {
+        for (text, problem) in [
+            ("x", None),
+            ("...", None),
+            (".x/x.", None),
+            (".", Some(FlagKeyError::Dots)),
+            ("..", Some(FlagKeyError::Dots)),
+            ("./checkout", Some(FlagKeyError::Dots)),
+            ("checkout/..", Some(FlagKeyError::Dots)),
+            ("checkout/", Some(FlagKeyError::Empty)),
+            ("check\tout", Some(FlagKeyError::Invisible)),
+            ("check\nout", Some(FlagKeyError::Invisible)),
+        ] {
+            assert_eq!(FlagKey::parse(text).check().err(), problem, "{text:?}");
         }
     }
 

@@ -100,7 +100,7 @@ fn changes(server: &Server, args: &Args) -> Result<(Vec<Box<RawValue>>, bool), F
         let mut query = vec![("limit", &*limit)];
         query.extend(before.as_deref().map(|before| ("before", before)));
         let page: Page =
-            server.ask_for(server.about(&flag, Method::GET, &["history"], &query)).map_err(change::unknown)?;
+            server.ask_for(server.about(&flag, Method::GET, &["history"], &query)?).map_err(change::unknown)?;
         let is_empty = page.changes.is_empty();
         changes.extend(page.changes);
         if page.next.is_none() || is_empty || changes.len() >= args.limit {

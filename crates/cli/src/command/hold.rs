@@ -31,7 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])).map_err(change::unknown)?;
+    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])?).map_err(change::unknown)?;
     let share = state.share.0;
     let until = args.until.instant(source::now());
     change::make(&server, flag, What::Dial(share), until, &format!("held at {share} %"), &args.change, output)

@@ -56,7 +56,7 @@ pub(crate) struct Receipt {
 impl Server {
     /// Sends a change; what comes back is the receipt, and its JSON as the server wrote it.
     pub(crate) fn change(&self, change: &Change) -> Result<(Receipt, Box<RawValue>), Failure> {
-        let reply = self.ask(self.request_for(change))?;
+        let reply = self.ask(self.request_for(change)?)?;
         let mut receipt: Receipt = self.read(&reply)?;
         receipt.reached = receipt.reached && reply.status != StatusCode::ACCEPTED;
         Ok((receipt, self.line(&reply)?))
@@ -72,7 +72,7 @@ impl Server {
         Ok(json)
     }
 
-    fn request_for(&self, change: &Change) -> Request {
+    fn request_for(&self, change: &Change) -> Result<Request, Failure> {
         let timeout = change.timeout.map(|timeout| timeout.to_string());
         let mut query = Vec::new();
         if let Some(ack) = change.ack {
@@ -88,14 +88,14 @@ impl Server {
         let flag = &change.flag;
         let request = match &change.what {
             What::Dial(share) => {
-                self.about(flag, Method::PUT, &["activation"], &query).json(&activation(change, *share))
+                self.about(flag, Method::PUT, &["activation"], &query)?.json(&activation(change, *share))
             }
-            What::Clear => self.about(flag, Method::DELETE, &["activation"], &query),
-            What::Define(name, entry) => self.about(flag, Method::PUT, &[], &query).entry(name.clone(), entry.clone()),
-            What::Remove => self.about(flag, Method::DELETE, &[], &query),
+            What::Clear => self.about(flag, Method::DELETE, &["activation"], &query)?,
+            What::Define(name, entry) => self.about(flag, Method::PUT, &[], &query)?.entry(name.clone(), entry.clone()),
+            What::Remove => self.about(flag, Method::DELETE, &[], &query)?,
         };
         let more = change.timeout.map_or(Duration::ZERO, |timeout| Duration::from_micros(timeout.get()));
-        request.actor(&change.actor).patient(more)
+        Ok(request.actor(&change.actor).patient(more))
     }
 }
 

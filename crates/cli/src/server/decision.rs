@@ -66,7 +66,7 @@ impl Server {
         let at = at.map(|at| at.to_string());
         let mut query = vec![("key", key)];
         query.extend(at.as_deref().map(|at| ("at", at)));
-        match self.ask(self.about(flag, Method::GET, &["decision"], &query)) {
+        match self.ask(self.about(flag, Method::GET, &["decision"], &query)?) {
             Ok(reply) => explanation(&reply.body).map_err(|error| self.senseless(&error)),
             Err(Failure::Stopped(stopped)) if stopped.exit == Exit::NoFlag => Ok(unknown(flag)),
             Err(failure) => Err(failure),

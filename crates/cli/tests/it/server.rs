@@ -270,6 +270,43 @@ fn the_history_of_a_flag_over_several_pages() {
 }
 
 #[test]
+fn a_name_that_no_flag_can_have_is_not_sent() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    for line in [
+        "clear ./checkout",
+        "clear checkout/..",
+        "activate .",
+        "percentage ../checkout 5",
+        "deactivate ..",
+        "remove ./checkout",
+        "hold ./checkout",
+        "history ./checkout",
+    ] {
+        let said = host.run(&format!("{line} --server {server}")).said();
+        assert!(said.code == 2 && said.stderr.contains("a URL cannot hold"), "{line}: {} {}", said.code, said.stderr);
+    }
+    for name in ["check\tout", "check\nout", "check\rout"] {
+        let said = host.run("clear").word(name).words(&format!("--server {server}")).said();
+        assert!(said.code == 2 && said.stderr.contains("control character"), "{name:?}: {} {}", said.code, said.stderr);
+    }
+    assert!(origin.requests().is_empty());
+}
+
+#[test]
+fn an_answer_about_another_flag_is_not_taken_for_one_about_this() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let receipt =
+        json!({"flag": "checkout/activation", "stamp": "1", "ack": "majority", "reached": true, "durable_on": ["a"]});
+    origin.always(json_reply(&receipt.to_string()));
+    let said = host.run(&format!("clear flags/checkout --server {}", origin.url(""))).said();
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    for part in ["`flags/checkout` was asked for", "`checkout/activation`", "tidegate history"] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn the_nodes_of_a_cluster() {
     let (host, origin) = (Host::new(), Origin::start());
     let state = json!({

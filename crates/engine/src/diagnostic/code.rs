@@ -60,6 +60,7 @@ codes! {
     E026 PatternUnreadable "a pattern is not a regular expression"
     E027 PatternsTooLarge "the patterns of a flag are too large"
     E028 TooManyNames "an object has too many names"
+    E029 NameIsDots "a name is `.` or `..`"
 
     E030 StableMissing "`stable` is missing"
     E031 WindowIncomplete "the window is incomplete"

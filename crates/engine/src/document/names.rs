@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::cursor::Token;
 use super::findings::Findings;
 use crate::diagnostic::{Code, Trail, is_deceptive, quote};
+use crate::flag_key::is_dots;
 use crate::limits;
 
 /// What became of a name that was to be remembered.
@@ -125,6 +126,15 @@ pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, 
                     limits::NAME_BYTES_MAX
                 ),
                 "use a shorter name".to_owned(),
+            )
+        });
+        return;
+    }
+    if is_dots(name) {
+        findings.add(Code::NameIsDots, trail, token.span(), || {
+            (
+                format!("the {what} name {} stands for a folder in the path of a URL", quote(name)),
+                "choose another name: a request about it would arrive as one about something else".to_owned(),
             )
         });
         return;

@@ -61,7 +61,7 @@ fn once<T>(mut all: Vec<T>, name: impl Fn(&T) -> Box<str>) -> Vec<T> {
 fn names() -> impl Strategy<Value = Box<str>> {
     "[a-z]{1,3}|\\PC{0,6}"
         .prop_filter("no control characters, nothing reserved", |name| {
-            !name.chars().any(char::is_control) && !matches!(name.as_str(), "$schema" | "$tidegate")
+            !name.chars().any(char::is_control) && !matches!(name.as_str(), "$schema" | "$tidegate" | "." | "..")
         })
         .prop_map(String::into_boxed_str)
 }

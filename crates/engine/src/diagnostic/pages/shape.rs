@@ -63,6 +63,13 @@ pub(super) const fn of(code: Code) -> Page {
             "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
             "Shown in a log or a terminal, such a name can forge a line or change colours and titles.",
         ),
+        Code::NameIsDots => page(
+            "The name of a section or a flag is `.` or `..`.",
+            "{\"features\": {\"..\": {\"stable\": false}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
+            "In the path of a URL the two mean \"here\" and \"one up\" (RFC 3986, section 5.2.4), and clients and proxies remove them: \
+             a request about such a flag would arrive as one about another flag.",
+        ),
         Code::TooManyFlags => Page {
             what: "The document has more than 100,000 flags, or more than 100,000 sections.",
             wrong: Example::Made("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}, ... }}", || {
