@@ -35,7 +35,7 @@ pub(crate) fn no_answer_of(server: &Address, explanation: &Explanation) -> Failu
 /// There is no such flag; says which one was probably meant.
 fn unknown(snapshot: &Snapshot, key: &FlagKey) -> Failure {
     let failure = Failure::new(Exit::NoFlag, format_args!("there is no flag `{}`", escape(&key.to_string())));
-    match meant(snapshot, key) {
+    match snapshot.nearest(key) {
         Some(meant) => failure.help(format_args!("did you mean `{}`?", escape(&meant.to_string()))),
         None if snapshot.is_empty() => failure.help("the document has no flags at all"),
         None => failure.help("`tidegate list` shows the flags of a document; --default gives an answer without one"),
@@ -48,17 +48,4 @@ pub(crate) fn disabled(key: &FlagKey) -> Failure {
         .help(DISABLED)
 }
 
-/// The flag that a key without one probably means: the same name elsewhere, or a misspelt one.
-fn meant(snapshot: &Snapshot, key: &FlagKey) -> Option<FlagKey> {
-    let likeness = |flag: &Flag<'_>| {
-        let section = strsim::jaro_winkler(key.section(), flag.section());
-        let name = strsim::jaro_winkler(key.flag(), flag.name());
-        if flag.name() == key.flag() { 1.0 + section } else { section.min(name) }
-    };
-    let best = snapshot.flags().map(|flag| (likeness(&flag), flag)).max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, flag)| flag.key())
-}
-
 const DISABLED: &str = "a disabled flag answers the caller's default: give one with --default";
-/// Names less alike than that are no misspellings of each other.
-const LIKE: f64 = 0.85;

@@ -13,7 +13,7 @@ pub mod fields;
 mod findings;
 mod header;
 mod members;
-mod names;
+pub(crate) mod names;
 mod percent;
 mod places;
 mod reader;

@@ -9,6 +9,7 @@ mod adopters;
 mod chunks;
 mod extra;
 mod flag;
+mod nearest;
 mod pins;
 mod store;
 

@@ -185,13 +185,13 @@ pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
 }
 
 /// Small letters without separators, so that `startTime` is next to `start_time`.
-fn plain(name: &str) -> Option<Vec<char>> {
+pub(crate) fn plain(name: &str) -> Option<Vec<char>> {
     (name.len() <= MISSPELT_BYTES_MAX)
         .then(|| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect())
 }
 
 /// How many letters have to be changed, left out, put in or swapped with their neighbour.
-fn distance(from: &[char], to: &[char]) -> usize {
+pub(crate) fn distance(from: &[char], to: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=to.len()).collect();
     for (row, letter) in from.iter().enumerate() {
