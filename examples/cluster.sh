@@ -28,7 +28,7 @@ trap 'exit 0' INT TERM
 serve a "$1" "$4" "$5" "$6"
 serve b "$2" "$5" "$4" "$6"
 serve c "$3" "$6" "$4" "$5"
-echo "change a flag on one:  $tidegate percentage new_checkout 20 --server http://127.0.0.1:$1"
+echo "change a flag on one:  $tidegate percentage new_checkout 20 --create --server http://127.0.0.1:$1"
 echo "see it on another:     $tidegate flags --server http://127.0.0.1:$3"
 echo "see the nodes:         $tidegate cluster status --server http://127.0.0.1:$2"
 wait

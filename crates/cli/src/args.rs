@@ -17,7 +17,9 @@ use crate::exit::Exit;
 pub(crate) use asked::{Asked, AskedArgs};
 pub(crate) use common::{AtArg, FlagArgs, Format, FormatArg, KeyArg, KeyFileArg, host_name};
 pub(crate) use header::{Header, read as read_headers};
-pub(crate) use server::{AuthorArgs, ChangeArgs, Level, OneFlagArg, ServerArgs, UntilArg, percentage, user_at_host};
+pub(crate) use server::{
+    AuthorArgs, ChangeArgs, Level, OneFlagArg, ServerArgs, Target, TargetArgs, UntilArg, percentage, user_at_host,
+};
 pub(crate) use source::{Place, SourceArgs, SourceOptions};
 pub(crate) use text::{duration, json, time};
 

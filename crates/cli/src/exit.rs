@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     No,
     /// The command was used wrongly; also `on` for a value that is not a boolean.
     Usage,
-    /// There is no such flag, or it is disabled, and no default was given.
+    /// There is no such flag, or it is disabled, and no default was given. Of a change: there is nothing to clear or remove.
     NoFlag,
     /// The source could not be read, and nothing is cached; or the server does not answer.
     Unreachable,
@@ -57,7 +57,7 @@ impl Exit {
             Self::Done => "done; `on`: the value is true; `check`: nothing worse than warnings",
             Self::No => "the answer is no; `on`: the value is false; `check`: there are errors",
             Self::Usage => "wrong usage; `on`: the value is not a boolean",
-            Self::NoFlag => "no such flag, or a disabled one, and no --default",
+            Self::NoFlag => "no such flag, activation or definition; or a disabled flag, and no --default",
             Self::Unreachable => "the source cannot be read, and nothing is cached; the server does not answer",
             Self::Refused => "the document is refused, and nothing is cached; the server refuses",
             Self::Unacknowledged => "the change is accepted, but not acknowledged by enough nodes in time",

@@ -29,7 +29,7 @@ pub(crate) fn no_answer_of(server: &Address, explanation: &Explanation) -> Failu
         return Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled", escape(&flag))).help(DISABLED);
     }
     Failure::new(Exit::NoFlag, format_args!("there is no flag `{}` at `{}`", escape(&flag), escape(&server)))
-        .help("`tidegate flags` shows the flags of a server; --default gives an answer without one")
+        .help("`tidegate flags` lists the flags of a server; --default gives an answer without one")
 }
 
 /// There is no such flag; says which one was probably meant.

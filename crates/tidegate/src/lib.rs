@@ -40,9 +40,9 @@ pub use error::ConnectError;
 pub use handle::FlagHandle;
 #[cfg(feature = "cluster")]
 pub use live::{
-    AddressView, Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, FlagRecord,
-    HistoryEntry, HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus, ParkedChange,
-    PeerView, Percentage, QuarantinedChange, Receipt, Record, RestoreError, Restored,
+    AddressView, Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, Effect,
+    FlagRecord, HistoryEntry, HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus,
+    ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt, Record, RestoreError, Restored,
 };
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{
@@ -56,8 +56,8 @@ pub use subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription}
 pub use tidegate_engine as engine;
 pub use tidegate_engine::document::parse_time;
 pub use tidegate_engine::{
-    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Snapshot, Span,
-    Subject, Variant,
+    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Share, Snapshot,
+    Span, Subject, Variant,
 };
 #[cfg(feature = "cluster")]
 pub use tidegate_mesh::{AddressError, authority, check_address};

@@ -19,6 +19,7 @@ mod record;
 mod request;
 mod runner;
 mod status;
+mod target;
 mod value;
 
 use std::net::SocketAddr;
@@ -50,6 +51,7 @@ pub use network::NetworkError;
 pub use percentage::Percentage;
 pub use record::{FlagRecord, Record};
 pub use status::{AddressView, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
+pub use target::Effect;
 pub use value::ChangeKind;
 
 pub(crate) use change::Wish;

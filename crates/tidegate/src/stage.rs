@@ -20,6 +20,8 @@ use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Ove
 
 use crate::publish::{Board, Publisher};
 use crate::shared::Shared;
+#[cfg(feature = "cluster")]
+use crate::status::Health;
 
 /// See the module.
 #[derive(Debug)]
@@ -121,6 +123,25 @@ impl Stage {
         let mut slots = parts.slots.iter();
         let slot = slots.find(|slot| slot.snapshot.find(flag.section(), flag.flag()).is_some())?;
         Some(slot.source.clone())
+    }
+
+    /// Whether the document of any source has been loaded.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn has_documents(&self) -> bool {
+        self.parts().slots.iter().any(|slot| slot.document.is_some())
+    }
+
+    /// Whether the documents of all sources have been loaded, so that what none of them defines is defined nowhere.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn are_documents_loaded(&self) -> bool {
+        let is_unsourced = self.shared.status().health == Health::Unsourced;
+        is_unsourced || self.parts().slots.iter().all(|slot| slot.document.is_some())
+    }
+
+    /// Whether the program has a default for a flag of which nobody has said anything.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn has_default(&self, flag: &FlagKey) -> bool {
+        self.parts().overlay.defaults.iter().any(|(found, _)| found == flag)
     }
 
     /// The flags that documents define, each with its source; of two that define one, the first counts.

@@ -121,7 +121,7 @@ impl Load {
 /// Makes one change and writes down what came of it; the answer, if there was one.
 fn change(ledger: &Ledger, to: SocketAddr, flag: usize, level: &str, is_strict: bool) -> Option<(u16, String)> {
     let percentage = next_percentage();
-    let path = format!("/api/v1/flags/soak/f{flag}/activation?ack={level}&timeout=500ms");
+    let path = format!("/api/v1/flags/soak/f{flag}/activation?ack={level}&timeout=500ms&create=true");
     let answer = http::ask(to, "PUT", &path, &format!("{{\"percentage\":{percentage}}}"), SHORT);
     let Ok((status, text)) = answer else {
         ledger.doubtful(flag, &percentage);

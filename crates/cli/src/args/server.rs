@@ -84,6 +84,51 @@ pub(crate) struct ChangeArgs {
     pub(crate) format: FormatArg,
 }
 
+/// Which flags may be changed.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// Make a boolean flag where the server knows no flag of this name
+    #[arg(long, conflicts_with = "elsewhere")]
+    create: bool,
+
+    /// The flag is in documents of other nodes; where none defines it, each caller has its own default
+    #[arg(long)]
+    elsewhere: bool,
+}
+
+impl TargetArgs {
+    /// Which flags are meant.
+    pub(crate) fn target(self) -> Target {
+        match (self.create, self.elsewhere) {
+            (true, _) => Target::Create,
+            (_, true) => Target::Elsewhere,
+            _ => Target::Existing,
+        }
+    }
+}
+
+/// Which flags a change may be about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Target {
+    /// Those that the server knows.
+    Existing,
+    /// Any; one that the server does not know becomes a boolean flag.
+    Create,
+    /// Any; one that the server does not know is in documents of other nodes.
+    Elsewhere,
+}
+
+impl Target {
+    /// The parameter that says so.
+    pub(crate) const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Existing => None,
+            Self::Create => Some("create"),
+            Self::Elsewhere => Some("elsewhere"),
+        }
+    }
+}
+
 /// When a dial ends by itself.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct UntilArg {

@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
+use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -12,10 +12,11 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   tidegate activate features/new_login --reason 'all is well'
-  tidegate activate maintenance_mode --until 2h
+  tidegate activate maintenance_mode --create --until 2h
 
 It sets the flag's dial to 100 %, which goes before the ramp and everything else in a document, until `tidegate \
-clear` takes it away. A flag that nobody has defined becomes one with the values false and true.")]
+clear` takes it away. A flag that the server does not know is an error, unless --create makes it one with the values \
+false and true.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: OneFlagArg,
@@ -24,9 +25,12 @@ pub(crate) struct Args {
     until: UntilArg,
 
     #[command(flatten)]
+    target: TargetArgs,
+
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    change::dial(args.flag.key(), Share::FULL, &args.until, &args.change, output)
+    change::activate(args.flag.key(), Share::FULL, &args.until, args.target.target(), &args.change, output)
 }

@@ -12,7 +12,7 @@ use crate::server::What;
 Examples:
   tidegate clear features/new_login --reason 'INC-1234 is over'
 
-A flag that nobody has defined is off again. It is no error if there is no dial.")]
+A flag that nobody has defined is unknown again. Where there is no activation, nothing is changed and it ends with 3.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: OneFlagArg,
@@ -23,5 +23,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    change::make(&server, flag, What::Clear, None, "no longer dialled", &args.change, output)
+    change::make(&server, flag, What::Clear, None, "no longer activated", &args.change, output)
 }

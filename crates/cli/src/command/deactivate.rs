@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
+use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -25,9 +25,12 @@ pub(crate) struct Args {
     until: UntilArg,
 
     #[command(flatten)]
+    target: TargetArgs,
+
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    change::dial(args.flag.key(), Share::ZERO, &args.until, &args.change, output)
+    change::activate(args.flag.key(), Share::ZERO, &args.until, args.target.target(), &args.change, output)
 }

@@ -4,7 +4,6 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::change;
 use crate::args::{Format, FormatArg, OneFlagArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -99,8 +98,7 @@ fn changes(server: &Server, args: &Args) -> Result<(Vec<Box<RawValue>>, bool), F
         let limit = (args.limit - changes.len()).clamp(1, PAGE_MOST).to_string();
         let mut query = vec![("limit", &*limit)];
         query.extend(before.as_deref().map(|before| ("before", before)));
-        let page: Page =
-            server.ask_for(server.about(&flag, Method::GET, &["history"], &query)?).map_err(change::unknown)?;
+        let page: Page = server.ask_for(server.about(&flag, Method::GET, &["history"], &query)?)?;
         let is_empty = page.changes.is_empty();
         changes.extend(page.changes);
         if page.next.is_none() || is_empty || changes.len() >= args.limit {

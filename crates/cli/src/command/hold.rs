@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
+use crate::args::{ChangeArgs, OneFlagArg, Target, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 use crate::server::{FlagState, What};
@@ -31,8 +31,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])?).map_err(change::unknown)?;
+    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])?)?;
     let share = state.share.0;
     let until = args.until.instant(source::now());
-    change::make(&server, flag, What::Dial(share), until, &format!("held at {share} %"), &args.change, output)
+    change::make(
+        &server,
+        flag,
+        What::Activate(share, Target::Existing),
+        until,
+        &format!("held at {share} %"),
+        &args.change,
+        output,
+    )
 }

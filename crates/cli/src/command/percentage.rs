@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, UntilArg, percentage};
+use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg, percentage};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -28,9 +28,12 @@ pub(crate) struct Args {
     until: UntilArg,
 
     #[command(flatten)]
+    target: TargetArgs,
+
+    #[command(flatten)]
     change: ChangeArgs,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    change::dial(args.flag.key(), args.percentage, &args.until, &args.change, output)
+    change::activate(args.flag.key(), args.percentage, &args.until, args.target.target(), &args.change, output)
 }

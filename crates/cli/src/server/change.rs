@@ -8,15 +8,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
-use super::{Reply, Request, Server};
-use crate::args::Level;
+use super::{Numeral, Reply, Request, Server};
+use crate::args::{Level, Target};
 use crate::exit::Failure;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// The dial is set to this share.
-    Dial(Share),
+    /// The activation is set to this share.
+    Activate(Share, Target),
     /// The dial is taken away.
     Clear,
     /// The flag is defined: the name of the file, and the entry.
@@ -51,6 +51,21 @@ pub(crate) struct Receipt {
     /// The nodes that have not said so yet.
     #[serde(default)]
     pub(crate) pending: Vec<String>,
+    /// The share of keys with new on that node, before and after.
+    #[serde(default)]
+    pub(crate) effect: Option<Effect>,
+    /// Whether a boolean flag was made that the server did not know.
+    #[serde(default)]
+    pub(crate) created: bool,
+}
+
+/// What a change did; none where each caller has its own default.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Effect {
+    #[serde(default)]
+    pub(crate) from: Option<Numeral>,
+    #[serde(default)]
+    pub(crate) to: Option<Numeral>,
 }
 
 impl Server {
@@ -85,9 +100,12 @@ impl Server {
             // There is no place for it in the body.
             query.extend(change.reason.as_deref().map(|reason| ("reason", reason)));
         }
+        if let What::Activate(_, target) = &change.what {
+            query.extend(target.parameter().map(|parameter| (parameter, "true")));
+        }
         let flag = &change.flag;
         let request = match &change.what {
-            What::Dial(share) => {
+            What::Activate(share, _) => {
                 self.about(flag, Method::PUT, &["activation"], &query)?.json(&activation(change, *share))
             }
             What::Clear => self.about(flag, Method::DELETE, &["activation"], &query)?,

@@ -19,6 +19,8 @@ struct Problem {
     /// The field or parameter that is wrong.
     field: Option<String>,
     help: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
     diagnostics: Vec<Told>,
 }
 
@@ -59,7 +61,10 @@ pub(super) fn failure(
         None => escape(&detail).into_owned(),
     };
     let exit = if status == StatusCode::NOT_FOUND && flag.is_some() { Exit::NoFlag } else { Exit::Refused };
-    let help = problem.help.unwrap_or_default();
+    let mut help = own_help(&problem.kind).map_or_else(|| problem.help.unwrap_or_default(), str::to_owned);
+    if help.is_empty() && exit == Exit::NoFlag {
+        FLAGS.clone_into(&mut help);
+    }
     let failure = Failure::new(exit, message).help(escape(&help));
     if problem.diagnostics.is_empty() {
         return failure;
@@ -67,6 +72,15 @@ pub(super) fn failure(
     let name = text.map_or_else(|| server.into_owned(), |(name, _)| name.clone());
     let found: Vec<Found<'_>> = problem.diagnostics.iter().map(Told::found).collect();
     failure.report(report::render_found(&found, &name, text.map(|(_, text)| text.as_slice())))
+}
+
+/// What to do about a problem, in terms of this program instead of requests.
+fn own_help(kind: &str) -> Option<&'static str> {
+    match kind.strip_prefix("urn:tidegate:problem:")? {
+        "unknown-flag" => Some(FLAGS),
+        "no-activation" => Some("nothing was changed: the flag follows its ramp already"),
+        _ => None,
+    }
 }
 
 impl Told {
@@ -85,6 +99,9 @@ impl Told {
         }
     }
 }
+
+/// Where to look for the name of a flag.
+const FLAGS: &str = "`tidegate flags` lists the flags of a server";
 
 /// The media type of RFC 9457.
 const PROBLEM: &[u8] = b"application/problem+json";

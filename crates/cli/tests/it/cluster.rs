@@ -95,14 +95,15 @@ impl Cluster {
 fn a_change_on_one_is_on_all_and_outlives_a_kill_of_all() {
     let cluster = Cluster::new();
     let nodes = cluster.start_all();
-    let said = cluster.host.run(&format!("activate x --ack all --server {}", nodes[0].url)).code(0).said();
-    assert!(said.stderr.starts_with("`flags/x` is dialled to 100 %; durable on "), "{}", said.stderr);
-    assert!(!said.stderr.contains("pending"), "{}", said.stderr);
+    let said = cluster.host.run(&format!("activate x --create --ack all --server {}", nodes[0].url)).code(0).said();
+    let expected =
+        "`flags/x` is activated for 100 %: caller's default -> 100 %; acknowledged by 3 of 3 members (all)\n";
+    assert!(said.stderr.starts_with(expected), "{}", said.stderr);
     for node in &nodes {
         // All have said that it is on their disks; what they have is in force at once.
         cluster.soon(node, "x", true);
     }
-    cluster.host.run(&format!("deactivate y --ack all --server {}", nodes[2].url)).code(0).said();
+    cluster.host.run(&format!("deactivate y --create --ack all --server {}", nodes[2].url)).code(0).said();
     for node in nodes {
         assert_eq!(node.end("-KILL"), None);
     }
@@ -125,7 +126,7 @@ fn a_change_on_one_is_on_all_and_outlives_a_kill_of_all() {
 fn a_watcher_on_one_sees_a_change_on_another() {
     let cluster = Cluster::new();
     let [a, b, _c] = cluster.start_all();
-    cluster.host.run(&format!("deactivate x --ack all --server {}", a.url)).code(0).said();
+    cluster.host.run(&format!("deactivate x --create --ack all --server {}", a.url)).code(0).said();
     let mut watch = cluster.host.run(&format!("watch --server {} x --key k", b.url)).start();
     let lines = std::io::BufReader::new(watch.stdout.take().unwrap());
     let (sender, events) = std::sync::mpsc::channel();
@@ -135,7 +136,7 @@ fn a_watcher_on_one_sees_a_change_on_another() {
     });
     let next = || events.recv_timeout(crate::run::LONGEST_WAIT).expect("an event");
     assert!(next().contains("false"));
-    cluster.host.run(&format!("activate x --server {}", a.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --server {}", a.url)).code(0).said();
     assert!(next().contains("true"));
     watch.kill().unwrap();
     watch.wait().unwrap();
@@ -145,20 +146,20 @@ fn a_watcher_on_one_sees_a_change_on_another() {
 fn a_minority_takes_changes_and_says_who_lacks_them() {
     let cluster = Cluster::new();
     let [a, b, c] = cluster.start_all();
-    cluster.host.run(&format!("activate x --ack all --server {}", a.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
     assert_eq!((b.end("-KILL"), c.end("-KILL")), (None, None));
-    let line = format!("deactivate x --timeout 200ms --server {}", a.url);
+    let line = format!("deactivate x --create --timeout 200ms --server {}", a.url);
     let said = cluster.host.run(&line).code(6).said();
-    for part in ["durable on a, pending on ", "b", "c"] {
+    for part in ["100 % -> 0 %", "acknowledged by 1 of 3 members (majority)", "b, c: not yet"] {
         assert!(said.stderr.contains(part), "{}", said.stderr);
     }
     cluster.soon(&a, "x", false);
     let b = cluster.start("b", &[&a]);
     cluster.soon(&b, "x", false);
-    cluster.host.run(&format!("activate x --timeout 10s --server {}", b.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --timeout 10s --server {}", b.url)).code(0).said();
     // One that is gone for good counts no more.
     cluster.host.run(&format!("cluster forget c --server {}", a.url)).code(0).said();
-    cluster.host.run(&format!("activate z --ack all --timeout 10s --server {}", b.url)).code(0).said();
+    cluster.host.run(&format!("activate z --create --ack all --timeout 10s --server {}", b.url)).code(0).said();
 }
 
 #[test]
@@ -173,7 +174,7 @@ fn strangers_and_other_folders_are_kept_out() {
     let wrong_authority = Serving::start(&cluster.host, &join("--data-dir other --certificates others/b"));
     let without = Serving::start(&cluster.host, &join("--data-dir none"));
     let b = cluster.start("b", &[&a]);
-    cluster.host.run(&format!("activate x --ack all --timeout 10s --server {}", b.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --ack all --timeout 10s --server {}", b.url)).code(0).said();
     cluster.soon(&a, "x", true);
     for stranger in [&wrong_authority, &without] {
         assert_eq!(cluster.state(stranger)["peers"], serde_json::json!([]));
@@ -229,11 +230,11 @@ fn other_hosts_need_certificates_or_a_word() {
     assert!(said.code == 7 && said.stderr.contains("tidegate cluster init"), "{} {}", said.code, said.stderr);
     let node = Serving::start(&host, "--data-dir state --cluster-listen 0.0.0.0:0 --cluster-insecure");
     // Right after its start it asks others which stamps it has used, and there are none.
-    host.run(&format!("activate x --timeout 20s --server {}", node.url)).code(0).said();
+    host.run(&format!("activate x --create --timeout 20s --server {}", node.url)).code(0).said();
     // A node of a cluster that keeps nothing on a disk is a reader: what it is told is durable nowhere.
     let reader = Serving::start(&host, "--cluster-listen 127.0.0.1:0");
-    let said = host.run(&format!("activate x --timeout 50ms --server {}", reader.url)).code(6).said();
-    assert!(said.stderr.contains("durable nowhere"), "{}", said.stderr);
+    let said = host.run(&format!("activate x --create --timeout 50ms --server {}", reader.url)).code(6).said();
+    assert!(said.stderr.contains("no member has acknowledged it"), "{}", said.stderr);
 }
 
 /// What the README says, with other ports.
@@ -291,8 +292,8 @@ fn the_script_of_the_examples_starts_and_ends_three_nodes() {
     let mut script = Script(process);
     let server = |index: usize| format!("--server http://127.0.0.1:{}", ports[index]);
     until("three nodes", || {
-        let said = host.run(&format!("activate x --ack all {}", server(0))).said();
-        (said.code == 0 && said.stderr.matches(", ").count() == 2).then_some(())
+        let said = host.run(&format!("activate x --create --ack all {}", server(0))).said();
+        (said.code == 0 && said.stderr.contains("acknowledged by 3 of 3 members")).then_some(())
     });
     until("the change", || (host.run(&format!("on x {}", server(2))).said().code == 0).then_some(()));
     assert!(script.end());

@@ -118,14 +118,14 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
     let mut heard: Vec<Vec<u8>> = Vec::new();
     let mut count = 0;
     until("the insider to hear changes", || {
-        everywhere(&format!("percentage x {}", 10 + count % 80));
+        everywhere(&format!("percentage x {} --create", 10 + count % 80));
         count += 1;
         for link in &mut links {
             heard.extend(link.read().expect("a member is let in"));
         }
         (heard.iter().filter(|frame| frame[0] == MESSAGE).count() > 20).then_some(())
     });
-    everywhere("deactivate x");
+    everywhere("deactivate x --create");
     let before = digests(&cluster, &nodes);
     for frame in heard.iter().filter(|frame| frame[0] == MESSAGE) {
         for link in &mut links {
@@ -150,7 +150,7 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
     assert!(sent.elapsed() < Duration::from_mins(1));
     assert_eq!(digests(&cluster, &nodes), before, "nothing has changed");
     // They still hear each other, and agree.
-    everywhere("activate y");
+    everywhere("activate y --create");
     assert_eq!(digests(&cluster, &nodes).len(), 1);
     for node in &nodes {
         cluster.host.run(&format!("on --server {} x", node.url)).code(1).said();

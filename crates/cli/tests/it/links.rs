@@ -41,7 +41,7 @@ fn one_address_is_enough_and_members_find_each_other_again_when_they_have_moved(
     let c = start(&cluster, "c", "127.0.0.1:0", &format!("--peer {seed}"));
     all_meet(&cluster, &[&a, &b, &c]);
     let (before_b, before_c) = (cluster.address(&b), cluster.address(&c));
-    cluster.host.run(&format!("activate x --ack all --timeout 20s --server {}", b.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --ack all --timeout 20s --server {}", b.url)).code(0).said();
     for node in [a, b, c] {
         assert_eq!(node.end("-KILL"), None);
     }
@@ -59,7 +59,7 @@ fn one_address_is_enough_and_members_find_each_other_again_when_they_have_moved(
             (member.unwrap()["address"] == address.as_str()).then_some(())
         });
     }
-    cluster.host.run(&format!("deactivate x --ack all --timeout 20s --server {}", c.url)).code(0).said();
+    cluster.host.run(&format!("deactivate x --create --ack all --timeout 20s --server {}", c.url)).code(0).said();
 }
 
 #[test]
@@ -167,7 +167,11 @@ fn a_program_joins_as_a_fourth_member() {
             (cluster.host.run(&format!("on --server {} x", node.url)).said().code == 0).then_some(())
         });
     }
-    cluster.host.run(&format!("deactivate x --ack all --timeout 20s --server {}", nodes[2].url)).code(0).said();
+    cluster
+        .host
+        .run(&format!("deactivate x --create --ack all --timeout 20s --server {}", nodes[2].url))
+        .code(0)
+        .said();
     until("x to be off in the program", || (!tide.is_active("x")).then_some(()));
 }
 
@@ -181,8 +185,8 @@ fn strangers_do_not_take_the_files_of_members() {
     let to: std::net::SocketAddr = cluster.address(a).parse().unwrap();
     let silent: Vec<TcpStream> = (0..400).filter_map(|_| TcpStream::connect(to).ok()).collect();
     assert!(silent.len() > 300);
-    cluster.host.run(&format!("activate x --ack all --timeout 20s --server {}", b.url)).code(0).said();
-    cluster.host.run(&format!("deactivate x --ack all --timeout 20s --server {}", a.url)).code(0).said();
+    cluster.host.run(&format!("activate x --create --ack all --timeout 20s --server {}", b.url)).code(0).said();
+    cluster.host.run(&format!("deactivate x --create --ack all --timeout 20s --server {}", a.url)).code(0).said();
     let state = cluster.state(a);
     assert!(state["connections_refused"]["displaced"].as_u64() > Some(100), "{state}");
     assert_eq!(reachable(&state), 2, "{state}");

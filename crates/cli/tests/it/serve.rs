@@ -11,9 +11,9 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     let first = Serving::start(&host, options);
     let server = first.url.clone();
     host.run(&format!("percentage features/greeting 20 --reason trial --server {server}"))
-        .stderr("`features/greeting` is dialled to 20 %; durable on one\n")
+        .stderr("`features/greeting` is activated for 20 %: 0 % -> 20 %; acknowledged by 1 of 1 member (majority)\n")
         .check();
-    host.run(&format!("activate maintenance --server {server}")).code(0).said();
+    host.run(&format!("activate maintenance --create --server {server}")).code(0).said();
     assert_eq!(first.end("-KILL"), None);
     host.run(&format!("on --server {server} maintenance")).code(4).said();
 
@@ -54,8 +54,8 @@ fn a_server_says_how_its_documents_are() {
 fn a_backup_of_one_is_restored_in_another() {
     let host = Host::new();
     let first = Serving::start(&host, "--data-dir first");
-    host.run(&format!("activate x --server {}", first.url)).code(0).said();
-    host.run(&format!("deactivate y --server {}", first.url)).code(0).said();
+    host.run(&format!("activate x --create --server {}", first.url)).code(0).said();
+    host.run(&format!("deactivate y --create --server {}", first.url)).code(0).said();
     let said = host.run(&format!("backup kept --server {}", first.url)).said();
     assert!(said.stderr.starts_with("2 registers are in `kept`"), "{}", said.stderr);
     let second = Serving::start(&host, "--data-dir second");
@@ -92,4 +92,46 @@ fn one_folder_and_one_port_have_one_server() {
     let said = host.run(&format!("serve --listen {place} --data-dir other")).said();
     assert!(said.code == 7 && said.stderr.contains("--listen"), "{} {}", said.code, said.stderr);
     assert!(!host.path("other").exists());
+}
+
+#[test]
+fn a_change_of_a_misspelt_flag_is_no_success() {
+    let host = Host::new();
+    host.write("flags.json", r#"{"features": {"new_login": {"stable": false, "new": true, "lock": "new"}}}"#);
+    let server = Serving::start(&host, "--document flags.json --name one");
+    let at = format!("--server {}", server.url);
+    for line in ["activate features/new_logn", "deactivate features/new_logn", "percentage features/new_logn 5"] {
+        host.run(&format!("{line} {at}"))
+            .code(3)
+            .stderr(
+                "error: this node knows no flag `features/new_logn`; did you mean `features/new_login`?\n\
+                 help: --create makes it a boolean flag; --elsewhere changes a flag of other nodes' documents; `tidegate flags` \
+                 lists the flags of a server\n",
+            )
+            .check();
+    }
+    for line in ["clear features/new_logn", "hold features/new_logn"] {
+        let said = host.run(&format!("{line} {at}")).code(3).said();
+        assert!(said.stderr.contains("did you mean `features/new_login`?"), "{line}: {}", said.stderr);
+    }
+    host.run(&format!("clear features/new_login {at}"))
+        .code(3)
+        .stderr(
+            "error: `features/new_login` has no activation on this node, so that there is nothing to clear\n\
+             help: nothing was changed: the flag follows its ramp already\n",
+        )
+        .check();
+    host.run(&format!("deactivate features/new_login {at}"))
+        .stderr("`features/new_login` is deactivated: 100 % -> 0 %; acknowledged by 1 of 1 member (majority)\n")
+        .check();
+    host.run(&format!("clear features/new_login {at}"))
+        .stderr("`features/new_login` is no longer activated: 0 % -> 100 %; acknowledged by 1 of 1 member (majority)\n")
+        .check();
+    host.run(&format!("activate features/not_here --elsewhere {at}"))
+        .stderr(
+            "`features/not_here` is activated for 100 %: caller's default -> caller's default; acknowledged by 1 of 1 member (majority)\n\
+             note: the server has no definition of `features/not_here` loaded: each caller has its own default there\n",
+        )
+        .check();
+    host.run(&format!("get --server {} features/not_here --key k --default 7", server.url)).stdout("7\n").check();
 }

@@ -5,7 +5,7 @@ use tidegate_origin::{Origin, Reply};
 
 use crate::run::Host;
 
-const RECEIPT: &str = r#"{"flag":"flags/x","stamp":"00","at":"2026-01-01T00:00:00.000000Z","ack":"majority","reached":true,"durable_on":["a","b"],"pending":[]}"#;
+const RECEIPT: &str = r#"{"flag":"flags/x","stamp":"00","at":"2026-01-01T00:00:00.000000Z","ack":"majority","reached":true,"durable_on":["a","b"],"pending":[],"effect":{"from":null,"to":100},"created":true}"#;
 
 fn json_reply(body: &str) -> Reply {
     Reply::ok(body).header("Content-Type", "application/json")
@@ -20,8 +20,11 @@ fn a_change_and_who_has_it() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(json_reply(RECEIPT));
     let server = origin.url("");
-    host.run(&format!("activate x --server {server}"))
-        .stderr("`flags/x` is dialled to 100 %; durable on a, b\n")
+    host.run(&format!("activate x --create --server {server}"))
+        .stderr(
+            "`flags/x` is activated for 100 %: caller's default -> 100 %; acknowledged by 2 of 2 members (majority)\n\
+             note: the server knew no flag `flags/x`: it is a new boolean flag\n",
+        )
         .check();
     host.run(&format!("deactivate x --server {server} --ack all --timeout 1.5s --format json"))
         .stdout(&format!("{RECEIPT}\n"))
@@ -32,7 +35,7 @@ fn a_change_and_who_has_it() {
     assert_eq!(
         asked,
         [
-            "PUT /api/v1/flags/flags/x/activation",
+            "PUT /api/v1/flags/flags/x/activation?create=true",
             "PUT /api/v1/flags/flags/x/activation?ack=all&timeout=1s500ms",
             "DELETE /api/v1/flags/a%2Fb/x/activation?reason=it%27s+over",
         ]
@@ -45,12 +48,13 @@ fn a_change_and_who_has_it() {
 fn a_change_that_is_not_acknowledged_in_time_is_code_6() {
     let (host, origin) = (Host::new(), Origin::start());
     let receipt = RECEIPT.replace("true", "false").replace(r#"["a","b"],"pending":[]"#, r#"["a"],"pending":["b","c"]"#);
+    let receipt = receipt.replace(r#"{"from":null,"to":100}"#, r#"{"from":66.912345,"to":12.5}"#);
     origin.always(json_reply(&receipt).with_status(202));
     let line = format!("percentage x 12.5 --server {}", origin.url(""));
     host.run(&line)
         .code(6)
         .stderr(
-            "`flags/x` is dialled to 12.5 %; durable on a, pending on b, c\n\
+            "`flags/x` is activated for 12.5 %: 66.912 % -> 12.5 %; acknowledged by 1 of 3 members (majority); b, c: not yet\n\
              warning: accepted, but not acknowledged in time by most members; the change stands, and reaches the \
              others by itself\n",
         )
@@ -135,20 +139,20 @@ fn refusals_say_what_to_do() {
         "field": "until", "help": "give a later time\u{1b}[2J",
     });
     origin.always(problem(400, &refusal));
-    host.run(&format!("activate x --server {server}"))
+    host.run(&format!("activate x --create --server {server}"))
         .code(5)
         .stderr("error: `until`: it lies in the past\nhelp: give a later time\\u{1b}[2J\n")
         .check();
     origin.always(problem(404, &json!({"title": "Not Found", "detail": "there is no flag `flags/x`"})));
     host.run(&format!("hold x --server {server}"))
         .code(3)
-        .stderr("error: there is no flag `flags/x`\nhelp: `tidegate flags` shows the flags of a server\n")
+        .stderr("error: there is no flag `flags/x`\nhelp: `tidegate flags` lists the flags of a server\n")
         .check();
     host.run(&format!("get x --server {server}"))
         .code(3)
         .stderr(&format!(
             "error: there is no flag `flags/x` at `{server}`\n\
-             help: `tidegate flags` shows the flags of a server; --default gives an answer without one\n"
+             help: `tidegate flags` lists the flags of a server; --default gives an answer without one\n"
         ))
         .check();
     host.run(&format!("get x --server {server} --default 7")).stdout("7\n").check();

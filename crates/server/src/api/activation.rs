@@ -14,7 +14,7 @@ use crate::limits;
 pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let flag = ask::flag_of(path)?;
-    let query = Query::read(&parts.uri, &["ack", "timeout"])?;
+    let query = Query::read(&parts.uri, &["ack", "timeout", "create", "elsewhere"])?;
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
     let fields = Fields::read(&body, &["percentage", "reason", "until"])?;
@@ -28,7 +28,8 @@ pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) ->
         };
         change = change.until(parse_time(&until).map_err(wrong)?);
     }
-    let change = prepared(&api, query.apply(change)?, flag.to_string(), precondition, Register::Activation).await?;
+    let change = query.apply_target(query.apply(change)?)?;
+    let change = prepared(&api, change, flag.to_string(), precondition, Register::Activation).await?;
     answer::receipt(&change.send_async().await?)
 }
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use tidegate::{Micros, NodeName, Receipt};
+use tidegate::{Effect, Micros, NodeName, Receipt};
 
 use super::Answer;
 use super::problem::Problem;
@@ -29,6 +29,8 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         reached: bool,
         durable_on: Vec<String>,
         pending: Vec<String>,
+        effect: Effect,
+        created: bool,
     }
     let names = |nodes: &[NodeName]| nodes.iter().map(name).collect();
     let written = Written {
@@ -39,6 +41,8 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         reached: receipt.is_reached,
         durable_on: names(&receipt.durable_on),
         pending: names(&receipt.pending),
+        effect: receipt.effect,
+        created: receipt.is_created,
     };
     json(if receipt.is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }, &written)
 }

@@ -82,6 +82,20 @@ impl Query {
         let change = level.map_or(change.clone(), |level| change.ack(level));
         Ok(timeout.map_or(change.clone(), |timeout| change.timeout(timeout)))
     }
+
+    /// Says which flags an activation may be set for: one that this node knows, unless `create` or `elsewhere` is `true`.
+    pub(super) fn apply_target(&self, change: Change) -> Result<Change, Problem> {
+        let switch = |name| self.parse(name, |text| text.parse().ok(), "say `true` or `false`");
+        match (switch("create")?.unwrap_or(false), switch("elsewhere")?.unwrap_or(false)) {
+            (false, false) => Ok(change.existing()),
+            (true, false) => Ok(change),
+            (false, true) => Ok(change.elsewhere()),
+            (true, true) => {
+                let help = "say `create` for a new boolean flag, `elsewhere` for a flag of other nodes' documents";
+                Err(Problem::invalid("create", "`create` and `elsewhere` exclude each other", help))
+            }
+        }
+    }
 }
 
 /// Undoes the encoding of a query; none where that gives no UTF-8.

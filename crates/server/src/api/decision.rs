@@ -16,7 +16,7 @@ pub(super) async fn decide(State(api): Shared, path: FlagPath, request: Request)
     let at = query.parse("at", |text| parse_time(text).ok(), "write an instant such as `2026-12-01T00:00:00Z`")?;
     let explanation = explain(&api.tide, &flag, query.get("key"), at);
     if explanation.rule == Rule::UnknownFlag {
-        return Err(Problem::unknown_flag(&flag));
+        return Err(Problem::unknown_flag(&flag, api.tide.snapshot().nearest(&flag)));
     }
     answer::json(StatusCode::OK, &explanation)
 }

@@ -1,14 +1,12 @@
 //! The definition of a flag apart from any document: made, or taken away.
 
-use axum::extract::{Request, State};
-use tidegate::ChangeError;
-
 use super::activation::prepared;
 use super::ask::{self, FlagPath, Query};
 use super::precondition::{Precondition, Register};
 use super::problem::Problem;
 use super::{Answer, Shared, answer, blocking};
 use crate::limits;
+use axum::extract::{Request, State};
 
 /// `PUT`: the entry, as it would stand in a document.
 pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request) -> Answer {
@@ -33,18 +31,6 @@ pub(super) async fn remove(State(api): Shared, path: FlagPath, request: Request)
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let change = api.tide.remove(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
     let change = query.apply(change)?;
-    let (cluster, asked) = (api.cluster()?, flag.clone());
-    blocking(move || {
-        let record = cluster.flag(&asked.to_string())?;
-        if record.definition.is_some_and(|definition| definition.value.is_some()) {
-            return Ok(());
-        }
-        match record.document {
-            Some(source_name) => Err(ChangeError::DefinedByDocument { flag: asked, source_name }.into()),
-            None => Err(Problem::no_definition(&asked)),
-        }
-    })
-    .await??;
     let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
     answer::receipt(&change.send_async().await?)
 }

@@ -98,7 +98,7 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
         let view = tide.view();
         let found = view.snapshot().find(flag.section(), flag.flag()).map(|index| view.snapshot().flag(index));
         if found.is_none() && !record.as_ref().is_some_and(has_value) {
-            return Err(Problem::unknown_flag(&flag));
+            return Err(Problem::unknown_flag(&flag, view.snapshot().nearest(&flag)));
         }
         Ok(of(&tide, &view, &flag, found, record.as_ref()))
     });

@@ -3,7 +3,7 @@
 //! Each problem names what is wrong and what to do. A 4xx has changed nothing, and neither has a 5xx whose text does not
 //! say otherwise. What only the operator should know goes into the log.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -25,6 +25,8 @@ struct Parts {
     help: String,
     place: Option<(usize, usize)>,
     diagnostics: Vec<Diagnostic>,
+    /// The flag that was probably meant.
+    meant: Option<FlagKey>,
     /// Seconds after which it may be worth a try.
     retry_after: Option<u32>,
 }
@@ -37,6 +39,8 @@ enum Kind {
     Foreign,
     UnknownPath,
     UnknownFlag,
+    NoActivation,
+    NoDefinition,
     UnknownNode,
     WrongMethod,
     Slow,
@@ -65,6 +69,8 @@ impl Kind {
             Self::Foreign => ("foreign", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
             Self::UnknownPath => ("unknown-path", "There is no such path", StatusCode::NOT_FOUND),
             Self::UnknownFlag => ("unknown-flag", "There is no such flag", StatusCode::NOT_FOUND),
+            Self::NoActivation => ("no-activation", "The flag has no activation", StatusCode::NOT_FOUND),
+            Self::NoDefinition => ("no-definition", "The flag has no definition", StatusCode::NOT_FOUND),
             Self::UnknownNode => ("unknown-node", "There is no such node", StatusCode::NOT_FOUND),
             Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
             Self::Slow => ("slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
@@ -91,8 +97,8 @@ impl Kind {
 impl Problem {
     fn new(kind: Kind, detail: impl Into<String>, help: impl Into<String>) -> Self {
         let (detail, help) = (detail.into(), help.into());
-        let (field, place, diagnostics, retry_after) = (None, None, Vec::new(), None);
-        Self(Box::new(Parts { kind, detail, field, help, place, diagnostics, retry_after }))
+        let (field, place, diagnostics, meant, retry_after) = (None, None, Vec::new(), None, None);
+        Self(Box::new(Parts { kind, detail, field, help, place, diagnostics, meant, retry_after }))
     }
 
     fn of_field(mut self, field: &str) -> Self {
@@ -148,14 +154,23 @@ impl Problem {
         )
     }
 
-    pub(crate) fn unknown_flag(flag: &FlagKey) -> Self {
-        let detail = format!("there is no flag `{}`", flag.to_string().escape_debug());
-        Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags")
+    /// There is no such flag, and perhaps one with a similar name.
+    pub(crate) fn unknown_flag(flag: &FlagKey, meant: Option<FlagKey>) -> Self {
+        let mut detail = format!("there is no flag `{}`", flag.to_string().escape_debug());
+        if let Some(meant) = &meant {
+            let _ = write!(detail, "; did you mean `{}`?", meant.to_string().escape_debug());
+        }
+        let mut problem = Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags");
+        problem.0.meant = meant;
+        problem
     }
 
-    pub(crate) fn no_definition(flag: &FlagKey) -> Self {
-        let detail = format!("`{}` has no definition that was made here", flag.to_string().escape_debug());
-        Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags, and where each is defined")
+    /// A change of a flag that this node does not know.
+    fn unknown_target(detail: &str, meant: Option<FlagKey>) -> Self {
+        let help = "`create=true` makes it a boolean flag; `elsewhere=true` changes a flag of other nodes' documents";
+        let mut problem = Self::new(Kind::UnknownFlag, detail, help);
+        problem.0.meant = meant;
+        problem
     }
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
@@ -243,6 +258,15 @@ impl From<ChangeError> for Problem {
                 Self::new(Kind::NotLive, "this server only serves documents", "start it with a data folder")
             }
             ChangeError::Name { problem } => Self::name(problem),
+            ChangeError::UnknownFlag { meant, .. } => Self::unknown_target(&detail, meant),
+            ChangeError::NoActivation { .. } => {
+                Self::new(Kind::NoActivation, detail, "nothing was changed: the flag follows its ramp already")
+            }
+            ChangeError::NoDefinition { .. } => Self::new(
+                Kind::NoDefinition,
+                detail,
+                "nothing was changed; GET `/api/v1/flags` lists the flags, and where each is defined",
+            ),
             ChangeError::Percentage { text, problem } => Self::percentage(&text, problem),
             ChangeError::Past { .. } => Self::invalid("until", detail, "name a later instant, or clear the dial"),
             ChangeError::TextTooLong { what, .. } => {
@@ -333,6 +357,7 @@ impl IntoResponse for Problem {
             line: parts.place.map(|(line, _)| line),
             column: parts.place.map(|(_, column)| column),
             diagnostics: &parts.diagnostics,
+            meant: parts.meant.map(|flag| flag.to_string()),
         };
         // Texts and numbers alone: writing them cannot fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
@@ -361,6 +386,9 @@ struct Body<'p> {
     column: Option<usize>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     diagnostics: &'p [Diagnostic],
+    /// The flag that was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meant: Option<String>,
 }
 
 /// The media type of RFC 9457.

@@ -25,7 +25,7 @@ async fn where_a_flag_comes_from() {
     assert_ne!(again.header("etag"), reply.header("etag"));
     assert_eq!((&again.json()["share"], &again.json()["activation"]["reason"]), (&json!(0.000_001), &json!("r")));
     assert_eq!(again.json()["activation"]["node"], "one");
-    server.put("/api/v1/flags/flags/dial/activation", r#"{"percentage": 20}"#).await.good();
+    server.put("/api/v1/flags/flags/dial/activation?create=true", r#"{"percentage": 20}"#).await.good();
     server.put("/api/v1/flags/api/def", r#"{"stable": "s"}"#).await.good();
     server.put("/api/v1/flags/gone/x", r#"{"stable": "s"}"#).await.good();
     server.delete("/api/v1/flags/gone/x").await.good();
@@ -65,7 +65,7 @@ async fn history_has_pages() {
     let server = Server::start().await;
     for percentage in 1..=5 {
         let body = format!("{{\"percentage\": {percentage}}}");
-        server.put("/api/v1/flags/flags/x/activation", &body).await.good();
+        server.put("/api/v1/flags/flags/x/activation?create=true", &body).await.good();
     }
     let request =
         server.request("DELETE", "/api/v1/flags/flags/x/activation?reason=over").header("x-tidegate-actor", "lee");

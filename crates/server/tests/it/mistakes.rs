@@ -127,7 +127,8 @@ async fn the_diagnostics_of_a_definition_are_those_of_check() {
 async fn other_types_other_origins_and_other_methods() {
     let server = Server::start().await;
     let put = |headers: &[(&str, &str)]| {
-        let request = server.request("PUT", "/api/v1/flags/flags/x/activation").body(r#"{"percentage": 1}"#);
+        let request =
+            server.request("PUT", "/api/v1/flags/flags/x/activation?create=true").body(r#"{"percentage": 1}"#);
         Reply::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
     };
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json2"] {

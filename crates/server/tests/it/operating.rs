@@ -25,7 +25,7 @@ async fn the_cluster_as_this_node_sees_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_comes_back_with_who_and_why() {
     let (one, other) = (Server::start().await, Server::start().await);
-    one.put("/api/v1/flags/flags/a/activation", r#"{"percentage": 10}"#).await.good();
+    one.put("/api/v1/flags/flags/a/activation?create=true", r#"{"percentage": 10}"#).await.good();
     one.put("/api/v1/flags/flags/b", r#"{"stable": 1}"#).await.good();
     let backup = one.get("/api/v1/backup").await;
     assert_eq!((backup.status, backup.header("content-type")), (200, "application/x-ndjson"));
@@ -37,7 +37,7 @@ async fn a_backup_comes_back_with_who_and_why() {
     assert_eq!((&restored["registers"], &restored["restored"]), (&json!(2), &json!(2)));
     let change = &other.get("/api/v1/flags/flags/a/history").await.good()["changes"][0];
     assert_eq!((&change["actor"], &change["reason"]), (&json!("dana"), &json!("monday")));
-    one.put("/api/v1/flags/flags/a/activation", r#"{"percentage": 20}"#).await.good();
+    one.put("/api/v1/flags/flags/a/activation?create=true", r#"{"percentage": 20}"#).await.good();
     assert_eq!(restore(&one, "", backup.body.clone()).await.good()["restored"], 0);
     assert_eq!(restore(&one, "?overwrite=true", backup.body.clone()).await.good()["restored"], 1);
     let mut broken = backup.body;

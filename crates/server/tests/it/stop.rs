@@ -18,7 +18,7 @@ async fn requests_under_way_end_and_streams_are_ended() {
     let mut half = TcpStream::connect(server.address).await.unwrap();
     let body = r#"{"percentage": 1}"#;
     let head = format!(
-        "PUT /api/v1/flags/flags/x/activation HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
+        "PUT /api/v1/flags/flags/x/activation?create=true HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
         body.len()
     );
     half.write_all(head.as_bytes()).await.unwrap();

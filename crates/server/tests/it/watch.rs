@@ -65,7 +65,7 @@ async fn a_decision_at_first_and_whenever_it_is_another() {
     assert_eq!((&decision["value"], &decision["rule"]), (&2.into(), &"ramp".into()), "by the ramp alone");
     let mut unknown = Stream::of(&server, "/api/v1/watch?flag=never&key=k").await;
     assert_eq!(unknown.event("decision").await["rule"], "unknown_flag");
-    server.put("/api/v1/flags/flags/never/activation", r#"{"percentage": 100}"#).await.good();
+    server.put("/api/v1/flags/flags/never/activation?create=true", r#"{"percentage": 100}"#).await.good();
     assert_eq!(unknown.event("decision").await["value"], true);
 }
 

@@ -10,6 +10,7 @@ use tidegate_replica::{Level, Register, Stamp};
 use super::change::{ACK_TIMEOUT, ChangeError};
 use super::cluster::{Cluster, ClusterError};
 use super::request::{Request, What, Write as Wanted};
+use super::target::Target;
 use super::value::ChangeKind;
 use super::{Link, driver};
 use crate::store::backup::{self, BackupError, Header};
@@ -96,6 +97,7 @@ pub(super) fn restore(
         let wanted = |reply| Wanted {
             flag,
             what: What::Restore { key: register.key, value: register.value },
+            target: Target::Create,
             actor: actor.into(),
             reason: reason.as_str().into(),
             expected: driver::RESTORED,

@@ -13,8 +13,10 @@ use tokio::sync::oneshot;
 use super::inbox::Refused;
 use super::percentage::Percentage;
 use super::request::{Done, Request, What, Write};
+use super::target::{Effect, Target};
 use super::value;
 use super::{Link, to_timeout};
+use crate::stage::Stage;
 
 /// A change that is about to be made; by [`Tidegate::activate`](crate::Tidegate::activate) and its like. Nothing
 /// happens before it is sent.
@@ -34,6 +36,7 @@ pub struct Change {
     link: Option<Arc<Link>>,
     flag: FlagKey,
     wish: Wish,
+    target: Target,
     actor: String,
     reason: String,
     until: Option<Micros>,
@@ -57,6 +60,7 @@ impl Change {
             link,
             flag: FlagKey::parse(flag_key),
             wish,
+            target: Target::default(),
             actor: String::new(),
             reason: String::new(),
             until: None,
@@ -82,6 +86,36 @@ impl Change {
     /// its default. Default: until it is cleared. On other changes it has no effect.
     pub fn until(mut self, until: Micros) -> Self {
         self.until = Some(until);
+        self
+    }
+
+    /// An activation is set only for a flag that this node knows: a document, a definition, another activation or a default of
+    /// this program names it. So a misspelt name is an error, [`ChangeError::UnknownFlag`], and not a new flag. On other
+    /// changes it has no effect. Default: a flag that is not known becomes the boolean flag `false`/`true`, as in
+    /// Rollout, and the receipt says so ([`Receipt::is_created`]).
+    ///
+    /// ```
+    /// use tidegate::{ChangeError, Live, Tidegate};
+    ///
+    /// let tide = Tidegate::builder()
+    ///     .text(r#"{"features": {"new_login": {"stable": false, "new": true}}}"#)
+    ///     .live(Live::in_memory())
+    ///     .without_locks()
+    ///     .connect()?;
+    /// let typo = tide.deactivate("features/new_logn").existing().send();
+    /// assert!(matches!(typo, Err(ChangeError::UnknownFlag { meant: Some(_), .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn existing(mut self) -> Self {
+        self.target = Target::Existing;
+        self
+    }
+
+    /// An activation is set for a flag that other nodes know by their documents, whether or not this one does. Where no
+    /// definition of it is loaded, each caller has its own default, and not a guessed boolean. On other changes it has no
+    /// effect. Default: see [`Change::existing`].
+    pub fn elsewhere(mut self) -> Self {
+        self.target = Target::Elsewhere;
         self
     }
 
@@ -114,11 +148,11 @@ impl Change {
     /// # Errors
     /// Nothing was changed; see [`ChangeError`]. That too few nodes have answered is no error: see [`Receipt::is_reached`].
     pub fn send(self) -> Result<Receipt, ChangeError> {
-        let (flag, (sender, receiver)) = (self.flag.clone(), mpsc::sync_channel(1));
+        let (about, (sender, receiver)) = (self.about(), mpsc::sync_channel(1));
         self.begin(move |answer| {
             let _ = sender.send(answer);
         })?;
-        Receipt::of(flag, receiver.recv().unwrap_or(Err(ChangeError::Stopped)))
+        about.receipt(receiver.recv().unwrap_or(Err(ChangeError::Stopped)))
     }
 
     /// The same for an async program, in any runtime. If the future is dropped after its first poll, the change is made all
@@ -127,11 +161,15 @@ impl Change {
     /// # Errors
     /// See [`Change::send`].
     pub async fn send_async(self) -> Result<Receipt, ChangeError> {
-        let (flag, (sender, receiver)) = (self.flag.clone(), oneshot::channel());
+        let (about, (sender, receiver)) = (self.about(), oneshot::channel());
         self.begin(move |answer| {
             let _ = sender.send(answer);
         })?;
-        Receipt::of(flag, receiver.await.unwrap_or(Err(ChangeError::Stopped)))
+        about.receipt(receiver.await.unwrap_or(Err(ChangeError::Stopped)))
+    }
+
+    fn about(&self) -> About {
+        About { flag: self.flag.clone(), stage: self.link.as_ref().map(|link| Arc::clone(&link.stage)) }
     }
 
     fn begin(self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
@@ -140,6 +178,7 @@ impl Change {
         let write = Write {
             flag: self.flag,
             what,
+            target: self.target,
             actor: self.actor.into(),
             reason: self.reason.into(),
             expected: self.expected,
@@ -177,9 +216,35 @@ impl Change {
     }
 }
 
+fn suggested(meant: Option<&FlagKey>) -> String {
+    meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"))
+}
+
+fn unless_known(has_documents: bool) -> &'static str {
+    if has_documents { "" } else { "; it has no document loaded, so it cannot know the flags of documents" }
+}
+
 fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
     let text = percentage.as_str().to_owned();
     percentage.share().map_err(|problem| ChangeError::Percentage { text, problem })
+}
+
+/// What is needed besides the driver's answer to say what became of a change.
+struct About {
+    flag: FlagKey,
+    stage: Option<Arc<Stage>>,
+}
+
+impl About {
+    fn receipt(self, answer: Result<Done, ChangeError>) -> Result<Receipt, ChangeError> {
+        match answer {
+            Err(ChangeError::UnknownFlag { flag, has_documents, .. }) => {
+                let meant = self.stage.and_then(|stage| stage.board().load().snapshot.nearest(&flag));
+                Err(ChangeError::UnknownFlag { flag, meant, has_documents })
+            }
+            answer => Receipt::of(self.flag, answer),
+        }
+    }
 }
 
 /// A change that stands: from now on it is part of what the cluster agrees on.
@@ -206,11 +271,16 @@ pub struct Receipt {
     pub durable_on: Vec<NodeName>,
     /// The members that had not said so.
     pub pending: Vec<NodeName>,
+    /// What the change did on this node.
+    pub effect: Effect,
+    /// Whether it made a bare boolean flag that this node did not know.
+    #[serde(rename = "created")]
+    pub is_created: bool,
 }
 
 impl Receipt {
     fn of(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
-        let Done { written, names } = answer?;
+        let Done { written, names, effect, is_created } = answer?;
         let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::of(*node, &names)).collect();
         Ok(Self {
             flag,
@@ -220,6 +290,8 @@ impl Receipt {
             is_reached: written.is_reached,
             durable_on: named(&written.durable_on),
             pending: named(&written.pending),
+            effect: effect.unwrap_or(Effect { from: None, to: None }),
+            is_created,
         })
     }
 }
@@ -253,6 +325,29 @@ pub enum ChangeError {
     Name {
         /// What is wrong.
         problem: FlagKeyError,
+    },
+    /// This node knows no such flag, and the change was to be made only to one that it knows. The caller's fault, unless
+    /// the flag is known to other nodes by their documents: then see [`Change::elsewhere`].
+    #[error("this node knows no flag `{flag}`{}{}", suggested(.meant.as_ref()), unless_known(*.has_documents))]
+    UnknownFlag {
+        /// The flag.
+        flag: FlagKey,
+        /// A flag with a similar name, which was probably meant.
+        meant: Option<FlagKey>,
+        /// Whether any document is loaded here. If none is, this node cannot know which flags documents define.
+        has_documents: bool,
+    },
+    /// There is no activation to clear. The flag follows its ramp already.
+    #[error("`{flag}` has no activation on this node, so that there is nothing to clear")]
+    NoActivation {
+        /// The flag.
+        flag: FlagKey,
+    },
+    /// There is no definition to remove: none was made by a live change, and no document of this node defines the flag.
+    #[error("`{flag}` has no definition on this node, so that there is nothing to remove")]
+    NoDefinition {
+        /// The flag.
+        flag: FlagKey,
     },
     /// The percentage is none. The caller's fault.
     #[error("the percentage `{text}` {problem}; {}", problem.help())]

@@ -9,6 +9,7 @@
 //! publication the driver rests from publishing for a few times as long as it took. A lone change is published at once.
 
 mod projection;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_engine::Micros;
+use tidegate_engine::{Micros, Share};
 use tidegate_replica::{
     Batch, Change as Wanted, Expected, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
     WriteError,
@@ -31,7 +32,10 @@ use super::carrier::Carrier;
 use super::change::ChangeError;
 use super::inbox::Taken;
 use super::request::{Done, Names, Reply, Request, Seen, What, Write};
+use super::target::{Effect, Target};
 use super::value::{self, ChangeKind};
+
+use target::Admitted;
 
 /// See the module.
 pub(super) struct Driver {
@@ -45,7 +49,7 @@ pub(super) struct Driver {
     /// Batches that nobody waits for: they go to the disk when everything else is done.
     unsubmitted: Vec<Batch>,
     /// Those who wait for a receipt, by the number of their request.
-    replies: BTreeMap<u64, Reply>,
+    replies: BTreeMap<u64, Awaiting>,
     last_request: u64,
     /// Receipts of changes that readers do not see yet.
     receipts: Vec<(u64, Result<Written, WriteError>)>,
@@ -71,6 +75,17 @@ pub(super) enum Effort {
     /// What takes microseconds: definitions, which have to be compiled, are left for the next full turn.
     Quick,
     Full,
+}
+
+/// The register that a change writes: its key, its value, and whether that makes a bare boolean flag.
+type ToWrite = (Arc<[u8]>, Option<Arc<[u8]>>, bool);
+
+/// Somebody who waits for a receipt.
+struct Awaiting {
+    reply: Reply,
+    /// The flag that is changed, and its share before.
+    flag: Option<(tidegate_engine::FlagKey, Option<Share>)>,
+    is_created: bool,
 }
 
 /// Somebody who waits for a change to come to this node.
@@ -245,11 +260,11 @@ impl Driver {
         match request {
             Request::Write(write) => self.write(*write),
             Request::RaiseEpoch { actor, reason, reply } => {
-                let request = self.expect(reply);
+                let request = self.expect(Awaiting { reply, flag: None, is_created: false });
                 self.handle(Input::RaiseEpoch { request, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
-                let request = self.expect(reply);
+                let request = self.expect(Awaiting { reply, flag: None, is_created: false });
                 self.handle(Input::Forget { request, node, actor, reason });
             }
             Request::Look(look) => {
@@ -268,42 +283,47 @@ impl Driver {
         if !self.committer.has_room() {
             return (write.reply)(Err(ChangeError::Busy));
         }
-        let Write { flag, what, actor, reason, expected, level, timeout, reply } = write;
-        let (key, value) = match what {
-            What::Set { share, until } => {
-                let key = ChangeKind::Activation.key(&flag);
-                let activation = tidegate_engine::Activation { share, until, defined: self.is_defined(&flag, &key) };
-                (key, Some(value::write_activation(&activation)))
-            }
-            What::Clear => (ChangeKind::Activation.key(&flag), None),
-            What::Define { value } => {
-                if let Some(source_name) = self.stage.source_of(&flag) {
-                    return reply(Err(ChangeError::DefinedByDocument { flag, source_name }));
-                }
-                (ChangeKind::Definition.key(&flag), Some(value))
-            }
-            What::Remove => (ChangeKind::Definition.key(&flag), None),
-            What::Restore { key, value } => (key, value),
+        let Write { flag, what, target, actor, reason, expected, level, timeout, reply } = write;
+        let (key, value, is_created) = match self.register_of(&flag, what, target) {
+            Ok(register) => register,
+            Err(error) => return reply(Err(error)),
         };
-        let request = self.expect(reply);
+        let from = self.share_of(&flag);
+        let request = self.expect(Awaiting { reply, flag: Some((flag, from)), is_created });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let change = Wanted { key, value, actor, reason, expected };
         self.handle(Input::Write { request, change, level, timeout_ms });
     }
 
-    /// Whether a flag has a definition, or had one when its dial was last set: after a start with its source away
-    /// nobody takes it for a boolean flag.
-    fn is_defined(&self, flag: &tidegate_engine::FlagKey, key: &[u8]) -> bool {
-        let value_of = |key: &[u8]| self.replica.get(key).and_then(|register| register.value.as_deref());
-        let had_one = || value::read_activation(value_of(key)?).ok();
-        value_of(&ChangeKind::Definition.key(flag)).is_some()
-            || self.stage.source_of(flag).is_some()
-            || had_one().is_some_and(|activation| activation.defined)
+    /// The register that a change writes, if it may be made.
+    fn register_of(&self, flag: &tidegate_engine::FlagKey, what: What, target: Target) -> Result<ToWrite, ChangeError> {
+        Ok(match what {
+            What::Set { share, until } => {
+                let Admitted { defined, is_created } = self.admit(flag, target)?;
+                let activation = tidegate_engine::Activation { share, until, defined };
+                (ChangeKind::Activation.key(flag), Some(value::write_activation(&activation)), is_created)
+            }
+            What::Clear => {
+                self.check_activation(flag)?;
+                (ChangeKind::Activation.key(flag), None, false)
+            }
+            What::Define { value } => {
+                if let Some(source_name) = self.stage.source_of(flag) {
+                    return Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name });
+                }
+                (ChangeKind::Definition.key(flag), Some(value), false)
+            }
+            What::Remove => {
+                self.check_definition(flag)?;
+                (ChangeKind::Definition.key(flag), None, false)
+            }
+            What::Restore { key, value } => (key, value, false),
+        })
     }
 
-    fn expect(&mut self, reply: Reply) -> u64 {
+    fn expect(&mut self, awaiting: Awaiting) -> u64 {
         self.last_request += 1;
-        self.replies.insert(self.last_request, reply);
+        self.replies.insert(self.last_request, awaiting);
         self.last_request
     }
 
@@ -349,9 +369,10 @@ impl Driver {
 
     fn tell_writers(&mut self) {
         for (request, outcome) in std::mem::take(&mut self.receipts) {
-            let Some(reply) = self.replies.remove(&request) else { continue };
+            let Some(Awaiting { reply, flag, is_created }) = self.replies.remove(&request) else { continue };
+            let effect = flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) });
             let answer = match outcome {
-                Ok(written) => Ok(Done { written, names: Arc::clone(&self.names) }),
+                Ok(written) => Ok(Done { written, names: Arc::clone(&self.names), effect, is_created }),
                 Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
             };

@@ -8,6 +8,7 @@ use tidegate_engine::{FlagKey, Micros, Share};
 use tidegate_replica::{Expected, Level, NodeId, Receipt as Written, Replica, Stamp};
 
 use super::change::ChangeError;
+use super::target::{Effect, Target};
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
 pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
@@ -30,6 +31,7 @@ pub(super) enum Request {
 pub(super) struct Write {
     pub(super) flag: FlagKey,
     pub(super) what: What,
+    pub(super) target: Target,
     pub(super) actor: Arc<str>,
     pub(super) reason: Arc<str>,
     pub(super) expected: Expected,
@@ -58,6 +60,10 @@ pub(super) enum What {
 pub(super) struct Done {
     pub(super) written: Written,
     pub(super) names: Names,
+    /// Of a change of a flag.
+    pub(super) effect: Option<Effect>,
+    /// Whether it made a bare boolean flag that was not there.
+    pub(super) is_created: bool,
 }
 
 /// What the members of the roster are called.

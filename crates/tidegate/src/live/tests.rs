@@ -12,6 +12,7 @@ use super::carrier::Carrier;
 use super::inbox::Inbox;
 use super::request::{Request, Seen, What, Write};
 use super::status;
+use super::target::Target;
 use super::value::ChangeKind;
 use super::{ChangeError, ClusterError, Live, Receipt};
 use crate::{Builder, Tidegate};
@@ -285,6 +286,7 @@ fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
     let write = Write {
         flag,
         what: What::Restore { key, value },
+        target: Target::Create,
         actor: Arc::default(),
         reason: Arc::default(),
         expected: Expected::Anything,

@@ -178,8 +178,8 @@ fn a_process_has_documents_and_live_changes_both() {
     // Without its document nobody guesses what the flag is; a flag of ours is as it was.
     let tide = open("{}");
     assert_eq!((tide.raw("f", "x", "k"), tide.get("f", "z", "k", 0)), (None, 5));
-    // Set anew, it still is not a boolean flag.
-    tide.activate("f/x").send().unwrap();
+    // Changed as a flag that is known, it still is not a boolean flag.
+    tide.activate("f/x").existing().send().unwrap();
     assert_eq!(tide.raw("f", "x", "k"), None);
     drop(tide);
     // A document that defines it now counts for more.

@@ -14,4 +14,5 @@ mod runtimes;
 mod signed;
 mod status;
 mod support;
+mod targets;
 mod time;
