@@ -83,19 +83,34 @@ impl FromStr for Level {
     }
 }
 
-/// A write was accepted, and stands whatever its level came to.
+/// A write was accepted, and is stored whatever its level came to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receipt {
     /// When, and by whom: later reads elsewhere can wait for it.
     pub stamp: Stamp,
     /// The level that was asked for.
     pub level: Level,
-    /// Whether it was reached in time.
+    /// Whether it was reached in time, by members on which the write is active, and before anybody said that it is
+    /// outranked.
     pub is_reached: bool,
-    /// The members that have it on their disks.
+    /// The members that have it on their disks, and on which it is active.
     pub durable_on: Vec<NodeId>,
-    /// The members that had not said so.
+    /// The members that had not answered.
     pub pending: Vec<NodeId>,
+    /// The nodes on which it has lost or will lose, this one among them. With one in this list no level is reached.
+    pub outranked: Vec<Outranked>,
+}
+
+/// On a node another register of the key counts for more than what was written.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Outranked {
+    /// Which node says so.
+    pub node: NodeId,
+    /// The stamp of the register that counts for more; it names the node that wrote it.
+    pub by: Stamp,
+    /// Whether that one is quarantined there, so that it will count only when its time has come. It has come here, too, or
+    /// is on its way: a write that is made again supersedes it.
+    pub is_quarantined: bool,
 }
 
 /// Why a write was refused. Nothing has changed.
@@ -138,6 +153,24 @@ pub enum WriteError {
     /// Key, value or texts are larger than their limits, or the key is empty or reserved. The caller's fault.
     #[error("the change is larger than its limits, or its key is empty or reserved")]
     Invalid,
+    /// The node has started a moment ago, and does not know yet which stamps it has used: other nodes have to say so, for
+    /// some seconds at most. Try again.
+    #[error("this node has just started and has not heard from the others yet; try again in a moment")]
+    Starting,
+    /// No such register is in quarantine on this node. The caller's fault, or its time has come; look again.
+    #[error("no change with that stamp is in quarantine on this node; list them again")]
+    NotQuarantined {
+        /// The stamp of what is there in its place.
+        found: Option<Stamp>,
+    },
+    /// The cluster's clock was repaired as often as it can be. Make a new cluster from a backup.
+    #[error(
+        "the clock of this cluster was repaired {epochs} times and cannot be repaired again; restore a backup into a new cluster"
+    )]
+    EpochsExhausted {
+        /// How often.
+        epochs: u16,
+    },
     /// Too many writes wait already. Try again.
     #[error("too many changes wait for their acknowledgement; try again")]
     Busy,

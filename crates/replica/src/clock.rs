@@ -56,7 +56,8 @@ impl Clock {
         self.last
     }
 
-    /// Issues the first stamp of the next epoch: whatever the clock was, it begins anew at the wall clock.
+    /// Issues the first stamp of the next epoch: whatever the clock was, it begins anew at the wall clock. The caller sees to
+    /// it that there is a next one.
     pub(crate) fn raise_epoch(&mut self, wall_ms: u64) -> Stamp {
         self.last = Stamp::new(self.epoch().saturating_add(1), wall_ms, self.gap, self.node);
         self.is_own = true;
@@ -70,12 +71,10 @@ impl Clock {
         }
     }
 
-    /// How far `stamp` lies ahead of the wall clock, in milliseconds; 0 for one of an epoch that is over.
+    /// How far `stamp` lies ahead of the wall clock, in milliseconds; of an epoch that has not begun here, for ever. One of an
+    /// epoch that is over lies as far ahead as it did before: a repair of the clock releases nothing from quarantine.
     pub(crate) fn ahead(&self, stamp: Stamp, wall_ms: u64) -> u64 {
-        if stamp.epoch() < self.epoch() {
-            return 0;
-        }
-        if stamp.epoch() > self.epoch().saturating_add(1) {
+        if stamp.epoch() > self.epoch() {
             return u64::MAX;
         }
         stamp.millis().saturating_sub(wall_ms)
@@ -150,8 +149,8 @@ mod tests {
         let stamp = clock.raise_epoch(1_000);
         assert!(stamp > poison);
         assert_eq!((stamp.epoch(), stamp.millis()), (1, 1_000));
-        assert_eq!(clock.ahead(poison, 1_000), 0);
-        assert_eq!(clock.ahead(Stamp::new(2, 900, 0, NODE), 1_000), 0);
-        assert_eq!(clock.ahead(Stamp::new(3, 0, 0, NODE), 1_000), u64::MAX);
+        assert_eq!(clock.ahead(poison, 1_000), 1_999_000);
+        assert_eq!(clock.ahead(Stamp::new(1, 900, 0, NODE), 1_000), 0);
+        assert_eq!(clock.ahead(Stamp::new(2, 0, 0, NODE), 1_000), u64::MAX);
     }
 }

@@ -68,6 +68,21 @@ pub enum Input {
         /// Why.
         reason: Arc<str>,
     },
+    /// A person decides about a register in quarantine: it becomes active, or it never will, on all nodes.
+    Resolve {
+        /// Names the receipt.
+        request: u64,
+        /// The key.
+        key: Arc<[u8]>,
+        /// The stamp of the register in quarantine: what was seen when it was decided.
+        stamp: Stamp,
+        /// What was decided.
+        resolution: Resolution,
+        /// Who.
+        actor: Arc<str>,
+        /// Why.
+        reason: Arc<str>,
+    },
     /// The operator takes a node out of the roster.
     Forget {
         /// Names the receipt.
@@ -91,6 +106,15 @@ pub enum Input {
     },
     /// It is time.
     Tick,
+}
+
+/// What becomes of a register in quarantine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Resolution {
+    /// Its value is written anew, with a stamp of now.
+    Accept,
+    /// What is active on this node is written anew, with a stamp of now; where nothing is, the key is removed.
+    Drop,
 }
 
 /// What the caller has to do.
@@ -141,7 +165,8 @@ impl Batch {
 pub struct Event {
     /// What was written. The event's name is its key and stamp.
     pub register: Register,
-    /// The change of another node that was made without knowledge of this one, and counts for more. A later event of
-    /// the same name may say so of an earlier one.
+    /// The change that counts for more although this one has the greater stamp or was not known to its writer: a
+    /// concurrent one, or one that supersedes this one while it is in quarantine. A later event of the same name may say
+    /// so of an earlier one.
     pub lost_to: Option<Stamp>,
 }

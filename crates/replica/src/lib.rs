@@ -44,9 +44,9 @@ mod status;
 mod table;
 mod tree;
 
-pub use change::{Change, Expected, Level, LevelError, Receipt, WriteError};
+pub use change::{Change, Expected, Level, LevelError, Outranked, Receipt, WriteError};
 pub use codec::DecodeError;
-pub use io::{Batch, Event, Input, Loaded, Now, Output};
+pub use io::{Batch, Event, Input, Loaded, Now, Output, Resolution};
 pub use mutant::Mutant;
 pub use node::{NodeId, NodeIdError};
 pub use options::{Options, Timing};

@@ -2,8 +2,9 @@
 
 use crate::Register;
 
-/// A key: section and flag of 256 bytes each, escaped, with a letter before them.
-pub const KEY_BYTES_MAX: usize = 1024;
+/// A key: section and flag of 256 bytes each, every byte of them escaped to three, with a letter before and a separator
+/// between them.
+pub const KEY_BYTES_MAX: usize = 2 * 256 * 3 + 2;
 
 /// A value: a flag's definition with two values of 64 KiB each, and what stands around them.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
@@ -27,7 +28,16 @@ pub const REPAIR_BYTES_PER_SECOND: u64 = 1024 * 1024;
 /// The same for a node that fetches everything.
 pub const STREAM_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
-/// Registers set aside because they lie too far in the future. What does not fit comes again by repair.
+/// Repairs of a cluster's clock: one a day for 27 years. The list of all of them has to fit into one register.
+pub const EPOCHS_MAX: u16 = 10_000;
+
+/// The greatest drift that may be allowed, in milliseconds: beyond it, stamps say nothing of what came first.
+pub const DRIFT_MS_MAX: u64 = 60_000;
+
+/// A clock that is so far off is worth a warning, in milliseconds: well kept clocks are a hundred times better.
+pub const CLOCK_WARNING_MS: u64 = 500;
+
+/// Registers in quarantine because they lie too far in the future. What does not fit comes again by anti-entropy.
 pub const QUARANTINE_MAX: usize = 1_000;
 
 /// Writes that wait for their acknowledgement level. More are refused as busy.

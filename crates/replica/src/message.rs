@@ -24,8 +24,10 @@ pub(crate) enum Body {
     Hello,
     /// New registers, to be acknowledged once they are durable.
     Push { registers: Vec<Register>, awaited: Awaited },
-    /// Registers of these stamps, or greater ones of their keys, are durable here.
+    /// Registers of these stamps are durable here, and active.
     Ack(Vec<Stamp>),
+    /// Registers are durable here, and others outrank them.
+    Outranked(Vec<Loss>),
     /// Is what you hold what I hold?
     Root(Summary),
     /// Whether it is; if not, the numbers of the branches below the root.
@@ -33,7 +35,7 @@ pub(crate) enum Body {
     /// The numbers below branches that differ.
     Branches(Vec<(Branch, [u64; 16])>),
     /// What lies in leaves that differ.
-    Leaves(Vec<(Branch, Vec<(u64, Stamp)>)>),
+    Leaves(Vec<(Branch, Vec<Entry>)>),
     /// Send me the registers with these hashes.
     Want(Vec<u64>),
     /// Registers that you lack.
@@ -42,8 +44,39 @@ pub(crate) enum Body {
     StreamFrom(u64),
     /// A part of everything; where to go on, if there is more.
     Stream { registers: Vec<Register>, next: Option<u64> },
-    /// Registers of these hashes and stamps were removed, and their tombstones are collected.
+    /// Registers of these hashes and rank stamps were removed, and their tombstones are collected.
     Gone(Vec<(u64, Stamp)>),
+}
+
+/// A register in a few numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Entry {
+    /// The hash of its key.
+    pub(crate) hash: u64,
+    /// See [`Register::rank_stamp`].
+    pub(crate) stamp: Stamp,
+    /// A hash of everything else: two contents under one stamp differ in it.
+    pub(crate) content: u64,
+}
+
+/// A register is stored and does not count.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Loss {
+    /// Its stamp.
+    pub(crate) stamp: Stamp,
+    /// The stamp of the one that counts instead.
+    pub(crate) by: Stamp,
+    /// Whether that one is quarantined: it will count when its time has come.
+    pub(crate) is_quarantined: bool,
+}
+
+/// Registers of a message that could not be read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Skipped {
+    /// Those of a newer version.
+    pub(crate) unknown: u64,
+    /// All others.
+    pub(crate) malformed: u64,
 }
 
 /// From whom an acknowledgement is waited for. The others send one too, but may let their disks gather more before.
@@ -93,8 +126,9 @@ impl Message {
         writer.into_bytes()
     }
 
-    /// Reads a message. Fields that are not known are left alone.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// Reads a message. Fields that are not known are left alone, and so are registers that cannot be read: they are
+    /// counted, and the rest of the message stands.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<(Self, Skipped), DecodeError> {
         if bytes.len() > limits::MESSAGE_BYTES_MAX {
             return Err(DecodeError::TooLarge);
         }
@@ -114,8 +148,9 @@ impl Message {
                 _ => parts.add(&field)?,
             }
         }
+        let skipped = parts.skipped;
         let body = parts.into_body(kind)?;
-        Ok(Self { instance: instance.ok_or(DecodeError::Missing("instance"))?, floor, body })
+        Ok((Self { instance: instance.ok_or(DecodeError::Missing("instance"))?, floor, body }, skipped))
     }
 }
 
@@ -134,6 +169,7 @@ impl Body {
             Self::StreamFrom(_) => 9,
             Self::Stream { .. } => 10,
             Self::Gone(_) => 11,
+            Self::Outranked(_) => 12,
         }
     }
 
@@ -158,6 +194,15 @@ impl Body {
                 }
                 writer.field(TAG_STAMPS, list.as_bytes());
             }
+            Self::Outranked(losses) => {
+                let mut list = Writer::default();
+                for loss in losses {
+                    list.raw(&loss.stamp.to_bytes());
+                    list.raw(&loss.by.to_bytes());
+                    list.byte(u8::from(loss.is_quarantined));
+                }
+                writer.field(TAG_LOSSES, list.as_bytes());
+            }
             Self::Root(summary) => summary.write(writer),
             Self::Answer { summary, is_same, is_durable, children } => {
                 summary.write(writer);
@@ -171,7 +216,11 @@ impl Body {
                 for (branch, entries) in leaves {
                     let mut leaf = Writer::default();
                     write_branch(&mut leaf, *branch);
-                    write_entries(&mut leaf, entries);
+                    for entry in entries {
+                        leaf.u64(entry.hash);
+                        leaf.raw(&entry.stamp.to_bytes());
+                        leaf.u64(entry.content);
+                    }
                     writer.field(TAG_LEAF, leaf.as_bytes());
                 }
             }
@@ -191,7 +240,10 @@ impl Body {
             }
             Self::Gone(entries) => {
                 let mut list = Writer::default();
-                write_entries(&mut list, entries);
+                for (hash, stamp) in entries {
+                    list.u64(*hash);
+                    list.raw(&stamp.to_bytes());
+                }
                 writer.field(TAG_ENTRIES, list.as_bytes());
             }
         }
@@ -246,22 +298,17 @@ fn write_branch(writer: &mut Writer, branch: Branch) {
     writer.raw(&branch.digits.to_be_bytes());
 }
 
-fn write_entries(writer: &mut Writer, entries: &[(u64, Stamp)]) {
-    for (hash, stamp) in entries {
-        writer.u64(*hash);
-        writer.raw(&stamp.to_bytes());
-    }
-}
-
 /// The fields of all kinds, as they are met.
 #[derive(Default)]
 struct Parts {
     registers: Vec<Register>,
+    skipped: Skipped,
     stamps: Vec<Stamp>,
+    losses: Vec<Loss>,
     hashes: Vec<u64>,
     entries: Vec<(u64, Stamp)>,
     branches: Vec<(Branch, [u64; 16])>,
-    leaves: Vec<(Branch, Vec<(u64, Stamp)>)>,
+    leaves: Vec<(Branch, Vec<Entry>)>,
     summary: Option<Summary>,
     same: Option<(bool, bool)>,
     awaited: Option<Vec<NodeId>>,
@@ -272,7 +319,17 @@ impl Parts {
     fn add(&mut self, field: &Field<'_>) -> Result<(), DecodeError> {
         let mut reader = Reader::new(field.content);
         match field.tag {
-            TAG_REGISTER => self.registers.push(Register::decode(field.content)?),
+            TAG_REGISTER => match Register::decode(field.content) {
+                Ok(register) => self.registers.push(register),
+                Err(DecodeError::Version(_)) => self.skipped.unknown = self.skipped.unknown.saturating_add(1),
+                Err(_) => self.skipped.malformed = self.skipped.malformed.saturating_add(1),
+            },
+            TAG_LOSSES => {
+                while !reader.is_empty() {
+                    let (stamp, by) = (reader.stamp()?, reader.stamp()?);
+                    self.losses.push(Loss { stamp, by, is_quarantined: reader.byte()? != 0 });
+                }
+            }
             TAG_STAMPS => {
                 while !reader.is_empty() {
                     self.stamps.push(reader.stamp()?);
@@ -283,7 +340,11 @@ impl Parts {
                     self.hashes.push(reader.u64()?);
                 }
             }
-            TAG_ENTRIES => self.entries = read_entries(&mut reader)?,
+            TAG_ENTRIES => {
+                while !reader.is_empty() {
+                    self.entries.push((reader.u64()?, reader.stamp()?));
+                }
+            }
             TAG_BRANCH => {
                 let branch = read_branch(&mut reader, field.tag)?;
                 let mut children = [0; 16];
@@ -335,6 +396,7 @@ impl Parts {
             9 => Body::StreamFrom(self.next.ok_or(DecodeError::Missing("next"))?),
             10 => Body::Stream { registers: self.registers, next: self.next },
             11 => Body::Gone(self.entries),
+            12 => Body::Outranked(self.losses),
             kind => return Err(DecodeError::Kind(kind)),
         })
     }
@@ -345,10 +407,10 @@ fn read_branch(reader: &mut Reader<'_>, tag: u8) -> Result<Branch, DecodeError> 
     if branch.is_sound() { Ok(branch) } else { Err(DecodeError::Field(tag)) }
 }
 
-fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<(u64, Stamp)>, DecodeError> {
+fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
     let mut entries = Vec::new();
     while !reader.is_empty() {
-        entries.push((reader.u64()?, reader.stamp()?));
+        entries.push(Entry { hash: reader.u64()?, stamp: reader.stamp()?, content: reader.u64()? });
     }
     Ok(entries)
 }
@@ -362,11 +424,13 @@ const TAG_STAMPS: u8 = 4;
 const TAG_HASHES: u8 = 5;
 const TAG_ENTRIES: u8 = 6;
 const TAG_BRANCH: u8 = 7;
-const TAG_LEAF: u8 = 8;
+/// Was 8 while entries had no content.
+const TAG_LEAF: u8 = 13;
 const TAG_SUMMARY: u8 = 9;
 const TAG_SAME: u8 = 10;
 const TAG_NEXT: u8 = 11;
 const TAG_AWAITED: u8 = 12;
+const TAG_LOSSES: u8 = 14;
 
 #[cfg(test)]
 mod tests {
@@ -380,6 +444,7 @@ mod tests {
             stamp,
             value: None,
             replaces: None,
+            supersedes: Some(stamp),
             actor: "".into(),
             reason: "".into(),
             extra: [].into(),
@@ -392,11 +457,12 @@ mod tests {
             Body::Push { registers: vec![register.clone()], awaited: Awaited::Only(Vec::new()) },
             Body::Push { registers: vec![register.clone()], awaited: Awaited::Only(vec![NodeId::new(3)]) },
             Body::Ack(vec![stamp, stamp]),
+            Body::Outranked(vec![Loss { stamp, by: Stamp::ZERO, is_quarantined: true }]),
             Body::Root(summary),
             Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] },
             Body::Answer { summary, is_same: false, is_durable: true, children: [9; 16] },
             Body::Branches(vec![(Branch { depth: 3, digits: 0xabc }, [5; 16])]),
-            Body::Leaves(vec![(Branch { depth: 4, digits: 0xabcd }, vec![(1, stamp)])]),
+            Body::Leaves(vec![(Branch { depth: 4, digits: 0xabcd }, vec![Entry { hash: 1, stamp, content: 2 }])]),
             Body::Want(vec![1, u64::MAX]),
             Body::Repair(vec![register.clone()]),
             Body::StreamFrom(8),
@@ -405,8 +471,39 @@ mod tests {
         ];
         for body in bodies {
             let message = Message { instance: 11, floor: stamp, body };
-            assert_eq!(Message::decode(&message.encode()), Ok(message));
+            assert_eq!(Message::decode(&message.encode()), Ok((message, Skipped::default())));
         }
+    }
+
+    #[test]
+    fn a_register_of_a_newer_version_leaves_the_rest_of_its_message_alone() {
+        let register = |key: &[u8]| Register {
+            key: key.into(),
+            stamp: Stamp::new(0, 7, 1, NodeId::new(3)),
+            value: None,
+            replaces: None,
+            supersedes: None,
+            actor: "".into(),
+            reason: "".into(),
+            extra: [].into(),
+        };
+        let mut newer = register(b"newer").encode();
+        newer[0] = 9;
+        let (body, _) = newer.split_last_chunk::<8>().unwrap();
+        let checksum = xxhash_rust::xxh3::xxh3_64(body).to_be_bytes();
+        let newer = [body, &checksum].concat();
+        let mut damaged = register(b"damaged").encode();
+        damaged[3] ^= 1;
+        let mut writer = Writer::default();
+        for bytes in [[VERSION, 8].as_slice(), &[TAG_INSTANCE, 8, 0, 0, 0, 0, 0, 0, 0, 11]] {
+            writer.raw(bytes);
+        }
+        for bytes in [&register(b"a").encode(), &newer, &damaged, &register(b"b").encode()] {
+            writer.field(TAG_REGISTER, bytes);
+        }
+        let (message, skipped) = Message::decode(writer.as_bytes()).unwrap();
+        assert_eq!(message.body, Body::Repair(vec![register(b"a"), register(b"b")]));
+        assert_eq!(skipped, Skipped { unknown: 1, malformed: 1 });
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub enum Mutant {
     ReceivedStampsDoNotAdvance,
     /// The tree keeps the number of what was overwritten.
     OverwriteForgetsHash,
-    /// Nodes acknowledge before the register is on their disks.
+    /// A writer counts itself before its register is on its disk.
     AckBeforeSync,
     /// Tombstones go before all members have them.
     TombstoneCollectedEarly,
@@ -26,11 +26,27 @@ pub enum Mutant {
     WritesBeforeLearning,
     /// A node goes on writing though another process has its id.
     CopiesNotRefused,
+    /// A node acknowledges what others wrote before it is on its disk.
+    PeerAcksBeforeSync,
+    /// A node acknowledges what it has, though another register outranks it there.
+    OutrankedIsAcknowledged,
+    /// A writer counts itself, though its write has lost on its own node.
+    LostWriteCountsHere,
+    /// A node that expects others and knows none is a majority by itself.
+    MajorityOfOne,
+    /// A write does not name the register in quarantine that would outrank it some day.
+    QuarantineNotSuperseded,
+    /// A repair of the clock releases what was in quarantine before it.
+    RepairReleasesQuarantine,
+    /// A node that has missed more than one repair does not believe the latest.
+    MissedRepairsShutOut,
+    /// A stamp is enough to begin an epoch.
+    EpochsNeedNoRepair,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::NoAntiEntropy,
         Self::ReceivedStampsDoNotAdvance,
         Self::OverwriteForgetsHash,
@@ -41,6 +57,14 @@ impl Mutant {
         Self::DeadPeersNeverTried,
         Self::WritesBeforeLearning,
         Self::CopiesNotRefused,
+        Self::PeerAcksBeforeSync,
+        Self::OutrankedIsAcknowledged,
+        Self::LostWriteCountsHere,
+        Self::MajorityOfOne,
+        Self::QuarantineNotSuperseded,
+        Self::RepairReleasesQuarantine,
+        Self::MissedRepairsShutOut,
+        Self::EpochsNeedNoRepair,
     ];
 
     /// Its name on the command line.
@@ -56,6 +80,14 @@ impl Mutant {
             Self::DeadPeersNeverTried => "dead-peers-never-tried",
             Self::WritesBeforeLearning => "writes-before-learning",
             Self::CopiesNotRefused => "copies-not-refused",
+            Self::PeerAcksBeforeSync => "peer-acks-before-sync",
+            Self::OutrankedIsAcknowledged => "outranked-is-acknowledged",
+            Self::LostWriteCountsHere => "lost-write-counts-here",
+            Self::MajorityOfOne => "majority-of-one",
+            Self::QuarantineNotSuperseded => "quarantine-not-superseded",
+            Self::RepairReleasesQuarantine => "repair-releases-quarantine",
+            Self::MissedRepairsShutOut => "missed-repairs-shut-out",
+            Self::EpochsNeedNoRepair => "epochs-need-no-repair",
         }
     }
 }

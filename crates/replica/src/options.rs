@@ -24,7 +24,11 @@ pub struct Options {
     /// issue stamps that its past has used.
     pub expects_peers: bool,
     /// How far a stamp may lie ahead of this node's wall clock, in milliseconds, and this clock off the others. Default:
-    /// 5,000, ten times what a badly kept clock drifts before it is corrected; at most 60,000.
+    /// 5,000, ten times what a badly kept clock drifts before it is corrected. From [`CLOCK_WARNING_MS`] to [`DRIFT_MS_MAX`];
+    /// what lies outside counts as the nearer of the two.
+    ///
+    /// [`CLOCK_WARNING_MS`]: crate::limits::CLOCK_WARNING_MS
+    /// [`DRIFT_MS_MAX`]: crate::limits::DRIFT_MS_MAX
     pub max_drift_ms: u64,
     /// Seeds whom to ask next, and when.
     pub seed: u64,

@@ -10,8 +10,9 @@ use crate::{Stamp, limits};
 
 /// One key's value as one node wrote it.
 ///
-/// Of two registers of a key the one with the greater stamp counts. Two contents under one stamp, which only a
-/// cloned node can make, are told apart by a hash of their content, so that all nodes come to the same one.
+/// A last-writer-wins register: of two registers of a key the one with the greater stamp counts, unless the other one
+/// [supersedes](Register::supersedes) that stamp. Two contents under one stamp, which only a cloned node can make, are
+/// told apart by a hash of their content, so that all nodes come to the same one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Register {
     /// The name: 1 to [`limits::KEY_BYTES_MAX`] bytes. A first byte of 0 is for the replica's own registers.
@@ -23,6 +24,10 @@ pub struct Register {
     /// What stood there when it was written, as far as its writer knew. What it replaces elsewhere beyond that was
     /// written concurrently, and has lost.
     pub replaces: Option<Stamp>,
+    /// A stamp that this register outranks although it is greater than its own: that of a quarantined register which the
+    /// node had when this one was written, or one that the replaced register superseded. Every register up to that stamp
+    /// was either known to the writer or written concurrently, and has lost.
+    pub supersedes: Option<Stamp>,
     /// Who wanted it.
     pub actor: Arc<str>,
     /// Why.
@@ -41,9 +46,21 @@ impl Register {
     ///
     /// A total order: it is what makes merging commutative, associative and idempotent.
     pub fn rank(&self, other: &Self) -> Ordering {
-        self.stamp
-            .cmp(&other.stamp)
+        self.rank_stamp()
+            .cmp(&other.rank_stamp())
+            .then_with(|| self.is_superseding().cmp(&other.is_superseding()))
+            .then_with(|| self.stamp.cmp(&other.stamp))
             .then_with(|| if self == other { Ordering::Equal } else { self.content_hash().cmp(&other.content_hash()) })
+    }
+
+    /// The stamp by which it is compared with others: its own, or the greater one that it supersedes.
+    pub fn rank_stamp(&self) -> Stamp {
+        self.supersedes.map_or(self.stamp, |superseded| superseded.max(self.stamp))
+    }
+
+    /// Whether it counts by a greater stamp than its own.
+    pub(crate) fn is_superseding(&self) -> bool {
+        self.supersedes.is_some_and(|superseded| superseded >= self.stamp)
     }
 
     /// A number of everything but key and stamp.
@@ -77,6 +94,9 @@ impl Register {
                 writer.field(tag, text.as_bytes());
             }
         }
+        if let Some(superseded) = self.supersedes {
+            writer.field(TAG_SUPERSEDES, &superseded.to_bytes());
+        }
         writer.raw(&self.extra);
     }
 
@@ -94,7 +114,7 @@ impl Register {
             return Err(DecodeError::Version(*version));
         }
         let (mut key, mut stamp, mut value, mut replaces) = (None, None, None, None);
-        let (mut actor, mut reason, mut extra) = (Arc::from(""), Arc::from(""), Vec::new());
+        let (mut actor, mut reason, mut supersedes, mut extra) = (Arc::from(""), Arc::from(""), None, Vec::new());
         for field in Fields::new(fields) {
             let field = field?;
             match field.tag {
@@ -104,6 +124,7 @@ impl Register {
                 TAG_REPLACES => replaces = Some(field.stamp()?),
                 TAG_ACTOR => actor = Arc::from(field.text()?),
                 TAG_REASON => reason = Arc::from(field.text()?),
+                TAG_SUPERSEDES => supersedes = Some(field.stamp()?),
                 _ => extra.extend_from_slice(field.whole),
             }
         }
@@ -112,6 +133,7 @@ impl Register {
             stamp: stamp.ok_or(DecodeError::Missing("stamp"))?,
             value,
             replaces,
+            supersedes,
             actor,
             reason,
             extra: extra.into(),
@@ -128,6 +150,7 @@ const TAG_VALUE: u8 = 3;
 const TAG_REPLACES: u8 = 4;
 const TAG_ACTOR: u8 = 5;
 const TAG_REASON: u8 = 6;
+const TAG_SUPERSEDES: u8 = 7;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@
 
 mod acks;
 mod collect;
+mod epoch;
 mod peers;
+mod quarantine;
 mod repair;
 mod report;
 mod take;
@@ -25,8 +27,9 @@ use crate::{
     Batch, Change, Counters, Input, Level, Loaded, Mutant, NodeId, Now, Options, Output, Register, Stamp, limits,
 };
 
-use acks::Pendings;
+use acks::{Owed, Pendings};
 use peers::Peer;
+use quarantine::{Decision, Held};
 
 /// One node's copy of the registers; see the crate.
 pub struct Replica {
@@ -41,13 +44,15 @@ pub struct Replica {
     ceilings: VecDeque<(u64, Stamp)>,
     peers: BTreeMap<NodeId, Peer>,
     pendings: Pendings,
-    /// Acknowledgements of others' registers, each due once a batch is durable.
-    acks: VecDeque<(u64, NodeId, Stamp)>,
+    /// Answers about others' registers, each due once a batch is durable.
+    acks: VecDeque<Owed>,
     /// Registers of ours that nobody may see before a batch is durable.
     held: VecDeque<(u64, Register)>,
     /// Writes that wait until it is known which stamps this node has used.
     waiting: VecDeque<Waiting>,
-    quarantine: BTreeMap<Arc<[u8]>, (Register, NodeId)>,
+    quarantine: BTreeMap<Arc<[u8]>, Held>,
+    /// The drift that is allowed, within its bounds.
+    max_drift_ms: u64,
     random: Random,
     /// The last batch handed out, and the last one that is durable.
     seq: u64,
@@ -59,6 +64,9 @@ pub struct Replica {
     /// The instant of the last input.
     last: Now,
     is_learned: bool,
+    /// Whether all was compared with a member since the start, and how often that has shown a difference.
+    is_synced: bool,
+    differences: u32,
     failed: Option<String>,
     /// When another process of this id was last heard, by the steady clock.
     duplicate_ms: Option<u64>,
@@ -118,6 +126,7 @@ impl Replica {
             tree_check_ms: now.steady_ms.saturating_add(options.timing.tree_check_ms),
             last_write_ms: None,
         };
+        let max_drift_ms = options.max_drift_ms.clamp(limits::CLOCK_WARNING_MS, limits::DRIFT_MS_MAX);
         let mut replica = Self {
             clock: Clock::new(options.node, last, options.instance),
             random: Random::new(options.seed),
@@ -135,6 +144,7 @@ impl Replica {
             held: VecDeque::new(),
             waiting: VecDeque::new(),
             quarantine: BTreeMap::new(),
+            max_drift_ms,
             seq: 0,
             persisted: 0,
             batch: Batch::default(),
@@ -142,6 +152,8 @@ impl Replica {
             output: Output::default(),
             timers,
             last: now,
+            is_synced: false,
+            differences: 0,
             failed: None,
             duplicate_ms: None,
             isolated_since_ms: None,
@@ -164,6 +176,9 @@ impl Replica {
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
             Input::Write { request, change, level, timeout_ms } => self.ask(request, change, level, timeout_ms, now),
             Input::RaiseEpoch { request, actor, reason } => self.raise_epoch(request, actor, reason, now),
+            Input::Resolve { request, key, stamp, resolution, actor, reason } => {
+                self.resolve(request, Decision { key, stamp, resolution, actor, reason }, now);
+            }
             Input::Forget { request, node, actor, reason } => self.forget(request, node, actor, reason, now),
             Input::Persisted { upto } => self.note_persisted(upto),
             Input::PersistFailed { message } => self.failed = Some(message),
@@ -195,7 +210,11 @@ impl Replica {
 
     fn receive(&mut self, from: NodeId, bytes: &[u8], now: Now) {
         let message = match Message::decode(bytes) {
-            Ok(message) => message,
+            Ok((message, skipped)) => {
+                self.counters.unknown = self.counters.unknown.saturating_add(skipped.unknown);
+                self.counters.malformed = self.counters.malformed.saturating_add(skipped.malformed);
+                message
+            }
             Err(crate::DecodeError::Kind(_)) => return self.counters.unknown += 1,
             Err(_) => return self.counters.malformed += 1,
         };
@@ -214,6 +233,7 @@ impl Replica {
             }
             Body::Repair(registers) => self.take(from, floor, registers, false, now),
             Body::Ack(stamps) => self.acknowledged(from, &stamps, now),
+            Body::Outranked(losses) => self.outranked(from, &losses),
             Body::Gone(entries) => self.let_go(floor, &entries),
             _ if self.has(Mutant::NoAntiEntropy) => {}
             Body::Root(summary) => self.answer(from, floor, &summary, now),
@@ -230,7 +250,7 @@ impl Replica {
 
     fn tick(&mut self, now: Now) {
         if now.steady_ms >= self.timers.round_ms {
-            let period = self.options.timing.round_ms;
+            let period = self.options.timing.round_ms / if self.is_hurried() { HURRY } else { 1 };
             let jitter = self.random.below(period / 5 * 2 + 1);
             self.timers.round_ms = now.steady_ms.saturating_add(period / 5 * 4).saturating_add(jitter);
             self.timers.rounds = self.timers.rounds.wrapping_add(1);
@@ -256,6 +276,7 @@ impl Replica {
             self.is_learned = true;
             self.write_waiting(now);
         }
+        self.end_waiting(now);
         if self.is_meta_new {
             self.is_meta_new = false;
             self.batch.meta = Some(self.meta.encode());
@@ -283,6 +304,7 @@ impl Replica {
         if !self.waiting.is_empty() {
             wake = wake.min(self.timers.started_ms.saturating_add(self.options.timing.learn_ms));
         }
+        wake = self.waiting.iter().fold(wake, |wake, waiting| wake.min(waiting.deadline_ms));
         wake.max(now.steady_ms.saturating_add(1))
     }
 
@@ -381,6 +403,12 @@ fn size_of(register: &Register) -> usize {
     let texts = register.actor.len() + register.reason.len() + register.extra.len();
     register.key.len() + register.value.as_ref().map_or(0, |value| value.len()) + texts + OVERHEAD
 }
+
+/// What operators' commands wait for a majority, in milliseconds.
+const OPERATOR_MS: u64 = 2_000;
+
+/// A node that is not in sync yet compares so many times as often.
+const HURRY: u64 = 5;
 
 /// Stamps, lengths and checksum of a register.
 const OVERHEAD: usize = 64;

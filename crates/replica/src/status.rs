@@ -27,10 +27,20 @@ pub struct Status {
     pub silent: Vec<NodeId>,
     /// The nodes that were heard of since the start.
     pub peers: Vec<PeerStatus>,
-    /// How many registers are set aside because they lie too far in the future.
+    /// How many registers are in quarantine because they lie too far in the future.
     pub quarantined: usize,
     /// The first hundred of them.
     pub quarantine: Vec<Quarantined>,
+    /// Whether this node has compared all that it holds with one member since its start, and has what that one had. At once
+    /// where no other node is to be expected.
+    pub is_synced: bool,
+    /// Whether it knows who is counted for a majority. A node that expects peers and knows no member but itself does not, and
+    /// reaches no level above [`Level::Local`](crate::Level).
+    pub is_membership_known: bool,
+    /// How far this host's clock is ahead of the middle of all clocks in sight, its own among them, in milliseconds. None
+    /// while no other one is in sight. With a single other one it is half of a guess: nobody knows which of the two is
+    /// wrong, so see [`PeerStatus::is_clock_off`].
+    pub clock_offset_ms: Option<i64>,
     /// When the last peer went, in milliseconds since 1970; none while one is there, or where none is to be expected.
     pub isolated_since_ms: Option<u64>,
     /// Why writes are refused, if they are.
@@ -66,13 +76,16 @@ pub struct PeerStatus {
     pub root: Option<u64>,
     /// How far its clock is ahead of this one's, in milliseconds.
     pub clock_offset_ms: Option<i64>,
+    /// Whether the two clocks are so far apart that somebody should be warned:
+    /// [`CLOCK_WARNING_MS`](crate::limits::CLOCK_WARNING_MS), and more than the measurement may be wrong.
+    pub is_clock_off: bool,
     /// How long ago something came from it, in milliseconds.
     pub heard_ms_ago: Option<u64>,
     /// Comparisons in a row that it has not answered.
     pub unanswered: u32,
 }
 
-/// A register that lies too far in the future to be taken.
+/// A register that lies too far in the future to be merged.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Quarantined {
     /// Its key.
@@ -81,6 +94,8 @@ pub struct Quarantined {
     pub stamp: Stamp,
     /// Who sent it.
     pub from: NodeId,
+    /// When it came, in milliseconds since 1970, by this host's clock.
+    pub since_ms: u64,
 }
 
 /// How often things have happened since the start.
@@ -91,13 +106,13 @@ pub struct Counters {
     pub merged: u64,
     /// Registers that were refused because they stand under a collected tombstone.
     pub refused: u64,
-    /// Registers set aside because they lie too far in the future.
+    /// Registers put in quarantine because they lie too far in the future.
     pub quarantined: u64,
     /// Registers that went because another node has collected their tombstone.
     pub gone: u64,
-    /// Messages that could not be read.
+    /// Messages, and registers in messages, that could not be read.
     pub malformed: u64,
-    /// Messages of a kind that only a newer version knows.
+    /// Messages of a kind, and registers in messages of a version, that only a newer program knows.
     pub unknown: u64,
     /// Two contents under one stamp: a cloned node was writing.
     pub equal_stamps: u64,

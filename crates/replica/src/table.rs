@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::message::Entry;
 use crate::tree::{Branch, Tree};
 use crate::{NodeId, Register, Stamp};
 
@@ -20,16 +21,32 @@ pub(crate) struct Table {
     seed: u64,
     registers: BTreeMap<Place, Register>,
     tree: Tree,
-    /// The tombstones by age, with the number of the merge that brought each.
-    tombstones: BTreeMap<(Stamp, u64), Tombstone>,
+    /// The tombstones by rank stamp and hash.
+    tombstones: BTreeMap<(Stamp, u64), Listed>,
     /// The greatest stamp of each node.
     greatest: BTreeMap<NodeId, Stamp>,
     /// Counts merges that changed something.
     merges: u64,
 }
 
-/// The key of a tombstone, and the number of the merge that brought it.
-type Tombstone = (Arc<[u8]>, u64);
+/// A tombstone as it is listed for collection.
+#[derive(Clone, Debug)]
+struct Listed {
+    key: Arc<[u8]>,
+    arrived: u64,
+    is_superseding: bool,
+}
+
+/// A tombstone that may be collected some day.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Tombstone {
+    /// See [`Register::rank_stamp`].
+    pub(crate) stamp: Stamp,
+    /// The number of the merge that brought it.
+    pub(crate) arrived: u64,
+    /// Whether it counts by a greater stamp than its own.
+    pub(crate) is_superseding: bool,
+}
 
 /// What came of a merge.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,7 +55,7 @@ pub(crate) enum Merged {
     Accepted(Option<Register>),
     /// It was here already.
     Known,
-    /// A greater one is here.
+    /// One that ranks higher is here: its stamp.
     Outranked(Stamp),
 }
 
@@ -103,9 +120,13 @@ impl Table {
         self.greatest.get(&node).copied().unwrap_or(Stamp::ZERO)
     }
 
-    /// The tombstones, oldest first, with the number of the merge that brought each.
-    pub(crate) fn tombstones(&self) -> impl Iterator<Item = (Stamp, u64)> {
-        self.tombstones.iter().map(|((stamp, _), (_, arrived))| (*stamp, *arrived))
+    /// The tombstones, oldest first.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = Tombstone> {
+        self.tombstones.iter().map(|((stamp, _), listed)| Tombstone {
+            stamp: *stamp,
+            arrived: listed.arrived,
+            is_superseding: listed.is_superseding,
+        })
     }
 
     /// Takes a register in, if it counts for more than what is here.
@@ -125,17 +146,22 @@ impl Table {
         }
         self.merges = self.merges.saturating_add(1);
         self.tree.toggle(hash, entry(hash, &register));
-        if register.is_tombstone() {
-            self.tombstones.insert((stamp, hash), (Arc::clone(&register.key), self.merges));
-        }
+        let listed = register.is_tombstone().then(|| Listed {
+            key: Arc::clone(&register.key),
+            arrived: self.merges,
+            is_superseding: register.is_superseding(),
+        });
+        let rank_stamp = register.rank_stamp();
         let replaced = self.registers.insert(place, register);
         if let Some(replaced) = &replaced {
             if !forgets_hash {
                 self.tree.toggle(hash, entry(hash, replaced));
             }
-            if replaced.stamp != stamp {
-                self.tombstones.remove(&(replaced.stamp, hash));
-            }
+            // Before the new one is listed: both may have the same stamp.
+            self.tombstones.remove(&(replaced.rank_stamp(), hash));
+        }
+        if let Some(listed) = listed {
+            self.tombstones.insert((rank_stamp, hash), listed);
         }
         Merged::Accepted(replaced)
     }
@@ -145,14 +171,14 @@ impl Table {
         let hash = self.hash(key);
         let removed = self.registers.remove(&(hash, Arc::from(key)))?;
         self.tree.toggle(hash, entry(hash, &removed));
-        self.tombstones.remove(&(removed.stamp, hash));
+        self.tombstones.remove(&(removed.rank_stamp(), hash));
         self.merges = self.merges.saturating_add(1);
         Some(removed)
     }
 
     /// The keys of all tombstones up to this stamp.
     pub(crate) fn tombstones_up_to(&self, floor: Stamp) -> Vec<Arc<[u8]>> {
-        self.tombstones.range(..=(floor, u64::MAX)).map(|(_, (key, _))| Arc::clone(key)).collect()
+        self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| Arc::clone(&listed.key)).collect()
     }
 
     /// Whether the tree is what it would be if it were made anew; if not, it is from now on.
@@ -166,9 +192,18 @@ impl Table {
         is_right
     }
 
-    /// The entries of a leaf: hashes of keys, and stamps.
-    pub(crate) fn leaf(&self, branch: Branch) -> Vec<(u64, Stamp)> {
-        self.within(branch.hashes()).map(|register| (self.hash(&register.key), register.stamp)).collect()
+    /// The entries of a leaf.
+    pub(crate) fn leaf(&self, branch: Branch) -> Vec<Entry> {
+        self.within(branch.hashes()).map(|register| self.entry(register)).collect()
+    }
+
+    /// A register in a few numbers.
+    pub(crate) fn entry(&self, register: &Register) -> Entry {
+        Entry {
+            hash: self.hash(&register.key),
+            stamp: register.rank_stamp(),
+            content: xxh3_64_with_seed(&register.stamp.to_bytes(), register.content_hash()),
+        }
     }
 }
 

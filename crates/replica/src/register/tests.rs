@@ -7,6 +7,7 @@ fn register(stamp: Stamp, value: Option<&[u8]>) -> Register {
         stamp,
         value: value.map(Arc::from),
         replaces: Some(Stamp::new(0, 1, 2, NodeId::new(3))),
+        supersedes: None,
         actor: Arc::from("dana@web-1"),
         reason: Arc::from("INC-1234"),
         extra: Arc::from([].as_slice()),

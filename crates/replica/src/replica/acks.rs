@@ -1,10 +1,14 @@
-//! Acknowledgements: which nodes have a write on their disks, and when its writer may be told.
+//! Acknowledgements: on which nodes a write is durable and active, and when its writer may be told.
+//!
+//! A node that has a register on its disk answers its writer in one of two ways: it is active here, or this other one outranks it
+//! here. Only the first counts towards a level. After the second no level is reached: the write has lost already, or
+//! will once a quarantined register's time has come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::message::{Awaited, Body};
-use crate::{Level, Mutant, NodeId, Now, Receipt, Stamp};
+use crate::message::{Awaited, Body, Loss};
+use crate::{Level, Mutant, NodeId, Now, Outranked, Receipt, Register, Stamp};
 
 use super::Replica;
 
@@ -17,6 +21,8 @@ struct Pending {
     /// The batch that makes it durable here.
     seq: u64,
     acked: BTreeSet<NodeId>,
+    /// Those who have it, and on which another register outranks it.
+    outranked: BTreeMap<NodeId, Outranked>,
     deadline_ms: u64,
     /// When to send it again to those who are silent, and how often that was done.
     resend_ms: u64,
@@ -70,9 +76,19 @@ impl Replica {
         let resend_ms = now.steady_ms.saturating_add(self.options.timing.resend_ms);
         // The batch that is being gathered is the next one.
         let seq = self.seq.saturating_add(1);
-        let acked = BTreeSet::new();
         self.batch.is_awaited = true;
-        self.pendings.insert(stamp, Pending { request, key, level, seq, acked, deadline_ms, resend_ms, resends: 0 });
+        let pending = Pending {
+            request,
+            key,
+            level,
+            seq,
+            acked: BTreeSet::new(),
+            outranked: BTreeMap::new(),
+            deadline_ms,
+            resend_ms,
+            resends: 0,
+        };
+        self.pendings.insert(stamp, pending);
     }
 
     /// From whom the writer of this stamp needs word. Of a majority that is as many as it takes, and those that answer
@@ -98,26 +114,50 @@ impl Replica {
         Awaited::Only(nearest.into_iter().take(needed).map(|(.., node)| node).collect())
     }
 
-    /// Owes `to` the word that what it sent is durable here.
-    pub(super) fn owe_ack(&mut self, to: NodeId, stamp: Stamp) {
+    /// Owes `to` an answer once what it sent is durable here.
+    pub(super) fn owe_ack(&mut self, to: NodeId, key: Arc<[u8]>, stamp: Stamp) {
         if !self.options.is_durable {
             return;
         }
         // What is in no batch is durable once all that went before is.
         let is_gathering = !self.batch.registers.is_empty() || !self.batch.history.is_empty();
         let seq = if is_gathering { self.seq.saturating_add(1) } else { self.seq };
-        let seq = if self.has(Mutant::AckBeforeSync) { 0 } else { seq };
-        self.acks.push_back((seq, to, stamp));
+        let seq = if self.has(Mutant::PeerAcksBeforeSync) { 0 } else { seq };
+        self.acks.push_back(Owed { seq, to, key, stamp });
     }
 
     pub(super) fn send_due_acks(&mut self) {
-        let mut due: BTreeMap<NodeId, Vec<Stamp>> = BTreeMap::new();
-        while let Some((_, to, stamp)) = self.acks.pop_front_if(|(seq, ..)| *seq <= self.persisted) {
-            due.entry(to).or_default().push(stamp);
+        let mut active: BTreeMap<NodeId, Vec<Stamp>> = BTreeMap::new();
+        let mut outranked: BTreeMap<NodeId, Vec<(Loss, Register)>> = BTreeMap::new();
+        while let Some(Owed { to, key, stamp, .. }) = self.acks.pop_front_if(|owed| owed.seq <= self.persisted) {
+            match self.winner(&key) {
+                Some((winner, is_quarantined))
+                    if winner.stamp != stamp && !self.has(Mutant::OutrankedIsAcknowledged) =>
+                {
+                    let loss = Loss { stamp, by: winner.stamp, is_quarantined };
+                    outranked.entry(to).or_default().push((loss, winner.clone()));
+                }
+                Some(_) => active.entry(to).or_default().push(stamp),
+                // It went with a collected tombstone: there is nothing to say of it.
+                None => {}
+            }
         }
-        for (to, stamps) in due {
+        for (to, stamps) in active {
             self.send(to, Body::Ack(stamps));
         }
+        for (to, losses) in outranked {
+            let (losses, mut winners): (Vec<Loss>, Vec<Register>) = losses.into_iter().unzip();
+            self.send(to, Body::Outranked(losses));
+            // What it has written itself it need not be told.
+            winners.retain(|winner| winner.stamp.node() != to);
+            self.send_registers(to, winners, self.last);
+        }
+    }
+
+    /// What counts for most under a key, and whether it is still in quarantine.
+    fn winner(&self, key: &[u8]) -> Option<(&Register, bool)> {
+        let quarantined = self.quarantined_above(key).map(|register| (register, true));
+        quarantined.or_else(|| self.table.get(key).map(|register| (register, false)))
     }
 
     /// Batches are on the disk.
@@ -135,7 +175,7 @@ impl Replica {
         }
     }
 
-    /// A peer has these on its disk, or something newer.
+    /// A peer has these on its disk, and they are active there.
     pub(super) fn acknowledged(&mut self, from: NodeId, stamps: &[Stamp], now: Now) {
         for &stamp in stamps {
             if !self.is_too_far_ahead(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
@@ -143,8 +183,27 @@ impl Replica {
             }
             if let Some(pending) = self.pendings.by_stamp.get_mut(&stamp) {
                 pending.acked.insert(from);
+                pending.outranked.remove(&from);
                 self.settle(stamp, false);
             }
+        }
+    }
+
+    /// A peer has these on its disk, and others outrank them there.
+    pub(super) fn outranked(&mut self, from: NodeId, losses: &[Loss]) {
+        for &Loss { stamp, by, is_quarantined } in losses {
+            if let Some(pending) = self.pendings.by_stamp.get_mut(&stamp) {
+                pending.acked.remove(&from);
+                pending.outranked.insert(from, Outranked { node: from, by, is_quarantined });
+                self.settle(stamp, false);
+            }
+        }
+    }
+
+    /// A write whose writer may still wait is not active here any more.
+    pub(super) fn settle_lost(&mut self, stamp: Option<Stamp>) {
+        if let Some(stamp) = stamp {
+            self.settle(stamp, false);
         }
     }
 
@@ -183,35 +242,63 @@ impl Replica {
         }
     }
 
-    /// The live members that have not acknowledged.
+    /// The live members that have not answered.
     fn silent(&self, pending: &Pending) -> Vec<NodeId> {
-        let is_silent = |node: &NodeId| self.is_live(*node) && !pending.acked.contains(node);
+        let has_answered = |node: &NodeId| pending.acked.contains(node) || pending.outranked.contains_key(node);
+        let is_silent = |node: &NodeId| self.is_live(*node) && !has_answered(node);
         self.roster.members().map(|member| member.node).filter(is_silent).collect()
     }
 
-    /// Answers a write, if its level is reached or `is_over`.
-    fn settle(&mut self, stamp: Stamp, is_over: bool) {
+    /// Whether this node knows who is counted for a majority: from its disk, from others, or because there are none.
+    pub(super) fn is_membership_known(&self) -> bool {
+        let knows_others = self.roster.all().any(|member| member.node != self.options.node);
+        !self.options.expects_peers || knows_others || self.has(Mutant::MajorityOfOne)
+    }
+
+    /// Answers a write, if its level is reached, it has lost, or `is_over`.
+    pub(super) fn settle(&mut self, stamp: Stamp, is_over: bool) {
         let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return };
+        let here = self.options.node;
         let is_synced = pending.seq <= self.persisted || self.has(Mutant::AckBeforeSync);
-        let is_here = self.options.is_durable && is_synced;
-        let has_it = |node: NodeId| if node == self.options.node { is_here } else { pending.acked.contains(&node) };
-        let (durable_on, waited_for): (Vec<NodeId>, Vec<NodeId>) =
+        let lost_here = self
+            .winner(&pending.key)
+            .filter(|(winner, _)| winner.stamp != stamp)
+            .map(|(winner, is_quarantined)| Outranked { node: here, by: winner.stamp, is_quarantined });
+        let lost_here = lost_here.filter(|_| !self.has(Mutant::LostWriteCountsHere));
+        let is_here = self.options.is_durable && is_synced && lost_here.is_none();
+        let has_it = |node: NodeId| if node == here { is_here } else { pending.acked.contains(&node) };
+        let (durable_on, mut waited_for): (Vec<NodeId>, Vec<NodeId>) =
             self.roster.members().map(|member| member.node).partition(|node| has_it(*node));
+        let outranked: Vec<Outranked> = lost_here.into_iter().chain(pending.outranked.values().copied()).collect();
+        waited_for.retain(|node| !outranked.iter().any(|outranked| outranked.node == *node));
         let count = durable_on.len();
         let is_safe_here = is_here || (!self.options.is_durable && count > 0);
         let is_reached = is_safe_here
+            && outranked.is_empty()
             && match pending.level {
                 Level::Local => true,
+                _ if !self.is_membership_known() => false,
                 Level::One => count >= if self.options.is_durable { 2 } else { 1 },
                 Level::Majority => count >= self.roster.majority(),
                 Level::All => !waited_for.iter().any(|node| self.is_live(*node)),
             };
-        if is_reached || is_over {
-            let receipt = Receipt { stamp, level: pending.level, is_reached, durable_on, pending: waited_for };
+        let is_lost = is_synced && !outranked.is_empty();
+        if is_reached || is_lost || is_over {
+            let receipt =
+                Receipt { stamp, level: pending.level, is_reached, durable_on, pending: waited_for, outranked };
             self.output.receipts.push((pending.request, Ok(receipt)));
             self.pendings.remove(stamp);
         }
     }
+}
+
+/// An answer that is due once a batch is durable.
+#[derive(Debug)]
+pub(super) struct Owed {
+    seq: u64,
+    to: NodeId,
+    key: Arc<[u8]>,
+    stamp: Stamp,
 }
 
 /// A list of more nodes would cost a message more than it spares them.

@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use crate::table::Tombstone;
 use crate::{Mutant, NodeId, Now, Stamp};
 
 use super::Replica;
@@ -28,12 +29,18 @@ impl Replica {
         let confirmed = if is_early { Some(u64::MAX) } else { self.confirmed_by_all() };
         let Some(confirmed) = confirmed else { return };
         let age = if is_early { EARLY_MS } else { self.options.timing.tombstone_ms };
-        let is_old =
-            |stamp: Stamp| stamp.epoch() < self.clock.epoch() || stamp.millis().saturating_add(age) < now.wall_ms;
-        let may_go = |(stamp, arrived): &(Stamp, u64)| is_old(*stamp) && *arrived <= confirmed;
+        let is_past = |stamp: Stamp| stamp.millis().saturating_add(age) < now.wall_ms;
+        let is_old = |tombstone: &Tombstone| {
+            let is_of_old = tombstone.stamp.epoch() < self.clock.epoch() && !tombstone.is_superseding;
+            is_of_old || is_past(tombstone.stamp)
+        };
+        // The stamp that one supersedes may lie years ahead of what members write until then: it is no floor, and keeps no other
+        // one from being it.
+        let may_go =
+            |tombstone: &Tombstone| (is_old(tombstone) || tombstone.is_superseding) && tombstone.arrived <= confirmed;
         // Those that came late, from below the floor, go with the next one above it: a floor never falls.
-        let last = self.table.tombstones().take_while(may_go).last();
-        if let Some((floor, _)) = last.filter(|(floor, _)| *floor > self.meta.refusing) {
+        let last = self.table.tombstones().take_while(may_go).filter(is_old).last();
+        if let Some(Tombstone { stamp: floor, .. }) = last.filter(|last| last.stamp > self.meta.refusing) {
             self.refuse_up_to(floor);
             for key in self.table.tombstones_up_to(floor) {
                 self.drop_key(&key);
@@ -52,7 +59,8 @@ impl Replica {
 
     /// A peer says up to where it has collected.
     pub(super) fn hear_floor(&mut self, floor: Stamp, now: Now) {
-        if floor > self.meta.refusing && !self.is_too_far_ahead(floor, now) {
+        let is_over = floor.epoch() < self.clock.epoch();
+        if floor > self.meta.refusing && (is_over || !self.is_too_far_ahead(floor, now)) {
             self.refuse_up_to(floor);
         }
     }
@@ -97,8 +105,8 @@ impl Replica {
     }
 
     /// Whether a tombstone here has been collected, because a node that claims `floor` holds nothing under its key.
-    pub(super) fn is_collected(&self, stamp: Stamp, floor: Stamp) -> bool {
-        self.meta.claimed < floor && stamp <= floor.min(self.meta.refusing)
+    pub(super) fn is_collected(&self, rank_stamp: Stamp, floor: Stamp) -> bool {
+        self.meta.claimed < floor && rank_stamp <= floor.min(self.meta.refusing)
     }
 
     /// A node that has collected up to `floor` says that registers are gone.
@@ -109,7 +117,7 @@ impl Replica {
             let gone: Vec<Arc<[u8]>> = self
                 .table
                 .at(hash)
-                .filter(|register| register.stamp == stamp)
+                .filter(|register| register.rank_stamp() == stamp)
                 .map(|register| Arc::clone(&register.key))
                 .collect();
             for key in gone {

@@ -17,6 +17,8 @@ pub(super) struct Peer {
     pub(super) root: Option<u64>,
     /// How far its clock is ahead, and when that was measured by the steady clock.
     pub(super) offset: Option<(i64, u64)>,
+    /// Whether that was by an answer to a question of ours, and not by what it said of itself at some time.
+    pub(super) is_measured: bool,
     /// How long its latest answer took, in milliseconds.
     pub(super) trip_ms: u64,
     /// What was last asked of it: at what time, and what was held here.
@@ -193,6 +195,7 @@ impl Replica {
         let offset = i64::try_from(offset.clamp(-bound, bound)).unwrap_or(i64::MAX);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.offset = Some((offset, now.steady_ms));
+            peer.is_measured = true;
             peer.trip_ms = trip;
         }
     }
@@ -215,26 +218,49 @@ impl Replica {
     }
 
     /// How far this clock is off the others, if that is too far to write by it. With a single other clock nobody knows
-    /// which one is wrong. One that went out of sight a moment ago was still a clock.
+    /// which one is wrong.
     pub(super) fn clock_off(&self, now: Now) -> Option<i64> {
         if self.has(Mutant::DriftNotRefused) {
             return None;
         }
+        let (offset, others) = self.clock_offset(now)?;
+        (others >= 2 && offset.unsigned_abs() > self.max_drift_ms).then_some(offset)
+    }
+
+    /// How far this clock is ahead of the middle of all in sight, itself included, and how many others there are. Of two middle
+    /// ones the one nearer to this clock counts. One that went out of sight a moment ago was still a clock.
+    pub(super) fn clock_offset(&self, now: Now) -> Option<(i64, usize)> {
         let is_recent = |at: u64| now.steady_ms.saturating_sub(at) <= CLOCK_AGE_MS;
         let mut offsets: Vec<i64> = self
             .peers
             .values()
             .filter_map(|peer| peer.offset.filter(|(_, at)| is_recent(*at)).map(|(offset, _)| offset))
             .collect();
-        if offsets.len() < 2 {
+        let others = offsets.len();
+        if others == 0 {
             return None;
+        }
+        if others == 1 {
+            return offsets.first().map(|offset| (offset.saturating_neg() / 2, others));
         }
         offsets.push(0);
         offsets.sort_unstable();
         let upper = offsets.get(offsets.len() / 2).copied()?;
         let lower = offsets.get((offsets.len() - 1) / 2).copied()?;
         let median = if upper.unsigned_abs() <= lower.unsigned_abs() { upper } else { lower };
-        (median.unsigned_abs() > self.options.max_drift_ms).then_some(median.saturating_neg())
+        Some((median.saturating_neg(), others))
+    }
+
+    /// The peers whose clocks are so far off this one that somebody should be warned, and how far they are ahead, in
+    /// milliseconds.
+    pub fn peers_with_clocks_off(&self, now: Now) -> impl Iterator<Item = (NodeId, i64)> {
+        self.peers.iter().filter_map(move |(node, peer)| {
+            let (offset, at) = peer.offset?;
+            let is_recent = now.steady_ms.saturating_sub(at) <= CLOCK_AGE_MS;
+            // A message that was long on its way says little of a clock.
+            let is_off = offset.unsigned_abs() >= limits::CLOCK_WARNING_MS.saturating_add(peer.trip_ms / 2);
+            (is_recent && peer.is_measured && is_off).then_some((*node, offset))
+        })
     }
 
     /// Something has come from a process that has this node's id.

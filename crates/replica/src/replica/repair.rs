@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::message::{Body, Summary};
+use crate::message::{Body, Entry, Summary};
 use crate::tree::Branch;
 use crate::{NodeId, Now, Register, Stamp, limits};
 
@@ -60,6 +60,8 @@ impl Replica {
         self.send(from, Body::Answer { summary, is_same, is_durable, children });
         if is_same {
             self.note_equal(from, floor, now);
+        } else if theirs.clock.epoch() > self.clock.epoch() {
+            self.ask_for_repairs(from);
         }
     }
 
@@ -84,18 +86,26 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.unanswered = 0;
         }
-        match same {
-            Some(is_durable) => {
-                if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
-                    peer.confirmed = Some(theirs.merges);
-                }
-                // What came in since it was asked may be what a floor that it tells of stands for.
-                if theirs.root == self.root() {
-                    self.note_equal(from, floor, now);
-                }
-            }
-            None if self.wants_stream(theirs.count) => self.go_on_streaming(from, now),
-            None => self.compare(from, &[(Branch::ROOT, *children)]),
+        let Some(is_durable) = same else { return self.go_on_comparing(from, theirs, children, now) };
+        if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
+            peer.confirmed = Some(theirs.merges);
+        }
+        // What came in since it was asked may be what a floor that it tells of stands for.
+        if theirs.root == self.root() {
+            self.note_equal(from, floor, now);
+        }
+    }
+
+    /// A peer holds something else.
+    fn go_on_comparing(&mut self, from: NodeId, theirs: &Summary, children: &[u64; 16], now: Now) {
+        self.note_difference(from);
+        if theirs.clock.epoch() > self.clock.epoch() {
+            self.ask_for_repairs(from);
+        }
+        if self.wants_stream(theirs.count) {
+            self.go_on_streaming(from, now);
+        } else {
+            self.compare(from, &[(Branch::ROOT, *children)]);
         }
     }
 
@@ -124,35 +134,29 @@ impl Replica {
     }
 
     /// What lies in some leaves, as a peer has it: takes what is newer there, sends what is newer here.
-    pub(super) fn compare_leaves(
-        &mut self,
-        from: NodeId,
-        floor: Stamp,
-        theirs: &[(Branch, Vec<(u64, Stamp)>)],
-        now: Now,
-    ) {
+    pub(super) fn compare_leaves(&mut self, from: NodeId, floor: Stamp, theirs: &[(Branch, Vec<Entry>)], now: Now) {
         let (mut wanted, mut given, mut gone, mut collected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (branch, entries) in theirs.iter().filter(|(branch, _)| branch.is_leaf()) {
-            for &(hash, stamp) in entries {
-                let here = self.table.at(hash).map(|register| (register.stamp, register.key.len())).next();
+            for theirs @ &Entry { hash, stamp, .. } in entries {
+                let here = self.table.at(hash).map(|register| self.table.entry(register)).next();
                 let is_refused = here.is_none() && self.refuses(stamp, from, floor);
                 match here {
                     None if is_refused => gone.push((hash, stamp)),
                     None => wanted.push(hash),
-                    Some((mine, _)) if mine < stamp => wanted.push(hash),
-                    Some((mine, _)) if mine > stamp => given.push(hash),
-                    // Two contents under one stamp, or the difference lies elsewhere in the leaf.
-                    Some(_) if entries.len() == 1 => {
+                    Some(mine) if mine.stamp < stamp => wanted.push(hash),
+                    Some(mine) if mine.stamp > stamp => given.push(hash),
+                    // Two contents under one stamp: whichever ranks higher has to come to the other node.
+                    Some(mine) if mine != *theirs => {
                         given.push(hash);
                         wanted.push(hash);
                     }
                     Some(_) => {}
                 }
             }
-            let is_new = |hash: u64| !entries.iter().any(|(theirs, _)| *theirs == hash);
+            let is_new = |hash: u64| !entries.iter().any(|theirs| theirs.hash == hash);
             for register in self.table.within(branch.hashes()) {
                 let hash = self.table.hash(&register.key);
-                if is_new(hash) && register.is_tombstone() && self.is_collected(register.stamp, floor) {
+                if is_new(hash) && register.is_tombstone() && self.is_collected(register.rank_stamp(), floor) {
                     collected.push(Arc::clone(&register.key));
                 } else if is_new(hash) {
                     given.push(hash);
@@ -173,9 +177,13 @@ impl Replica {
 
     /// Sends registers to repair a peer, as many as the budget allows. The next round goes on.
     pub(super) fn give(&mut self, to: NodeId, hashes: &[u64], now: Now) {
-        let (mut chunk, mut bytes) = (Vec::new(), 0);
         let registers: Vec<Register> =
             hashes.iter().take(limits::ENTRIES_PER_MESSAGE).flat_map(|hash| self.table.at(*hash)).cloned().collect();
+        self.send_registers(to, registers, now);
+    }
+
+    pub(super) fn send_registers(&mut self, to: NodeId, registers: Vec<Register>, now: Now) {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
         for register in registers {
             let size = size_of(&register);
             let Some(peer) = self.peers.get_mut(&to) else { return };
@@ -198,7 +206,28 @@ impl Replica {
     /// Whether so much is missing here that it is cheaper to fetch everything.
     fn wants_stream(&self, theirs: u64) -> bool {
         let mine = self.table.len() as u64;
-        theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::STREAM_FROM
+        let is_far_behind = theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::STREAM_FROM;
+        is_far_behind || self.differences >= DIFFERENCES_MAX
+    }
+
+    /// Whether this node compares more often, because it is not in sync and somebody is there to compare with.
+    pub(super) fn is_hurried(&self) -> bool {
+        !self.is_synced && self.peers.values().any(|peer| peer.is_live)
+    }
+
+    /// A first comparison with a member has shown a difference: it may be a register that came meanwhile, or one that is in
+    /// quarantine here and will differ for long.
+    fn note_difference(&mut self, from: NodeId) {
+        if !self.is_synced && self.roster.is_member(from) {
+            self.differences = self.differences.saturating_add(1);
+        }
+    }
+
+    /// All that a node had is here, by equal roots or by a stream from the beginning to the end.
+    fn note_synced(&mut self, from: NodeId) {
+        if self.roster.is_member(from) {
+            (self.is_synced, self.differences) = (true, 0);
+        }
     }
 
     /// Asks for everything, or for what comes next, unless that was just done.
@@ -247,13 +276,18 @@ impl Replica {
             peer.streaming = Some(Streaming { from: next, asked_ms: now.steady_ms });
             self.send(from, Body::StreamFrom(next));
         } else {
-            peer.streaming = None;
+            // What nobody asked for is the end of no stream.
+            let is_end = peer.streaming.take().is_some();
+            if is_end {
+                self.note_synced(from);
+            }
             self.ask_root(from, now);
         }
     }
 
     /// A peer holds the same as this node.
     fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
+        self.note_synced(from);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.equal_floor = self.meta.refusing;
             peer.streaming = None;
@@ -268,6 +302,10 @@ impl Replica {
         }
     }
 }
+
+/// After so many comparisons with members that have shown a difference, a node that is not in sync yet fetches everything: then it
+/// has all that there was, whatever is written meanwhile.
+const DIFFERENCES_MAX: u32 = 5;
 
 /// A stream that was asked for so long ago, in milliseconds, has stopped.
 const STREAM_PATIENCE_MS: u64 = 2_000;

@@ -1,8 +1,8 @@
 //! How a replica is doing.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use crate::{Member, NodeId, Now, PeerStatus, Quarantined, Status};
+use crate::{Member, NodeId, Now, PeerStatus, Status};
 
 use super::peers::Peer;
 use super::{Replica, is_users};
@@ -10,18 +10,15 @@ use super::{Replica, is_users};
 impl Replica {
     /// How the replica is doing now. This counts the registers: for people and monitors, not for once a second.
     pub fn status(&self, now: Now) -> Status {
+        let off: BTreeSet<NodeId> = self.peers_with_clocks_off(now).map(|(node, _)| node).collect();
         let peers = self.peers.iter().map(|(node, peer)| PeerStatus {
             node: *node,
             is_live: peer.is_live,
             root: peer.root,
             clock_offset_ms: peer.offset.map(|(offset, _)| offset),
+            is_clock_off: off.contains(node),
             heard_ms_ago: peer.heard_ms.map(|at| now.steady_ms.saturating_sub(at)),
             unanswered: peer.unanswered,
-        });
-        let quarantine = self.quarantine.values().take(QUARANTINE_SHOWN).map(|(register, from)| Quarantined {
-            key: Arc::clone(&register.key),
-            stamp: register.stamp,
-            from: *from,
         });
         Status {
             node: self.options.node,
@@ -34,11 +31,20 @@ impl Replica {
             silent: self.silent_members(now).collect(),
             peers: peers.collect(),
             quarantined: self.quarantine.len(),
-            quarantine: quarantine.collect(),
+            quarantine: self.quarantine().take(QUARANTINE_SHOWN).collect(),
+            is_synced: self.is_synced(),
+            is_membership_known: self.is_membership_known(),
+            clock_offset_ms: self.clock_offset(now).map(|(offset, _)| offset),
             isolated_since_ms: self.isolated_since_ms,
             writes_refused: self.refusal(now),
             counters: self.counters,
         }
+    }
+
+    /// Whether this node holds what the cluster does; see [`Status::is_synced`].
+    pub fn is_synced(&self) -> bool {
+        let is_alone = !self.options.expects_peers && self.others().next().is_none();
+        self.is_synced || is_alone
     }
 
     /// All that were ever in the roster, in the order of their ids.

@@ -4,75 +4,59 @@ use std::sync::Arc;
 
 use crate::message::Body;
 use crate::table::Merged;
-use crate::{Event, Mutant, NodeId, Now, Register, Stamp, limits};
+use crate::{Event, Mutant, NodeId, Now, Register, Stamp};
 
 use super::{Replica, is_users};
 
 impl Replica {
-    /// Takes registers in: those of a push, which its sender waits for, or those of a repair.
+    /// Takes registers in: those of a push, which its sender waits for, or those of anti-entropy.
     pub(super) fn take(&mut self, from: NodeId, floor: Stamp, registers: Vec<Register>, is_push: bool, now: Now) {
-        let mut gone = Vec::new();
+        let (mut gone, mut is_behind) = (Vec::new(), false);
+        let epoch = self.clock.epoch();
         for register in registers {
-            let stamp = register.stamp;
-            if self.table.get(&register.key).is_none() && self.refuses(stamp, from, floor) {
+            let rank_stamp = register.rank_stamp();
+            if self.table.get(&register.key).is_none() && self.refuses(rank_stamp, from, floor) {
                 self.counters.refused += 1;
-                gone.push((self.table.hash(&register.key), stamp));
-            } else if self.is_too_far_ahead(stamp, now) {
-                self.set_aside(register, from);
+                gone.push((self.table.hash(&register.key), rank_stamp));
+            } else if self.opens_epoch(&register, from, now) {
+                self.clock.observe(register.stamp);
+                self.accept(register, is_push.then_some(from), now);
+            } else if self.is_to_wait(&register, now) {
+                is_behind |= register.stamp.epoch() > self.clock.epoch();
+                self.set_aside(register, from, now);
             } else {
-                let to = if is_push { Some(from) } else { self.origin_that_waits(stamp, now) };
-                self.merge(register);
-                if let Some(to) = to {
-                    self.batch.is_awaited |= !is_push;
-                    self.owe_ack(to, stamp);
-                }
+                self.accept(register, is_push.then_some(from), now);
             }
         }
         if !gone.is_empty() {
             self.send(from, Body::Gone(gone));
         }
-    }
-
-    /// Whether a stamp lies further in the future than clocks may be apart.
-    pub(super) fn is_too_far_ahead(&self, stamp: Stamp, now: Now) -> bool {
-        self.clock.ahead(stamp, now.wall_ms) > self.options.max_drift_ms && !self.has(Mutant::DriftNotRefused)
-    }
-
-    fn set_aside(&mut self, register: Register, from: NodeId) {
-        self.counters.quarantined += 1;
-        let has_room = self.quarantine.len() < limits::QUARANTINE_MAX;
-        let is_newer = self.quarantine.get(&register.key).is_none_or(|(held, _)| held.stamp < register.stamp);
-        if is_newer && (has_room || self.quarantine.contains_key(&register.key)) {
-            self.quarantine.insert(Arc::clone(&register.key), (register, from));
+        if is_behind {
+            self.ask_for_repairs(from);
+        }
+        if self.clock.epoch() > epoch {
+            self.release_quarantine(now);
         }
     }
 
-    /// What was set aside and lies no longer in the future is taken in.
-    pub(super) fn release_quarantine(&mut self, now: Now) {
-        let (clock, drift) = (&self.clock, self.options.max_drift_ms);
-        let is_due = |register: &Register| clock.ahead(register.stamp, now.wall_ms) <= drift;
-        let due: Vec<Arc<[u8]>> = self
-            .quarantine
-            .iter()
-            .filter(|(_, (register, _))| is_due(register))
-            .map(|(key, _)| Arc::clone(key))
-            .collect();
-        for key in due {
-            // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
-            let Some((register, from)) = self.quarantine.remove(&key) else { continue };
-            if self.table.get(&key).is_some() || !self.refuses(register.stamp, from, Stamp::ZERO) {
-                self.merge(register);
-            }
+    /// Merges a register, and owes its sender an answer, or its writer if it came another way.
+    pub(super) fn accept(&mut self, register: Register, pushed_by: Option<NodeId>, now: Now) {
+        let (key, stamp) = (Arc::clone(&register.key), register.stamp);
+        let to = pushed_by.or_else(|| self.origin_that_waits(stamp, now));
+        self.merge(register, now);
+        if let Some(to) = to {
+            self.batch.is_awaited |= pushed_by.is_none();
+            self.owe_ack(to, key, stamp);
         }
     }
 
     /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
     /// from somebody who has not collected as far.
-    pub(super) fn refuses(&self, stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
+    pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
         // Up to the floor that this node claims itself, it knows what there is.
         let is_orphaned = self.roster.is_member(from) && self.is_floor_orphaned();
         let refusing = if is_orphaned { self.meta.claimed } else { self.meta.refusing };
-        stamp <= refusing && floor < refusing
+        rank_stamp <= refusing && floor < refusing
     }
 
     /// The writer of a register that came by way of others, if it may still wait for word.
@@ -82,8 +66,9 @@ impl Replica {
     }
 
     /// The one way in for what others wrote.
-    pub(super) fn merge(&mut self, register: Register) {
-        if !self.has(Mutant::ReceivedStampsDoNotAdvance) {
+    fn merge(&mut self, register: Register, now: Now) {
+        // What has lost against one that supersedes it may lie far ahead.
+        if !self.is_too_far_ahead(register.stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
             self.clock.observe(register.stamp);
         }
         let merged = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash));
@@ -93,6 +78,8 @@ impl Replica {
             Merged::Known => {}
             Merged::Accepted(loser) => {
                 self.counters.merged += 1;
+                let key = Arc::clone(&register.key);
+                let lost = loser.as_ref().map(|loser| loser.stamp);
                 if let Some(loser) = loser.filter(|loser| loser.stamp > replaces) {
                     if loser.stamp == stamp {
                         self.counters.equal_stamps += 1;
@@ -101,16 +88,19 @@ impl Replica {
                 }
                 self.note_history(register.clone(), None);
                 self.record(register);
+                self.end_quarantine(&key);
+                self.settle_lost(lost);
             }
             Merged::Outranked(by) => {
-                let winner = self.table.get(&register.key).and_then(|winner| winner.replaces);
-                let lost = winner.unwrap_or(Stamp::ZERO) < stamp;
-                self.note_history(register, lost.then_some(by));
+                let winner = self.table.get(&register.key);
+                let known = winner.and_then(|winner| winner.replaces).unwrap_or(Stamp::ZERO);
+                let is_superseded = winner.is_some_and(|winner| winner.stamp < stamp);
+                self.note_history(register, (known < stamp || is_superseded).then_some(by));
             }
         }
     }
 
-    fn note_history(&mut self, register: Register, lost_to: Option<Stamp>) {
+    pub(super) fn note_history(&mut self, register: Register, lost_to: Option<Stamp>) {
         if is_users(&register.key) {
             self.batch.history.push(Event { register, lost_to });
         }

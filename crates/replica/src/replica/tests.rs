@@ -5,7 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::message::{Awaited, Summary};
-use crate::{Expected, Level, Receipt, WriteError};
+use crate::{Expected, Level, Receipt, Resolution, WriteError};
+
+mod acknowledgement;
+mod epochs;
+mod quarantine;
+mod start;
 
 /// Some replicas that hear each other at once, with disks that are never busy.
 struct Cluster {
@@ -27,6 +32,16 @@ impl Cluster {
     }
 
     fn loaded(loaded: Vec<Loaded>) -> Self {
+        Self::made(loaded, |options| options)
+    }
+
+    /// Nodes that all expect each other.
+    fn expecting(count: u64) -> Self {
+        let loaded = (0..count).map(|_| Loaded::default()).collect();
+        Self::made(loaded, |options| Options { expects_peers: true, ..options })
+    }
+
+    fn made(loaded: Vec<Loaded>, with: impl Fn(Options) -> Options) -> Self {
         let mut cluster = Self {
             nodes: Vec::new(),
             wall_ms: vec![START_MS; loaded.len()],
@@ -37,7 +52,7 @@ impl Cluster {
         };
         let mut outputs = Vec::new();
         for (index, loaded) in loaded.into_iter().enumerate() {
-            let options = Options::new("tests", NodeId::new(index as u64 + 1));
+            let options = with(Options::new("tests", NodeId::new(index as u64 + 1)));
             let (replica, output) = Replica::new(options, loaded, cluster.now(index));
             cluster.nodes.push(replica);
             outputs.push((index, output));
@@ -122,6 +137,16 @@ impl Cluster {
     fn receipt(&self, request: u64) -> &Result<Receipt, WriteError> {
         &self.receipts.iter().find(|(number, _)| *number == request).unwrap().1
     }
+
+    /// A node has heard a message of another one.
+    fn hear(&mut self, index: usize, from: u64, body: Body) {
+        let bytes = Message { instance: from, floor: Stamp::ZERO, body }.encode();
+        self.handle(index, Input::Message { from: NodeId::new(from), bytes });
+    }
+
+    fn status(&self, index: usize) -> crate::Status {
+        self.nodes[index].status(self.now(index))
+    }
 }
 
 fn register(number: u64) -> Register {
@@ -130,6 +155,7 @@ fn register(number: u64) -> Register {
         stamp: Stamp::new(0, START_MS - 1_000_000 + number, 0, NodeId::new(9)),
         value: Some(b"{\"percentage\":\"20\"}".as_slice().into()),
         replaces: None,
+        supersedes: None,
         actor: "dana".into(),
         reason: "".into(),
         extra: [].into(),
@@ -484,7 +510,7 @@ fn an_answer_to_another_process_of_this_id_says_nothing() {
     let peer = NodeId::new(2);
     let floor = Stamp::new(0, START_MS - 1, 0, peer);
     let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
-    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().body {
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
         Body::Root(summary) => Some(summary),
         _ => None,
     });
@@ -580,7 +606,7 @@ fn an_answer_says_nothing_of_what_came_after_the_question() {
     let (mut replica, now) = put_back();
     let peer = NodeId::new(2);
     let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
-    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().body {
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
         Body::Root(summary) => Some(summary),
         _ => None,
     });

@@ -1,12 +1,13 @@
 //! Local writes: may they be made, under which stamp, and what follows.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::message::Body;
 use crate::table::Merged;
-use crate::{Change, Event, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, roster};
+use crate::{Change, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, roster};
 
-use super::{Replica, Waiting, is_users};
+use super::{OPERATOR_MS, Replica, Waiting, is_users};
 
 impl Replica {
     /// A write of a user: now, or once this node knows which stamps it has used.
@@ -34,6 +35,16 @@ impl Replica {
         }
         let majority = others.saturating_add(1) / 2 + 1;
         self.others().filter(|node| has_told(*node)).count() >= others.saturating_add(2).saturating_sub(majority)
+    }
+
+    /// Answers the writes whose time is over before this node may make them.
+    pub(super) fn end_waiting(&mut self, now: Now) {
+        let (over, waiting): (VecDeque<Waiting>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline_ms <= now.steady_ms);
+        self.waiting = waiting;
+        for Waiting { request, .. } in over {
+            self.output.receipts.push((request, Err(WriteError::Starting)));
+        }
     }
 
     pub(super) fn write_waiting(&mut self, now: Now) {
@@ -71,11 +82,11 @@ impl Replica {
         }
         let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
         let is_alone = !self.options.expects_peers && self.others().next().is_none();
-        let is_poisoned = ahead_ms > self.options.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
+        let is_poisoned = ahead_ms > self.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
         is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
     }
 
-    fn refusal_but_for_poison(&self, now: Now) -> Option<WriteError> {
+    pub(super) fn refusal_but_for_poison(&self, now: Now) -> Option<WriteError> {
         if let Some(message) = &self.failed {
             return Some(WriteError::ReadOnly { message: message.clone() });
         }
@@ -94,36 +105,42 @@ impl Replica {
         reason: Arc<str>,
         now: Now,
     ) -> Stamp {
-        let replaces = self.table.get(&key).map(|register| register.stamp);
+        self.write_register(key, value, (actor, reason, Arc::default()), now)
+    }
+
+    /// The same, with the fields of a newer version that are to be kept.
+    pub(super) fn write_register(
+        &mut self,
+        key: Arc<[u8]>,
+        value: Option<Arc<[u8]>>,
+        texts: (Arc<str>, Arc<str>, Arc<[u8]>),
+        now: Now,
+    ) -> Stamp {
         let stamp = self.clock.issue(now.wall_ms);
-        self.install(Register { key, stamp, value, replaces, actor, reason, extra: Arc::default() }, now);
+        self.install((key, stamp), value, texts, now);
         stamp
     }
 
-    fn install(&mut self, register: Register, now: Now) {
+    /// Makes a register of an issued stamp active here, and sends it on.
+    pub(super) fn install(
+        &mut self,
+        (key, stamp): (Arc<[u8]>, Stamp),
+        value: Option<Arc<[u8]>>,
+        (actor, reason, extra): (Arc<str>, Arc<str>, Arc<[u8]>),
+        now: Now,
+    ) {
+        let replaces = self.table.get(&key).map(|register| register.stamp);
+        let supersedes = self.to_supersede(&key, stamp);
+        let register = Register { key: Arc::clone(&key), stamp, value, replaces, supersedes, actor, reason, extra };
         self.timers.last_write_ms = Some(now.steady_ms);
-        self.raise_ceiling(register.stamp, now);
-        if let Merged::Accepted(_) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
-            if is_users(&register.key) {
-                self.batch.history.push(Event { register: register.clone(), lost_to: None });
-            }
+        self.raise_ceiling(stamp, now);
+        if let Merged::Accepted(loser) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
+            self.note_history(register.clone(), None);
             self.record(register.clone());
             self.push.push(register);
+            self.end_quarantine(&key);
+            self.settle_lost(loser.map(|loser| loser.stamp));
         }
-    }
-
-    /// The clock of the cluster begins anew above all that there is.
-    pub(super) fn raise_epoch(&mut self, request: u64, actor: Arc<str>, reason: Arc<str>, now: Now) {
-        if let Some(error) = self.refusal_but_for_poison(now) {
-            return self.output.receipts.push((request, Err(error)));
-        }
-        let key: Arc<[u8]> = Arc::from(EPOCH_KEY);
-        let replaces = self.table.get(&key).map(|register| register.stamp);
-        let stamp = self.clock.raise_epoch(now.wall_ms);
-        let value = Some(Arc::default());
-        let written = (Arc::clone(&key), stamp);
-        self.install(Register { key, stamp, value, replaces, actor, reason, extra: Arc::default() }, now);
-        self.expect_acks(request, written, Level::Majority, now.steady_ms.saturating_add(OPERATOR_MS), now);
     }
 
     /// A member is taken out of the roster.
@@ -182,12 +199,6 @@ impl Replica {
         }
     }
 }
-
-/// The register that an operator's repair of the clock writes.
-const EPOCH_KEY: &[u8] = &[0, b'e'];
-
-/// What an operator's commands wait for a majority, in milliseconds.
-const OPERATOR_MS: u64 = 2_000;
 
 /// So long after a write, in milliseconds, another one is expected.
 const BUSY_MS: u64 = 60_000;

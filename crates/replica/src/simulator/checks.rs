@@ -37,11 +37,11 @@ struct Acknowledged {
 /// What is remembered of one node.
 #[derive(Debug, Default)]
 struct Known {
-    /// The stamps in memory; after a restart, those that were on the disk.
-    seen: BTreeMap<Key, Stamp>,
-    durable: BTreeMap<Key, Stamp>,
+    /// The registers in memory; after a restart, those that were on the disk.
+    seen: BTreeMap<Key, Register>,
+    durable: BTreeMap<Key, Register>,
     /// The greatest tombstone that was on its disk.
-    removed: BTreeMap<Key, Stamp>,
+    removed: BTreeMap<Key, Register>,
     /// The greatest stamp of its own that others may have seen.
     visible: Stamp,
     /// Its disk was put back, and had the whole roster on it.
@@ -100,7 +100,7 @@ impl Ledger {
         let Place { index, node } = place;
         if register.is_tombstone() {
             let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
-            *greatest = register.stamp.max(*greatest);
+            *greatest = register.rank_stamp().max(*greatest);
         }
         let known = self.places.entry(index).or_default();
         let (mut visible, is_put_back) = (known.visible, known.is_put_back);
@@ -132,12 +132,12 @@ impl Ledger {
             return Ok(());
         };
         let stamp = register.stamp;
-        if known.removed.get(key).is_some_and(|removed| *removed > stamp) {
+        if known.removed.get(key).is_some_and(|removed| removed.rank(register).is_gt()) {
             return Err(("I5", format!("{node} had {} removed, and shows {stamp}", show(key))));
         }
-        match known.seen.insert(Arc::clone(key), stamp) {
-            Some(before) if before > stamp => {
-                Err(("I3", format!("{node} had {} at {before}, and now at {stamp}", show(key))))
+        match known.seen.insert(Arc::clone(key), register.clone()) {
+            Some(before) if before.rank(register).is_gt() => {
+                Err(("I3", format!("{node} had {} at {}, and now at {stamp}", show(key), before.stamp)))
             }
             _ => Ok(()),
         }
@@ -147,11 +147,11 @@ impl Ledger {
     pub(super) fn durable(&mut self, index: usize, registers: Vec<Register>) {
         let known = self.places.entry(index).or_default();
         for register in registers {
-            if register.is_tombstone() {
-                let removed = known.removed.entry(Arc::clone(&register.key)).or_default();
-                *removed = register.stamp.max(*removed);
+            let is_more = |before: &Register| before.rank(&register).is_lt();
+            if register.is_tombstone() && known.removed.get(&register.key).is_none_or(is_more) {
+                known.removed.insert(Arc::clone(&register.key), register.clone());
             }
-            known.durable.insert(register.key, register.stamp);
+            known.durable.insert(Arc::clone(&register.key), register);
         }
     }
 
@@ -163,10 +163,11 @@ impl Ledger {
     ) -> Result<(), Broken> {
         let Place { index, node } = place;
         let known = self.places.entry(index).or_default();
-        known.seen = registers.map(|register| (Arc::clone(&register.key), register.stamp)).collect();
+        known.seen = registers.map(|register| (Arc::clone(&register.key), register.clone())).collect();
         let durable = std::mem::take(&mut known.durable);
-        match durable.into_iter().find(|(key, stamp)| known.seen.get(key).is_some_and(|now| now < stamp)) {
-            Some((key, stamp)) if !self.forgotten.contains(&node) => {
+        let is_less = |(key, before): &(Key, Register)| known.seen.get(key).is_some_and(|now| now.rank(before).is_lt());
+        match durable.into_iter().find(is_less) {
+            Some((key, Register { stamp, .. })) if !self.forgotten.contains(&node) => {
                 Err(("I3", format!("{node} had {} at {stamp} on its disk, and came back with less", show(&key))))
             }
             _ => Ok(()),
@@ -218,7 +219,7 @@ impl Ledger {
     /// Everything has healed: whether all that was acknowledged is there.
     pub(super) fn lost(&self, replica: &Replica, node: NodeId) -> Option<Broken> {
         self.acknowledged.iter().filter(|write| self.must_survive(write)).find_map(|write| {
-            let here = replica.get(&write.key).map(|register| register.stamp);
+            let here = replica.get(&write.key).map(Register::rank_stamp);
             let is_removed = || self.tombstones.get(&write.key).is_some_and(|removed| *removed >= write.stamp);
             let is_there = here.map_or_else(is_removed, |stamp| stamp >= write.stamp);
             let what = || format!("{node} has {} at {here:?}, but {} was acknowledged", show(&write.key), write.stamp);

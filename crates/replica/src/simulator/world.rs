@@ -381,7 +381,7 @@ impl<'s> World<'s> {
             }
         }
         for bytes in &output.broadcast {
-            if let Ok(Message { body: Body::Push { registers, .. }, .. }) = Message::decode(bytes) {
+            if let Ok((Message { body: Body::Push { registers, .. }, .. }, _)) = Message::decode(bytes) {
                 for register in registers {
                     found = found.and(self.ledger.visible(place, &register));
                 }
@@ -393,7 +393,8 @@ impl<'s> World<'s> {
                 found = found.and(self.ledger.changed(place, key, register));
                 let is_ahead = register.is_some_and(|register| {
                     let stamp = register.stamp;
-                    stamp.node() != id && stamp.epoch() >= self.epochs && stamp.millis() > now.wall_ms + DRIFT_MS
+                    let is_early = stamp.epoch() > self.epochs || stamp.millis() > now.wall_ms + DRIFT_MS;
+                    stamp.node() != id && is_early
                 });
                 if is_ahead {
                     found = found.and(Err(("I8", format!("{id} took a stamp from the future"))));
@@ -482,7 +483,7 @@ impl<'s> World<'s> {
 
 fn is_push_of(bytes: &[u8], stamp: Stamp) -> bool {
     match Message::decode(bytes) {
-        Ok(Message { body: Body::Push { registers, .. }, .. }) => {
+        Ok((Message { body: Body::Push { registers, .. }, .. }, _)) => {
             registers.iter().any(|register| register.stamp == stamp)
         }
         _ => false,

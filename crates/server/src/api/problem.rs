@@ -239,6 +239,7 @@ impl Problem {
             }
             WriteError::Conflict { .. } => Self::changed("if-match", "somebody has changed it since it was looked at"),
             WriteError::Busy => ChangeError::Busy.into(),
+            WriteError::Starting => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
             WriteError::NotMember { .. } => {
                 Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
             }
@@ -416,6 +417,7 @@ mod tests {
         check(refused(WriteError::ClockPoisoned { ahead_ms: 70_000 }), 503, Some(30));
         check(refused(WriteError::DuplicateNode { node: NodeId::new(1) }), 503, Some(30));
         check(refused(WriteError::Busy), 503, Some(1));
+        check(refused(WriteError::Starting), 503, Some(1));
         check(ChangeError::Busy, 503, Some(1));
         check(ChangeError::Stopped, 503, Some(5));
         check(ClusterError::Ended { message: String::new() }, 503, Some(5));

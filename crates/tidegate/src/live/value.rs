@@ -172,6 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_names_make_a_key_that_the_replica_accepts() {
+        let longest = |text: &str| text.repeat(tidegate_engine::limits::NAME_BYTES_MAX);
+        for (section, flag) in [("%", "%"), ("/", "/"), ("a", "%"), ("/", "a")] {
+            let flag = FlagKey::new(longest(section), longest(flag));
+            assert_eq!(flag.check(), Ok(()));
+            for kind in [ChangeKind::Activation, ChangeKind::Definition] {
+                let key = kind.key(&flag);
+                assert!(key.len() <= tidegate_replica::limits::KEY_BYTES_MAX, "{} bytes", key.len());
+                assert_eq!(ChangeKind::of(&key), Some((kind, flag.clone())));
+            }
+        }
+    }
+
+    #[test]
     fn what_a_newer_version_adds_is_not_looked_at() {
         let dial = read_activation(br#"{"percentage":"5","colour":"red"}"#).unwrap();
         assert_eq!((dial.until, dial.defined), (None, false));

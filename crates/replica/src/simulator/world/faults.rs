@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Disk, Event, Fault, World};
-use crate::Input;
+use crate::{Input, Quarantined, Resolution};
 
 impl World<'_> {
     pub(super) fn fault(&mut self) {
@@ -142,6 +142,34 @@ impl World<'_> {
         }
         self.ledger.is_single_again(self.place(node), self.now_ms);
         self.nodes[copy].disk = Disk::default();
+    }
+
+    /// An operator repairs the cluster's clock, on this node.
+    pub(super) fn repair_clock(&mut self, index: usize) {
+        let now = self.now(index);
+        let Some(replica) = &mut self.nodes[index].replica else { return };
+        let before = replica.status(now).epoch;
+        let request = Input::RaiseEpoch { request: 0, actor: Arc::from("dana"), reason: Arc::default() };
+        let output = replica.handle(request, now);
+        let after = replica.status(now).epoch;
+        self.epochs = self.epochs.max(after);
+        if after > before && !output.changed.is_empty() {
+            self.judge(Err(("I8", "a repair of the clock has changed values".to_owned())));
+        }
+        self.perform(index, output);
+    }
+
+    pub(super) fn first_quarantined(&self, index: usize) -> Option<Quarantined> {
+        self.nodes[index].replica.as_ref()?.quarantine().next()
+    }
+
+    /// An operator accepts or drops the first register in quarantine on this node.
+    pub(super) fn resolve(&mut self, index: usize) {
+        let Some(Quarantined { key, stamp, .. }) = self.first_quarantined(index) else { return };
+        let is_accepted = key.first() != Some(&0) && self.random.below(2) == 0;
+        let resolution = if is_accepted { Resolution::Accept } else { Resolution::Drop };
+        let (actor, reason) = (Arc::from("dana"), Arc::default());
+        self.handle(index, Input::Resolve { request: 0, key, stamp, resolution, actor, reason });
     }
 
     /// Nodes stop in the middle of their work; how soon.

@@ -1,3 +1,5 @@
+use tidegate_replica::limits::KEY_BYTES_MAX;
+
 use super::super::tests::support::{Draw, register};
 use super::*;
 
@@ -129,7 +131,7 @@ fn other_files_are_told_apart() {
 #[test]
 fn the_largest_register_fits_into_a_line() {
     let mut large = register("k", 1);
-    large.key = vec![0; 1_024].into();
+    large.key = vec![0; KEY_BYTES_MAX].into();
     large.value = Some(vec![1; VALUE_BYTES_MAX].into());
     large.actor = "\u{1}".repeat(1_024).into();
     large.reason = "\u{1}".repeat(1_024).into();

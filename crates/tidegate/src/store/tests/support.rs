@@ -22,6 +22,7 @@ pub(crate) fn register(key: &str, number: u64) -> Register {
         stamp: stamp(number),
         value: (!number.is_multiple_of(11)).then(|| text.as_bytes().into()),
         replaces: number.checked_sub(1).map(stamp),
+        supersedes: None,
         actor: "ann".into(),
         reason: format!("because of {number}").into(),
         extra: Arc::default(),

@@ -1,0 +1,102 @@
+//! Epochs: how often the cluster's clock was repaired, and which repairs a node believes in.
+//!
+//! An epoch begins with one register, the repair, that an operator has a node write. Its value lists all repairs before
+//! it. A node enters an epoch by nothing but a repair that a member sends, whose list has every epoch from its own on, and whose
+//! time is not ahead: so one that has missed any number of repairs catches up with one register, and a stamp of an
+//! epoch that nobody has opened stays in quarantine, whoever sends it. What a node relies on is the membership:
+//! a member may repair the clock as it may write any other register.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::codec::{Fields, Reader, Writer};
+use crate::message::Body;
+use crate::{Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits};
+
+use super::{OPERATOR_MS, Replica};
+
+impl Replica {
+    /// The clock of the cluster begins anew above all that there is.
+    pub(super) fn raise_epoch(&mut self, request: u64, actor: Arc<str>, reason: Arc<str>, now: Now) {
+        let epochs = self.clock.epoch();
+        let error = if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX {
+            Some(WriteError::Invalid)
+        } else if epochs >= limits::EPOCHS_MAX {
+            Some(WriteError::EpochsExhausted { epochs })
+        } else {
+            self.refusal_but_for_poison(now)
+        };
+        if let Some(error) = error {
+            return self.output.receipts.push((request, Err(error)));
+        }
+        let key: Arc<[u8]> = Arc::from(KEY);
+        let value = Some(self.repairs_so_far());
+        let stamp = self.clock.raise_epoch(now.wall_ms);
+        self.install((Arc::clone(&key), stamp), value, (actor, reason, Arc::default()), now);
+        let deadline_ms = now.steady_ms.saturating_add(OPERATOR_MS);
+        self.expect_acks(request, (key, stamp), Level::Majority, deadline_ms, now);
+    }
+
+    /// Whether a register begins an epoch that this node is to enter.
+    pub(super) fn opens_epoch(&self, register: &Register, from: NodeId, now: Now) -> bool {
+        let (here, there) = (self.clock.epoch(), register.stamp.epoch());
+        let is_believed = self.roster.is_member(from) || self.others().next().is_none();
+        if *register.key != *KEY || there <= here || there > limits::EPOCHS_MAX || !is_believed {
+            return false;
+        }
+        let is_ahead = register.stamp.millis().saturating_sub(now.wall_ms) > self.max_drift_ms;
+        if self.has(Mutant::MissedRepairsShutOut) && there > here.saturating_add(1) {
+            return false;
+        }
+        let known = repairs(register);
+        !is_ahead && (here.saturating_add(1)..=there).all(|epoch| known.contains(&epoch))
+    }
+
+    /// A peer lives in a later epoch than this node: how it began is what this node needs first.
+    pub(super) fn ask_for_repairs(&mut self, from: NodeId) {
+        let hash = self.table.hash(KEY);
+        self.send(from, Body::Want(vec![hash]));
+    }
+
+    /// The list for the next repair: all before it. This node lives in an epoch by good reason, even if it has lost how that began.
+    fn repairs_so_far(&self) -> Arc<[u8]> {
+        let mut stamps = self.table.get(KEY).map(stamps_of).unwrap_or_default();
+        let known: BTreeSet<u16> = stamps.iter().map(|stamp| stamp.epoch()).collect();
+        let unknown = (1..=self.clock.epoch()).filter(|epoch| !known.contains(epoch));
+        stamps.extend(unknown.map(|epoch| Stamp::new(epoch, 0, 0, self.options.node)));
+        stamps.sort_unstable();
+        stamps.dedup_by_key(|stamp| stamp.epoch());
+        let mut list = Writer::default();
+        for stamp in stamps {
+            list.raw(&stamp.to_bytes());
+        }
+        let mut value = Writer::default();
+        value.field(TAG_REPAIRS, list.as_bytes());
+        value.into_bytes().into()
+    }
+}
+
+/// The stamps of the repairs that a repair names, and its own.
+fn stamps_of(register: &Register) -> Vec<Stamp> {
+    let value = register.value.as_deref().unwrap_or_default();
+    let mut stamps = vec![register.stamp];
+    for field in Fields::new(value).flatten().filter(|field| field.tag == TAG_REPAIRS) {
+        let mut reader = Reader::new(field.content);
+        while let Ok(stamp) = reader.stamp() {
+            stamps.push(stamp);
+        }
+    }
+    stamps
+}
+
+fn repairs(register: &Register) -> BTreeSet<u16> {
+    stamps_of(register).into_iter().map(Stamp::epoch).collect()
+}
+
+/// The key of the repair.
+pub(super) const KEY: &[u8] = &[0, b'e'];
+
+const TAG_REPAIRS: u8 = 1;
+
+// The list of all repairs fits into one register.
+const _: () = assert!((limits::EPOCHS_MAX as usize + 1) * Stamp::BYTES + 16 < limits::VALUE_BYTES_MAX);

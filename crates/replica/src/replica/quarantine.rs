@@ -1,0 +1,166 @@
+//! Quarantine: registers whose stamps lie too far in the future to be merged.
+//!
+//! One stays until its time has come, or until a person accepts or drops it by its key and stamp; a repair of the clock
+//! releases none. Meanwhile it is not active anywhere but where its writer's wrong clock made it so. A write of the same key
+//! on a node that has it names it as superseded and outranks it on all nodes: otherwise it would undo that write, perhaps a kill
+//! switch, when its time comes. To accept or drop is to write such a register, so both are in the history with who
+//! and why, reach every node, and are acknowledged like any write.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::{Level, Mutant, NodeId, Now, Quarantined, Register, Resolution, Stamp, WriteError, limits};
+
+use super::{OPERATOR_MS, Replica, epoch};
+
+/// A register in quarantine.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) register: Register,
+    /// Who sent it.
+    from: NodeId,
+    /// When, by the wall clock.
+    since_ms: u64,
+}
+
+/// What a person has decided about a register in quarantine.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) key: Arc<[u8]>,
+    pub(super) stamp: Stamp,
+    pub(super) resolution: Resolution,
+    pub(super) actor: Arc<str>,
+    pub(super) reason: Arc<str>,
+}
+
+impl Held {
+    pub(super) fn new(register: Register, from: NodeId, since_ms: u64) -> Self {
+        Self { register, from, since_ms }
+    }
+}
+
+impl Replica {
+    /// Whether a stamp lies further in the future than clocks may be apart.
+    pub(super) fn is_too_far_ahead(&self, stamp: Stamp, now: Now) -> bool {
+        if self.has(Mutant::EpochsNeedNoRepair) && stamp.epoch() > self.clock.epoch() {
+            return stamp.millis().saturating_sub(now.wall_ms) > self.max_drift_ms;
+        }
+        let is_over = stamp.epoch() < self.clock.epoch();
+        if self.has(Mutant::DriftNotRefused) || (is_over && self.has(Mutant::RepairReleasesQuarantine)) {
+            return false;
+        }
+        self.clock.ahead(stamp, now.wall_ms) > self.max_drift_ms
+    }
+
+    /// Whether a register has to wait for its time: it lies too far ahead, and would count.
+    pub(super) fn is_to_wait(&self, register: &Register, now: Now) -> bool {
+        let would_count = self.table.get(&register.key).is_none_or(|here| here.rank(register) == Ordering::Less);
+        would_count && self.is_too_far_ahead(register.stamp, now)
+    }
+
+    /// Puts a register in quarantine, unless one that ranks higher is there.
+    pub(super) fn set_aside(&mut self, register: Register, from: NodeId, now: Now) {
+        let is_wanted = match self.quarantine.get(&register.key) {
+            None => self.quarantine.len() < limits::QUARANTINE_MAX,
+            Some(held) => held.register.rank(&register) == Ordering::Less,
+        };
+        if !is_wanted {
+            return;
+        }
+        self.counters.quarantined = self.counters.quarantined.saturating_add(1);
+        let key = Arc::clone(&register.key);
+        self.quarantine.insert(Arc::clone(&key), Held::new(register, from, now.wall_ms));
+        // A write of this key that waits for its level has met what will outrank it.
+        if let Some(stamp) = self.table.get(&key).map(|here| here.stamp) {
+            self.settle(stamp, false);
+        }
+    }
+
+    /// Merges what lies no longer in the future.
+    pub(super) fn release_quarantine(&mut self, now: Now) {
+        loop {
+            let epoch = self.clock.epoch();
+            let is_due = |held: &Held| {
+                !self.is_too_far_ahead(held.register.stamp, now) || self.opens_epoch(&held.register, held.from, now)
+            };
+            let due: Vec<Arc<[u8]>> =
+                self.quarantine.iter().filter(|(_, held)| is_due(held)).map(|(key, _)| Arc::clone(key)).collect();
+            for key in due {
+                let Some(Held { register, from, .. }) = self.quarantine.remove(&key) else { continue };
+                if self.opens_epoch(&register, from, now) {
+                    self.clock.observe(register.stamp);
+                }
+                // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
+                if self.table.get(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
+                    self.accept(register, None, now);
+                }
+            }
+            // A new epoch may be the time of others.
+            if self.clock.epoch() == epoch {
+                return;
+            }
+        }
+    }
+
+    /// What is in quarantine under a key, and would count for more than what is active.
+    pub(super) fn quarantined_above(&self, key: &[u8]) -> Option<&Register> {
+        let held = &self.quarantine.get(key)?.register;
+        let is_above = self.table.get(key).is_none_or(|here| here.rank(held) == Ordering::Less);
+        is_above.then_some(held)
+    }
+
+    /// The stamp that a new register of this key has to name in order to count, if its own does not do.
+    pub(super) fn to_supersede(&self, key: &[u8], stamp: Stamp) -> Option<Stamp> {
+        let active = self.table.get(key).map(Register::rank_stamp);
+        let waiting = self.quarantine.get(key).map(|held| held.register.rank_stamp());
+        let waiting = waiting.filter(|_| !self.has(Mutant::QuarantineNotSuperseded));
+        active.max(waiting).filter(|greatest| *greatest > stamp)
+    }
+
+    /// Something new is active under a key: what it outranks there will never count.
+    pub(super) fn end_quarantine(&mut self, key: &[u8]) {
+        if self.quarantine.contains_key(key) && self.quarantined_above(key).is_none() {
+            let by = self.table.get(key).map(|here| here.stamp);
+            if let Some(held) = self.quarantine.remove(key) {
+                self.note_history(held.register, by);
+            }
+        }
+    }
+
+    /// A person has decided.
+    pub(super) fn resolve(&mut self, request: u64, decision: Decision, now: Now) {
+        let Decision { key, stamp, resolution, actor, reason } = decision;
+        let refused = match self.quarantine.get(&key).map(|held| held.register.stamp) {
+            _ if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX => Some(WriteError::Invalid),
+            found if found != Some(stamp) => Some(WriteError::NotQuarantined { found }),
+            // An epoch begins by a repair, and never because a value says so.
+            _ if *key == *epoch::KEY && resolution == Resolution::Accept => Some(WriteError::Invalid),
+            _ => self.refusal(now),
+        };
+        let held = self.quarantine.get(&key).map(|held| &held.register);
+        let source = if resolution == Resolution::Accept { held } else { self.table.get(&key) };
+        let (value, extra) =
+            source.map_or_else(Default::default, |register| (register.value.clone(), Arc::clone(&register.extra)));
+        if let Some(error) = refused {
+            return self.output.receipts.push((request, Err(error)));
+        }
+        let stamp = self.write_register(Arc::clone(&key), value, (actor, reason, extra), now);
+        let deadline_ms = now.steady_ms.saturating_add(OPERATOR_MS);
+        self.expect_acks(request, (key, stamp), Level::Majority, deadline_ms, now);
+    }
+
+    /// The registers in quarantine, in the order of their keys.
+    pub fn quarantine(&self) -> impl Iterator<Item = Quarantined> {
+        self.quarantine.values().map(|held| Quarantined {
+            key: Arc::clone(&held.register.key),
+            stamp: held.register.stamp,
+            from: held.from,
+            since_ms: held.since_ms,
+        })
+    }
+
+    /// The register that is in quarantine under a key: what would be active if it were accepted.
+    pub fn quarantined(&self, key: &[u8]) -> Option<&Register> {
+        self.quarantine.get(key).map(|held| &held.register)
+    }
+}

@@ -1,0 +1,152 @@
+//! Repairs of the clock: who catches up, and what is not believed.
+
+use super::*;
+
+fn repair(cluster: &mut Cluster, index: usize) -> Stamp {
+    let request = 9_000 + cluster.receipts.len() as u64;
+    cluster.handle(index, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
+    cluster.receipt(request).clone().unwrap().stamp
+}
+
+fn epochs(cluster: &Cluster) -> Vec<u16> {
+    (0..cluster.nodes.len()).map(|index| cluster.status(index).epoch).collect()
+}
+
+/// Three members, of whom the third misses so many repairs.
+fn one_has_missed(repairs: usize) -> Cluster {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(3_000);
+    let third = std::mem::replace(
+        &mut cluster.nodes[2],
+        Replica::new(Options::new("other", NodeId::new(3)), Loaded::default(), Now::default()).0,
+    );
+    for number in 0..repairs {
+        repair(&mut cluster, number % 2);
+        cluster.write(number % 2, "x", Some(&number.to_string()), Level::Local);
+        cluster.pass(1_000);
+    }
+    cluster.nodes[2] = third;
+    cluster
+}
+
+#[test]
+fn a_node_that_has_missed_any_number_of_repairs_catches_up() {
+    for repairs in [1_u16, 2, 3, 40] {
+        let mut cluster = one_has_missed(repairs.into());
+        assert_eq!(epochs(&cluster), [repairs, repairs, 0]);
+        cluster.meet();
+        cluster.pass(2_000);
+        assert_eq!(epochs(&cluster), [repairs; 3]);
+        assert_eq!(cluster.value(2, "x"), Some((repairs - 1).to_string()));
+        assert_eq!(cluster.nodes[2].root(), cluster.nodes[0].root());
+        // It takes part again, and what it acknowledges counts.
+        let request = cluster.write(2, "x", Some("new"), Level::All);
+        assert!(cluster.receipt(request).clone().unwrap().is_reached);
+        assert_eq!(cluster.value(0, "x").as_deref(), Some("new"));
+    }
+}
+
+#[test]
+fn one_member_is_enough_to_catch_up_from_and_a_write_is_enough_to_notice() {
+    let mut cluster = one_has_missed(5);
+    cluster.nodes.iter_mut().for_each(|node| node.timers.round_ms = u64::MAX);
+    cluster.nodes[0] = Replica::new(Options::new("other", NodeId::new(1)), Loaded::default(), Now::default()).0;
+    let request = cluster.write(1, "y", Some("on"), Level::Majority);
+    assert!(cluster.receipt(request).clone().unwrap().is_reached, "{:?}", cluster.receipt(request));
+    assert_eq!((cluster.status(2).epoch, cluster.value(2, "y").as_deref()), (5, Some("on")));
+}
+
+#[test]
+fn a_fresh_node_joins_after_many_repairs() {
+    let mut cluster = one_has_missed(4);
+    cluster.nodes[2] = Replica::new(Options::new("tests", NodeId::new(3)), Loaded::default(), cluster.now(2)).0;
+    cluster.meet();
+    cluster.pass(4_000);
+    assert_eq!(epochs(&cluster), [4; 3]);
+    assert_eq!(cluster.nodes[2].root(), cluster.nodes[0].root());
+}
+
+#[test]
+fn an_epoch_that_nobody_has_opened_does_not_begin() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(3_000);
+    repair(&mut cluster, 1);
+    cluster.write(1, "x", Some("right"), Level::All);
+    let millis = START_MS + cluster.steady_ms;
+    for epoch in [2, 3, 10_001, u16::MAX] {
+        let stamp = Stamp::new(epoch, millis, 0, NodeId::new(2));
+        let forged =
+            |key: &[u8], value: &[u8]| Register { key: key.into(), stamp, value: Some(value.into()), ..register(0) };
+        let mut registers = vec![forged(b"x", b"forged")];
+        if epoch > 2 {
+            // A repair without those before it.
+            registers.push(forged(epoch::KEY, b""));
+        }
+        let summary = Summary { clock: stamp, yours: stamp, ..summary(millis, stamp) };
+        for body in [
+            Body::Push { registers: registers.clone(), awaited: Awaited::Everybody },
+            Body::Repair(registers),
+            Body::Ack(vec![stamp]),
+            Body::Root(summary),
+        ] {
+            cluster.hear(0, 2, body);
+            cluster.pass(1_000);
+        }
+        assert_eq!(epochs(&cluster), [1; 3], "{epoch}");
+        assert_eq!(cluster.value(0, "x").as_deref(), Some("right"));
+    }
+    assert!(cluster.nodes[0].quarantine().count() > 0);
+    // A later write supersedes it here, and so do the next repairs.
+    let request = cluster.write(0, "x", Some("later"), Level::All);
+    assert!(cluster.receipt(request).clone().unwrap().is_reached);
+    repair(&mut cluster, 0);
+    cluster.write(1, "x", Some("last"), Level::All);
+    cluster.pass(3_000);
+    assert_eq!(epochs(&cluster), [2; 3]);
+    assert!((0..3).all(|node| cluster.value(node, "x").as_deref() == Some("last")));
+}
+
+#[test]
+fn who_is_no_member_cannot_open_an_epoch() {
+    let mut cluster = one_has_missed(3);
+    let all = cluster.nodes[0].get(epoch::KEY).unwrap().clone();
+    cluster.hear(2, 77, Body::Repair(vec![all.clone()]));
+    assert_eq!(cluster.status(2).epoch, 0);
+    cluster.hear(2, 1, Body::Repair(vec![all]));
+    assert_eq!(cluster.status(2).epoch, 3);
+}
+
+#[test]
+fn a_repair_by_a_clock_that_is_ahead_waits_like_any_register() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.pass(3_000);
+    let stamp = Stamp::new(1, START_MS + 3_600_000, 0, NodeId::new(2));
+    let key: Arc<[u8]> = epoch::KEY.into();
+    cluster.hear(0, 2, Body::Repair(vec![Register { key: Arc::clone(&key), stamp, ..register(0) }]));
+    assert_eq!(cluster.status(0).epoch, 0);
+    // Nobody can accept it, and it can be dropped.
+    for (request, resolution) in [(1_001, Resolution::Accept), (1_002, Resolution::Drop)] {
+        let (key, actor, reason) = (Arc::clone(&key), "dana".into(), "".into());
+        cluster.handle(0, Input::Resolve { request, key, stamp, resolution, actor, reason });
+    }
+    assert_eq!(cluster.receipt(1_001), &Err(WriteError::Invalid));
+    assert!(cluster.receipt(1_002).is_ok());
+    assert_eq!((cluster.status(0).epoch, cluster.status(0).quarantined), (0, 0));
+    repair(&mut cluster, 1);
+    cluster.pass(3_000);
+    assert_eq!(epochs(&cluster), [1; 3]);
+}
+
+#[test]
+fn a_clock_is_not_repaired_beyond_the_last_epoch() {
+    let loaded = Loaded {
+        registers: vec![Register { stamp: Stamp::new(limits::EPOCHS_MAX, 5, 0, NodeId::new(1)), ..register(0) }],
+        ..Loaded::default()
+    };
+    let mut cluster = Cluster::loaded(vec![loaded]);
+    cluster.handle(0, Input::RaiseEpoch { request: 7, actor: "dana".into(), reason: "".into() });
+    assert_eq!(cluster.receipt(7), &Err(WriteError::EpochsExhausted { epochs: limits::EPOCHS_MAX }));
+}
