@@ -10,6 +10,7 @@ mod definition;
 mod flag;
 mod health;
 mod history;
+mod hosts;
 mod precondition;
 mod problem;
 mod watch;
@@ -26,7 +27,10 @@ use tidegate::{Cluster, Tidegate};
 use tokio::sync::{Semaphore, watch as watched};
 
 use crate::serve::Options;
+use hosts::Hosts;
 use problem::Problem;
+
+pub(crate) use hosts::{LocalAddress, check_name};
 
 /// What every answer is made from.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/watch", get(watch::watch))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(Hosts::new(&api.options.hosts), guard))
         .with_state(api)
 }
 
@@ -81,9 +85,10 @@ async fn wrong_method(request: Request) -> Problem {
     Problem::wrong_method(request.method())
 }
 
-/// What holds for every request: pages of other origins may not change anything, and no answer is kept by a cache.
-async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match ask::check_origin(&request) {
+/// What holds for every request: it names a host that this server goes by, pages of other origins may not change anything,
+/// and no cache keeps an answer.
+async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let mut response = match hosts.check(&request).and_then(|()| ask::check_origin(&request)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };

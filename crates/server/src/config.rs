@@ -23,6 +23,9 @@ pub struct Config {
     pub listen: Setting<SocketAddr>,
     /// Whether HTTP may be served to other hosts, although nobody has to say who he is. Default: no.
     pub listen_unprotected: Setting<bool>,
+    /// Names under which this server is asked, besides `localhost` and the addresses that it listens on: those of gateways and
+    /// of DNS. Default: none.
+    pub hosts: Setting<Vec<String>>,
     /// The data folder. Default: none, so that live changes are kept in memory only.
     pub data_dir: Setting<Option<PathBuf>>,
     /// The documents: paths, and URLs of `http` or `https`.
@@ -81,6 +84,8 @@ pub struct Arguments {
     pub listen: Option<String>,
     /// `--listen-unprotected`
     pub listen_unprotected: bool,
+    /// `--host`, each time
+    pub hosts: Vec<String>,
     /// `--data-dir`
     pub data_dir: Option<String>,
     /// `--document`, each time
@@ -147,6 +152,7 @@ impl Config {
         let config = Self {
             listen: one(last(Key::Listen), LOCAL, address)?,
             listen_unprotected: switch(last(Key::ListenUnprotected)),
+            hosts: list(last(Key::Hosts), host)?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
             name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
@@ -182,6 +188,7 @@ impl Config {
         vec![
             line(Key::Listen, &self.listen, ToString::to_string),
             line(Key::ListenUnprotected, &self.listen_unprotected, ToString::to_string),
+            line(Key::Hosts, &self.hosts, joined),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
             line(Key::Name, &self.name, optional),
@@ -268,6 +275,7 @@ impl Said {
         let all = [
             text(Key::Listen, &arguments.listen),
             switch(Key::ListenUnprotected, arguments.listen_unprotected),
+            list(Key::Hosts, &arguments.hosts),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),
             text(Key::Name, &arguments.name),
@@ -332,6 +340,14 @@ fn address(said: &Said, text: &str) -> Result<SocketAddr, ConfigError> {
     let port = said.key.default_port();
     let help = format!("write an address and a port, such as `127.0.0.1:{port}` or `[::1]:{port}`");
     text.parse().map_err(|_| said.wrong(text, "it is no address with a port", &help))
+}
+
+fn host(said: &Said, text: &str) -> Result<String, ConfigError> {
+    if crate::api::check_name(text) {
+        return Ok(text.to_owned());
+    }
+    let help = "write the name alone, such as `flags.example`, without scheme and port";
+    Err(said.wrong(text, "it is not the name of a host", help))
 }
 
 fn path(said: &Said, text: &str) -> Result<PathBuf, ConfigError> {

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tidegate::Tidegate;
@@ -20,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, LocalAddress};
 use crate::limits;
 use patient::Patient;
 
@@ -42,6 +44,8 @@ pub struct Options {
     pub life_sign_period: Duration,
     /// For requests under way when the server stops.
     pub stop_timeout: Duration,
+    /// Names, besides those of the loopback interface and the address of the connection, that a request may give in `Host`.
+    pub hosts: Vec<String>,
 }
 
 impl Default for Options {
@@ -54,6 +58,7 @@ impl Default for Options {
             write_timeout: limits::WRITE_TIMEOUT,
             life_sign_period: limits::LIFE_SIGN_PERIOD,
             stop_timeout: limits::STOP_TIMEOUT,
+            hosts: Vec::new(),
         }
     }
 }
@@ -132,13 +137,19 @@ fn is_of_connection(error: &io::Error) -> bool {
 async fn talk(stream: TcpStream, router: Router, options: Options, mut stopping: watch::Receiver<bool>) {
     // Answers are small and written at once; a failure costs milliseconds.
     let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(LocalAddress(local.ip()));
+        routes.call(request)
+    });
     let stream = TokioIo::new(Patient::new(stream, options.write_timeout));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout)
         .max_headers(limits::HEADERS_MAX)
         .max_buf_size(limits::HEAD_BYTES_MAX)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(stream, service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -36,6 +36,11 @@ pub(crate) struct Args {
     #[arg(long)]
     listen_unprotected: bool,
 
+    /// Answer requests for this host name, too: that of a gateway or of DNS. May be given several times [default: localhost,
+    /// and the addresses that it listens on]
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+
     /// Keep changes in this folder, which is made if need be
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -83,6 +88,7 @@ impl Args {
         let arguments = Arguments {
             listen: self.listen.clone(),
             listen_unprotected: self.listen_unprotected,
+            hosts: self.hosts.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
             name: self.name.clone(),
@@ -112,7 +118,9 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let tide = builder.connect().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
     output.word(format_args!("listening on http://{address}"));
     output.flush()?;
-    let served = runtime.block_on(tidegate_server::serve(listener, tide.clone(), Options::default(), stop));
+    let mut options = Options::default();
+    options.hosts.clone_from(&config.hosts.value);
+    let served = runtime.block_on(tidegate_server::serve(listener, tide.clone(), options, stop));
     // The last handle waits until everything that was accepted is on the disk.
     drop(runtime);
     drop(tide);

@@ -266,7 +266,7 @@ fn twice(what: &str, name: &str) -> Problem {
 }
 
 /// Text of others, shortened and without control characters.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(CHARS_SHOWN).flat_map(char::escape_debug).collect()
 }
 

@@ -37,6 +37,7 @@ enum Kind {
     Invalid,
     Malformed,
     Foreign,
+    UnknownHost,
     UnknownPath,
     UnknownFlag,
     NoActivation,
@@ -67,6 +68,9 @@ impl Kind {
             Self::Invalid => ("invalid", "Something in the request is not valid", StatusCode::BAD_REQUEST),
             Self::Malformed => ("malformed", "The body cannot be read", StatusCode::BAD_REQUEST),
             Self::Foreign => ("foreign", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
+            Self::UnknownHost => {
+                ("unknown-host", "The server does not answer under this host name", StatusCode::MISDIRECTED_REQUEST)
+            }
             Self::UnknownPath => ("unknown-path", "There is no such path", StatusCode::NOT_FOUND),
             Self::UnknownFlag => ("unknown-flag", "There is no such flag", StatusCode::NOT_FOUND),
             Self::NoActivation => ("no-activation", "The flag has no activation", StatusCode::NOT_FOUND),
@@ -143,6 +147,16 @@ impl Problem {
             format!("the page of `{}` asks for a change, and this server is another origin", origin.escape_debug());
         Self::new(Kind::Foreign, detail, "ask from the server's own pages, or without an `Origin` header")
             .of_field("origin")
+    }
+
+    /// The server is asked under a name that is not its own.
+    pub(crate) fn unknown_host(name: &str) -> Self {
+        let detail = format!("the request is for the host `{name}`, and this server does not answer under that name");
+        let help = format!(
+            "ask at `localhost` or at the address that the server listens on, or allow the name: `hosts = [\"{name}\"]` in \
+             the configuration, or `--host {name}`"
+        );
+        Self::new(Kind::UnknownHost, detail, help).of_field("host")
     }
 
     pub(crate) fn unknown_path(path: &str) -> Self {

@@ -9,6 +9,8 @@ pub enum Key {
     Listen,
     /// Whether HTTP may be served to other hosts.
     ListenUnprotected,
+    /// Names under which this server is asked.
+    Hosts,
     /// The data folder.
     DataDir,
     /// The documents.
@@ -39,9 +41,10 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Listen,
         Self::ListenUnprotected,
+        Self::Hosts,
         Self::DataDir,
         Self::Documents,
         Self::Name,
@@ -58,6 +61,7 @@ impl Key {
         match self {
             Self::Listen => ("listen", "TIDEGATE_LISTEN", "--listen"),
             Self::ListenUnprotected => ("listen_unprotected", "TIDEGATE_LISTEN_UNPROTECTED", "--listen-unprotected"),
+            Self::Hosts => ("hosts", "TIDEGATE_HOSTS", "--host"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
             Self::Name => ("name", "TIDEGATE_NAME", "--name"),
@@ -87,7 +91,7 @@ impl Key {
 
     pub(super) const fn shape(self) -> Shape {
         match self {
-            Self::Documents | Self::Peers => Shape::List,
+            Self::Hosts | Self::Documents | Self::Peers => Shape::List,
             Self::ListenUnprotected | Self::ClusterInsecure => Shape::Switch,
             _ => Shape::Text,
         }

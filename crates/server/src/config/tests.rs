@@ -71,6 +71,8 @@ fn mistakes_name_place_key_and_remedy() {
     check("peers = [\"10.0.0.7\"]", &[], &["`10.0.0.7`", "10.0.0.7:7400"]);
     check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http or https"]);
     check("documents = [\"https://me:secret@\"]", &[], &["`documents`"]);
+    check("hosts = [\"http://flags.example\"]", &[], &["`hosts` is `http://flags.example`", "without scheme"]);
+    check("", &[("TIDEGATE_HOSTS", "a.example, b.example:80")], &["`b.example:80`", "port"]);
     check("data_dir = \"\"", &[], &["`data_dir`", "name a folder"]);
 }
 

@@ -23,8 +23,7 @@ async fn who_is_slow_is_let_go() {
     let server = Server::with(builder(), options).await;
     let said = answer(&server, "GET /healthz HTTP/1.1\r\nhos").await;
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
-    let head =
-        "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let head = "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     let said = answer(&server, head).await;
     assert!(said.starts_with("HTTP/1.1 408") && said.contains("urn:tidegate:problem:slow"), "{said}");
 }
@@ -33,7 +32,8 @@ async fn who_is_slow_is_let_go() {
 async fn heads_have_a_limit() {
     let server = Server::start().await;
     let many = "x-many: 1\r\n".repeat(200);
-    let request = |headers: &str| format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n");
+    let request =
+        |headers: &str| format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
     let said = answer(&server, &request(&many)).await;
     assert!(said.starts_with("HTTP/1.1 431"), "{said}");
     // One that goes on and on may be cut off before it has heard why.
@@ -51,14 +51,62 @@ async fn above_the_limit_a_connection_waits_for_another_to_end() {
     options.connections_max = 1;
     let server = Server::with(builder(), options).await;
     let mut first = TcpStream::connect(server.address).await.unwrap();
-    first.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    first.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut some = [0; 12];
     first.read_exact(&mut some).await.unwrap();
     assert_eq!(&some, b"HTTP/1.1 200");
-    let waiting = answer(&server, "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let waiting = answer(&server, "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let mut waiting = std::pin::pin!(waiting);
     let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
     assert!(early.is_err(), "there is no room yet");
     drop(first);
     assert!(waiting.await.starts_with("HTTP/1.1 200"));
+}
+
+/// A page whose name came to resolve to this address (DNS rebinding) reads nothing and changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_request_for_a_known_host_is_answered() {
+    let mut options = Options::default();
+    options.hosts = vec!["flags.example".to_owned()];
+    let server = Server::with(builder(), options).await;
+    let body = r#"{"percentage": 100}"#;
+    let ask = async |line: &str, hosts: &str| {
+        let (kind, length) = ("content-type: application/json\r\n", body.len());
+        let head = format!("{line}\r\n{hosts}{kind}content-length: {length}\r\nconnection: close\r\n\r\n");
+        answer(&server, &format!("{head}{body}")).await
+    };
+    let lines = [
+        "GET /healthz HTTP/1.1",
+        "GET /api/v1/flags HTTP/1.1",
+        "PUT /api/v1/flags/flags/x/activation?create=true HTTP/1.1",
+        "DELETE /api/v1/flags/flags/x/activation HTTP/1.1",
+        "POST /api/v1/cluster/repair-clock HTTP/1.1",
+        "OPTIONS /api/v1/flags HTTP/1.1",
+        "GET /nowhere HTTP/1.1",
+        "GET /healthz HTTP/1.0",
+    ];
+    for line in lines {
+        let said = ask(line, &format!("host: evil.example:{}\r\n", server.address.port())).await;
+        assert!(said.starts_with("HTTP/1.1 421") || said.starts_with("HTTP/1.0 421"), "{line}: {said}");
+        assert!(said.contains("problem:unknown-host") && said.contains("--host evil.example"), "{said}");
+    }
+    let line = lines[2];
+    for hosts in
+        ["host: localhost\r\nhost: localhost\r\n", "host: localhost\r\nhost: evil.example\r\n", "", "host:\r\n"]
+    {
+        let said = ask(line, hosts).await;
+        assert!(said.starts_with("HTTP/1.1 400") && said.contains("\"field\":\"host\""), "{hosts}: {said}");
+    }
+    let said = ask("PUT http://evil.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: localhost\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 421"), "{said}");
+    assert!(!server.tide.is_active("x"), "nobody has changed anything");
+    for host in ["localhost", "127.0.0.1:1", "[::1]", "FLAGS.example.:443", &server.address.to_string()] {
+        let said = ask("GET /healthz HTTP/1.1", &format!("host: {host}\r\n")).await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{host}: {said}");
+    }
+    assert!(ask("GET /healthz HTTP/1.0", "").await.starts_with("HTTP/1.0 200"), "HTTP/1.0 has no `Host`");
+    let said =
+        ask("PUT http://flags.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: flags.example\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    assert!(server.tide.is_active("x"));
 }

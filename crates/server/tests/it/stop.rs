@@ -18,7 +18,7 @@ async fn requests_under_way_end_and_streams_are_ended() {
     let mut half = TcpStream::connect(server.address).await.unwrap();
     let body = r#"{"percentage": 1}"#;
     let head = format!(
-        "PUT /api/v1/flags/flags/x/activation?create=true HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
+        "PUT /api/v1/flags/flags/x/activation?create=true HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
         body.len()
     );
     half.write_all(head.as_bytes()).await.unwrap();
@@ -42,8 +42,7 @@ async fn who_does_not_end_is_cut_off() {
     options.stop_timeout = Duration::from_millis(50);
     let mut server = Server::with(builder(), options).await;
     let mut slow = TcpStream::connect(server.address).await.unwrap();
-    let head =
-        "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let head = "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     slow.write_all(head.as_bytes()).await.unwrap();
     server.get("/healthz").await.good();
     server.stop();
