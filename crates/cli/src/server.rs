@@ -33,7 +33,8 @@ pub(crate) use flag::{FlagState, Instant, Numeral};
 pub(crate) struct Server {
     address: Address,
     client: Client,
-    runtime: Runtime,
+    /// None only while it is dropped.
+    runtime: Option<Runtime>,
     timeout: Duration,
 }
 
@@ -84,7 +85,7 @@ impl Server {
         let client = builder.build().map_err(|error| failed(&error.without_url()))?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
-        Ok(Self { address, client, runtime, timeout: ANSWER_TIMEOUT })
+        Ok(Self { address, client, runtime: Some(runtime), timeout: ANSWER_TIMEOUT })
     }
 
     /// The same server, to be waited for so long.
@@ -117,12 +118,16 @@ impl Server {
         Ok(Request::new(method, self.address.flag_url(flag, rest, query), Some(flag.clone()), self.timeout))
     }
 
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is taken only when the server is dropped")
+    }
+
     /// Asks, and waits for the whole answer. An answer other than success is a failure that says why.
     pub(crate) fn ask(&self, request: Request) -> Result<Reply, Failure> {
         let timeout = request.timeout;
         let (flag, text) = (request.flag.clone(), request.text.clone());
         let is_change = request.method != Method::GET;
-        let asked = self.runtime.block_on(async {
+        let asked = self.runtime().block_on(async {
             let exchange = Box::pin(async {
                 let response = self.send(request).await?;
                 let status = response.status();
@@ -231,6 +236,15 @@ impl Server {
     fn shown(&self) -> String {
         let address = self.address.to_string();
         escape(&address).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A name that is still being resolved is not waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -22,13 +22,14 @@ pub(crate) enum Event {
 }
 
 /// Listens to the events of this query, on a thread of its own that ends when nobody wants to hear any more: when
-/// `tell` returns `false`.
+/// `tell` returns `false`. A server that has accepted a connection has `timeout` to answer.
 pub(crate) fn listen(
     address: Address,
     query: Vec<(String, String)>,
+    timeout: Duration,
     tell: impl Fn(Event) -> bool + Send + 'static,
 ) -> Result<(), Failure> {
-    let server = Server::new(address)?;
+    let server = Server::new(address)?.timeout(timeout);
     let body = move || {
         let mut pause = PAUSE_LEAST;
         loop {
@@ -74,15 +75,19 @@ impl Server {
     fn stream(&self, query: &[(String, String)], tell: &mut dyn FnMut(Event) -> bool) -> Ended {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
         let request = self.request(Method::GET, &["watch"], &query).accepting_events();
-        self.runtime.block_on(async {
-            let mut response = match self.send(request).await {
-                Ok(response) => response,
-                Err(Failure::Stopped(stopped)) => return Ended::Lost(stopped.message),
-                Err(Failure::ClosedPipe) => return Ended::Unheard,
+        self.runtime().block_on(async {
+            let timeout = request.timeout;
+            let mut response = match tokio::time::timeout(timeout, self.send(request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(Failure::Stopped(stopped))) => return Ended::Lost(stopped.message),
+                Ok(Err(Failure::ClosedPipe)) => return Ended::Unheard,
+                Err(_) => return Ended::Lost(format!("the server at `{}` does not answer", self.address)),
             };
             if !response.status().is_success() {
                 let (status, headers) = (response.status(), response.headers().clone());
-                let body = self.body(response).await.unwrap_or_default();
+                // What cannot be read in time is as good as an empty body: the status says enough.
+                let body = tokio::time::timeout(timeout, self.body(response)).await;
+                let body = body.map_or_else(|_| Vec::new(), Result::unwrap_or_default);
                 let failure = super::problem::failure(&self.address, status, &headers, &body, None, None);
                 return if status.is_server_error() {
                     Ended::Lost(format!("the server at `{}` answers {status}", self.address))

@@ -162,6 +162,25 @@ fn a_server_that_rings_goes_away_and_comes_back() {
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
+/// A reconnect that is accepted and never answered is given up, and tried again.
+#[test]
+fn a_server_that_never_answers_is_asked_again() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let events = |text: &str| Reply::ok(text).header("Content-Type", "text/event-stream").until_close();
+    let refusal = Reply::status(503).announce(100).hang_after(0);
+    let asked = "/api/v1/watch";
+    origin.script_at(asked, [events(": hello\n\n"), Reply::hang(), refusal, events(": hello\n\n"), Reply::hang()]);
+    let watched = Watched::start(&host, &format!("watch --server {} --timeout 300ms", origin.url("")));
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"), "at the start");
+    let away = watched.next_of("source");
+    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"), "after one that was silent, and half of a refusal");
+    let away = watched.next_of("source");
+    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    until("it asks again and again", || (origin.requests().len() > 6).then_some(()));
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
 #[test]
 fn it_ends_when_nobody_reads_any_more() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);

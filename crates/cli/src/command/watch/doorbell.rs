@@ -60,10 +60,15 @@ impl Doorbell {
         })
     }
 
-    /// Passes on what a server tells.
-    pub(super) fn listen_to_server(&self, address: Address, query: Vec<(String, String)>) -> Result<(), Failure> {
+    /// Passes on what a server tells, which has `timeout` to answer each time that it is asked.
+    pub(super) fn listen_to_server(
+        &self,
+        address: Address,
+        query: Vec<(String, String)>,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
         let bell = self.bell.clone();
-        listen(address, query, move |event| bell.send(Ring::Server(event)).is_ok())
+        listen(address, query, timeout, move |event| bell.send(Ring::Server(event)).is_ok())
     }
 
     pub(super) fn wait(&self, timeout: Duration) -> Result<Ring, RecvTimeoutError> {

@@ -17,7 +17,8 @@ use crate::server::{Address, Event, Server};
 use crate::source;
 
 pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output: &mut Output) -> Outcome {
-    let server = Server::new(address.clone())?.timeout(source::duration(args.asked.options.timeout));
+    let timeout = source::duration(args.asked.options.timeout);
+    let server = Server::new(address.clone())?.timeout(timeout);
     let doorbell = Doorbell::new()?;
     let mut query = Vec::new();
     if let Some(flag) = &flag {
@@ -25,7 +26,7 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
     }
     let mut watch = Watch { server, flag, key: args.key.or_host(), last: None, is_away: false };
     watch.begin(output)?;
-    doorbell.listen_to_server(address, query)?;
+    doorbell.listen_to_server(address, query, timeout)?;
     loop {
         output.flush()?;
         match doorbell.wait(watch.time_left()) {
