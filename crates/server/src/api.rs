@@ -77,6 +77,17 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
+/// What is answered on a listener for health alone. There is nothing to change and nothing to read, so any host will do: probes
+/// ask under addresses that nobody here knows.
+pub(crate) fn health_router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
 async fn unknown_path(request: Request) -> Problem {
     Problem::unknown_path(request.uri().path())
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub listen: Setting<SocketAddr>,
     /// Whether HTTP may be served to other hosts, although nobody has to say who he is. Default: no.
     pub listen_unprotected: Setting<bool>,
+    /// Where `/healthz` and `/readyz` are answered, too, whatever keeps `listen` busy. Default: nowhere.
+    pub health_listen: Setting<Option<SocketAddr>>,
     /// Names under which this server is asked, besides `localhost` and the addresses that it listens on: those of gateways and
     /// of DNS. Default: none.
     pub hosts: Setting<Vec<String>>,
@@ -84,6 +86,8 @@ pub struct Arguments {
     pub listen: Option<String>,
     /// `--listen-unprotected`
     pub listen_unprotected: bool,
+    /// `--health-listen`
+    pub health_listen: Option<String>,
     /// `--host`, each time
     pub hosts: Vec<String>,
     /// `--data-dir`
@@ -152,6 +156,7 @@ impl Config {
         let config = Self {
             listen: one(last(Key::Listen), LOCAL, address)?,
             listen_unprotected: switch(last(Key::ListenUnprotected)),
+            health_listen: one(last(Key::HealthListen), None, |said, text| address(said, text).map(Some))?,
             hosts: list(last(Key::Hosts), host)?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
@@ -183,19 +188,19 @@ impl Config {
         }
         let optional = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
         let folder = |path: &Option<PathBuf>| path.as_ref().map_or(NONE.to_owned(), |path| path.display().to_string());
+        let socket = |address: &Option<SocketAddr>| address.map_or(NONE.to_owned(), |address| address.to_string());
         let joined = |all: &Vec<String>| if all.is_empty() { NONE.to_owned() } else { all.join(", ") };
         let shown = |all: &Vec<String>| joined(&all.iter().map(|document| without_secrets(document)).collect());
         vec![
             line(Key::Listen, &self.listen, ToString::to_string),
             line(Key::ListenUnprotected, &self.listen_unprotected, ToString::to_string),
+            line(Key::HealthListen, &self.health_listen, socket),
             line(Key::Hosts, &self.hosts, joined),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
             line(Key::Name, &self.name, optional),
             line(Key::Cluster, &self.cluster, optional),
-            line(Key::ClusterListen, &self.cluster_listen, |address| {
-                address.map_or(NONE.to_owned(), |address| address.to_string())
-            }),
+            line(Key::ClusterListen, &self.cluster_listen, socket),
             line(Key::Advertise, &self.advertise, optional),
             line(Key::Peers, &self.peers, joined),
             line(Key::Certificates, &self.certificates, folder),
@@ -275,6 +280,7 @@ impl Said {
         let all = [
             text(Key::Listen, &arguments.listen),
             switch(Key::ListenUnprotected, arguments.listen_unprotected),
+            text(Key::HealthListen, &arguments.health_listen),
             list(Key::Hosts, &arguments.hosts),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),

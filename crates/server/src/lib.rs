@@ -10,4 +10,4 @@ pub mod limits;
 mod serve;
 
 pub use config::{Arguments, Config, ConfigError};
-pub use serve::{Options, serve};
+pub use serve::{Listeners, Options, serve};

@@ -13,18 +13,32 @@ pub const RESTORE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// writes often does not read the answer.
 pub const REFUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The head of a request: the longest flag key and the longest key that anybody uses, percent-encoded, several times over.
-pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The head of a request: the longest flag key and the longest key that anybody uses, percent-encoded, several times over. Each
+/// connection may hold so much before anything is known of it.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Headers of a request. Browsers send about 20, gateways add about as many.
 pub const HEADERS_MAX: usize = 100;
 
-/// Connections at once. More wait in the system's queue until one ends.
-pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections at once. When another one comes, one that waits for its client is closed. An idle one costs about 20 KiB.
+pub const CONNECTIONS_MAX: usize = 2_048;
+
+/// Connections at once where the process may open few files: enough for an operator and a proxy.
+pub const CONNECTIONS_MIN: usize = 16;
+
+/// Connections take at most this part of the files that the process may open: the other half is for members of the cluster,
+/// strangers at its port, the data folder and documents.
+pub const FILES_SHARE: usize = 2;
+
+/// Connections at once on the listener for health alone.
+pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 
 /// Connections at once that watch: each has a task and a timer, and each change wakes all of them. The others stay free
 /// for changes.
 pub const WATCHERS_MAX: usize = 512;
+
+/// Of few connections, at most this part may watch.
+pub const WATCHERS_SHARE: usize = 4;
 
 /// For the head of a request, and between two requests on one connection.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);

@@ -1,17 +1,21 @@
 //! The connections: taken, limited, and brought to an end.
 //!
 //! Whoever is slow holds up nobody else. A head, a body and the taking of an answer have their time; there is a limit on
-//! connections, and above it they wait where the system keeps them.
+//! connections, and above it those that wait for their clients make room ([`admission`]).
 
+mod admission;
+mod exchange;
 mod patient;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -19,12 +23,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tidegate::Tidegate;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::api::{self, Api, LocalAddress};
 use crate::limits;
+use admission::{Admission, Place};
+use exchange::{Received, Sent};
 use patient::Patient;
+
+pub(crate) use exchange::EVENTS;
 
 /// How much, and how long. The defaults are those of [`limits`]; tests use less.
 #[derive(Clone, Debug)]
@@ -63,85 +71,216 @@ impl Default for Options {
     }
 }
 
-/// Serves `tide` on this listener until `shutdown` is ready. Then nobody is let in any more, streams end, and requests
+impl Options {
+    /// The defaults for a process that may open so many files: connections take half of them at most, so that members of the
+    /// cluster, the data folder and documents have the rest.
+    #[must_use]
+    pub fn for_files(files: u64) -> Self {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        let connections_max = (files / limits::FILES_SHARE).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX);
+        let watchers_max = (connections_max / limits::WATCHERS_SHARE).min(limits::WATCHERS_MAX);
+        Self { connections_max, watchers_max, ..Self::default() }
+    }
+}
+
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    api: TcpListener,
+    health: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Everything is answered on this one, `/healthz` and `/readyz` as well.
+    pub fn new(api: TcpListener) -> Self {
+        Self { api, health: None }
+    }
+
+    /// Where everything is answered.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.api.local_addr()
+    }
+
+    /// On this one `/healthz` and `/readyz` are answered, and nothing else: it has room of its own, which other requests
+    /// cannot take.
+    #[must_use]
+    pub fn health(mut self, health: TcpListener) -> Self {
+        self.health = Some(health);
+        self
+    }
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(api: TcpListener) -> Self {
+        Self::new(api)
+    }
+}
+
+/// Serves `tide` on these listeners until `shutdown` is ready. Then nobody is let in any more, streams end, and requests
 /// under way have [`Options::stop_timeout`] to end; what is left then is cut off. It needs a runtime with time and network.
 ///
 /// # Errors
-/// The listener's address cannot be told. That a connection fails is no error, and neither is that none can be taken for a
+/// A listener's address cannot be told. That a connection fails is no error, and neither is that none can be taken for a
 /// while because the system has no more files: it is logged and tried again.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     tide: Tidegate,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    tracing::info!("listening on http://{address}");
+    let Listeners { api: listener, health } = listeners.into();
+    tracing::info!("listening on http://{}", listener.local_addr()?);
     let (stop, stopping) = watch::channel(false);
-    let router = api::router(Api::new(tide, options.clone(), stopping.clone()));
-    let permits = Arc::new(Semaphore::new(options.connections_max));
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            (stream, permit) = accept(&listener, &permits) => {
-                let connection = talk(stream, router.clone(), options.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            }
-            Some(ended) = connections.join_next(), if !connections.is_empty() => tell(ended),
-        }
-    }
-    drop(listener);
-    tracing::info!("stopping: {} connections end", connections.len());
-    // Nobody listens where there is no connection.
-    let _ = stop.send(true);
-    let ends = async {
-        while let Some(ended) = connections.join_next().await {
-            tell(ended);
+    let api = Api::new(tide, options.clone(), stopping.clone());
+    let admission = Admission::new(options.connections_max);
+    let health = health.map(|listener| Door {
+        listener,
+        router: api::health_router(Arc::clone(&api)),
+        admission: Admission::new(limits::HEALTH_CONNECTIONS_MAX),
+        other: Some(Arc::clone(&admission)),
+        logged: Mutex::default(),
+        options: options.clone(),
+        stopping: stopping.clone(),
+    });
+    let (router, logged) = (api::router(api), Mutex::default());
+    let door = Door { listener, router, admission, other: None, logged, options, stopping };
+    let stops = async {
+        shutdown.await;
+        // Nobody listens where there is no connection.
+        let _ = stop.send(true);
+    };
+    let health = async {
+        if let Some(door) = health {
+            door.open().await;
         }
     };
-    if tokio::time::timeout(options.stop_timeout, ends).await.is_err() {
-        tracing::warn!("{} connections did not end in time and are cut off", connections.len());
-        connections.shutdown().await;
-    }
+    tokio::join!(stops, door.open(), health);
     Ok(())
 }
 
-/// The next connection, when there is room for one.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed.
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
-            Err(error) if is_of_connection(&error) => {}
-            Err(error) => {
-                tracing::error!("no connection can be taken: {error}; trying again");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+/// A listener, and what is answered on it.
+struct Door {
+    listener: TcpListener,
+    router: Router,
+    admission: Arc<Admission>,
+    /// The room of the other listener, which may have the files that this one needs.
+    other: Option<Arc<Admission>>,
+    /// When it was last logged that no connection can be accepted.
+    logged: Mutex<Option<Instant>>,
+    options: Options,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// Takes connections until the server stops, and waits for them to end.
+    async fn open(self) {
+        let mut connections = JoinSet::new();
+        self.take(&mut connections).await;
+        let Self { listener, options, .. } = self;
+        drop(listener);
+        tracing::info!("stopping: {} connections end", connections.len());
+        let ends = async {
+            while let Some(ended) = connections.join_next().await {
+                note_end(ended);
+            }
+        };
+        if tokio::time::timeout(options.stop_timeout, ends).await.is_err() {
+            tracing::warn!("{} connections did not end in time and are cut off", connections.len());
+            connections.shutdown().await;
+        }
+    }
+
+    async fn take(&self, connections: &mut JoinSet<()>) {
+        let mut stopping = self.stopping.clone();
+        // Kept while connections end: it may hold one that waits for its place.
+        let mut next = pin!(self.next());
+        loop {
+            tokio::select! {
+                () = stopped(&mut stopping) => return,
+                (stream, place, go) = next.as_mut() => {
+                    let (router, options) = (self.router.clone(), self.options.clone());
+                    connections.spawn(talk(stream, Arc::new(place), go, router, options, self.stopping.clone()));
+                    next.set(self.next());
+                }
+                Some(ended) = connections.join_next(), if !connections.is_empty() => note_end(ended),
+            }
+        }
+    }
+
+    /// The next connection, and its place.
+    async fn next(&self) -> (TcpStream, Place, oneshot::Receiver<()>) {
+        let (stream, from) = self.accept().await;
+        let (place, go) = self.admission.enter(from.ip()).await;
+        (stream, place, go)
+    }
+
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
+        let mut pause = ACCEPT_PAUSE_MIN;
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => {
+                    return accepted;
+                }
+                Err(error) if is_of_connection(&error) => {}
+                Err(error) => {
+                    self.note_problem(&error);
+                    self.admission.make_room();
+                    if let Some(other) = &self.other {
+                        other.make_room();
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+                }
             }
         }
     }
 }
 
-/// Whether only this connection failed, before it was taken.
-fn is_of_connection(error: &io::Error) -> bool {
-    let kinds = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionRefused];
-    kinds.contains(&error.kind())
+impl Door {
+    /// Logs that no connection can be accepted, once in a while.
+    fn note_problem(&self, error: &io::Error) {
+        let (now, mut logged) = (Instant::now(), self.logged.lock().unwrap_or_else(PoisonError::into_inner));
+        if logged.is_none_or(|logged| now.duration_since(logged) >= LOG_PERIOD) {
+            *logged = Some(now);
+            tracing::error!("connections cannot be accepted: {error}; idle ones are closed, and it is tried again");
+        }
+    }
 }
 
-/// One connection, until it ends.
-async fn talk(stream: TcpStream, router: Router, options: Options, mut stopping: watch::Receiver<bool>) {
+/// Whether only this connection failed, before it was accepted.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// One connection, until it ends or has to go.
+async fn talk(
+    stream: TcpStream,
+    place: Arc<Place>,
+    mut go: oneshot::Receiver<()>,
+    router: Router,
+    options: Options,
+    mut stopping: watch::Receiver<bool>,
+) {
     // Answers are small and written at once; a failure costs milliseconds.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let routes = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(LocalAddress(local.ip()));
-        routes.call(request)
+    let own_place = Arc::clone(&place);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (routes, place) = (routes.clone(), Arc::clone(&place));
+        async move {
+            place.begin();
+            let (parts, body) = request.into_parts();
+            let body = Received::new(body, Arc::clone(&place))?;
+            let mut request = Request::from_parts(parts, axum::body::Body::new(body));
+            request.extensions_mut().insert(LocalAddress(local.ip()));
+            let Ok(response) = routes.call(request).await;
+            Ok::<_, exchange::Displaced>(Sent::answer(response, place))
+        }
     });
     let stream = TokioIo::new(Patient::new(stream, options.write_timeout));
     let connection = http1::Builder::new()
@@ -153,7 +292,12 @@ async fn talk(stream: TcpStream, router: Router, options: Options, mut stopping:
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        _ = &mut go => return,
         () = stopped(&mut stopping) => {
+            // One that has never asked anything would be waited for until its head is late.
+            if !own_place.has_asked() {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -169,7 +313,7 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
-fn tell(ended: Result<(), tokio::task::JoinError>) {
+fn note_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
@@ -177,5 +321,9 @@ fn tell(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// When the system has no more files: some connection ends meanwhile.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// First and last pause after an error that concerns all connections, such as too many open files.
+const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Between two lines in the log about connections that cannot be accepted.
+const LOG_PERIOD: Duration = Duration::from_mins(1);

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tidegate_server::{Arguments, Config, ConfigError, Options};
+use tidegate_server::config::Key;
+use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -35,6 +37,10 @@ pub(crate) struct Args {
     /// Listen on an address that other hosts can reach, although nobody has to say who he is
     #[arg(long)]
     listen_unprotected: bool,
+
+    /// Answer /healthz and /readyz there, too, where no other requests can get in their way [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    health_listen: Option<String>,
 
     /// Answer requests for this host name, too: that of a gateway or of DNS. May be given several times [default: localhost,
     /// and the addresses that it listens on]
@@ -88,6 +94,7 @@ impl Args {
         let arguments = Arguments {
             listen: self.listen.clone(),
             listen_unprotected: self.listen_unprotected,
+            health_listen: self.health_listen.clone(),
             hosts: self.hosts.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
@@ -110,17 +117,24 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
     }
     start_log();
+    // Before the network between nodes takes its share.
+    let mut options = Options::for_files(raise_file_limit(output));
+    options.hosts.clone_from(&config.hosts.value);
     let stop = stopped()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     // Taken before the data folder is, so that a second server on one port fails without a trace.
-    let listener = runtime.block_on(listen(config.listen.value))?;
-    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let mut listeners = Listeners::new(runtime.block_on(listen(config.listen.value, Key::Listen))?);
+    let health = config.health_listen.value.map(|address| runtime.block_on(listen(address, Key::HealthListen)));
+    if let Some(listener) = health.transpose()? {
+        let address = listener.local_addr().map_err(|error| failed(&error))?;
+        output.word(format_args!("answering for health on http://{address}"));
+        listeners = listeners.health(listener);
+    }
+    let address = listeners.address().map_err(|error| failed(&error))?;
     let tide = builder.connect().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
     output.word(format_args!("listening on http://{address}"));
     output.flush()?;
-    let mut options = Options::default();
-    options.hosts.clone_from(&config.hosts.value);
-    let served = runtime.block_on(tidegate_server::serve(listener, tide.clone(), options, stop));
+    let served = runtime.block_on(tidegate_server::serve(listeners, tide.clone(), options, stop));
     // The last handle waits until everything that was accepted is on the disk.
     drop(runtime);
     drop(tide);
@@ -129,11 +143,31 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+async fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
-            .help("stop what listens there, or name another address with --listen")
+            .help(format_args!("stop what listens there, or name another address with {}", key.argument()))
     })
+}
+
+/// Raises the number of files that this process may open to what its parts can use, as far as it may, and returns it. Few
+/// systems allow a process more than 1,024 unless it asks.
+fn raise_file_limit(output: &mut Output) -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = FILES_WANTED.min(limit.maximum.unwrap_or(u64::MAX));
+    let current = limit.current.unwrap_or(u64::MAX);
+    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+    let files = match current < wanted && setrlimit(Resource::Nofile, raised).is_ok() {
+        true => wanted,
+        false => current,
+    };
+    if files < FILES_EXPECTED {
+        output.warning(format_args!(
+            "this process may open only {files} files, so it takes few connections; raise the limit (`ulimit -Hn`, \
+             `LimitNOFILE=` of systemd) to {FILES_WANTED}"
+        ));
+    }
+    files
 }
 
 /// Ready when the process is told to end.
@@ -160,6 +194,13 @@ fn start_log() {
 fn failed(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
 }
+
+/// All connections of clients, of nodes and of strangers at the port of the cluster, four times over: each of these has a
+/// limit of its own.
+const FILES_WANTED: u64 = 16_384;
+
+/// What every system gives a process without being asked.
+const FILES_EXPECTED: u64 = 1_024;
 
 /// What is logged unless the variable says otherwise.
 const DEFAULT_LOG: &str = "warn";

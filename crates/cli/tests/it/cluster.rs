@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use crate::run::{Host, until};
-use crate::serving::Serving;
+use crate::serving::{Serving, limited};
 
 /// Three nodes of one cluster, each with a certificate.
 pub(crate) struct Cluster {
@@ -44,17 +44,7 @@ impl Cluster {
                  --cluster-listen 127.0.0.1:0{peers}"
             );
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            let inner = self.host.command(&words);
-            let mut command = Command::new("sh");
-            let script = format!("ulimit -n {files}; exec \"$@\"");
-            command.args(["-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
-            command.current_dir(inner.get_current_dir().unwrap());
-            for (name, value) in inner.get_envs() {
-                match value {
-                    Some(value) => command.env(name, value),
-                    None => command.env_remove(name),
-                };
-            }
+            let mut command = limited(&self.host.command(&words), &format!("-n {files}"));
             nodes.push(Serving::spawn(&mut command));
         }
         for node in &nodes {

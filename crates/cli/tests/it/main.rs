@@ -10,6 +10,7 @@ mod check;
 mod cluster;
 mod docs;
 mod insider;
+mod limits;
 mod links;
 mod listing;
 mod locks;

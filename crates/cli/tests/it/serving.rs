@@ -72,6 +72,21 @@ impl Serving {
     }
 }
 
+/// The same command, under a limit of the shell's `ulimit`.
+pub(crate) fn limited(command: &Command, limit: &str) -> Command {
+    let mut limited = Command::new("sh");
+    let script = format!("ulimit {limit} && exec \"$@\"");
+    limited.args(["-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.process.kill();

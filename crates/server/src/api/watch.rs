@@ -23,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::ask::{self, Query};
 use super::problem::Problem;
 use super::{Answer, Api, Shared, decision};
-use crate::serve::stopped;
+use crate::serve::{EVENTS, stopped};
 
 /// `GET`: `?flag=F&key=K`, both optional.
 pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
@@ -40,7 +40,7 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
     let subscription = api.tide.subscribe();
     let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
     tokio::spawn(watcher.run(permit));
-    let kind = HeaderValue::from_static("text/event-stream");
+    let kind = HeaderValue::from_static(EVENTS);
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], Body::new(Stream(stream))).into_response())
 }
 

@@ -9,6 +9,8 @@ pub enum Key {
     Listen,
     /// Whether HTTP may be served to other hosts.
     ListenUnprotected,
+    /// Where health is answered apart.
+    HealthListen,
     /// Names under which this server is asked.
     Hosts,
     /// The data folder.
@@ -41,9 +43,10 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Listen,
         Self::ListenUnprotected,
+        Self::HealthListen,
         Self::Hosts,
         Self::DataDir,
         Self::Documents,
@@ -61,6 +64,7 @@ impl Key {
         match self {
             Self::Listen => ("listen", "TIDEGATE_LISTEN", "--listen"),
             Self::ListenUnprotected => ("listen_unprotected", "TIDEGATE_LISTEN_UNPROTECTED", "--listen-unprotected"),
+            Self::HealthListen => ("health_listen", "TIDEGATE_HEALTH_LISTEN", "--health-listen"),
             Self::Hosts => ("hosts", "TIDEGATE_HOSTS", "--host"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
@@ -99,7 +103,11 @@ impl Key {
 
     /// The port that examples use.
     pub(super) const fn default_port(self) -> u16 {
-        if matches!(self, Self::ClusterListen) { 7400 } else { 8080 }
+        match self {
+            Self::ClusterListen => 7400,
+            Self::HealthListen => 8081,
+            _ => 8080,
+        }
     }
 }
 

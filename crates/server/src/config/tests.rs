@@ -71,6 +71,7 @@ fn mistakes_name_place_key_and_remedy() {
     check("peers = [\"10.0.0.7\"]", &[], &["`10.0.0.7`", "10.0.0.7:7400"]);
     check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http or https"]);
     check("documents = [\"https://me:secret@\"]", &[], &["`documents`"]);
+    check("health_listen = \"8081\"", &[], &["`health_listen` is `8081`", "127.0.0.1:8081"]);
     check("hosts = [\"http://flags.example\"]", &[], &["`hosts` is `http://flags.example`", "without scheme"]);
     check("", &[("TIDEGATE_HOSTS", "a.example, b.example:80")], &["`b.example:80`", "port"]);
     check("data_dir = \"\"", &[], &["`data_dir`", "name a folder"]);

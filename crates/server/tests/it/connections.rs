@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::{Server, builder};
+use crate::watch::Stream;
 
 async fn answer(server: &Server, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -45,22 +46,120 @@ async fn heads_have_a_limit() {
     server.get("/healthz").await.good();
 }
 
+/// A connection on which something was asked and answered, and which is kept.
+async fn kept(server: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut some = [0; 12];
+    stream.read_exact(&mut some).await.unwrap();
+    assert_eq!(&some, b"HTTP/1.1 200");
+    stream
+}
+
+/// Whether the other end has closed it, after what it has still sent.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.is_ok()
+}
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn above_the_limit_a_connection_waits_for_another_to_end() {
+async fn idle_and_silent_connections_make_room_for_new_ones() {
+    let mut options = Options::default();
+    options.connections_max = 20;
+    let server = Server::with(builder(), options).await;
+    let mut connections = Vec::new();
+    for number in 0..400 {
+        connections.push(match number % 2 {
+            0 => kept(&server).await,
+            _ => TcpStream::connect(server.address).await.unwrap(),
+        });
+    }
+    let began = std::time::Instant::now();
+    assert!(answer(&server, HEALTH).await.starts_with("HTTP/1.1 200"));
+    assert!(began.elapsed() < Duration::from_secs(5), "it waits for no timeout: {:?}", began.elapsed());
+    for stream in &mut connections[..300] {
+        assert!(is_closed(stream).await, "the oldest ones are gone");
+    }
+    // The newest is there still, and is answered.
+    let newest = &mut connections[399];
+    newest.write_all(HEALTH.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    newest.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_request_makes_room_and_changes_nothing() {
     let mut options = Options::default();
     options.connections_max = 1;
     let server = Server::with(builder(), options).await;
-    let mut first = TcpStream::connect(server.address).await.unwrap();
-    first.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    let mut some = [0; 12];
-    first.read_exact(&mut some).await.unwrap();
-    assert_eq!(&some, b"HTTP/1.1 200");
-    let waiting = answer(&server, "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    let mut waiting = std::pin::pin!(waiting);
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    let head = "PUT /api/v1/flags/flags/x/activation?create=true HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 19\r\n\r\n{\"percentage\": 100";
+    half.write_all(head.as_bytes()).await.unwrap();
+    assert!(answer(&server, HEALTH).await.starts_with("HTTP/1.1 200"));
+    let _ = half.write_all(b"}").await;
+    assert!(is_closed(&mut half).await);
+    assert!(!server.tide.is_active("x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_at_work_keeps_its_place_and_a_newcomer_waits() {
+    let mut options = Options::default();
+    options.connections_max = 2;
+    let server = Server::with(builder(), options).await;
+    let mut streams = [Stream::of(&server, "/api/v1/watch").await, Stream::of(&server, "/api/v1/watch").await];
+    for stream in &mut streams {
+        stream.next().await.unwrap();
+    }
+    let mut waiting = std::pin::pin!(answer(&server, HEALTH));
     let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
     assert!(early.is_err(), "there is no room yet");
-    drop(first);
+    let [first, second] = streams;
+    drop(second);
     assert!(waiting.await.starts_with("HTTP/1.1 200"));
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_has_a_listener_of_its_own() {
+    let mut options = Options::default();
+    options.connections_max = 1;
+    let (mut server, health) = Server::with_health(builder(), options).await;
+    let mut stream = Stream::of(&server, "/api/v1/watch").await;
+    stream.next().await.unwrap();
+    // Whoever probes asks by whatever name the machine has, and there may be many.
+    let ask = async |path: &str| {
+        let mut stream = TcpStream::connect(health).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: pod.internal\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        (stream, String::from_utf8(status.to_vec()).unwrap())
+    };
+    let mut kept = Vec::new();
+    for _ in 0..200 {
+        let (stream, said) = ask("/healthz").await;
+        assert_eq!(said, "HTTP/1.1 200");
+        kept.push(stream);
+    }
+    assert_eq!(ask("/readyz").await.1, "HTTP/1.1 200");
+    assert_eq!(ask("/api/v1/flags").await.1, "HTTP/1.1 404");
+    server.stop();
+    server.ended().await;
+    assert!(TcpStream::connect(health).await.is_err(), "nobody listens any more");
+}
+
+#[test]
+fn connections_leave_files_for_the_rest() {
+    for (files, connections, watchers) in
+        [(64, 32, 8), (1_024, 512, 128), (4_096, 2_048, 512), (u64::MAX, 2_048, 512), (0, 16, 4)]
+    {
+        let options = Options::for_files(files);
+        assert_eq!((options.connections_max, options.watchers_max), (connections, watchers), "{files}");
+    }
 }
 
 /// A page whose name came to resolve to this address (DNS rebinding) reads nothing and changes nothing.

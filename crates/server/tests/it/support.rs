@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, header};
 use serde_json::Value;
 use tidegate::{Builder, Live, Tidegate};
-use tidegate_server::{Options, serve};
+use tidegate_server::{Listeners, Options, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -44,11 +44,23 @@ impl Server {
     }
 
     pub(crate) async fn with(builder: Builder, options: Options) -> Self {
-        let tide = builder.connect_async().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::on(Listeners::new(listener), builder, options).await
+    }
+
+    /// With a listener for health alone, and its address.
+    pub(crate) async fn with_health(builder: Builder, options: Options) -> (Self, SocketAddr) {
+        let (listener, health) = (TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await);
+        let health = health.unwrap();
+        let address = health.local_addr().unwrap();
+        (Self::on(Listeners::new(listener.unwrap()).health(health), builder, options).await, address)
+    }
+
+    async fn on(listeners: Listeners, builder: Builder, options: Options) -> Self {
+        let tide = builder.connect_async().await.unwrap();
+        let address = listeners.address().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, tide.clone(), options, async {
+        let serving = serve(listeners, tide.clone(), options, async {
             let _ = stopped.await;
         });
         Self { tide, address, client: client(), stop: Some(stop), task: Some(tokio::spawn(serving)) }
