@@ -23,6 +23,9 @@ pub struct Options {
     /// has whatever a majority acknowledged, at most [`Timing::learn_ms`], so that a disk that was put back does not
     /// issue stamps that its past has used.
     pub expects_peers: bool,
+    /// Whether it has been told where other nodes are. One that expects peers and has not is the first of a cluster, as far as it
+    /// knows, and a majority by itself until another one enrols. Default: true.
+    pub has_peers: bool,
     /// How far a stamp may lie ahead of this node's wall clock, in milliseconds, and this clock off the others. Default:
     /// 5,000, ten times what a badly kept clock drifts before it is corrected. From [`CLOCK_WARNING_MS`] to [`DRIFT_MS_MAX`];
     /// what lies outside counts as the nearer of the two.
@@ -50,6 +53,7 @@ impl Options {
             cluster: cluster.into(),
             is_durable: true,
             expects_peers: false,
+            has_peers: true,
             max_drift_ms: 5_000,
             seed: node.get(),
             timing: Timing::default(),

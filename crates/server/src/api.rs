@@ -13,6 +13,7 @@ mod history;
 mod hosts;
 mod precondition;
 mod problem;
+mod quarantine;
 mod watch;
 
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/readyz/changes", get(health::changes))
         .route("/api/v1/flags", get(flag::list))
         .route("/api/v1/flags/{section}/{flag}", get(flag::show).put(definition::define).delete(definition::remove))
         .route("/api/v1/flags/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
@@ -67,6 +69,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/status", get(health::status))
         .route("/api/v1/cluster", get(cluster::status))
         .route("/api/v1/cluster/forget", post(cluster::forget))
+        .route("/api/v1/cluster/quarantine", get(quarantine::list))
+        .route("/api/v1/cluster/quarantine/accept", post(quarantine::accept))
+        .route("/api/v1/cluster/quarantine/drop", post(quarantine::drop))
         .route("/api/v1/cluster/repair-clock", post(cluster::repair_clock))
         .route("/api/v1/backup", get(backup::write))
         .route("/api/v1/restore", post(backup::restore))

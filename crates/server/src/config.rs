@@ -9,8 +9,10 @@ mod key;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tidegate::{Builder, Live, Source, Tidegate};
+use tidegate_engine::document::parse_duration;
 
 pub use error::ConfigError;
 pub use key::Key;
@@ -28,6 +30,9 @@ pub struct Config {
     /// Names under which this server is asked, besides `localhost` and the addresses that it listens on: those of gateways and
     /// of DNS. Default: none.
     pub hosts: Setting<Vec<String>>,
+    /// How long a start waits for the first answers of the documents' sources and for a member of the cluster to compare itself
+    /// with. Default: the library's, 5 s.
+    pub startup_wait: Setting<Option<Duration>>,
     /// The data folder. Default: none, so that live changes are kept in memory only.
     pub data_dir: Setting<Option<PathBuf>>,
     /// The documents: paths, and URLs of `http` or `https`.
@@ -90,6 +95,8 @@ pub struct Arguments {
     pub health_listen: Option<String>,
     /// `--host`, each time
     pub hosts: Vec<String>,
+    /// `--startup-wait`
+    pub startup_wait: Option<String>,
     /// `--data-dir`
     pub data_dir: Option<String>,
     /// `--document`, each time
@@ -158,6 +165,7 @@ impl Config {
             listen_unprotected: switch(last(Key::ListenUnprotected)),
             health_listen: one(last(Key::HealthListen), None, |said, text| address(said, text).map(Some))?,
             hosts: list(last(Key::Hosts), host)?,
+            startup_wait: one(last(Key::StartupWait), None, |said, text| span(said, text).map(Some))?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
             name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
@@ -196,6 +204,7 @@ impl Config {
             line(Key::ListenUnprotected, &self.listen_unprotected, ToString::to_string),
             line(Key::HealthListen, &self.health_listen, socket),
             line(Key::Hosts, &self.hosts, joined),
+            line(Key::StartupWait, &self.startup_wait, |wait| wait.map_or(NONE.to_owned(), |wait| format!("{wait:?}"))),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
             line(Key::Name, &self.name, optional),
@@ -216,6 +225,9 @@ impl Config {
         let mut builder = Tidegate::builder().live(self.live());
         for document in &self.documents.value {
             builder = builder.also(source(document, &self.documents.origin)?);
+        }
+        if let Some(wait) = self.startup_wait.value {
+            builder = builder.startup_wait(wait);
         }
         Ok(builder)
     }
@@ -282,6 +294,7 @@ impl Said {
             switch(Key::ListenUnprotected, arguments.listen_unprotected),
             text(Key::HealthListen, &arguments.health_listen),
             list(Key::Hosts, &arguments.hosts),
+            text(Key::StartupWait, &arguments.startup_wait),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),
             text(Key::Name, &arguments.name),
@@ -321,6 +334,17 @@ fn one<T>(
         _ => Ok(Setting { value: default, origin: Origin::Default }),
     }
 }
+
+/// A duration, up to a minute.
+fn span(said: &Said, text: &str) -> Result<Duration, ConfigError> {
+    let help = "write a duration up to a minute, such as `5s`";
+    let span = parse_duration(text).map_err(|_| said.wrong(text, "it is not a duration", help))?;
+    let wait = Duration::from_micros(span.get());
+    if wait > STARTUP_WAIT_MAX { Err(said.wrong(text, "it is too long", help)) } else { Ok(wait) }
+}
+
+/// The longest wait of a start: what supervises a server loses its patience before.
+const STARTUP_WAIT_MAX: Duration = Duration::from_mins(1);
 
 fn list(
     said: Option<&Said>,

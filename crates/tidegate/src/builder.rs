@@ -5,6 +5,8 @@ mod fetch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "cluster")]
+use std::time::Instant;
 use std::{io, thread};
 
 use tidegate_engine::{CompileOptions, FlagKey, HostLock, Pin};
@@ -259,11 +261,15 @@ impl Builder {
         self
     }
 
-    /// The longest time for which [`Builder::connect`] waits for the source's first word.
+    /// The longest time for which [`Builder::connect`] waits for the first answer of the source and, with live changes and other
+    /// nodes configured, until this node has compared itself with one member of the cluster.
     ///
     /// Default: 5 s where there is nothing to serve yet; no time at all where the cache has a document, since
     /// a restart of a whole fleet should not wait for, or fall upon, its origin. If it is set, the source is
     /// asked at once and waited for in both cases; zero never waits.
+    ///
+    /// For a member it is 5 s: many times what a comparison takes, and short enough for a node whose cluster is down,
+    /// which must start, too. Afterwards such a node answers from what it has, warns, and `Cluster::is_synced` is false.
     pub fn startup_wait(mut self, wait: Duration) -> Self {
         self.startup_wait = Some(wait);
         self
@@ -338,6 +344,8 @@ impl Builder {
             (source, _) => source.as_ref(),
         };
         #[cfg(feature = "cluster")]
+        let began = Instant::now();
+        #[cfg(feature = "cluster")]
         let defaults = self.checked_defaults()?;
         let pins = self.pins.iter().map(checked_pin).collect::<Result<_, _>>()?;
         let first = Keeper::new(KeeperOptions { pins, locks: self.lock_file(), ..self.keeper_options(source, None) });
@@ -362,6 +370,10 @@ impl Builder {
             first: first.wait().map_err(ConnectError::Thread)?,
             further: further.into_iter().map(Starting::wait).collect::<Result<_, _>>().map_err(ConnectError::Thread)?,
         };
+        #[cfg(feature = "cluster")]
+        if let Some(live) = &machinery.live {
+            live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()));
+        }
         Ok(Tidegate::new(Arc::clone(stage.board()), machinery))
     }
 

@@ -42,7 +42,8 @@ pub use handle::FlagHandle;
 pub use live::{
     AddressView, Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterStatus, DEFAULT_CLUSTER, Effect,
     FlagRecord, HistoryEntry, HistoryPage, Live, LiveError, MemberStatus, NetworkError, NodeName, NodeStatus,
-    ParkedChange, PeerView, Percentage, QuarantinedChange, Receipt, Record, RestoreError, Restored,
+    OutrankedBy, ParkedChange, PeerView, Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RestoreError,
+    Restored, UnknownKind, UnreachedPeer, Verdict,
 };
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{

@@ -15,10 +15,12 @@ mod history;
 mod inbox;
 mod network;
 mod percentage;
+mod quarantine;
 mod record;
 mod request;
 mod runner;
 mod status;
+mod synced;
 mod target;
 mod value;
 
@@ -42,13 +44,15 @@ use driver::{Driver, Parts};
 use inbox::Inbox;
 use network::{Network, Secured};
 use runner::Runner;
+use synced::Synced;
 
 pub use backup::{RestoreError, Restored};
-pub use change::{Change, ChangeError, NodeName, Receipt};
+pub use change::{Change, ChangeError, NodeName, OutrankedBy, Receipt, UnreachedPeer};
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage};
 pub use network::NetworkError;
 pub use percentage::Percentage;
+pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use record::{FlagRecord, Record};
 pub use status::{AddressView, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
 pub use target::Effect;
@@ -202,11 +206,14 @@ impl Live {
             address,
             is_durable,
             expects_peers,
+            has_peers: self.has_peers(),
             seed: random(),
             ..Options::new(self.cluster.clone(), opened.node)
         };
         stage.set_defaults(defaults);
-        let parts = Parts { options, loaded, stage: Arc::clone(&stage), carrier, committer };
+        let synced = Arc::<Synced>::default();
+        let parts =
+            Parts { options, loaded, stage: Arc::clone(&stage), carrier, committer, synced: Arc::clone(&synced) };
         let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
         let link = Arc::new(Link {
             inbox,
@@ -219,8 +226,18 @@ impl Live {
             is_durable,
             folder: opened.folder,
             runner: Arc::clone(&runner),
+            synced,
         });
         Afloat::start(runner, link).map_err(LiveError::Thread)
+    }
+
+    /// Whether it was told where other nodes are.
+    fn has_peers(&self) -> bool {
+        #[cfg(test)]
+        if self.connect.is_some() {
+            return true;
+        }
+        !self.network.peers.is_empty()
     }
 
     fn expects_peers(&self) -> bool {
@@ -337,6 +354,7 @@ pub(crate) struct Link {
     is_durable: bool,
     folder: Option<DataFolder>,
     runner: Arc<Runner>,
+    synced: Arc<Synced>,
 }
 
 impl Link {
@@ -376,6 +394,17 @@ impl Afloat {
 
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
+    }
+
+    /// Waits until this node has the cluster's state, at most that long.
+    pub(crate) fn wait_synced(&self, timeout: Duration) {
+        if !self.link.synced.wait(timeout) && !timeout.is_zero() {
+            tracing::warn!(
+                "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
+                 which may be out of date; `tidegate cluster status` says why",
+                timeout.as_secs_f64()
+            );
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the commands have in common that change a flag.
 
+use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros, Share};
 
 use super::list::rounded;
@@ -7,7 +8,7 @@ use crate::args::{ChangeArgs, Format, Target, UntilArg};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
-use crate::server::{Change, Effect, Numeral, Receipt, Server, What};
+use crate::server::{Change, Effect, Numeral, Outranked, Receipt, Server, What};
 use crate::source;
 use crate::text::escape;
 
@@ -42,34 +43,56 @@ pub(super) fn make(
     let (reason, actor) = (args.author.reason.clone(), args.author.actor());
     let change = Change { flag, what, until, actor, reason, ack: args.ack, timeout: args.timeout };
     let (receipt, json) = server.change(&change).map_err(|failure| unknown_target(failure, &change.what))?;
-    match args.format.format {
+    let done = format!("{done}{}", ends(until));
+    let exit = tell(&change.flag, &done, &receipt, &json, args.format.format, output)?;
+    let has_no_answer = matches!(&receipt.effect, Some(Effect { to: None, .. }));
+    if has_no_answer && matches!(change.what, What::Activate(..)) && args.format.format == Format::Human {
+        output.note(format_args!(
+            "the server has no definition of `{}` loaded: each caller has its own default there",
+            escape(&change.flag.to_string())
+        ));
+    }
+    Ok(exit)
+}
+
+/// Says what became of a change: `done` completes "`flag` is ...".
+pub(super) fn tell(
+    flag: &FlagKey,
+    done: &str,
+    receipt: &Receipt,
+    json: &RawValue,
+    format: Format,
+    output: &mut Output,
+) -> Outcome {
+    match format {
         Format::Json => output.json(&json)?,
         Format::Human => {
-            let flag = change.flag.to_string();
+            let flag = flag.to_string();
             let flag = escape(&flag);
-            output.word(format_args!(
-                "`{flag}` is {done}{}{}; {}",
-                ends(until),
-                effect(&receipt),
-                acknowledged(&receipt)
-            ));
+            output.word(format_args!("`{flag}` is {done}{}; {}", effect(receipt), acknowledged(receipt)));
             if receipt.created {
                 output.note(format_args!("the server knew no flag `{flag}`: it is a new boolean flag"));
-            }
-            if matches!(&receipt.effect, Some(Effect { to: None, .. })) && matches!(change.what, What::Activate(..)) {
-                output.note(format_args!(
-                    "the server has no definition of `{flag}` loaded: each caller has its own default there"
-                ));
             }
         }
     }
     if receipt.reached {
         return Ok(Exit::Done);
     }
-    output.warning(format_args!(
-        "accepted, but not acknowledged in time{}; the change stands, and reaches the others by itself",
-        level(&receipt)
-    ));
+    if receipt.outranked.is_empty() {
+        output.warning(format_args!(
+            "accepted, but not acknowledged in time{}; the change stands, and reaches the others by itself",
+            level(receipt)
+        ));
+    } else {
+        let losses: Vec<_> = receipt.outranked.iter().map(Outranked::in_words).collect();
+        output.warning(format_args!(
+            "stored, but outranked {}; look at the history, and make it again",
+            losses.join(", ")
+        ));
+    }
+    for peer in &receipt.unreached {
+        output.note(format_args!("no node is connected at {}: {}", escape(&peer.address), escape(&peer.problem)));
+    }
     Ok(Exit::Unacknowledged)
 }
 
@@ -89,6 +112,14 @@ fn unknown_target(failure: Failure, what: &What) -> Failure {
 /// When it ends by itself.
 fn ends(until: Option<Micros>) -> String {
     until.map_or(String::new(), |until| format!(" until {}, {}", short(until), relative(until, source::now())))
+}
+
+impl Outranked {
+    /// Where, and by which change.
+    fn in_words(&self) -> String {
+        let state = if self.quarantined { "a quarantined change" } else { "a change" };
+        format!("on {} by {state} of node {} (stamp {})", escape(&self.on), escape(&self.by), escape(&self.stamp))
+    }
 }
 
 /// What it did to the share of keys with new, on the node that was asked.

@@ -2,6 +2,7 @@
 
 mod forget;
 mod init;
+mod quarantine;
 mod repair_clock;
 mod state;
 
@@ -10,7 +11,7 @@ use clap::Subcommand;
 use crate::exit::Outcome;
 use crate::output::Output;
 
-/// Make the certificates of a cluster, see its nodes, take a node out, repair the clock
+/// Make the certificates of a cluster, see its nodes, take a node out, decide about quarantined changes, repair the clock
 #[derive(Clone, Debug, clap::Args)]
 #[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
 pub(crate) struct Args {
@@ -24,6 +25,7 @@ enum Command {
     Init(init::Args),
     Status(state::Args),
     Forget(forget::Args),
+    Quarantine(quarantine::Args),
     RepairClock(repair_clock::Args),
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Command::Init(args) => init::run(args, output),
         Command::Status(args) => state::run(args, output),
         Command::Forget(args) => forget::run(args, output),
+        Command::Quarantine(args) => quarantine::run(args, output),
         Command::RepairClock(args) => repair_clock::run(args, output),
     }
 }

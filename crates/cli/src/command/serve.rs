@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 
+    /// Wait at the start for the documents, and for a member of the cluster to compare with, at most that long [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    startup_wait: Option<String>,
+
     /// Keep changes in this folder, which is made if need be
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -96,6 +100,7 @@ impl Args {
             listen_unprotected: self.listen_unprotected,
             health_listen: self.health_listen.clone(),
             hosts: self.hosts.clone(),
+            startup_wait: self.startup_wait.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
             name: self.name.clone(),
@@ -157,10 +162,8 @@ fn raise_file_limit(output: &mut Output) -> u64 {
     let wanted = FILES_WANTED.min(limit.maximum.unwrap_or(u64::MAX));
     let current = limit.current.unwrap_or(u64::MAX);
     let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-    let files = match current < wanted && setrlimit(Resource::Nofile, raised).is_ok() {
-        true => wanted,
-        false => current,
-    };
+    let is_raised = current < wanted && setrlimit(Resource::Nofile, raised).is_ok();
+    let files = if is_raised { wanted } else { current };
     if files < FILES_EXPECTED {
         output.warning(format_args!(
             "this process may open only {files} files, so it takes few connections; raise the limit (`ulimit -Hn`, \

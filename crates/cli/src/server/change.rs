@@ -51,12 +51,36 @@ pub(crate) struct Receipt {
     /// The nodes that have not said so yet.
     #[serde(default)]
     pub(crate) pending: Vec<String>,
+    /// The nodes on which another change counts for more.
+    #[serde(default)]
+    pub(crate) outranked: Vec<Outranked>,
+    /// The configured addresses at which that node is not connected to another one.
+    #[serde(default)]
+    pub(crate) unreached: Vec<Unreached>,
     /// The share of keys with new on that node, before and after.
     #[serde(default)]
     pub(crate) effect: Option<Effect>,
     /// Whether a boolean flag was made that the server did not know.
     #[serde(default)]
     pub(crate) created: bool,
+}
+
+/// A node on which another change counts for more.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Outranked {
+    pub(crate) on: String,
+    pub(crate) by: String,
+    pub(crate) stamp: String,
+    #[serde(default)]
+    pub(crate) quarantined: bool,
+}
+
+/// A configured address at which no node is connected.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Unreached {
+    pub(crate) address: String,
+    #[serde(default)]
+    pub(crate) problem: String,
 }
 
 /// What a change did; none where each caller has its own default.

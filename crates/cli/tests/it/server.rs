@@ -274,6 +274,53 @@ fn the_history_of_a_flag_over_several_pages() {
 }
 
 #[test]
+fn a_change_that_is_outranked_is_code_6_and_names_the_other_one() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let receipt = json!({
+        "flag": "flags/x", "stamp": "01", "ack": "majority", "reached": false, "durable_on": ["a"], "pending": ["c"],
+        "outranked": [{"on": "b", "stamp": "02", "by": "d", "quarantined": false}],
+        "unreached": [{"address": "10.0.0.9:7400", "problem": "connection refused: nothing listens there"}],
+        "effect": {"from": 100, "to": 0}, "created": false,
+    });
+    origin.always(json_reply(&receipt.to_string()).with_status(202));
+    host.run(&format!("deactivate x --server {}", origin.url("")))
+        .code(6)
+        .stderr(
+            "`flags/x` is deactivated: 100 % -> 0 %; acknowledged by 1 of 2 members (majority); c: not yet\n\
+             warning: stored, but outranked on b by a change of node d (stamp 02); look at the history, and make it again\n\
+             note: no node is connected at 10.0.0.9:7400: connection refused: nothing listens there\n",
+        )
+        .check();
+}
+
+#[test]
+fn changes_in_quarantine_are_listed_accepted_and_dropped() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    let change = json!({
+        "flag": "features/x", "kind": "activation", "stamp": "01", "at": "2040-01-01T00:00:00.000000Z", "node": "b", "from": "b",
+        "since": "2026-01-01T00:00:00.000000Z", "value": {"percentage": 88}, "actor": "lee", "reason": "",
+    });
+    origin.script_at("/api/v1/cluster/quarantine", [json_reply(&json!({"changes": [change]}).to_string())]);
+    let said = host.run(&format!("cluster quarantine list --server {server}")).code(0).said();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(lines[0], "FLAG        KIND        VALUE              STAMPED   BY NODE");
+    assert!(lines[1].starts_with("features/x  activation  {\"percentage\":88}  in "), "{}", lines[1]);
+    origin.script_at("/api/v1/cluster/quarantine", [json_reply(r#"{"changes": []}"#)]);
+    host.run(&format!("cluster quarantine list --server {server}"))
+        .stderr("note: no change is in quarantine\n")
+        .check();
+    origin.always(json_reply(&RECEIPT.replace("flags/x", "features/x").replace("true}", "false}")));
+    host.run(&format!("cluster quarantine accept features/x --kind activation --reason ok --server {server}"))
+        .stderr("`features/x` is accepted: caller's default -> 100 %; acknowledged by 2 of 2 members (majority)\n")
+        .check();
+    let last = origin.requests().pop().unwrap();
+    assert_eq!((&*last.method, &*last.target), ("POST", "/api/v1/cluster/quarantine/accept"));
+    host.run(&format!("cluster quarantine drop features/x --server {server}")).code(0).said();
+    assert_eq!(origin.requests().pop().unwrap().target, "/api/v1/cluster/quarantine/drop");
+}
+
+#[test]
 fn a_name_that_no_flag_can_have_is_not_sent() {
     let (host, origin) = (Host::new(), Origin::start());
     let server = origin.url("");

@@ -252,7 +252,7 @@ impl Replica {
     /// Whether this node knows who is counted for a majority: from its disk, from others, or because there are none.
     pub(super) fn is_membership_known(&self) -> bool {
         let knows_others = self.roster.all().any(|member| member.node != self.options.node);
-        !self.options.expects_peers || knows_others || self.has(Mutant::MajorityOfOne)
+        !self.options.expects_peers || !self.options.has_peers || knows_others || self.has(Mutant::MajorityOfOne)
     }
 
     /// Answers a write, if its level is reached, it has lost, or `is_over`.

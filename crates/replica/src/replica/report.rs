@@ -43,7 +43,8 @@ impl Replica {
 
     /// Whether this node holds what the cluster does; see [`Status::is_synced`].
     pub fn is_synced(&self) -> bool {
-        let is_alone = !self.options.expects_peers && self.others().next().is_none();
+        let expects = self.options.expects_peers && self.options.has_peers;
+        let is_alone = !expects && self.others().next().is_none();
         self.is_synced || is_alone
     }
 

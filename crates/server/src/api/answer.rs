@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use tidegate::{Effect, Micros, NodeName, Receipt};
+use tidegate::{Effect, Micros, NodeName, OutrankedBy, Receipt, UnreachedPeer};
 
 use super::Answer;
 use super::problem::Problem;
@@ -21,7 +21,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 pub(super) fn receipt(receipt: &Receipt) -> Answer {
     /// A receipt as it is written.
     #[derive(Serialize)]
-    struct Written {
+    struct Written<'r> {
         flag: String,
         stamp: String,
         at: Micros,
@@ -29,6 +29,8 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         reached: bool,
         durable_on: Vec<String>,
         pending: Vec<String>,
+        outranked: Vec<Loss>,
+        unreached: &'r [UnreachedPeer],
         effect: Effect,
         created: bool,
     }
@@ -41,10 +43,27 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         reached: receipt.is_reached,
         durable_on: names(&receipt.durable_on),
         pending: names(&receipt.pending),
+        outranked: receipt.outranked.iter().map(Loss::of).collect(),
+        unreached: &receipt.unreached,
         effect: receipt.effect,
         created: receipt.is_created,
     };
     json(if receipt.is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }, &written)
+}
+
+/// A node on which another change counts for more than the one that was made.
+#[derive(Debug, Serialize)]
+struct Loss {
+    on: String,
+    stamp: String,
+    by: String,
+    quarantined: bool,
+}
+
+impl Loss {
+    fn of(loss: &OutrankedBy) -> Self {
+        Self { on: name(&loss.on), stamp: loss.stamp.to_string(), by: name(&loss.by), quarantined: loss.is_quarantined }
+    }
 }
 
 /// What people call a node; its id where nobody knows.

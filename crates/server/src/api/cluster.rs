@@ -54,7 +54,7 @@ pub(super) async fn repair_clock(State(api): Shared, request: Request) -> Answer
 }
 
 /// The fields of the body, and who asks.
-async fn read(api: &Api, request: Request, known: &[&str]) -> Result<(Fields, String), Problem> {
+pub(super) async fn read(api: &Api, request: Request, known: &[&str]) -> Result<(Fields, String), Problem> {
     let (parts, body) = request.into_parts();
     Query::read(&parts.uri, &[])?;
     let actor = ask::actor(&parts.headers)?;
@@ -62,7 +62,7 @@ async fn read(api: &Api, request: Request, known: &[&str]) -> Result<(Fields, St
     Ok((Fields::read(&body, known)?, actor))
 }
 
-fn reason(fields: &Fields) -> Result<String, Problem> {
+pub(super) fn reason(fields: &Fields) -> Result<String, Problem> {
     let reason = fields.text("reason")?.unwrap_or_default();
     ask::check_text("reason", &reason)?;
     Ok(reason)

@@ -7,7 +7,7 @@ use tidegate::{Health, ServedFrom, Status};
 
 use super::ask::Query;
 use super::problem::Problem;
-use super::{Answer, Shared, answer};
+use super::{Answer, Api, Shared, answer, blocking};
 
 /// `GET /healthz`: the process works, whatever its sources and its cluster do.
 pub(super) async fn alive() -> Answer {
@@ -17,14 +17,29 @@ pub(super) async fn alive() -> Answer {
 /// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.
 pub(super) async fn ready(State(api): Shared) -> Answer {
     let status = api.tide.status();
-    match std::iter::once(&status).chain(&status.further).find(|status| has_nothing(status)) {
-        Some(source) => {
-            let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
-            let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
-            Err(Problem::not_ready(format!("nothing has come from `{}`: {why}", source.source.escape_debug())))
-        }
-        None => answer::json(StatusCode::OK, &json!({"status": "ready", "flags": status.flags})),
+    if let Some(source) = std::iter::once(&status).chain(&status.further).find(|status| has_nothing(status)) {
+        let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
+        let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
+        return Err(Problem::not_ready(format!("nothing has come from `{}`: {why}", source.source.escape_debug())));
     }
+    let ready = json!({"status": "ready", "flags": status.flags, "synced": is_synced(&api)});
+    answer::json(StatusCode::OK, &ready)
+}
+
+/// `GET /readyz/changes`: changes are accepted. A node may answer reads while it refuses changes.
+pub(super) async fn changes(State(api): Shared) -> Answer {
+    let cluster = api.cluster()?;
+    let status = blocking(move || cluster.status()).await??;
+    match (status.disk, status.writes_refused) {
+        (Some(trouble), _) => Err(Problem::disk(&trouble)),
+        (None, Some(why)) => Err(Problem::changes_refused(why)),
+        (None, None) => answer::json(StatusCode::OK, &json!({"status": "ready", "synced": is_synced(&api)})),
+    }
+}
+
+/// Whether this node has compared itself with a member; null where there is no cluster.
+fn is_synced(api: &Api) -> Option<bool> {
+    api.tide.cluster().map(|cluster| cluster.is_synced())
 }
 
 /// `GET /api/v1/status`: the sources one by one, and what is wrong with them.
@@ -33,7 +48,9 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     let status = api.tide.status();
     let is_ready = !std::iter::once(&status).chain(&status.further).any(has_nothing);
     let shown = serde_json::to_value(&status).map_err(|error| Problem::fault(&error))?;
-    answer::json(StatusCode::OK, &json!({"version": env!("CARGO_PKG_VERSION"), "ready": is_ready, "status": shown}))
+    let version = env!("CARGO_PKG_VERSION");
+    let synced = is_synced(&api);
+    answer::json(StatusCode::OK, &json!({"version": version, "ready": is_ready, "synced": synced, "status": shown}))
 }
 
 /// Whether a source has given nothing, now or before.

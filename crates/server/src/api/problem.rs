@@ -42,6 +42,7 @@ enum Kind {
     UnknownFlag,
     NoActivation,
     NoDefinition,
+    NotQuarantined,
     UnknownNode,
     WrongMethod,
     Slow,
@@ -57,6 +58,7 @@ enum Kind {
     DuplicateNode,
     Ended,
     NotReady,
+    ChangesRefused,
     Crowded,
     Disk,
 }
@@ -75,6 +77,7 @@ impl Kind {
             Self::UnknownFlag => ("unknown-flag", "There is no such flag", StatusCode::NOT_FOUND),
             Self::NoActivation => ("no-activation", "The flag has no activation", StatusCode::NOT_FOUND),
             Self::NoDefinition => ("no-definition", "The flag has no definition", StatusCode::NOT_FOUND),
+            Self::NotQuarantined => ("not-quarantined", "No such change is in quarantine", StatusCode::NOT_FOUND),
             Self::UnknownNode => ("unknown-node", "There is no such node", StatusCode::NOT_FOUND),
             Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
             Self::Slow => ("slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
@@ -92,6 +95,9 @@ impl Kind {
             }
             Self::Ended => ("ended", "This server takes no more changes", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotReady => ("not-ready", "There is nothing to answer from yet", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ChangesRefused => {
+                ("changes-refused", "This node accepts no changes", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::Crowded => ("crowded", "Too many are watching", StatusCode::SERVICE_UNAVAILABLE),
             Self::Disk => ("disk", "The disk takes nothing", StatusCode::INSUFFICIENT_STORAGE),
         }
@@ -216,6 +222,11 @@ impl Problem {
         Self::new(Kind::NotReady, detail, "wait; the log says what the source does").retry_after(1)
     }
 
+    /// Changes are refused, for a reason that says what to do.
+    pub(crate) fn changes_refused(detail: impl Into<String>) -> Self {
+        Self::new(Kind::ChangesRefused, detail, "ask another node; GET `/api/v1/cluster` says more").retry_after(10)
+    }
+
     pub(crate) fn crowded(watchers_max: usize) -> Self {
         let detail = format!("{watchers_max} connections watch already");
         Self::new(Kind::Crowded, detail, "ask another node, or poll the decision").retry_after(5)
@@ -274,6 +285,14 @@ impl From<ChangeError> for Problem {
             }
             ChangeError::Name { problem } => Self::name(problem),
             ChangeError::UnknownFlag { meant, .. } => Self::unknown_target(&detail, meant),
+            ChangeError::NotQuarantined { .. } => Self::new(
+                Kind::NotQuarantined,
+                detail,
+                "GET `/api/v1/cluster/quarantine` lists those that are, on this node",
+            ),
+            ChangeError::QuarantinedTwice { .. } => {
+                Self::invalid("kind", detail, "send `kind`: `activation` or `definition`")
+            }
             ChangeError::NoActivation { .. } => {
                 Self::new(Kind::NoActivation, detail, "nothing was changed: the flag follows its ramp already")
             }

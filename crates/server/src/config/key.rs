@@ -13,6 +13,8 @@ pub enum Key {
     HealthListen,
     /// Names under which this server is asked.
     Hosts,
+    /// How long a start waits.
+    StartupWait,
     /// The data folder.
     DataDir,
     /// The documents.
@@ -43,11 +45,12 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
         Self::Hosts,
+        Self::StartupWait,
         Self::DataDir,
         Self::Documents,
         Self::Name,
@@ -66,6 +69,7 @@ impl Key {
             Self::ListenUnprotected => ("listen_unprotected", "TIDEGATE_LISTEN_UNPROTECTED", "--listen-unprotected"),
             Self::HealthListen => ("health_listen", "TIDEGATE_HEALTH_LISTEN", "--health-listen"),
             Self::Hosts => ("hosts", "TIDEGATE_HOSTS", "--host"),
+            Self::StartupWait => ("startup_wait", "TIDEGATE_STARTUP_WAIT", "--startup-wait"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
             Self::Name => ("name", "TIDEGATE_NAME", "--name"),

@@ -196,7 +196,9 @@ async fn only_a_request_for_a_known_host_is_answered() {
         let said = ask(line, hosts).await;
         assert!(said.starts_with("HTTP/1.1 400") && said.contains("\"field\":\"host\""), "{hosts}: {said}");
     }
-    let said = ask("PUT http://evil.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: localhost\r\n").await;
+    let said =
+        ask("PUT http://evil.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: localhost\r\n")
+            .await;
     assert!(said.starts_with("HTTP/1.1 421"), "{said}");
     assert!(!server.tide.is_active("x"), "nobody has changed anything");
     for host in ["localhost", "127.0.0.1:1", "[::1]", "FLAGS.example.:443", &server.address.to_string()] {
@@ -205,7 +207,8 @@ async fn only_a_request_for_a_known_host_is_answered() {
     }
     assert!(ask("GET /healthz HTTP/1.0", "").await.starts_with("HTTP/1.0 200"), "HTTP/1.0 has no `Host`");
     let said =
-        ask("PUT http://flags.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: flags.example\r\n").await;
+        ask("PUT http://flags.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: flags.example\r\n")
+            .await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     assert!(server.tide.is_active("x"));
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use tidegate_engine::document::{DefinitionError, PercentError, read_definition};
 use tidegate_engine::{Diagnostic, FlagKey, FlagKeyError, Micros, Share};
+use tidegate_mesh::AddressStatus;
 use tidegate_replica::limits::TEXT_BYTES_MAX;
-use tidegate_replica::{Expected, Level, NodeId, Stamp, WriteError};
+use tidegate_replica::{Expected, Level, NodeId, Outranked, Stamp, WriteError};
 use tokio::sync::oneshot;
 
 use super::inbox::Refused;
 use super::percentage::Percentage;
-use super::request::{Done, Request, What, Write};
+use super::request::{Done, Names, Request, What, Write};
 use super::target::{Effect, Target};
 use super::value;
 use super::{Link, to_timeout};
@@ -263,6 +264,9 @@ pub struct Receipt {
     /// The level that was asked for.
     #[serde(rename = "ack", serialize_with = "display")]
     pub level: Level,
+    /// The nodes on which another change of the flag counts for more, so that this one is not active there and will not be:
+    /// see [`OutrankedBy`]. While there is one, no level is reached.
+    pub outranked: Vec<OutrankedBy>,
     /// Whether it was reached in time. If not, the change stands all the same, on the nodes in `durable_on` at least,
     /// and comes to the others when they can be reached; it is lost only with the disks that have it.
     #[serde(rename = "reached")]
@@ -271,6 +275,8 @@ pub struct Receipt {
     pub durable_on: Vec<NodeName>,
     /// The members that had not said so.
     pub pending: Vec<NodeName>,
+    /// Where the level was not reached: the configured addresses at which no node is connected, and why.
+    pub unreached: Vec<UnreachedPeer>,
     /// What the change did on this node.
     pub effect: Effect,
     /// Whether it made a bare boolean flag that this node did not know.
@@ -279,8 +285,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    fn of(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
-        let Done { written, names, effect, is_created } = answer?;
+    pub(super) fn of(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
+        let Done { written, names, effect, is_created, unreached } = answer?;
         let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::of(*node, &names)).collect();
         Ok(Self {
             flag,
@@ -290,9 +296,56 @@ impl Receipt {
             is_reached: written.is_reached,
             durable_on: named(&written.durable_on),
             pending: named(&written.pending),
+            outranked: written.outranked.iter().map(|loss| OutrankedBy::of(loss, &names)).collect(),
+            unreached,
             effect: effect.unwrap_or(Effect { from: None, to: None }),
             is_created,
         })
+    }
+}
+
+/// A configured address at which no node is connected.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct UnreachedPeer {
+    /// `host:port`.
+    pub address: String,
+    /// Why, and what to do.
+    pub problem: String,
+}
+
+impl UnreachedPeer {
+    pub(super) fn of(address: &AddressStatus) -> Option<Self> {
+        let is_missing = address.is_configured && !address.is_connected;
+        let problem = address.cause.as_ref().map_or_else(|| "not connected yet".to_owned(), ToString::to_string);
+        is_missing.then(|| Self { address: address.address.clone(), problem })
+    }
+}
+
+/// A node on which another change of the flag counts for more than the one that was made.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct OutrankedBy {
+    /// The node that says so.
+    pub on: NodeName,
+    /// The stamp of the change that counts for more.
+    #[serde(serialize_with = "display")]
+    pub stamp: Stamp,
+    /// The node that made it.
+    pub by: NodeName,
+    /// Whether it is in quarantine there, and counts only when its time has come. A change that is made again supersedes it.
+    #[serde(rename = "quarantined")]
+    pub is_quarantined: bool,
+}
+
+impl OutrankedBy {
+    fn of(loss: &Outranked, names: &Names) -> Self {
+        Self {
+            on: NodeName::of(loss.node, names),
+            stamp: loss.by,
+            by: NodeName::of(loss.by.node(), names),
+            is_quarantined: loss.is_quarantined,
+        }
     }
 }
 
@@ -346,6 +399,18 @@ pub enum ChangeError {
     /// There is no definition to remove: none was made by a live change, and no document of this node defines the flag.
     #[error("`{flag}` has no definition on this node, so that there is nothing to remove")]
     NoDefinition {
+        /// The flag.
+        flag: FlagKey,
+    },
+    /// No change of this flag is in quarantine on this node.
+    #[error("no change of `{flag}` is in quarantine on this node")]
+    NotQuarantined {
+        /// The flag.
+        flag: FlagKey,
+    },
+    /// An activation and a definition of this flag are both in quarantine. The caller's fault: the kind has to be said.
+    #[error("an activation and a definition of `{flag}` are in quarantine; say which of the two is meant")]
+    QuarantinedTwice {
         /// The flag.
         flag: FlagKey,
     },

@@ -50,6 +50,12 @@ impl Cluster {
         self.look(move |seen| status::of(&link, seen))
     }
 
+    /// Whether this node has compared all that it holds with one member since it was started, and has what that one had. Before
+    /// that, what it answers may be what was true when it was stopped. True at once where no other node is to be expected.
+    pub fn is_synced(&self) -> bool {
+        self.link.synced.is_synced()
+    }
+
     /// What live changes say of a flag on this node.
     ///
     /// # Errors
@@ -192,14 +198,14 @@ impl Cluster {
         Ok(receiver.recv().map_err(|_| self.ended())??)
     }
 
-    fn ask(&self, request: Request) -> Result<(), ClusterError> {
+    pub(super) fn ask(&self, request: Request) -> Result<(), ClusterError> {
         self.link.inbox.request(request).map_err(|refused| match refused {
             Refused::Busy => ClusterError::Change(ChangeError::Busy),
             Refused::Gone => self.ended(),
         })
     }
 
-    fn ended(&self) -> ClusterError {
+    pub(super) fn ended(&self) -> ClusterError {
         ClusterError::Ended { message: self.link.fault().unwrap_or_else(|| "the instance is ending".to_owned()) }
     }
 }

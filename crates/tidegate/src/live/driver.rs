@@ -29,9 +29,10 @@ use crate::store::{Committer, Outcome};
 use crate::subscription::{Bell, Changes};
 
 use super::carrier::Carrier;
-use super::change::ChangeError;
+use super::change::{ChangeError, UnreachedPeer};
 use super::inbox::Taken;
-use super::request::{Done, Names, Reply, Request, Seen, What, Write};
+use super::request::{Done, Names, Reply, Request, Resolve, Seen, What, Write};
+use super::synced::Synced;
 use super::target::{Effect, Target};
 use super::value::{self, ChangeKind};
 
@@ -67,6 +68,8 @@ pub(super) struct Driver {
     silent: BTreeSet<NodeId>,
     names: Names,
     report: Report,
+    synced: Arc<Synced>,
+    is_synced: bool,
 }
 
 /// How much may be done at one go.
@@ -114,6 +117,7 @@ pub(super) struct Parts {
     pub(super) stage: Arc<Stage>,
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) committer: Committer,
+    pub(super) synced: Arc<Synced>,
 }
 
 impl fmt::Debug for Driver {
@@ -125,7 +129,7 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, stage, carrier, committer } = parts;
+        let Parts { options, loaded, stage, carrier, committer, synced } = parts;
         let (clock, started) = (stage.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
@@ -150,11 +154,14 @@ impl Driver {
             silent: BTreeSet::new(),
             names: Names::default(),
             report: Report::default(),
+            synced,
+            is_synced: false,
         };
         driver.perform(output);
         driver.project(Effort::Full);
         driver.submit();
         driver.learn_members();
+        driver.note_synced();
         driver
     }
 
@@ -192,6 +199,7 @@ impl Driver {
         if self.changed.is_empty() {
             self.tell_writers();
             self.tell_waiting();
+            self.note_synced();
         }
         if self.watched_at.elapsed() >= WATCH_PERIOD {
             self.watched_at = Instant::now();
@@ -262,6 +270,12 @@ impl Driver {
             Request::RaiseEpoch { actor, reason, reply } => {
                 let request = self.expect(Awaiting { reply, flag: None, is_created: false });
                 self.handle(Input::RaiseEpoch { request, actor, reason });
+            }
+            Request::Resolve(resolve) => {
+                let Resolve { flag, key, stamp, resolution, actor, reason, reply } = *resolve;
+                let from = self.share_of(&flag);
+                let request = self.expect(Awaiting { reply, flag: Some((flag, from)), is_created: false });
+                self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
                 let request = self.expect(Awaiting { reply, flag: None, is_created: false });
@@ -372,12 +386,21 @@ impl Driver {
             let Some(Awaiting { reply, flag, is_created }) = self.replies.remove(&request) else { continue };
             let effect = flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) });
             let answer = match outcome {
-                Ok(written) => Ok(Done { written, names: Arc::clone(&self.names), effect, is_created }),
+                Ok(written) => {
+                    let unreached = if written.is_reached { Vec::new() } else { self.unreached() };
+                    Ok(Done { written, names: Arc::clone(&self.names), effect, is_created, unreached })
+                }
                 Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
             };
             guarded(|| reply(answer));
         }
+    }
+
+    /// The configured addresses at which no node is connected.
+    fn unreached(&self) -> Vec<UnreachedPeer> {
+        let links = self.carrier.status();
+        links.iter().flat_map(|links| &links.addresses).filter_map(UnreachedPeer::of).collect()
     }
 
     fn tell_waiting(&mut self) {
@@ -391,6 +414,14 @@ impl Driver {
                 (false, false) => self.waiting.push(waiting),
                 (has_come, _) => (waiting.reply)(has_come),
             }
+        }
+    }
+
+    /// What all nodes have is active here: starts may go on.
+    fn note_synced(&mut self) {
+        if !self.is_synced && self.replica.is_synced() {
+            self.is_synced = true;
+            self.synced.set();
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{FlagKey, Micros, Share};
-use tidegate_replica::{Expected, Level, NodeId, Receipt as Written, Replica, Stamp};
+use tidegate_replica::{Expected, Level, NodeId, Receipt as Written, Replica, Resolution, Stamp};
 
-use super::change::ChangeError;
+use super::change::{ChangeError, UnreachedPeer};
 use super::target::{Effect, Target};
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
@@ -19,6 +19,8 @@ pub(super) enum Request {
     Write(Box<Write>),
     /// The cluster's clock is to be repaired.
     RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
+    /// A person has decided about a change in quarantine.
+    Resolve(Box<Resolve>),
     /// A node is to be taken out of the roster.
     Forget { node: NodeId, actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// Something is to be looked up.
@@ -37,6 +39,17 @@ pub(super) struct Write {
     pub(super) expected: Expected,
     pub(super) level: Level,
     pub(super) timeout: Duration,
+    pub(super) reply: Reply,
+}
+
+/// A decision about a change in quarantine.
+pub(super) struct Resolve {
+    pub(super) flag: FlagKey,
+    pub(super) key: Arc<[u8]>,
+    pub(super) stamp: Stamp,
+    pub(super) resolution: Resolution,
+    pub(super) actor: Arc<str>,
+    pub(super) reason: Arc<str>,
     pub(super) reply: Reply,
 }
 
@@ -64,6 +77,8 @@ pub(super) struct Done {
     pub(super) effect: Option<Effect>,
     /// Whether it made a bare boolean flag that was not there.
     pub(super) is_created: bool,
+    /// The addresses at which no node is connected, where the level was not reached.
+    pub(super) unreached: Vec<UnreachedPeer>,
 }
 
 /// What the members of the roster are called.
@@ -84,6 +99,7 @@ impl fmt::Debug for Request {
         formatter.write_str(match self {
             Self::Write(_) => "Write",
             Self::RaiseEpoch { .. } => "RaiseEpoch",
+            Self::Resolve(_) => "Resolve",
             Self::Forget { .. } => "Forget",
             Self::Look(_) => "Look",
             Self::Wait { .. } => "Wait",

@@ -1,5 +1,8 @@
 //! Several instances in one process, each with its own threads, over a switchboard instead of a network.
 
+mod outranked;
+mod ready;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -96,7 +99,7 @@ fn node(board: &Switchboard, folder: &Path, name: &str) -> Tidegate {
 }
 
 fn start(board: &Switchboard, live: Live, builder: Builder) -> Tidegate {
-    builder.live(board.live(live)).without_locks().connect().unwrap()
+    builder.live(board.live(live)).without_locks().startup_wait(Duration::ZERO).connect().unwrap()
 }
 
 /// Waits until it is so.

@@ -33,6 +33,7 @@ fn driver(other: Vec<Register>) -> Driver {
         stage: Stage::new(board, shared),
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
+        synced: Arc::default(),
     })
 }
 

@@ -1,0 +1,148 @@
+//! `tidegate cluster quarantine`: changes that a wrong clock has stamped.
+
+use clap::{Subcommand, ValueEnum};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::args::{AuthorArgs, Format, FormatArg, OneFlagArg, ServerArgs};
+use crate::command::change;
+use crate::exit::{Exit, Outcome};
+use crate::output::Output;
+use crate::relative::relative;
+use crate::server::{Instant, Receipt};
+use crate::source;
+use crate::table::{Cell, FAINT, Table};
+use crate::text::escape;
+
+/// See the changes that a wrong clock has stamped, accept one, drop one
+#[derive(Clone, Debug, clap::Args)]
+#[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
+#[command(after_help = "\
+A change whose stamp lies further in the future than clocks may be apart is quarantined: it is not active. It becomes so when \
+it is accepted, or when its time has come and the flag was not changed since.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// List the changes in quarantine on a node
+    List(ListArgs),
+    /// Make a change in quarantine active, on every node
+    Accept(ResolveArgs),
+    /// Drop a change in quarantine, on every node: it never becomes active
+    Drop(ResolveArgs),
+}
+
+/// What is listed.
+#[derive(Clone, Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Which change, and who decides.
+#[derive(Clone, Debug, clap::Args)]
+struct ResolveArgs {
+    #[command(flatten)]
+    flag: OneFlagArg,
+
+    /// Which change of the flag, where two are in quarantine
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+
+    #[command(flatten)]
+    author: AuthorArgs,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// What a change is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Kind {
+    Activation,
+    Definition,
+}
+
+/// The changes, as a server lists them.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    changes: Vec<Box<RawValue>>,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    flag: String,
+    kind: String,
+    at: Instant,
+    node: String,
+    value: Option<Box<RawValue>>,
+}
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
+    match &args.command {
+        Command::List(args) => list(args, output),
+        Command::Accept(args) => resolve(args, "accept", "accepted", output),
+        Command::Drop(args) => resolve(args, "drop", "dropped", output),
+    }
+}
+
+fn list(args: &ListArgs, output: &mut Output) -> Outcome {
+    let server = args.server.connect()?;
+    let listed: Listed = server.ask_for(server.request(Method::GET, &["cluster", "quarantine"], &[]))?;
+    if args.format.format == Format::Json {
+        for change in &listed.changes {
+            output.json(change)?;
+        }
+        return Ok(Exit::Done);
+    }
+    if listed.changes.is_empty() {
+        output.note("no change is in quarantine");
+        return Ok(Exit::Done);
+    }
+    let now = source::now();
+    let mut table = Table::new(&["FLAG", "KIND", "VALUE", "STAMPED", "BY NODE"]);
+    for change in &listed.changes {
+        let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.senseless(&error))?;
+        let value = entry.value.as_ref().map_or("removed", |value| value.get());
+        table.row([
+            Cell::new(escape(&entry.flag)),
+            Cell::new(escape(&entry.kind)),
+            Cell::new(escape(value)),
+            Cell::new(relative(entry.at.0, now)),
+            Cell::new(escape(&entry.node)).styled(FAINT),
+        ]);
+    }
+    output.table(&table)?;
+    Ok(Exit::Done)
+}
+
+fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> Outcome {
+    let (server, flag) = (args.server.connect()?, args.flag.key());
+    let mut body = json!({"flag": flag.to_string()});
+    if let Some(kind) = args.kind {
+        body["kind"] = json!(match kind {
+            Kind::Activation => "activation",
+            Kind::Definition => "definition",
+        });
+    }
+    if let Some(reason) = &args.author.reason {
+        body["reason"] = json!(reason);
+    }
+    let request = server.request(Method::POST, &["cluster", "quarantine", path], &[]).json(&body);
+    let reply = server.ask(request.actor(&args.author.actor()))?;
+    let receipt: Receipt = server.read(&reply)?;
+    change::tell(&flag, done, &receipt, &server.line(&reply)?, args.format.format, output)
+}
