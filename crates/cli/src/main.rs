@@ -6,6 +6,7 @@ mod chart;
 mod command;
 mod compare;
 mod exit;
+mod files;
 #[cfg(test)]
 mod generated;
 mod json;

@@ -5,7 +5,6 @@ mod open;
 mod signed;
 
 use std::borrow::Cow;
-use std::io::Read as _;
 use std::time::Duration;
 
 use tidegate::{Health, ServedFrom, Status, View};
@@ -14,6 +13,7 @@ use tidegate_engine::{Micros, Moment, Snapshot, check, limits};
 
 use crate::args::{Place, SourceArgs, SourceOptions};
 use crate::exit::{Exit, Failure};
+use crate::files;
 use crate::json::instant;
 use crate::output::Output;
 use crate::relative::rough;
@@ -102,7 +102,7 @@ pub(crate) fn read_signed(
     match place {
         Place::Stdin => Ok((stdin()?, None)),
         Place::Path(path) => {
-            let text = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable(&error))?;
+            let text = files::read_start(path, limits::DOCUMENT_BYTES_MAX).map_err(|error| unreadable(&error))?;
             let is_signed = !options.trusted_keys.is_empty();
             let signature = if is_signed { signed::beside(path).map_err(|error| unreadable(&error))? } else { None };
             Ok((text, signature))
@@ -116,15 +116,8 @@ pub(crate) fn read_signed(
 
 /// Standard input, to its end.
 fn stdin() -> Result<Vec<u8>, Failure> {
-    bounded(std::io::stdin().lock())
+    files::read_stdin_start(limits::DOCUMENT_BYTES_MAX)
         .map_err(|error| Failure::new(Exit::Unreachable, format_args!("standard input cannot be read: {error}")))
-}
-
-/// So much of a text that one that is too large is still seen to be.
-fn bounded(reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    reader.take(limits::DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// Why there is no document.
@@ -162,7 +155,7 @@ fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
 /// The text of a file, to show lines of it.
 fn text_of(place: &Place) -> Option<Vec<u8>> {
     match place {
-        Place::Path(path) => std::fs::File::open(path).and_then(bounded).ok(),
+        Place::Path(path) => files::read_start(path, limits::DOCUMENT_BYTES_MAX).ok(),
         Place::Stdin | Place::Url(_) => None,
     }
 }

@@ -32,6 +32,7 @@ use time::OffsetDateTime;
 use crate::certificate::Fields;
 use crate::identity::{AUTHORITY, CERTIFICATE, KEY};
 use crate::names;
+use crate::regular_file;
 
 /// An authority that can issue certificates.
 #[derive(Debug)]
@@ -384,8 +385,14 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError>
 }
 
 fn read(path: &Path) -> Result<String, AuthorityError> {
-    fs::read_to_string(path).map_err(|source| AuthorityError::File { path: path.to_owned(), source })
+    let bytes = regular_file::read(path, PEM_BYTES_MAX);
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text")))
+        .map_err(|source| AuthorityError::File { path: path.to_owned(), source })
 }
+
+/// More than a certificate or a key needs.
+const PEM_BYTES_MAX: u64 = 64 * 1024;
 
 /// The authority's own folder.
 const AUTHORITY_FOLDER: &str = "authority";

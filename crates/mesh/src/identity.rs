@@ -1,8 +1,8 @@
 //! Who this node is, by its certificate.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tidegate_replica::NodeId;
 
+use crate::regular_file;
 use crate::trust::{Distrust, Known, Role, Trust};
 
 /// A certificate of this cluster, with its key and the authorities that this node trusts. Made by [`Identity::read`].
@@ -189,10 +190,7 @@ fn key_in(path: &Path, pem: &[u8]) -> Result<Arc<dyn rustls::sign::SigningKey>, 
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
-    let mut bytes = Vec::new();
-    let done = File::open(path).and_then(|file| file.take(PEM_BYTES_MAX).read_to_end(&mut bytes));
-    done.map_err(|source| IdentityError::File { path: path.to_owned(), source })?;
-    Ok(bytes)
+    regular_file::read(path, PEM_BYTES_MAX).map_err(|source| IdentityError::File { path: path.to_owned(), source })
 }
 
 /// The certificate of the authority.

@@ -52,6 +52,7 @@ mod names;
 mod options;
 mod pulse;
 mod registry;
+mod regular_file;
 mod reload;
 mod socket_options;
 mod tls;

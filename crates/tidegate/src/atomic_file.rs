@@ -17,6 +17,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
+use crate::regular_file::FileKind;
+
 /// A folder of files of our own, opened so that its path is not followed again.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -85,14 +87,22 @@ impl Folder {
             Ok(fd) => File::from(fd),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::LOOP) => return Err(FileError::NotOurs { path: self.path_of(name) }),
+            // A socket, or a device that is not there: it cannot even be opened.
+            Err(rustix::io::Errno::NXIO) => {
+                let kind = fs::symlink_metadata(self.path_of(name)).ok().and_then(|at| FileKind::of(at.file_type()));
+                let kind = kind.unwrap_or(FileKind::Other);
+                return Err(FileError::NotRegular { path: self.path_of(name), kind });
+            }
             Err(other) => return Err(sort(other.into())),
         };
         let metadata = file.metadata().map_err(sort)?;
-        if metadata.is_file() && is_ours(&metadata) {
-            Ok(Some(file))
-        } else {
-            Err(FileError::NotOurs { path: self.path_of(name) })
+        if metadata.is_dir() {
+            return Err(FileError::IsFolder { path: self.path_of(name) });
         }
+        if let Some(kind) = FileKind::of(metadata.file_type()) {
+            return Err(FileError::NotRegular { path: self.path_of(name), kind });
+        }
+        if is_ours(&metadata) { Ok(Some(file)) } else { Err(FileError::NotOurs { path: self.path_of(name) }) }
     }
 
     /// Replaces the content of a file by `parts`, one after the other.
@@ -264,6 +274,20 @@ pub enum FileError {
     NotOurs {
         /// Where.
         path: PathBuf,
+    },
+    /// It is a folder where a file is due.
+    #[error("`{}` is a folder; name a file in it", path.display())]
+    IsFolder {
+        /// Where.
+        path: PathBuf,
+    },
+    /// It is a named pipe, a socket or a device where a file is due.
+    #[error("`{}` is {kind}; name a regular file", path.display())]
+    NotRegular {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
     },
     /// The disk, its inodes or the quota are used up.
     #[error("no space for `{}`; make room", path.display())]

@@ -17,6 +17,7 @@ pub mod locks;
 mod paths;
 mod publish;
 mod readings;
+mod regular_file;
 mod schedule;
 mod shared;
 mod signature;
@@ -45,10 +46,9 @@ pub use live::{
     OutrankedBy, ParkedChange, PeerView, Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RestoreError,
     Restored, UnknownKind, UnreachedPeer, Verdict,
 };
+pub use regular_file::{FileKind, FileProblem, open_file, read_file};
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
-pub use source::{
-    BoxError, FetchError, Fetched, FileProblem, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem,
-};
+pub use source::{BoxError, FetchError, Fetched, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem};
 pub use status::{
     CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
     ServedFrom, SignatureStatus, SourceTrouble, Status, TypeErrors,

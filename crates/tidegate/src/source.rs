@@ -25,7 +25,7 @@ use self::attendant::Attendant;
 use self::callback::CallbackFn;
 use self::file::FileLooker;
 use self::http::{HttpFetcher, Location};
-pub use error::{FetchError, FileProblem, Phase, RedirectError, SourceError, TlsProblem};
+pub use error::{FetchError, Phase, RedirectError, SourceError, TlsProblem};
 pub(crate) use http::RETRY_AFTER_MAX;
 pub(crate) use tag::Kind as TagKind;
 pub use tag::{Tag, TagError};

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::files;
+
 /// One header. Its value may be a secret and is never shown.
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Header {
@@ -47,7 +49,7 @@ impl fmt::Debug for Header {
 /// The headers of a file, one a line; empty lines and lines that begin with `#` are left out. An error names
 /// the line by its number, never by its content.
 pub(crate) fn read(path: &Path) -> Result<Vec<Header>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let text = files::read(path, files::SMALL_BYTES_MAX).and_then(files::to_text)?;
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))

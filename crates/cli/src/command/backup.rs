@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
+use tidegate::FileProblem;
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure, Outcome};
@@ -30,6 +31,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    // A backup is renamed into place, and would take that of a device or a pipe.
+    if args.file.as_os_str() != "-"
+        && let Err(problem @ (FileProblem::Folder | FileProblem::NotRegular { .. })) = tidegate::open_file(&args.file)
+    {
+        return Err(Failure::usage(format_args!("`{}` cannot be written: it {problem}", args.file.display())));
+    }
     let server = args.server.connect()?;
     let backup = server.ask(server.request(Method::GET, &["backup"], &[]))?.body;
     if args.file.as_os_str() == "-" {

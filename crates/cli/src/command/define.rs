@@ -1,6 +1,5 @@
 //! `tidegate define`: what a document says of a flag, said to a server.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use tidegate_engine::limits;
@@ -8,6 +7,7 @@ use tidegate_engine::limits;
 use super::change;
 use crate::args::{ChangeArgs, OneFlagArg};
 use crate::exit::{Failure, Outcome};
+use crate::files;
 use crate::output::Output;
 use crate::server::What;
 use crate::text::escape;
@@ -35,14 +35,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let name = args.file.display().to_string();
-    let (name, mut entry) = (if name == "-" { "standard input".to_owned() } else { name }, Vec::new());
-    let most = limits::DOCUMENT_BYTES_MAX as u64;
-    let read = if args.file.as_os_str() == "-" {
-        std::io::stdin().take(most).read_to_end(&mut entry)
-    } else {
-        std::fs::File::open(&args.file).and_then(|file| file.take(most).read_to_end(&mut entry))
-    };
-    read.map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", escape(&name))))?;
+    let name = if name == "-" { "standard input".to_owned() } else { name };
+    let entry = files::read_or_stdin(&args.file, limits::DOCUMENT_BYTES_MAX)
+        .map(files::without_mark)
+        .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", escape(&name))))?;
     let server = args.change.server.connect()?;
     change::make(&server, args.flag.key(), What::Define(name, entry), None, "defined", &args.change, output)
 }

@@ -1,6 +1,5 @@
 //! `tidegate restore`: a backup, back into a cluster.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde::Deserialize;
 
 use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::output::Output;
 
 /// Merge a backup into a server and its cluster
@@ -51,13 +51,9 @@ struct Restored {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let mut backup = Vec::new();
-    let read = if args.file.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut backup)
-    } else {
-        std::fs::File::open(&args.file).and_then(|mut file| file.read_to_end(&mut backup))
-    };
-    read.map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", args.file.display())))?;
+    let backup = files::read_or_stdin(&args.file, BACKUP_BYTES_MAX)
+        .map(files::without_mark)
+        .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", args.file.display())))?;
     let server = args.server.connect()?;
     let mut query = Vec::new();
     if args.overwrite {
@@ -79,5 +75,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// What `tidegate backup` takes of a server at most.
+const BACKUP_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Besides the usual time: 100,000 registers are written to a disk.
 const PATIENCE: Duration = Duration::from_mins(2);

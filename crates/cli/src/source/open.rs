@@ -1,17 +1,16 @@
 //! How an instance of the library is made for a command.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use tidegate::{Builder, Fetched, Tidegate};
 
 use crate::args::{Header, Place, SourceOptions, read_headers};
 use crate::exit::{Exit, Failure, chain};
+use crate::files;
 use crate::output::Output;
 use crate::text::escape;
 
-use super::{bounded, duration, read};
+use super::{duration, read};
 
 /// A source, ready to be connected to.
 pub(crate) struct Opened {
@@ -31,7 +30,7 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
             builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
             builder = builder.offline(options.offline);
         }
-        Place::Path(path) if !is_pipe(path) => builder = builder.file(path),
+        Place::Path(path) if !files::is_stream(path) => builder = builder.file(path),
         Place::Path(_) | Place::Stdin => {
             let bytes: Arc<[u8]> = read(place, options, output)?.into();
             text = Some(Arc::clone(&bytes));
@@ -54,18 +53,14 @@ pub(crate) fn trusting(mut builder: Builder, options: &SourceOptions) -> Result<
         let unusable = |error: &dyn std::fmt::Display| {
             Failure::usage(format_args!("the key in `{}` cannot be used: {error}", escape(&file.display().to_string())))
         };
-        let text = File::open(file).and_then(bounded).map_err(|error| unusable(&error))?;
+        let text = files::read(file, files::SMALL_BYTES_MAX).map_err(|error| unusable(&error))?;
+        let text = files::without_mark(text);
         builder = builder.trusted_key(&String::from_utf8_lossy(&text)).map_err(|error| unusable(&error))?;
     }
     Ok(match &options.environment {
         Some(name) => builder.environment(name),
         None => builder,
     })
-}
-
-/// Whether it can be read only once, as what a shell makes of `<(...)`.
-fn is_pipe(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// Makes the instance.

@@ -1,15 +1,14 @@
 //! Signatures, for commands that look at the text of a source rather than use it.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::Path;
 
 use tidegate::Tidegate;
 
-use super::bounded;
 use super::open::trusting;
 use crate::args::SourceOptions;
 use crate::exit::Failure;
+use crate::files;
 
 /// Whether readers with these keys and this environment would take a document.
 pub(crate) enum Verdict {
@@ -34,12 +33,15 @@ pub(crate) fn verdict(options: &SourceOptions, text: &[u8], signature: Option<&s
 }
 
 /// The signature beside a file; none if there is no such file.
-pub(super) fn beside(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn beside(path: &Path) -> Result<Option<String>, String> {
     let mut name = OsString::from(path);
     name.push(".minisig");
-    match std::fs::File::open(name).and_then(bounded) {
-        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let name = Path::new(&name);
+    // That it is not there is nothing special: then the document is not signed.
+    if name.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
     }
+    let text = files::read(name, files::SMALL_BYTES_MAX)
+        .map_err(|error| format!("its signature `{}`: {error}", name.display()))?;
+    Ok(Some(String::from_utf8_lossy(&files::without_mark(text)).into_owned()))
 }

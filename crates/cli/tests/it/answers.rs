@@ -231,7 +231,7 @@ fn when_each_key_flips() {
         .check();
     host.run("when flags.json features held --keys-from nowhere")
         .code(2)
-        .stderr("error: the keys in `nowhere` cannot be read: No such file or directory (os error 2)\n")
+        .stderr("error: the keys in `nowhere` cannot be read: it does not exist\n")
         .check();
 }
 

@@ -54,7 +54,7 @@ fn the_exit_code_is_the_worst() {
     assert_eq!(host.run("check good.json flags.json").said().code, 1);
     let said = host.run("check nowhere.json good.json").said();
     assert_eq!(said.code, 4);
-    assert_eq!(said.stderr, "error: `nowhere.json` cannot be read: No such file or directory (os error 2)\n");
+    assert_eq!(said.stderr, "error: `nowhere.json` cannot be read: it does not exist\n");
     assert_eq!(said.stdout, "good.json: no problems\n");
     assert_eq!(host.run("check").said().code, 2);
 }

@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod cluster;
 mod docs;
+mod files;
 mod insider;
 mod limits;
 mod links;

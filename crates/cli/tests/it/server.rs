@@ -474,7 +474,7 @@ fn a_backup_and_back() {
     assert_eq!(origin.requests().last().unwrap().target, "/api/v1/restore?overwrite=true");
     host.run(&format!("restore nowhere --server {server}"))
         .code(2)
-        .stderr("error: `nowhere` cannot be read: No such file or directory (os error 2)\n")
+        .stderr("error: `nowhere` cannot be read: it does not exist\n")
         .check();
 }
 

@@ -71,7 +71,7 @@ fn an_older_version_is_refused_in_the_next_run_as_well() {
 #[test]
 fn a_key_that_is_none_is_wrong_usage() {
     let host = host(V45);
-    for (file, why) in [("flags.json", "no public key of minisign"), ("nowhere.pub", "No such file")] {
+    for (file, why) in [("flags.json", "no public key of minisign"), ("nowhere.pub", "it does not exist")] {
         let said = host.run("get flags.json features version --key anybody --trusted-key").word(file).said();
         assert_eq!((said.stdout.as_str(), said.code), ("", 2), "{}", said.stderr);
         assert!(said.stderr.starts_with(&format!("error: the key in `{file}` cannot be used: ")), "{}", said.stderr);

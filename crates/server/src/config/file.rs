@@ -1,8 +1,7 @@
 //! The configuration file, TOML: each key once, on a line that mistakes are named with.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use toml::Spanned;
@@ -13,19 +12,21 @@ use crate::limits;
 
 /// What the file says.
 pub(super) fn read(path: &Path) -> Result<Vec<Said>, ConfigError> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(limits::CONFIG_BYTES_MAX + 1).read_to_string(&mut text));
-    let read = read.and_then(|bytes| {
-        let is_too_large = bytes as u64 > limits::CONFIG_BYTES_MAX;
-        if is_too_large { Err(io::Error::other("it is larger than 1 MiB")) } else { Ok(()) }
-    });
-    read.map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+    let text = read_text(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
     let table: BTreeMap<Spanned<String>, Spanned<toml::Value>> = toml::from_str(&text).map_err(|error| {
         let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
         let message = error.message().replace('\n', ", ");
         ConfigError::Syntax { path: path.to_owned(), line, column, message }
     })?;
     table.into_iter().map(|(key, value)| said(path, &text, &key, value.into_inner())).collect()
+}
+
+/// A regular file in UTF-8, with or without a byte order mark.
+fn read_text(path: &Path) -> io::Result<String> {
+    let most = usize::try_from(limits::CONFIG_BYTES_MAX).unwrap_or(usize::MAX);
+    let bytes = tidegate::read_file(path, most).map_err(|problem| io::Error::other(format!("it {problem}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn said(path: &Path, text: &str, name: &Spanned<String>, value: toml::Value) -> Result<Said, ConfigError> {

@@ -96,5 +96,5 @@ fn a_file_that_is_not_there_and_one_that_is_too_large() {
     let path = folder.path().join("x.toml");
     assert!(read(&path).contains("x.toml` cannot be read"));
     std::fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
-    assert!(read(&path).contains("larger than 1 MiB"));
+    assert!(read(&path).contains("more than the limit of 1048576"));
 }

@@ -81,10 +81,12 @@ fn what_is_no_file_of_ours_is_not_read() {
     let (_outer, path) = folder();
     let folder = Folder::create(&path).unwrap();
     fs::create_dir(path.join("folder")).unwrap();
-    assert!(matches!(folder.read("folder", 10), Err(FileError::NotOurs { .. })));
+    assert!(matches!(folder.read("folder", 10), Err(FileError::IsFolder { .. })));
     let mode = Mode::RUSR | Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, path.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    assert!(matches!(folder.read("pipe", 10), Err(FileError::NotOurs { .. })));
+    assert!(matches!(folder.read("pipe", 10), Err(FileError::NotRegular { kind: FileKind::Pipe, .. })));
+    let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
+    assert!(matches!(folder.read("socket", 10), Err(FileError::NotRegular { kind: FileKind::Socket, .. })));
     folder.replace("large", &[&[0; 11]]).unwrap();
     assert!(matches!(folder.read("large", 10), Err(FileError::TooBig { limit: 10, .. })));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::BoxError;
 pub use super::redirect::RedirectError;
+use crate::regular_file::FileProblem;
 
 /// A document could not be had from its source. The document in force stays in force.
 ///
@@ -230,35 +231,6 @@ pub enum TlsProblem {
     /// Something else.
     #[error("{0}")]
     Other(String),
-}
-
-/// What is wrong with a file source.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileProblem {
-    /// There is no such file, or a link leads nowhere.
-    #[error("does not exist; if it is being replaced, write a new file and rename it over the old one")]
-    NotFound,
-    /// This process may not read it.
-    #[error("may not be read by this process; check its permissions and those of its folders")]
-    NotReadable,
-    /// It is a folder.
-    #[error("is a folder; name the file in it")]
-    Folder,
-    /// It is a pipe, a socket or a device.
-    #[error("is not a regular file; pipes, sockets and devices are not watched")]
-    NotRegular,
-    /// It is larger than accepted. It was not read.
-    #[error("has {bytes} bytes, more than the limit of {limit}; split it, or remove finished flags")]
-    TooBig {
-        /// Its size in bytes.
-        bytes: u64,
-        /// Accepted size in bytes.
-        limit: usize,
-    },
-    /// Reading failed for another reason.
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
 }
 
 /// Why a source cannot be used at all: what was given for it is wrong. Nothing was asked or read.

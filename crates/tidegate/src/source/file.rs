@@ -5,14 +5,12 @@
 //! milliseconds, so a file that changed is read once more at the next look: a second write within the tick
 //! of the first is not missed. What "changed" means is decided by the content.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
-use super::{FetchError, Fetched, FileProblem, SIGNATURE_SUFFIX, Tag, changed, content_tag};
+use super::{FetchError, Fetched, SIGNATURE_SUFFIX, Tag, changed, content_tag};
+use crate::regular_file::{self, FileProblem};
 use crate::signature::SIGNATURE_BYTES_MAX;
 
 /// Looks at one path.
@@ -64,7 +62,7 @@ impl FileLooker {
     }
 
     fn try_look(&mut self, have: Option<&Tag>) -> Result<Fetched, FileProblem> {
-        let stamp = stamp(&std::fs::metadata(&self.path).map_err(sort)?);
+        let stamp = stamp(&std::fs::metadata(&self.path).map_err(FileProblem::sort)?);
         let last = self.seen.take();
         if let Some(seen) = last.as_ref().filter(|seen| seen.stamp == stamp && seen.settled)
             && seen.tag.is_some()
@@ -83,17 +81,7 @@ impl FileLooker {
 
 /// Reads the file that a path names now; its stamp is that of the opened file.
 fn read(path: &Path, bytes_max: usize) -> Result<(Stamp, Vec<u8>), FileProblem> {
-    refuse_irregular(&std::fs::metadata(path).map_err(sort)?)?;
-    // Should a pipe have taken its place since, opening it must not block.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(sort)?;
-    let metadata = file.metadata().map_err(sort)?;
-    refuse_irregular(&metadata)?;
-    if metadata.len() > bytes_max as u64 {
-        return Err(FileProblem::TooBig { bytes: metadata.len(), limit: bytes_max });
-    }
-    let body = read_at_most(&file, bytes_max, metadata.len())?;
-    Ok((stamp(&metadata), body))
+    regular_file::read(path, bytes_max).map(|(metadata, body)| (stamp(&metadata), body))
 }
 
 /// The signature at a path; none if there is no such file. One that is too large is no signature, and is
@@ -104,36 +92,6 @@ fn read_signature(path: &Path) -> Result<Option<String>, FetchError> {
         Err(FileProblem::NotFound) => Ok(None),
         Err(FileProblem::TooBig { .. }) => Ok(Some(String::new())),
         Err(problem) => Err(FetchError::File { path: path.to_owned(), problem }),
-    }
-}
-
-/// Reads to the end, which may have moved since the file's size was asked.
-fn read_at_most(file: &File, limit: usize, expected: u64) -> Result<Vec<u8>, FileProblem> {
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(limit).saturating_add(1));
-    file.take(limit as u64 + 1).read_to_end(&mut body).map_err(sort)?;
-    if body.len() > limit {
-        return Err(FileProblem::TooBig { bytes: body.len() as u64, limit });
-    }
-    Ok(body)
-}
-
-fn refuse_irregular(metadata: &Metadata) -> Result<(), FileProblem> {
-    let kind = metadata.file_type();
-    if kind.is_dir() {
-        return Err(FileProblem::Folder);
-    }
-    if !kind.is_file() {
-        return Err(FileProblem::NotRegular);
-    }
-    Ok(())
-}
-
-fn sort(error: io::Error) -> FileProblem {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileProblem::NotFound,
-        io::ErrorKind::PermissionDenied => FileProblem::NotReadable,
-        io::ErrorKind::IsADirectory => FileProblem::Folder,
-        _ => FileProblem::Io(error),
     }
 }
 

@@ -137,11 +137,11 @@ fn what_is_no_document_file_is_refused() {
     // Nobody writes into the pipe: reading it would block for ever.
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, file.path("flags.json"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    file.check("is not a regular file");
+    file.check("is a named pipe (FIFO)");
     fs::remove_file(file.path("flags.json")).unwrap();
 
     symlink("/dev/zero", file.path("flags.json")).unwrap();
-    file.check("is not a regular file");
+    file.check("is a device");
     fs::remove_file(file.path("flags.json")).unwrap();
 
     file.write("flags.json", &"x".repeat(1_001));

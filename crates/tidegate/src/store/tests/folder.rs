@@ -136,7 +136,7 @@ fn what_cannot_be_used_is_refused_by_name() {
     let database = path.join("registers.sqlite3");
     fs::remove_file(&database).unwrap();
     fs::create_dir(&database).unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::File(FileError::NotOurs { .. }))));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::File(FileError::IsFolder { .. }))));
     // A file system that takes nothing, whoever asks.
     let error = SqliteStore::open(Path::new("/proc/tidegate")).unwrap_err();
     assert!(error.to_string().contains("`/proc/tidegate`"), "{error}");
