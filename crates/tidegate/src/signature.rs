@@ -65,6 +65,7 @@ impl Trust {
         }
         let text = signature.ok_or(SignatureError::Missing)?;
         let text = std::str::from_utf8(text).map_err(|_| SignatureError::Unreadable)?;
+        let text = text.strip_prefix(key::BYTE_ORDER_MARK).unwrap_or(text);
         let signature = Signature::decode(text).map_err(|_| SignatureError::Unreadable)?;
         let id = KeyId::of_second_line(text).ok_or(SignatureError::Unreadable)?;
         let mut outcome = Err(SignatureError::UnknownKey { key: id });

@@ -125,3 +125,20 @@ fn what_a_shell_opens_for_the_program_is_read_to_its_end() {
     let said = host.run("when flags.json f x --keys-from /dev/fd/0 --format json").stdin("alice\n").said();
     assert!(said.stdout.contains("\"alice\""), "{}", said.stderr);
 }
+
+#[test]
+fn a_byte_order_mark_is_accepted_wherever_a_file_is_read() {
+    let host = Host::with(&format!("\u{feff}{DOCUMENT}"));
+    host.run("get flags.json f x --key alice").stdout("true\n").check();
+    host.write("keys", "\u{feff}alice\nbob\n");
+    let said = host.run("when flags.json f x --keys-from keys --format json").said();
+    assert!(said.stdout.contains("\"alice\"") && !said.stdout.contains('\u{feff}'), "{}", said.stdout);
+    host.write("serve.toml", "\u{feff}name = \"n1\"\n");
+    let serving = Serving::start(&host, "--config serve.toml");
+    host.write("entry.json", "\u{feff}{\"stable\": 1, \"new\": 2}");
+    host.run(&format!("define --server {} g/y entry.json", serving.url)).code(0).said();
+    host.run(&format!("get --server {} g/y", serving.url)).stdout("1\n").check();
+    std::fs::create_dir_all(host.path("state/tidegate")).unwrap();
+    host.write("state/tidegate/locks.json", "\u{feff}{\"locks\": [{\"flag\": \"f/x\", \"value\": 7}]}");
+    host.run("get flags.json f x --key alice").stdout("7\n").check();
+}

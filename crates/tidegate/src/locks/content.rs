@@ -17,6 +17,8 @@ use super::LOCKS_MAX;
 /// The locks in a text, or all that is wrong with it.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<HostLock>, Vec<String>> {
     let text = std::str::from_utf8(text).map_err(|_| vec!["it is not UTF-8".to_owned()])?;
+    // Some editors put a byte order mark before a text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Err(vec![r#"it is empty; write `{"locks": []}`, or remove it"#.to_owned()]);
     }

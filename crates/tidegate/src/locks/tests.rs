@@ -34,6 +34,7 @@ fn check(text: &str, expected: Result<usize, &str>) {
 fn read_leniently_where_nothing_can_be_misunderstood() {
     check(r#"{"locks": []}"#, Ok(0));
     check(r#"[{"flag": "x", "variant": "new"}]"#, Ok(1));
+    check("\u{feff}{\"locks\": []}", Ok(0));
     check(r#"{"comment": 1, "locks": [{"flag": "a/b", "value": {"x": [1, 2]}, "who": null, "colour": "red"}]}"#, Ok(1));
     check(r#"{"locks": [{"flag": "x", "value": null, "until": "2026-12-01 00:00Z"}]}"#, Ok(1));
 }

@@ -14,6 +14,7 @@ pub(super) struct TrustedKey {
 impl TrustedKey {
     /// Reads a key: the text of a `.pub` file of minisign, or its second line alone.
     pub(super) fn parse(text: &str) -> Result<Self, TrustedKeyError> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let mut line = lines.next().ok_or(TrustedKeyError::Unreadable)?;
         if line.starts_with(COMMENT) {
@@ -39,6 +40,9 @@ impl TrustedKey {
         &self.key
     }
 }
+
+/// Some editors put it before a text.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The number of a key: 16 hexadecimal digits, as in the first line of minisign's files. It says which key is
 /// meant and proves nothing.
