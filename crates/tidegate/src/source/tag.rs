@@ -69,14 +69,11 @@ impl Tag {
 
     /// The tag in an `ETag` header; none if it is one that must not be sent back.
     ///
-    /// Weak, strong and unquoted tags are all kept as they came. An empty one is none, quoted or not: a
-    /// server that sends it answers 304 to everybody.
+    /// Weak, strong and unquoted tags are all kept as they came. One that means something else in `If-None-Match` than
+    /// this one version is none: an empty one, `*` (any version), a list.
     pub(crate) fn from_etag(value: &HeaderValue) -> Option<Self> {
         let text = latin1(value);
-        if matches!(text.as_str(), "\"\"" | "W/\"\"" | "W/") {
-            return None;
-        }
-        Self::with_kind(Kind::Entity, text).ok()
+        names_one_version(&text).then(|| Self::with_kind(Kind::Entity, text).ok()).flatten()
     }
 
     /// The date in a `Last-Modified` header; none if it is no date.
@@ -91,6 +88,8 @@ impl Tag {
         let bytes = self.text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>()?;
         let value = HeaderValue::from_bytes(&bytes).ok()?;
         match self.kind {
+            // A callback may have given it, or an earlier version of this program have kept it.
+            Kind::Entity if !names_one_version(&self.text) => None,
             Kind::Entity => Some((header::IF_NONE_MATCH, value)),
             Kind::Modified => Some((header::IF_MODIFIED_SINCE, value)),
         }
@@ -113,6 +112,25 @@ pub enum TagError {
     /// The text holds a control character.
     #[error("a tag may not hold control characters; encode it first, for instance in base64")]
     ControlCharacter,
+}
+
+/// Whether a text stands for one version in `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1.2).
+///
+/// Anything else would make the origin answer "not modified" to a question that nobody asked, and the document would never
+/// change again: `*` matches every version, what holds a comma or a quote is a list. Servers that compare without quotes do
+/// the same with `"*"`, and some match the empty text with everything.
+fn names_one_version(text: &str) -> bool {
+    let text = text.trim_matches(' ');
+    let opaque = text.strip_prefix("W/").or_else(|| text.strip_prefix("w/")).unwrap_or(text);
+    let (opaque, is_quoted) = match opaque.strip_prefix('"') {
+        Some(rest) => match rest.strip_suffix('"') {
+            Some(inner) => (inner, true),
+            None => return false,
+        },
+        None => (opaque, false),
+    };
+    let is_one_word = !opaque.contains('"') && (is_quoted || !opaque.contains([',', ' ']));
+    is_one_word && !matches!(opaque.trim_matches(' '), "" | "*")
 }
 
 fn latin1(value: &HeaderValue) -> String {
@@ -142,10 +160,23 @@ mod tests {
         check(b"", None);
         check(b"\"\"", None);
         check(b"W/\"\"", None);
+        check(b"W/", None);
+        check(b"\"a, b\"", Some(b"\"a, b\""));
         check(b"a\tb", None);
         check(b"a\x01b", None);
         check(&[b'x'; 1024], Some(&[b'x'; 1024]));
         check(&[b'x'; 1025], None);
+    }
+
+    #[test]
+    fn a_tag_with_a_meaning_of_its_own_is_not_sent_back() {
+        for etag in
+            ["*", " * ", "W/*", "\"*\"", "W/\"*\"", "\" \"", "\"a\", \"b\"", "a, b", "a b", "*, \"a\"", "\"a", "a\""]
+        {
+            check(etag.as_bytes(), None);
+        }
+        assert_eq!(Tag::new("*").unwrap().condition(), None);
+        assert_eq!(Tag::new("a, b").unwrap().condition(), None);
     }
 
     #[test]
