@@ -367,8 +367,8 @@ impl Builder {
         let machinery = Machinery {
             #[cfg(feature = "cluster")]
             live,
-            first: first.wait().map_err(ConnectError::Thread)?,
-            further: further.into_iter().map(Starting::wait).collect::<Result<_, _>>().map_err(ConnectError::Thread)?,
+            first: first.wait(),
+            further: further.into_iter().map(Starting::wait).collect(),
         };
         #[cfg(feature = "cluster")]
         if let Some(live) = &machinery.live {

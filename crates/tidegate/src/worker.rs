@@ -16,6 +16,7 @@ use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -50,19 +51,17 @@ pub(crate) struct Machinery {
 #[derive(Debug)]
 pub(crate) struct Starting {
     running: Running,
-    is_ready: mpsc::Receiver<io::Result<()>>,
+    is_ready: mpsc::Receiver<()>,
     until: std::time::Instant,
 }
 
 impl Starting {
     /// Waits until the source has been asked once, as long as was said at the start.
-    pub(crate) fn wait(self) -> io::Result<Running> {
+    pub(crate) fn wait(self) -> Running {
         let left = self.until.saturating_duration_since(std::time::Instant::now());
-        match self.is_ready.recv_timeout(left) {
-            Ok(Err(error)) => Err(error),
-            // An end without a word is a panic, which the thread has put into the status.
-            Ok(Ok(())) | Err(_) => Ok(self.running),
-        }
+        // An end without a word is a panic, which the thread has put into the status.
+        let _ = self.is_ready.recv_timeout(left);
+        self.running
     }
 }
 
@@ -86,10 +85,13 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
         let (finished, done) = mpsc::channel();
+        // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that nobody
+        // waits for.
+        let runtime = Engine::new()?;
         let thread = thread::Builder::new().name("tidegate".to_owned()).spawn(move || {
             // Dropped last, whatever happens.
             let _finished: mpsc::Sender<()> = finished;
-            live(work, stopped, ready);
+            live(work, &runtime, stopped, ready);
         })?;
         let running = Self { shared, stop: Some(stop), thread: Some(thread), done: Mutex::new(done) };
         let now = std::time::Instant::now();
@@ -117,17 +119,31 @@ impl Drop for Running {
     }
 }
 
-type Ready = mpsc::Sender<io::Result<()>>;
+type Ready = mpsc::Sender<()>;
+
+/// The runtime of the thread. Whoever drops it waits for nothing: name look-ups may hang in the system.
+struct Engine(Option<Runtime>);
+
+impl Engine {
+    fn new() -> io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        self.0.as_ref().map(|runtime| runtime.block_on(future))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
 
 /// The whole life of the thread.
-fn live(mut work: Work, stopped: oneshot::Receiver<()>, ready: Ready) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
+fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready: Ready) {
     let mut stopped = pin!(stopped);
     let mut ready = Some(ready);
     loop {
@@ -144,8 +160,6 @@ fn live(mut work: Work, stopped: oneshot::Receiver<()>, ready: Ready) {
     if work.keeper.is_first() {
         work.keeper.shared().bell.close();
     }
-    // Name look-ups may hang in the system; nobody waits for them.
-    runtime.shutdown_background();
 }
 
 impl Work {
@@ -204,7 +218,7 @@ async fn attend<T>(
 fn send_ready(ready: &mut Option<Ready>) {
     if let Some(ready) = ready.take() {
         // Whoever waited may have given up.
-        let _ = ready.send(Ok(()));
+        let _ = ready.send(());
     }
 }
 

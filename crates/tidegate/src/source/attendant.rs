@@ -4,10 +4,10 @@
 //! is never joined: when the deadline passes the asker goes on without it. No second piece of work starts
 //! while one is still running, so at most one thread can be stuck.
 
-use std::fmt;
-use std::sync::mpsc;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
 
 use tokio::sync::oneshot;
 
@@ -15,18 +15,18 @@ use super::{FetchError, Fetched, Phase, Tag};
 
 type Outcome = Result<Fetched, FetchError>;
 type Work = Box<dyn FnMut(Option<&Tag>) -> Outcome + Send>;
+type Body = Box<dyn FnOnce() + Send>;
 
 /// One thread that answers one question at a time.
 pub(super) struct Attendant {
-    state: State,
+    /// Held by the thread while it works. It stays here, so that it is not lost with a thread that could not be started.
+    work: Arc<Mutex<Work>>,
+    /// To the thread, once there is one: it starts with the first question, and is tried again with the next one where it
+    /// could not be started.
+    questions: Option<mpsc::Sender<Question>>,
     timeout: Duration,
     running: Option<Running>,
-}
-
-enum State {
-    /// The thread starts with the first question.
-    New(Option<Work>),
-    Started(mpsc::Sender<Question>),
+    spawn: fn(Body) -> io::Result<()>,
 }
 
 struct Question {
@@ -42,7 +42,7 @@ struct Running {
 impl Attendant {
     /// Will do `work` for each question; a question may take `timeout`.
     pub(super) fn new(timeout: Duration, work: impl FnMut(Option<&Tag>) -> Outcome + Send + 'static) -> Self {
-        Self { state: State::New(Some(Box::new(work))), timeout, running: None }
+        Self { work: Arc::new(Mutex::new(Box::new(work))), questions: None, timeout, running: None, spawn }
     }
 
     /// Asks, and waits for the answer until the deadline. An answer that comes later is thrown away.
@@ -64,31 +64,84 @@ impl Attendant {
     }
 
     fn send(&mut self, question: Question) -> Result<(), FetchError> {
-        if let State::New(work) = &mut self.state {
-            let mut work = work.take().ok_or_else(gone)?;
-            let (questions, inbox) = mpsc::channel::<Question>();
-            let spawned = thread::Builder::new().name("tidegate-source".to_owned()).spawn(move || {
-                while let Ok(question) = inbox.recv() {
-                    // The asker may have gone: then nobody wants the answer.
-                    let _ = question.reply.send(work(question.have.as_ref()));
-                }
-            });
-            spawned.map_err(|source| FetchError::Thread { source })?;
-            self.state = State::Started(questions);
-        }
-        match &self.state {
-            State::Started(questions) => questions.send(question).map_err(|_| gone()),
-            State::New(_) => Err(gone()),
-        }
+        let questions = match &self.questions {
+            Some(questions) => questions,
+            None => self.questions.insert(self.start()?),
+        };
+        questions.send(question).map_err(|_| gone())
+    }
+
+    fn start(&self) -> Result<mpsc::Sender<Question>, FetchError> {
+        let (questions, inbox) = mpsc::channel::<Question>();
+        let work = Arc::clone(&self.work);
+        let body = move || {
+            while let Ok(question) = inbox.recv() {
+                let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+                // A callback's panic is caught where it is called; any other must not end the thread either. The asker is told
+                // by the reply, which is dropped then.
+                let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| work(question.have.as_ref()))) else { continue };
+                // The asker may have gone: then nobody wants the answer.
+                let _ = question.reply.send(outcome);
+            }
+        };
+        (self.spawn)(Box::new(body)).map_err(|source| FetchError::Thread { source })?;
+        Ok(questions)
     }
 }
 
+fn spawn(body: Body) -> io::Result<()> {
+    thread::Builder::new().name("tidegate-source".to_owned()).spawn(body).map(drop)
+}
+
 fn gone() -> FetchError {
-    FetchError::Thread { source: std::io::Error::other("the thread of the source has ended") }
+    FetchError::Thread { source: io::Error::other("it panicked, which is a fault of this library") }
 }
 
 impl fmt::Debug for Attendant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attendant").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn ask(attendant: &mut Attendant) -> Outcome {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(attendant.call(None))
+    }
+
+    fn answers() -> Attendant {
+        Attendant::new(Duration::from_secs(60), |_| Ok(Fetched::Changed { body: b"{}".to_vec(), tag: None }))
+    }
+
+    #[test]
+    fn a_thread_that_could_not_be_started_is_started_at_the_next_question() {
+        static FAILS: AtomicBool = AtomicBool::new(true);
+        let mut attendant = answers();
+        attendant.spawn = |body| {
+            if FAILS.load(Ordering::SeqCst) { Err(io::ErrorKind::WouldBlock.into()) } else { spawn(body) }
+        };
+        for _ in 0..2 {
+            assert!(matches!(ask(&mut attendant), Err(FetchError::Thread { .. })));
+        }
+        FAILS.store(false, Ordering::SeqCst);
+        for _ in 0..2 {
+            assert!(matches!(ask(&mut attendant), Ok(Fetched::Changed { .. })));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_work_does_not_end_the_thread() {
+        let mut count = 0;
+        let mut attendant = Attendant::new(Duration::from_secs(60), move |_| {
+            count += 1;
+            assert!(count > 1, "the first question");
+            Ok(Fetched::Changed { body: b"{}".to_vec(), tag: None })
+        });
+        assert!(matches!(ask(&mut attendant), Err(FetchError::Thread { .. })));
+        assert!(matches!(ask(&mut attendant), Ok(Fetched::Changed { .. })));
     }
 }
