@@ -96,7 +96,9 @@ fn verify(connection: &Connection) -> Result<(), Unusable> {
     if (format, application) != (FORMAT, APPLICATION) {
         return Err(Unusable::Damaged(format!("it claims to be of format {format} and application {application:#x}")));
     }
-    let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
+    // `SQLite` keeps tables of its own beside them: `ANALYZE` and `PRAGMA optimize` leave statistics.
+    let ours = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*' ORDER BY name";
+    let mut statement = connection.prepare(ours)?;
     let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     if found == TABLES { Ok(()) } else { Err(Unusable::Damaged("its tables are not ours".to_owned())) }
 }

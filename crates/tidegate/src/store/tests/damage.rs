@@ -51,6 +51,36 @@ fn with(path: &Path, round: u64, name: &str, change: impl FnOnce(&mut Vec<u8>)) 
 }
 
 #[test]
+fn what_an_administrator_does_to_any_database_is_not_damage() {
+    let (_outer, path, states) = crashed(60, 0);
+    let sql = [
+        "ANALYZE",
+        "PRAGMA optimize = 0x10002",
+        "VACUUM",
+        "REINDEX",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA auto_vacuum = FULL; VACUUM",
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = DELETE; VACUUM",
+    ];
+    for (round, sql) in sql.into_iter().enumerate() {
+        let path = with(&path, round as u64, DATABASE, |_| {});
+        let connection = Connection::open(path.join(DATABASE)).unwrap();
+        connection.execute_batch(sql).unwrap();
+        if sql == "ANALYZE" {
+            let count = "SELECT count(*) FROM sqlite_stat1";
+            assert!(connection.query_row(count, [], |row| row.get::<_, u32>(0)).unwrap() > 0);
+        }
+        drop(connection);
+        for start in ["first", "second"] {
+            let (loaded, folder) = read(&path);
+            assert_eq!(folder.damage, [], "{sql}, {start} start");
+            assert_eq!(by_key(&loaded), *states.last().unwrap(), "{sql}, {start} start");
+        }
+    }
+}
+
+#[test]
 fn a_log_that_is_cut_loses_only_what_was_cut() {
     let (_outer, path, states) = crashed(60, 60);
     let length = fs::metadata(path.join(LOG)).unwrap().len();
