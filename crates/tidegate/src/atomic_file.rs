@@ -33,9 +33,37 @@ impl Folder {
             Err(FileError::NotFound { .. }) => {}
             outcome => return outcome,
         }
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|error| FileError::sort(path, error))?;
+        // From the first one that is not there, each with its name in the folder above it made durable: what a power cut
+        // leaves of a path is then its beginning, and a folder that was reported as made is there.
+        let missing: Vec<&Path> = path.ancestors().take_while(|folder| !is_there(folder)).collect();
+        for folder in missing.into_iter().rev() {
+            let sort = |error| FileError::sort(folder, error);
+            match fs::DirBuilder::new().mode(0o700).create(folder) {
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(sort)?,
+            }
+            sync_folder(parent(folder)).map_err(sort)?;
+        }
         Self::open(path)
+    }
+
+    /// Makes the names of this folder and of those above it durable, as far as this process may: for a folder that an
+    /// earlier process may have made and not lived to make durable.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn sync_path(&self) -> Result<(), FileError> {
+        let path = self.real_path()?;
+        for folder in path.ancestors().skip(1) {
+            match sync_folder(folder) {
+                Ok(()) => {}
+                // The ones that others have made are theirs.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+                // Not every file system can: then there is nothing to be made durable.
+                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+                Err(error) => return Err(FileError::sort(folder, error)),
+            }
+        }
+        Ok(())
     }
 
     /// Opens the folder; it must be a folder, and this user's or the system's.
@@ -220,6 +248,22 @@ impl Folder {
             }
         }
     }
+}
+
+/// Whether there is something at this path; the empty one is where the process is.
+fn is_there(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.symlink_metadata().is_ok()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(rustix::fs::fsync(&folder)?)
 }
 
 /// Writes everything and flushes it to the disk.

@@ -163,3 +163,88 @@ fn many_writers_leave_one_whole_file() {
     });
     assert_eq!(names(&path), ["x"]);
 }
+
+/// Not a test: it makes a folder and replaces a file in it.
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_replaces() {
+    let folder = Folder::create(Path::new(&std::env::var_os(FOLDER).unwrap())).unwrap();
+    folder.replace("x", &[b"one"]).unwrap();
+    folder.rename("x", "y").unwrap();
+}
+
+/// Not a test: it opens a data folder for the first time.
+#[cfg(feature = "cluster")]
+#[test]
+#[ignore = "a part of another test, in a process of its own"]
+fn child_that_starts() {
+    crate::store::SqliteStore::open(Path::new(&std::env::var_os(FOLDER).unwrap())).unwrap();
+}
+
+/// The calls of a child that change what is on the disk, in order, with paths below `outer` as `.`.
+fn calls(outer: &Path, path: &Path, child: &str) -> Vec<String> {
+    let log = outer.join("trace");
+    let outcome = process::Command::new("strace")
+        .args(["-f", "-qq", "-y", "-s", "0", "-o", log.to_str().unwrap()])
+        .args(["-e", "trace=mkdir,mkdirat,fsync,fdatasync,rename,renameat,renameat2,write,pwrite64"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("atomic_file::tests::{child}"), "--ignored", "--quiet"])
+        .env(FOLDER, path)
+        .output()
+        .expect("no strace on this machine; install the package `strace`");
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stdout));
+    let trace = fs::read_to_string(log).unwrap().replace(outer.to_str().unwrap(), ".");
+    let call = |line: &str| {
+        let call = line.split_once(' ')?.1.trim_start();
+        // A name is kept; what a process or an instant puts into it is not.
+        let call = call.split(".new-").enumerate().map(|(count, part)| match (count, part.find(['"', '>'])) {
+            (0, _) | (_, None) => part.to_owned(),
+            (_, Some(end)) => format!(".new{}", &part[end..]),
+        });
+        let call = call.collect::<String>();
+        let (name, rest) = call.split_once('(')?;
+        let paths: Vec<&str> =
+            rest.split(['"', '<', '>']).filter(|part| part.starts_with('.') && !part.starts_with("..")).collect();
+        (!paths.is_empty()).then(|| format!("{name} {}", paths.join(" ")))
+    };
+    trace.lines().filter_map(call).collect()
+}
+
+/// The mutant "no sync after the rename" cannot be seen by reading files: only a power cut, or the calls, show it.
+#[test]
+fn what_is_renamed_is_on_the_disk_before_and_its_name_after() {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().canonicalize().unwrap();
+    let found = calls(&root, &root.join("a/b"), "child_that_replaces");
+    let expected = [
+        "mkdir ./a",
+        "fsync .",
+        "mkdir ./a/b",
+        "fsync ./a",
+        "write ./a/b/.x.new",
+        "fsync ./a/b/.x.new",
+        "renameat ./a/b .x.new ./a/b",
+        "fsync ./a/b",
+        "renameat ./a/b ./a/b",
+        "fsync ./a/b",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn the_folders_above_a_new_data_folder_are_on_the_disk_before_its_identity() {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().canonicalize().unwrap();
+    // Made by an earlier start, which did not live to make it durable.
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    let found = calls(&root, &root.join("a/b"), "child_that_starts");
+    let place =
+        |call: &str| found.iter().position(|found| found == call).unwrap_or_else(|| panic!("{call}: {found:?}"));
+    let identity = place("renameat ./a/b .node.new ./a/b");
+    assert!(place("fsync ./a") < identity && place("fsync .") < identity, "{found:?}");
+    let found = calls(&root, &root.join("a/b"), "child_that_starts");
+    assert!(!found.contains(&"fsync ./a".to_owned()), "only the first start: {found:?}");
+}
+
+const FOLDER: &str = "TIDEGATE_TEST_FOLDER";

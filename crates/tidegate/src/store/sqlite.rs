@@ -76,6 +76,10 @@ impl SqliteStore {
         let file = held.read_identity()?;
         refuse_newer(&held, file)?;
         refuse_other(path, file, wanted)?;
+        if file == IdentityFile::None {
+            // The folder may be as new as what it holds: neither it nor those above it may be gone after a power cut.
+            held.folder.sync_path()?;
+        }
         let mut damage = Vec::new();
         let (connection, stock) = open_database(&held, file, &mut damage)?;
         let (identity, is_new) = identify(&held, file, stock.identity, wanted, &mut damage)?;
