@@ -14,7 +14,8 @@ pub(crate) enum Exit {
     Usage,
     /// There is no such flag, or it is disabled, and no default was given. Of a change: there is nothing to clear or remove.
     NoFlag,
-    /// The source could not be read, and nothing is cached; or the server does not answer.
+    /// The source could not be read, and nothing is cached; or the server does not answer. Where a value is asked for and
+    /// there is a default, that is the answer instead.
     Unreachable,
     /// The document was refused, and nothing is cached; or the server refused what was asked of it.
     Refused,
@@ -58,8 +59,12 @@ impl Exit {
             Self::No => "the answer is no; `on`: the value is false; `check`: there are errors",
             Self::Usage => "wrong usage; `on`: the value is not a boolean",
             Self::NoFlag => "no such flag, activation or definition; or a disabled flag, and no --default",
-            Self::Unreachable => "the source cannot be read, and nothing is cached; the server does not answer",
-            Self::Refused => "the document is refused, and nothing is cached; the server refuses",
+            Self::Unreachable => {
+                "the source cannot be read, and nothing is cached; the server does not answer; `get`, `on`: and no --default"
+            }
+            Self::Refused => {
+                "the document is refused, and nothing is cached; `get`, `on`: and no --default; the server refuses"
+            }
             Self::Unacknowledged => "the change is accepted, but not acknowledged by enough nodes in time",
             Self::Failed => "this host got in the way: output or a file cannot be read or written",
         }
@@ -110,6 +115,11 @@ impl Failure {
     /// Wrong usage.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
         Self::new(Exit::Usage, message)
+    }
+
+    /// Whether nobody could be asked.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Stopped(stopped) if stopped.exit == Exit::Unreachable)
     }
 
     /// The same failure, with what to do about it.

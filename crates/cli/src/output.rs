@@ -65,9 +65,23 @@ impl Output {
         self.say("warning", AnsiColor::Yellow, text);
     }
 
+    /// Says what went wrong where the work goes on all the same, and what is done instead.
+    pub(crate) fn went_wrong(&mut self, failure: &Failure, instead: &str) {
+        let Failure::Stopped(stopped) = failure else { return };
+        if !stopped.report.is_empty() {
+            self.report(&stopped.report);
+        }
+        self.warning(format_args!("{}; {instead}", stopped.message));
+    }
+
     /// Says how the work goes or ended, in one line without a label.
     pub(crate) fn word(&mut self, text: impl Display) {
         let _ = writeln!(self.words, "{text}");
+    }
+
+    /// Shows diagnostics, with an empty line after them.
+    pub(crate) fn report(&mut self, report: &str) {
+        let _ = writeln!(self.words, "{report}\n");
     }
 
     /// Says why a command could not go on.
@@ -75,7 +89,7 @@ impl Output {
         let Failure::Stopped(stopped) = failure else { return };
         let _ = self.flush();
         if !stopped.report.is_empty() {
-            let _ = writeln!(self.words, "{}\n", stopped.report);
+            self.report(&stopped.report);
         }
         self.say("error", AnsiColor::Red, &stopped.message);
         if !stopped.help.is_empty() {

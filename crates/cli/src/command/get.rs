@@ -27,7 +27,8 @@ With --at the answer is a pure function of the document, the key and the time: l
 A lock of this host goes before everything; `tidegate locks` shows them. With --server the server answers, \
 and neither locks nor leases of this host count.
 
-Where there is no document or server at all the exit code is 4 or 5, and a --default is printed all the same."
+Where there is no document or server at all, a --default is printed as for an unknown flag, and a warning says why; without \
+one the exit code is 4 or 5."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
-    /// Print this where the flag is unknown or disabled
+    /// Print this where the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
     default: Option<Box<str>>,
 
@@ -57,9 +58,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         (Ok(value), _) => print(&value, args, output)?,
         (Err(NoValue::UpToTheCaller(_)), Some(default)) => print(default, args, output)?,
         (Err(NoValue::NobodyAsked(failure)), Some(default)) => {
-            // Whoever takes what is printed has the default even then; the exit code says what happened.
             print(default, args, output)?;
-            return Err(failure);
+            output.went_wrong(&failure, "the answer is the default");
         }
         (Err(NoValue::UpToTheCaller(failure) | NoValue::NobodyAsked(failure)), None) => return Err(failure),
     }
@@ -94,7 +94,8 @@ fn of_document(
 fn of_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<String, NoValue>, Failure> {
     let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
     Ok(match server.decide(flag, &args.key.or_host(), args.at.at) {
-        Err(failure) => Err(NoValue::NobodyAsked(failure)),
+        Err(failure) if failure.is_unreachable() => Err(NoValue::NobodyAsked(failure)),
+        Err(failure) => return Err(failure),
         Ok(explanation) => {
             let no_answer = lookup::no_answer_of(server.address(), &explanation);
             explanation.value.ok_or(NoValue::UpToTheCaller(no_answer))

@@ -21,8 +21,9 @@ Examples:
   if tidegate on flags.json features/new_login; then echo new; else echo stable; fi
   tidegate on flags.json features new_login --key alice --default false || exit 1
 
-Nothing is printed. Exit codes: 0 true, 1 false, 2 the value is not a boolean, 3 no such flag or a disabled \
-one and no --default, 4 and 5 no document or no server. In `if`, everything but 0 takes the way of `false`."
+Nothing is printed. Exit codes: 0 true, 1 false, 2 the value is not a boolean; without --default 3 no such flag or a \
+disabled one, 4 and 5 no document or no server. In `if`, everything but 0 takes the way of `false`. With --default the \
+exit code is that of the default wherever there is no value; a warning says why."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
-    /// Answer this where the flag is unknown or disabled
+    /// Answer this where the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     default: Option<bool>,
 
@@ -42,7 +43,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let is_on = match args.asked.about_a_flag()? {
         Asked::Document(source, flag) => by_document(&source, &flag, args, output)?,
-        Asked::Server(address, flag) => by_server(address, &flag, args)?,
+        Asked::Server(address, flag) => by_server(address, &flag, args, output)?,
     };
     Ok(if is_on { Exit::Done } else { Exit::No })
 }
@@ -54,16 +55,26 @@ fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Ou
     let index = snapshot.find(flag.section(), flag.flag());
     let answer = snapshot.evaluate(index, &Subject::key(&key), &loaded.moment(args.at.at)).answer;
     match (answer, missing) {
-        (Answer::CallerDefault, Some(missing)) => Err(missing),
+        (Answer::CallerDefault, Some(missing)) => instead(args, missing, output),
         (Answer::CallerDefault, None) => args.default.ok_or_else(|| lookup::no_answer(snapshot, flag)),
         (answer, _) => answer.as_bool().ok_or_else(|| not_boolean(flag, &key, &answer.to_json().unwrap_or_default())),
     }
 }
 
-fn by_server(address: Address, flag: &FlagKey, args: &Args) -> Result<bool, Failure> {
+/// The default, where nobody could be asked.
+fn instead(args: &Args, failure: Failure, output: &mut Output) -> Result<bool, Failure> {
+    let Some(default) = args.default else { return Err(failure) };
+    output.went_wrong(&failure, "the answer is the default");
+    Ok(default)
+}
+
+fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<bool, Failure> {
     let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
     let key = args.key.or_host();
-    let explanation = server.decide(flag, &key, args.at.at)?;
+    let explanation = match server.decide(flag, &key, args.at.at) {
+        Err(failure) if failure.is_unreachable() => return instead(args, failure, output),
+        decided => decided?,
+    };
     match explanation.value.as_deref() {
         Some("true") => Ok(true),
         Some("false") => Ok(false),

@@ -59,11 +59,8 @@ fn nothing_cached_and_away_is_code_4() {
         "{}",
         said.stderr
     );
-    // Whoever takes what is printed has the default even then.
-    let said = host.run(&format!("get {url} f x --default 7")).said();
-    assert_eq!((said.stdout.as_str(), said.code), ("7\n", 4));
     for line in [
-        "on {} f x --default true",
+        "on {} f x",
         "explain {} f x",
         "when {} f x",
         "list {}",
@@ -76,6 +73,31 @@ fn nothing_cached_and_away_is_code_4() {
     let said = host.run("get nowhere.json f x").said();
     assert_eq!(said.code, 4);
     assert!(said.stderr.starts_with("error: file `nowhere.json` does not exist"), "{}", said.stderr);
+}
+
+#[test]
+fn with_a_default_it_is_as_if_the_default_had_been_read() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let url = origin.url("/flags.json");
+    for (reply, why) in [(Reply::status(404), "the origin answered 404"), (Reply::document(BAD), "is refused")] {
+        origin.always(reply);
+        for (line, stdout, code) in [
+            ("get {} f x --default 7", "7\n", 0),
+            ("on {} f x --default true", "", 0),
+            ("on {} f x --default false", "", 1),
+            ("get nowhere.json f x --default 7", "7\n", 0),
+            ("on nowhere.json f x --default false", "", 1),
+        ] {
+            let said = host.run(&line.replace("{}", &url)).said();
+            assert_eq!((said.stdout.as_str(), said.code), (stdout, code), "{line}: {}", said.stderr);
+            assert!(said.stderr.contains("warning: ") && said.stderr.contains("; the answer is the default"), "{line}");
+            let why = if line.contains("nowhere") { "does not exist" } else { why };
+            assert!(said.stderr.contains(why), "{line}: {}", said.stderr);
+        }
+    }
+    // What is wrong with the question is no answer.
+    let said = host.run("on nowhere.json f x --default false --trusted-key nowhere").said();
+    assert_eq!(said.code, 2, "{}", said.stderr);
 }
 
 #[test]

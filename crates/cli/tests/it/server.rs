@@ -80,7 +80,10 @@ fn nobody_listens() {
     for line in ["get", "on", "explain", "when", "watch"] {
         host.run(line).words(&format!("--server http://{address} x")).code(4).stderr(&error).check();
     }
-    host.run(&format!("get --server {address} x --default 5")).code(4).stdout("5\n").stderr(&error).check();
+    let warning = format!("warning: nobody listens at `http://{address}`; the answer is the default\n");
+    host.run(&format!("get --server {address} x --default 5")).stdout("5\n").stderr(&warning).check();
+    host.run(&format!("on --server {address} x --default false")).code(1).stderr(&warning).check();
+    host.run(&format!("on --server {address} x --default true")).stderr(&warning).check();
     host.set("TIDEGATE_SERVER", &address.to_string());
     host.run("flags").code(4).stderr(&error).check();
     // A document stays a document.
