@@ -52,23 +52,42 @@ impl Loaded {
         }
     }
 
+    /// The same, or why there is no document.
+    fn with_document(mut self) -> Result<Self, Failure> {
+        match self.take_missing() {
+            None => Ok(self),
+            Some(missing) => Err(missing),
+        }
+    }
+
     /// Why there is no document, where there is none: then only a lock of this host can answer.
     pub(crate) fn take_missing(&mut self) -> Option<Failure> {
         self.missing.take()
     }
 }
 
-/// Reads the source once, for commands that need its document.
+/// Reads the source once, for commands about a fleet, which leave the locks of this host aside.
 pub(crate) fn load(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
-    let mut loaded = load_or_locks(source, output)?;
-    match loaded.take_missing() {
-        None => Ok(loaded),
-        Some(missing) => Err(missing),
+    let (loaded, status) = load_any(source, output)?;
+    if let Some(error) = &status.locks.error {
+        output.warning(format_args!("the locks of this host cannot be read: {}", escape(&error.message)));
     }
+    loaded.with_document()
+}
+
+/// Reads the source once, for commands about this host that need its document.
+pub(crate) fn load_with_locks(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
+    load_or_locks(source, output)?.with_document()
 }
 
 /// Reads the source once. That there is no document is no failure yet: a lock of this host may answer.
 pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
+    let (loaded, status) = load_any(source, output)?;
+    refuse_unknown_locks(&status)?;
+    Ok(loaded)
+}
+
+fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status), Failure> {
     let Opened { builder, text } = open(&source.source, &source.options, output)?;
     let tide = connect(builder.one_shot(true))?;
     let status = tide.status();
@@ -82,7 +101,14 @@ pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<
         ServedFrom::Source | ServedFrom::Cache => None,
     };
     remark(&status, &data, missing.is_some(), output);
-    Ok(Loaded { view, data, missing })
+    Ok((Loaded { view, data, missing }, status))
+}
+
+/// Fails where the locks of this host cannot be read: one of them may be the answer, and the opposite of the document's.
+fn refuse_unknown_locks(status: &Status) -> Result<(), Failure> {
+    let Some(error) = &status.locks.error else { return Ok(()) };
+    Err(Failure::new(Exit::Failed, format_args!("the locks of this host cannot be read: {}", escape(&error.message)))
+        .help("correct the file, or remove it to have no locks"))
 }
 
 /// The text of a source as it is, whatever is wrong with it.
@@ -172,9 +198,6 @@ fn remark(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
         Health::Refused => output
             .warning(format_args!("the document from `{source}` is refused; the answer is from the cache, {age}{why}")),
         _ => output.warning(format_args!("`{source}` is away; the answer is from the cache, {age}{why}")),
-    }
-    if let Some(error) = &status.locks.error {
-        output.warning(format_args!("the locks of this host cannot be used: {}", escape(&error.message)));
     }
     if let Some(error) = status.cache.as_ref().and_then(|cache| cache.error.as_deref()) {
         output.warning(escape(error));

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let loaded = source::load(&args.source, output)?;
+    let loaded = source::load_with_locks(&args.source, output)?;
     let moment = loaded.moment(args.at.at);
     match args.format.format {
         Format::Json => loaded.snapshot().flags().try_for_each(|flag| output.json(&Line::new(&flag, &moment)))?,

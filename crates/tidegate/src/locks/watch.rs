@@ -14,6 +14,8 @@ pub(crate) struct LockWatch {
     locks: Vec<HostLock>,
     trouble: Option<LockTrouble>,
     seen: Option<Seen>,
+    /// Whether the file could ever be read, or was seen not to be there.
+    has_read: bool,
 }
 
 /// What is wrong with the file.
@@ -45,7 +47,7 @@ struct Stamp {
 impl LockWatch {
     /// Watches this file, or none at all.
     pub(crate) fn new(file: Option<LockFile>) -> Self {
-        Self { file, locks: Vec::new(), trouble: None, seen: None }
+        Self { file, locks: Vec::new(), trouble: None, seen: None, has_read: false }
     }
 
     pub(crate) fn file(&self) -> Option<&LockFile> {
@@ -55,6 +57,11 @@ impl LockWatch {
     /// The last good locks.
     pub(crate) fn locks(&self) -> &[HostLock] {
         &self.locks
+    }
+
+    /// Whether the last good locks are known; else nobody knows which flags are locked.
+    pub(crate) fn has_read(&self) -> bool {
+        self.has_read
     }
 
     pub(crate) fn trouble(&self) -> Option<&LockTrouble> {
@@ -74,6 +81,7 @@ impl LockWatch {
             Ok(locks) => {
                 let has_changed = self.trouble.take().is_some() || locks != self.locks;
                 self.locks = locks;
+                self.has_read = true;
                 has_changed
             }
             Err(error) => {

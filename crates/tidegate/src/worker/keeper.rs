@@ -523,7 +523,12 @@ impl Keeper {
         };
         let (new, known) = (&locks.error, &status.locks.error);
         if let Some(error) = new.as_ref().filter(|_| new != known) {
-            tracing::warn!("{}; the locks that were in force stay", error.message);
+            let stay = if self.watch.has_read() {
+                "the last good locks stay active"
+            } else {
+                "no lock of this host is active until it can be read"
+            };
+            tracing::warn!("{}; {stay}", error.message);
         }
         status.locks = locks;
     }
