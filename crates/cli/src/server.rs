@@ -6,6 +6,7 @@
 
 mod address;
 mod change;
+mod data;
 mod decision;
 mod events;
 mod flag;

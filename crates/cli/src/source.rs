@@ -20,7 +20,7 @@ use crate::relative::rough;
 use crate::report;
 use crate::text::escape;
 
-pub(crate) use data::Data;
+pub(crate) use data::{Data, ServerSource};
 pub(crate) use open::{Opened, connect, open};
 pub(crate) use signed::{Verdict, verdict};
 

@@ -90,5 +90,5 @@ fn by_server(address: Address, flag: &FlagKey, key: &str, args: &Args) -> Result
     let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
     let explanation = server.decide(flag, key, args.at.at)?;
     let now = args.at.at.unwrap_or_else(source::now);
-    Ok(Explained { explanation, now, data: Data::of_server(server.address().to_string()) })
+    Ok(Explained { explanation, now, data: server.data_of(flag) })
 }

@@ -1,6 +1,8 @@
 //! How old a document is and where it came from, for people and programs.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use tidegate::{Health, Status};
 use tidegate_engine::{Micros, Span};
 
@@ -11,10 +13,13 @@ use crate::text::escape;
 /// Where a document came from and how old it is.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Data {
+    /// The server that answered, where one did; what follows is about its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<String>,
     /// The source, without secrets.
     pub(crate) source: String,
     /// How the source is doing: `fresh`, `stale`, `refused`, `offline`.
-    pub(crate) health: &'static str,
+    pub(crate) health: Cow<'static, str>,
     /// Why it is not fresh.
     pub(crate) why: Option<String>,
     /// Seconds since the source last said what its document is, or that it is unchanged.
@@ -35,8 +40,9 @@ impl Data {
             _ => status.last_error.as_ref().map(|trouble| trouble.message.clone()),
         };
         Self {
+            server: None,
             source: status.source.clone(),
-            health: status.health.as_str(),
+            health: status.health.as_str().into(),
             why,
             age_seconds: status.age.map(seconds),
             fetched_at: status.fetched_at.map(|at: Micros| instant(at)),
@@ -45,29 +51,82 @@ impl Data {
         }
     }
 
-    /// A server that has just answered; how old its own data is only the server knows.
-    pub(crate) fn of_server(address: String) -> Self {
+    /// What a server says of the source that a flag of its comes from.
+    pub(crate) fn of_server(address: String, source: ServerSource, digest: Option<String>) -> Self {
+        let age = source.age_seconds.map(span);
+        let why = source.refused.or(source.last_error).map(|trouble| trouble.message);
         Self {
-            source: address,
-            health: Health::Fresh.as_str(),
-            why: None,
-            age_seconds: Some(0.0),
+            server: Some(address),
+            why: why.filter(|_| source.health != Health::Fresh.as_str()),
+            source: source.source,
+            health: source.health.into(),
+            age_seconds: source.age_seconds,
+            fetched_at: source.fetched_at,
+            digest,
+            age,
+        }
+    }
+
+    /// A server that did not say how old its data is, and why not.
+    pub(crate) fn of_unknown_age(address: String, why: String) -> Self {
+        Self {
+            server: Some(address),
+            source: "unknown".to_owned(),
+            health: "unknown".into(),
+            why: Some(why),
+            age_seconds: None,
             fetched_at: None,
             digest: None,
-            age: Some(Span::ZERO),
+            age: None,
         }
     }
 
     /// One line for people.
     pub(crate) fn in_words(&self) -> String {
         let why = self.why.as_deref().map_or(String::new(), |why| format!(" ({})", escape(why)));
+        let server = self.server.as_deref().map_or(String::new(), |server| format!("{}: ", escape(server)));
+        if self.server.is_some() && self.health == Health::Unsourced.as_str() {
+            return format!("{server}live changes alone, no document{why}");
+        }
         let age = match self.age {
             None => "of unknown age".to_owned(),
             Some(age) if age < Span::SECOND => "just read".to_owned(),
             Some(age) => format!("{} old", rough(age)),
         };
-        format!("{}, {}{why}, {age}", escape(&self.source), self.health)
+        format!("{server}{}, {}{why}, {age}", escape(&self.source), escape(&self.health))
     }
+}
+
+/// A source of a server, as its status tells.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ServerSource {
+    #[serde(default)]
+    pub(crate) source: String,
+    pub(crate) health: String,
+    #[serde(default)]
+    age_seconds: Option<f64>,
+    #[serde(default)]
+    fetched_at: Option<String>,
+    #[serde(default)]
+    last_error: Option<Trouble>,
+    #[serde(default)]
+    refused: Option<Trouble>,
+}
+
+/// What is wrong with a source of a server.
+#[derive(Debug, Deserialize)]
+struct Trouble {
+    message: String,
+}
+
+/// Seconds as another host tells them; what is no span is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a conversion of floats saturates, and nothing is decided by it"
+)]
+fn span(seconds: f64) -> Span {
+    Span::from_micros((seconds * 1e6) as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an age for people and monitors; nothing is decided by it")]

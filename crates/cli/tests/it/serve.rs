@@ -1,6 +1,8 @@
 //! `serve`: a real server, its commands, and what is left after it was killed.
 
-use crate::run::Host;
+use serde_json::json;
+
+use crate::run::{Host, until};
 use crate::serving::Serving;
 
 #[test]
@@ -41,7 +43,7 @@ fn a_server_says_how_its_documents_are() {
     let json = host.run(&format!("status --format json --server {}", server.url)).code(0).said().json();
     assert_eq!((&json[0]["ready"], &json[0]["status"]["flags"]), (&true.into(), &1.into()));
     host.write("flags.json", "{");
-    crate::run::until("the refusal", || {
+    until("the refusal", || {
         let said = host.run(&format!("status --server {}", server.url)).code(0).said();
         said.stdout.contains("refused").then_some(())
     });
@@ -134,4 +136,27 @@ fn a_change_of_a_misspelt_flag_is_no_success() {
         )
         .check();
     host.run(&format!("get --server {} features/not_here --key k --default 7", server.url)).stdout("7\n").check();
+}
+
+#[test]
+fn explain_tells_how_old_the_data_of_the_server_is() {
+    let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
+    host.write("second.json", r#"{"g": {"y": {"stable": 2}}}"#);
+    let server = Serving::start(&host, "--document flags.json --document second.json");
+    let data = |flag: &str| {
+        let said = host.run(&format!("explain --server {} {flag} --format json", server.url)).said();
+        said.json()[0]["data"].clone()
+    };
+    let fresh = data("f/x");
+    assert_eq!((&fresh["server"], &fresh["source"]), (&json!(server.url), &json!("flags.json")), "{fresh}");
+    assert_eq!((&fresh["health"], fresh["digest"].is_string()), (&json!("fresh"), true), "{fresh}");
+    host.write("flags.json", "{");
+    let refused = until("the server has seen it", || Some(data("f/x")).filter(|data| data["health"] == "refused"));
+    assert!(refused["age_seconds"].as_f64().unwrap() > 0.0, "{refused}");
+    assert!(refused["why"].is_string(), "{refused}");
+    // A flag of the other document has the age of that one.
+    assert_eq!(data("g/y")["health"], json!("fresh"));
+    let said = host.run(&format!("explain --server {} f/x", server.url)).said();
+    let line = said.stdout.lines().find(|line| line.starts_with("data ")).unwrap();
+    assert!(line.contains(&server.url) && line.contains("flags.json, refused"), "{line}");
 }

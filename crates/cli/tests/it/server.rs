@@ -211,7 +211,9 @@ fn answers_of_a_server() {
         ]
     );
     let mut explained = host.run(&format!("explain --server {server} features/x --key k --format json")).said().json();
-    assert_eq!(explained[0]["data"]["source"], json!(server));
+    assert_eq!(explained[0]["data"]["server"], json!(server));
+    // This one says nothing of its sources.
+    assert_eq!(explained[0]["data"]["age_seconds"], json!(null));
     let explained = explained[0].as_object_mut().unwrap();
     explained.remove("data");
     explained.remove("key");

@@ -101,7 +101,7 @@ impl SourceLine {
             event: "source",
             at: instant(now()),
             source: data.source,
-            health: data.health,
+            health: status.health.as_str(),
             why: data.why,
             age_seconds: data.age_seconds,
         }

@@ -1,0 +1,54 @@
+//! How old the data of a server is.
+
+use reqwest::Method;
+use serde::Deserialize;
+use tidegate_engine::FlagKey;
+
+use super::{FlagState, Server};
+use crate::exit::Failure;
+use crate::source::{Data, ServerSource};
+
+/// What a server says of its sources.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    #[serde(flatten)]
+    first: ServerSource,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    further: Vec<ServerSource>,
+}
+
+impl Server {
+    /// Where the server has a flag from, and how old that is. That it cannot be asked is part of the answer.
+    pub(crate) fn data_of(&self, flag: &FlagKey) -> Data {
+        let address = self.address().to_string();
+        match self.try_data_of(flag) {
+            Ok((source, digest)) => Data::of_server(address, source, digest),
+            Err(Failure::Stopped(stopped)) => Data::of_unknown_age(address, stopped.message),
+            Err(Failure::ClosedPipe) => Data::of_unknown_age(address, String::new()),
+        }
+    }
+
+    fn try_data_of(&self, flag: &FlagKey) -> Result<(ServerSource, Option<String>), Failure> {
+        let Answer { status } = self.ask_for(self.request(Method::GET, &["status"], &[]))?;
+        let Status { first, digest, further } = status;
+        if further.is_empty() {
+            return Ok((first, digest));
+        }
+        let place = self.place_of(flag);
+        let found = further.into_iter().find(|source| place.as_deref() == Some(&*source.source));
+        Ok((found.unwrap_or(first), digest))
+    }
+
+    /// The document that defines the flag, if one does.
+    fn place_of(&self, flag: &FlagKey) -> Option<String> {
+        let flag: FlagState = self.ask_for(self.about(flag, Method::GET, &[], &[]).ok()?).ok()?;
+        flag.source.strip_prefix("document ").map(str::to_owned)
+    }
+}
