@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use tidegate_engine::limits;
+use tidegate_engine::document::read_definition;
+use tidegate_engine::{FlagKey, limits};
 
 use super::change;
 use crate::args::{ChangeArgs, OneFlagArg};
 use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::output::Output;
+use crate::report;
 use crate::server::What;
 use crate::text::escape;
 
@@ -20,7 +22,8 @@ Examples:
   echo '{\"stable\": \"blue\", \"new\": \"green\"}' | tidegate define colors/button -
 
 FILE holds what stands after the flag's name in a document. A flag that a document of the server defines cannot be \
-defined here, too; its dial can be set all the same.")]
+defined here, too; its dial can be set all the same. What is probably not as it was meant is shown as `tidegate check` \
+shows it, and is no reason to refuse the entry.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: OneFlagArg,
@@ -40,5 +43,16 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         .map(files::without_mark)
         .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", escape(&name))))?;
     let server = args.change.server.connect()?;
+    show_warnings(&args.flag.key(), &name, &entry, output);
     change::make(&server, args.flag.key(), What::Define(name, entry), None, "defined", &args.change, output)
+}
+
+/// Shows what `check` would say of the entry in a document. An entry that is refused is left to the server, which says why.
+fn show_warnings(flag: &FlagKey, name: &str, entry: &[u8], output: &mut Output) {
+    let Ok(text) = str::from_utf8(entry) else { return };
+    if let Ok((_, diagnostics)) = read_definition(flag, text)
+        && !diagnostics.is_empty()
+    {
+        output.report(&report::render(&diagnostics, name, Some(entry)));
+    }
 }

@@ -160,3 +160,20 @@ fn explain_tells_how_old_the_data_of_the_server_is() {
     let line = said.stdout.lines().find(|line| line.starts_with("data ")).unwrap();
     assert!(line.contains(&server.url) && line.contains("flags.json, refused"), "{line}");
 }
+
+#[test]
+fn define_shows_what_check_shows() {
+    let host = Host::new();
+    let server = Serving::start(&host, "");
+    let entry = r#"{"stable": false, "new": true, "lokc": "new"}"#;
+    host.write("entry.json", entry);
+    let said = host.run(&format!("define --server {} f/x entry.json", server.url)).code(0).said();
+    host.write("flags.json", format!("{{\"f\": {{\"x\": {entry}}}}}"));
+    let checked = host.run("check flags.json").said();
+    assert!(checked.stdout.contains("did you mean `lock`?"), "{}", checked.stdout);
+    assert!(said.stderr.contains("did you mean `lock`?") && said.stderr.contains("entry.json:1:"), "{}", said.stderr);
+    assert!(said.stderr.contains("`f/x` is defined"), "{}", said.stderr);
+    host.write("entry.json", r#"{"stable": 1}"#);
+    let said = host.run(&format!("define --server {} f/x entry.json", server.url)).code(0).said();
+    assert!(said.stderr.starts_with("`f/x` is defined"), "{}", said.stderr);
+}
