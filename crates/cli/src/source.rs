@@ -105,7 +105,7 @@ fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status)
 }
 
 /// Fails where the locks of this host cannot be read: one of them may be the answer, and the opposite of the document's.
-fn refuse_unknown_locks(status: &Status) -> Result<(), Failure> {
+pub(crate) fn refuse_unknown_locks(status: &Status) -> Result<(), Failure> {
     let Some(error) = &status.locks.error else { return Ok(()) };
     Err(Failure::new(Exit::Failed, format_args!("the locks of this host cannot be read: {}", escape(&error.message)))
         .help("correct the file, or remove it to have no locks"))

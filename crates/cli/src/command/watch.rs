@@ -7,13 +7,14 @@ mod remote;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use tidegate::{Health, Tidegate};
+use tidegate::{Clock, Health, Tidegate};
 use tidegate_engine::{FlagKey, Micros, Moment, Span, Subject};
 
 use crate::args::{Asked, AskedArgs, KeyArg, SourceArgs, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::source;
+use crate::text::escape;
 use doorbell::{Doorbell, Ring};
 use events::{DocumentLine, SourceLine, ValueLine};
 
@@ -32,8 +33,10 @@ Examples:
 With a flag the first line is the value it has, `{\"event\": \"value\", ...}`, and there is another one at each \
 change, also at the instant at which the ramp flips this key; `at` is that instant. `document` tells of \
 another document in force, `source` of another health of the source: fresh, stale, refused. Without a flag \
-both are printed at the start, too. With --server a line follows each change of any node at once; `source` tells that \
-the server is away, and `fresh` when it is back. It ends with exit code 0 when it is interrupted, or when nobody reads \
+both are printed at the start, too. A clock that is set is noticed within a second, and what it changes is told, in both \
+directions. With --server a line follows each change of any node at once; `source` tells that the server is unreachable, and \
+`fresh` when it is back; without a flag `change` tells of each flag that is another than before, with what it is now, or \
+`\"removed\": true`. It ends with exit code 0 when it is interrupted, or when nobody reads \
 its output any more."
 )]
 pub(crate) struct Args {
@@ -68,9 +71,11 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
         builder = builder.poll_interval(source::duration(poll));
     }
     let tide = source::connect(builder.startup_wait(source::duration(source.options.timeout)))?;
+    source::refuse_unknown_locks(&tide.status())?;
     let doorbell = Doorbell::new()?;
     doorbell.listen_to(tide.subscribe())?;
-    let mut watch = Watch { tide, flag, key: args.key.or_host(), last: None, health: None };
+    let clock = Clock::system();
+    let mut watch = Watch { tide, clock, flag, key: args.key.or_host(), last: None, health: None };
     watch.begin(output)?;
     loop {
         output.flush()?;
@@ -82,6 +87,9 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
                 }
                 if changes.health {
                     watch.tell_source(output)?;
+                }
+                if changes.locks {
+                    watch.warn_of_locks(output);
                 }
                 watch.tell_value_now(output)?;
             }
@@ -95,6 +103,7 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
 /// What is watched, and what was last told of it.
 struct Watch {
     tide: Tidegate,
+    clock: Clock,
     flag: Option<FlagKey>,
     key: String,
     last: Option<Told>,
@@ -121,39 +130,53 @@ impl Watch {
     /// How long nothing happens by itself; at most [`LOOK_MOST`], because clocks may be set.
     fn time_left(&self) -> Duration {
         let until = self.last.as_ref().and_then(|last| last.until);
-        until.map_or(LOOK_MOST, |until| source::duration(until.since(source::now())).min(LOOK_MOST))
+        until.map_or(LOOK_MOST, |until| source::duration(until.since(self.clock.now())).min(LOOK_MOST))
     }
 
-    /// Tells of each flip that has come, at its own instant.
+    /// Tells of each flip that has come, at its own instant, and of the present.
     fn catch_up(&mut self, output: &mut Output) -> Result<(), Failure> {
-        for _ in 0..FLIPS_MOST {
-            let now = source::now();
-            match self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now) {
-                Some(until) => self.tell_value(until, output)?,
-                None => return Ok(()),
-            }
-        }
-        // After a long sleep of the host only the present counts.
-        self.tell_value_now(output)
+        self.news().iter().try_for_each(|value| output.json(value))
     }
 
     fn tell_value_now(&mut self, output: &mut Output) -> Result<(), Failure> {
-        self.tell_value(source::now(), output)
+        match self.value_at(self.clock.now()) {
+            Some(value) => output.json(&value),
+            None => Ok(()),
+        }
     }
 
-    /// Tells of the value at an instant if it is another one than before.
-    fn tell_value(&mut self, at: Micros, output: &mut Output) -> Result<(), Failure> {
-        let Some(flag) = &self.flag else { return Ok(()) };
+    /// The values since the last one that was told: each flip that has come, at its own instant. Then the present, which is
+    /// another one also where the clock was set back.
+    fn news(&mut self) -> Vec<ValueLine> {
+        let now = self.clock.now();
+        let mut news = Vec::new();
+        // After a long sleep of the host only the present counts.
+        for _ in 0..FLIPS_MOST {
+            let Some(until) = self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now) else {
+                break;
+            };
+            news.extend(self.value_at(until));
+        }
+        news.extend(self.value_at(now));
+        news
+    }
+
+    /// The value at an instant if it is another one than before.
+    fn value_at(&mut self, at: Micros) -> Option<ValueLine> {
+        let flag = self.flag.as_ref()?;
         let view = self.tide.view();
         let moment = Moment { now: at, ..view.moment() };
         let explanation = view.snapshot().explain(flag.section(), flag.flag(), &Subject::key(&self.key), &moment);
         let value = ValueLine::new(&explanation, &self.key, at);
         let is_news = self.last.as_ref().is_none_or(|last| !last.value.is_same(&value));
-        if is_news {
-            output.json(&value)?;
+        self.last = Some(Told { value: value.clone(), until: explanation.valid_until });
+        is_news.then_some(value)
+    }
+
+    fn warn_of_locks(&self, output: &mut Output) {
+        if let Some(error) = self.tide.status().locks.error {
+            output.warning(format_args!("{}; the last good locks stay active", escape(&error.message)));
         }
-        self.last = Some(Told { value, until: explanation.valid_until });
-        Ok(())
     }
 
     fn tell_document(&self, output: &mut Output) -> Result<(), Failure> {
@@ -172,7 +195,53 @@ impl Watch {
 
 /// The library asks no more often.
 const POLL_LEAST: Span = Span::from_micros(100_000);
-/// The longest sleep without a look at the clock.
-const LOOK_MOST: Duration = Duration::from_secs(10);
+/// The longest sleep without a look at the clock, which may be set: a flip is told within that.
+const LOOK_MOST: Duration = Duration::from_secs(1);
 /// Flips told one by one before it is given up: an interpolated number has one each second.
 const FLIPS_MOST: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use tidegate_engine::document::parse_time;
+
+    use super::*;
+
+    const DOCUMENT: &str = r#"{"f": {"x": {"stable": 1, "new": 2, "end_time": "2026-06-01 12:00Z", "duration": "0s",
+        "rollback": {"start_time": "2026-06-01 13:00Z"}}}}"#;
+
+    /// What is told when the clock shows one time after the other.
+    fn check(steps: &[(&str, &[(&str, &str)])]) {
+        let at = |time: &str| parse_time(&format!("2026-06-01T{time}Z")).unwrap();
+        let clock = Clock::manual(at(steps[0].0));
+        let tide = Tidegate::builder().text(DOCUMENT).without_locks().clock(clock.clone()).connect().unwrap();
+        let flag = Some(FlagKey::parse("f/x"));
+        let mut watch = Watch { tide, clock: clock.clone(), flag, key: "k".to_owned(), last: None, health: None };
+        for (time, expected) in steps {
+            clock.set(at(time));
+            let told: Vec<(String, String)> = watch
+                .news()
+                .iter()
+                .map(|line| serde_json::to_value(line).unwrap())
+                .map(|line| (line["at"].as_str().unwrap()[11..19].to_owned(), line["value"].to_string()))
+                .collect();
+            let told: Vec<(&str, &str)> = told.iter().map(|(at, value)| (&**at, &**value)).collect();
+            assert_eq!(told, *expected, "at {time}");
+        }
+    }
+
+    #[test]
+    fn flips_are_told_in_both_directions_when_the_clock_is_set() {
+        check(&[
+            ("11:59:00", &[("11:59:00", "1")]),
+            ("12:00:01", &[("12:00:00", "2")]),
+            ("11:58:00", &[("11:58:00", "1")]),
+            ("11:59:59", &[]),
+            ("12:00:00", &[("12:00:00", "2")]),
+            // Two flips in one step.
+            ("11:00:00", &[("11:00:00", "1")]),
+            ("14:00:00", &[("12:00:00", "2"), ("13:00:00", "1")]),
+            ("12:30:00", &[("12:30:00", "2")]),
+            ("13:00:00", &[("13:00:00", "1")]),
+        ]);
+    }
+}

@@ -104,6 +104,7 @@ fn a_file_that_cannot_be_read_is_said_and_kept() {
         "on flags.json features x --default true",
         "explain flags.json features x",
         "list flags.json",
+        "watch flags.json features x",
     ] {
         let said = host.run(line).said();
         assert_eq!((said.stdout.as_str(), said.code), ("", 7), "{line}: {}", said.stderr);

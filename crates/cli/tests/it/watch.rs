@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tidegate_origin::{Origin, Reply};
 
 use crate::run::{Host, LONGEST_WAIT, until};
+use crate::serving::Serving;
 
 /// A program that stays, with its lines as they come.
 struct Watched {
@@ -179,6 +180,49 @@ fn a_server_that_never_answers_is_asked_again() {
     assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
     until("it asks again and again", || (origin.requests().len() > 6).then_some(()));
     assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn a_server_without_a_flag_tells_of_every_change() {
+    let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
+    let server = Serving::start(&host, "--document flags.json");
+    let watched = Watched::start(&host, &format!("watch --server {}", server.url));
+    assert_eq!(watched.next()["event"], json!("source"));
+    let change = |line: &str| {
+        host.run(&format!("{line} --server {}", server.url)).code(0).said();
+        let told = watched.next_of("change");
+        (told["flag"].clone(), told)
+    };
+    let (flag, told) = change("percentage f/x 12.5");
+    assert_eq!((flag, &told["activation"]["percentage"]), (json!("f/x"), &json!(12.5)), "{told}");
+    let (flag, told) = change("activate web/new --create");
+    assert_eq!((flag, &told["activation"]["percentage"]), (json!("web/new"), &json!(100)), "{told}");
+    let (flag, told) = change("clear web/new");
+    assert_eq!((flag, &told["removed"]), (json!("web/new"), &json!(true)), "{told}");
+    let (flag, told) = change("clear f/x");
+    assert_eq!((flag, &told["activation"]), (json!("f/x"), &Value::Null), "{told}");
+    // A document is replaced.
+    host.write("flags.json", r#"{"f": {"x": {"stable": 2}, "y": {"stable": 3}}}"#);
+    let (first, second) = (watched.next_of("change"), watched.next_of("change"));
+    assert_eq!((&first["flag"], &first["stable"]), (&json!("f/x"), &json!(2)), "{first}");
+    assert_eq!((&second["flag"], &second["stable"]), (&json!("f/y"), &json!(3)), "{second}");
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn an_event_about_another_flag_is_an_error() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let decision = json!({
+        "flag": "flags/x", "value": true, "variant": "new", "reason": "STATIC", "rule": "activation",
+        "flip": null, "flips": {"on": null, "off": null}, "valid_until": null,
+    });
+    origin.always(Reply::ok(decision.to_string()));
+    let event = "event: decision\ndata: {\"flag\": \"flags/y\", \"value\": true}\n\n";
+    let events = Reply::ok(event).header("Content-Type", "text/event-stream");
+    origin.script_at("/api/v1/watch?flag=flags%2Fx&key=k", [events.until_close()]);
+    let said = host.run(&format!("watch --server {} x --key k", origin.url(""))).said();
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!(said.stderr.contains("`flags/x` was asked for, and an event is about `flags/y`"), "{}", said.stderr);
 }
 
 #[test]

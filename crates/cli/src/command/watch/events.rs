@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tidegate::{Health, Status};
 use tidegate_engine::{Explanation, Micros, Variant};
 
@@ -10,7 +11,7 @@ use crate::server::Address;
 use crate::source::{Data, now};
 
 /// The value that the key has from an instant on.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct ValueLine {
     event: &'static str,
     at: String,
@@ -43,6 +44,27 @@ impl ValueLine {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let text = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| value.get().to_owned());
         text(&self.value) == text(&other.value) && self.variant == other.variant
+    }
+}
+
+/// A flag of a server that is another than before.
+#[derive(Debug, Serialize)]
+pub(super) struct ChangeLine {
+    event: &'static str,
+    at: String,
+    flag: String,
+    /// What it is now; the server's own words.
+    #[serde(flatten)]
+    state: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    removed: bool,
+}
+
+impl ChangeLine {
+    /// The flag as it is now; none if it is gone.
+    pub(super) fn new(flag: String, state: Option<Map<String, Value>>) -> Self {
+        let removed = state.is_none();
+        Self { event: "change", at: instant(now()), flag, state, removed }
     }
 }
 
