@@ -12,9 +12,12 @@ use tidegate_server::config::Key;
 use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::Output;
+use crate::text::escape;
 
 /// Answer over HTTP, and take changes while it runs
 #[derive(Clone, Debug, clap::Args)]
@@ -116,12 +119,12 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+    start_log()?;
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
     }
-    start_log();
     // Before the network between nodes takes its share.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);
@@ -189,9 +192,27 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 }
 
 /// Warnings and errors go to standard error, a line each; `TIDEGATE_LOG=info` tells more.
-fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG).unwrap_or_else(|_| DEFAULT_LOG.into());
+fn start_log() -> Result<(), Failure> {
+    let wanted = std::env::var_os(LOG).filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT_LOG.into());
+    let filter = log_filter(&wanted.to_string_lossy())?;
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
+    Ok(())
+}
+
+/// What is logged, as the variable says it. A word alone that is no level would be the name of a part of the program, of which
+/// there is none, and nothing would be logged.
+fn log_filter(wanted: &str) -> Result<EnvFilter, Failure> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage(format_args!("{LOG} is `{}`, which cannot be read: {why}", escape(wanted)))
+            .help("set it to error, warn, info, debug, trace or off, or to parts of the program, like `info,tidegate_mesh=debug`")
+    };
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let directives: Vec<&str> = wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    if let Some(word) = directives.iter().find(|word| !word.contains(['=', '[']) && !is_level(word)) {
+        return Err(unreadable(&format_args!("`{}` is not a level", escape(word))));
+    }
+    let filter = EnvFilter::builder().parse(directives.join(","));
+    filter.map_err(|error| unreadable(&escape(&error.to_string())))
 }
 
 fn failed(error: &std::io::Error) -> Failure {

@@ -177,3 +177,21 @@ fn define_shows_what_check_shows() {
     let said = host.run(&format!("define --server {} f/x entry.json", server.url)).code(0).said();
     assert!(said.stderr.starts_with("`f/x` is defined"), "{}", said.stderr);
 }
+
+#[test]
+fn a_log_filter_that_cannot_be_read_is_wrong_usage() {
+    for filter in ["verbose", "tidegate=loud", "info,verbose", "tidegate=info=debug", "[", "\u{fffd}"] {
+        let mut host = Host::new();
+        host.set("TIDEGATE_LOG", filter);
+        let said = host.run("serve --listen 127.0.0.1:0").said();
+        assert_eq!(said.code, 2, "{filter}: {}", said.stderr);
+        let begin = format!("error: TIDEGATE_LOG is `{filter}`, which cannot be read: ");
+        assert!(said.stderr.starts_with(&begin), "{filter}: {}", said.stderr);
+        assert!(said.stderr.contains("\nhelp: set it to error, warn, info"), "{filter}: {}", said.stderr);
+    }
+    for filter in ["", "info", "info,", "OFF", "warn,tidegate=debug", "info, hyper=off"] {
+        let mut host = Host::new();
+        host.set("TIDEGATE_LOG", filter);
+        Serving::start(&host, "");
+    }
+}
