@@ -2,7 +2,7 @@
 
 use crate::lease::Clocks;
 use crate::ramp::{Fall, Ramp, Rise, Stretch};
-use crate::snapshot::{ChangeKind, Core, Extra, Flips, Record};
+use crate::snapshot::{ChangeKind, Entry, Extra, Flips};
 use crate::{Micros, Position, Share, Span};
 
 /// The ramp and the rollback of one flag, under the clocks of this host.
@@ -66,8 +66,8 @@ impl Course {
 
 impl<'s> Timeline<'s> {
     #[inline]
-    pub(crate) fn new(core: &'s Core, record: &Record, extra: Option<&'s Extra>, clocks: &'s Clocks) -> Self {
-        Self { ramp: Ramp::new(core.points(record)), extra, clocks }
+    pub(crate) fn new(entry: Entry<'s>, extra: Option<&'s Extra>, clocks: &'s Clocks) -> Self {
+        Self { ramp: Ramp::new(entry.core.points(entry.record)), extra, clocks }
     }
 
     /// The rollback as it was compiled, from the share that the ramp has by the wall clock.

@@ -20,6 +20,16 @@ impl Digest {
     pub const fn get(self) -> u128 {
         self.0
     }
+
+    /// With the flags of another one besides.
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    /// Without the flags of another one.
+    pub(crate) const fn minus(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
+    }
 }
 
 impl fmt::Display for Digest {

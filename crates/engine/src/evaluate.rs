@@ -12,7 +12,7 @@ use crate::bucket::{self, Who};
 use crate::course::{Course, Timeline, earliest};
 use crate::document::Adopter;
 use crate::lease::Clocks;
-use crate::snapshot::{Extra, FlagIndex, Flips, NONE, Pinned, Record, Snapshot, Values};
+use crate::snapshot::{Entry, Extra, FlagIndex, Flips, NONE, Pinned, Record, Snapshot, Values};
 use crate::{
     Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Pin, Position, Reason, Share, Span,
     Subject, Variant,
@@ -122,35 +122,35 @@ pub(crate) fn decide<'s>(
 ) -> Decision<'s> {
     let Some(flag) = flag else { return not_found(trace) };
     let asked = Asked { snapshot, subject, moment };
-    let record = snapshot.record(flag);
+    let entry = snapshot.entry(flag);
     if let Some(pinned) = snapshot.pinned(flag)
-        && let Some(decision) = asked.by_pin(flag, record, pinned, trace)
+        && let Some(decision) = asked.by_pin(flag, entry, pinned, trace)
     {
         return decision;
     }
-    match record {
+    match entry {
         None => not_found(trace),
-        Some(record) => asked.by_document(record, trace),
+        Some(entry) => asked.by_document(entry, trace),
     }
 }
 
 /// The answer of a constant record.
-pub(crate) fn by_record<'s>(snapshot: &'s Snapshot, record: &Record) -> Decision<'s> {
+pub(crate) fn by_entry<'s>(snapshot: &'s Snapshot, entry: Entry<'s>) -> Decision<'s> {
     let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
     let asked = Asked { snapshot, subject: &Subject::absent(), moment: &moment };
-    asked.by_document(record, &mut NoTrace)
+    asked.by_document(entry, &mut NoTrace)
 }
 
 /// The instants at which a subject changes variant by ramp and rollback alone.
-pub(crate) fn flips(snapshot: &Snapshot, record: &Record, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
+pub(crate) fn flips(snapshot: &Snapshot, entry: Entry<'_>, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
     let asked = Asked { snapshot, subject, moment };
-    let extra = snapshot.core().extra(record);
+    let extra = entry.extra();
     let is_adopter = |extra: &&Extra| matches!(subject.who(), Who::Key(key) if extra.adopters.has(key));
     if let Some(extra) = extra.filter(is_adopter) {
         return Flips { on: None, off: extra.adopters_leave };
     }
-    let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
-    asked.position(record).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
+    let timeline = Timeline::new(entry, extra, moment.leases);
+    asked.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
 }
 
 /// One question, on its way through the rules.
@@ -166,12 +166,12 @@ impl<'s> Asked<'s, '_> {
     fn by_pin(
         &self,
         flag: FlagIndex,
-        record: Option<&'s Record>,
+        entry: Option<Entry<'s>>,
         pinned: &'s Pinned,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
-            && let Some(decision) = self.by_lock(record, pinned, lock)
+            && let Some(decision) = self.by_lock(entry, pinned, lock)
         {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
@@ -179,8 +179,8 @@ impl<'s> Asked<'s, '_> {
             return Some(decision);
         }
         let in_force = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until));
-        match record {
-            Some(record) => Some(self.by_dial(record, in_force?, trace)),
+        match entry {
+            Some(entry) => Some(self.by_dial(entry, in_force?, trace)),
             None if pinned.is_bare() => Some(self.by_bare_dial(flag, pinned.default, in_force, trace)),
             // It had a definition that is not loaded: nobody can say what its values are.
             None => None,
@@ -191,14 +191,12 @@ impl<'s> Asked<'s, '_> {
         until.is_none_or(|until| self.moment.now < until)
     }
 
-    fn by_lock(&self, record: Option<&Record>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
-        match (&lock.pin, record) {
+    fn by_lock(&self, entry: Option<Entry<'s>>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
+        match (&lock.pin, entry) {
             (Pin::Value(value), _) => {
                 Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
             }
-            (Pin::Variant(variant), Some(record)) => {
-                Some(self.value_of(record, *variant == Variant::New, Reason::Static))
-            }
+            (Pin::Variant(variant), Some(entry)) => Some(value_of(entry, *variant == Variant::New, Reason::Static)),
             (Pin::Variant(variant), None) => {
                 pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
             }
@@ -206,22 +204,22 @@ impl<'s> Asked<'s, '_> {
     }
 
     /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
-    fn by_dial(&self, record: &Record, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
+    fn by_dial(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
         trace.expires(activation.until);
         let unanimous = Course::Level(activation.share).unanimous();
         if let Some(has_new) = unanimous {
             trace.rule(Rule::Activation);
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
-            return self.value_of(record, has_new, Reason::Static);
+            return value_of(entry, has_new, Reason::Static);
         }
-        let extra = self.snapshot.core().extra(record);
-        if record.new == NONE {
+        let extra = entry.extra();
+        if entry.record.new == NONE {
             trace.rule(Rule::NoNew);
-            return self.value_of(record, false, Reason::Static);
+            return value_of(entry, false, Reason::Static);
         }
-        if let Some(decision) = self.by_adopters(record, extra, || None, trace) {
+        if let Some(decision) = self.by_adopters(entry, extra, || None, trace) {
             trace.course(|| Facts {
-                position: self.position(record),
+                position: self.position(entry),
                 share: activation.share,
                 until: extra.and_then(|extra| extra.adopters_leave),
                 ..Facts::default()
@@ -233,10 +231,10 @@ impl<'s> Asked<'s, '_> {
             trace.course(|| Facts { share: activation.share, ..Facts::default() });
             return interpolated(interpolation.at(activation.share));
         }
-        let position = self.position(record);
+        let position = self.position(entry);
         trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
-        let Some(position) = position else { return self.key_missing(record, trace) };
-        self.value_of(record, activation.share.includes(position), Reason::Split)
+        let Some(position) = position else { return self.key_missing(entry, trace) };
+        value_of(entry, activation.share.includes(position), Reason::Split)
     }
 
     /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
@@ -269,10 +267,11 @@ impl<'s> Asked<'s, '_> {
     }
 
     #[inline]
-    fn by_document(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
+    fn by_document(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
+        let record = entry.record;
         if let Some(locked) = record.lock {
             trace.rule(Rule::DocumentLock);
-            return self.value_of(record, locked == Variant::New, Reason::Static);
+            return value_of(entry, locked == Variant::New, Reason::Static);
         }
         if !record.enabled {
             trace.rule(Rule::Disabled);
@@ -280,26 +279,26 @@ impl<'s> Asked<'s, '_> {
         }
         if record.new == NONE {
             trace.rule(Rule::NoNew);
-            return self.value_of(record, false, Reason::Static);
+            return value_of(entry, false, Reason::Static);
         }
-        match self.snapshot.core().extra(record) {
-            None => self.by_share(record, None, &self.timeline(record, None), trace),
-            Some(extra) => self.by_extra(record, extra, trace),
+        match entry.extra() {
+            None => self.by_share(entry, None, &self.timeline(entry, None), trace),
+            Some(extra) => self.by_extra(entry, extra, trace),
         }
     }
 
     #[inline]
-    fn timeline<'a>(&'a self, record: &Record, extra: Option<&'a Extra>) -> Timeline<'a> {
-        Timeline::new(self.snapshot.core(), record, extra, self.moment.leases)
+    fn timeline<'a>(&'a self, entry: Entry<'a>, extra: Option<&'a Extra>) -> Timeline<'a> {
+        Timeline::new(entry, extra, self.moment.leases)
     }
 
     /// The flags that have more than values and a ramp; apart, so that the others stay short.
     #[inline(never)]
-    fn by_extra(&self, record: &Record, extra: &Extra, trace: &mut impl Trace) -> Decision<'s> {
-        let timeline = self.timeline(record, Some(extra));
-        match self.by_rare(record, extra, &timeline, trace) {
+    fn by_extra(&self, entry: Entry<'s>, extra: &Extra, trace: &mut impl Trace) -> Decision<'s> {
+        let timeline = self.timeline(entry, Some(extra));
+        match self.by_rare(entry, extra, &timeline, trace) {
             Some(decision) => decision,
-            None => self.by_share(record, Some(extra), &timeline, trace),
+            None => self.by_share(entry, Some(extra), &timeline, trace),
         }
     }
 
@@ -307,16 +306,16 @@ impl<'s> Asked<'s, '_> {
     #[inline]
     fn by_rare(
         &self,
-        record: &Record,
+        entry: Entry<'s>,
         extra: &Extra,
         timeline: &Timeline<'_>,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
         let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
-        if is_asked && let Some(decision) = self.by_adopters(record, Some(extra), || timeline.next_corner(now), trace) {
+        if is_asked && let Some(decision) = self.by_adopters(entry, Some(extra), || timeline.next_corner(now), trace) {
             trace.course(|| Facts {
-                position: self.position(record),
+                position: self.position(entry),
                 share: timeline.course(now).share(),
                 flips: Flips { on: None, off: extra.adopters_leave },
                 ramp_instant: shown_instant(timeline, now),
@@ -341,7 +340,7 @@ impl<'s> Asked<'s, '_> {
     #[inline]
     fn by_adopters(
         &self,
-        record: &Record,
+        entry: Entry<'s>,
         extra: Option<&Extra>,
         next_corner: impl FnOnce() -> Option<Micros>,
         trace: &mut impl Trace,
@@ -355,11 +354,11 @@ impl<'s> Asked<'s, '_> {
             Who::Key(key) if extra.adopters.has(key) => {
                 trace.rule(Rule::EarlyAdopter);
                 trace.adopter(|| extra.adopters.which(key).cloned());
-                Some(self.value_of(record, true, Reason::TargetingMatch))
+                Some(value_of(entry, true, Reason::TargetingMatch))
             }
             Who::Absent if extra.interpolation.is_none() => {
                 trace.expires(next_corner());
-                Some(self.key_missing(record, trace))
+                Some(self.key_missing(entry, trace))
             }
             _ => None,
         }
@@ -368,17 +367,17 @@ impl<'s> Asked<'s, '_> {
     #[inline]
     fn by_share(
         &self,
-        record: &Record,
+        entry: Entry<'s>,
         extra: Option<&Extra>,
         timeline: &Timeline<'_>,
         trace: &mut impl Trace,
     ) -> Decision<'s> {
-        let now = self.moment.now;
+        let (now, record) = (self.moment.now, entry.record);
         let course = if now > record.moves_until { Course::Level(record.rest) } else { timeline.course(now) };
         let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
         trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
         trace.course(|| {
-            let position = self.position(record);
+            let position = self.position(entry);
             Facts {
                 position,
                 share: course.share(),
@@ -390,15 +389,16 @@ impl<'s> Asked<'s, '_> {
         if let Some(has_new) = course.unanimous() {
             let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| extra.adopters.is_empty());
             let reason = if is_fixed { Reason::Static } else { Reason::Split };
-            return self.value_of(record, has_new, reason);
+            return value_of(entry, has_new, reason);
         }
-        let Some(position) = self.position(record) else { return self.key_missing(record, trace) };
-        self.value_of(record, course.has_new(position), Reason::Split)
+        let Some(position) = self.position(entry) else { return self.key_missing(entry, trace) };
+        value_of(entry, course.has_new(position), Reason::Split)
     }
 
     /// Where the subject falls on the flag's line; `None` without a key.
     #[inline]
-    fn position(&self, record: &Record) -> Option<Position> {
+    fn position(&self, entry: Entry<'_>) -> Option<Position> {
+        let record = entry.record;
         let key = match self.subject.who() {
             Who::Key(key) => key,
             Who::Drawn(position) => return Some(position),
@@ -407,27 +407,28 @@ impl<'s> Asked<'s, '_> {
         Some(match record.algorithm {
             HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
             HashAlgorithm::Sha1 if record.salt == NONE => self.subject.unsalted_sha1(key),
-            algorithm => algorithm.position(self.snapshot.core().salt(record).unwrap_or_default(), key),
+            algorithm => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
         })
     }
 
-    /// `new` for those who are to have it, where the entry has one; otherwise `stable`.
-    #[inline]
-    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
-    fn value_of(&self, record: &Record, has_new: bool, reason: Reason) -> Decision<'s> {
-        // Which of the two a key has cannot be foreseen, so there should be no branch that tries to.
-        let has_new = has_new & (record.new != NONE);
-        let id = select_unpredictable(has_new, record.new, record.stable);
-        let variant = select_unpredictable(has_new, Variant::New, Variant::Stable);
-        Decision { answer: self.snapshot.core().values.answer(id), variant: Some(variant), reason, error: None }
-    }
-
     #[cold]
-    fn key_missing(&self, record: &Record, trace: &mut impl Trace) -> Decision<'s> {
+    fn key_missing(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
         trace.rule(Rule::KeyMissing);
-        let stable = self.value_of(record, false, Reason::Error);
+        let stable = value_of(entry, false, Reason::Error);
         Decision { error: Some(ErrorCode::TargetingKeyMissing), ..stable }
     }
+}
+
+/// `new` for those who are to have it, where the entry has one; otherwise `stable`.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
+fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
+    let Entry { core, record } = entry;
+    // Which of the two a key has cannot be foreseen, so there should be no branch that tries to.
+    let has_new = has_new & (record.new != NONE);
+    let id = select_unpredictable(has_new, record.new, record.stable);
+    let variant = select_unpredictable(has_new, Variant::New, Variant::Stable);
+    Decision { answer: core.values.answer(id), variant: Some(variant), reason, error: None }
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use crate::bucket;
 use crate::course::{Course, Timeline, earliest};
 use crate::evaluate::bool_of;
 use crate::ramp::{Fall, Rise};
-use crate::snapshot::{FlagIndex, NONE, Record, Snapshot};
+use crate::snapshot::{Entry, FlagIndex, NONE, Record, Snapshot};
 use crate::{Decision, HashAlgorithm, Micros, Moment, Position, Share, Subject, Variant};
 
 /// What a flag answers at each instant from `from` to before `until`, for every key.
@@ -91,7 +91,7 @@ pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> P
     let (from, pin_ends) = pin_bounds(snapshot, flag, now);
     let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());
     let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: pin_ends };
-    let Some(record) = snapshot.record(flag) else {
+    let Some(entry) = snapshot.entry(flag) else {
         // A flag that only a lock or a dial knows; a dial between its ends is asked by key.
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         if decision.error != Some(crate::ErrorCode::TargetingKeyMissing) {
@@ -99,35 +99,35 @@ pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> P
         }
         return plan;
     };
-    plan.stable = bool_of(record, false);
-    plan.new = bool_of(record, true);
+    plan.stable = bool_of(entry.record, false);
+    plan.new = bool_of(entry.record, true);
     if snapshot.flag(flag).pinned_until(now).is_some() {
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         let activation = snapshot.flag(flag).activation();
-        match (decision.reason, activation, plain_line(snapshot, record)) {
+        match (decision.reason, activation, plain_line(entry)) {
             (crate::Reason::Static, ..) => plan.kind = fixed(&decision),
             (_, Some(activation), Some(line)) => plan.kind = PlanKind::Share(line, activation.share),
             _ => {}
         }
         return plan;
     }
-    if let Some(decision) = snapshot.unpinned_constant(record) {
+    if let Some(decision) = snapshot.unpinned_constant(entry) {
         plan.kind = fixed(&decision);
         return plan;
     }
-    by_course(snapshot, record, moment, plan)
+    by_course(entry, moment, plan)
 }
 
 /// The plan of a flag that its ramp decides.
-fn by_course(snapshot: &Snapshot, record: &Record, moment: &Moment<'_>, plan: Plan) -> Plan {
+fn by_course(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     let now = moment.now;
-    let extra = snapshot.core().extra(record);
+    let (record, extra) = (entry.record, entry.extra());
     let asks =
         extra.is_some_and(|extra| extra.interpolation.is_some() || !extra.adopters.is_empty() || extra.lease.is_some());
     if asks || record.new == NONE {
         return plan;
     }
-    let timeline = Timeline::new(snapshot.core(), record, extra, moment.leases);
+    let timeline = Timeline::new(entry, extra, moment.leases);
     let course = timeline.course(now);
     let kind = match (course, course.unanimous(), Line::of(record)) {
         (_, Some(true), _) => PlanKind::Fixed(Some(Variant::New), plan.new),
@@ -142,10 +142,9 @@ fn by_course(snapshot: &Snapshot, record: &Record, moment: &Moment<'_>, plan: Pl
 }
 
 /// How a flag places keys, if nothing but the position decides a dial between its ends.
-fn plain_line(snapshot: &Snapshot, record: &Record) -> Option<Line> {
-    let plain =
-        snapshot.core().extra(record).is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
-    if plain && record.new != NONE { Line::of(record) } else { None }
+fn plain_line(entry: Entry<'_>) -> Option<Line> {
+    let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
+    if plain && entry.record.new != NONE { Line::of(entry.record) } else { None }
 }
 
 /// From when to when nothing changes in what lies over the flag.

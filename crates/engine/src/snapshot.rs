@@ -9,6 +9,7 @@ mod adopters;
 mod chunks;
 mod extra;
 mod flag;
+mod index;
 mod nearest;
 mod pins;
 mod store;
@@ -20,14 +21,15 @@ use hashbrown::HashTable;
 
 use crate::lease::Leased;
 use crate::{
-    Activation, Decision, Explanation, FlagKey, Micros, Moment, Overlay, Point, Share, Subject, Variant, evaluate,
-    explain,
+    Activation, Decision, Explanation, FlagKey, HostLock, Micros, Moment, Overlay, Point, Share, Subject, Variant,
+    evaluate, explain,
 };
 
 use crate::Digest;
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::{Change, ChangeKind, Flag, Flips};
+use pins::Defined;
 pub(crate) use pins::{Pinned, Pins, Stranger};
 pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
 
@@ -52,7 +54,8 @@ impl Snapshot {
         Self { core: Arc::new(core), pins: None }
     }
 
-    /// The same flags under another overlay, which replaces any earlier one. The tables are shared.
+    /// The same flags of documents under another overlay, which replaces any earlier one, definitions of single flags
+    /// included. The tables are shared.
     #[must_use]
     pub fn overlaid(&self, overlay: &Overlay) -> Self {
         let mut laid = Self { core: Arc::clone(&self.core), pins: None };
@@ -64,29 +67,65 @@ impl Snapshot {
         laid
     }
 
-    /// Sets or clears the dial of one flag. It takes some microseconds, however many other flags have one; clones
+    /// Sets or clears the activation of one flag. It takes some microseconds, however many flags there are; clones
     /// that were made before are left as they are.
     pub fn set_activation(&mut self, flag: &FlagKey, activation: Option<Activation>) {
+        self.change_pin(flag, |pinned| pinned.activation = activation);
+    }
+
+    /// Sets or removes the lock of this host on one flag, at the same cost.
+    pub fn set_lock(&mut self, flag: &FlagKey, lock: Option<HostLock>) {
+        self.change_pin(flag, |pinned| pinned.lock = lock.map(Arc::new));
+    }
+
+    fn change_pin(&mut self, flag: &FlagKey, change: impl FnOnce(&mut Pinned)) {
         let pins = self.pins.get_or_insert_with(|| Arc::new(Pins::new(&self.core)));
-        Arc::make_mut(pins).change(&self.core, flag, |pinned| pinned.activation = activation);
+        Arc::make_mut(pins).change(&self.core, flag, change);
     }
 
-    /// How many flags the document defines.
+    /// Sets the definition of one flag that no document of this snapshot defines: the flag of `definition`, a snapshot that
+    /// has this flag and no other. With `None`, or with any other snapshot, the definition is removed.
+    ///
+    /// It costs as much as a change of an activation: nothing else is compiled, and clones that were made before are left
+    /// as they are. A flag of the snapshot's own documents stays what it is there; the answer is `false` then.
+    ///
+    /// ```
+    /// use tidegate_engine::{CompileOptions, FlagKey, Snapshot, compile, document::read_definition};
+    ///
+    /// let key = FlagKey::parse("shop/dark");
+    /// let (definition, _) = read_definition(&key, r#"{"stable": false, "new": true}"#).unwrap();
+    /// let alone = compile(&definition.into_document(), &CompileOptions::default());
+    /// let mut snapshot = Snapshot::empty();
+    /// assert!(snapshot.set_definition(&key, Some(&alone)));
+    /// assert_eq!(snapshot.digest(), alone.digest());
+    /// assert!(snapshot.find("shop", "dark").is_some());
+    /// ```
+    pub fn set_definition(&mut self, flag: &FlagKey, definition: Option<&Self>) -> bool {
+        if self.core.find(flag.section(), flag.flag()).is_some() {
+            return false;
+        }
+        let defined = definition.and_then(|alone| Defined::new(&alone.core, flag));
+        let pins = self.pins.get_or_insert_with(|| Arc::new(Pins::new(&self.core)));
+        Arc::make_mut(pins).define(flag, defined);
+        true
+    }
+
+    /// How many flags documents define, and definitions of single flags.
     pub fn len(&self) -> usize {
-        self.core.records.len()
+        self.core.records.len().saturating_add(self.pins.as_ref().map_or(0, |pins| pins.defined()))
     }
 
-    /// Whether the document defines no flag.
+    /// Whether there is no such flag.
     pub fn is_empty(&self) -> bool {
-        self.core.records.is_empty()
+        self.len() == 0
     }
 
-    /// What the document's flags say, as one number; see [`Digest`].
+    /// What these flags say, as one number; see [`Digest`].
     pub fn digest(&self) -> Digest {
-        self.core.digest
+        self.pins.as_ref().map_or(self.core.digest, |pins| self.core.digest.plus(pins.digest()))
     }
 
-    /// The place of a flag, also of one that only a lock or a dial knows.
+    /// The place of a flag, also of one that only a lock or an activation knows.
     #[inline]
     pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         match self.core.find(section, flag) {
@@ -117,7 +156,7 @@ impl Snapshot {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn find_stranger(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         let number = self.pins.as_ref()?.find(section, flag)?;
         Some(FlagIndex(self.known().saturating_add(number)))
@@ -128,7 +167,8 @@ impl Snapshot {
         Flag::new(self, index)
     }
 
-    /// Every flag of the document in its order, then those that only a lock or a dial knows.
+    /// Every flag of the documents in their order, then the others, in no particular order: those with a definition of
+    /// their own, and those that only a lock or an activation knows.
     pub fn flags(&self) -> impl Iterator<Item = Flag<'_>> {
         let known = self.known();
         let strangers = self.pins.iter().flat_map(|pins| pins.strangers()).map(move |id| known.saturating_add(id));
@@ -145,7 +185,7 @@ impl Snapshot {
     /// that it has then. A reader that knows an instant which is past need not look at the clock.
     #[inline]
     pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
-        self.record(flag).is_some_and(|record| record.moves_until < instant) && self.pinned(flag).is_none()
+        self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.pinned(flag).is_none()
     }
 
     /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
@@ -165,24 +205,28 @@ impl Snapshot {
     }
 
     /// The constant answer of the document's record, whatever is laid over it.
-    pub(crate) fn unpinned_constant(&self, record: &Record) -> Option<Decision<'_>> {
-        record.is_constant.then(|| evaluate::by_record(self, record))
+    pub(crate) fn unpinned_constant<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
+        entry.record.is_constant.then(|| evaluate::by_entry(self, entry))
     }
 
-    /// How many flags the document defines, as a table number.
+    /// How many flags the table has, as a number of it.
+    #[inline]
     fn known(&self) -> u32 {
         u32::try_from(self.core.records.len()).unwrap_or(u32::MAX)
     }
 
+    /// What a flag was compiled to; `None` for one that only a lock or an activation knows.
     #[inline]
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
+    pub(crate) fn entry(&self, flag: FlagIndex) -> Option<Entry<'_>> {
+        match self.core.records.get(flag.0 as usize) {
+            Some(record) => Some(Entry { core: &self.core, record }),
+            None => self.entry_beside(flag),
+        }
     }
 
-    /// The document's record of a flag; `None` for one that only a lock or a dial knows.
-    #[inline]
-    pub(crate) fn record(&self, flag: FlagIndex) -> Option<&Record> {
-        self.core.records.get(flag.0 as usize)
+    #[inline(never)]
+    fn entry_beside(&self, flag: FlagIndex) -> Option<Entry<'_>> {
+        self.stranger(flag)?.definition()?.entry()
     }
 
     /// The lock and the dial on a flag.
@@ -200,6 +244,20 @@ impl Snapshot {
 impl fmt::Debug for Snapshot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Snapshot").field("flags", &self.len()).field("digest", &self.digest()).finish()
+    }
+}
+
+/// What a flag was compiled to: its record, and the tables whose numbers the record has.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'s> {
+    pub(crate) core: &'s Core,
+    pub(crate) record: &'s Record,
+}
+
+impl<'s> Entry<'s> {
+    #[inline]
+    pub(crate) fn extra(self) -> Option<&'s Extra> {
+        self.core.extra(self.record)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Activation, FlagKey, HashAlgorithm, HostLock, Micros, Moment, Point, Share, Span, Subject, Variant, evaluate,
 };
 
-use super::{FlagIndex, NONE, Record, Snapshot};
+use super::{Entry, FlagIndex, NONE, Record, Snapshot};
 use crate::ramp::Fall;
 
 /// One flag of a snapshot.
@@ -17,7 +17,7 @@ use crate::ramp::Fall;
 pub struct Flag<'s> {
     snapshot: &'s Snapshot,
     index: FlagIndex,
-    record: Option<&'s Record>,
+    entry: Option<Entry<'s>>,
 }
 
 /// The instants at which one key changes variant.
@@ -91,7 +91,7 @@ impl fmt::Display for ChangeKind {
 
 impl<'s> Flag<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, index: FlagIndex) -> Self {
-        Self { snapshot, index, record: snapshot.record(index) }
+        Self { snapshot, index, entry: snapshot.entry(index) }
     }
 
     /// Its place in the snapshot.
@@ -101,16 +101,16 @@ impl<'s> Flag<'s> {
 
     /// The section's name.
     pub fn section(&self) -> &'s str {
-        match (self.record, self.snapshot.stranger(self.index)) {
-            (Some(record), _) => self.snapshot.core().section_name(record.section),
+        match (self.entry, self.snapshot.stranger(self.index)) {
+            (Some(entry), _) => entry.core.section_name(entry.record.section),
             (None, stranger) => stranger.map_or("", |stranger| &stranger.section),
         }
     }
 
     /// The flag's name.
     pub fn name(&self) -> &'s str {
-        match (self.record, self.snapshot.stranger(self.index)) {
-            (Some(record), _) => self.snapshot.core().flag_name(record),
+        match (self.entry, self.snapshot.stranger(self.index)) {
+            (Some(entry), _) => entry.core.flag_name(entry.record),
             (None, stranger) => stranger.map_or("", |stranger| &stranger.name),
         }
     }
@@ -120,30 +120,30 @@ impl<'s> Flag<'s> {
         FlagKey::new(self.section(), self.name())
     }
 
-    /// Whether a document defines it; otherwise only a lock or a dial knows it.
+    /// Whether a document or a definition of its own defines it; otherwise only a lock or an activation knows it.
     pub fn is_defined(&self) -> bool {
-        self.record.is_some()
+        self.entry.is_some()
     }
 
     /// The value `stable`, compact JSON text; `None` where no document defines the flag.
     pub fn stable(&self) -> Option<&'s str> {
-        self.record.map(|record| self.snapshot.core().values.get(record.stable))
+        self.entry.map(|entry| entry.core.values.get(entry.record.stable))
     }
 
     /// The value `new`, compact JSON text, if the entry has one.
     pub fn new_value(&self) -> Option<&'s str> {
-        let record = self.record.filter(|record| record.new != NONE)?;
-        Some(self.snapshot.core().values.get(record.new))
+        let entry = self.entry.filter(|entry| entry.record.new != NONE)?;
+        Some(entry.core.values.get(entry.record.new))
     }
 
     /// Whether the flag answers at all; a disabled one gives the caller's default.
     pub fn is_enabled(&self) -> bool {
-        self.record.is_none_or(|record| record.enabled)
+        self.record().is_none_or(|record| record.enabled)
     }
 
     /// The lock in the document.
     pub fn lock(&self) -> Option<Variant> {
-        self.record.and_then(|record| record.lock)
+        self.record().and_then(|record| record.lock)
     }
 
     /// The lock of this host, whether in force or expired.
@@ -174,12 +174,13 @@ impl<'s> Flag<'s> {
 
     /// The algorithm of the flag's positions.
     pub fn hash(&self) -> HashAlgorithm {
-        self.record.map_or(HashAlgorithm::Xxh3, |record| record.algorithm)
+        self.record().map_or(HashAlgorithm::Xxh3, |record| record.algorithm)
     }
 
     /// The salt as the document has it.
     pub fn salt(&self) -> Option<&'s str> {
-        self.snapshot.core().salt(self.record?)
+        let Entry { core, record } = self.entry?;
+        core.salt(record)
     }
 
     /// The lease in force, its own or the host's.
@@ -199,7 +200,7 @@ impl<'s> Flag<'s> {
 
     /// The corners of the ramp, before any rollback; none for a flag without a window.
     pub fn points(&self) -> &'s [Point] {
-        self.record.map_or(&[], |record| self.snapshot.core().points(record))
+        self.entry.map_or(&[], |entry| entry.core.points(entry.record))
     }
 
     /// The way down, as this host will see it.
@@ -223,7 +224,7 @@ impl<'s> Flag<'s> {
         {
             return activation.share;
         }
-        match self.record {
+        match self.record() {
             Some(Record { lock: Some(variant), .. }) => fixed(*variant),
             Some(record) if record.enabled && record.new != NONE => self.ramp_share_at(moment),
             None => pinned.filter(|pinned| pinned.is_bare()).and_then(|pinned| pinned.default).unwrap_or(Share::ZERO),
@@ -238,8 +239,8 @@ impl<'s> Flag<'s> {
 
     /// The instants at which a subject changes variant by ramp and rollback alone, locks and dials left aside.
     pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
-        let Some(record) = self.record.filter(|record| record.new != NONE) else { return Flips::default() };
-        evaluate::flips(self.snapshot, record, subject, moment)
+        let Some(entry) = self.entry.filter(|entry| entry.record.new != NONE) else { return Flips::default() };
+        evaluate::flips(self.snapshot, entry, subject, moment)
     }
 
     /// The next turn of the share after this instant, if there is one.
@@ -251,7 +252,7 @@ impl<'s> Flag<'s> {
             return Some(Change { at, share, kind: ChangeKind::Expires });
         }
         let moves = |record: &&Record| record.lock.is_none() && record.enabled && record.new != NONE;
-        self.record.filter(moves)?;
+        self.record().filter(moves)?;
         let timeline = self.timeline(moment)?;
         let at = timeline.next_corner(now)?;
         let share = timeline.course(at).share();
@@ -265,14 +266,18 @@ impl<'s> Flag<'s> {
     }
 
     fn extra(&self) -> Option<&'s super::Extra> {
-        self.snapshot.core().extra(self.record?)
+        self.entry?.extra()
+    }
+
+    fn record(&self) -> Option<&'s Record> {
+        self.entry.map(|entry| entry.record)
     }
 
     fn timeline<'a>(&self, moment: &Moment<'a>) -> Option<Timeline<'a>>
     where
         's: 'a,
     {
-        Some(Timeline::new(self.snapshot.core(), self.record?, self.extra(), moment.leases))
+        Some(Timeline::new(self.entry?, self.extra(), moment.leases))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod beside;
 mod corpus;
 mod documents;
 mod evenness;

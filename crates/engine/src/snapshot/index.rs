@@ -1,0 +1,139 @@
+//! A persistent hash table from a hash to a number: a hash array mapped trie.
+//!
+//! It keeps no names: whoever asks says whether a number is the one that is meant. A clone is one pointer, and a change
+//! copies the path to one leaf.
+
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    root: Arc<Node>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Leaf(Vec<(u64, u32)>),
+    Branch([Arc<Node>; WIDTH]),
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self::Leaf(Vec::new())
+    }
+}
+
+impl Index {
+    /// The number under this hash that is the one.
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let (mut node, mut rest) = (&*self.root, hash);
+        loop {
+            match node {
+                Node::Leaf(entries) => {
+                    let found = entries.iter().find(|(other, number)| *other == hash && is_it(*number));
+                    return found.map(|(_, number)| *number);
+                }
+                Node::Branch(children) => node = children.get(slot(rest))?,
+            }
+            rest >>= BITS;
+        }
+    }
+
+    /// Enters a number, which is not there yet.
+    pub(crate) fn insert(&mut self, hash: u64, number: u32) {
+        insert(&mut self.root, hash, number, 0);
+    }
+
+    /// Takes a number away.
+    pub(crate) fn remove(&mut self, hash: u64, number: u32) {
+        let (mut node, mut rest) = (&mut self.root, hash);
+        loop {
+            match Arc::make_mut(node) {
+                Node::Leaf(entries) => return entries.retain(|entry| *entry != (hash, number)),
+                Node::Branch(children) => match children.get_mut(slot(rest)) {
+                    Some(child) => node = child,
+                    None => return,
+                },
+            }
+            rest >>= BITS;
+        }
+    }
+}
+
+fn insert(node: &mut Arc<Node>, hash: u64, number: u32, depth: u32) {
+    let node = Arc::make_mut(node);
+    // At the end of the hash a leaf takes whatever comes.
+    if let Node::Leaf(entries) = node {
+        if entries.len() < LEAF_MAX || depth >= DEPTH_MAX {
+            return entries.push((hash, number));
+        }
+        let entries = std::mem::take(entries);
+        *node = Node::Branch(std::array::from_fn(|_| Arc::default()));
+        for (hash, number) in entries {
+            insert_below(node, hash, number, depth);
+        }
+    }
+    insert_below(node, hash, number, depth);
+}
+
+fn insert_below(node: &mut Node, hash: u64, number: u32, depth: u32) {
+    let Node::Branch(children) = node else { return };
+    if let Some(child) = children.get_mut(slot(hash >> (BITS * depth))) {
+        insert(child, hash, number, depth.saturating_add(1));
+    }
+}
+
+/// The child that the lowest bits choose.
+#[inline]
+fn slot(rest: u64) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose a child")]
+    let low = rest as usize;
+    low % WIDTH
+}
+
+/// Bits of the hash that choose a child.
+const BITS: u32 = 4;
+
+/// Children of a branch.
+const WIDTH: usize = 1 << BITS;
+
+/// Entries of a leaf before it becomes a branch.
+const LEAF_MAX: usize = 12;
+
+/// Branches on a path at most, one less than the hash has bits for.
+const DEPTH_MAX: u32 = u64::BITS / BITS - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_entered_is_found_until_it_is_taken_away() {
+        let hash = |number: u32| u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut index = Index::default();
+        for number in 0..20_000 {
+            index.insert(hash(number), number);
+        }
+        let before = index.clone();
+        for number in (0..20_000).step_by(2) {
+            index.remove(hash(number), number);
+        }
+        for number in 0..20_000 {
+            let found = |index: &Index| index.find(hash(number), |other| other == number);
+            assert_eq!(found(&before), Some(number), "the copy is as it was");
+            assert_eq!(found(&index), (number % 2 == 1).then_some(number));
+        }
+    }
+
+    #[test]
+    fn equal_hashes_are_told_apart() {
+        let mut index = Index::default();
+        for number in 0..100 {
+            index.insert(7, number);
+        }
+        assert!((0..100).all(|number| index.find(7, |other| other == number) == Some(number)));
+        index.remove(7, 50);
+        assert_eq!(index.find(7, |other| other == 50), None);
+        assert_eq!(index.find(8, |_| true), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! Definitions of single flags beside the table of documents: they answer as if they stood in it.
+
+use std::collections::BTreeMap;
+
+use tidegate_engine::document::{Document, parse_percent, read_definition};
+use tidegate_engine::lease::Clocks;
+use tidegate_engine::{
+    Activation, CompileOptions, Digest, FlagKey, HostLock, Micros, Moment, Overlay, Part, Pin, Snapshot, Subject,
+    Variant, compile, compile_all, read,
+};
+
+const ENTRIES: [&str; 6] = [
+    r#"{"stable": false, "new": true}"#,
+    r#"{"stable": false, "new": true, "lock": "new", "description": "for people"}"#,
+    r#"{"stable": "old", "new": {"a": 1}, "start_time": "2026-01-01 00:00Z", "duration": "10d", "early_adopters": ["k3", {"regex": "^k1"}]}"#,
+    r#"{"stable": 10, "new": 20, "interpolate": true, "start_time": "2026-01-01 00:00Z", "duration": "10d"}"#,
+    r#"{"stable": false, "new": true, "start_time": "2026-01-01 00:00Z", "duration": "10d", "hash": "sha1", "salt": "s", "rollback": {"start_time": "2026-01-06 00:00Z", "duration": "1d"}}"#,
+    r#"{"stable": false, "new": true, "enabled": false}"#,
+];
+
+fn definition(flag: &FlagKey, entry: usize) -> Document {
+    read_definition(flag, ENTRIES[entry % ENTRIES.len()]).unwrap().0.into_document()
+}
+
+fn documents() -> Document {
+    let entry = ENTRIES[2];
+    let text = format!(r#"{{"a": {{"both": {entry}, "one": {{"stable": 1}}}}, "b": {{"one": {{"stable": 2}}}}}}"#);
+    read(text.as_bytes()).unwrap().0
+}
+
+/// Everything that a snapshot says of a flag.
+fn says(snapshot: &Snapshot, flag: &FlagKey) -> Vec<String> {
+    let day = |day: i64| Micros::new(1_767_225_600_000_000 + day * 86_400_000_000);
+    let clocks = Clocks::synced();
+    let mut said = Vec::new();
+    for moment in [-1, 0, 3, 5, 6, 20].map(|number| Moment { now: day(number), leases: &clocks }) {
+        let found = snapshot.find(flag.section(), flag.flag());
+        assert_eq!(found, snapshot.find_key(&flag.to_string()));
+        for key in ["k1", "k2", "k3", "k4"] {
+            let subject = Subject::key(key);
+            let explained = snapshot.explain(flag.section(), flag.flag(), &subject, &moment);
+            let decision = snapshot.evaluate(found, &subject, &moment);
+            assert_eq!(explained.value, decision.answer.to_json().map(String::from));
+            said.push(format!("{explained:?} {:?}", found.map(|found| snapshot.flag(found).flips(&subject, &moment))));
+        }
+        let Some(flag) = found.map(|found| snapshot.flag(found)) else { continue };
+        said.push(format!("{:?} {:?} {:?}", flag.plan(&moment), flag.next_change(&moment), flag.rollback(&moment)));
+        said.push(format!("{:?} {:?} {}", flag.stable(), flag.new_value(), flag.is_defined()));
+        said.push(format!("{:?} {:?} {:?}", flag.salt(), flag.details(), flag.early_adopters()));
+        said.push(format!("{} {} {}", flag.key(), flag.share_at(&moment), snapshot.is_settled(flag.index(), day(21))));
+    }
+    said
+}
+
+/// What should be in a snapshot, made the long way.
+#[derive(Default)]
+struct Model {
+    definitions: BTreeMap<FlagKey, usize>,
+    activations: BTreeMap<FlagKey, Activation>,
+    locks: BTreeMap<FlagKey, HostLock>,
+}
+
+impl Model {
+    fn snapshot(&self, documents: &Document) -> Snapshot {
+        let options = CompileOptions::default();
+        let definitions: Vec<Document> =
+            self.definitions.iter().map(|(flag, entry)| definition(flag, *entry)).collect();
+        let parts = [documents].into_iter().chain(&definitions).map(|document| Part { document, options });
+        compile_all(&parts.collect::<Vec<_>>()).overlaid(&Overlay {
+            locks: self.locks.values().cloned().collect(),
+            activations: self.activations.clone().into_iter().collect(),
+            ..Overlay::default()
+        })
+    }
+}
+
+#[test]
+fn any_changes_leave_what_compiling_everything_would() {
+    let documents = documents();
+    let mut snapshot = compile(&documents, &CompileOptions::default());
+    let mut model = Model::default();
+    let flags: Vec<FlagKey> = ["a/both", "a/x", "b/x", "c%2Fd/one", "one", "c/y"].map(FlagKey::parse).into();
+    let mut state = 7_u64;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((state >> 33) % below).unwrap()
+    };
+    for step in 0..150 {
+        let flag = &flags[draw(flags.len() as u64)];
+        let (is_set, number) = (draw(3) > 0, draw(6));
+        match draw(3) {
+            0 => {
+                let alone = compile(&definition(flag, number), &CompileOptions::default());
+                let is_beside = snapshot.set_definition(flag, is_set.then_some(&alone));
+                assert_eq!(is_beside, flag.to_string() != "a/both", "a document comes first");
+                if is_set && is_beside {
+                    model.definitions.insert(flag.clone(), number);
+                } else {
+                    model.definitions.remove(flag);
+                }
+            }
+            1 => {
+                let share = parse_percent(&format!("{}", number * 20)).unwrap();
+                let activation = is_set.then_some(Activation { share, until: None, defined: number % 2 == 0 });
+                snapshot.set_activation(flag, activation.clone());
+                model.activations.remove(flag);
+                model.activations.extend(activation.map(|activation| (flag.clone(), activation)));
+            }
+            _ => {
+                let pin = Pin::Variant(if number % 2 == 0 { Variant::New } else { Variant::Stable });
+                let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+                snapshot.set_lock(flag, is_set.then(|| lock.clone()));
+                model.locks.remove(flag);
+                model.locks.extend(is_set.then(|| (flag.clone(), lock)));
+            }
+        }
+        let anew = model.snapshot(&documents);
+        assert_eq!((snapshot.digest(), snapshot.len()), (anew.digest(), anew.len()), "step {step}");
+        let keys = |snapshot: &Snapshot| {
+            let mut keys: Vec<String> = snapshot.flags().map(|flag| format!("{flag:?}")).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&snapshot), keys(&anew), "step {step}");
+        for flag in &flags {
+            assert_eq!(says(&snapshot, flag), says(&anew, flag), "step {step}, {flag}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_not_what_it_was_copied_from() {
+    let mut snapshot = Snapshot::empty();
+    let flags: Vec<FlagKey> = (0..5_000).map(|number| FlagKey::new("many", format!("flag-{number}"))).collect();
+    for (number, flag) in flags.iter().enumerate() {
+        snapshot.set_definition(flag, Some(&compile(&definition(flag, number), &CompileOptions::default())));
+    }
+    let before = snapshot.clone();
+    let (digest, said) = (before.digest(), says(&before, &flags[2_500]));
+    snapshot.set_definition(&flags[2_500], None);
+    assert_eq!((before.digest(), says(&before, &flags[2_500])), (digest, said));
+    assert_eq!((before.len(), snapshot.len()), (5_000, 4_999));
+    assert!(snapshot.find("many", "flag-2500").is_none());
+    for flag in &flags {
+        snapshot.set_definition(flag, None);
+    }
+    assert_eq!((snapshot.len(), snapshot.flags().count(), snapshot.digest()), (0, 0, Digest::default()));
+    assert_eq!(before.flags().count(), 5_000);
+}
+
+#[test]
+fn only_a_flag_that_stands_alone_under_its_name_is_a_definition() {
+    let flag = FlagKey::parse("a/x");
+    let mut snapshot = Snapshot::empty();
+    for other in [compile(&documents(), &CompileOptions::default()), Snapshot::empty()] {
+        assert!(snapshot.set_definition(&flag, Some(&other)));
+        assert!(snapshot.find("a", "x").is_none());
+    }
+}
