@@ -6,6 +6,7 @@
 //! it, measured in the same run. Ratios to the floor can be compared from machine to machine, times cannot.
 
 mod case;
+mod change;
 mod engine;
 mod floor;
 mod inputs;
@@ -24,5 +25,6 @@ pub fn cases() -> Vec<Case> {
     library::add(&mut cases);
     engine::add(&mut cases);
     load::add(&mut cases);
+    change::add(&mut cases);
     cases
 }

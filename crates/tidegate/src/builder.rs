@@ -420,7 +420,7 @@ impl Builder {
                 Some(source) if self.is_offline && source.is_remote() => Health::Offline,
                 Some(_) => Health::Starting,
             },
-            is_combined: self.is_live() || !self.further.is_empty(),
+            is_combined: !self.further.is_empty(),
         }
     }
 

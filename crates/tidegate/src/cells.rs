@@ -40,6 +40,14 @@ impl Cells {
         }
     }
 
+    /// Rewrites the cells of these flags, after a change that no other flag has a part in.
+    pub(crate) fn rewrite_of(&self, flags: &[FlagKey], published: &Published, board: &Board) {
+        let registry = self.lock();
+        for cell in flags.iter().filter_map(|flag| registry.by_flag.get(flag)?.upgrade()) {
+            cell.write(published, board.clock());
+        }
+    }
+
     /// Rewrites the cells that do not hold any more because time has passed, or was set back. The next
     /// instant at which one of them will not hold.
     pub(crate) fn rewrite_due(&self, published: &Published, board: &Board) -> Option<Micros> {

@@ -4,10 +4,11 @@
 //! does it here, under one lock, and everything that depends on it is published before the lock is let go. Readers
 //! know nothing of it: they see the snapshot before or the one after.
 //!
-//! A dial is the cheapest change, because it is the one that must not wait: it is laid over what is compiled
-//! already. Documents and definitions are compiled together, which takes as long as they are large.
+//! A change of one flag costs the same whatever else there is: an activation is laid over what is compiled already, and
+//! so is a lock; a definition is compiled by itself and stands beside the documents. Only a document costs as much as all
+//! documents are large, because those of several sources stand in one table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 #[cfg(feature = "cluster")]
 use std::sync::TryLockError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,15 +38,16 @@ struct Parts {
     publisher: Publisher,
     /// The documents, in the order of their sources.
     slots: Vec<Slot>,
-    /// The flags that were defined one by one, each as a document of its own.
-    definitions: BTreeMap<FlagKey, Arc<Document>>,
+    /// The flags that were defined one by one, each compiled by itself.
+    definitions: BTreeMap<FlagKey, Snapshot>,
+    /// Those of them that have no effect, because a document defines the flag.
+    shadowed: BTreeSet<FlagKey>,
     /// Locks and defaults.
     overlay: Overlay,
-    /// The dials.
     activations: BTreeMap<FlagKey, Activation>,
-    /// Documents and definitions, without anything laid over them.
+    /// The documents, without anything beside or over them.
     plain: Snapshot,
-    /// The same with locks and dials.
+    /// The same with definitions, locks and activations.
     laid: Snapshot,
     clocks: Clocks,
 }
@@ -67,8 +69,8 @@ struct Slot {
 pub(crate) enum LiveChange {
     /// The dial of a flag was set or cleared.
     Activation(FlagKey, Option<Activation>),
-    /// The definition of a flag was made or removed.
-    Definition(FlagKey, Option<Arc<Document>>),
+    /// The definition of a flag was made, and compiled by itself, or removed.
+    Definition(FlagKey, Option<Snapshot>),
 }
 
 impl Stage {
@@ -78,6 +80,7 @@ impl Stage {
             publisher: Publisher::new(Arc::clone(&board)),
             slots: Vec::new(),
             definitions: BTreeMap::new(),
+            shadowed: BTreeSet::new(),
             overlay: Overlay::default(),
             activations: BTreeMap::new(),
             plain: Snapshot::empty(),
@@ -182,9 +185,8 @@ impl Stage {
     /// Puts these locks of this host in force, and no others.
     pub(crate) fn set_locks(&self, locks: Vec<HostLock>) {
         let mut parts = self.parts();
-        parts.overlay.locks = locks;
-        parts.lay();
-        self.publish(&mut parts);
+        let changed = parts.set_locks(locks);
+        self.publish_of(&mut parts, &changed);
     }
 
     /// The shares of flags of which nobody has said anything.
@@ -200,30 +202,14 @@ impl Stage {
     #[cfg(feature = "cluster")]
     pub(crate) fn apply(&self, changes: Vec<LiveChange>) {
         let mut parts = self.parts();
-        let mut is_compiled_anew = false;
-        for change in &changes {
-            match change {
-                LiveChange::Activation(flag, activation) => parts.activate(flag, activation.as_ref()),
-                LiveChange::Definition(flag, document) => {
-                    is_compiled_anew = true;
-                    match document {
-                        Some(document) => parts.definitions.insert(flag.clone(), Arc::clone(document)),
-                        None => parts.definitions.remove(flag),
-                    };
-                }
-            }
+        let mut changed = Vec::with_capacity(changes.len());
+        for change in changes {
+            changed.push(match change {
+                LiveChange::Activation(flag, activation) => parts.activate(flag, activation),
+                LiveChange::Definition(flag, definition) => parts.define(flag, definition),
+            });
         }
-        if is_compiled_anew {
-            parts.compile();
-            parts.lay();
-        } else {
-            for change in changes {
-                if let LiveChange::Activation(flag, activation) = change {
-                    parts.laid.set_activation(&flag, activation);
-                }
-            }
-        }
-        self.publish(&mut parts);
+        self.publish_of(&mut parts, &changed);
     }
 
     /// Whether somebody is compiling, so that a change would wait.
@@ -235,10 +221,7 @@ impl Stage {
     /// Definitions that have no effect here, because a document defines the flag.
     #[cfg(feature = "cluster")]
     pub(crate) fn shadowed(&self) -> Vec<FlagKey> {
-        let parts = self.parts();
-        let is_shadowed =
-            |flag: &&FlagKey| parts.slots.iter().any(|slot| slot.snapshot.find(flag.section(), flag.flag()).is_some());
-        parts.definitions.keys().filter(is_shadowed).cloned().collect()
+        self.parts().shadowed.iter().cloned().collect()
     }
 
     /// Does what is due by time alone. The next instant at which a handle's words no longer hold, and how many
@@ -259,6 +242,13 @@ impl Stage {
         parts.publisher.collect();
     }
 
+    /// Publishes what has changed in these flags and in no other.
+    fn publish_of(&self, parts: &mut Parts, flags: &[FlagKey]) {
+        parts.publisher.publish(parts.laid.clone(), parts.clocks.clone());
+        self.shared.cells.rewrite_of(flags, &self.board.load(), &self.board);
+        parts.publisher.collect();
+    }
+
     fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -269,7 +259,7 @@ impl Parts {
     fn compile(&mut self) {
         let mut filled = self.slots.iter().filter(|slot| !slot.snapshot.is_empty());
         let (first, second) = (filled.next(), filled.next());
-        if self.definitions.is_empty() && second.is_none() {
+        if second.is_none() {
             self.plain = first.map_or_else(Snapshot::empty, |slot| slot.snapshot.clone());
             return;
         }
@@ -278,26 +268,62 @@ impl Parts {
             Some((document, slot.options))
         };
         let documents: Vec<_> = self.slots.iter().filter_map(of_slot).collect();
-        let documents = documents.iter().map(|(document, options)| Part { document, options: *options });
-        let options = CompileOptions::default();
-        let definitions = self.definitions.values().map(|document| Part { document, options });
-        self.plain = compile_all(&documents.chain(definitions).collect::<Vec<_>>());
+        let parts = documents.iter().map(|(document, options)| Part { document, options: *options });
+        self.plain = compile_all(&parts.collect::<Vec<_>>());
     }
 
-    /// Lays everything over what is compiled.
+    /// Lays everything over what is compiled, and beside it.
     fn lay(&mut self) {
         self.laid = self.plain.overlaid(&self.overlay);
+        self.shadowed.clear();
+        for (flag, definition) in &self.definitions {
+            if !self.laid.set_definition(flag, Some(definition)) {
+                self.shadowed.insert(flag.clone());
+            }
+        }
         for (flag, activation) in &self.activations {
             self.laid.set_activation(flag, Some(activation.clone()));
         }
     }
 
     #[cfg(feature = "cluster")]
-    fn activate(&mut self, flag: &FlagKey, activation: Option<&Activation>) {
+    fn activate(&mut self, flag: FlagKey, activation: Option<Activation>) -> FlagKey {
+        self.laid.set_activation(&flag, activation.clone());
         match activation {
-            Some(activation) => self.activations.insert(flag.clone(), activation.clone()),
-            None => self.activations.remove(flag),
+            Some(activation) => self.activations.insert(flag.clone(), activation),
+            None => self.activations.remove(&flag),
         };
+        flag
+    }
+
+    #[cfg(feature = "cluster")]
+    fn define(&mut self, flag: FlagKey, definition: Option<Snapshot>) -> FlagKey {
+        let is_beside = self.laid.set_definition(&flag, definition.as_ref());
+        if is_beside || definition.is_none() {
+            self.shadowed.remove(&flag);
+        } else {
+            self.shadowed.insert(flag.clone());
+        }
+        match definition {
+            Some(definition) => self.definitions.insert(flag.clone(), definition),
+            None => self.definitions.remove(&flag),
+        };
+        flag
+    }
+
+    /// Replaces the locks, and says of which flags they are others now.
+    fn set_locks(&mut self, locks: Vec<HostLock>) -> Vec<FlagKey> {
+        let by_flag = |locks: &[HostLock]| -> BTreeMap<FlagKey, HostLock> {
+            locks.iter().map(|lock| (lock.flag.clone(), lock.clone())).collect()
+        };
+        let (before, after) = (by_flag(&self.overlay.locks), by_flag(&locks));
+        let flags: BTreeSet<FlagKey> = before.keys().chain(after.keys()).cloned().collect();
+        let changed: Vec<FlagKey> = flags.into_iter().filter(|flag| before.get(flag) != after.get(flag)).collect();
+        for flag in &changed {
+            self.laid.set_lock(flag, after.get(flag).cloned());
+        }
+        self.overlay.locks = locks;
+        changed
     }
 
     /// One clock for all leases. Of several sources the one that was heard least recently counts, so that a ramp

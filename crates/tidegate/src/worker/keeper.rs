@@ -108,7 +108,7 @@ pub(crate) struct KeeperOptions {
     pub(crate) is_one_shot: bool,
     /// How the source is doing before it was asked.
     pub(crate) health: Health,
-    /// Whether there is more than this one document: other sources, or live changes.
+    /// Whether there are other sources, whose documents stand in one table with this one.
     pub(crate) is_combined: bool,
 }
 

@@ -1,6 +1,6 @@
 //! From a register to what is put in force: a pure function, for registers that came from anywhere.
 
-use tidegate_engine::FlagKey;
+use tidegate_engine::{CompileOptions, FlagKey, Snapshot, compile};
 
 use crate::live::value::{ChangeKind, ValueError, read_activation, read_definition_value};
 use crate::stage::LiveChange;
@@ -10,8 +10,12 @@ pub(super) fn of(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Resu
     Ok(match kind {
         ChangeKind::Activation => LiveChange::Activation(flag.clone(), value.map(read_activation).transpose()?),
         ChangeKind::Definition => {
-            let document = value.map(|value| read_definition_value(flag, value)).transpose()?;
-            LiveChange::Definition(flag.clone(), document)
+            LiveChange::Definition(flag.clone(), value.map(|value| compiled(flag, value)).transpose()?)
         }
     })
+}
+
+/// The flag by itself, which is all that has to be compiled.
+fn compiled(flag: &FlagKey, value: &[u8]) -> Result<Snapshot, ValueError> {
+    Ok(compile(&*read_definition_value(flag, value)?, &CompileOptions::default()))
 }
