@@ -1,7 +1,7 @@
 //! A persistent table: a copy with one difference shares all but a path.
 //!
 //! A tree of fixed width, two levels of nodes under a list of roots. A clone copies the list, which has one pointer for
-//! a thousand entries; a change copies one leaf and the node above it. So the cost of a change hardly depends on how
+//! five hundred entries; a change copies one leaf and the node above it. So the cost of a change hardly depends on how
 //! much there is.
 
 use std::sync::Arc;
@@ -71,12 +71,12 @@ impl<T: Clone + Default> Chunks<T> {
 }
 
 /// Entries of a leaf: few enough to be copied in a fraction of a microsecond.
-const LEAF: usize = 32;
+const LEAF: usize = 16;
 
 /// Leaves of a node.
 const LEAVES: usize = 32;
 
-/// Entries of a node: a hundred thousand entries are a hundred roots.
+/// Entries of a node: a hundred thousand entries are two hundred roots.
 const NODE: usize = LEAF * LEAVES;
 
 #[cfg(test)]

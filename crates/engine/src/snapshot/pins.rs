@@ -21,8 +21,11 @@ pub(crate) struct Pins {
     pinned: Chunks<Pinned>,
     /// Numbers of pins that are free.
     free: Chunks<u32>,
-    /// Flags that no document defines.
-    strangers: Chunks<Stranger>,
+    /// Flags that no document defines. A leaf of this table is copied by counting references, each in a place of its own,
+    /// so what changes often stands apart from it.
+    strangers: Chunks<Option<Arc<Stranger>>>,
+    /// For each of them its pin.
+    of_stranger: Chunks<PinNumber>,
     /// Numbers of strangers that are free.
     free_strangers: Chunks<u32>,
     by_name: Index,
@@ -64,13 +67,12 @@ impl Pinned {
 }
 
 /// A flag that no document defines: one that only a lock or an activation knows, or that was defined by itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stranger {
-    pub(crate) section: Arc<str>,
-    pub(crate) name: Arc<str>,
+    pub(crate) section: Box<str>,
+    pub(crate) name: Box<str>,
     /// The seed of its salt, which is its flag key.
     pub(crate) seed: u64,
-    pin: PinNumber,
     definition: Option<Defined>,
 }
 
@@ -100,12 +102,7 @@ impl fmt::Debug for Defined {
 impl Stranger {
     fn new(flag: &FlagKey) -> Self {
         let seed = bucket::xxh3_seed(&flag.to_string());
-        Self { section: flag.section().into(), name: flag.flag().into(), seed, ..Self::default() }
-    }
-
-    /// Whether there is no such flag any more.
-    fn is_empty(&self) -> bool {
-        self.pin.0 == NONE && self.definition.is_none()
+        Self { section: flag.section().into(), name: flag.flag().into(), seed, definition: None }
     }
 
     pub(super) fn definition(&self) -> Option<&Defined> {
@@ -120,6 +117,7 @@ impl Pins {
             pinned: Chunks::default(),
             free: Chunks::default(),
             strangers: Chunks::default(),
+            of_stranger: Chunks::default(),
             free_strangers: Chunks::default(),
             by_name: Index::default(),
             defined: 0,
@@ -141,28 +139,41 @@ impl Pins {
 
     /// Changes what is laid over one flag; what is left with nothing goes.
     pub(super) fn change(&mut self, core: &Core, flag: &FlagKey, change: impl FnOnce(&mut Pinned)) {
-        let Some(record) = core.find(flag.section(), flag.flag()) else {
-            return self.change_stranger(flag, |pins, stranger| stranger.pin = pins.change_pin(stranger.pin, change));
-        };
-        let before = self.of_flag.get(record as usize).copied().unwrap_or_default();
-        let after = self.change_pin(before, change);
-        if after != before
-            && let Some(place) = self.of_flag.get_mut(record as usize)
-        {
-            *place = after;
+        if let Some(record) = core.find(flag.section(), flag.flag()) {
+            let before = self.of_flag.get(record as usize).copied().unwrap_or_default();
+            let after = self.change_pin(before, change);
+            return set(&mut self.of_flag, record, before, after);
         }
+        let id = self.find(flag.section(), flag.flag());
+        let before = id.and_then(|id| self.of_stranger.get(id as usize)).copied().unwrap_or_default();
+        let after = self.change_pin(before, change);
+        if after == before {
+            return;
+        }
+        let id = id.unwrap_or_else(|| self.add_stranger(flag));
+        set(&mut self.of_stranger, id, before, after);
+        self.remove_empty(id);
     }
 
     /// Sets or removes the definition of a flag that the table does not have.
     pub(super) fn define(&mut self, flag: &FlagKey, definition: Option<Defined>) {
-        self.change_stranger(flag, |pins, stranger| {
-            for (sign, defined) in [(false, &stranger.definition), (true, &definition)] {
-                if let Some(defined) = defined {
-                    pins.count(defined, sign);
-                }
-            }
-            stranger.definition = definition;
-        });
+        let id = self.find(flag.section(), flag.flag());
+        if id.is_none() && definition.is_none() {
+            return;
+        }
+        let id = id.unwrap_or_else(|| self.add_stranger(flag));
+        let Some(stranger) = self.stranger(id) else { return };
+        let changed = Stranger { definition: definition.clone(), ..stranger.clone() };
+        if let Some(before) = stranger.definition.clone() {
+            self.count(&before, false);
+        }
+        if let Some(after) = definition {
+            self.count(&after, true);
+        }
+        if let Some(place) = self.strangers.get_mut(id as usize) {
+            *place = Some(Arc::new(changed));
+        }
+        self.remove_empty(id);
     }
 
     fn count(&mut self, defined: &Defined, is_added: bool) {
@@ -204,37 +215,44 @@ impl Pins {
         }
     }
 
-    /// Changes a flag that the table does not have, makes it or lets it go.
-    fn change_stranger(&mut self, flag: &FlagKey, change: impl FnOnce(&mut Self, &mut Stranger)) {
-        let id = self.find(flag.section(), flag.flag());
-        let known = id.and_then(|id| self.strangers.get(id as usize)).cloned();
-        let mut stranger = known.unwrap_or_else(|| Stranger::new(flag));
-        change(self, &mut stranger);
-        let hash = hash_name(flag.section(), flag.flag());
-        match (id, stranger.is_empty()) {
-            (None, true) => {}
-            (None, false) => {
-                let id = put(&mut self.strangers, &mut self.free_strangers, stranger);
-                self.by_name.insert(hash, id);
+    /// A new flag that the table does not have, with nothing yet.
+    fn add_stranger(&mut self, flag: &FlagKey) -> u32 {
+        let stranger = Some(Arc::new(Stranger::new(flag)));
+        let id = match self.free_strangers.pop() {
+            None => {
+                self.of_stranger.push(PinNumber::default());
+                number(self.strangers.push(stranger))
             }
-            (Some(id), is_empty) => {
+            Some(id) => {
                 if let Some(place) = self.strangers.get_mut(id as usize) {
-                    *place = if is_empty { Stranger::default() } else { stranger };
+                    *place = stranger;
                 }
-                if is_empty {
-                    self.by_name.remove(hash, id);
-                    self.free_strangers.push(id);
-                }
+                id
             }
+        };
+        self.by_name.insert(hash_name(flag.section(), flag.flag()), id);
+        id
+    }
+
+    /// Lets a flag go that has neither a pin nor a definition.
+    fn remove_empty(&mut self, id: u32) {
+        let Some(stranger) = self.stranger(id) else { return };
+        let has_pin = self.of_stranger.get(id as usize).is_some_and(|pin| pin.0 != NONE);
+        if has_pin || stranger.definition.is_some() {
+            return;
+        }
+        let hash = hash_name(&stranger.section, &stranger.name);
+        self.by_name.remove(hash, id);
+        self.free_strangers.push(id);
+        if let Some(place) = self.strangers.get_mut(id as usize) {
+            *place = None;
         }
     }
 
     /// The number of a flag that no document defines.
     pub(super) fn find(&self, section: &str, flag: &str) -> Option<u32> {
         self.by_name.find(hash_name(section, flag), |id| {
-            self.strangers
-                .get(id as usize)
-                .is_some_and(|stranger| *stranger.name == *flag && *stranger.section == *section)
+            self.stranger(id).is_some_and(|stranger| *stranger.name == *flag && *stranger.section == *section)
         })
     }
 
@@ -245,7 +263,7 @@ impl Pins {
 
     #[inline]
     pub(super) fn stranger(&self, number: u32) -> Option<&Stranger> {
-        self.strangers.get(number as usize).filter(|stranger| !stranger.is_empty())
+        self.strangers.get(number as usize)?.as_deref()
     }
 
     /// What is laid over the flag of this index, where the table has `known` flags.
@@ -253,9 +271,18 @@ impl Pins {
     pub(super) fn of(&self, flag: u32, known: u32) -> Option<&Pinned> {
         let pin = match flag.checked_sub(known) {
             None => self.of_flag.get(flag as usize)?.0,
-            Some(stranger) => self.strangers.get(stranger as usize)?.pin.0,
+            Some(stranger) => self.of_stranger.get(stranger as usize)?.0,
         };
         if pin == NONE { None } else { self.pinned.get(pin as usize) }
+    }
+}
+
+/// Notes the pin of a flag, if it is another one.
+fn set(table: &mut Chunks<PinNumber>, id: u32, before: PinNumber, after: PinNumber) {
+    if after != before
+        && let Some(place) = table.get_mut(id as usize)
+    {
+        *place = after;
     }
 }
 
