@@ -40,7 +40,7 @@ use crate::stage::Stage;
 use crate::store::{Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError};
 
 use carrier::{Alone, Carrier};
-use driver::{Driver, Parts};
+use driver::{DiskState, Driver, Parts};
 use inbox::Inbox;
 use network::{Network, Secured};
 use runner::Runner;
@@ -211,9 +211,16 @@ impl Live {
             ..Options::new(self.cluster.clone(), opened.node)
         };
         stage.set_defaults(defaults);
-        let synced = Arc::<Synced>::default();
-        let parts =
-            Parts { options, loaded, stage: Arc::clone(&stage), carrier, committer, synced: Arc::clone(&synced) };
+        let (synced, disk) = (Arc::<Synced>::default(), Arc::<DiskState>::default());
+        let parts = Parts {
+            options,
+            loaded,
+            stage: Arc::clone(&stage),
+            carrier,
+            committer,
+            synced: Arc::clone(&synced),
+            disk: Arc::clone(&disk),
+        };
         let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
         let link = Arc::new(Link {
             inbox,
@@ -227,6 +234,7 @@ impl Live {
             folder: opened.folder,
             runner: Arc::clone(&runner),
             synced,
+            disk,
         });
         Afloat::start(runner, link).map_err(LiveError::Thread)
     }
@@ -355,6 +363,7 @@ pub(crate) struct Link {
     folder: Option<DataFolder>,
     runner: Arc<Runner>,
     synced: Arc<Synced>,
+    disk: Arc<DiskState>,
 }
 
 impl Link {

@@ -61,14 +61,11 @@ pub(super) async fn prepared(
     register: Register,
 ) -> Result<Change, Problem> {
     let cluster = api.cluster()?;
-    blocking(move || {
-        if let Some(trouble) = cluster.status()?.disk {
-            return Err(Problem::disk(&trouble));
-        }
-        if precondition.is_empty() {
-            return Ok(change);
-        }
-        precondition.bind(change, &cluster.flag(&flag_key)?, register)
-    })
-    .await?
+    if let Some(trouble) = cluster.disk_trouble() {
+        return Err(Problem::disk(&trouble));
+    }
+    if precondition.is_empty() {
+        return Ok(change);
+    }
+    blocking(move || precondition.bind(change, &cluster.flag(&flag_key)?, register)).await?
 }

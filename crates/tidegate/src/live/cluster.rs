@@ -56,6 +56,12 @@ impl Cluster {
         self.link.synced.is_synced()
     }
 
+    /// Why the disk takes nothing at the moment; none while it takes what it is given. It is the `disk` of
+    /// [`Cluster::status`], for those who ask before each change: it waits for nobody.
+    pub fn disk_trouble(&self) -> Option<String> {
+        self.link.disk.trouble()
+    }
+
     /// What live changes say of a flag on this node.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{Micros, Share};
@@ -70,6 +70,21 @@ pub(super) struct Driver {
     report: Report,
     synced: Arc<Synced>,
     is_synced: bool,
+    disk: Arc<DiskState>,
+}
+
+/// Why the disk takes nothing at the moment, for those who ask before each change.
+#[derive(Debug, Default)]
+pub(super) struct DiskState(Mutex<Option<String>>);
+
+impl DiskState {
+    fn set(&self, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// How much may be done at one go.
@@ -118,6 +133,7 @@ pub(super) struct Parts {
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) committer: Committer,
     pub(super) synced: Arc<Synced>,
+    pub(super) disk: Arc<DiskState>,
 }
 
 impl fmt::Debug for Driver {
@@ -129,7 +145,7 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, stage, carrier, committer, synced } = parts;
+        let Parts { options, loaded, stage, carrier, committer, synced, disk } = parts;
         let (clock, started) = (stage.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
@@ -156,6 +172,7 @@ impl Driver {
             report: Report::default(),
             synced,
             is_synced: false,
+            disk,
         };
         driver.perform(output);
         driver.project(Effort::Full);
@@ -253,14 +270,21 @@ impl Driver {
     fn hear_disk(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Persisted { upto } => {
-                self.report.disk = None;
+                self.tell_disk(None);
                 self.handle(Input::Persisted { upto });
             }
-            Outcome::Waiting { message } => self.report.disk = Some(message),
+            Outcome::Waiting { message } => self.tell_disk(Some(message)),
             Outcome::Failed { message } => {
-                self.report.disk = Some(message.clone());
+                self.tell_disk(Some(message.clone()));
                 self.handle(Input::PersistFailed { message });
             }
+        }
+    }
+
+    fn tell_disk(&mut self, trouble: Option<String>) {
+        if self.report.disk != trouble {
+            self.report.disk.clone_from(&trouble);
+            self.disk.set(trouble);
         }
     }
 

@@ -34,6 +34,7 @@ fn driver(other: Vec<Register>) -> Driver {
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
         synced: Arc::default(),
+        disk: Arc::default(),
     })
 }
 
