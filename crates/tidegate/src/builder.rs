@@ -145,7 +145,9 @@ impl Builder {
     /// A further document comes from this source, beside those named before; it is asked on a schedule of its own, and
     /// has a cache and a [`Status`](crate::Status) of its own. Everything else that is said here counts for all sources.
     ///
-    /// A flag belongs to one document. One that defines a flag of an earlier source is refused as a whole.
+    /// Of a flag that several documents define, the first counts, in the order in which their sources are named here,
+    /// whichever was loaded first. The entries of the others have no effect, which [`Status::shadowed`](crate::Status::shadowed)
+    /// of their source tells.
     pub fn also(mut self, source: Source) -> Self {
         if self.source.is_none() {
             return self.source(source);
@@ -439,7 +441,6 @@ impl Builder {
             keeper.set_text(text).map_err(|refused| match refused {
                 Refused::Diagnostics(diagnostics) => ConnectError::Text(diagnostics),
                 Refused::Panicked => ConnectError::Text(Vec::new()),
-                Refused::TwiceDefined { flag, source } => ConnectError::TwiceDefined { flag, earlier: source },
                 Refused::Signature(error) => ConnectError::Signature(error),
             })?;
         }

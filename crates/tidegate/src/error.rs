@@ -25,14 +25,6 @@ pub enum ConnectError {
     /// fault; see [`Source::signed_text`](crate::Source::signed_text).
     #[error("the document given as text is refused: {0}")]
     Signature(#[source] SignatureError),
-    /// The document that is part of the program defines a flag that an earlier source defines. The program's fault.
-    #[error("the document given as text is refused: `{flag}` is defined by {earlier} already")]
-    TwiceDefined {
-        /// The flag.
-        flag: FlagKey,
-        /// The earlier source.
-        earlier: String,
-    },
     /// A flag cannot have that default. The program's fault.
     #[cfg(feature = "cluster")]
     #[error("`{flag}` cannot have this default: {problem}")]

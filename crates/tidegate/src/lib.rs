@@ -51,7 +51,7 @@ pub use signature::{KeyId, SignatureError, TrustedKeyError};
 pub use source::{BoxError, FetchError, Fetched, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem};
 pub use status::{
     CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
-    ServedFrom, SignatureStatus, SourceTrouble, Status, TypeErrors,
+    ServedFrom, Shadowed, ShadowedEntry, SignatureStatus, SourceTrouble, Status, TypeErrors,
 };
 pub use subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
 pub use tidegate_engine as engine;

@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use tidegate_engine::document::{Document, Header};
-use tidegate_engine::{CompileOptions, Diagnostic, FlagKey, Snapshot, Tally, compile, read};
+use tidegate_engine::{CompileOptions, Diagnostic, Snapshot, Tally, compile, read};
 
 use crate::signature::SignatureError;
 
@@ -25,13 +25,6 @@ pub(crate) enum Refused {
     Diagnostics(Vec<Diagnostic>),
     /// Loading it made the loader panic, which is a fault of this library.
     Panicked,
-    /// The document of an earlier source defines one of its flags.
-    TwiceDefined {
-        /// The flag.
-        flag: FlagKey,
-        /// The other source.
-        source: String,
-    },
     /// It may be a good one, but not one for us.
     Signature(SignatureError),
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cells::Cells;
-use crate::status::Status;
+use crate::status::{Shadowed, Status};
 use crate::subscription::Bell;
 
 /// See the module.
@@ -14,6 +14,9 @@ pub(crate) struct Shared {
     /// As the background thread knows it. What changes by itself (ages, expired locks, counts of the readers)
     /// is filled in when somebody asks.
     status: Mutex<Status>,
+    /// Entries of the source's document that have no effect. Apart from the status, which a source holds while it
+    /// publishes: another source's document decides this.
+    shadowed: Mutex<Shadowed>,
 }
 
 impl Shared {
@@ -23,11 +26,35 @@ impl Shared {
 
     /// Of a further source, whose changes ring the same bell.
     pub(crate) fn with_bell(status: Status, bell: Arc<Bell>) -> Arc<Self> {
-        Arc::new(Self { cells: Cells::default(), bell, status: Mutex::new(status) })
+        Arc::new(Self { cells: Cells::default(), bell, status: Mutex::new(status), shadowed: Mutex::default() })
     }
 
     /// The status, to be changed or copied. No check ever waits for it.
     pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of the status, with the entries that have no effect.
+    pub(crate) fn full_status(&self) -> Status {
+        let mut status = self.status().clone();
+        status.shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status
+    }
+
+    /// Takes note of the entries without effect, and tells the log of those that were not among them before.
+    pub(crate) fn set_shadowed(&self, shadowed: Shadowed, source: &str) {
+        let mut before = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *before == shadowed {
+            return;
+        }
+        if let Some(entry) = shadowed.entries.iter().find(|entry| !before.entries.contains(entry)) {
+            let (count, flag, by) = (shadowed.count, &entry.flag, &entry.by);
+            tracing::warn!(
+                source,
+                "{count} of this document's entries have no effect, because an earlier document defines the same flags, \
+                 such as `{flag}` in {by}; take them out of one of the two"
+            );
+        }
+        *before = shadowed;
     }
 }

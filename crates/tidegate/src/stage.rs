@@ -23,6 +23,7 @@ use crate::publish::{Board, Publisher};
 use crate::shared::Shared;
 #[cfg(feature = "cluster")]
 use crate::status::Health;
+use crate::status::Shadowed;
 
 /// See the module.
 #[derive(Debug)]
@@ -57,10 +58,21 @@ struct Parts {
 struct Slot {
     source: String,
     options: CompileOptions,
-    snapshot: Snapshot,
+    part: SourcePart,
+    /// Of the source: which of its entries have no effect is told there.
+    shared: Arc<Shared>,
+}
+
+/// What a source contributes to what is active.
+#[derive(Debug)]
+pub(crate) struct SourcePart {
+    pub(crate) snapshot: Snapshot,
     /// Kept only where it may have to be compiled together with others.
-    document: Option<Arc<Document>>,
-    clocks: Clocks,
+    pub(crate) document: Option<Arc<Document>>,
+    /// The clocks of its leases.
+    pub(crate) clocks: Clocks,
+    /// Whether it has a document at all.
+    pub(crate) is_loaded: bool,
 }
 
 /// A change to what is laid over the documents, or stands beside them.
@@ -100,23 +112,12 @@ impl Stage {
     }
 
     /// A place for the document of another source.
-    pub(crate) fn add_source(&self, source: String, options: CompileOptions) -> usize {
+    pub(crate) fn add_source(&self, source: String, options: CompileOptions, shared: Arc<Shared>) -> usize {
         let mut parts = self.parts();
         let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
-        parts.slots.push(Slot { source, options, snapshot, document: None, clocks });
+        let part = SourcePart { snapshot, document: None, clocks, is_loaded: false };
+        parts.slots.push(Slot { source, options, part, shared });
         parts.slots.len() - 1
-    }
-
-    /// A flag of this snapshot that the document of an earlier source defines, and that source.
-    pub(crate) fn find_earlier(&self, slot: usize, snapshot: &Snapshot) -> Option<(FlagKey, String)> {
-        let parts = self.parts();
-        for earlier in parts.slots.iter().take(slot).filter(|earlier| !earlier.snapshot.is_empty()) {
-            let is_there = |flag: &tidegate_engine::Flag<'_>| earlier.snapshot.find(flag.section(), flag.name());
-            if let Some(flag) = snapshot.flags().find(|flag| is_there(flag).is_some()) {
-                return Some((flag.key(), earlier.source.clone()));
-            }
-        }
-        None
     }
 
     /// The source of the document that defines a flag.
@@ -124,27 +125,27 @@ impl Stage {
     pub(crate) fn source_of(&self, flag: &FlagKey) -> Option<String> {
         let parts = self.parts();
         let mut slots = parts.slots.iter();
-        let slot = slots.find(|slot| slot.snapshot.find(flag.section(), flag.flag()).is_some())?;
+        let slot = slots.find(|slot| slot.part.snapshot.find(flag.section(), flag.flag()).is_some())?;
         Some(slot.source.clone())
     }
 
     /// Whether the document of any source has been loaded.
     #[cfg(feature = "cluster")]
     pub(crate) fn has_documents(&self) -> bool {
-        self.parts().slots.iter().any(|slot| slot.document.is_some())
+        self.parts().slots.iter().any(|slot| slot.part.is_loaded)
     }
 
     /// Whether the documents of all sources have been loaded, so that what none of them defines is defined nowhere.
     #[cfg(feature = "cluster")]
     pub(crate) fn are_documents_loaded(&self) -> bool {
         let is_unsourced = self.shared.status().health == Health::Unsourced;
-        is_unsourced || self.parts().slots.iter().all(|slot| slot.document.is_some())
+        is_unsourced || self.parts().slots.iter().all(|slot| slot.part.is_loaded)
     }
 
     /// Whether the program has a default for a flag of which nobody has said anything.
     #[cfg(feature = "cluster")]
     pub(crate) fn has_default(&self, flag: &FlagKey) -> bool {
-        self.parts().overlay.defaults.iter().any(|(found, _)| found == flag)
+        self.parts().overlay.defaults.binary_search_by(|(found, _)| found.cmp(flag)).is_ok()
     }
 
     /// The flags that documents define, each with its source; of two that define one, the first counts.
@@ -153,7 +154,7 @@ impl Stage {
         // A snapshot is cheap to clone, and the lock is not for long work.
         let slots: Vec<(String, Snapshot)> = {
             let parts = self.parts();
-            parts.slots.iter().map(|slot| (slot.source.clone(), slot.snapshot.clone())).collect()
+            parts.slots.iter().map(|slot| (slot.source.clone(), slot.part.snapshot.clone())).collect()
         };
         let keys = |(source, snapshot): &(String, Snapshot)| {
             snapshot.flags().map(|flag| (flag.key(), source.clone())).collect::<Vec<_>>()
@@ -162,11 +163,10 @@ impl Stage {
     }
 
     /// Puts the document of a source in force, with the clocks of its leases.
-    pub(crate) fn install(&self, slot: usize, snapshot: Snapshot, document: Option<Arc<Document>>, clocks: Clocks) {
+    pub(crate) fn install(&self, slot: usize, part: SourcePart) {
         let mut parts = self.parts();
         if let Some(slot) = parts.slots.get_mut(slot) {
-            *slot =
-                Slot { source: std::mem::take(&mut slot.source), options: slot.options, snapshot, document, clocks };
+            slot.part = part;
         }
         parts.compile();
         parts.lay();
@@ -177,7 +177,7 @@ impl Stage {
     pub(crate) fn set_clocks(&self, slot: usize, clocks: Clocks) {
         let mut parts = self.parts();
         if let Some(slot) = parts.slots.get_mut(slot) {
-            slot.clocks = clocks;
+            slot.part.clocks = clocks;
         }
         self.publish(&mut parts);
     }
@@ -191,7 +191,9 @@ impl Stage {
 
     /// The shares of flags of which nobody has said anything.
     #[cfg(feature = "cluster")]
-    pub(crate) fn set_defaults(&self, defaults: Vec<(FlagKey, Share)>) {
+    pub(crate) fn set_defaults(&self, mut defaults: Vec<(FlagKey, Share)>) {
+        // In the order of their flags, so that one is found without a look at all; of two the later stays the later.
+        defaults.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut parts = self.parts();
         parts.overlay.defaults = defaults;
         parts.lay();
@@ -257,19 +259,39 @@ impl Stage {
 impl Parts {
     /// Compiles what has to stand in one table.
     fn compile(&mut self) {
-        let mut filled = self.slots.iter().filter(|slot| !slot.snapshot.is_empty());
+        let mut filled = self.slots.iter().filter(|slot| !slot.part.snapshot.is_empty());
         let (first, second) = (filled.next(), filled.next());
         if second.is_none() {
-            self.plain = first.map_or_else(Snapshot::empty, |slot| slot.snapshot.clone());
-            return;
+            self.plain = first.map_or_else(Snapshot::empty, |slot| slot.part.snapshot.clone());
+            return self.shadow();
         }
         let of_slot = |slot: &'_ Slot| {
-            let document = slot.document.clone()?;
+            let document = slot.part.document.clone()?;
             Some((document, slot.options))
         };
         let documents: Vec<_> = self.slots.iter().filter_map(of_slot).collect();
         let parts = documents.iter().map(|(document, options)| Part { document, options: *options });
         self.plain = compile_all(&parts.collect::<Vec<_>>());
+        self.shadow();
+    }
+
+    /// Finds the entries of documents that have no effect, because the document of an earlier source defines the flag,
+    /// whichever of them was loaded first.
+    fn shadow(&self) {
+        for (number, slot) in self.slots.iter().enumerate() {
+            let mut shadowed = Shadowed::default();
+            let earlier: Vec<&Slot> =
+                self.slots.iter().take(number).filter(|earlier| !earlier.part.snapshot.is_empty()).collect();
+            if !earlier.is_empty() {
+                for flag in slot.part.snapshot.flags() {
+                    let is_there = |earlier: &&&Slot| earlier.part.snapshot.find(flag.section(), flag.name()).is_some();
+                    if let Some(earlier) = earlier.iter().find(is_there) {
+                        shadowed.add(flag.key(), &earlier.source);
+                    }
+                }
+            }
+            slot.shared.set_shadowed(shadowed, &slot.source);
+        }
     }
 
     /// Lays everything over what is compiled, and beside it.
@@ -330,15 +352,15 @@ impl Parts {
     /// never goes on by the word of a source that it is not from.
     fn combine_clocks(&mut self) {
         if let [slot] = self.slots.as_slice() {
-            self.clocks = slot.clocks.clone();
+            self.clocks = slot.part.clocks.clone();
             return;
         }
-        let leased = self.slots.iter().filter(|slot| !slot.snapshot.leases().is_empty());
-        let Some(oldest) = leased.min_by_key(|slot| slot.clocks.fresh) else { return };
+        let leased = self.slots.iter().filter(|slot| !slot.part.snapshot.leases().is_empty());
+        let Some(oldest) = leased.min_by_key(|slot| slot.part.clocks.fresh) else { return };
         if self.clocks.fresh.is_none() {
-            self.clocks = oldest.clocks.clone();
+            self.clocks = oldest.part.clocks.clone();
         }
-        let Some(fresh) = oldest.clocks.fresh.filter(|fresh| Some(*fresh) > self.clocks.fresh) else { return };
+        let Some(fresh) = oldest.part.clocks.fresh.filter(|fresh| Some(*fresh) > self.clocks.fresh) else { return };
         self.clocks.hear(fresh, &self.plain.leases());
     }
 }

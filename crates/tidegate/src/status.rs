@@ -48,6 +48,8 @@ pub struct Status {
     pub signature: Option<SignatureStatus>,
     /// A document that is skipped because processes died while they loaded it.
     pub poisoned: Option<Poisoned>,
+    /// Entries of this source's document that have no effect, because the document of an earlier source defines the flag.
+    pub shadowed: Shadowed,
     /// The digest of the flags in force, 32 hexadecimal digits: equal on all hosts that have the same flags.
     pub digest: String,
     /// How many flags are defined, by documents and apart from them.
@@ -89,6 +91,7 @@ impl Status {
             refused: None,
             signature: None,
             poisoned: None,
+            shadowed: Shadowed::default(),
             digest: String::new(),
             flags: 0,
             warnings: 0,
@@ -123,6 +126,40 @@ impl Status {
         self
     }
 }
+
+/// Entries of a document that have no effect: of several documents the first that defines a flag counts, in the order in
+/// which the program names their sources, whichever was loaded first.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Shadowed {
+    /// How many there are.
+    pub count: usize,
+    /// The first hundred of them.
+    pub entries: Vec<ShadowedEntry>,
+}
+
+/// An entry of a document that has no effect.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ShadowedEntry {
+    /// The flag.
+    #[serde(serialize_with = "flag_key")]
+    pub flag: FlagKey,
+    /// The source of the document that counts.
+    pub by: String,
+}
+
+impl Shadowed {
+    pub(crate) fn add(&mut self, flag: FlagKey, by: &str) {
+        self.count += 1;
+        if self.entries.len() < SHADOWED_MAX {
+            self.entries.push(ShadowedEntry { flag, by: by.to_owned() });
+        }
+    }
+}
+
+/// Entries without effect that are named. The same document twice has as many as flags.
+const SHADOWED_MAX: usize = 100;
 
 /// How the source is doing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -331,6 +368,10 @@ fn optional_seconds<S: Serializer>(span: &Option<Span>, serializer: S) -> Result
 #[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and nobody decides by it")]
 pub(crate) fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
+}
+
+fn flag_key<S: Serializer>(flag: &FlagKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(flag)
 }
 
 fn flag_keys<S: Serializer>(flags: &[FlagKey], serializer: S) -> Result<S::Ok, S::Error> {

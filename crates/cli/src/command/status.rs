@@ -51,9 +51,32 @@ struct State {
     #[serde(default)]
     refused: Option<Trouble>,
     #[serde(default)]
+    shadowed: Shadowed,
+    #[serde(default)]
     flags: u64,
     #[serde(default)]
     further: Vec<State>,
+}
+
+/// Entries of a document that have no effect, because an earlier document defines the flags.
+#[derive(Debug, Default, Deserialize)]
+struct Shadowed {
+    count: u64,
+    entries: Vec<ShadowedEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShadowedEntry {
+    flag: String,
+    by: String,
+}
+
+impl Shadowed {
+    fn shown(&self) -> Option<String> {
+        let ShadowedEntry { flag, by } = self.entries.first()?;
+        let others = if self.count > 1 { format!(" and {} more", self.count - 1) } else { String::new() };
+        Some(format!("no effect, defined by an earlier document: {flag}{others} (in {by})"))
+    }
 }
 
 /// What is wrong with a source.
@@ -91,12 +114,13 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     let mut table = Table::new(&["DOCUMENT", "IS", "FROM", "HEARD", ""]);
     for source in sources {
         let trouble = source.refused.as_ref().or(source.last_error.as_ref());
+        let shadowed = source.shadowed.shown();
         table.row([
             Cell::new(escape(&source.source)),
             Cell::new(escape(&source.health)),
             Cell::new(escape(&source.served_from)),
             Cell::new(source.age_seconds.map_or("never".to_owned(), ago)),
-            Cell::new(escape(trouble.map_or("", |trouble| &trouble.message))),
+            Cell::new(escape(trouble.map_or(shadowed.as_deref().unwrap_or(""), |trouble| &trouble.message))),
         ]);
     }
     output.table(&table)

@@ -26,7 +26,7 @@ use crate::schedule::{Damper, Outcome, Verdict};
 use crate::shared::Shared;
 use crate::signature::{KeyId, SeenFile, Trust};
 use crate::source::{Answer, FetchError, Fetched, Tag, Text, body_digest};
-use crate::stage::Stage;
+use crate::stage::{SourcePart, Stage};
 use crate::status::{
     ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, seconds,
 };
@@ -139,7 +139,7 @@ impl Keeper {
 
     fn on(stage: Arc<Stage>, shared: Arc<Shared>, options: KeeperOptions) -> Self {
         let now = stage.board().clock().now();
-        let slot = stage.add_source(options.source.0.clone(), options.compile);
+        let slot = stage.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
         let mut keeper = Self {
             stage,
             slot,
@@ -205,7 +205,6 @@ impl Keeper {
         let loaded = load::load(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
         self.admission.judge(loaded.header.as_ref(), digest, now)?;
-        self.refuse_twice_defined(&loaded)?;
         self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
@@ -325,10 +324,7 @@ impl Keeper {
             Some(Err(refused)) => self.refuse(digest, refused, now),
             Some(Ok(loaded)) => match self.admission.judge(loaded.header.as_ref(), digest, now) {
                 Err(error) => self.refuse(digest, error.into(), now),
-                Ok(()) => match self.refuse_twice_defined(&loaded) {
-                    Err(refused) => self.refuse(digest, refused, now),
-                    Ok(()) => self.judge(loaded, key, arrived, now),
-                },
+                Ok(()) => self.judge(loaded, key, arrived, now),
             },
         }
     }
@@ -453,9 +449,6 @@ impl Keeper {
         if let Err(error) = self.admission.judge_kept(loaded.header.as_ref(), digest) {
             return self.refuse_cached(&error, now);
         }
-        if self.refuse_twice_defined(&loaded).is_err() {
-            return self.storage.complain("the cached document defines a flag of an earlier source; it is left alone");
-        }
         self.damper.judge(digest, now);
         let tag = self.storage.tag_of(&record);
         let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
@@ -475,14 +468,14 @@ impl Keeper {
         status.fresh_at = self.clocks.fresh;
     }
 
-    /// A flag belongs to one document: of several the first source's.
-    fn refuse_twice_defined(&self, loaded: &Loaded) -> Result<(), Refused> {
-        let Some((flag, source)) = self.stage.find_earlier(self.slot, &loaded.snapshot) else { return Ok(()) };
-        Err(Refused::TwiceDefined { flag, source })
-    }
-
     fn publish(&self) {
-        self.stage.install(self.slot, self.plain.clone(), self.document.clone(), self.clocks.clone());
+        let part = SourcePart {
+            snapshot: self.plain.clone(),
+            document: self.document.clone(),
+            clocks: self.clocks.clone(),
+            is_loaded: self.has_document(),
+        };
+        self.stage.install(self.slot, part);
     }
 
     fn lay_locks(&self) {

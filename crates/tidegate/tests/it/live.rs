@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tidegate::{
-    Builder, ChangeError, Clock, ConnectError, Level, Live, LiveError, Micros, Source, Span, Tidegate, WriteError,
+    Builder, ChangeError, Clock, ConnectError, Health, Level, Live, LiveError, Micros, Source, Span, Tidegate, WriteError,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -271,18 +271,58 @@ fn several_documents_are_in_force_together() {
     soon("both are read", || seen() == (1, 2, 3));
     let status = tide.status();
     assert_eq!((status.flags, status.further.len()), (3, 1));
-    // The later one may not define what the earlier one does; what was in force stays.
+    // The later one may define what the earlier one does; of these entries the earlier one's count.
     write(&second, r#"{"f": {"x": {"stable": 4}, "y": {"stable": 5}}}"#);
-    soon("it is refused", || tide.status().further[0].refused.is_some());
-    let message = tide.status().further[0].refused.as_ref().unwrap().message.clone();
-    assert!(message.contains("f/x") && message.contains("first.json"), "{message}");
-    assert_eq!(seen(), (1, 2, 3));
-    // The earlier one gives it up.
-    write(&first, r#"{"f": {"w": {"stable": 9}}}"#);
-    soon("it is taken", || seen() == (4, 5, 0));
+    soon("its other entries count", || seen() == (1, 5, 0));
+    let later = || tide.status().further.remove(0);
+    let shadowed = later().shadowed;
+    assert_eq!((shadowed.count, later().health, later().refused.is_none()), (1, Health::Fresh, true));
+    assert_eq!(shadowed.entries[0].flag.to_string(), "f/x");
+    assert!(shadowed.entries[0].by.contains("first.json"), "{shadowed:?}");
+    // The earlier one gives it up, and takes another one.
+    write(&first, r#"{"f": {"w": {"stable": 9}, "y": {"stable": 6}}}"#);
+    soon("the later one's counts", || seen() == (4, 6, 0));
+    soon("the status follows", || later().shadowed.entries.iter().any(|entry| entry.flag.flag() == "y"));
+    assert_eq!(later().shadowed.count, 1);
     let text = Tidegate::builder().text(r#"{"f": {"x": {"stable": 1}}}"#);
-    let twice = text.also(Source::text(r#"{"f": {"x": {"stable": 2}}}"#)).without_locks().connect();
-    assert!(matches!(twice, Err(ConnectError::TwiceDefined { .. })), "{twice:?}");
+    let twice = text.also(Source::text(r#"{"f": {"x": {"stable": 2}}}"#)).without_locks().connect().unwrap();
+    assert_eq!((twice.get("f", "x", "k", 0), twice.status().further[0].shadowed.count), (1, 1));
+}
+
+#[test]
+fn of_several_documents_the_first_counts_whichever_was_loaded_first() {
+    for is_second_first in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["first.json", "second.json", "third.json"].map(|name| folder.path().join(name));
+        let write = |number: usize| {
+            let text = format!(r#"{{"f": {{"x": {{"stable": {number}}}, "own-{number}": {{"stable": {number}}}}}}}"#);
+            std::fs::write(paths[number].with_extension("new"), text).unwrap();
+            std::fs::rename(paths[number].with_extension("new"), &paths[number]).unwrap();
+        };
+        let order = if is_second_first { [1, 2, 0] } else { [0, 1, 2] };
+        write(order[0]);
+        let tide = Tidegate::builder()
+            .file(&paths[0])
+            .also(Source::file(&paths[1]))
+            .also(Source::file(&paths[2]))
+            .poll_interval(Duration::from_millis(100))
+            .startup_wait(Duration::from_millis(1))
+            .without_locks()
+            .connect()
+            .unwrap();
+        let own = |number: usize| tide.get("f", &format!("own-{number}"), "k", usize::MAX) == number;
+        soon("the one that is there is read", || own(order[0]));
+        assert_eq!(tide.get("f", "x", "k", usize::MAX), order[0]);
+        for number in &order[1..] {
+            write(*number);
+            soon("the next one is read", || own(*number));
+        }
+        assert_eq!(tide.get("f", "x", "k", usize::MAX), 0);
+        let status = tide.status();
+        let counts: Vec<usize> = status.further.iter().map(|further| further.shadowed.count).collect();
+        assert_eq!((status.shadowed.count, counts), (0, vec![1, 1]), "{order:?}");
+        assert!(status.further[1].shadowed.entries[0].by.contains("first.json"));
+    }
 }
 
 #[test]

@@ -13,15 +13,12 @@ use crate::status::{Health, Poisoned, Refusal, ServedFrom};
 impl Keeper {
     /// The source's document is not to be used. What was in force stays.
     pub(super) fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
-        // What a signature, a clock or another document is to blame for may be well at the next poll, with the same bytes.
-        self.rejected = (!matches!(refused, Refused::Signature(_) | Refused::TwiceDefined { .. })).then_some(digest);
+        // What a signature or a clock is to blame for may be well at the next poll, with the same bytes.
+        self.rejected = (!matches!(refused, Refused::Signature(_))).then_some(digest);
         let mut is_alarm = false;
         let (message, diagnostics) = match refused {
             Refused::Diagnostics(diagnostics) => (first(&diagnostics), diagnostics),
             Refused::Panicked => (first(&[]), Vec::new()),
-            Refused::TwiceDefined { flag, source } => {
-                (format!("`{flag}` is defined by {source} already; define it in one document only"), Vec::new())
-            }
             Refused::Signature(error) => {
                 is_alarm = self.admission.note_refusal(&error, now);
                 (error.to_string(), Vec::new())
