@@ -26,6 +26,14 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
+/// A file, whatever it is called.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
 impl Folder {
     /// Opens the folder, and makes it and those above it if it does not exist.
     pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
@@ -177,6 +185,30 @@ impl Folder {
         let file = self.open_file(name)?;
         let metadata = file.map(|file| file.metadata()).transpose();
         metadata.map_err(|error| FileError::sort(&self.path_of(name), error))
+    }
+
+    /// Which file a name leads to now, without following a link; none if there is no such file.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn identify(&self, name: &str) -> Result<Option<FileId>, FileError> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(FileId { device: found.st_dev, inode: found.st_ino })),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(FileError::sort(&self.path_of(name), error.into())),
+        }
+    }
+
+    /// Whether this folder is what a path leads to now; none if nothing is there.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_at(&self, path: &Path) -> Result<Option<bool>, FileError> {
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(FileError::sort(path, error)),
+        };
+        let opened = rustix::fs::fstat(&self.fd).map_err(|error| FileError::sort(path, error.into()))?;
+        Ok(Some((found.dev(), found.ino()) == (opened.st_dev, opened.st_ino)))
     }
 
     /// At most the first `count` bytes of a file, however large; none if there is no such file.

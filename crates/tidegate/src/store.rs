@@ -60,6 +60,15 @@ pub trait Store: fmt::Debug + Send {
         Ok(())
     }
 
+    /// Looks whether what was committed is still where it was. Called twice a second, and after each commit before it is
+    /// confirmed, so it has to be quick.
+    ///
+    /// # Errors
+    /// What cannot be tried again finishes the store; what can is looked at again.
+    fn check(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// A reader of the history, which works on other threads and never holds up a commit.
     fn history(&self) -> Box<dyn History>;
 

@@ -274,6 +274,7 @@ impl Driver {
                 self.handle(Input::Persisted { upto });
             }
             Outcome::Waiting { message } => self.tell_disk(Some(message)),
+            Outcome::Ready => self.tell_disk(None),
             Outcome::Failed { message } => {
                 self.tell_disk(Some(message.clone()));
                 self.handle(Input::PersistFailed { message });

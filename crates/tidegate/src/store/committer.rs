@@ -7,6 +7,9 @@
 //!
 //! A full disk is waited for, with the same batches, in their order; nothing is confirmed meanwhile. Any other
 //! failure ends the thread's work for good, and says so once.
+//!
+//! Twice a second, and before it confirms anything, the thread looks whether the files are still those that it writes to:
+//! a commit into a file that somebody has deleted succeeds, and is gone with the process.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +37,8 @@ pub enum Outcome {
         /// For people.
         message: String,
     },
+    /// The store takes what it is given again, and nothing waits for it.
+    Ready,
     /// Nothing more will be made durable by this store.
     Failed {
         /// For people.
@@ -156,19 +161,21 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for batches, and takes as many as go into one transaction; none when there will be no more.
-    fn take(&self) -> Option<Vec<Batch>> {
+    /// Waits for batches, and takes as many as go into one transaction; at the latest it is time to look at the store.
+    fn take(&self) -> Task {
+        let look_at = Instant::now() + LOOK_PERIOD;
         let mut state = self.lock();
         while !state.is_closing {
-            let Some(due) = state.due else {
-                state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if state.due.is_some_and(|due| due <= now) {
                 break;
             }
-            state = self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            if look_at <= now {
+                return Task::Look;
+            }
+            let until = state.due.map_or(look_at, |due| due.min(look_at));
+            let waited = self.bell.wait_timeout(state, until.saturating_duration_since(now));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut group = Vec::new();
         let mut group_weight = 0;
@@ -182,7 +189,7 @@ impl Queue {
         }
         // What is left has waited for this group.
         state.due = (!state.batches.is_empty()).then(Instant::now);
-        (!group.is_empty()).then_some(group)
+        if group.is_empty() { Task::End } else { Task::Commit(group) }
     }
 
     /// Waits until it is time to try again, or to close; whether it is the latter.
@@ -194,6 +201,15 @@ impl Queue {
             .unwrap_or_else(PoisonError::into_inner);
         state.is_closing
     }
+}
+
+/// What the thread has to do next.
+enum Task {
+    Commit(Vec<Batch>),
+    /// To see whether the store is as it was.
+    Look,
+    /// There will be no more batches.
+    End,
 }
 
 /// What the thread has.
@@ -218,8 +234,18 @@ impl Work {
     }
 
     fn serve(&mut self) -> Result<(), StoreError> {
-        while let Some(group) = self.queue.take() {
+        loop {
+            let group = match self.queue.take() {
+                Task::Commit(group) => group,
+                Task::Look => {
+                    self.look()?;
+                    continue;
+                }
+                Task::End => return Ok(()),
+            };
             self.commit(&group)?;
+            // What was written into files that are no longer there is not confirmed.
+            self.store.check()?;
             let group_weight = group.iter().map(weight).sum::<usize>();
             self.queue.lock().weight -= group_weight;
             if let Some(last) = group.last() {
@@ -231,7 +257,32 @@ impl Work {
                 return Err(error);
             }
         }
-        Ok(())
+    }
+
+    /// Looks whether the store is as it was, and tells when it has begun or ceased to take anything.
+    fn look(&mut self) -> Result<(), StoreError> {
+        match self.store.check() {
+            Ok(()) => {
+                if mem::take(&mut self.is_waiting) {
+                    info!("changes are written to the disk again");
+                    (self.report)(Outcome::Ready);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_retryable() => {
+                self.wait_for(&error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells once that the store takes nothing at the moment.
+    fn wait_for(&mut self, error: &StoreError) {
+        if !mem::replace(&mut self.is_waiting, true) {
+            warn!("changes cannot be written to the disk: {error}");
+            (self.report)(Outcome::Waiting { message: error.to_string() });
+        }
     }
 
     /// Commits a group, however long it takes to find space for it.
@@ -248,9 +299,10 @@ impl Work {
                 Err(error) if error.is_retryable() => error,
                 Err(error) => return Err(error),
             };
-            if !mem::replace(&mut self.is_waiting, true) {
-                warn!("changes cannot be written to the disk: {error}");
-                (self.report)(Outcome::Waiting { message: error.to_string() });
+            self.wait_for(&error);
+            match self.store.check() {
+                Err(error) if !error.is_retryable() => return Err(error),
+                _ => {}
             }
             if self.queue.pause(pause) {
                 return self.store.commit(group);
@@ -288,9 +340,12 @@ pub(super) const GROUP_WEIGHT_MAX: usize = 256;
 /// shared with those in memory, so this is some tens of megabytes at most where values are ordinary.
 pub const QUEUE_WEIGHT_MAX: usize = 20_000;
 
-/// Pauses between attempts on a full disk, doubled each time.
+/// Between two looks at the files of an idle store, so that whoever deletes them is noticed within a second.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
+
+/// Pauses between attempts on a full disk, doubled each time. The last one is as long as that between two looks at the files.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = LOOK_PERIOD;
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,19 @@ pub enum StoreError {
         /// The system's reason.
         source: BoxError,
     },
+    /// The data folder or a file in it was deleted, moved or replaced while this process works in it. What it writes from now
+    /// on would be gone with the next start, so the store is finished.
+    #[error(
+        "`{}` was {what} while this process works with it, so nothing more is written; put the data folder back as it was, \
+         or keep what is there now, then start again",
+        path.display()
+    )]
+    Replaced {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What has happened to it, as `deleted` or `replaced`.
+        what: &'static str,
+    },
     /// Another failure of the disk or of memory. The store is finished.
     #[error("the database in `{}` failed: {source}", path.display())]
     Io {

@@ -239,10 +239,10 @@ fn pid_in(lock: &mut File) -> Option<u32> {
 pub(super) const FORMAT: u32 = 1;
 
 /// The file that is locked while a process works here.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// The file with the node's id.
-const NODE: &str = "node";
+pub(super) const NODE: &str = "node";
 
 const MAGIC: &str = "tidegate-node";
 

@@ -6,6 +6,7 @@
 
 mod aside;
 mod history;
+mod presence;
 mod rows;
 mod schema;
 mod wal;
@@ -24,6 +25,7 @@ use tracing::{error, warn};
 use self::aside::{DATABASE, LOG};
 pub(in crate::store) use self::history::HistoryLimits;
 use self::history::{HistoryTotals, SqliteHistory};
+use self::presence::Presence;
 #[cfg(test)]
 pub(in crate::store) use self::schema::TABLES;
 use self::schema::Unusable;
@@ -48,6 +50,7 @@ pub struct SqliteStore {
     is_untidy: bool,
     is_finished: bool,
     is_closed: Arc<AtomicBool>,
+    presence: Presence,
 }
 
 impl SqliteStore {
@@ -94,6 +97,7 @@ impl SqliteStore {
             is_untidy: true,
             is_finished: false,
             is_closed: Arc::default(),
+            presence: Presence::new(identity),
         };
         rows::write_identity(&store.connection, identity).map_err(|error| store.judge(error))?;
         // What was left by a crash belongs to no commit of ours.
@@ -101,6 +105,7 @@ impl SqliteStore {
             Ok(()) | Err(StoreError::Full { .. } | StoreError::Busy { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+        store.presence.learn(&store.held, !store.is_untidy)?;
         for found in &damage {
             error!(folder = %path.display(), "{found}");
         }
@@ -127,7 +132,9 @@ impl SqliteStore {
     /// stays behind its end, where it would look like damage.
     fn tidy(&mut self) -> Result<(), StoreError> {
         if self.is_untidy {
-            self.write_back("RESTART")?;
+            let outcome = self.write_back("RESTART");
+            self.presence.note_written(&self.held);
+            outcome?;
             self.is_untidy = false;
         }
         Ok(())
@@ -151,11 +158,16 @@ impl SqliteStore {
     fn judge(&mut self, error: rusqlite::Error) -> StoreError {
         let error = explain(&self.held, error);
         if !error.is_retryable() {
-            self.is_finished = true;
-            // Closing must not sync, and so claim, what has just failed to be written.
-            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            self.finish();
         }
         error
+    }
+
+    fn finish(&mut self) {
+        self.is_finished = true;
+        // Closing must not sync, and so claim, what has just failed to be written. Nor may it remove the log by its name, where
+        // the files of somebody else may be by now.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
 
@@ -193,11 +205,22 @@ impl Store for SqliteStore {
         if frames < i64::from(WAL_PAGES_MAX) {
             return Ok(());
         }
-        match self.write_back("PASSIVE") {
+        let outcome = self.write_back("PASSIVE");
+        self.presence.note_written(&self.held);
+        match outcome {
             // The log grows meanwhile; a commit that finds no space will say so.
             Err(StoreError::Full { .. } | StoreError::Busy { .. }) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.check_usable()?;
+        self.presence.check(&self.held).inspect_err(|_| {
+            self.finish();
+            // The history at that path may be another one's.
+            self.is_closed.store(true, Ordering::Release);
+        })
     }
 
     fn history(&self) -> Box<dyn History> {

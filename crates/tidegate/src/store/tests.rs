@@ -8,4 +8,5 @@ mod damage;
 mod folder;
 mod generated;
 mod history;
+mod presence;
 pub(crate) mod support;

@@ -1,5 +1,7 @@
 //! The tables, how a database is opened and made, and whether it is whole.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -58,6 +60,31 @@ pub(super) fn open(path: &Path) -> Result<Connection, Unusable> {
     }
     verify(&connection)?;
     Ok(connection)
+}
+
+/// Opens the file of a database for reading as it is, without its log and without any lock.
+pub(super) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
+    connection.execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")?;
+    Ok(connection)
+}
+
+/// A path as a URI with a parameter, in which every byte is written as a number that could mean something else there.
+fn uri(path: &Path, parameter: &str) -> OsString {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'?' | b'#' | b'%' => uri.extend(format!("%{byte:02x}").into_bytes()),
+            byte => uri.push(*byte),
+        }
+    }
+    uri.push(b'?');
+    uri.extend(parameter.as_bytes());
+    OsString::from_vec(uri)
 }
 
 /// Asks for the write-ahead log, and returns what there is then.
