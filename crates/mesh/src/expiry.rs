@@ -16,15 +16,21 @@ impl Watch {
             return None;
         }
         self.last = Some(now);
-        let remedy =
-            "make a new one with `tidegate cluster init --renew` and put it into its place; no restart is needed";
         Some(match left {
-            0 => format!("the certificate of this node has expired, and no other node accepts it; {remedy}"),
-            left if left < DAY => format!("the certificate of this node expires in {} hours; {remedy}", left / HOUR),
-            left => format!("the certificate of this node expires in {} days; {remedy}", left / DAY),
+            0 => expired(),
+            left if left < DAY => format!("the certificate of this node expires in {} hours; {REMEDY}", left / HOUR),
+            left => format!("the certificate of this node expires in {} days; {REMEDY}", left / DAY),
         })
     }
 }
+
+/// What a person is told of a certificate that has expired.
+pub(crate) fn expired() -> String {
+    format!("the certificate of this node has expired, and no other node accepts it; {REMEDY}")
+}
+
+const REMEDY: &str =
+    "make a new one with `tidegate cluster init --renew` and put it into its place; no restart is needed";
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;

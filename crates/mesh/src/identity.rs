@@ -24,6 +24,8 @@ pub struct Identity {
     known: Known,
     key: Arc<CertifiedKey>,
     trust: Arc<Trust>,
+    /// Why no other node accepts the certificate at this time, although it is this node's.
+    invalid: Option<Distrust>,
     /// A hash of the three files.
     fingerprint: Vec<u8>,
 }
@@ -75,6 +77,9 @@ pub enum IdentityError {
 impl Identity {
     /// Reads the three files of a node: [`AUTHORITY`], [`CERTIFICATE`] and [`KEY`]. The time is in seconds since 1970.
     ///
+    /// A certificate that has expired, or is not valid yet, is no error: the node is cut off from the others until it is replaced,
+    /// and goes on with what it has. [`Identity::invalid`] says so.
+    ///
     /// [`AUTHORITY`] may hold up to 8 certificates, each of which is trusted: while an authority is replaced, the old one
     /// and the new one.
     ///
@@ -99,8 +104,14 @@ impl Identity {
         let trust = Trust::new(&authorities, cluster).map_err(|distrust| distrusted(&authority_path, distrust))?;
         let certificate =
             chain.first().ok_or_else(|| IdentityError::Pem { path: certificate_path.clone(), what: "certificate" })?;
-        let known =
-            trust.verify(certificate, Role::Client, now).map_err(|distrust| distrusted(&certificate_path, distrust))?;
+        let (known, invalid) = match trust.verify(certificate, Role::Client, now) {
+            Ok(known) => (known, None),
+            Err(invalid @ (Distrust::Expired | Distrust::NotYetValid)) => {
+                let good = trust.verify_as_of_its_end(certificate, Role::Client);
+                (good.map_err(|distrust| distrusted(&certificate_path, distrust))?, Some(invalid))
+            }
+            Err(distrust) => return Err(distrusted(&certificate_path, distrust)),
+        };
         let key = CertifiedKey::new(vec![certificate.clone()], key);
         key.keys_match().map_err(|_| IdentityError::OtherKey { path: key_path })?;
         Ok(Self {
@@ -109,8 +120,21 @@ impl Identity {
             known,
             key: Arc::new(key),
             trust: Arc::new(trust),
+            invalid,
             fingerprint,
         })
+    }
+
+    /// Why no other node accepted the certificate at the time when it was read: it had expired, or was not valid yet.
+    pub fn invalid(&self) -> Option<&Distrust> {
+        self.invalid.as_ref()
+    }
+
+    /// The error that a certificate is which nobody accepts.
+    pub(crate) fn refused(&self) -> Option<IdentityError> {
+        let distrust = self.invalid.clone()?;
+        let path = self.folder.join(CERTIFICATE);
+        Some(IdentityError::Distrusted { path, cluster: self.cluster.clone(), distrust })
     }
 
     /// Whether both were read from files of the same content.

@@ -240,7 +240,7 @@ impl Mesh {
     pub fn status(&self) -> MeshStatus {
         let inbound = self.inbound.status();
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let certificates = self.reload.as_ref().and_then(|reload| reload.problem());
+        let certificates = self.reload.as_ref().map(|reload| reload.problems()).unwrap_or_default();
         let listening = inbound.problem.map(|problem| format!("connections cannot be accepted: {problem}"));
         let links = self.registry.newest();
         MeshStatus {

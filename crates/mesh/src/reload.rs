@@ -18,7 +18,7 @@ use crate::identity::{Identity, IdentityError};
 use crate::link::End;
 use crate::registry::Registry;
 use crate::tls::Tls;
-use crate::trust::Role;
+use crate::trust::{Distrust, Role};
 use crate::wire::Reason;
 
 /// See the module.
@@ -58,14 +58,16 @@ impl Reload {
         self.lock().active.expires()
     }
 
-    /// Why the files cannot be used as they are now.
-    pub(crate) fn problem(&self) -> Option<String> {
-        self.lock().problem.clone()
+    /// Why the files cannot be used as they are now, and why nobody accepts those that are.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let state = self.lock();
+        state.problem.iter().cloned().chain(state.active.invalid().map(rejected)).collect()
     }
 
     /// Reads the files again and again, and warns before the certificate expires.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut watch = expiry::Watch::default();
+        let mut is_early = false;
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -76,6 +78,12 @@ impl Reload {
             match read {
                 Ok(read) => self.take(read),
                 Err(error) => tracing::debug!("the certificates were not read again: {error}"),
+            }
+            let rejected = self.lock().active.invalid().cloned();
+            if let Some(invalid) = rejected.filter(|invalid| *invalid == Distrust::NotYetValid)
+                && !std::mem::replace(&mut is_early, true)
+            {
+                tracing::warn!("{}", self::rejected(&invalid));
             }
             if let Some(warning) = watch.look(self.expires(), clock::now()) {
                 tracing::warn!("{warning}");
@@ -107,7 +115,13 @@ impl Reload {
             (state.active.has_same_files(&identity), state.active.node())
         };
         if is_same {
+            // The files stay, and the time goes on.
+            self.lock().active = Arc::new(identity);
             return Ok(());
+        }
+        // It takes the place of none: the ones before may still be good, and these are not.
+        if let Some(refused) = identity.refused() {
+            return Err(refused.into());
         }
         if identity.node() != expected {
             let folder = identity.folder().to_owned();
@@ -136,6 +150,14 @@ impl Reload {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a person is told of a certificate that nobody accepts.
+fn rejected(invalid: &Distrust) -> String {
+    match invalid {
+        Distrust::Expired => expiry::expired(),
+        invalid => format!("no other node accepts the certificate of this node: {invalid}"),
     }
 }
 

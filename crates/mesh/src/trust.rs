@@ -70,6 +70,12 @@ impl Trust {
         Ok(Self { anchors, cluster: cluster.to_owned() })
     }
 
+    /// Whose certificate this is, if it was or will be valid in its last second.
+    pub(crate) fn verify_as_of_its_end(&self, certificate: &CertificateDer<'_>, role: Role) -> Result<Known, Distrust> {
+        let fields = Fields::read(certificate).ok_or(Distrust::Malformed)?;
+        self.verify(certificate, role, fields.expires.saturating_sub(1))
+    }
+
     /// Whose certificate this is, if it is valid at this time, in seconds since 1970.
     pub(crate) fn verify(&self, certificate: &CertificateDer<'_>, role: Role, now: u64) -> Result<Known, Distrust> {
         let entity = EndEntityCert::try_from(certificate).map_err(|_| Distrust::Malformed)?;

@@ -41,8 +41,6 @@ impl Place {
 fn each_mistake_names_the_file_and_the_remedy() {
     let place = Place::new();
     place.check("other", NOW, &["certs/a/node.pem", "`other`", "it belongs to the cluster `shop`"]);
-    place.check("shop", NOW - 7_200, &["not valid yet", "clock"]);
-    place.check("shop", NOW + 366 * 86_400, &["has expired"]);
     fs::set_permissions(place.path("certs/a/node.key"), fs::Permissions::from_mode(0o640)).unwrap();
     place.check("shop", NOW, &["certs/a/node.key", "chmod 600"]);
     fs::copy(place.path("certs/b/node.key"), place.path("certs/a/node.key")).unwrap();
@@ -70,4 +68,28 @@ fn the_authority_itself_is_no_node() {
     fs::copy(place.path("certs/authority/ca.pem"), place.path("certs/a/node.pem")).unwrap();
     fs::copy(place.path("certs/authority/ca.key"), place.path("certs/a/node.key")).unwrap();
     place.check("shop", NOW, &["has not issued it"]);
+}
+
+#[test]
+fn one_that_nobody_accepts_at_this_time_is_read_all_the_same() {
+    let place = Place::new();
+    let read = |now| Identity::read(&place.path("certs/a"), "shop", now).unwrap();
+    for (now, invalid) in [
+        (NOW, None),
+        (NOW - 7_200, Some(Distrust::NotYetValid)),
+        (0, Some(Distrust::NotYetValid)),
+        (NOW + 366 * 86_400, Some(Distrust::Expired)),
+        (NOW + 3_660 * 86_400, Some(Distrust::Expired)),
+    ] {
+        let identity = read(now);
+        assert_eq!((identity.node(), identity.invalid()), (NodeId::new(1), invalid.as_ref()), "{now}");
+        assert_eq!(identity.refused().is_some(), invalid.is_some());
+    }
+    // What is wrong with it besides is wrong at any time.
+    place.make("others");
+    fs::copy(place.path("others/a/ca.pem"), place.path("certs/a/ca.pem")).unwrap();
+    for now in [NOW, 0, NOW + 366 * 86_400] {
+        place.check("shop", now, &["authority has not issued it"]);
+        place.check("other", now, &["certs/a/"]);
+    }
 }

@@ -101,3 +101,23 @@ fn an_authority_is_replaced_without_an_interruption() {
     stolen.fails(&a.address().to_string(), "unknown-authority");
     assert!(!a.sees(stolen) && !b.sees(stolen));
 }
+
+#[test]
+fn a_node_whose_certificate_has_expired_starts_cut_off_and_comes_back_with_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = folder.path().join("certs");
+    let year = 365 * 86_400;
+    certify_at(&certs, &[1], "127.0.0.1", now() - 2 * year);
+    certify_at(&certs, &[2], "127.0.0.1", now());
+    let b = Node::start(2, 20, &[], certificates(&certs, 2));
+    let a = Node::start(1, 10, &[&b], certificates(&certs, 1));
+    a.fails(&b.address().to_string(), "certificate-refused");
+    let status = a.mesh.status();
+    assert!(status.certificate_expires.unwrap() < now(), "{status:?}");
+    assert!(status.problems.iter().any(|problem| problem.contains("has expired")), "{status:?}");
+    assert!(!a.heard_of(2) && !b.heard_of(1));
+    tidegate_mesh::authority::Authority::open(&certs, "shop").unwrap().renew("1", now()).unwrap();
+    meet(&[&a, &b]);
+    a.tells(&b, "with a new certificate");
+    soon("it is well", || a.mesh.status().problems.is_empty());
+}
