@@ -4,7 +4,7 @@
 //! DIR/authority/ca.pem   the authority's certificate, good for ten years
 //! DIR/authority/ca.key   its key: whoever has it can make nodes; keep it away from the nodes
 //! DIR/NODE/ca.pem        who is to be believed
-//! DIR/NODE/node.pem      this node's certificate, good for a year
+//! DIR/NODE/node.pem      this node's certificate, good for a year at most, and not to the same day as another node's
 //! DIR/NODE/node.key      its key
 //! ```
 //!
@@ -285,9 +285,27 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let expires = now.saturating_add(NODE_LIFE).min(self.expires);
+        let expires = self.end_of(name, now);
         (params.not_before, params.not_after) = (at(now.saturating_sub(BEFORE)), at(expires));
         Ok((params.signed_by(key, &self.issuer)?.pem(), expires))
+    }
+
+    /// When the certificate of a node is to end: as late as it may, but so far from all others in the folder that a day of which
+    /// nobody has thought costs the cluster one node, and not all. Beyond as many nodes as there is room for, ends come together.
+    fn end_of(&self, name: &str, now: u64) -> u64 {
+        let latest = now.saturating_add(NODE_LIFE).min(self.expires);
+        let others = self.ends_of_others(name);
+        let is_free = |end: &u64| others.iter().all(|other| other.abs_diff(*end) >= STAGGER);
+        let candidates = (0..STAGGERED_MAX).map(|steps| latest.saturating_sub(steps * STAGGER));
+        candidates.take_while(|end| *end > now).find(is_free).unwrap_or(latest)
+    }
+
+    /// When the certificates of the other nodes in the folder end, as far as they can be read.
+    fn ends_of_others(&self, name: &str) -> Vec<u64> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let others =
+            entries.flatten().filter(|entry| entry.file_name() != *name && entry.file_name() != *AUTHORITY_FOLDER);
+        others.filter_map(|entry| Some(fields_in(&read(&entry.path().join(CERTIFICATE)).ok()?)?.expires)).collect()
     }
 
     fn node_folder(&self, name: &str) -> Result<PathBuf, AuthorityError> {
@@ -409,6 +427,12 @@ const AUTHORITY_LIFE: u64 = 10 * 365 * 86_400;
 
 /// A node's certificate is renewed once a year: often enough to be practised, and a lost key ends by itself.
 const NODE_LIFE: u64 = 365 * 86_400;
+
+/// Between the ends of two nodes' certificates: time to notice that one node is cut off, and to renew the others.
+const STAGGER: u64 = 7 * 86_400;
+
+/// As many nodes as end one after the other. The last of them has three quarters of a year.
+const STAGGERED_MAX: u64 = 13;
 
 #[cfg(test)]
 mod tests;

@@ -175,3 +175,25 @@ fn no_certificate_outlives_its_authority() {
     assert!(matches!(authority.renew("a", end), Err(AuthorityError::Expired { .. })));
     assert!(!outer.path().join("certs/b").exists());
 }
+
+#[test]
+fn no_two_nodes_end_in_one_week() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::create(folder.path(), "shop", NOW).unwrap();
+    let mut ends: Vec<u64> = (1..=STAGGERED_MAX)
+        .map(|node| authority.issue_as(NodeId::new(node), &node.to_string(), &["localhost".to_owned()], NOW).unwrap())
+        .map(|issued| issued.expires)
+        .collect();
+    assert_eq!(ends[0], NOW + NODE_LIFE);
+    // One that is renewed does not stand in its own way, and no other one in the way of what ends much later.
+    assert_eq!(authority.renew("1", NOW).unwrap().expires, NOW + NODE_LIFE);
+    let later = NOW + NODE_LIFE / 2;
+    ends.extend(["1", "2"].map(|name| authority.renew(name, later).unwrap().expires));
+    assert_eq!(ends[ends.len() - 2], later + NODE_LIFE);
+    ends.sort_unstable();
+    assert!(ends.windows(2).all(|pair| pair[1] - pair[0] >= STAGGER), "{ends:?}");
+    // There is an end to it, and each still has most of a year.
+    assert!(ends[0] > NOW + NODE_LIFE * 3 / 4);
+    let last = authority.issue_as(NodeId::new(99), "last", &["localhost".to_owned()], NOW).unwrap();
+    assert!(last.expires > NOW + NODE_LIFE * 3 / 4);
+}

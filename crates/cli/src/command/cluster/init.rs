@@ -1,5 +1,6 @@
 //! `tidegate cluster init`: the certificates by which the nodes of a cluster know each other.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -26,7 +27,8 @@ Examples:
   tidegate cluster init new --nodes-of certs
 
 It works on files only. DIR/authority has the authority, which is good for ten years; whoever has its key can make nodes, so \
-keep it away from them. DIR/NODE is what a node is given, with `tidegate serve --certificates`; it is good for a year. \
+keep it away from them. DIR/NODE is what a node is given, with `tidegate serve --certificates`; it is good for a year at most: \
+the certificates of a cluster end a week apart, so that a day of which nobody has thought costs one node. \
 Nothing that exists is overwritten. A node that is renewed keeps its key and its id, and uses the new certificate within \
 five seconds, without a restart. --nodes-of makes an authority that takes the place of another one: the nodes keep their ids \
 and hosts, and get new keys.")]
@@ -127,6 +129,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
                 ]);
             }
             output.table(&table)?;
+            warn_of_one_day(&made, output);
             advise(args, is_new, &authority, &made, output);
         }
     }
@@ -172,6 +175,17 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
+    }
+}
+
+/// In a large cluster ends cannot all be apart.
+fn warn_of_one_day(made: &[Made<'_>], output: &mut Output) {
+    let mut days: BTreeMap<String, usize> = BTreeMap::new();
+    for made in made {
+        *days.entry(day(made.issued.expires)).or_default() += 1;
+    }
+    for (day, count) in days.into_iter().filter(|(_, count)| *count > 1) {
+        output.warning(format_args!("{count} certificates end on {day}; renew them before, some at a time"));
     }
 }
 
