@@ -116,7 +116,7 @@ impl Folder {
     }
 
     /// A file for reading: a regular one of ours, or none.
-    fn open_file(&self, name: &str) -> Result<Option<File>, FileError> {
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>, FileError> {
         let sort = |error: io::Error| FileError::sort(&self.path_of(name), error);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {

@@ -37,7 +37,9 @@ use tidegate_replica::{NodeId, Options};
 use crate::clock::Clock;
 use crate::publish::random;
 use crate::stage::Stage;
-use crate::store::{Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError};
+use crate::store::{
+    Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore,
+};
 
 use carrier::{Alone, Carrier};
 use driver::{DiskState, Driver, Parts};
@@ -220,6 +222,7 @@ impl Live {
             committer,
             synced: Arc::clone(&synced),
             disk: Arc::clone(&disk),
+            unwritable: opened.folder.as_ref().and_then(|folder| folder.unwritable.clone()),
         };
         let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
         let link = Arc::new(Link {
@@ -279,12 +282,20 @@ impl Live {
                 Opened { store: Box::new(MemoryStore::new()), node, instance, folder: None }
             }
             Place::Folder(path) => {
-                let (store, folder) = match wanted {
-                    None => SqliteStore::open(path)?,
-                    Some(node) => SqliteStore::open_as(path, node)?,
+                let opened = match wanted {
+                    None => SqliteStore::open(path),
+                    Some(node) => SqliteStore::open_as(path, node),
                 };
-                let (node, instance) = (folder.node, folder.instance);
-                Opened { store: Box::new(store), node, instance, folder: Some(folder) }
+                let (store, folder): (Box<dyn Store>, _) = match opened {
+                    Ok((store, folder)) => (Box::new(store), folder),
+                    // That nothing can be written keeps nobody from reading.
+                    Err(error) if error.is_unwritable() => {
+                        let (store, folder) = UnwritableStore::open(path, wanted, error)?;
+                        (Box::new(store), folder)
+                    }
+                    Err(error) => return Err(error),
+                };
+                Opened { node: folder.node, instance: folder.instance, store, folder: Some(folder) }
             }
         })
     }

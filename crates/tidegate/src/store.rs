@@ -29,6 +29,7 @@ pub use limits::{
 };
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
+pub(crate) use sqlite::UnwritableStore;
 pub use tidegate_replica::{Batch, Event, Loaded, Register, Stamp};
 
 /// Keeps registers, so that a node that starts again is where it was.
@@ -67,6 +68,11 @@ pub trait Store: fmt::Debug + Send {
     /// What cannot be tried again finishes the store; what can is looked at again.
     fn check(&mut self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Whether it is known, and was told, that nothing can be committed for now.
+    fn is_known_to_wait(&self) -> bool {
+        false
     }
 
     /// A reader of the history, which works on other threads and never holds up a commit.

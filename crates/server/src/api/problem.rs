@@ -323,6 +323,7 @@ impl From<ChangeError> for Problem {
                 Self::new(Kind::Conflict, detail, "change the document, or PUT the flag's activation")
             }
             ChangeError::Refused(error) => Self::of_write(&error),
+            ChangeError::Disk { message } => Self::disk(&message),
             ChangeError::Busy => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
             ChangeError::Stopped => {
                 Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)

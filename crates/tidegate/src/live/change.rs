@@ -458,6 +458,13 @@ pub enum ChangeError {
     /// The cluster does not take it; the reason says what to do.
     #[error(transparent)]
     Refused(#[from] WriteError),
+    /// The disk takes nothing at the moment: it is full, read-only, or another program holds the database. Make room; it goes on
+    /// by itself then.
+    #[error("changes cannot be kept: {message}")]
+    Disk {
+        /// What is wrong with it.
+        message: String,
+    },
     /// Too many changes wait, or the disk is behind. Try again.
     #[error("too many changes wait; try again")]
     Busy,

@@ -121,6 +121,8 @@ pub(super) struct Report {
     pub(super) parked: BTreeMap<Arc<[u8]>, String>,
     /// Why the disk takes nothing at the moment.
     pub(super) disk: Option<String>,
+    /// Whether it is tried again by itself.
+    pub(super) is_disk_tried: bool,
     /// How often something was put in force.
     pub(super) published: u64,
 }
@@ -134,6 +136,8 @@ pub(super) struct Parts {
     pub(super) committer: Committer,
     pub(super) synced: Arc<Synced>,
     pub(super) disk: Arc<DiskState>,
+    /// Why the data folder could not be written at the start.
+    pub(super) unwritable: Option<String>,
 }
 
 impl fmt::Debug for Driver {
@@ -145,7 +149,8 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, stage, carrier, committer, synced, disk } = parts;
+        let Parts { options, loaded, stage, carrier, committer, synced, disk, unwritable } = parts;
+        disk.set(unwritable.clone());
         let (clock, started) = (stage.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
@@ -169,7 +174,7 @@ impl Driver {
             unresponsive: BTreeSet::new(),
             silent: BTreeSet::new(),
             names: Names::default(),
-            report: Report::default(),
+            report: Report { is_disk_tried: unwritable.is_some(), disk: unwritable, ..Report::default() },
             synced,
             is_synced: false,
             disk,
@@ -273,9 +278,13 @@ impl Driver {
                 self.tell_disk(None);
                 self.handle(Input::Persisted { upto });
             }
-            Outcome::Waiting { message } => self.tell_disk(Some(message)),
+            Outcome::Waiting { message } => {
+                self.report.is_disk_tried = true;
+                self.tell_disk(Some(message));
+            }
             Outcome::Ready => self.tell_disk(None),
             Outcome::Failed { message } => {
+                self.report.is_disk_tried = false;
                 self.tell_disk(Some(message.clone()));
                 self.handle(Input::PersistFailed { message });
             }
@@ -290,6 +299,14 @@ impl Driver {
     }
 
     fn serve(&mut self, request: Request) {
+        let request = match self.report.disk.clone().filter(|_| self.report.is_disk_tried) {
+            None => request,
+            // What cannot be kept is not accepted. It may work a moment later.
+            Some(message) => match request.into_reply() {
+                Ok(reply) => return reply(Err(ChangeError::Disk { message })),
+                Err(request) => request,
+            },
+        };
         match request {
             Request::Write(write) => self.write(*write),
             Request::RaiseEpoch { actor, reason, reply } => {

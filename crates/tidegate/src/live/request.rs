@@ -29,6 +29,18 @@ pub(super) enum Request {
     Wait { flag: FlagKey, stamp: Stamp, until: Instant, reply: Box<dyn FnOnce(bool) + Send> },
 }
 
+impl Request {
+    /// Whoever waits for the answer to a change; the request itself, if it changes nothing.
+    pub(super) fn into_reply(self) -> Result<Reply, Self> {
+        match self {
+            Self::Write(write) => Ok(write.reply),
+            Self::RaiseEpoch { reply, .. } | Self::Forget { reply, .. } => Ok(reply),
+            Self::Resolve(resolve) => Ok(resolve.reply),
+            request => Err(request),
+        }
+    }
+}
+
 /// A change of a flag, checked as far as it can be without the driver.
 pub(super) struct Write {
     pub(super) flag: FlagKey,

@@ -89,7 +89,8 @@ impl Committer {
         report: impl FnMut(Outcome) + Send + 'static,
     ) -> io::Result<Self> {
         let queue = Arc::new(Queue { gather, state: Mutex::default(), bell: Condvar::new() });
-        let work = Work { store, queue: Arc::clone(&queue), report: Box::new(report), is_waiting: false };
+        let is_waiting = store.is_known_to_wait();
+        let work = Work { store, queue: Arc::clone(&queue), report: Box::new(report), is_waiting };
         let thread = thread::Builder::new().name("tidegate-store".to_owned()).spawn(move || work.run())?;
         Ok(Self { queue, thread: Some(thread) })
     }

@@ -18,6 +18,14 @@ pub enum StoreError {
         /// The data folder.
         path: PathBuf,
     },
+    /// The data folder could not be written at the start, and cannot be yet. What it holds was read; try again.
+    #[error("the data folder `{}` cannot be written; mend that, and writing goes on by itself: {reason}", path.display())]
+    Unwritable {
+        /// The data folder.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
     /// Another program (a backup, a shell) holds the database. Nothing was written; try again.
     #[error("another program holds the database in `{}`", path.display())]
     Busy {
@@ -90,7 +98,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same batches may be tried again later on the same store.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Busy { .. })
+        matches!(self, Self::Full { .. } | Self::Unwritable { .. } | Self::Busy { .. })
     }
 }
 
@@ -149,6 +157,17 @@ pub enum OpenError {
     /// The database could not be opened or read, although nothing says that it is damaged. Try again.
     #[error("the database cannot be opened: {0}")]
     Store(#[from] StoreError),
+}
+
+impl OpenError {
+    /// Whether the folder cannot be written, which may pass, and says nothing of what it holds.
+    pub(crate) const fn is_unwritable(&self) -> bool {
+        matches!(
+            self,
+            Self::File(FileError::Full { .. } | FileError::ReadOnly { .. })
+                | Self::Store(StoreError::Full { .. } | StoreError::ReadOnly { .. })
+        )
+    }
 }
 
 fn display_pid(pid: Option<u32>) -> String {

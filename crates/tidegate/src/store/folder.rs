@@ -42,6 +42,8 @@ pub struct DataFolder {
     pub is_new: bool,
     /// What was lost, or may have been; empty nearly always. All of it is in the log as well.
     pub damage: Vec<Damage>,
+    /// Why the folder could not be written at the start; none nearly always. It is tried again by itself.
+    pub unwritable: Option<String>,
 }
 
 /// Something in a data folder that was not as this program had left it.
@@ -103,13 +105,13 @@ pub(super) struct Held {
     pub(super) path: PathBuf,
     /// Without links.
     pub(super) real_path: PathBuf,
-    lock: File,
+    lock: Option<File>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         // Closing alone leaves the lock to a child process that was just made and has not become itself yet.
-        let _ = self.lock.unlock();
+        let _ = self.lock.as_ref().map(File::unlock);
     }
 }
 
@@ -134,7 +136,30 @@ impl Held {
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id()));
         let real_path = folder.real_path()?;
         folder.sweep(NODE);
-        Ok(Self { folder, path: path.to_owned(), real_path, lock })
+        Ok(Self { folder, path: path.to_owned(), real_path, lock: Some(lock) })
+    }
+
+    /// Takes hold of a folder that may not be writable, without changing anything in it; none if there is no folder.
+    pub(super) fn take_as_it_is(path: &Path) -> Result<Option<Self>, OpenError> {
+        let folder = match Folder::open(path) {
+            Err(FileError::NotFound { .. }) => return Ok(None),
+            folder => folder?,
+        };
+        // Where there is no lock, nobody works in the folder, and nobody can as long as nothing can be made there.
+        let mut lock = folder.open_file(LOCK)?;
+        if let Some(file) = &mut lock {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(fs::TryLockError::WouldBlock) => {
+                    return Err(OpenError::InUse { path: path.to_owned(), pid: pid_in(file) });
+                }
+                Err(fs::TryLockError::Error(error)) => {
+                    return Err(FileError::sort(&folder.path_of(LOCK), error).into());
+                }
+            }
+        }
+        let real_path = folder.real_path()?;
+        Ok(Some(Self { folder, path: path.to_owned(), real_path, lock }))
     }
 
     /// What the file with the node's id says.

@@ -9,6 +9,7 @@ mod history;
 mod presence;
 mod rows;
 mod schema;
+mod unwritable;
 mod wal;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ use self::presence::Presence;
 #[cfg(test)]
 pub(in crate::store) use self::schema::TABLES;
 use self::schema::Unusable;
+pub(crate) use self::unwritable::UnwritableStore;
 use self::wal::Tail;
 use super::folder::{FORMAT, Held, Identity, IdentityFile, draw};
 use super::{Batch, Damage, DataFolder, History, Loaded, OpenError, Register, Store, StoreError, WAL_PAGES_MAX};
@@ -110,7 +112,10 @@ impl SqliteStore {
             error!(folder = %path.display(), "{found}");
         }
         let Identity { node, starts } = identity;
-        Ok((store, DataFolder { path: path.to_owned(), node, starts, instance: draw(), is_new, damage }))
+        Ok((
+            store,
+            DataFolder { path: path.to_owned(), node, starts, instance: draw(), is_new, damage, unwritable: None },
+        ))
     }
 
     fn write(&mut self, batches: &[Batch]) -> rusqlite::Result<()> {
@@ -225,7 +230,7 @@ impl Store for SqliteStore {
 
     fn history(&self) -> Box<dyn History> {
         let database = self.held.real_path.join(DATABASE);
-        Box::new(SqliteHistory::new(self.held.path.clone(), database, Arc::clone(&self.is_closed)))
+        Box::new(SqliteHistory::new(self.held.path.clone(), database, Arc::clone(&self.is_closed), Arc::default()))
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
@@ -402,7 +407,13 @@ fn explain(held: &Held, error: rusqlite::Error) -> StoreError {
     }
     let probe = held.folder.replace(PROBE, &[&vec![0; PROBE_BYTES]]);
     let _ = held.folder.remove(PROBE);
-    if matches!(probe, Err(FileError::Full { .. })) { StoreError::Full { path: held.path.clone() } } else { error }
+    match (probe, error) {
+        (Err(FileError::Full { .. }), _) => StoreError::Full { path: held.path.clone() },
+        (Err(error @ FileError::ReadOnly { .. }), _) => {
+            StoreError::ReadOnly { path: held.path.clone(), source: error.into() }
+        }
+        (_, error) => error,
+    }
 }
 
 /// What a failure means for whoever called.

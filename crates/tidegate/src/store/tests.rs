@@ -10,3 +10,4 @@ mod generated;
 mod history;
 mod presence;
 pub(crate) mod support;
+mod unwritable;

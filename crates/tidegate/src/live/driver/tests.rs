@@ -35,6 +35,7 @@ fn driver(other: Vec<Register>) -> Driver {
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
         synced: Arc::default(),
         disk: Arc::default(),
+        unwritable: None,
     })
 }
 

@@ -161,24 +161,39 @@ pub(super) struct SqliteHistory {
     path: PathBuf,
     database: PathBuf,
     is_closed: Arc<AtomicBool>,
+    /// Whether the folder cannot be written, as a connection needs it to be.
+    is_unwritable: Arc<AtomicBool>,
     connection: Mutex<Option<Connection>>,
 }
 
 impl SqliteHistory {
-    pub(super) const fn new(path: PathBuf, database: PathBuf, is_closed: Arc<AtomicBool>) -> Self {
-        Self { path, database, is_closed, connection: Mutex::new(None) }
+    pub(super) const fn new(
+        path: PathBuf,
+        database: PathBuf,
+        is_closed: Arc<AtomicBool>,
+        is_unwritable: Arc<AtomicBool>,
+    ) -> Self {
+        Self { path, database, is_closed, is_unwritable, connection: Mutex::new(None) }
     }
 
-    fn read(&self, key: &[u8], before: Option<Stamp>, limit: usize) -> rusqlite::Result<Vec<Event>> {
+    fn read<R>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<R>) -> Result<R, StoreError> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        let failed = |error| sort(&self.path, error);
         let mut guard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        // Such a connection does not see what is written while it is open.
+        if self.is_unwritable.load(Ordering::Acquire) {
+            return schema::open_as_it_is(&self.database).and_then(|connection| read(&connection)).map_err(failed);
+        }
         let connection = match guard.take() {
             Some(connection) => connection,
-            None => self.connect()?,
+            None => self.connect().map_err(failed)?,
         };
         // Put back only when it has worked: a connection that fails is opened anew.
-        let events = page(&connection, key, before, limit)?;
+        let found = read(&connection).map_err(failed)?;
         *guard = Some(connection);
-        Ok(events)
+        Ok(found)
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {
@@ -192,10 +207,7 @@ impl SqliteHistory {
 
 impl History for SqliteHistory {
     fn page(&self, key: &[u8], before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError> {
-        if self.is_closed.load(Ordering::Acquire) {
-            return Err(StoreError::Closed);
-        }
-        self.read(key, before, limit.min(HISTORY_PAGE_MAX)).map_err(|error| sort(&self.path, error))
+        self.read(|connection| page(connection, key, before, limit.min(HISTORY_PAGE_MAX)))
     }
 }
 

@@ -56,6 +56,20 @@ pub(super) fn read_registers(connection: &Connection) -> Result<(Vec<Register>, 
     Ok((registers, damaged.len() as u64))
 }
 
+/// All registers that are whole, where nothing can be moved aside, and whether there are others.
+pub(super) fn peek_registers(connection: &Connection) -> rusqlite::Result<(Vec<Register>, bool)> {
+    let (mut registers, mut is_damaged) = (Vec::new(), false);
+    let mut statement = connection.prepare("SELECT key, body FROM registers")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match decode(row)? {
+            Some(register) => registers.push(register),
+            None => is_damaged = true,
+        }
+    }
+    Ok((registers, is_damaged))
+}
+
 /// The register in a row of key and body, if both are as they were written.
 pub(super) fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Register>> {
     let (Ok(key), Ok(body)) = (row.get_ref(0)?.as_blob(), row.get_ref(1)?.as_blob()) else { return Ok(None) };
