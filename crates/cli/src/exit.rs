@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// The command did what it was asked; for `on` the answer is yes.
     Done,
-    /// The answer is no: `on` and the value is `false`, `check` and there are errors.
+    /// The answer is no: `on` and the value is `false`, `check` and there are errors, `cluster status` and a person has to act.
     No,
     /// The command was used wrongly; also `on` for a value that is not a boolean.
     Usage,
@@ -56,7 +56,9 @@ impl Exit {
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done; `on`: the value is true; `check`: nothing worse than warnings",
-            Self::No => "the answer is no; `on`: the value is false; `check`: there are errors",
+            Self::No => {
+                "the answer is no; `on`: the value is false; `check`: there are errors; `cluster status`: a person has to act"
+            }
             Self::Usage => "wrong usage; `on`: the value is not a boolean",
             Self::NoFlag => "no such flag, activation or definition; or a disabled flag, and no --default",
             Self::Unreachable => {

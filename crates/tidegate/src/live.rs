@@ -56,7 +56,9 @@ pub use network::NetworkError;
 pub use percentage::Percentage;
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use record::{FlagRecord, Record};
-pub use status::{AddressView, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange};
+pub use status::{
+    AddressView, ClusterProblem, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange,
+};
 pub use target::Effect;
 pub use value::ChangeKind;
 

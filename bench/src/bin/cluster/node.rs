@@ -66,7 +66,7 @@ fn watch(tide: &Tidegate) -> Arc<Mutex<Vec<(u64, Duration)>>> {
 
 fn count_peers(tide: &Tidegate) -> Outcome<usize> {
     let status = tide.cluster().ok_or("no cluster")?.status()?;
-    let live = status.peers.iter().filter(|peer| peer.is_live).count();
+    let live = status.peers.iter().filter(|peer| peer.is_reachable).count();
     Ok(live.min(status.members.len().saturating_sub(1)))
 }
 

@@ -23,4 +23,5 @@ mod server;
 mod serving;
 mod signed;
 mod simulate;
+mod troubles;
 mod watch;

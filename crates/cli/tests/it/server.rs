@@ -367,91 +367,85 @@ fn the_nodes_of_a_cluster() {
     let (host, origin) = (Host::new(), Origin::start());
     let state = json!({
         "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+        "problems": [
+            {"code": "no-link", "message": "no link to c:7400", "needs_action": true},
+            {"code": "shadowed", "message": "definitions have no effect", "needs_action": false},
+        ],
         "peers": [
-            {"id": "000000000000000b", "reachable": true, "digest": "11", "clock_offset_ms": 3, "heard_ms_ago": 250},
-            {"id": "000000000000000c", "reachable": false, "digest": "10", "clock_offset_ms": -7, "heard_ms_ago": 61000},
+            {"id": "000000000000000b", "reachable": true, "equal": true, "clock_offset_ms": 3, "heard_ms_ago": 250},
+            {"id": "000000000000000c", "reachable": false, "equal": false, "clock_offset_ms": -7, "heard_ms_ago": 61000},
         ],
         "members": [
             {"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b"},
             {"id": "000000000000000c", "name": "c"}, {"id": "000000000000000d", "name": "d", "forgotten": true},
         ],
         "addresses": [
-            {"address": "b:7400", "configured": true, "node": "b", "connected": true},
-            {"address": "c:7400", "configured": true, "node": "c", "connected": false, "cause": "connection-refused",
+            {"address": "b:7400", "configured": true, "node": {"id": "000000000000000b", "name": "b"}, "connected": true},
+            {"address": "c:7400", "configured": true, "node": {"id": "000000000000000c", "name": null}, "connected": false,
+             "cause": "connection-refused",
              "problem": "connection refused: nothing listens there", "failing_ms": 61_000},
             {"address": "x:7400", "configured": true, "node": null, "connected": false, "cause": null},
-            {"address": "10.0.0.8:7400", "configured": false, "node": "b", "connected": true},
-            {"address": "10.0.0.9:7400", "configured": false, "node": "c", "connected": false, "problem": "timed out"},
+            {"address": "10.0.0.8:7400", "configured": false, "node": null, "connected": true},
+            {"address": "10.0.0.9:7400", "configured": false, "node": null, "connected": false, "problem": "timed out"},
         ],
-        "link_problems": ["connections cannot be accepted: too many open files"],
-        "quarantined": [], "isolated_since": null, "writes_refused": null,
+        "quarantined": [{"flag": "flags/x", "kind": "activation", "stamp": "000000000000000000000000000000000007",
+            "at": "2040-01-01T00:00:00Z", "node": {"id": "000000000000000c", "name": "c"},
+            "from": {"id": "000000000000000b", "name": "b"}}],
+        "quarantined_count": 1, "connections_refused": {"expired": 2, "unknown-authority": 1},
+        "messages_refused": {"malformed": 3}, "isolated_since": null, "writes_refused": "no space left", "colour": "red",
     });
     origin.always(json_reply(&state.to_string()));
     let server = origin.url("");
-    host.run(&format!("cluster status --server {server}"))
+    let status = format!("cluster status --server {server}");
+    host.run(&status)
+        .code(1)
         .stdout(
-            "node       a, 000000000000000a\n\
-             cluster    prod, 3 members\n\
-             digest     11\n\
-             writes     accepted\n\
-             links      connections cannot be accepted: too many open files\n\
+            "node        a, 000000000000000a\n\
+             cluster     prod, 3 members\n\
+             digest      0000000000000011\n\
+             changes     refused: no space left\n\
+             refused     connections of others since the start: 2 expired, 1 unknown-authority\n\
+             refused     messages of others since the start: 3 malformed\n\
+             quarantine  `flags/x` by c, stamped 2040-01-01 00:00Z, sent by b\n\
+             problem     no link to c:7400\n\
+             note        definitions have no effect\n\
              \n\
-             NODE  NUMBER            IS    CLOCK  HEARD\n\
-             b     000000000000000b  same  +3 ms  250ms ago\n\
-             c     000000000000000c  away  -7 ms  1m1s ago\n\
-             d     000000000000000d  away         never      forgotten\n\
+             NODE  ID                STATE        CLOCK  LAST SEEN\n\
+             b     000000000000000b  in sync      +3 ms  250ms ago\n\
+             c     000000000000000c  unreachable  -7 ms  1m1s ago\n\
+             d     000000000000000d  unreachable         never      forgotten\n\
              \n\
-             ADDRESS        NODE  LINK\n\
-             b:7400         b     connected\n\
-             c:7400         c     connection refused: nothing listens there, for 1m1s\n\
-             x:7400         -     connecting\n\
-             10.0.0.9:7400  c     timed out\n",
+             ADDRESS        NODE              LINK\n\
+             b:7400         b                 connected\n\
+             c:7400         000000000000000c  connection refused: nothing listens there, for 1m1s\n\
+             x:7400         -                 connecting\n\
+             10.0.0.9:7400  -                 timed out\n",
         )
         .check();
+    let said = host.run(&status).words("--format json").code(1).said();
+    assert_eq!(said.json(), [state]);
     host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();
     host.run(&format!("cluster repair-clock --server {server}"))
         .stderr("the epoch is raised: changes from now on outrank all earlier ones\n")
         .check();
     let asked: Vec<String> =
-        origin.requests()[1..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+        origin.requests()[2..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
     assert_eq!(asked, ["POST /api/v1/cluster/forget", "POST /api/v1/cluster/repair-clock"]);
 }
 
 #[test]
-fn members_that_are_silent_for_a_week() {
+fn a_cluster_that_is_well_ends_with_0() {
     let (host, origin) = (Host::new(), Origin::start());
-    let state = |is_one: bool| {
-        json!({
-            "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
-            "peers": [{"id": "000000000000000b", "reachable": false, "digest": "10", "heard_ms_ago": 604_800_000}],
-            "members": [
-                {"id": "000000000000000a", "name": "a", "silent": false},
-                {"id": "000000000000000b", "name": "b", "silent": true},
-                {"id": "000000000000000c", "name": "c", "silent": !is_one},
-            ],
-        })
-    };
-    let server = origin.url("");
-    let lines = |is_one: bool| {
-        origin.always(json_reply(&state(is_one).to_string()));
-        let said = host.run(&format!("cluster status --server {server}")).said();
-        assert_eq!((said.stderr.as_str(), said.code), ("", 0));
-        said.stdout.lines().skip(4).map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        lines(false),
-        [
-            "silent     2 members, not heard of for seven days; bring them back, or `tidegate cluster forget` them",
-            "",
-            "NODE  NUMBER            IS    CLOCK  HEARD",
-            "b     000000000000000b  away         7d ago  silent",
-            "c     000000000000000c  away         never   silent",
-        ]
-    );
-    assert_eq!(
-        lines(true)[0],
-        "silent     1 member, not heard of for seven days; bring it back, or `tidegate cluster forget` it"
-    );
+    let state = json!({
+        "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+        "problems": [{"code": "shadowed", "message": "\u{1b}[2Jdefinitions", "needs_action": false}],
+        "members": [{"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b", "silent": true}],
+    });
+    origin.always(json_reply(&state.to_string()));
+    let said = host.run(&format!("cluster status --server {}", origin.url(""))).code(0).said();
+    assert!(said.stdout.contains("changes     accepted\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("note        \\u{1b}[2Jdefinitions\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("b     000000000000000b  unreachable         never      silent\n"), "{}", said.stdout);
 }
 
 #[test]

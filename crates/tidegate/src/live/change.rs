@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use tidegate_engine::document::{DefinitionError, PercentError, read_definition};
 use tidegate_engine::{Diagnostic, FlagKey, FlagKeyError, Micros, Share};
 use tidegate_mesh::AddressStatus;
@@ -350,13 +350,14 @@ impl OutrankedBy {
 }
 
 /// A node, and what people call it.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[non_exhaustive]
 pub struct NodeName {
     /// Which node.
-    #[serde(serialize_with = "display")]
+    #[serde(rename = "id", with = "super::status::text")]
     pub node: NodeId,
     /// Its name; empty where nobody knows it.
+    #[serde(default, with = "super::status::text::name")]
     pub name: String,
 }
 

@@ -127,6 +127,14 @@ pub(super) struct Report {
     pub(super) published: u64,
 }
 
+impl Report {
+    /// Why changes are refused because of the disk.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let disk = self.disk.as_ref().filter(|_| self.is_disk_tried)?;
+        Some(format!("changes cannot be kept: {disk}"))
+    }
+}
+
 /// What a driver is made of.
 pub(super) struct Parts {
     pub(super) options: Options,

@@ -1,78 +1,121 @@
-//! How the cluster is doing, for people and monitors.
+//! How the cluster is doing, for people and monitors: one shape for programs that embed a node, for the HTTP API and for the
+//! command line.
+
+mod problems;
+pub(super) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_mesh::{AddressStatus, Cause};
-use tidegate_replica::{NodeId, Now, Stamp};
+use tidegate_replica::{Counters, NodeId, Now, Stamp, WriteError};
 
 use super::Link;
-use super::change::{NodeName, display, instant_of};
+use super::change::{NodeName, instant_of};
 use super::request::Seen;
 use super::value::ChangeKind;
-use crate::status::seconds;
 
-/// The cluster as one node sees it; made by [`Cluster::status`](super::Cluster::status). It serializes to JSON with these
-/// names.
-#[derive(Clone, Debug, Serialize)]
+/// The cluster as one node sees it; made by [`Cluster::status`](super::Cluster::status). It serializes to JSON, which is what
+/// `GET /api/v1/cluster` answers and `tidegate cluster status --format json` prints, and can be read back from there. Booleans
+/// have their names without the `is_`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ClusterStatus {
     /// This node.
     pub node: NodeStatus,
+    /// All that is wrong, each once. A person has to act where [`needs_action`](ClusterProblem::needs_action) says so.
+    #[serde(default)]
+    pub problems: Vec<ClusterProblem>,
+    /// Why changes are refused on this node, and what to do; none while they are accepted.
+    pub writes_refused: Option<String>,
+    /// Since when no other node has been reachable; none while one is, or where none is to be expected.
+    #[serde(default, with = "text::optional_instant")]
+    pub isolated_since: Option<Micros>,
     /// The other nodes that were heard of since the start.
+    #[serde(default)]
     pub peers: Vec<PeerView>,
-    /// The roster: the nodes with a data folder, of which majorities are counted.
+    /// The nodes with a data folder, of which majorities are counted.
+    #[serde(default)]
     pub members: Vec<MemberStatus>,
-    /// How many changes are set aside because their stamps lie too far in the future: the clock of the node that made them
-    /// is wrong.
-    pub quarantined: usize,
-    /// The first hundred of them.
-    pub quarantine: Vec<QuarantinedChange>,
-    /// Changes that this version cannot put in force. What was in force before them stays.
+    /// The addresses at which this node looks for others: the configured ones, then those of members.
+    #[serde(default)]
+    pub addresses: Vec<AddressView>,
+    /// The first hundred changes that are quarantined because their stamps lie too far in the future: the clock of the node
+    /// that made them is wrong.
+    #[serde(default)]
+    pub quarantined: Vec<QuarantinedChange>,
+    /// How many there are.
+    #[serde(default)]
+    pub quarantined_count: usize,
+    /// Changes that this version cannot make active. What was active before them stays.
+    #[serde(default)]
     pub parked: Vec<ParkedChange>,
     /// Definitions without effect here, because a document defines the flag.
-    #[serde(serialize_with = "flag_keys")]
+    #[serde(default, with = "text::flag_keys")]
     pub shadowed: Vec<FlagKey>,
-    /// Since when no other node has been in reach; none while one is, or where none is to be expected.
-    pub isolated_since: Option<Micros>,
-    /// Why changes are refused on this node, and what to do; none while they are taken.
-    pub writes_refused: Option<String>,
     /// What is wrong with the disk; none while it takes what it is given.
     pub disk: Option<String>,
     /// What was lost or damaged in the data folder when this process started.
+    #[serde(default)]
     pub damage: Vec<String>,
     /// Messages from and to other nodes that found no room. They are sent again.
+    #[serde(default)]
     pub messages_dropped: u64,
-    /// The addresses at which this node looks for others: the configured ones, then those of members.
-    pub addresses: Vec<AddressView>,
+    /// Messages and registers of other nodes that were not accepted since the start, by why: `malformed`, `newer-version` (of a
+    /// kind that only a newer version knows), `quarantined`, `collected` (their removal was forgotten here),
+    /// `equal-stamps` (two contents under one stamp).
+    #[serde(default)]
+    pub messages_refused: BTreeMap<String, u64>,
     /// Connections of others that were refused since the start, by why. `displaced` counts those that made room for newer
     /// ones before they had shown who they are.
-    pub connections_refused: BTreeMap<&'static str, u64>,
+    #[serde(default)]
+    pub connections_refused: BTreeMap<String, u64>,
     /// Connections of others that have not shown yet who they are.
+    #[serde(default)]
     pub connections_pending: usize,
     /// What is wrong with the links of this node, and what to do.
+    #[serde(default)]
     pub link_problems: Vec<String>,
-    /// How often something was put in force since the start.
+    /// How often something was made active since the start.
+    #[serde(default)]
     pub published: u64,
 }
 
+/// Something that is wrong.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ClusterProblem {
+    /// What it is, as a word for programs, such as `no-majority`. The reference of the HTTP API lists them.
+    pub code: String,
+    /// The same for people, with what to do.
+    pub message: String,
+    /// Whether a person has to act. If not, it passes by itself, or is only to be known.
+    pub needs_action: bool,
+}
+
 /// This node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NodeStatus {
     /// Its id.
-    #[serde(serialize_with = "display")]
-    pub node: NodeId,
+    #[serde(with = "text")]
+    pub id: NodeId,
     /// What people call it.
+    #[serde(default)]
     pub name: String,
     /// The cluster.
+    #[serde(default)]
     pub cluster: String,
     /// A number of this start.
-    #[serde(serialize_with = "hexadecimal")]
+    #[serde(default, with = "text::hexadecimal")]
     pub instance: u64,
+    /// How long this process has run, in milliseconds.
+    #[serde(default)]
+    pub uptime_ms: u64,
     /// Whether it keeps changes on a disk. Majorities count only nodes that do.
+    #[serde(default, rename = "durable")]
     pub is_durable: bool,
     /// Its data folder.
     pub folder: Option<String>,
@@ -81,61 +124,70 @@ pub struct NodeStatus {
     /// Where other nodes reach it, as it tells them; none where they cannot.
     pub advertised: Option<String>,
     /// When its certificate ends; none without certificates.
+    #[serde(default, with = "text::optional_instant")]
     pub certificate_expires: Option<Micros>,
     /// How often the cluster's clock has been repaired.
+    #[serde(default)]
     pub epoch: u16,
     /// A number of all that it holds: equal numbers mean equal contents.
-    #[serde(serialize_with = "hexadecimal")]
+    #[serde(default, with = "text::hexadecimal")]
     pub digest: u64,
-    /// How many dials and definitions it holds, those that were cleared or removed included.
+    /// How many activations and definitions it holds, those that were cleared or removed included.
+    #[serde(default)]
     pub registers: usize,
     /// Those that were cleared or removed, and are remembered for a while.
+    #[serde(default)]
     pub tombstones: usize,
 }
 
 /// Another node, as this one sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PeerView {
     /// Which node.
     #[serde(flatten)]
     pub node: NodeName,
-    /// Whether it is in reach.
-    pub is_live: bool,
+    /// Whether it is reachable.
+    #[serde(default, rename = "reachable")]
+    pub is_reachable: bool,
     /// Whether it answers while it is connected. If not, its process is at fault.
+    #[serde(default = "yes", rename = "responsive")]
     pub is_responsive: bool,
     /// Whether it held the same when it last said what it holds; none: it has not said.
+    #[serde(rename = "equal")]
     pub is_equal: Option<bool>,
     /// The number of all that it held then, 16 hexadecimal digits.
     pub digest: Option<String>,
-    /// How far its clock is ahead of this host's, in seconds.
-    pub clock_offset_seconds: Option<f64>,
-    /// How long ago something came from it, in seconds.
-    pub heard_seconds_ago: Option<f64>,
+    /// How far its clock is ahead of this host's, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// How long ago something came from it, in milliseconds.
+    pub heard_ms_ago: Option<u64>,
 }
 
 /// An address at which this node looks for others.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct AddressView {
     /// `host:port`.
     pub address: String,
     /// Whether it was configured; otherwise it is that of a member.
+    #[serde(default, rename = "configured")]
     pub is_configured: bool,
     /// The node that is there, if one was found or is to be expected.
     pub node: Option<NodeName>,
     /// Whether there is a link to that node.
+    #[serde(default, rename = "connected")]
     pub is_connected: bool,
     /// Why there is none, as a word for programs, such as `connection-refused`; none while there is one.
-    pub cause: Option<&'static str>,
+    pub cause: Option<String>,
     /// The same for people, with what to do.
     pub problem: Option<String>,
-    /// How long attempts have failed, in seconds.
-    pub failing_seconds: Option<f64>,
+    /// How long attempts have failed, in milliseconds.
+    pub failing_ms: Option<u64>,
 }
 
-/// A member of the roster.
-#[derive(Clone, Debug, Serialize)]
+/// A member of the cluster.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct MemberStatus {
     /// Which node.
@@ -144,31 +196,39 @@ pub struct MemberStatus {
     /// Where it can be reached, as it says.
     pub address: Option<String>,
     /// Since when its entry stands as it is.
-    pub since: Micros,
+    #[serde(default, with = "text::optional_instant")]
+    pub since: Option<Micros>,
     /// Whether an operator has taken it out.
+    #[serde(default, rename = "forgotten")]
     pub is_forgotten: bool,
     /// Whether nothing has come from it for seven days, counted from the start of this process at the earliest. Until
     /// it is back or forgotten, majorities count it, and what was removed is remembered for its sake.
+    #[serde(default, rename = "silent")]
     pub is_silent: bool,
 }
 
 /// A change from the future.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct QuarantinedChange {
     /// The flag; none where the change is of a kind that only a newer version knows.
     pub flag: Option<String>,
+    /// What was changed; none likewise.
+    pub kind: Option<ChangeKind>,
     /// Its stamp.
-    #[serde(serialize_with = "display")]
+    #[serde(with = "text")]
     pub stamp: Stamp,
     /// The instant that the stamp names.
-    pub at: Micros,
-    /// The node whose clock was wrong.
+    #[serde(default, with = "text::optional_instant")]
+    pub at: Option<Micros>,
+    /// The node that has made it, whose clock was wrong.
     pub node: NodeName,
+    /// The node that has sent it here.
+    pub from: Option<NodeName>,
 }
 
-/// A change that cannot be put in force.
-#[derive(Clone, Debug, Serialize)]
+/// A change that cannot be made active.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ParkedChange {
     /// The flag.
@@ -179,35 +239,46 @@ pub struct ParkedChange {
     pub problem: String,
 }
 
+impl ClusterStatus {
+    /// Whether a person has to act.
+    pub fn needs_action(&self) -> bool {
+        self.problems.iter().any(|problem| problem.needs_action)
+    }
+}
+
 /// Puts together what the driver and the near end know.
 pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
-    let now = link.now();
-    let wall_ms = u64::try_from(now.get() / 1_000).unwrap_or(0);
-    let status = seen.replica.status(Now { wall_ms, steady_ms: seen.steady_ms });
+    let wall = link.now();
+    let now = Now { wall_ms: u64::try_from(wall.get() / 1_000).unwrap_or(0), steady_ms: seen.steady_ms };
+    let replica = seen.replica.status(now);
     let name_of = |node| NodeName::of(node, seen.names);
-    let unresponsive: BTreeSet<NodeId> =
-        seen.replica.unresponsive_peers(Now { wall_ms, steady_ms: seen.steady_ms }).collect();
-    let peers = status.peers.iter().map(|peer| PeerView {
+    let unresponsive: BTreeSet<NodeId> = seen.replica.unresponsive_peers(now).collect();
+    let peers = replica.peers.iter().map(|peer| PeerView {
         node: name_of(peer.node),
-        is_live: peer.is_live,
+        is_reachable: peer.is_live,
         is_responsive: !unresponsive.contains(&peer.node),
-        is_equal: peer.root.map(|root| root == status.root),
+        is_equal: peer.root.map(|root| root == replica.root),
         digest: peer.root.map(|root| format!("{root:016x}")),
-        clock_offset_seconds: peer.clock_offset_ms.map(signed_seconds),
-        heard_seconds_ago: peer.heard_ms_ago.map(|ms| seconds(ms.saturating_mul(1_000))),
+        clock_offset_ms: peer.clock_offset_ms,
+        heard_ms_ago: peer.heard_ms_ago,
     });
-    let members = status.members.iter().map(|member| MemberStatus {
+    let members = replica.members.iter().map(|member| MemberStatus {
         node: NodeName { node: member.node, name: member.name.clone() },
         address: member.address.clone(),
-        since: instant_of(member.since),
+        since: Some(instant_of(member.since)),
         is_forgotten: member.is_forgotten,
-        is_silent: status.silent.contains(&member.node),
+        is_silent: replica.silent.contains(&member.node),
     });
-    let quarantine = status.quarantine.iter().map(|change| QuarantinedChange {
-        flag: ChangeKind::of(&change.key).map(|(_, flag)| flag.to_string()),
-        stamp: change.stamp,
-        at: instant_of(change.stamp),
-        node: name_of(change.stamp.node()),
+    let quarantined = replica.quarantine.iter().map(|change| {
+        let about = ChangeKind::of(&change.key);
+        QuarantinedChange {
+            flag: about.as_ref().map(|(_, flag)| flag.to_string()),
+            kind: about.map(|(kind, _)| kind),
+            stamp: change.stamp,
+            at: Some(instant_of(change.stamp)),
+            node: name_of(change.stamp.node()),
+            from: Some(name_of(change.from)),
+        }
     });
     let parked = seen.report.parked.iter().take(PARKED_SHOWN).filter_map(|(key, problem)| {
         let (kind, flag) = ChangeKind::of(key)?;
@@ -215,12 +286,15 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
     });
     let mesh = seen.carrier.status();
     let mesh = mesh.as_ref();
-    ClusterStatus {
+    let refused = mesh.into_iter().flat_map(|mesh| &mesh.refused);
+    let refusal = replica.writes_refused.as_ref();
+    let mut status = ClusterStatus {
         node: NodeStatus {
-            node: status.node,
+            id: replica.node,
             name: link.name.clone(),
             cluster: link.cluster.clone(),
             instance: link.instance,
+            uptime_ms: seen.steady_ms,
             is_durable: link.is_durable,
             folder: link.folder.as_ref().map(|folder| folder.path.display().to_string()),
             address: seen.carrier.address(),
@@ -228,27 +302,55 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             certificate_expires: mesh
                 .and_then(|mesh| mesh.certificate_expires)
                 .map(|seconds| at_ms(seconds.saturating_mul(1_000))),
-            epoch: status.epoch,
-            digest: status.root,
-            registers: status.registers,
-            tombstones: status.tombstones,
+            epoch: replica.epoch,
+            digest: replica.root,
+            registers: replica.registers,
+            tombstones: replica.tombstones,
         },
+        problems: Vec::new(),
+        // A disk that takes nothing comes first: no change could be kept, whatever else there is.
+        writes_refused: seen.report.refusal().or_else(|| refusal.map(ToString::to_string)),
+        isolated_since: replica.isolated_since_ms.map(at_ms),
         peers: peers.collect(),
         members: members.collect(),
-        quarantined: status.quarantined,
-        quarantine: quarantine.collect(),
+        addresses: mesh.into_iter().flat_map(|mesh| &mesh.addresses).map(|address| shown(address, &name_of)).collect(),
+        quarantined: quarantined.collect(),
+        quarantined_count: replica.quarantined,
         parked: parked.collect(),
         shadowed: link.stage.shadowed(),
-        isolated_since: status.isolated_since_ms.map(at_ms),
-        writes_refused: status.writes_refused.map(|error| error.to_string()),
         disk: seen.report.disk.clone(),
         damage: link.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
         messages_dropped: link.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
-        addresses: mesh.into_iter().flat_map(|mesh| &mesh.addresses).map(|address| shown(address, &name_of)).collect(),
-        connections_refused: mesh.map(|mesh| mesh.refused.clone()).unwrap_or_default(),
+        messages_refused: messages_refused(replica.counters),
+        connections_refused: refused.map(|(cause, count)| ((*cause).to_owned(), *count)).collect(),
         connections_pending: mesh.map_or(0, |mesh| mesh.pending),
         link_problems: mesh.map(|mesh| mesh.problems.clone()).unwrap_or_default(),
         published: seen.report.published,
+    };
+    status.problems = problems::of(&status, refusal.map(code_of), wall);
+    status
+}
+
+/// Those that have happened.
+fn messages_refused(counters: Counters) -> BTreeMap<String, u64> {
+    let counts = [
+        ("malformed", counters.malformed),
+        ("newer-version", counters.unknown),
+        ("quarantined", counters.quarantined),
+        ("collected", counters.refused),
+        ("equal-stamps", counters.equal_stamps),
+    ];
+    counts.into_iter().filter(|(_, count)| *count > 0).map(|(why, count)| (why.to_owned(), count)).collect()
+}
+
+/// Why a node refuses changes, as a word.
+fn code_of(error: &WriteError) -> &'static str {
+    match error {
+        WriteError::ClockOff { .. } => "clock-off",
+        WriteError::ClockPoisoned { .. } => "clock-poisoned",
+        WriteError::DuplicateNode { .. } => "duplicate-node",
+        WriteError::ReadOnly { .. } => "disk",
+        _ => "writes-refused",
     }
 }
 
@@ -258,9 +360,9 @@ fn shown(address: &AddressStatus, name_of: &impl Fn(NodeId) -> NodeName) -> Addr
         is_configured: address.is_configured,
         node: address.node.map(name_of),
         is_connected: address.is_connected,
-        cause: address.cause.as_ref().map(Cause::code),
+        cause: address.cause.as_ref().map(|cause| Cause::code(cause).to_owned()),
         problem: address.cause.as_ref().map(ToString::to_string),
-        failing_seconds: address.failing_for.map(|failing| failing.as_secs_f64()),
+        failing_ms: address.failing_for.map(|failing| u64::try_from(failing.as_millis()).unwrap_or(u64::MAX)),
     }
 }
 
@@ -268,19 +370,13 @@ fn at_ms(ms: u64) -> Micros {
     Micros::new(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "clocks that are off by 285 million years are off")]
-fn signed_seconds(ms: i64) -> f64 {
-    ms as f64 / 1e3
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over the field as it is")]
-fn hexadecimal<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{number:016x}"))
-}
-
-fn flag_keys<S: serde::Serializer>(flags: &[FlagKey], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(flags.iter().map(ToString::to_string))
+/// A server of an earlier version does not say.
+fn yes() -> bool {
+    true
 }
 
 /// So many parked changes are listed.
 const PARKED_SHOWN: usize = 100;
+
+#[cfg(test)]
+mod tests;

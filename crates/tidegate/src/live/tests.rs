@@ -113,7 +113,7 @@ fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn id_of(tide: &Tidegate) -> NodeId {
-    tide.cluster().unwrap().status().unwrap().node.node
+    tide.cluster().unwrap().status().unwrap().node.id
 }
 
 fn members(tide: &Tidegate) -> usize {

@@ -12,7 +12,7 @@ use tidegate_engine::document::{Document, parse_percent, read_definition};
 use tidegate_engine::{Activation, FlagKey, Micros, Share};
 
 /// What a register is about.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// The operator's dial of a flag.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tidegate::{
-    Builder, ChangeError, Clock, ConnectError, Health, Level, Live, LiveError, Micros, Source, Span, Tidegate, WriteError,
+    Builder, ChangeError, Clock, ConnectError, Health, Level, Live, LiveError, Micros, Source, Span, Tidegate,
+    WriteError,
 };
 
 const DAY: i64 = 86_400_000_000;

@@ -38,11 +38,11 @@ fn check(what: &str, path: &Path, mends: impl FnOnce()) {
     soon(what, || cluster.status().unwrap().disk.is_none());
     assert!(tide.activate("new").actor("eve").send().unwrap().is_reached, "{what}");
     assert_eq!(cluster.history("new", None, 10).unwrap().changes.len(), 1, "{what}");
-    let node = cluster.status().unwrap().node.node;
+    let node = cluster.status().unwrap().node.id;
     drop((tide, cluster));
     let tide = start(path);
     assert!(tide.is_active("old") && tide.is_active("new"), "{what}");
-    assert_eq!(tide.cluster().unwrap().status().unwrap().node.node, node, "{what}");
+    assert_eq!(tide.cluster().unwrap().status().unwrap().node.id, node, "{what}");
 }
 
 /// Not a test: it works in the folder that the variable names, which has to be a small file system of its own.
@@ -79,13 +79,13 @@ fn child_whose_disk_takes_nothing() {
     fill();
     let new = start(&disk.join("new"));
     let cluster = new.cluster().unwrap();
-    let node = cluster.status().unwrap().node.node;
+    let node = cluster.status().unwrap().node.id;
     assert!(matches!(new.activate("x").send(), Err(ChangeError::Disk { .. })));
     fs::remove_file(&ballast).unwrap();
     soon("a new one", || cluster.status().unwrap().disk.is_none());
     assert!(new.activate("x").send().unwrap().is_reached);
     drop((new, cluster));
-    assert_eq!(start(&disk.join("new")).cluster().unwrap().status().unwrap().node.node, node);
+    assert_eq!(start(&disk.join("new")).cluster().unwrap().status().unwrap().node.id, node);
     let remount = |how: &str| {
         let status = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&disk).status();
         assert!(status.unwrap().success());

@@ -1,0 +1,107 @@
+//! Real nodes in trouble: reads go on, changes are refused with the reason, and status, exit code and log say what is wrong.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tidegate::authority::Authority;
+
+use crate::cluster::Cluster;
+use crate::run::{Host, until};
+use crate::serving::Serving;
+
+fn status(host: &Host, node: &Serving) -> (i32, Value) {
+    let said = host.run(&format!("cluster status --format json --server {}", node.url)).said();
+    (said.code, said.json().remove(0))
+}
+
+fn codes(status: &Value) -> Vec<String> {
+    let problems = status["problems"].as_array().unwrap();
+    problems.iter().map(|problem| problem["code"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_data_folder_that_is_deleted_ends_the_changes_and_not_the_reads() {
+    let host = Host::new();
+    for (deed, what) in [("folder", "was deleted"), ("database", "was deleted"), ("replaced", "was replaced")] {
+        let node = Serving::start(&host, &format!("--data-dir {deed}"));
+        host.run(&format!("activate x --create --server {}", node.url)).code(0).said();
+        assert_eq!(status(&host, &node).0, 0);
+        let path = host.path(deed);
+        match deed {
+            "folder" => fs::remove_dir_all(&path).unwrap(),
+            "database" => fs::remove_file(path.join("registers.sqlite3")).unwrap(),
+            _ => {
+                fs::rename(&path, host.path("moved")).unwrap();
+                fs::create_dir(&path).unwrap();
+            }
+        }
+        // One that comes before anybody has looked is not acknowledged, and those after it are refused.
+        let said = host.run(&format!("deactivate y --create --server {}", node.url)).said();
+        assert!([5, 6].contains(&said.code), "{deed}: {} {}", said.code, said.stderr);
+        until("it is noticed", || (status(&host, &node).0 == 1).then_some(()));
+        let said = host.run(&format!("deactivate x --server {}", node.url)).code(5).said();
+        assert!(said.stderr.contains(what), "{deed}: {}", said.stderr);
+        let logged = node.logged(|line| line.contains("no longer written"));
+        assert!(logged.contains("ERROR") && logged.contains(what), "{deed}: {logged}");
+        host.run(&format!("on x --server {}", node.url)).code(0).said();
+        let (code, state) = status(&host, &node);
+        assert_eq!((code, codes(&state)), (1, vec!["disk".to_owned()]), "{state}");
+        assert!(state["writes_refused"].as_str().unwrap().contains(what), "{state}");
+        let said = host.run(&format!("cluster status --server {}", node.url)).code(1).said();
+        assert!(
+            said.stdout.contains("changes     refused: ") && said.stdout.contains("problem     "),
+            "{}",
+            said.stdout
+        );
+        let reply = host.run(&format!("history x --server {}", node.url)).said();
+        assert_ne!(reply.code, 0, "it is not read from whatever is there now: {}", reply.stdout);
+    }
+}
+
+#[test]
+fn a_node_whose_certificate_has_expired_answers_and_says_why_it_is_alone() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
+    let address = cluster.address(&a);
+    assert_eq!(c.end("-TERM"), Some(0));
+    // What the authority would have made two years ago.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let certs = host.path("certs");
+    let authority = Authority::open(&certs, "shop").unwrap();
+    authority.renew("c", now - 2 * 365 * 86_400).unwrap();
+    let line = format!(
+        "--name c --data-dir c --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0 --peer {address}"
+    );
+    let c = Serving::start(host, &line);
+    c.logged(|line| line.contains("the certificate of this node has expired") && line.contains("--renew"));
+    host.run(&format!("on x --server {}", c.url)).code(0).said();
+    until("it says why it is alone", || {
+        let (code, state) = status(host, &c);
+        let has = |code: &str| codes(&state).iter().any(|found| found == code);
+        (code == 1 && has("isolated") && has("links") && has("no-link")).then_some(())
+    });
+    let said = host.run(&format!("deactivate x --timeout 100ms --server {}", c.url)).code(6).said();
+    assert!(said.stderr.contains("c"), "{}", said.stderr);
+    authority.renew("c", now).unwrap();
+    until("it is back", || (status(host, &c).0 == 0).then_some(()));
+    cluster.soon(&b, "x", false);
+}
+
+#[test]
+fn a_cluster_that_is_well_has_no_problems_and_one_that_is_not_names_them() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    for node in [&a, &b, &c] {
+        until("it is well", || (status(host, node).0 == 0).then_some(()));
+        assert_eq!(codes(&status(host, node).1), Vec::<String>::new());
+    }
+    assert_eq!((b.end("-KILL"), c.end("-KILL")), (None, None));
+    until("both are missed", || {
+        let (code, state) = status(host, &a);
+        (code == 1 && codes(&state).contains(&"isolated".to_owned())).then_some(())
+    });
+}
