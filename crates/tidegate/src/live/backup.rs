@@ -53,6 +53,12 @@ pub enum RestoreError {
         /// Why.
         error: ChangeError,
     },
+    /// The caller no longer wanted it. The changes before that stand; run it again to go on.
+    #[error("the restore was interrupted after {written} changes, which stand; run it again to go on")]
+    Interrupted {
+        /// How many had been made.
+        written: u64,
+    },
     /// The thread of live changes has ended.
     #[error(transparent)]
     Ended(#[from] ClusterError),
@@ -69,6 +75,7 @@ pub(super) fn restore(
     overwrites: bool,
     actor: &str,
     reason: &str,
+    is_wanted: impl Fn() -> bool,
 ) -> Result<Restored, RestoreError> {
     let read = backup::read(input)?;
     if read.header.cluster != cluster.link().cluster {
@@ -93,6 +100,9 @@ pub(super) fn restore(
         if is_same || (is_newer_here && !overwrites) {
             restored.left += 1;
             continue;
+        }
+        if !is_wanted() {
+            return Err(RestoreError::Interrupted { written: restored.written });
         }
         let wanted = |reply| Wanted {
             flag,

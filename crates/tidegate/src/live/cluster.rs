@@ -95,6 +95,38 @@ impl Cluster {
         Ok(records.into_values().collect())
     }
 
+    /// What live changes say of these flags on this node, in their order: one look for all of them, so for a part of a long
+    /// list.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn records(&self, flags: &[FlagKey]) -> Result<Vec<FlagRecord>, ClusterError> {
+        let flags = flags.to_vec();
+        let look = |seen: &Seen<'_>| flags.into_iter().map(|flag| FlagRecord::of(flag, seen)).collect::<Vec<_>>();
+        let mut records = self.look(look)?;
+        for record in &mut records {
+            record.document = self.link.stage.source_of(&record.flag);
+        }
+        Ok(records)
+    }
+
+    /// The flags of which a live change says something now and which are wanted, in the order of their keys.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn changed_flags(&self, is_wanted: impl Fn(&FlagKey) -> bool) -> Result<Vec<FlagKey>, ClusterError> {
+        // That thread only lists the keys; they are read here.
+        let keys = self.look(|seen| {
+            let set = seen.replica.iter().filter(|register| register.value.is_some());
+            set.map(|register| Arc::clone(&register.key)).collect::<Vec<_>>()
+        })?;
+        let flags = keys.iter().filter_map(|key| ChangeKind::of(key).map(|(_, flag)| flag));
+        let mut flags: Vec<FlagKey> = flags.filter(is_wanted).collect();
+        flags.sort_unstable();
+        flags.dedup();
+        Ok(flags)
+    }
+
     /// What happened to a flag on this node, newest first, at most `limit` changes and at most 100; with `before`, only older
     /// ones. History is not replicated: a node has what it has written and what has come to it.
     ///
@@ -176,7 +208,22 @@ impl Cluster {
         actor: &str,
         reason: &str,
     ) -> Result<Restored, RestoreError> {
-        backup::restore(self, input, overwrites, actor, reason)
+        self.restore_while(input, overwrites, actor, reason, || true)
+    }
+
+    /// The same for as long as `is_wanted` says so, which is asked before each change.
+    ///
+    /// # Errors
+    /// See [`Cluster::restore`]; and [`RestoreError::Interrupted`] when it is no longer wanted.
+    pub fn restore_while(
+        &self,
+        input: impl BufRead,
+        overwrites: bool,
+        actor: &str,
+        reason: &str,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Restored, RestoreError> {
+        backup::restore(self, input, overwrites, actor, reason, is_wanted)
     }
 
     pub(super) fn link(&self) -> &Arc<Link> {

@@ -90,6 +90,36 @@ fn what_stands_in_the_registers_of_a_flag() {
     assert!(tide.define("y", r#"{"stable": 4}"#).if_stamp(Some(removed.stamp)).send().is_err());
     let all: Vec<String> = cluster.flags().unwrap().iter().map(|record| record.flag.to_string()).collect();
     assert_eq!(all, ["f/x", "flags/y"]);
+    let keys = ["flags/y", "f/x", "flags/never"].map(tidegate::FlagKey::parse);
+    let records = cluster.records(&keys).unwrap();
+    assert_eq!(records.iter().map(|record| record.flag.clone()).collect::<Vec<_>>(), keys);
+    assert!(records[0].definition.is_some() && records[1].document.is_some() && records[2].activation.is_none());
+    tide.remove("y").send().unwrap();
+    tide.activate("z").send().unwrap();
+    let changed: Vec<String> = cluster.changed_flags(|_| true).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(changed, ["f/x", "flags/z"], "what was removed says nothing");
+    assert_eq!(cluster.changed_flags(|flag| flag.section() == "f").unwrap().len(), 1);
+}
+
+/// A restore that nobody waits for any more ends, and goes on when it is run again.
+#[test]
+fn a_restore_goes_on_as_long_as_it_is_wanted() {
+    let (one, other) = (memory(), memory());
+    for number in 0..20 {
+        one.activate(&format!("flag-{number}")).send().unwrap();
+    }
+    let mut backup = Vec::new();
+    one.cluster().unwrap().backup(&mut backup).unwrap();
+    let cluster = other.cluster().unwrap();
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || asked.replace(asked.get() + 1) < 5;
+    match cluster.restore_while(&*backup, false, "dana", "", is_wanted) {
+        Err(tidegate::RestoreError::Interrupted { written: 5 }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.changed_flags(|_| true).unwrap().len(), 5);
+    let restored = cluster.restore(&*backup, false, "dana").unwrap();
+    assert_eq!((restored.written, restored.left), (15, 5));
 }
 
 #[test]
