@@ -5,7 +5,7 @@
 
 mod acks;
 mod collect;
-mod epoch;
+pub(crate) mod epoch;
 mod peers;
 mod quarantine;
 mod repair;
@@ -195,6 +195,12 @@ impl Replica {
     /// All registers of users, tombstones too, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = &Register> {
         self.table.iter().filter(|register| is_users(&register.key))
+    }
+
+    /// All registers, the replica's own too.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Register> {
+        self.table.iter()
     }
 
     /// Writes that wait, for their acknowledgement or to be made.

@@ -110,6 +110,8 @@ pub struct Counters {
     pub quarantined: u64,
     /// Registers that went because another node has collected their tombstone.
     pub gone: u64,
+    /// Repairs of the clock that were not believed, because those before them are unknown or their time is ahead.
+    pub repairs_refused: u64,
     /// Messages, and registers in messages, that could not be read.
     pub malformed: u64,
     /// Messages of a kind, and registers in messages of a version, that only a newer program knows.

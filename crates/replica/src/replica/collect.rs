@@ -31,11 +31,11 @@ impl Replica {
         let age = if is_early { EARLY_MS } else { self.options.timing.tombstone_ms };
         let is_past = |stamp: Stamp| stamp.millis().saturating_add(age) < now.wall_ms;
         let is_old = |tombstone: &Tombstone| {
-            let is_of_old = tombstone.stamp.epoch() < self.clock.epoch() && !tombstone.is_superseding;
-            is_of_old || is_past(tombstone.stamp)
+            let (epoch, here) = (tombstone.stamp.epoch(), self.clock.epoch());
+            (epoch < here && !tombstone.is_superseding) || (epoch <= here && is_past(tombstone.stamp))
         };
-        // The stamp that one supersedes may lie years ahead of what members write until then: it is no floor, and keeps no other
-        // one from being it.
+        // The stamp that one supersedes may lie years ahead of what members write until then, or in an epoch that never
+        // comes: until it is past it is no floor, and keeps no other one from being it.
         let may_go =
             |tombstone: &Tombstone| (is_old(tombstone) || tombstone.is_superseding) && tombstone.arrived <= confirmed;
         // Those that came late, from below the floor, go with the next one above it: a floor never falls.

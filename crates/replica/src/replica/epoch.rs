@@ -1,10 +1,12 @@
 //! Epochs: how often the cluster's clock was repaired, and which repairs a node believes in.
 //!
 //! An epoch begins with one register, the repair, that an operator has a node write. Its value lists all repairs before
-//! it. A node enters an epoch by nothing but a repair that a member sends, whose list has every epoch from its own on, and whose
-//! time is not ahead: so one that has missed any number of repairs catches up with one register, and a stamp of an
-//! epoch that nobody has opened stays in quarantine, whoever sends it. What a node relies on is the membership:
-//! a member may repair the clock as it may write any other register.
+//! it. A node enters an epoch by nothing but a repair whose list has every epoch from its own on, and whose time is not
+//! ahead: so one that has missed any number of repairs catches up with one register, and a stamp of an epoch that nobody
+//! has opened stays in quarantine, whoever sends it. What a node relies on is this chain, and that whoever sends it is of the
+//! cluster, which the carrier knows: such a node may repair the clock as it may write any other register.
+//!
+//! A repair that is not believed is not kept: it is no value for a person to decide about, and comes again by anti-entropy.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,10 +40,9 @@ impl Replica {
     }
 
     /// Whether a register begins an epoch that this node is to enter.
-    pub(super) fn opens_epoch(&self, register: &Register, from: NodeId, now: Now) -> bool {
+    pub(super) fn opens_epoch(&self, register: &Register, now: Now) -> bool {
         let (here, there) = (self.clock.epoch(), register.stamp.epoch());
-        let is_believed = self.roster.is_member(from) || self.others().next().is_none();
-        if *register.key != *KEY || there <= here || there > limits::EPOCHS_MAX || !is_believed {
+        if !self.is_of_later_epoch(register) || there > limits::EPOCHS_MAX {
             return false;
         }
         let is_ahead = register.stamp.millis().saturating_sub(now.wall_ms) > self.max_drift_ms;
@@ -52,6 +53,11 @@ impl Replica {
         !is_ahead && (here.saturating_add(1)..=there).all(|epoch| known.contains(&epoch))
     }
 
+    /// Whether a register is a repair of an epoch that has not begun here.
+    pub(super) fn is_of_later_epoch(&self, register: &Register) -> bool {
+        *register.key == *KEY && register.stamp.epoch() > self.clock.epoch()
+    }
+
     /// A peer lives in a later epoch than this node: how it began is what this node needs first.
     pub(super) fn ask_for_repairs(&mut self, from: NodeId) {
         let hash = self.table.hash(KEY);
@@ -59,7 +65,7 @@ impl Replica {
     }
 
     /// The list for the next repair: all before it. This node lives in an epoch by good reason, even if it has lost how that began.
-    fn repairs_so_far(&self) -> Arc<[u8]> {
+    pub(super) fn repairs_so_far(&self) -> Arc<[u8]> {
         let mut stamps = self.table.get(KEY).map(stamps_of).unwrap_or_default();
         let known: BTreeSet<u16> = stamps.iter().map(|stamp| stamp.epoch()).collect();
         let unknown = (1..=self.clock.epoch()).filter(|epoch| !known.contains(epoch));
@@ -89,12 +95,12 @@ fn stamps_of(register: &Register) -> Vec<Stamp> {
     stamps
 }
 
-fn repairs(register: &Register) -> BTreeSet<u16> {
+pub(super) fn repairs(register: &Register) -> BTreeSet<u16> {
     stamps_of(register).into_iter().map(Stamp::epoch).collect()
 }
 
 /// The key of the repair.
-pub(super) const KEY: &[u8] = &[0, b'e'];
+pub(crate) const KEY: &[u8] = &[0, b'e'];
 
 const TAG_REPAIRS: u8 = 1;
 

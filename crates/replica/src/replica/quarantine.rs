@@ -78,26 +78,14 @@ impl Replica {
 
     /// Merges what lies no longer in the future.
     pub(super) fn release_quarantine(&mut self, now: Now) {
-        loop {
-            let epoch = self.clock.epoch();
-            let is_due = |held: &Held| {
-                !self.is_too_far_ahead(held.register.stamp, now) || self.opens_epoch(&held.register, held.from, now)
-            };
-            let due: Vec<Arc<[u8]>> =
-                self.quarantine.iter().filter(|(_, held)| is_due(held)).map(|(key, _)| Arc::clone(key)).collect();
-            for key in due {
-                let Some(Held { register, from, .. }) = self.quarantine.remove(&key) else { continue };
-                if self.opens_epoch(&register, from, now) {
-                    self.clock.observe(register.stamp);
-                }
-                // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
-                if self.table.get(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
-                    self.accept(register, None, now);
-                }
-            }
-            // A new epoch may be the time of others.
-            if self.clock.epoch() == epoch {
-                return;
+        let is_due = |held: &Held| !self.is_too_far_ahead(held.register.stamp, now);
+        let due: Vec<Arc<[u8]>> =
+            self.quarantine.iter().filter(|(_, held)| is_due(held)).map(|(key, _)| Arc::clone(key)).collect();
+        for key in due {
+            let Some(Held { register, from, .. }) = self.quarantine.remove(&key) else { continue };
+            // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
+            if self.table.get(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
+                self.accept(register, None, now);
             }
         }
     }
@@ -139,8 +127,11 @@ impl Replica {
         };
         let held = self.quarantine.get(&key).map(|held| &held.register);
         let source = if resolution == Resolution::Accept { held } else { self.table.get(&key) };
-        let (value, extra) =
+        let (mut value, extra) =
             source.map_or_else(Default::default, |register| (register.value.clone(), Arc::clone(&register.extra)));
+        if *key == *epoch::KEY {
+            value = Some(self.repairs_so_far());
+        }
         if let Some(error) = refused {
             return self.output.receipts.push((request, Err(error)));
         }

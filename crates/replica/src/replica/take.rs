@@ -18,9 +18,11 @@ impl Replica {
             if self.table.get(&register.key).is_none() && self.refuses(rank_stamp, from, floor) {
                 self.counters.refused += 1;
                 gone.push((self.table.hash(&register.key), rank_stamp));
-            } else if self.opens_epoch(&register, from, now) {
+            } else if self.opens_epoch(&register, now) {
                 self.clock.observe(register.stamp);
                 self.accept(register, is_push.then_some(from), now);
+            } else if self.is_of_later_epoch(&register) && !self.has(Mutant::EpochsNeedNoRepair) {
+                self.counters.repairs_refused = self.counters.repairs_refused.saturating_add(1);
             } else if self.is_to_wait(&register, now) {
                 is_behind |= register.stamp.epoch() > self.clock.epoch();
                 self.set_aside(register, from, now);

@@ -109,35 +109,45 @@ fn an_epoch_that_nobody_has_opened_does_not_begin() {
 }
 
 #[test]
-fn who_is_no_member_cannot_open_an_epoch() {
+fn a_node_that_knows_none_of_those_who_are_left_catches_up() {
+    // All that it knows are gone, and the entry of the one that is there is of an epoch that it does not live in.
     let mut cluster = one_has_missed(3);
     let all = cluster.nodes[0].get(epoch::KEY).unwrap().clone();
-    cluster.hear(2, 77, Body::Repair(vec![all.clone()]));
-    assert_eq!(cluster.status(2).epoch, 0);
-    cluster.hear(2, 1, Body::Repair(vec![all]));
+    let stamp = Stamp::new(3, all.stamp.millis(), 9, NodeId::new(77));
+    cluster.hear(2, 77, Body::Repair(vec![Register { stamp, ..member(77) }]));
+    assert!(cluster.nodes[2].members().all(|member| member.node != NodeId::new(77)));
+    cluster.hear(2, 77, Body::Repair(vec![all]));
     assert_eq!(cluster.status(2).epoch, 3);
+    assert!(cluster.nodes[2].members().any(|member| member.node == NodeId::new(77)));
 }
 
 #[test]
-fn a_repair_by_a_clock_that_is_ahead_waits_like_any_register() {
+fn a_repair_by_a_clock_that_is_ahead_is_not_believed_and_the_next_ones_count() {
     let mut cluster = Cluster::new(3);
     cluster.meet();
     cluster.pass(3_000);
     let stamp = Stamp::new(1, START_MS + 3_600_000, 0, NodeId::new(2));
     let key: Arc<[u8]> = epoch::KEY.into();
-    cluster.hear(0, 2, Body::Repair(vec![Register { key: Arc::clone(&key), stamp, ..register(0) }]));
-    assert_eq!(cluster.status(0).epoch, 0);
-    // Nobody can accept it, and it can be dropped.
+    let ahead = Register { key: Arc::clone(&key), stamp, ..register(0) };
+    cluster.hear(0, 2, Body::Repair(vec![ahead.clone()]));
+    let status = cluster.status(0);
+    assert_eq!((status.epoch, status.quarantined, status.counters.repairs_refused), (0, 0, 1));
+    repair(&mut cluster, 1);
+    cluster.pass(3_000);
+    assert_eq!(epochs(&cluster), [1; 3]);
+    // In the epoch itself it is a register like any other, that nobody can accept.
+    cluster.hear(0, 2, Body::Repair(vec![ahead]));
     for (request, resolution) in [(1_001, Resolution::Accept), (1_002, Resolution::Drop)] {
         let (key, actor, reason) = (Arc::clone(&key), "dana".into(), "".into());
         cluster.handle(0, Input::Resolve { request, key, stamp, resolution, actor, reason });
     }
     assert_eq!(cluster.receipt(1_001), &Err(WriteError::Invalid));
-    assert!(cluster.receipt(1_002).is_ok());
-    assert_eq!((cluster.status(0).epoch, cluster.status(0).quarantined), (0, 0));
-    repair(&mut cluster, 1);
+    assert!(cluster.receipt(1_002).clone().unwrap().is_reached);
+    repair(&mut cluster, 0);
     cluster.pass(3_000);
-    assert_eq!(epochs(&cluster), [1; 3]);
+    assert_eq!(epochs(&cluster), [2; 3]);
+    let listed = epoch::repairs(cluster.nodes[2].get(&key).unwrap());
+    assert!(listed.contains(&1) && listed.contains(&2));
 }
 
 #[test]
