@@ -34,6 +34,15 @@ struct Acknowledged {
     asked_ms: u64,
 }
 
+/// A write that was made although something that would have outranked it was in quarantine.
+#[derive(Debug)]
+struct Superseded {
+    key: Key,
+    waiting: Stamp,
+    durable_on: Vec<NodeId>,
+    asked_ms: u64,
+}
+
 /// What is remembered of one node.
 #[derive(Debug, Default)]
 struct Known {
@@ -42,6 +51,8 @@ struct Known {
     durable: BTreeMap<Key, Register>,
     /// The greatest tombstone that was on its disk.
     removed: BTreeMap<Key, Register>,
+    /// What was in quarantine when it wrote the key, since its start.
+    superseded: BTreeSet<(Key, Stamp)>,
     /// The greatest stamp of its own that others may have seen.
     visible: Stamp,
     /// Its disk was put back, and had the whole roster on it.
@@ -53,6 +64,9 @@ struct Known {
 pub(super) struct Ledger {
     places: BTreeMap<usize, Known>,
     acknowledged: Vec<Acknowledged>,
+    superseded: Vec<Superseded>,
+    /// What each stamp was given to.
+    keys: BTreeMap<Stamp, Key>,
     /// The content of each stamp that others may have seen.
     contents: BTreeMap<Stamp, u64>,
     /// The greatest tombstone of each key.
@@ -95,6 +109,16 @@ impl Ledger {
         if before != hash && is_alone { Err(("I4", format!("{node} issued {} twice", register.stamp))) } else { Ok(()) }
     }
 
+    /// A register goes to a disk.
+    pub(super) fn written(&mut self, register: &Register) {
+        self.keys.entry(register.stamp).or_insert_with(|| Arc::clone(&register.key));
+    }
+
+    /// The key of the register with this stamp.
+    pub(super) fn key_of(&self, stamp: Stamp) -> Option<&Key> {
+        self.keys.get(&stamp)
+    }
+
     /// A node has just written a register of its own; `is_early`: so soon that it must have been told what it had used.
     pub(super) fn issued(&mut self, place: Place, register: &Register, is_early: bool) -> Result<(), Broken> {
         let Place { index, node } = place;
@@ -135,6 +159,9 @@ impl Ledger {
         if known.removed.get(key).is_some_and(|removed| removed.rank(register).is_gt()) {
             return Err(("I5", format!("{node} had {} removed, and shows {stamp}", show(key))));
         }
+        if known.superseded.contains(&(Arc::clone(key), stamp)) {
+            return Err(("I12", format!("{node} shows {} at {stamp}, which it had superseded", show(key))));
+        }
         match known.seen.insert(Arc::clone(key), register.clone()) {
             Some(before) if before.rank(register).is_gt() => {
                 Err(("I3", format!("{node} had {} at {}, and now at {stamp}", show(key), before.stamp)))
@@ -164,6 +191,7 @@ impl Ledger {
         let Place { index, node } = place;
         let known = self.places.entry(index).or_default();
         known.seen = registers.map(|register| (Arc::clone(&register.key), register.clone())).collect();
+        known.superseded.clear();
         let durable = std::mem::take(&mut known.durable);
         let is_less = |(key, before): &(Key, Register)| known.seen.get(key).is_some_and(|now| now.rank(before).is_lt());
         match durable.into_iter().find(is_less) {
@@ -214,6 +242,24 @@ impl Ledger {
     pub(super) fn acknowledged(&mut self, key: Key, receipt: Receipt, asked_ms: u64) {
         let Receipt { stamp, durable_on, .. } = receipt;
         self.acknowledged.push(Acknowledged { key, stamp, durable_on, asked_ms });
+    }
+
+    /// A write was made although something that would have outranked it was in quarantine.
+    pub(super) fn superseded(&mut self, place: usize, key: Key, waiting: Stamp, receipt: &Receipt, asked_ms: u64) {
+        self.places.entry(place).or_default().superseded.insert((Arc::clone(&key), waiting));
+        let durable_on = receipt.durable_on.clone();
+        self.superseded.push(Superseded { key, waiting, durable_on, asked_ms });
+    }
+
+    /// Everything has healed: whether something has come out of quarantine that was superseded.
+    pub(super) fn undone(&self, replica: &Replica, node: NodeId) -> Option<Broken> {
+        let must_survive =
+            |write: &&Superseded| write.durable_on.iter().any(|node| self.is_reliable(*node, write.asked_ms));
+        self.superseded.iter().filter(must_survive).find_map(|write| {
+            let is_undone = replica.get(&write.key).is_some_and(|register| register.stamp == write.waiting);
+            let what = || format!("{node} has {} at {}, which a write superseded", show(&write.key), write.waiting);
+            is_undone.then(|| ("I12", what()))
+        })
     }
 
     /// Everything has healed: whether all that was acknowledged is there.

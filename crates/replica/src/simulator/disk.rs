@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::random::Random;
 use crate::roster::Roster;
-use crate::{Batch, Loaded, Register};
+use crate::{Batch, Loaded, Register, Stamp};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,11 @@ impl Disk {
     pub(super) fn copy(&self) -> Self {
         let Self { registers, meta, .. } = self;
         Self { registers: registers.clone(), meta: meta.clone(), is_damaged: self.is_damaged, ..Self::default() }
+    }
+
+    /// Whether this register is on it.
+    pub(super) fn has(&self, key: &[u8], stamp: Stamp) -> bool {
+        self.registers.get(key).is_some_and(|register| register.stamp == stamp)
     }
 
     /// How many members of the roster it knows.

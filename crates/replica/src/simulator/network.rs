@@ -20,6 +20,11 @@ impl Network {
         self.cut.get(from * self.nodes + to).copied().unwrap_or(false)
     }
 
+    /// Nobody hears anybody.
+    pub(super) fn isolate(&mut self) {
+        self.cut.fill(true);
+    }
+
     pub(super) fn heal(&mut self) {
         self.cut.fill(false);
     }

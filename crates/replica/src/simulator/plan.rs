@@ -38,11 +38,15 @@ pub enum Fault {
     Restore,
     /// A disk is copied, and two processes of one id run until one of them is taken away.
     Copy,
+    /// The cluster's clock is repaired, some times in a row, and an operator accepts or drops what is in quarantine.
+    Repair,
+    /// A member sends registers, repairs and stamps of epochs that nobody has opened, and registers from the next minute.
+    Forge,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Loss,
         Self::Delay,
         Self::Duplication,
@@ -58,6 +62,8 @@ impl Fault {
         Self::FullDisk,
         Self::Restore,
         Self::Copy,
+        Self::Repair,
+        Self::Forge,
     ];
 }
 
@@ -79,6 +85,8 @@ impl fmt::Display for Fault {
             Self::FullDisk => "full-disk",
             Self::Restore => "restore",
             Self::Copy => "copy",
+            Self::Repair => "repair",
+            Self::Forge => "forge",
         })
     }
 }

@@ -17,7 +17,8 @@ use super::{Outcome, Setup};
 use crate::message::{Body, Message};
 use crate::random::Random;
 use crate::{
-    Change, Expected, Input, Level, Loaded, NodeId, Now, Options, Output, Replica, Stamp, Timing, WriteError, limits,
+    Change, Expected, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt, Replica, Stamp, Timing, WriteError,
+    limits,
 };
 
 /// See the module.
@@ -50,6 +51,8 @@ struct Request {
     key: Arc<[u8]>,
     /// What stood there.
     before: Option<Stamp>,
+    /// What was in quarantine, and would have outranked it.
+    waiting: Option<Stamp>,
     at_ms: u64,
 }
 
@@ -79,6 +82,7 @@ enum Event {
     Wake { node: usize, life: u64 },
     Write,
     WriteOn { node: usize },
+    WriteKey { node: usize, key: Arc<[u8]> },
     Fault,
     Part,
     Stop { node: usize, is_power_cut: bool },
@@ -95,6 +99,9 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 
 /// Before the end, in milliseconds, some runs are parted for the last time.
 const LAST_PART_MS: u64 = 20_000;
+
+/// Nodes that do not hear each other at first do so after that, in milliseconds, at the latest.
+const FIRST_HEARD_MS: u64 = 6_000;
 
 /// A stretch without any change, to see what is said at rest.
 pub(super) const REST_MS: u64 = 20_000;
@@ -142,9 +149,15 @@ impl<'s> World<'s> {
             self.start(node);
         }
         let end = self.setup.seconds * 1_000;
+        if self.random.below(4) == 0 {
+            // They do not hear each other at first.
+            self.network.isolate();
+            let first = 1 + self.random.below(FIRST_HEARD_MS);
+            self.after(first, Event::Heal);
+        }
         self.after(100, Event::Write);
         self.after(self.plan.fault_ms, Event::Fault);
-        if self.plan.has(Fault::Partition) && self.random.below(2) == 0 {
+        if self.plan.has(Fault::Partition) || self.random.below(2) == 0 {
             // The last thing that happens.
             self.after(end.saturating_sub(LAST_PART_MS), Event::Part);
         }
@@ -218,8 +231,9 @@ impl<'s> World<'s> {
                 self.write(node);
             }
             Event::WriteOn { node } => self.write(node),
+            Event::WriteKey { node, key } => self.write_key(node, key),
             Event::Fault => self.fault(),
-            Event::Part => self.part(false),
+            Event::Part => self.part_for_good(),
             Event::Stop { node, is_power_cut } => self.crash(node, is_power_cut),
             Event::Heal => self.heal(),
             Event::Start { node } => self.start(node),
@@ -321,7 +335,7 @@ impl<'s> World<'s> {
             self.sync(index);
         }
         for (request, result) in receipts {
-            self.receipt(request, result);
+            self.receipt(index, request, result);
         }
         let node = &mut self.nodes[index];
         if node.wake_ms <= self.now_ms || wake_at_ms < node.wake_ms {
@@ -380,6 +394,14 @@ impl<'s> World<'s> {
                 found = found.and(Err(("I7", format!("{id} sent {} bytes at once", bytes.len()))));
             }
         }
+        for register in output.persist.iter().flat_map(|batch| &batch.registers) {
+            self.ledger.written(register);
+        }
+        for (_, bytes) in &output.send {
+            if let Ok((Message { body: Body::Ack(stamps), .. }, _)) = Message::decode(bytes) {
+                found = stamps.iter().fold(found, |found, stamp| found.and(self.check_ack(index, *stamp)));
+            }
+        }
         for bytes in &output.broadcast {
             if let Ok((Message { body: Body::Push { registers, .. }, .. }, _)) = Message::decode(bytes) {
                 for register in registers {
@@ -404,6 +426,42 @@ impl<'s> World<'s> {
         self.judge(found);
     }
 
+    /// What a node acknowledges is on its disk, and active.
+    fn check_ack(&self, index: usize, stamp: Stamp) -> Result<(), (&'static str, String)> {
+        let Some(key) = self.ledger.key_of(stamp) else { return Ok(()) };
+        let node = &self.nodes[index];
+        if !node.disk.has(key, stamp) {
+            return Err(("I2", format!("{} acknowledged {stamp}, which is not on its disk", node.id)));
+        }
+        let standing = node.replica.as_ref().map(|replica| (replica.get(key), replica.quarantined(key)));
+        match standing {
+            Some((Some(active), waiting)) => {
+                let is_outranked = waiting.is_some_and(|waiting| waiting.rank(active).is_gt());
+                let is_active = active.stamp == stamp && !is_outranked;
+                let what = || format!("{} acknowledged {stamp}, which does not count there", node.id);
+                if is_active { Ok(()) } else { Err(("I11", what())) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A level is reached by what is active on the node that says so, and by more nodes than one.
+    fn check_reached(&self, index: usize, key: &[u8], receipt: &Receipt) -> Result<(), (&'static str, String)> {
+        let node = &self.nodes[index];
+        let Some(replica) = &node.replica else { return Ok(()) };
+        if receipt.durable_on.contains(&node.id) {
+            self.check_ack(index, receipt.stamp)?;
+        }
+        if replica.get(key).is_none_or(|active| active.stamp != receipt.stamp) || !receipt.outranked.is_empty() {
+            return Err(("I11", format!("{} says of {} that it was reached, and it had lost", node.id, receipt.stamp)));
+        }
+        let is_alone = self.setup.nodes > 1 && replica.members().all(|member| member.node == node.id);
+        if receipt.level != Level::Local && is_alone {
+            return Err(("I2", format!("{} reached {} alone, and expects others", node.id, receipt.level)));
+        }
+        Ok(())
+    }
+
     fn judge(&mut self, found: Result<(), (&'static str, String)>) {
         if let (Err((invariant, what)), None) = (found, &self.outcome.violation) {
             self.outcome.violation = Some(Violation { invariant, at_ms: self.now_ms, what });
@@ -414,12 +472,16 @@ impl<'s> World<'s> {
         // A key that is written once shows a loss that another one's later writes would hide.
         let is_once = self.random.below(4) == 0;
         let number = if is_once { self.last_request } else { self.random.below(self.plan.keys) };
-        let key: Arc<[u8]> = format!("{}{number}", if is_once { 'u' } else { 'k' }).into_bytes().into();
+        self.write_key(index, format!("{}{number}", if is_once { 'u' } else { 'k' }).into_bytes().into());
+    }
+
+    fn write_key(&mut self, index: usize, key: Arc<[u8]>) {
         let value = (self.random.below(4) > 0).then(|| Arc::from(self.random.next().to_be_bytes().as_slice()));
         let levels = [Level::Local, Level::One, Level::Majority, Level::Majority, Level::All];
         let level = levels[self.random.index(levels.len())];
         let Some(replica) = &self.nodes[index].replica else { return };
         let before = replica.get(&key).map(|register| register.stamp);
+        let waiting = replica.quarantined(&key).map(|waiting| waiting.stamp);
         let is_conditional = self.random.below(16) == 0;
         let expected =
             if is_conditional { before.map_or(Expected::Nothing, Expected::Stamp) } else { Expected::Anything };
@@ -428,7 +490,7 @@ impl<'s> World<'s> {
         if !self.nodes[index].disk.has_room() {
             return self.outcome.refused += 1;
         }
-        self.requests.insert(request, Request { key: Arc::clone(&key), before, at_ms: self.now_ms });
+        self.requests.insert(request, Request { key: Arc::clone(&key), before, waiting, at_ms: self.now_ms });
         let change = Change { key, value, actor: Arc::from("dana"), reason: Arc::default(), expected };
         let heard_ms = self.nodes[index].heard_twin_ms;
         let is_copied = heard_ms.is_some_and(|at| self.now_ms - at < TWIN_MS);
@@ -440,8 +502,8 @@ impl<'s> World<'s> {
         }
     }
 
-    fn receipt(&mut self, request: u64, result: Result<crate::Receipt, WriteError>) {
-        let Some(Request { key, before, at_ms }) = self.requests.remove(&request) else { return };
+    fn receipt(&mut self, index: usize, request: u64, result: Result<Receipt, WriteError>) {
+        let Some(Request { key, before, waiting, at_ms }) = self.requests.remove(&request) else { return };
         match result {
             Err(_) => self.outcome.refused += 1,
             Ok(receipt) => {
@@ -449,7 +511,12 @@ impl<'s> World<'s> {
                     let what = format!("a write at {} replaced one at {before:?}", receipt.stamp);
                     self.judge(Err(("I4", what)));
                 }
+                if let Some(waiting) = waiting {
+                    self.ledger.superseded(index, Arc::clone(&key), waiting, &receipt, at_ms);
+                }
                 if receipt.is_reached {
+                    let found = self.check_reached(index, &key, &receipt);
+                    self.judge(found);
                     self.outcome.acknowledged[receipt.level as usize] += 1;
                     self.ledger.acknowledged(key, receipt, at_ms);
                 } else {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Disk, Event, Fault, World};
-use crate::{Input, Quarantined, Resolution};
+use crate::message::{Awaited, Body, Message};
+use crate::replica::epoch;
+use crate::{Input, NodeId, Quarantined, Register, Resolution, Stamp, limits};
 
 impl World<'_> {
     pub(super) fn fault(&mut self) {
@@ -75,6 +77,14 @@ impl World<'_> {
                 self.after(lasting, Event::PutBack { node, disk, behind_ms });
             }
             Fault::Copy => self.copy(node, lasting),
+            Fault::Repair => {
+                for _ in 0..=self.random.below(3) {
+                    let by = self.random.index(self.setup.nodes);
+                    self.repair_clock(by);
+                    self.resolve(node);
+                }
+            }
+            Fault::Forge => self.forge(node),
             Fault::Loss | Fault::Delay | Fault::Duplication | Fault::Skew => {}
         }
     }
@@ -159,6 +169,44 @@ impl World<'_> {
         self.perform(index, output);
     }
 
+    /// Word of an epoch that nobody has opened, or of the next minute, comes to a node from another one.
+    fn forge(&mut self, node: usize) {
+        let now = self.now(node);
+        let Some(here) = self.nodes[node].replica.as_ref().map(|replica| replica.status(now).epoch) else { return };
+        let from = (node + 1 + self.random.index(self.setup.nodes - 1)) % self.setup.nodes;
+        let epochs = [here, here, here, self.epochs.saturating_add(FORGED_AHEAD), limits::EPOCHS_MAX, u16::MAX];
+        let epoch = epochs[self.random.index(epochs.len())];
+        let ahead_ms = if epoch == here { 6_000 + self.random.below(54_000) } else { 0 };
+        let stamp = Stamp::new(epoch, now.wall_ms + ahead_ms, 0, NodeId::new(FORGER));
+        let register = |key: &[u8]| Register {
+            key: key.into(),
+            stamp,
+            value: Some(Arc::from(b"forged".as_slice())),
+            replaces: None,
+            supersedes: None,
+            actor: Arc::default(),
+            reason: Arc::default(),
+            extra: Arc::default(),
+        };
+        let key = format!("k{}", self.random.below(self.plan.keys));
+        let mut registers = vec![register(key.as_bytes())];
+        if epoch == here {
+            // Somebody is going to write it soon.
+            let soon = 1 + self.random.below(ahead_ms - 5_500);
+            self.after(soon, Event::WriteKey { node, key: key.into_bytes().into() });
+        } else {
+            registers.push(register(epoch::KEY));
+        }
+        let body = match self.random.below(3) {
+            0 => Body::Push { registers, awaited: Awaited::Everybody },
+            1 => Body::Repair(registers),
+            _ => Body::Ack(vec![stamp]),
+        };
+        let bytes = Message { instance: self.instance(from), floor: Stamp::ZERO, body }.encode();
+        let from = self.nodes[from].id;
+        self.handle(node, Input::Message { from, bytes });
+    }
+
     pub(super) fn first_quarantined(&self, index: usize) -> Option<Quarantined> {
         self.nodes[index].replica.as_ref()?.quarantine().next()
     }
@@ -186,12 +234,19 @@ impl World<'_> {
     pub(super) fn part(&mut self, is_one_way: bool) {
         self.linked_ms = self.now_ms;
         self.network.part(is_one_way, &mut self.random);
-        self.tell_links(false);
+        let noticed = self.random.below(3);
+        self.tell_links(false, noticed);
     }
 
-    /// What the carrier notices of links that come and go: everything, about half, or nothing at all.
-    fn tell_links(&mut self, is_up: bool) {
-        let noticed = self.random.below(3);
+    /// For the last time, and everybody notices: of the end of it nobody is told.
+    pub(super) fn part_for_good(&mut self) {
+        self.linked_ms = self.now_ms;
+        self.network.part(false, &mut self.random);
+        self.tell_links(false, 2);
+    }
+
+    /// What the carrier notices of links that come and go: nothing at all, about half, or everything.
+    fn tell_links(&mut self, is_up: bool, noticed: u64) {
         for node in 0..self.setup.nodes + usize::from(self.copied_ms.is_some()) {
             for peer in self.running(node).collect::<Vec<_>>() {
                 let is_noticed = noticed == 2 || (noticed == 1 && self.random.below(2) == 0);
@@ -206,9 +261,16 @@ impl World<'_> {
     pub(super) fn heal(&mut self) {
         self.linked_ms = self.now_ms;
         self.network.heal();
-        self.tell_links(true);
+        let noticed = self.random.below(3);
+        self.tell_links(true, noticed);
     }
 }
+
+/// A forged epoch is so many ahead of those that there were: more than will be opened.
+const FORGED_AHEAD: u16 = 1_000;
+
+/// The node that a forged stamp names; there is none.
+const FORGER: u64 = 0xf0f0;
 
 /// A clock that was put back is so much behind at most, in milliseconds: less than what keeps a node from writing.
 const BEHIND_MS: u64 = 4_500;
