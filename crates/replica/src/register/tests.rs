@@ -49,6 +49,34 @@ fn the_greater_stamp_counts_and_then_the_content() {
     assert_eq!(older.rank(&other), other.rank(&older).reverse());
 }
 
+#[test]
+fn what_supersedes_a_stamp_outranks_all_up_to_it_and_yields_to_the_next() {
+    let of = |millis: u64, superseded: Option<u64>| Register {
+        supersedes: superseded.map(stamp),
+        ..register(stamp(millis), Some(b"x"))
+    };
+    let superseding = of(5, Some(100));
+    assert_eq!(Register::decode(&superseding.encode()).as_ref(), Ok(&superseding));
+    assert_eq!(superseding.rank_stamp(), stamp(100));
+    for below in [of(4, None), of(6, None), of(100, None), of(4, Some(100)), of(90, Some(99)), of(5, None)] {
+        assert_eq!(
+            (superseding.rank(&below), below.rank(&superseding)),
+            (Ordering::Greater, Ordering::Less),
+            "{below:?}"
+        );
+    }
+    for above in [of(101, None), of(6, Some(100)), of(4, Some(101)), of(7, Some(200))] {
+        assert_eq!(
+            (superseding.rank(&above), above.rank(&superseding)),
+            (Ordering::Less, Ordering::Greater),
+            "{above:?}"
+        );
+    }
+    // To supersede what is below anyway changes nothing.
+    assert_eq!(of(9, Some(3)).rank_stamp(), stamp(9));
+    assert!(!of(9, Some(3)).is_superseding());
+}
+
 /// Written by hand in the form that a later version may have: two fields that this one does not know, one of them
 /// before the others.
 #[test]

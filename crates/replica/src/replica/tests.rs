@@ -8,6 +8,7 @@ use crate::message::{Awaited, Summary};
 use crate::{Expected, Level, Receipt, Resolution, WriteError};
 
 mod acknowledgement;
+mod anti_entropy;
 mod epochs;
 mod quarantine;
 mod start;
