@@ -59,6 +59,55 @@ pub(crate) fn measure() -> Outcome {
     Ok(())
 }
 
+/// A definition among few others and among many, from the call to its receipt: the cost of a change is the cost of what it
+/// changes.
+pub(crate) fn definitions() -> Outcome {
+    let (few, many) = (defined(FEW)?, defined(MANY)?);
+    let (mut among_few, mut among_many) = (Vec::new(), Vec::new());
+    for round in 0..DEFINITIONS {
+        for (tide, count, times) in [(&few, FEW, &mut among_few), (&many, MANY, &mut among_many)] {
+            let flag = format!("bench/f{}", round * 7_919 % count);
+            let began = Instant::now();
+            tide.define(&flag, &entry(round % 90)).ack(Level::Local).send()?;
+            times.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    among_few.sort_by(f64::total_cmp);
+    among_many.sort_by(f64::total_cmp);
+    let (among_few, among_many) = (among_few[among_few.len() / 2], among_many[among_many.len() / 2]);
+    println!("a definition, from the call to its receipt, in memory");
+    println!("{:<58} {among_few:>9.1} us", format!("among {FEW}"));
+    println!("{:<58} {among_many:>9.1} us, {:.2} x (target 2.00)", format!("among {MANY}"), among_many / among_few);
+    Ok(())
+}
+
+/// An instance with so many definitions, restored from a backup, and how long that took.
+fn defined(count: u64) -> Outcome<Tidegate> {
+    let connect = || Tidegate::builder().live(Live::in_memory()).without_locks().connect();
+    let first = connect()?;
+    for number in 0..count {
+        first.define(&format!("bench/f{number}"), &entry(50)).ack(Level::Local).send()?;
+    }
+    let mut backup = Vec::new();
+    first.cluster().ok_or("no cluster")?.backup(&mut backup)?;
+    drop(first);
+    let (tide, began) = (connect()?, Instant::now());
+    tide.cluster().ok_or("no cluster")?.restore(&*backup, false, "bench")?;
+    println!("{:<58} {:>9.2} s", format!("restoring {count} definitions in memory"), began.elapsed().as_secs_f64());
+    Ok(tide)
+}
+
+fn entry(percent: u64) -> String {
+    format!(
+        r#"{{"stable": false, "new": true, "start_time": "2026-01-01 00:00Z", "duration": "14d", "end_pct": {}}}"#,
+        percent + 5
+    )
+}
+
+const FEW: u64 = 10;
+const MANY: u64 = 10_000;
+const DEFINITIONS: u64 = 2_001;
+
 /// Nanoseconds of this thread for a read, the mean of a million.
 #[expect(clippy::cast_precision_loss, reason = "a time of some milliseconds")]
 fn reads(handle: &FlagHandle, keys: &[String]) -> f64 {

@@ -60,7 +60,8 @@ fn main() -> Outcome {
             idle::measure(&builds, idle::NODES)?;
             flood::measure(&builds)?;
             kill::measure(&builds)?;
-            local::measure()
+            local::measure()?;
+            local::definitions()
         }
         ["updates"] => updates::measure(&builds),
         ["idle"] => idle::measure(&builds, idle::NODES),
@@ -68,6 +69,7 @@ fn main() -> Outcome {
         ["flood"] => flood::measure(&builds),
         ["kill"] => kill::measure(&builds),
         ["local"] => local::measure(),
-        _ => Err("usage: cluster [updates|idle [NODES]|flood|kill|local] [--beside PROGRAM]".into()),
+        ["definitions"] => local::definitions(),
+        _ => Err("usage: cluster [updates|idle [NODES]|flood|kill|local|definitions] [--beside PROGRAM]".into()),
     }
 }

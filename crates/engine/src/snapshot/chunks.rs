@@ -1,54 +1,87 @@
 //! A persistent table: a copy with one difference shares all but a path.
 //!
-//! A tree of fixed width, two levels of nodes under a list of roots. A clone copies the list, which has one pointer for
-//! five hundred entries; a change copies one leaf and the node above it. So the cost of a change hardly depends on how
-//! much there is.
+//! A tree of fixed width and of the height that its length needs. A clone is one pointer; a change copies one leaf and
+//! the branches above it. So the cost of a change hardly depends on how much there is.
 
 use std::sync::Arc;
 
-/// A growing table. A clone shares all leaves, and a change copies the one that it is in.
+/// A growing table. A clone shares everything, and a change copies the path to what it changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks<T> {
-    roots: Vec<Node<T>>,
+    root: Option<Arc<Node<T>>>,
+    /// Branches above each leaf.
+    height: u32,
     length: usize,
 }
 
-type Node<T> = Arc<[Leaf<T>]>;
-type Leaf<T> = Arc<[T]>;
+#[derive(Clone, Debug)]
+enum Node<T> {
+    Leaf([T; WIDTH]),
+    Branch([Option<Arc<Node<T>>>; WIDTH]),
+}
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { roots: Vec::new(), length: 0 }
+        Self::of_defaults(0)
     }
 }
 
-impl<T: Clone + Default> Chunks<T> {
-    /// A table of so many default entries, which share one leaf until they are changed.
-    pub(crate) fn of_defaults(length: usize) -> Self {
-        let node = Self::empty_node();
-        Self { roots: vec![node; length.div_ceil(NODE)], length }
+impl<T> Chunks<T> {
+    /// A table of so many default entries, which take no room until they are changed.
+    pub(crate) const fn of_defaults(length: usize) -> Self {
+        Self { root: None, height: 0, length }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.length
     }
 
+    /// An entry; `None` stands for the default, too, where no entry near it was ever changed.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        self.roots.get(index / NODE)?.get(index / LEAF % LEAVES)?.get(index % LEAF)
+        if index >= self.length || index >> (BITS * self.height) >= WIDTH {
+            return None;
+        }
+        let (mut node, mut shift) = (self.root.as_deref()?, BITS * self.height);
+        loop {
+            match node {
+                Node::Leaf(entries) => return entries.get(index % WIDTH),
+                Node::Branch(children) => node = children.get((index >> shift) % WIDTH)?.as_deref()?,
+            }
+            shift = shift.saturating_sub(BITS);
+        }
     }
+}
 
+impl<T: Clone + Default> Chunks<T> {
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        let node = Arc::make_mut(self.roots.get_mut(index / NODE)?);
-        Arc::make_mut(node.get_mut(index / LEAF % LEAVES)?).get_mut(index % LEAF)
+        if index >= self.length {
+            return None;
+        }
+        while index >> (BITS * self.height) >= WIDTH {
+            let below = self.root.take();
+            let is_empty = below.is_none();
+            let mut children = std::array::from_fn(|_| None);
+            if let Some(first) = children.first_mut() {
+                *first = below;
+            }
+            self.root = (!is_empty).then(|| Arc::new(Node::Branch(children)));
+            self.height = self.height.saturating_add(1);
+        }
+        let (mut place, mut height) = (&mut self.root, self.height);
+        loop {
+            let node = place.get_or_insert_with(|| Arc::new(Node::empty(height)));
+            match Arc::make_mut(node) {
+                Node::Leaf(entries) => return entries.get_mut(index % WIDTH),
+                Node::Branch(children) => place = children.get_mut((index >> (BITS * height)) % WIDTH)?,
+            }
+            height = height.saturating_sub(1);
+        }
     }
 
     /// Adds an entry, and gives its number.
     pub(crate) fn push(&mut self, entry: T) -> usize {
         let index = self.length;
-        if index / NODE == self.roots.len() {
-            self.roots.push(Self::empty_node());
-        }
         self.length = index.saturating_add(1);
         if let Some(place) = self.get_mut(index) {
             *place = entry;
@@ -61,27 +94,33 @@ impl<T: Clone + Default> Chunks<T> {
         let last = self.length.checked_sub(1)?;
         let entry = self.get(last).cloned();
         self.length = last;
-        entry
-    }
-
-    fn empty_node() -> Node<T> {
-        let leaf: Leaf<T> = (0..LEAF).map(|_| T::default()).collect();
-        (0..LEAVES).map(|_| Arc::clone(&leaf)).collect()
+        Some(entry.unwrap_or_default())
     }
 }
 
-/// Entries of a leaf: few enough to be copied in a fraction of a microsecond.
-const LEAF: usize = 16;
+impl<T: Default> Node<T> {
+    fn empty(height: u32) -> Self {
+        if height == 0 {
+            Self::Leaf(std::array::from_fn(|_| T::default()))
+        } else {
+            Self::Branch(std::array::from_fn(|_| None))
+        }
+    }
+}
 
-/// Leaves of a node.
-const LEAVES: usize = 32;
+/// Bits of a number that choose a child.
+const BITS: u32 = 4;
 
-/// Entries of a node: a hundred thousand entries are two hundred roots.
-const NODE: usize = LEAF * LEAVES;
+/// Entries of a leaf, and children of a branch: few enough to be copied in a fraction of a microsecond.
+const WIDTH: usize = 1 << BITS;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn leaf(table: &Chunks<usize>, index: usize) -> *const usize {
+        table.get(index).unwrap()
+    }
 
     #[test]
     fn a_copy_is_not_what_it_was_copied_from() {
@@ -89,13 +128,14 @@ mod tests {
         for number in 0..3_000 {
             assert_eq!(one.push(number), number);
         }
+        assert!((0..3_000).all(|number| one.get(number) == Some(&number)));
         let mut other = one.clone();
         *other.get_mut(500).unwrap() = 0;
         assert_eq!(other.push(3_000), 3_000);
         assert_eq!((one.get(500), other.get(500), one.len(), other.len()), (Some(&500), Some(&0), 3_000, 3_001));
-        assert!(Arc::ptr_eq(&one.roots[1], &other.roots[1]), "untouched nodes are shared");
-        assert!(Arc::ptr_eq(&one.roots[0][0], &other.roots[0][0]), "and so are untouched leaves");
-        assert_eq!(other.get(4_096), None);
+        assert_eq!((other.get(3_000), one.get(3_000), other.get(65_536 + 500)), (Some(&3_000), None, None));
+        let shared = (0..3_000).filter(|index| leaf(&one, *index) == leaf(&other, *index)).count();
+        assert_eq!(shared, 3_000 - 16 - 8, "all but the two leaves that were changed");
     }
 
     #[test]
@@ -112,8 +152,11 @@ mod tests {
     #[test]
     fn defaults_take_no_room_until_they_are_changed() {
         let mut table: Chunks<u32> = Chunks::of_defaults(100_000);
-        assert!(table.roots.iter().all(|root| Arc::ptr_eq(root, &table.roots[0])));
+        assert!(table.root.is_none());
+        *table.get_mut(5).unwrap() = 3;
         *table.get_mut(99_999).unwrap() = 7;
-        assert_eq!((table.get(99_999), table.get(99_998), table.get(5)), (Some(&7), Some(&0), Some(&0)));
+        let near = [5, 6, 99_998, 99_999, 50_000].map(|index| table.get(index).copied());
+        assert_eq!(near, [Some(3), Some(0), Some(0), Some(7), None]);
+        assert!(table.get_mut(100_000).is_none());
     }
 }
