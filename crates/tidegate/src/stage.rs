@@ -72,6 +72,7 @@ pub(crate) struct SourcePart {
     /// The clocks of its leases.
     pub(crate) clocks: Clocks,
     /// Whether it has a document at all.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only live changes ask"))]
     pub(crate) is_loaded: bool,
 }
 

@@ -1,10 +1,13 @@
 //! `tidegate restore`: a backup, back into a cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use tidegate::store::Register;
+use tidegate::store::backup::{self, Backup};
+use tidegate_server::limits;
 
 use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -19,7 +22,10 @@ Examples:
   tidegate restore prod.backup --overwrite --reason 'back to the state of Monday'
 
 Without --overwrite what is newer than the backup stays as it is: so a lost node is filled again. With it the values of \
-the backup are written anew, as changes of now, and everything else stays; the history shows what they replaced.")]
+the backup are written anew, as changes of now, and everything else stays; the history shows what they replaced.
+
+The backup is checked as a whole before anything is sent, and goes to the server in batches of 1,000. A restore that is \
+stopped goes on when it is run again: what is restored already is left as it is.")]
 pub(crate) struct Args {
     /// The file that `tidegate backup` has written; `-` for standard input
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -39,43 +45,153 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// What became of it.
-#[derive(Debug, Deserialize)]
+/// What became of a batch, or of all of them.
+#[derive(Debug, Default, Deserialize, Serialize)]
 struct Restored {
     /// Registers that the backup holds.
     #[serde(default)]
-    registers: Option<u64>,
+    registers: u64,
     /// Those of them that were put in force.
     #[serde(default)]
-    restored: Option<u64>,
+    restored: u64,
+    /// Those that were as in the backup, or newer.
+    #[serde(default)]
+    left: u64,
+    /// Those that a newer version of the program has written.
+    #[serde(default)]
+    unknown: u64,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let backup = files::read_or_stdin(&args.file, BACKUP_BYTES_MAX)
-        .map(files::without_mark)
-        .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", args.file.display())))?;
+    let Backup { header, registers } = read(&args.file)?;
     let server = args.server.connect()?;
     let mut query = Vec::new();
     if args.overwrite {
         query.push(("overwrite", "true"));
     }
     query.extend(args.author.reason.as_deref().map(|reason| ("reason", reason)));
-    let request = server.request(Method::POST, &["restore"], &query).body(backup, "application/x-ndjson");
-    let reply = server.ask(request.actor(&args.author.actor()).patient(PATIENCE))?;
-    match args.format.format {
-        Format::Json => output.json(&server.line(&reply)?)?,
-        Format::Human => {
+    let (total, mut sum) = (registers.len() as u64, Restored::default());
+    for batch in batches(&registers) {
+        let mut body = Vec::new();
+        backup::write(&mut body, &header, batch).map_err(|error| Failure::new(Exit::Failed, error))?;
+        let request = server.request(Method::POST, &["restore"], &query).body(body, "application/x-ndjson");
+        let reply = server.ask(request.actor(&args.author.actor()).patient(PATIENCE)).and_then(|reply| {
             let restored: Restored = server.read(&reply)?;
-            let registers = restored.registers.or(restored.restored).unwrap_or_default();
-            let in_force = restored.restored.unwrap_or(registers);
-            let others = if in_force < registers { "; the others were newer here" } else { "" };
-            output.word(format_args!("{in_force} of {registers} registers are restored{others}"));
+            Ok(restored)
+        });
+        let restored = match reply {
+            Ok(restored) => restored,
+            Err(failure) => {
+                if sum.registers > 0 {
+                    let done = sum.registers;
+                    output.word(format_args!(
+                        "{done} of {total} registers are done; run it again, and it goes on from there"
+                    ));
+                }
+                return Err(failure);
+            }
+        };
+        sum.registers += batch.len() as u64;
+        sum.restored += restored.restored;
+        sum.left += restored.left;
+        sum.unknown += restored.unknown;
+        if sum.registers < total {
+            output.word(format_args!("{} of {total} registers", sum.registers));
+        }
+    }
+    match args.format.format {
+        Format::Json => output.json(&sum)?,
+        Format::Human => {
+            let others = match (sum.left, sum.unknown) {
+                (0, 0) => String::new(),
+                (_, 0) => "; the others are the same here, or newer".to_owned(),
+                (_, unknown) => format!("; {unknown} can only be read by a newer version"),
+            };
+            output.word(format_args!("{} of {} registers are restored{others}", sum.restored, sum.registers));
         }
     }
     Ok(Exit::Done)
 }
 
+/// The backup in a file, which is restored only if it is whole.
+fn read(path: &Path) -> Result<Backup, Failure> {
+    let name = path.display();
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format_args!("`{name}` {error}"));
+    let bytes = files::read_or_stdin(path, BACKUP_BYTES_MAX);
+    let bytes = bytes.map(files::without_mark).map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
+    backup::read(&*bytes).map_err(|error| wrong(&format_args!("cannot be restored: {error}")))
+}
+
+/// The registers in the order of the backup, so many at a time as fit into one request.
+fn batches(registers: &[Register]) -> impl Iterator<Item = &[Register]> {
+    let mut rest = registers;
+    std::iter::from_fn(move || {
+        let mut bytes = 0_usize;
+        let fits = |register: &&Register| {
+            bytes += LINE_FACTOR * register.encode().len() + LINE_BYTES;
+            bytes <= limits::RESTORE_BYTES_MAX
+        };
+        let count = rest.iter().take(BATCH).take_while(fits).count().max(1).min(rest.len());
+        let (batch, left) = rest.split_at(count);
+        rest = left;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
 /// What `tidegate backup` takes of a server at most.
 const BACKUP_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Besides the usual time: 100,000 registers are written to a disk.
+
+/// Registers in one request: some tenths of a second of work, so that progress is seen and a request does not time out.
+const BATCH: usize = 1_000;
+
+/// A line of a backup has a register as hexadecimal digits, and its value as JSON, in which a character takes up to six.
+const LINE_FACTOR: usize = 8;
+
+/// What else stands in a line.
+const LINE_BYTES: usize = 512;
+
+/// For one batch, besides the usual time.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidegate::{Level, Live, Tidegate};
+
+    use super::*;
+
+    fn registers(count: usize) -> Vec<Register> {
+        let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+        tide.activate("x").ack(Level::Local).send().unwrap();
+        let mut text = Vec::new();
+        tide.cluster().unwrap().backup(&mut text).unwrap();
+        let one = backup::read(&*text).unwrap().registers.remove(0);
+        let key = |number: usize| Arc::from(format!("ax/{number}").into_bytes());
+        (0..count).map(|number| Register { key: key(number), ..one.clone() }).collect()
+    }
+
+    #[test]
+    fn batches_are_all_registers_in_order_and_each_fits_a_request() {
+        assert_eq!(batches(&[]).count(), 0);
+        let small = registers(2_500);
+        assert_eq!(batches(&small).map(<[Register]>::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+        assert_eq!(batches(&small).flatten().cloned().collect::<Vec<_>>(), small);
+        // Values of the largest size: fewer fit.
+        let mut large = registers(300);
+        for register in &mut large {
+            register.value = Some(Arc::from(vec![b'\n'; 64 * 1024]));
+        }
+        let header = backup::Header {
+            cluster: "tests".to_owned(),
+            node: tidegate::NodeId::new(1),
+            created_at: tidegate::Micros::new(0),
+        };
+        for batch in batches(&large) {
+            let mut body = Vec::new();
+            backup::write(&mut body, &header, batch).unwrap();
+            assert!(body.len() <= limits::RESTORE_BYTES_MAX, "{} bytes", body.len());
+        }
+        assert!(batches(&large).count() > 1);
+    }
+}

@@ -448,6 +448,29 @@ fn a_cluster_that_is_well_ends_with_0() {
     assert!(said.stdout.contains("b     000000000000000b  unreachable         never      silent\n"), "{}", said.stdout);
 }
 
+/// A backup of so many activations.
+fn real_backup(count: usize) -> Vec<u8> {
+    let tide = tidegate::Tidegate::builder().live(tidegate::Live::in_memory()).without_locks().connect().unwrap();
+    for number in 0..count {
+        tide.activate(&format!("f{number}")).ack(tidegate::Level::Local).send().unwrap();
+    }
+    let mut backup = Vec::new();
+    tide.cluster().unwrap().backup(&mut backup).unwrap();
+    backup
+}
+
+#[test]
+fn a_restore_is_sent_in_batches_and_says_how_far_it_is() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    std::fs::write(host.path("large.backup"), real_backup(2_100)).unwrap();
+    origin.always(json_reply(r#"{"registers":700,"restored":700,"left":0,"unknown":0}"#));
+    host.run(&format!("restore large.backup --server {server}"))
+        .stderr("1000 of 2100 registers\n2000 of 2100 registers\n2100 of 2100 registers are restored\n")
+        .check();
+    assert_eq!(origin.requests().len(), 3);
+}
+
 #[test]
 fn a_backup_and_back() {
     let (host, origin) = (Host::new(), Origin::start());
@@ -466,9 +489,14 @@ fn a_backup_and_back() {
         .code(7)
         .stderr("error: `nowhere/x` cannot be written: No such file or directory (os error 2)\n")
         .check();
-    origin.always(json_reply(r#"{"registers":2,"restored":1}"#));
+    origin.always(json_reply(r#"{"registers":2,"restored":1,"left":1,"unknown":0}"#));
+    host.run(&format!("restore prod.backup --server {server}"))
+        .code(2)
+        .stderr("error: `prod.backup`: this is no backup of tidegate: its first line says something else\n")
+        .check();
+    std::fs::write(host.path("prod.backup"), real_backup(2)).unwrap();
     host.run(&format!("restore prod.backup --overwrite --server {server}"))
-        .stderr("1 of 2 registers are restored; the others were newer here\n")
+        .stderr("1 of 2 registers are restored; the others are the same here, or newer\n")
         .check();
     assert_eq!(origin.requests().last().unwrap().target, "/api/v1/restore?overwrite=true");
     host.run(&format!("restore nowhere --server {server}"))

@@ -1,18 +1,18 @@
 //! Backups of all flags, and what becomes of them.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::sync::{Arc, mpsc};
 
 use serde::Serialize;
-use tidegate_replica::{Level, Register, Stamp};
+use tidegate_engine::FlagKey;
+use tidegate_replica::{Expected, Level, Register, Stamp, WriteError};
 
+use super::Link;
 use super::change::{ACK_TIMEOUT, ChangeError};
 use super::cluster::{Cluster, ClusterError};
 use super::request::{Request, What, Write as Wanted};
 use super::target::Target;
-use super::value::ChangeKind;
-use super::{Link, driver};
+use super::value::{self, ChangeKind};
 use crate::store::backup::{self, BackupError, Header};
 
 /// What stands under a key.
@@ -26,7 +26,7 @@ pub struct Restored {
     pub written: u64,
     /// Registers that were as in the backup, or newer.
     pub left: u64,
-    /// Registers of which a newer version of this program knows what they are.
+    /// Registers of which a newer version of this program knows what they are, or how to read them.
     pub unknown: u64,
 }
 
@@ -82,50 +82,204 @@ pub(super) fn restore(
         let (found, own) = (read.header.cluster, cluster.link().cluster.clone());
         return Err(RestoreError::Cluster { found, own });
     }
-    let held: BTreeMap<Arc<[u8]>, Held> = cluster.look(|seen| {
-        let entry = |register: &Register| (Arc::clone(&register.key), (register.stamp, register.value.clone()));
-        seen.replica.iter().map(entry).collect()
-    })?;
     let made_at = read.header.created_at;
     let reason = if reason.is_empty() { format!("restored from a backup of {made_at}") } else { reason.to_owned() };
-    let mut restored = Restored::default();
-    for register in read.registers {
-        let Some((_, flag)) = ChangeKind::of(&register.key) else {
-            restored.unknown += 1;
-            continue;
-        };
-        let here = held.get(&register.key);
-        let is_same = here.map_or(register.value.is_none(), |(_, value)| *value == register.value);
-        let is_newer_here = here.is_some_and(|(stamp, _)| *stamp >= register.stamp);
-        if is_same || (is_newer_here && !overwrites) {
-            restored.left += 1;
-            continue;
+    let mut restore = Restore::new(cluster, overwrites, actor, &reason);
+    let mut registers = read.registers.into_iter();
+    loop {
+        let batch: Vec<Register> = registers.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(restore.done);
         }
         if !is_wanted() {
-            return Err(RestoreError::Interrupted { written: restored.written });
+            return Err(RestoreError::Interrupted { written: restore.done.written });
         }
-        let wanted = |reply| Wanted {
-            flag,
-            what: What::Restore { key: register.key, value: register.value },
-            target: Target::Create,
-            actor: actor.into(),
-            reason: reason.as_str().into(),
-            expected: driver::RESTORED,
-            level: Level::Local,
-            timeout: ACK_TIMEOUT,
-            reply,
-        };
-        ask(cluster, wanted).map_err(|error| RestoreError::Refused { written: restored.written, error })?;
-        restored.written += 1;
+        restore.batch(batch)?;
     }
-    Ok(restored)
 }
 
-fn ask(cluster: &Cluster, wanted: impl FnOnce(super::request::Reply) -> Wanted) -> Result<(), ChangeError> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let reply = Box::new(move |answer| {
-        let _ = sender.send(answer);
-    });
-    cluster.link().inbox.request(Request::Write(Box::new(wanted(reply))))?;
-    receiver.recv().unwrap_or(Err(ChangeError::Stopped)).map(drop)
+/// A restore under way.
+struct Restore<'c> {
+    cluster: &'c Cluster,
+    overwrites: bool,
+    actor: Arc<str>,
+    reason: Arc<str>,
+    done: Restored,
+}
+
+impl<'c> Restore<'c> {
+    fn new(cluster: &'c Cluster, overwrites: bool, actor: &str, reason: &str) -> Self {
+        Self { cluster, overwrites, actor: actor.into(), reason: reason.into(), done: Restored::default() }
+    }
+
+    /// Writes the registers of a batch that are to be written, all at once, so that they share commits. A register that was
+    /// changed between the look at it and the write is looked at again: each write names what was seen.
+    fn batch(&mut self, registers: Vec<Register>) -> Result<(), RestoreError> {
+        let mut left = registers;
+        for _ in 0..ATTEMPTS_MAX {
+            let writes = self.choose(left)?;
+            if writes.is_empty() {
+                return Ok(());
+            }
+            left = self.write(writes)?;
+        }
+        if left.is_empty() { Ok(()) } else { Err(self.refused(ChangeError::Busy)) }
+    }
+
+    /// The registers that are to be written, each with what stands in its place now.
+    fn choose(&mut self, registers: Vec<Register>) -> Result<Vec<(Register, FlagKey, Expected)>, RestoreError> {
+        let keys: Vec<Arc<[u8]>> = registers.iter().map(|register| Arc::clone(&register.key)).collect();
+        let held: Vec<Option<Held>> = self.cluster.look(move |seen| {
+            let entry = |register: &Register| (register.stamp, register.value.clone());
+            keys.iter().map(|key| seen.replica.get(key).map(entry)).collect()
+        })?;
+        let mut writes = Vec::new();
+        for (register, held) in registers.into_iter().zip(held) {
+            let Some((kind, flag)) = ChangeKind::of(&register.key) else {
+                self.done.unknown += 1;
+                continue;
+            };
+            // What no node of this version can put in force is not written by one.
+            if register.value.as_deref().is_some_and(|value| value::check(kind, &flag, value).is_err()) {
+                self.done.unknown += 1;
+                continue;
+            }
+            let is_same = held.as_ref().map_or(register.value.is_none(), |(_, value)| *value == register.value);
+            let is_newer_here = held.as_ref().is_some_and(|(stamp, _)| *stamp >= register.stamp);
+            if is_same || (is_newer_here && !self.overwrites) {
+                self.done.left += 1;
+                continue;
+            }
+            let expected = held.map_or(Expected::Nothing, |(stamp, _)| Expected::Stamp(stamp));
+            writes.push((register, flag, expected));
+        }
+        Ok(writes)
+    }
+
+    /// Makes these changes, and gives back those that found something else in their place, or no room.
+    fn write(&mut self, writes: Vec<(Register, FlagKey, Expected)>) -> Result<Vec<Register>, RestoreError> {
+        let mut waiting = Vec::with_capacity(writes.len());
+        let mut left = Vec::new();
+        for (register, flag, expected) in writes {
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let write = Wanted {
+                flag,
+                what: What::Restore { key: Arc::clone(&register.key), value: register.value.clone() },
+                target: Target::Create,
+                actor: Arc::clone(&self.actor),
+                reason: Arc::clone(&self.reason),
+                expected,
+                level: Level::Local,
+                timeout: ACK_TIMEOUT,
+                reply: Box::new(move |answer| {
+                    let _ = sender.send(answer);
+                }),
+            };
+            match self.cluster.link().inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from) {
+                Ok(()) => waiting.push((register, receiver)),
+                Err(ChangeError::Busy) => left.push(register),
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        let mut refused = None;
+        for (register, receiver) in waiting {
+            match receiver.recv().unwrap_or(Err(ChangeError::Stopped)) {
+                Ok(_) => self.done.written += 1,
+                Err(ChangeError::Busy | ChangeError::Refused(WriteError::Conflict { .. })) => left.push(register),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            None => Ok(left),
+            Some(error) => Err(self.refused(error)),
+        }
+    }
+
+    fn refused(&self, error: ChangeError) -> RestoreError {
+        RestoreError::Refused { written: self.done.written, error }
+    }
+}
+
+/// Registers that are written at once: enough to share a commit, few beside what others may have waiting.
+const BATCH: usize = 256;
+
+/// How often a batch is tried, while others change the same registers or take all room.
+const ATTEMPTS_MAX: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use crate::{Live, Tidegate};
+
+    use super::*;
+
+    fn tide() -> Tidegate {
+        Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap()
+    }
+
+    fn backup_of(tide: &Tidegate) -> Vec<Register> {
+        let mut text = Vec::new();
+        tide.cluster().unwrap().backup(&mut text).unwrap();
+        backup::read(&*text).unwrap().registers
+    }
+
+    #[test]
+    fn a_kill_switch_that_is_used_while_a_restore_runs_stays_used() {
+        let (one, other) = (tide(), tide());
+        one.activate("known").send().unwrap();
+        one.activate("new").send().unwrap();
+        other.activate_percentage("known", 50).send().unwrap();
+        let registers = backup_of(&one);
+        let cluster = other.cluster().unwrap();
+        for overwrites in [false, true] {
+            let mut restore = Restore::new(&cluster, overwrites, "dana", "a trial");
+            // As if the flags were changed after the look at them and before the writes.
+            let writes = restore.choose(registers.clone()).unwrap();
+            assert_eq!(
+                writes.len(),
+                if overwrites { 2 } else { 1 },
+                "what is newer here is left, but for `--overwrite`"
+            );
+            for flag in ["known", "new"] {
+                other.deactivate(flag).send().unwrap();
+            }
+            let count = writes.len();
+            let left = restore.write(writes).unwrap();
+            assert_eq!((left.len(), restore.done.written), (count, 0), "each write found something else");
+            assert!(!other.is_active("known") && !other.is_active("new"));
+            other.clear("new").send().unwrap();
+        }
+        let restored = restored_into(&cluster, &registers);
+        assert_eq!((restored.written, restored.left), (0, 2), "the kill switches are newer than the backup");
+    }
+
+    fn restored_into(cluster: &Cluster, registers: &[Register]) -> Restored {
+        let mut restore = Restore::new(cluster, false, "dana", "a trial");
+        restore.batch(registers.to_vec()).unwrap();
+        restore.done
+    }
+
+    #[test]
+    fn a_restore_goes_on_where_one_before_it_stopped() {
+        let (one, other) = (tide(), tide());
+        for number in 0..600 {
+            let entry = format!(r#"{{"stable": {number}}}"#);
+            one.define(&format!("f{number}"), &entry).ack(Level::Local).send().unwrap();
+        }
+        let registers = backup_of(&one);
+        let cluster = other.cluster().unwrap();
+        assert_eq!(restored_into(&cluster, &registers[..400]).written, 400);
+        let rest = restored_into(&cluster, &registers);
+        assert_eq!((rest.written, rest.left), (200, 400));
+        assert_eq!(other.get("flags", "f599", "k", 0), 599);
+    }
+
+    #[test]
+    fn what_no_node_could_put_in_force_is_not_restored() {
+        let (one, other) = (tide(), tide());
+        one.activate("x").send().unwrap();
+        let mut registers = backup_of(&one);
+        registers[0].value = Some(Arc::from(&br#"{"percentage":"half"}"#[..]));
+        let cluster = other.cluster().unwrap();
+        assert_eq!((restored_into(&cluster, &registers).unknown, cluster.status().unwrap().node.registers), (1, 0));
+    }
 }

@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_engine::{Micros, Share};
 use tidegate_replica::{
-    Batch, Change as Wanted, Expected, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
-    WriteError,
+    Batch, Change as Wanted, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, WriteError,
 };
 
 use crate::clock::Clock;
@@ -525,9 +524,6 @@ fn now(clock: &Clock, started: Instant) -> Now {
     let steady_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Now { wall_ms, steady_ms }
 }
-
-/// A register of a backup may take the place of what stands here, whoever wrote it.
-pub(super) const RESTORED: Expected = Expected::Anything;
 
 /// After a publication the thread rests from publishing so many times as long as it took: it never takes more than a
 /// quarter of a processor.

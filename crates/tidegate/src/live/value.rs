@@ -101,6 +101,14 @@ pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<
     Ok(Arc::new(definition.into_document()))
 }
 
+/// Whether a node of this version can put it in force.
+pub(super) fn check(kind: ChangeKind, flag: &FlagKey, value: &[u8]) -> Result<(), ValueError> {
+    match kind {
+        ChangeKind::Activation => read_activation(value).map(drop),
+        ChangeKind::Definition => read_definition_value(flag, value).map(drop),
+    }
+}
+
 /// The entry alone, for people.
 fn entry_of(value: &[u8]) -> Option<String> {
     let entry: Entry = serde_json::from_slice(value).ok()?;
