@@ -211,8 +211,8 @@ fn remark(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
         }
     }
     if let Some(clock) = status.clock.filter(|clock| clock.is_suspicious) {
-        let (seconds, which) = (clock.ahead_seconds.abs(), if clock.ahead_seconds > 0.0 { "ahead" } else { "behind" });
-        output.warning(format_args!("this host's clock is {which} of the source's by about {seconds:.0} s"));
+        output
+            .warning(format_args!("this host's clock is about {clock} that of the source; set the one that is wrong"));
     }
 }
 

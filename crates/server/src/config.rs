@@ -51,6 +51,8 @@ pub struct Config {
     pub certificates: Setting<Option<PathBuf>>,
     /// Whether nodes on several hosts may do without certificates. Default: no.
     pub cluster_insecure: Setting<bool>,
+    /// How far clocks may be apart. Default: the library's.
+    pub max_drift: Setting<Option<Duration>>,
 }
 
 /// A value, and where it was said.
@@ -115,6 +117,8 @@ pub struct Arguments {
     pub certificates: Option<String>,
     /// `--cluster-insecure`
     pub cluster_insecure: bool,
+    /// `--max-drift`
+    pub max_drift: Option<String>,
 }
 
 /// A value as it was said.
@@ -175,6 +179,7 @@ impl Config {
             peers: list(last(Key::Peers), peer)?,
             certificates: one(last(Key::Certificates), None, |said, text| path(said, text).map(Some))?,
             cluster_insecure: switch(last(Key::ClusterInsecure)),
+            max_drift: one(last(Key::MaxDrift), None, |said, text| drift(said, text).map(Some))?,
         };
         let listen = &config.listen;
         if !listen.value.ip().is_loopback() && !config.listen_unprotected.value {
@@ -214,6 +219,7 @@ impl Config {
             line(Key::Peers, &self.peers, joined),
             line(Key::Certificates, &self.certificates, folder),
             line(Key::ClusterInsecure, &self.cluster_insecure, ToString::to_string),
+            line(Key::MaxDrift, &self.max_drift, |drift| drift.map_or(NONE.to_owned(), |drift| format!("{drift:?}"))),
         ]
     }
 
@@ -254,6 +260,9 @@ impl Config {
         }
         if self.cluster_insecure.value {
             live = live.insecure();
+        }
+        if let Some(drift) = self.max_drift.value {
+            live = live.max_drift(drift);
         }
         self.peers.value.iter().fold(live, Live::peer)
     }
@@ -304,6 +313,7 @@ impl Said {
             list(Key::Peers, &arguments.peers),
             text(Key::Certificates, &arguments.certificates),
             switch(Key::ClusterInsecure, arguments.cluster_insecure),
+            text(Key::MaxDrift, &arguments.max_drift),
         ];
         all.into_iter().flatten().collect()
     }
@@ -409,6 +419,14 @@ fn name(said: &Said, text: &str) -> Result<String, ConfigError> {
         return Ok(text.to_owned());
     }
     Err(said.wrong(text, "it is no name", "use 1 to 255 bytes without control characters"))
+}
+
+fn drift(said: &Said, text: &str) -> Result<Duration, ConfigError> {
+    let help = "say a duration from 500ms to 1m, such as `10s`";
+    let span = parse_duration(text).map_err(|_| said.wrong(text, "it is not a duration", help))?;
+    let drift = Duration::from_micros(span.get());
+    let is_good = tidegate::MAX_DRIFT_RANGE.contains(&drift) && span.get().is_multiple_of(1_000);
+    if is_good { Ok(drift) } else { Err(said.wrong(text, "it is out of range", help)) }
 }
 
 /// The library judges it, so that what is wrong is said once, with the place where it was said.

@@ -25,6 +25,7 @@ mod target;
 mod value;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -82,6 +83,7 @@ pub struct Live {
     name: Option<String>,
     cluster: String,
     network: Network,
+    max_drift: Duration,
     #[cfg(test)]
     connect: Option<Connect>,
 }
@@ -116,6 +118,7 @@ impl Live {
             name: None,
             cluster: DEFAULT_CLUSTER.to_owned(),
             network: Network::default(),
+            max_drift: MAX_DRIFT,
             #[cfg(test)]
             connect: None,
         }
@@ -179,6 +182,17 @@ impl Live {
         self
     }
 
+    /// How far a stamp of another node may lie ahead of this host's clock before it is quarantined, and this clock be off those
+    /// of the others before it makes no change: from 500 ms to 60 s, in whole milliseconds. All nodes should have the same.
+    ///
+    /// Default: 5 s, ten times what a badly kept clock drifts before it is corrected. More admits hosts whose clocks are kept
+    /// worse, and lets the changes of one whose clock is ahead win for that much longer.
+    #[must_use]
+    pub fn max_drift(mut self, drift: Duration) -> Self {
+        self.max_drift = drift;
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn connected(mut self, connect: Connect) -> Self {
         self.connect = Some(connect);
@@ -190,6 +204,7 @@ impl Live {
         for name in self.name.iter().chain([&self.cluster]) {
             check_name(name)?;
         }
+        let max_drift_ms = checked_drift(self.max_drift)?;
         let network = self.network.is_used().then(|| self.network.secure(&self.cluster)).transpose()?;
         let mut opened = self.open(network.as_ref().and_then(Secured::node))?;
         let loaded = opened.store.load().map_err(OpenError::from)?;
@@ -211,6 +226,7 @@ impl Live {
             is_durable,
             expects_peers,
             has_peers: self.has_peers(),
+            max_drift_ms,
             seed: random(),
             ..Options::new(self.cluster.clone(), opened.node)
         };
@@ -336,6 +352,12 @@ pub enum LiveError {
         /// The name.
         name: String,
     },
+    /// The drift that clocks may have is out of range. The program's fault, or its configuration's.
+    #[error("a drift of {given:?} is out of range; say something from {:?} to {:?}", MAX_DRIFT_RANGE.start(), MAX_DRIFT_RANGE.end())]
+    MaxDrift {
+        /// What was asked for.
+        given: Duration,
+    },
     /// The network between the nodes cannot be used; the reason says what to do.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -353,6 +375,12 @@ impl From<StoreError> for LiveError {
 fn check_name(name: &str) -> Result<(), LiveError> {
     let is_good = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control);
     if is_good { Ok(()) } else { Err(LiveError::Name { name: name.to_owned() }) }
+}
+
+fn checked_drift(drift: Duration) -> Result<u64, LiveError> {
+    let is_whole = drift.subsec_nanos() % 1_000_000 == 0;
+    let millis = u64::try_from(drift.as_millis()).ok().filter(|_| MAX_DRIFT_RANGE.contains(&drift) && is_whole);
+    millis.ok_or(LiveError::MaxDrift { given: drift })
 }
 
 /// The name of this host, as the kernel has it.
@@ -449,6 +477,13 @@ impl Drop for Afloat {
 fn to_timeout(timeout: Duration) -> Duration {
     timeout.min(ACK_TIMEOUT_MAX)
 }
+
+/// What [`Live::max_drift`] takes: below, clocks that are kept well would be refused for a moment's load; above, one that is
+/// ahead would win for longer than anybody waits.
+pub const MAX_DRIFT_RANGE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_mins(1);
+
+/// The drift that clocks may have unless somebody says otherwise.
+const MAX_DRIFT: Duration = Duration::from_secs(5);
 
 /// The name of a cluster that has none.
 pub const DEFAULT_CLUSTER: &str = "tidegate";

@@ -16,7 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_engine::Micros;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -207,8 +207,38 @@ pub(crate) struct FetchOptions {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) fetched: Fetched,
-    /// The origin's clock at the moment the fetch ended, where it said; to the second.
-    pub(crate) server_date: Option<Micros>,
+    /// The origin's clock, where it said.
+    pub(crate) server_date: Option<ServerDate>,
+}
+
+/// What an answer says of its origin's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerDate {
+    /// Its `Date`, cut to the second.
+    date: Micros,
+    /// When the answer came. The origin wrote the date between this and so much before.
+    arrived: Instant,
+    /// Seconds that the date is cut by, and the time from the question to the answer.
+    slack: Duration,
+}
+
+impl ServerDate {
+    /// The origin's clock now: not before the first, nor after the second.
+    pub(crate) fn bounds(&self) -> (Micros, Micros) {
+        let earliest = later(self.date, self.arrived.elapsed());
+        (earliest, later(earliest, self.slack))
+    }
+
+    /// The date of an origin that answers at once.
+    #[cfg(test)]
+    pub(crate) fn at_once(date: Micros) -> Self {
+        Self { date, arrived: Instant::now(), slack: Duration::from_secs(1) }
+    }
+}
+
+/// The instant `elapsed` after `instant`.
+fn later(instant: Micros, elapsed: Duration) -> Micros {
+    Micros::new(instant.get().saturating_add(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Asks one source, again and again.

@@ -1,5 +1,7 @@
 //! How an instance is doing: what a person or a monitor wants to know, in one value.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
 
@@ -295,14 +297,26 @@ pub struct Poisoned {
     pub from: ServedFrom,
 }
 
-/// This host's clock against the source's, by the `Date` of its last answer. It is exact to about a second.
+/// This host's clock against the source's, by the `Date` of its last answers. One answer is exact to a second, because a date is
+/// cut to it; sixteen are to about a tenth.
+///
+/// Its `Display` says it in words: `0.8 s ahead of`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClockOffset {
     /// How far this host is ahead, in seconds; negative: behind.
     pub ahead_seconds: f64,
-    /// Whether that is more than 5 s, so that ramps here run visibly apart from elsewhere.
+    /// How far the true value may be from that, in either direction.
+    pub uncertainty_seconds: f64,
+    /// Whether it is certainly more than 500 ms. Which of the two clocks is wrong, nobody can tell from them alone.
     pub is_suspicious: bool,
+}
+
+impl fmt::Display for ClockOffset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let which = if self.ahead_seconds > 0.0 { "ahead of" } else { "behind" };
+        write!(formatter, "{:.1} s {which}", self.ahead_seconds.abs())
+    }
 }
 
 /// The cache.
@@ -362,6 +376,12 @@ pub struct TypeErrors {
 #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 fn optional_seconds<S: Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
     span.map(|span| seconds(span.get())).serialize(serializer)
+}
+
+/// The same of a difference.
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and nobody decides by it")]
+pub(crate) fn signed_seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// Microseconds as seconds, for people and monitors.

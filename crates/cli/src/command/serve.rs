@@ -91,6 +91,10 @@ pub(crate) struct Args {
     #[arg(long)]
     cluster_insecure: bool,
 
+    /// How far the clocks of the nodes may be apart, from 500ms to 1m; the same on all nodes [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    max_drift: Option<String>,
+
     /// Read the configuration from this file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -113,6 +117,7 @@ impl Args {
             peers: self.peers.clone(),
             certificates: self.certificates.clone(),
             cluster_insecure: self.cluster_insecure,
+            max_drift: self.max_drift.clone(),
         };
         Config::read(self.config.as_deref(), |name| std::env::var(name).ok(), &arguments)
     }

@@ -50,6 +50,9 @@ struct State {
     last_error: Option<Trouble>,
     #[serde(default)]
     refused: Option<Trouble>,
+    /// The clock of the server's host against that of the source.
+    #[serde(default)]
+    clock: Option<Clock>,
     #[serde(default)]
     shadowed: Shadowed,
     #[serde(default)]
@@ -76,6 +79,22 @@ impl Shadowed {
         let ShadowedEntry { flag, by } = self.entries.first()?;
         let others = if self.count > 1 { format!(" and {} more", self.count - 1) } else { String::new() };
         Some(format!("no effect, defined by an earlier document: {flag}{others} (in {by})"))
+    }
+}
+
+/// One clock against another.
+#[derive(Debug, Deserialize)]
+struct Clock {
+    ahead_seconds: f64,
+    is_suspicious: bool,
+}
+
+impl Clock {
+    /// What is wrong, if it is.
+    fn in_words(&self) -> Option<String> {
+        let which = if self.ahead_seconds > 0.0 { "ahead of" } else { "behind" };
+        let words = || format!("the server's clock is {:.1} s {which} that of the source", self.ahead_seconds.abs());
+        self.is_suspicious.then(words)
     }
 }
 
@@ -113,14 +132,16 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     output.line("")?;
     let mut table = Table::new(&["DOCUMENT", "IS", "FROM", "HEARD", ""]);
     for source in sources {
-        let trouble = source.refused.as_ref().or(source.last_error.as_ref());
-        let shadowed = source.shadowed.shown();
+        let trouble = source.refused.as_ref().or(source.last_error.as_ref()).map(|trouble| trouble.message.clone());
+        let clock = source.clock.as_ref().and_then(Clock::in_words);
+        let trouble: Vec<_> = [trouble, clock, source.shadowed.shown()].into_iter().flatten().collect();
+        let trouble = trouble.join("; ");
         table.row([
             Cell::new(escape(&source.source)),
             Cell::new(escape(&source.health)),
             Cell::new(escape(&source.served_from)),
             Cell::new(source.age_seconds.map_or("never".to_owned(), ago)),
-            Cell::new(escape(trouble.map_or(shadowed.as_deref().unwrap_or(""), |trouble| &trouble.message))),
+            Cell::new(escape(&trouble)),
         ]);
     }
     output.table(&table)

@@ -1,6 +1,7 @@
 //! `serve`: a real server, its commands, and what is left after it was killed.
 
 use serde_json::json;
+use tidegate_origin::{Origin, Reply};
 
 use crate::run::{Host, until};
 use crate::serving::Serving;
@@ -194,4 +195,20 @@ fn a_log_filter_that_cannot_be_read_is_wrong_usage() {
         host.set("TIDEGATE_LOG", filter);
         Serving::start(&host, "");
     }
+}
+
+#[test]
+fn the_clock_of_a_server_without_peers_is_judged_by_its_source() {
+    let (host, origin) = (Host::new(), Origin::start());
+    // Long ago: whatever the clock of this machine shows, it is ahead.
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    origin.always(Reply::ok(r#"{"f": {"x": {"stable": 1}}}"#).header("Date", date));
+    let server = Serving::start(&host, &format!("--document {}", origin.url("/flags.json")));
+    server.logged(|line| line.contains("this host's clock is") && line.contains("s ahead of that of the source"));
+    let said = host.run(&format!("status --server {}", server.url)).code(0).said();
+    assert!(said.stdout.contains("s ahead of that of the source"), "{}", said.stdout);
+    // Nobody knows which of the two is wrong, so that changes go on.
+    host.run(&format!("activate y --create --server {}", server.url)).code(0).said();
+    let said = host.run(&format!("get {} f x", origin.url("/flags.json"))).code(0).said();
+    assert!(said.stderr.starts_with("warning: this host's clock is about "), "{}", said.stderr);
 }

@@ -33,6 +33,8 @@ pub enum Key {
     Certificates,
     /// Whether nodes may do without certificates.
     ClusterInsecure,
+    /// How far clocks may be apart.
+    MaxDrift,
 }
 
 /// What shape a value has.
@@ -45,7 +47,7 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
@@ -60,6 +62,7 @@ impl Key {
         Self::Peers,
         Self::Certificates,
         Self::ClusterInsecure,
+        Self::MaxDrift,
     ];
 
     /// Its name in the file, its variable, its argument.
@@ -79,6 +82,7 @@ impl Key {
             Self::Peers => ("peers", "TIDEGATE_PEERS", "--peer"),
             Self::Certificates => ("certificates", "TIDEGATE_CERTIFICATES", "--certificates"),
             Self::ClusterInsecure => ("cluster_insecure", "TIDEGATE_CLUSTER_INSECURE", "--cluster-insecure"),
+            Self::MaxDrift => ("max_drift", "TIDEGATE_MAX_DRIFT", "--max-drift"),
         }
     }
 

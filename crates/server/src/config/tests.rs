@@ -35,6 +35,8 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
     let documents = &lines.iter().find(|(key, ..)| *key == Key::Documents).unwrap().1;
     assert!(documents.ends_with(", https://x/y.json"), "{documents}");
     assert!(config.builder().is_ok());
+    let config = read("max_drift = \"750ms\"", &[], &Arguments::default()).unwrap();
+    assert_eq!(config.max_drift.value, Some(std::time::Duration::from_millis(750)));
     let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
     assert!(bare.builder().is_ok());
     assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));
@@ -67,6 +69,10 @@ fn mistakes_name_place_key_and_remedy() {
         &["`listen` is `8080` by the variable TIDEGATE_LISTEN", "127.0.0.1:8080"],
     );
     check("", &[("TIDEGATE_CLUSTER_LISTEN", "x")], &["127.0.0.1:7400"]);
+    for drift in ["5", "499ms", "61s", "500.5ms", "-1s"] {
+        check("", &[("TIDEGATE_MAX_DRIFT", drift)], &[&format!("`max_drift` is `{drift}`"), "from 500ms to 1m"]);
+    }
+    check("max_drift = 5", &[], &["`max_drift` is `5`"]);
     check("name = \"a\\u0007b\"", &[], &["`name` is `a\\u{7}b`", "control"]);
     check("peers = [\"10.0.0.7\"]", &[], &["`10.0.0.7`", "10.0.0.7:7400"]);
     check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http or https"]);

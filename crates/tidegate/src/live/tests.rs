@@ -18,7 +18,7 @@ use super::status;
 use super::target::Target;
 use super::value::ChangeKind;
 use super::{ChangeError, ClusterError, Live, Receipt};
-use crate::{Builder, Tidegate};
+use crate::{Builder, Clock, Micros, Tidegate};
 
 /// Carries messages between the nodes of one process.
 #[derive(Clone, Debug, Default)]
@@ -401,4 +401,44 @@ fn a_panic_ends_changes_and_not_reads() {
     soon("it is told", || cluster.status().is_err_and(|error| error.to_string().contains("panicked")));
     assert!(matches!(tide.deactivate("blog").send(), Err(ChangeError::Stopped)));
     assert!(tide.is_active("blog"));
+}
+
+#[test]
+fn clocks_may_be_as_far_apart_as_was_said_and_no_further() {
+    let check = |drift: Duration, is_taken: bool| {
+        let (board, folder) = (Switchboard::default(), tempfile::tempdir().unwrap());
+        let now = Micros::new(1_800_000_000_000_000);
+        let node = |name: &str, ahead: Duration| {
+            let clock = Clock::manual(now);
+            clock.advance(ahead);
+            let live = Live::at(folder.path().join(name)).name(name).max_drift(drift);
+            start(&board, live, Tidegate::builder().clock(clock))
+        };
+        let (behind, ahead) = (node("behind", Duration::ZERO), node("ahead", Duration::from_secs(20)));
+        soon("they know each other", || members(&behind) == 2 && members(&ahead) == 2 || !is_taken);
+        ahead.activate("x").ack(Level::Local).send().unwrap();
+        if is_taken {
+            soon("20 s are no reason to refuse it", || behind.is_active_for("x", "k"));
+        } else {
+            soon("it is quarantined", || behind.cluster().unwrap().status().unwrap().quarantined > 0);
+            assert!(!behind.is_active_for("x", "k"));
+        }
+    };
+    check(Duration::from_secs(5), false);
+    check(Duration::from_secs(60), true);
+}
+
+#[test]
+fn a_drift_out_of_range_is_an_error() {
+    for millis in [0, 499, 60_001] {
+        let live = Live::in_memory().max_drift(Duration::from_millis(millis));
+        let error = Tidegate::builder().live(live).without_locks().connect().unwrap_err().to_string();
+        assert!(error.contains("is out of range; say something from 500ms to 60s"), "{error}");
+    }
+    let live = Live::in_memory().max_drift(Duration::from_micros(600_500));
+    assert!(Tidegate::builder().live(live).without_locks().connect().is_err());
+    for millis in [500, 60_000] {
+        let live = Live::in_memory().max_drift(Duration::from_millis(millis));
+        Tidegate::builder().live(live).without_locks().connect().unwrap();
+    }
 }

@@ -14,16 +14,15 @@ mod tls;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url};
-use tokio::time::Instant;
 
 use self::cause::Context;
 use self::resolver::{Guard, Resolver};
 use super::redirect::{self, REDIRECTS_MAX, RedirectError};
-use super::{Answer, FetchError, FetchOptions, Fetched, Phase, SourceError, Tag, changed};
+use super::{Answer, FetchError, FetchOptions, Fetched, Phase, ServerDate, SourceError, Tag, changed};
 use crate::signature::SIGNATURE_BYTES_MAX;
 pub(crate) use head::RETRY_AFTER_MAX;
 pub(super) use location::Location;
@@ -37,6 +36,8 @@ pub(super) struct HttpFetcher {
     guard: Arc<Guard>,
     /// A connection was left open that the origin may have closed since.
     may_be_stale: bool,
+    /// When the last request was sent.
+    asked: Instant,
 }
 
 impl HttpFetcher {
@@ -65,7 +66,7 @@ impl HttpFetcher {
                 let source = error.without_url();
                 SourceError::Client { reason: source.to_string(), source: source.into() }
             })?;
-        Ok(Self { client, location, own_headers, options, guard, may_be_stale: false })
+        Ok(Self { client, location, own_headers, options, guard, may_be_stale: false, asked: Instant::now() })
     }
 
     pub(super) async fn fetch(&mut self, have: Option<&Tag>) -> Result<Answer, FetchError> {
@@ -154,8 +155,10 @@ impl HttpFetcher {
         condition: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, FetchError> {
         let may_be_stale = std::mem::take(&mut self.may_be_stale);
+        self.asked = Instant::now();
         let mut outcome = self.send_once(at, is_home, condition).await;
         if may_be_stale && matches!(outcome, Err(FetchError::Broken { .. })) {
+            self.asked = Instant::now();
             outcome = self.send_once(at, is_home, condition).await;
         }
         self.may_be_stale = outcome.is_ok();
@@ -187,7 +190,9 @@ impl HttpFetcher {
     /// Turns the last response of an exchange into an answer.
     async fn answer(&self, response: Response, was_conditional: bool, phase: &mut Phase) -> Result<Answer, FetchError> {
         let arrived = Instant::now();
+        let trip = arrived.saturating_duration_since(self.asked);
         let date = head::server_date(response.headers());
+        let date = date.map(|(date, cut)| ServerDate { date, arrived, slack: cut + trip });
         let fetched = match response.status() {
             StatusCode::OK => {
                 *phase = Phase::ReadingBody;
@@ -203,7 +208,7 @@ impl HttpFetcher {
             StatusCode::NOT_MODIFIED => return Err(FetchError::NotModifiedUnasked),
             _ => return Err(refused(response).await),
         };
-        Ok(Answer { fetched, server_date: date.map(|date| head::later(date, arrived.elapsed())) })
+        Ok(Answer { fetched, server_date: date })
     }
 
     fn context(&self, at: &Url) -> Context {

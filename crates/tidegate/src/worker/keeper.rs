@@ -5,6 +5,7 @@
 //! Invariant: the tag asked with is that of the document in force, or there is none.
 
 mod admission;
+mod offset;
 mod refusal;
 mod storage;
 
@@ -25,13 +26,14 @@ use crate::readings::Readings;
 use crate::schedule::{Damper, Outcome, Verdict};
 use crate::shared::Shared;
 use crate::signature::{KeyId, SeenFile, Trust};
-use crate::source::{Answer, FetchError, Fetched, Tag, Text, body_digest};
+use crate::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
 use crate::stage::{SourcePart, Stage};
 use crate::status::{
-    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, seconds,
+    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, signed_seconds,
 };
 use crate::subscription::Changes;
 use admission::Admission;
+use offset::OffsetWatch;
 pub(crate) use storage::CachePlace;
 use storage::{Storage, Stored};
 
@@ -60,6 +62,7 @@ pub(crate) struct Keeper {
     /// The document that the source has and that is not to be used, so that it is not read at each poll.
     rejected: Option<u128>,
     damper: Damper,
+    offsets: OffsetWatch,
     /// One answer is all there will be: ramps are asked at the instant of the answer.
     is_one_shot: bool,
     trouble_log: LogLimit,
@@ -158,6 +161,7 @@ impl Keeper {
             in_force: None,
             rejected: None,
             damper: Damper::default(),
+            offsets: OffsetWatch::default(),
             is_one_shot: options.is_one_shot,
             trouble_log: LogLimit::default(),
             refusal_log: LogLimit::default(),
@@ -225,7 +229,7 @@ impl Keeper {
         self.shared.status().polls += 1;
         let outcome = match answer {
             Ok(answer) => {
-                self.compare_clocks(answer.server_date, now);
+                self.compare_clocks(answer.server_date);
                 self.heard(answer.fetched, now);
                 Outcome::Fresh
             }
@@ -488,21 +492,22 @@ impl Keeper {
         set_health(&mut self.shared.status(), health, now);
     }
 
-    fn compare_clocks(&self, server: Option<Micros>, now: Micros) {
-        let Some(server) = server else { return };
-        let (ahead, behind) = (now.since(server).get(), server.since(now).get());
-        // The date is cut to the second, so half a second is as likely to be in it as not.
-        let ahead_seconds = seconds(ahead) - seconds(behind) - 0.5;
-        let is_suspicious = ahead_seconds.abs() > CLOCK_OFFSET_MAX;
-        let mut status = self.shared.status();
-        let was_suspicious = status.clock.is_some_and(|clock| clock.is_suspicious);
-        status.clock = Some(ClockOffset { ahead_seconds, is_suspicious });
-        drop(status);
+    fn compare_clocks(&mut self, date: Option<ServerDate>) {
+        let Some(date) = date else { return };
+        let known = self.offsets.note(&date, self.now());
+        let is_suspicious = known.is_suspicious();
+        let (middle, half) = known.middle();
+        let clock = ClockOffset {
+            ahead_seconds: signed_seconds(middle),
+            uncertainty_seconds: signed_seconds(half),
+            is_suspicious,
+        };
+        let was_suspicious = self.shared.status().clock.replace(clock).is_some_and(|clock| clock.is_suspicious);
+        let source = self.storage.source();
         if is_suspicious && !was_suspicious {
-            tracing::warn!(
-                source = self.storage.source(),
-                "this host's clock is {ahead_seconds:.1} s ahead of the source's; set it, or ramps run apart"
-            );
+            tracing::warn!(source, "this host's clock is {clock} that of the source; set it, or ramps run apart");
+        } else if was_suspicious && !is_suspicious {
+            tracing::info!(source, "this host's clock agrees with that of the source again");
         }
     }
 
@@ -549,9 +554,6 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The shortest time between two rewrites of cells. Meanwhile the snapshot answers.
 const TICK_MIN: Duration = Duration::from_millis(20);
-
-/// Seconds of offset between clocks that are no reason to warn.
-const CLOCK_OFFSET_MAX: f64 = 5.0;
 
 #[cfg(test)]
 mod tests;

@@ -14,5 +14,6 @@ mod runtimes;
 mod signed;
 mod status;
 mod support;
+#[cfg(feature = "cluster")]
 mod targets;
 mod time;

@@ -6,7 +6,7 @@ use reqwest::header::{self, HeaderMap};
 use tidegate_engine::Micros;
 
 use super::HEADERS_MAX;
-use crate::source::{FetchError, Tag};
+use crate::source::{FetchError, Tag, later};
 
 /// Refuses headers that no origin needs. (The HTTP library stops reading at about 400 KiB by itself.)
 pub(super) fn refuse_oversized(headers: &HeaderMap) -> Result<(), FetchError> {
@@ -38,18 +38,15 @@ pub(super) fn tag(headers: &HeaderMap) -> Option<Tag> {
     Tag::from_last_modified(modified)
 }
 
-/// The origin's clock when it sent the answer. What a cache kept for a while is that much older.
-pub(super) fn server_date(headers: &HeaderMap) -> Option<Micros> {
+/// The origin's clock when it sent the answer, and the time that it is cut by. What a cache kept for a while is that much
+/// older, and the age is cut to the second as well.
+pub(super) fn server_date(headers: &HeaderMap) -> Option<(Micros, Duration)> {
     let date = http_date(headers, header::DATE)?;
     let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u32>().ok()).unwrap_or(0);
     let since_epoch = date.duration_since(UNIX_EPOCH).ok()?;
     let micros = i64::try_from(since_epoch.as_micros()).ok()?;
-    Some(later(Micros::new(micros), Duration::from_secs(age.into())))
-}
-
-/// The instant `elapsed` after `instant`.
-pub(super) fn later(instant: Micros, elapsed: Duration) -> Micros {
-    Micros::new(instant.get().saturating_add(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)))
+    let cut = Duration::from_secs(if age == 0 { 1 } else { 2 });
+    Some((later(Micros::new(micros), Duration::from_secs(age.into())), cut))
 }
 
 /// How long the origin asks to be left alone, at most [`RETRY_AFTER_MAX`]: seconds, or a date, which counts
@@ -119,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_date_on_the_way_counts_from_where_it_was_kept() {
-        let date = |lines: &[_]| server_date(&headers(lines)).map(|date| date.to_string());
+        let date = |lines: &[_]| server_date(&headers(lines)).map(|(date, _)| date.to_string());
         assert_eq!(date(&[("date", DATE)]).as_deref(), Some("1994-11-06T08:49:37.000000Z"));
         assert_eq!(date(&[("date", DATE), ("age", "23")]).as_deref(), Some("1994-11-06T08:50:00.000000Z"));
         assert_eq!(date(&[("date", DATE), ("age", "old")]).as_deref(), Some("1994-11-06T08:49:37.000000Z"));

@@ -233,16 +233,23 @@ fn a_clock_that_is_off_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeper = keeper(folder.path());
     let now = keeper.now();
-    let mut offset = |seconds: i64| {
-        let server_date = Some(Micros::new(now.get() - seconds * 1_000_000));
-        keeper.take(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
-        let clock = keeper.shared.status().clock.unwrap();
-        (clock.ahead_seconds.round(), clock.is_suspicious)
-    };
-    assert_eq!(offset(0), (-1.0, false));
-    assert_eq!(offset(3), (3.0, false));
-    assert_eq!(offset(60), (60.0, true));
-    assert_eq!(offset(-60), (-61.0, true));
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
+        // The date is cut to the second, and half a second is in the middle of what was cut.
+        let mut offset = |milliseconds: i64| {
+            let server_date = Some(ServerDate::at_once(Micros::new(now.get() - milliseconds * 1_000)));
+            keeper.take(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
+            let clock = keeper.shared.status().clock.unwrap();
+            ((clock.ahead_seconds * 10.0).round() / 10.0, clock.is_suspicious, warnings.take().len())
+        };
+        assert_eq!(offset(1_400), (0.9, false, 0), "it may be 0.4 s");
+        assert_eq!(offset(520), (0.5, false, 0), "so it is");
+        assert_eq!(offset(3_000), (2.5, true, 1));
+        assert_eq!(offset(3_000), (2.5, true, 0));
+        assert_eq!(offset(-60_000), (-60.5, true, 0));
+        assert_eq!(offset(500), (0.0, false, 0));
+        assert_eq!(offset(1_600), (1.1, true, 1));
+    });
 }
 
 #[test]
@@ -250,4 +257,34 @@ fn locks_are_looked_at_more_than_once_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeper = keeper(folder.path());
     assert!(keeper.tick() <= Duration::from_millis(500));
+}
+
+/// The document that is refused may be the one that says "stop", so its poll says nothing of how fresh the active one is.
+#[test]
+fn a_refused_200_is_no_successful_poll_for_a_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(folder.path());
+    let clock = keeper.board().clock().clone();
+    // From 0 to 100 % in 1,000 s; held 100 s after the last successful poll.
+    let ramp = br#"{"s": {"x": {"stable": 0, "new": 1000, "interpolate": true, "lease": "100s",
+        "start_time": "1970-01-01 00:16:40Z", "duration": "1000s"}}}"#;
+    let value = |keeper: &Keeper, seconds: i64| {
+        clock.set(Micros::new((1_000 + seconds) * 1_000_000));
+        let published = keeper.board().load();
+        let moment = published.moment(clock.now());
+        let snapshot = &published.snapshot;
+        snapshot.evaluate(snapshot.find("s", "x"), &Subject::absent(), &moment).answer.to_json().unwrap().into_owned()
+    };
+    keeper.take(changed(ramp.to_vec(), "one"));
+    assert_eq!(value(&keeper, 50), "50");
+    for answer in [changed(b"{".to_vec(), "two"), changed(b"[]".to_vec(), "three"), trouble()] {
+        clock.set(Micros::new(1_090_000_000));
+        keeper.take(answer);
+    }
+    assert_eq!(value(&keeper, 100), "100", "the lease holds it here");
+    assert_eq!(value(&keeper, 300), "100", "90 s later it would go on, had a refused document counted");
+    // A 304 is one.
+    clock.set(Micros::new(1_300_000_000));
+    keeper.take(unchanged());
+    assert_eq!(value(&keeper, 350), "200", "twice as fast until it has caught up");
 }
