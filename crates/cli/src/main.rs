@@ -11,6 +11,7 @@ mod files;
 mod generated;
 mod json;
 mod keys;
+mod log;
 mod lookup;
 mod outlook;
 mod output;

@@ -16,9 +16,9 @@ pub(crate) async fn run(link: Arc<Link>, registry: Arc<Registry>, _counted: Coun
     // Whatever happens, nobody goes on sending to a link whose task is gone.
     let registered = Registered { link: &link, registry: &registry };
     let peer = link.peer();
-    tracing::info!("connected to node {} at {}", peer.process.0, peer.remote);
+    tracing::debug!("connected to node {} at {}", peer.process.0, peer.remote);
     let ending = exchange(&link, &registry).await;
-    tracing::info!("disconnected from node {} at {}: {}", peer.process.0, peer.remote, ending.cause());
+    tracing::debug!("disconnected from node {} at {}: {}", peer.process.0, peer.remote, ending.cause());
     link.note_ended(ending.cause());
     drop(registered);
     // Who is slow to close is cut off.

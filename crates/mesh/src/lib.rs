@@ -10,7 +10,7 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use tidegate_mesh::{Mesh, Options, Receiver};
+//! use tidegate_mesh::{Mesh, Options, PeerEvent, Receiver};
 //! use tidegate_replica::NodeId;
 //!
 //! #[derive(Debug)]
@@ -20,8 +20,11 @@
 //!     fn message(&self, from: NodeId, bytes: Vec<u8>) {
 //!         println!("{} bytes from {from}", bytes.len());
 //!     }
-//!     fn peer(&self, node: NodeId, _instance: u64, is_up: bool) {
-//!         println!("{node} is connected: {is_up}");
+//!     fn peer(&self, node: NodeId, _instance: u64, event: PeerEvent) {
+//!         match event {
+//!             PeerEvent::Connected { remote } => println!("{node} is connected at {remote}"),
+//!             PeerEvent::Lost { cause } => println!("{node} is lost: {cause}"),
+//!         }
 //!     }
 //! }
 //!
@@ -64,7 +67,7 @@ pub use cause::Cause;
 pub use dialer::AddressStatus;
 pub use identity::{AUTHORITY, CERTIFICATE, Identity, IdentityError, KEY};
 pub use link::QUEUE_BYTES_MAX;
-pub use mesh::{LinkStatus, Mesh, MeshError, MeshStatus, Receiver};
+pub use mesh::{LinkStatus, Mesh, MeshError, MeshStatus, PeerEvent, Receiver};
 pub use options::{Options, Security};
 pub use trust::Distrust;
 pub use wire::Reason;

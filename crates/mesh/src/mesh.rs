@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::{Address, AddressError, Host, source_ip};
+use crate::cause::Cause;
 use crate::connect::RESOLVING_MAX;
 use crate::dialer::{self, AddressStatus, Dialer, Members};
 use crate::handshake::Local;
@@ -34,7 +35,22 @@ pub trait Receiver: fmt::Debug + Send + Sync {
 
     /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone. It must not
     /// call the mesh.
-    fn peer(&self, node: NodeId, instance: u64, is_up: bool);
+    fn peer(&self, node: NodeId, instance: u64, event: PeerEvent);
+}
+
+/// What has become of a process of a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PeerEvent {
+    /// It is connected.
+    Connected {
+        /// The address of its end of the link.
+        remote: SocketAddr,
+    },
+    /// No link to it is left.
+    Lost {
+        /// Why the last one has ended.
+        cause: Cause,
+    },
 }
 
 /// The links to the other nodes of a cluster. They close when it is dropped.

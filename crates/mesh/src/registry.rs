@@ -14,8 +14,9 @@ use tidegate_replica::NodeId;
 use tidegate_replica::limits::NODES_MAX;
 use tokio::sync::watch;
 
+use crate::cause::Cause;
 use crate::link::{End, Link, Process};
-use crate::mesh::Receiver;
+use crate::mesh::{PeerEvent, Receiver};
 use crate::wire::Reason;
 
 /// See the module.
@@ -68,7 +69,7 @@ impl Registry {
                 entry.insert(vec![Arc::clone(link)]);
                 let (node, instance) = process;
                 // Under the lock, so that two threads cannot tell it in the wrong order.
-                self.receiver.peer(node, instance, true);
+                self.receiver.peer(node, instance, PeerEvent::Connected { remote: link.peer().remote });
             }
             Entry::Occupied(mut entry) => {
                 entry.get_mut().push(Arc::clone(link));
@@ -98,7 +99,8 @@ impl Registry {
             if next.is_none() {
                 entry.remove();
                 let (node, instance) = process;
-                self.receiver.peer(node, instance, false);
+                let cause = link.ended().unwrap_or(Cause::Closed);
+                self.receiver.peer(node, instance, PeerEvent::Lost { cause });
             }
             next
         };

@@ -11,6 +11,7 @@ mod quarantine;
 mod repair;
 mod report;
 mod take;
+mod watch;
 mod write;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -12,12 +12,10 @@ use tidegate_server::config::Key;
 use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Exit, Failure, Outcome, chain};
+use crate::log;
 use crate::output::Output;
-use crate::text::escape;
 
 /// Answer over HTTP, and take changes while it runs
 #[derive(Clone, Debug, clap::Args)]
@@ -30,6 +28,9 @@ Examples:
 Every option can also stand in the configuration file (`data_dir = \"state\"`) and in the environment \
 (`TIDEGATE_DATA_DIR`); an option goes before a variable, and a variable before the file. Without a data folder, changes \
 are kept in memory and are gone when the server ends.
+
+The log goes to standard error: peers that come and go, every change with who made it, and all that is wrong. TIDEGATE_LOG says \
+how much of it (`warn`, `debug`, or `tidegate=info,tidegate_mesh=debug`).
 
 SIGTERM and Ctrl-C end it: requests under way are finished, within 5 seconds.")]
 pub(crate) struct Args {
@@ -124,12 +125,12 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    start_log()?;
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
     }
+    log::start()?;
     // Before the network between nodes takes its share.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);
@@ -196,30 +197,6 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Warnings and errors go to standard error, a line each; `TIDEGATE_LOG=info` tells more.
-fn start_log() -> Result<(), Failure> {
-    let wanted = std::env::var_os(LOG).filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT_LOG.into());
-    let filter = log_filter(&wanted.to_string_lossy())?;
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).try_init();
-    Ok(())
-}
-
-/// What is logged, as the variable says it. A word alone that is no level would be the name of a part of the program, of which
-/// there is none, and nothing would be logged.
-fn log_filter(wanted: &str) -> Result<EnvFilter, Failure> {
-    let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::usage(format_args!("{LOG} is `{}`, which cannot be read: {why}", escape(wanted)))
-            .help("set it to error, warn, info, debug, trace or off, or to parts of the program, like `info,tidegate_mesh=debug`")
-    };
-    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
-    let directives: Vec<&str> = wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
-    if let Some(word) = directives.iter().find(|word| !word.contains(['=', '[']) && !is_level(word)) {
-        return Err(unreadable(&format_args!("`{}` is not a level", escape(word))));
-    }
-    let filter = EnvFilter::builder().parse(directives.join(","));
-    filter.map_err(|error| unreadable(&escape(&error.to_string())))
-}
-
 fn failed(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
 }
@@ -230,9 +207,3 @@ const FILES_WANTED: u64 = 16_384;
 
 /// What every system gives a process without being asked.
 const FILES_EXPECTED: u64 = 1_024;
-
-/// What is logged unless the variable says otherwise.
-const DEFAULT_LOG: &str = "warn";
-
-/// The variable that says what is logged.
-const LOG: &str = "TIDEGATE_LOG";

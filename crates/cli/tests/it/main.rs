@@ -15,6 +15,7 @@ mod limits;
 mod links;
 mod listing;
 mod locks;
+mod logging;
 mod origin;
 mod pages;
 mod plan;

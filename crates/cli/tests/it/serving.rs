@@ -51,12 +51,21 @@ impl Serving {
             return line.clone();
         }
         loop {
-            let line = self.words.recv_timeout(LONGEST_WAIT).expect("it is logged");
+            let Ok(line) = self.words.recv_timeout(LONGEST_WAIT) else {
+                panic!("it is not logged, but:\n{}", logged.join("\n"));
+            };
             logged.push(line.clone());
             if is_it(&line) {
                 return line;
             }
         }
+    }
+
+    /// All that it has said until now.
+    pub(crate) fn said_so_far(&self) -> Vec<String> {
+        let mut logged = self.logged.borrow_mut();
+        logged.extend(self.words.try_iter());
+        logged.clone()
     }
 
     /// Its process.

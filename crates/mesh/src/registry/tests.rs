@@ -15,8 +15,8 @@ struct Told(Mutex<Vec<(u64, u64, bool)>>);
 impl Receiver for Told {
     fn message(&self, _: NodeId, _: Vec<u8>) {}
 
-    fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
-        self.0.lock().unwrap().push((node.get(), instance, is_up));
+    fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
+        self.0.lock().unwrap().push((node.get(), instance, matches!(event, PeerEvent::Connected { .. })));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_mesh::authority::Authority;
-use tidegate_mesh::{Identity, Mesh, MeshError, Options, Receiver, Security};
+use tidegate_mesh::{Identity, Mesh, MeshError, Options, PeerEvent, Receiver, Security};
 use tidegate_replica::NodeId;
 
 /// What a node has heard.
@@ -22,13 +22,12 @@ impl Receiver for Heard {
         self.messages.lock().unwrap().push((from, bytes));
     }
 
-    fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
+    fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
         let mut alive = self.alive.lock().unwrap();
-        if is_up {
-            alive.insert((node, instance));
-        } else {
-            alive.remove(&(node, instance));
-        }
+        match event {
+            PeerEvent::Connected { .. } => alive.insert((node, instance)),
+            PeerEvent::Lost { .. } => alive.remove(&(node, instance)),
+        };
     }
 }
 

@@ -8,6 +8,7 @@
 //! Publishing costs some microseconds to some milliseconds, so under a burst it is done less often: after each
 //! publication the driver rests from publishing for a few times as long as it took. A lone change is published at once.
 
+mod events;
 mod projection;
 mod target;
 
@@ -18,8 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{Micros, Share};
+use tidegate_mesh::PeerEvent;
 use tidegate_replica::{
-    Batch, Change as Wanted, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, WriteError,
+    Batch, Change as Wanted, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, Resolution,
+    WriteError,
 };
 
 use crate::clock::Clock;
@@ -28,17 +31,20 @@ use crate::store::{Committer, Outcome};
 use crate::subscription::{Bell, Changes};
 
 use super::carrier::Carrier;
-use super::change::{ChangeError, UnreachedPeer};
+use super::change::{ChangeError, NodeName, UnreachedPeer};
 use super::inbox::Taken;
 use super::request::{Done, Names, Reply, Request, Resolve, Seen, What, Write};
+use super::status;
 use super::synced::Synced;
 use super::target::{Effect, Target};
 use super::value::{self, ChangeKind};
 
+use events::Events;
 use target::Admitted;
 
 /// See the module.
 pub(super) struct Driver {
+    node: NodeId,
     replica: Replica,
     stage: Arc<Stage>,
     bell: Arc<Bell>,
@@ -65,6 +71,7 @@ pub(super) struct Driver {
     unresponsive: BTreeSet<NodeId>,
     /// The members whose silence was told.
     silent: BTreeSet<NodeId>,
+    events: Events,
     names: Names,
     report: Report,
     synced: Arc<Synced>,
@@ -100,6 +107,8 @@ type ToWrite = (Arc<[u8]>, Option<Arc<[u8]>>, bool);
 /// Somebody who waits for a receipt.
 struct Awaiting {
     reply: Reply,
+    /// What the log says of it once it is answered.
+    line: String,
     /// The flag that is changed, and its share before.
     flag: Option<(tidegate_engine::FlagKey, Option<Share>)>,
     is_created: bool,
@@ -158,11 +167,13 @@ impl Driver {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { options, loaded, stage, carrier, committer, synced, disk, unwritable } = parts;
         disk.set(unwritable.clone());
+        let node = options.node;
         let (clock, started) = (stage.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
         let mut driver = Self {
             bell: Arc::clone(&stage.shared().bell),
+            node,
             replica,
             stage,
             clock,
@@ -180,6 +191,7 @@ impl Driver {
             watched_at: started,
             unresponsive: BTreeSet::new(),
             silent: BTreeSet::new(),
+            events: Events::new(node),
             names: Names::default(),
             report: Report { is_disk_tried: unwritable.is_some(), disk: unwritable, ..Report::default() },
             synced,
@@ -191,6 +203,8 @@ impl Driver {
         driver.submit();
         driver.learn_members();
         driver.note_synced();
+        // What was on the disk is no news.
+        driver.events.begin(&driver.names);
         driver
     }
 
@@ -209,8 +223,13 @@ impl Driver {
         for outcome in taken.outcomes {
             self.hear_disk(outcome);
         }
-        for input in taken.peers {
+        for (node, instance, event) in taken.peers {
+            let input = match event {
+                PeerEvent::Connected { .. } => Input::PeerUp { node, instance },
+                PeerEvent::Lost { .. } => Input::PeerDown { node, instance },
+            };
             self.handle(input);
+            self.events.peer(node, instance, event, &self.names, self.now());
         }
         for request in taken.requests {
             self.serve(request);
@@ -234,6 +253,7 @@ impl Driver {
             self.watched_at = Instant::now();
             self.watch_peers(self.now());
             self.watch_members(self.now());
+            self.events.watch(&self.replica, &self.names, self.carrier.as_ref(), self.now());
         }
         self.submit();
     }
@@ -317,17 +337,22 @@ impl Driver {
         match request {
             Request::Write(write) => self.write(*write),
             Request::RaiseEpoch { actor, reason, reply } => {
-                let request = self.expect(Awaiting { reply, flag: None, is_created: false });
+                let line = format!("the clock of the cluster is repaired{}", events::by(&actor, &reason));
+                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
                 self.handle(Input::RaiseEpoch { request, actor, reason });
             }
             Request::Resolve(resolve) => {
                 let Resolve { flag, key, stamp, resolution, actor, reason, reply } = *resolve;
                 let from = self.share_of(&flag);
-                let request = self.expect(Awaiting { reply, flag: Some((flag, from)), is_created: false });
+                let done = if resolution == Resolution::Accept { "accepted" } else { "dropped" };
+                let line = format!("a quarantined change of `{flag}` is {done}{}", events::by(&actor, &reason));
+                let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created: false });
                 self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
-                let request = self.expect(Awaiting { reply, flag: None, is_created: false });
+                let name = status::shown_node(&NodeName::of(node, &self.names));
+                let line = format!("{name} is taken out of the cluster{}", events::by(&actor, &reason));
+                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
                 self.handle(Input::Forget { request, node, actor, reason });
             }
             Request::Look(look) => {
@@ -352,7 +377,9 @@ impl Driver {
             Err(error) => return reply(Err(error)),
         };
         let from = self.share_of(&flag);
-        let request = self.expect(Awaiting { reply, flag: Some((flag, from)), is_created });
+        let kind = ChangeKind::of(&key).map_or(ChangeKind::Activation, |(kind, _)| kind);
+        let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
+        let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let change = Wanted { key, value, actor, reason, expected };
         self.handle(Input::Write { request, change, level, timeout_ms });
@@ -400,6 +427,7 @@ impl Driver {
         let began = Instant::now();
         let mut changes = Vec::new();
         let mut told = Changes::default();
+        let mut news = Vec::new();
         for key in std::mem::take(&mut self.changed) {
             // A newer version may know more kinds of keys.
             let Some((kind, flag)) = ChangeKind::of(&key) else { continue };
@@ -407,6 +435,13 @@ impl Driver {
             match projection::of(kind, &flag, value) {
                 Ok(change) => {
                     self.report.parked.remove(&key);
+                    // One that was made here is told with its receipt.
+                    if let Some(register) = self.replica.get(&key).filter(|register| register.stamp.node() != self.node)
+                        && self.events.may_tell()
+                    {
+                        let line = events::described(kind, &flag, register, &self.names);
+                        news.push((line, self.share_of(&flag), flag.clone()));
+                    }
                     match kind {
                         ChangeKind::Activation => told.activations = true,
                         ChangeKind::Definition => told.definitions = true,
@@ -425,6 +460,9 @@ impl Driver {
             return;
         }
         self.stage.apply(changes);
+        for (line, from, flag) in news {
+            events::tell_received(&line, from, self.share_of(&flag));
+        }
         self.report.published += 1;
         guarded(|| self.bell.ring(told));
         self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
@@ -432,8 +470,13 @@ impl Driver {
 
     fn tell_writers(&mut self) {
         for (request, outcome) in std::mem::take(&mut self.receipts) {
-            let Some(Awaiting { reply, flag, is_created }) = self.replies.remove(&request) else { continue };
+            let Some(Awaiting { reply, line, flag, is_created }) = self.replies.remove(&request) else { continue };
             let effect = flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) });
+            if let Ok(written) = &outcome
+                && self.events.may_tell()
+            {
+                events::tell_written(&line, effect.as_ref(), written, &self.names);
+            }
             let answer = match outcome {
                 Ok(written) => {
                     let unreached = if written.is_reached { Vec::new() } else { self.unreached() };

@@ -9,7 +9,8 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tidegate_replica::{Input, NodeId};
+use tidegate_mesh::PeerEvent;
+use tidegate_replica::NodeId;
 
 use crate::store::Outcome;
 
@@ -32,7 +33,7 @@ struct State {
     messages: VecDeque<(NodeId, Vec<u8>)>,
     message_bytes: usize,
     /// Peers that came and went.
-    peers: VecDeque<Input>,
+    peers: VecDeque<(NodeId, u64, PeerEvent)>,
     outcomes: VecDeque<Outcome>,
     messages_dropped: u64,
     /// When the driver has something to do even if nothing comes, as whoever ran it last has left word.
@@ -57,7 +58,7 @@ pub(super) enum Refused {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) outcomes: VecDeque<Outcome>,
-    pub(super) peers: VecDeque<Input>,
+    pub(super) peers: VecDeque<(NodeId, u64, PeerEvent)>,
     pub(super) requests: Vec<Request>,
     pub(super) messages: Vec<(NodeId, Vec<u8>)>,
     pub(super) is_closing: bool,
@@ -98,11 +99,10 @@ impl Inbox {
 
     /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: whoever
     /// tells it holds a lock of the links, which sending takes as well.
-    pub(crate) fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
+    pub(crate) fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
         let mut state = self.lock();
         if !state.is_gone {
-            let input = if is_up { Input::PeerUp { node, instance } } else { Input::PeerDown { node, instance } };
-            state.peers.push_back(input);
+            state.peers.push_back((node, instance, event));
             drop(state);
             self.wake_thread();
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tidegate_mesh::{Identity, IdentityError, Mesh, MeshError, MeshStatus, Options, Receiver, Security};
+use tidegate_mesh::{Identity, IdentityError, Mesh, MeshError, MeshStatus, Options, PeerEvent, Receiver, Security};
 use tidegate_replica::NodeId;
 
 use super::carrier::Carrier;
@@ -95,8 +95,8 @@ impl Receiver for Inbox {
         self.message(from, bytes);
     }
 
-    fn peer(&self, node: NodeId, instance: u64, is_up: bool) {
-        self.peer(node, instance, is_up);
+    fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
+        self.peer(node, instance, event);
     }
 }
 

@@ -17,6 +17,8 @@ use super::change::{NodeName, instant_of};
 use super::request::Seen;
 use super::value::ChangeKind;
 
+pub(super) use problems::{CLOCK_OFFSET_MS, clock, shown as shown_node};
+
 /// The cluster as one node sees it; made by [`Cluster::status`](super::Cluster::status). It serializes to JSON, which is what
 /// `GET /api/v1/cluster` answers and `tidegate cluster status --format json` prints, and can be read back from there. Booleans
 /// have their names without the `is_`.
@@ -344,7 +346,7 @@ fn messages_refused(counters: Counters) -> BTreeMap<String, u64> {
 }
 
 /// Why a node refuses changes, as a word.
-fn code_of(error: &WriteError) -> &'static str {
+pub(super) fn code_of(error: &WriteError) -> &'static str {
     match error {
         WriteError::ClockOff { .. } => "clock-off",
         WriteError::ClockPoisoned { .. } => "clock-poisoned",

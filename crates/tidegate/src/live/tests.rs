@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_engine::FlagKey;
+use tidegate_mesh::{Cause, PeerEvent};
 use tidegate_replica::{Expected, Level, NodeId};
 
 use super::carrier::Carrier;
@@ -43,8 +44,8 @@ impl Switchboard {
     fn plug(&self, node: NodeId, instance: u64, inbox: Arc<Inbox>) -> Plug {
         let mut nodes = self.nodes();
         for (other, plugged) in nodes.iter().filter(|(_, plugged)| !plugged.is_cut) {
-            plugged.inbox.peer(node, instance, true);
-            inbox.peer(*other, plugged.instance, true);
+            plugged.inbox.peer(node, instance, came());
+            inbox.peer(*other, plugged.instance, came());
         }
         nodes.insert(node, Plugged { instance, inbox, is_cut: false });
         Plug { board: self.clone(), node, instance }
@@ -89,9 +90,13 @@ impl Drop for Plug {
         let mut nodes = self.board.nodes();
         nodes.remove(&self.node);
         for plugged in nodes.values() {
-            plugged.inbox.peer(self.node, self.instance, false);
+            plugged.inbox.peer(self.node, self.instance, PeerEvent::Lost { cause: Cause::Closed });
         }
     }
+}
+
+fn came() -> PeerEvent {
+    PeerEvent::Connected { remote: std::net::SocketAddr::from(([127, 0, 0, 1], 7_400)) }
 }
 
 fn node(board: &Switchboard, folder: &Path, name: &str) -> Tidegate {
