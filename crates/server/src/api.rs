@@ -4,6 +4,7 @@ mod activation;
 mod answer;
 mod ask;
 mod backup;
+mod budget;
 mod cluster;
 mod decision;
 mod definition;
@@ -11,10 +12,13 @@ mod flag;
 mod health;
 mod history;
 mod hosts;
+mod listing;
+mod parts;
 mod precondition;
 mod problem;
 mod quarantine;
 mod watch;
+mod work;
 
 use std::sync::Arc;
 
@@ -28,8 +32,10 @@ use tidegate::{Cluster, Tidegate};
 use tokio::sync::{Semaphore, watch as watched};
 
 use crate::serve::Options;
+use budget::Budget;
 use hosts::Hosts;
 use problem::Problem;
+use work::{Kind, Work};
 
 pub(crate) use hosts::{LocalAddress, check_name};
 
@@ -40,6 +46,8 @@ pub(crate) struct Api {
     options: Options,
     stopping: watched::Receiver<bool>,
     watchers: Arc<Semaphore>,
+    work: Work,
+    budget: Budget,
 }
 
 type Shared = State<Arc<Api>>;
@@ -48,7 +56,9 @@ type Answer = Result<Response, Problem>;
 impl Api {
     pub(crate) fn new(tide: Tidegate, options: Options, stopping: watched::Receiver<bool>) -> Arc<Self> {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
-        Arc::new(Self { tide, options, stopping, watchers })
+        let work = Work::new(options.waits_max);
+        let budget = Budget::new(options.memory_max);
+        Arc::new(Self { tide, options, stopping, watchers, work, budget })
     }
 
     fn cluster(&self) -> Result<Cluster, Problem> {
@@ -78,6 +88,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/watch", get(watch::watch))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), budget::limit_answers))
         .layer(middleware::from_fn_with_state(Hosts::new(&api.options.hosts), guard))
         .with_state(api)
 }
@@ -88,6 +99,7 @@ pub(crate) fn health_router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/readyz/changes", get(health::changes))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
@@ -110,9 +122,4 @@ async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Resp
     };
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// Runs what blocks where it holds up nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::fault(&error))
 }

@@ -9,6 +9,23 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// The body of a restore: a backup of 100,000 flags is about 50 MB.
 pub const RESTORE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bodies and answers together, but for small ones. Two of the largest restores fit in, each of which takes twice its size: for its
+/// text, and for what is read from it.
+pub const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A body or an answer that is no longer is small: it belongs to its connection, and no budget refuses it. A change and its
+/// receipt are smaller.
+pub const SMALL_BYTES: usize = 16 * 1024;
+
+/// The list of flags and a backup are sent in parts of about this size, so that memory does not depend on how many flags there are.
+pub const PART_BYTES: usize = 64 * 1024;
+
+/// Parts of one answer in memory: one that is made, one that waits, one that is being sent.
+pub const PARTS_MAX: usize = 3;
+
+/// A page of history ends when its changes are so long.
+pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
+
 /// What is read and thrown away of a body that is too large, so that its sender hears why: one that is cut off while it
 /// writes often does not read the answer.
 pub const REFUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -37,8 +54,41 @@ pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 /// for changes.
 pub const WATCHERS_MAX: usize = 512;
 
-/// Of few connections, at most this part may watch.
-pub const WATCHERS_SHARE: usize = 4;
+/// Changes at once that wait long for their acknowledgement: each holds a connection meanwhile. The others stay free.
+pub const WAITS_MAX: usize = 512;
+
+/// At most this part of the connections may watch, and at most this part may wait long.
+pub const LONG_SHARE: usize = 4;
+
+/// A wait that is no longer is short: connections come free again fast enough for all who come.
+pub const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+/// Changes at once that are held against what stands there. Each takes some microseconds.
+pub const CHANGES_AT_ONCE: usize = 32;
+
+/// Definitions at once whose entries are read. It keeps a processor busy.
+pub const DEFINITIONS_AT_ONCE: usize = 4;
+
+/// Requests at once that look something up.
+pub const READS_AT_ONCE: usize = 16;
+
+/// Operations at once on the cluster itself.
+pub const OPERATIONS_AT_ONCE: usize = 4;
+
+/// Lists of all flags at once that are begun: each goes through all that there is.
+pub const LISTS_AT_ONCE: usize = 4;
+
+/// Backups at once that are written, each as fast as its client takes it.
+pub const BACKUPS_AT_ONCE: usize = 4;
+
+/// What a backup of 100,000 flags takes from the budget while it is written: a reference to each register.
+pub const BACKUP_BYTES: usize = 32 * 1024 * 1024;
+
+/// Restores at once: two would undo each other.
+pub const RESTORES_AT_ONCE: usize = 1;
+
+/// For the turn of a request to come, while others of its kind are at work.
+pub const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For the head of a request, and between two requests on one connection.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,6 +99,12 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the body of a restore.
 pub const RESTORE_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// For the whole of an answer that is sent in parts: 100 MB over a line of 3 Mbit/s.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// For a restore itself, when its body is there.
+pub const RESTORE_WORK_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// For a client to take some bytes of an answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -58,8 +114,8 @@ pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 /// Between two signs of life to one who watches: well within the minute after which gateways cut a silent connection.
 pub const LIFE_SIGN_PERIOD: Duration = Duration::from_secs(15);
 
-/// A stop waits so long for requests under way, so that the process is gone after 5 s.
-pub const STOP_TIMEOUT: Duration = Duration::from_secs(4);
+/// A stop waits so long for requests under way, so that the process is gone after 5 s: the rest is for the disk.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Who makes a change, and why.
 pub const TEXT_BYTES_MAX: usize = 1_024;

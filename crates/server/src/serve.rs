@@ -42,6 +42,10 @@ pub struct Options {
     pub connections_max: usize,
     /// Connections at once that watch.
     pub watchers_max: usize,
+    /// Changes at once that wait longer than a second for their acknowledgement; one more waits no longer than that.
+    pub waits_max: usize,
+    /// Bytes for all bodies and answers that are not small.
+    pub memory_max: usize,
     /// For the head of a request, and between two requests.
     pub head_timeout: Duration,
     /// For the body of a request.
@@ -61,6 +65,8 @@ impl Default for Options {
         Self {
             connections_max: limits::CONNECTIONS_MAX,
             watchers_max: limits::WATCHERS_MAX,
+            waits_max: limits::WAITS_MAX,
+            memory_max: limits::MEMORY_BYTES_MAX,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
@@ -78,8 +84,9 @@ impl Options {
     pub fn for_files(files: u64) -> Self {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         let connections_max = (files / limits::FILES_SHARE).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX);
-        let watchers_max = (connections_max / limits::WATCHERS_SHARE).min(limits::WATCHERS_MAX);
-        Self { connections_max, watchers_max, ..Self::default() }
+        let share = connections_max / limits::LONG_SHARE;
+        let (watchers_max, waits_max) = (share.min(limits::WATCHERS_MAX), share.min(limits::WAITS_MAX));
+        Self { connections_max, watchers_max, waits_max, ..Self::default() }
     }
 }
 
@@ -268,17 +275,17 @@ async fn talk(
     // Answers are small and written at once; a failure costs milliseconds.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let routes = TowerToHyperService::new(router);
+    let answers = TowerToHyperService::new(router);
     let own_place = Arc::clone(&place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (routes, place) = (routes.clone(), Arc::clone(&place));
+        let (answers, place) = (answers.clone(), Arc::clone(&place));
         async move {
             place.begin();
             let (parts, body) = request.into_parts();
             let body = Received::new(body, Arc::clone(&place))?;
             let mut request = Request::from_parts(parts, axum::body::Body::new(body));
             request.extensions_mut().insert(LocalAddress(local.ip()));
-            let Ok(response) = routes.call(request).await;
+            let Ok(response) = answers.call(request).await;
             Ok::<_, exchange::Displaced>(Sent::answer(response, place))
         }
     });

@@ -1,17 +1,21 @@
 //! `tidegate serve`: a node that any language can ask over HTTP.
 
-use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use tidegate::Tidegate;
 use tidegate_server::config::Key;
 use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::log;
@@ -145,16 +149,46 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         listeners = listeners.health(listener);
     }
     let address = listeners.address().map_err(|error| failed(&error))?;
-    let tide = builder.connect().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
-    output.word(format_args!("listening on http://{address}"));
-    output.flush()?;
-    let served = runtime.block_on(tidegate_server::serve(listeners, tide.clone(), options, stop));
-    // The last handle waits until everything that was accepted is on the disk.
-    drop(runtime);
-    drop(tide);
-    served.map_err(|error| failed(&error))?;
+    let connecting = runtime.spawn_blocking(move || builder.connect());
+    let connected = runtime.block_on(async {
+        tokio::select! {
+            connected = connecting => Some(connected),
+            () = told(stop.clone()) => None,
+        }
+    });
+    if let Some(connected) = connected {
+        let connected = connected.map_err(|error| failed(&io::Error::other(error)))?;
+        let tide = connected.map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+        output.word(format_args!("listening on http://{address}"));
+        output.flush()?;
+        let serving = tidegate_server::serve(listeners, tide.clone(), options, async {
+            told(stop.clone()).await;
+        });
+        runtime.block_on(serving).map_err(|error| failed(&error))?;
+        end(runtime, tide, *stop.borrow(), output);
+    } else {
+        runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+    }
     output.word("stopped");
     Ok(Exit::Done)
+}
+
+/// Lets everything go, within 5 s after the process was told to end, whatever is still at work.
+fn end(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &mut Output) {
+    let ends = told.unwrap_or_else(Instant::now) + STOP_MAX;
+    let left = || ends.saturating_duration_since(Instant::now());
+    // Work that blocks a thread is not waited for; what it has begun is the library's to finish.
+    runtime.shutdown_timeout(RUNTIME_TIMEOUT.min(left()));
+    // The last handle waits until everything that was accepted is on the disk.
+    let (sender, gone) = mpsc::channel();
+    let goodbye = move || {
+        drop(tide);
+        let _ = sender.send(());
+    };
+    let is_started = thread::Builder::new().name("goodbye".to_owned()).spawn(goodbye).is_ok();
+    if is_started && gone.recv_timeout(left()).is_err() {
+        output.warning("the disk did not take everything in time; what was acknowledged is on it");
+    }
 }
 
 async fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
@@ -182,24 +216,35 @@ fn raise_file_limit(output: &mut Output) -> u64 {
     files
 }
 
-/// Ready when the process is told to end.
-fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+/// Has the instant at which the process is told to end.
+fn stopped() -> Result<watch::Receiver<Option<Instant>>, Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
-    let (sender, receiver) = oneshot::channel();
+    let (sender, receiver) = watch::channel(None);
     let wait = move || {
         if signals.forever().next().is_some() {
-            let _ = sender.send(());
+            let _ = sender.send(Some(Instant::now()));
         }
+        // Its end is no signal.
+        sender
     };
     thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(|error| failed(&error))?;
-    Ok(async move {
-        let _ = receiver.await;
-    })
+    Ok(receiver)
 }
 
-fn failed(error: &std::io::Error) -> Failure {
+/// Ready when the process is told to end.
+async fn told(mut stop: watch::Receiver<Option<Instant>>) {
+    let _ = stop.wait_for(Option::is_some).await;
+}
+
+fn failed(error: &io::Error) -> Failure {
     Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
 }
+
+/// From the signal to the end of the process; it takes a moment more to be gone.
+const STOP_MAX: Duration = Duration::from_millis(4_700);
+
+/// For tasks to end when their connections have.
+const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// All connections of clients, of nodes and of strangers at the port of the cluster, four times over: each of these has a
 /// limit of its own.

@@ -4,11 +4,10 @@ use axum::extract::{Request, State};
 use tidegate::{Change, Percentage, parse_time};
 use tidegate_engine::document::parse_percent;
 
-use super::ask::{self, Fields, FlagPath, Query};
+use super::ask::{self, Fields, FlagPath, Query, Wanted};
 use super::precondition::{Precondition, Register};
 use super::problem::Problem;
-use super::{Answer, Api, Shared, answer, blocking};
-use crate::limits;
+use super::{Answer, Api, Kind, Shared, answer};
 
 /// `PUT`: `{"percentage": 20, "reason": "...", "until": "..."}`.
 pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) -> Answer {
@@ -16,7 +15,7 @@ pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) ->
     let flag = ask::flag_of(path)?;
     let query = Query::read(&parts.uri, &["ack", "timeout", "create", "elsewhere"])?;
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
-    let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
+    let body = ask::body(&api, &parts.headers, body, &Wanted::json(&api)).await?;
     let fields = Fields::read(&body, &["percentage", "reason", "until"])?;
     let mut change = api.tide.activate_percentage(&flag.to_string(), percentage(&fields)?).actor(actor);
     if let Some(reason) = fields.text("reason")? {
@@ -30,7 +29,7 @@ pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) ->
     }
     let change = query.apply_target(query.apply(change)?)?;
     let change = prepared(&api, change, flag.to_string(), precondition, Register::Activation).await?;
-    answer::receipt(&change.send_async().await?)
+    answer::receipt(&api.send(change, &query).await?)
 }
 
 /// `DELETE`: the flag returns to its ramp.
@@ -41,7 +40,7 @@ pub(super) async fn clear(State(api): Shared, path: FlagPath, request: Request) 
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let change = api.tide.clear(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
     let change = prepared(&api, query.apply(change)?, flag.to_string(), precondition, Register::Activation).await?;
-    answer::receipt(&change.send_async().await?)
+    answer::receipt(&api.send(change, &query).await?)
 }
 
 /// The percentage exactly as it is written.
@@ -67,5 +66,5 @@ pub(super) async fn prepared(
     if precondition.is_empty() {
         return Ok(change);
     }
-    blocking(move || precondition.bind(change, &cluster.flag(&flag_key)?, register)).await?
+    api.blocking(Kind::Change, move || precondition.bind(change, &cluster.flag(&flag_key)?, register)).await?
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 use tidegate::{Change, FlagKey, Level};
 use tidegate_engine::document::parse_duration;
 
+use super::Api;
+use super::budget::{Budget, Held, Reserved};
 use super::problem::Problem;
 use crate::limits;
 
@@ -73,12 +75,17 @@ impl Query {
         parse(text).map(Some).ok_or_else(wrong)
     }
 
+    /// How long an acknowledgement is waited for, if that is said.
+    pub(super) fn timeout(&self) -> Result<Option<Duration>, Problem> {
+        let span = |text: &str| parse_duration(text).ok().map(|span| Duration::from_micros(span.get()));
+        let timeout = |text: &str| span(text).filter(|timeout| *timeout <= limits::ACK_TIMEOUT_MAX);
+        self.parse("timeout", timeout, "say a duration up to a minute, such as `500ms`")
+    }
+
     /// Gives a change the level and the patience that are asked for.
     pub(super) fn apply(&self, change: Change) -> Result<Change, Problem> {
         let level = self.parse("ack", |text| text.parse::<Level>().ok(), "say `local`, `one`, `majority` or `all`")?;
-        let span = |text: &str| parse_duration(text).ok().map(|span| Duration::from_micros(span.get()));
-        let timeout = |text: &str| span(text).filter(|timeout| *timeout <= limits::ACK_TIMEOUT_MAX);
-        let timeout = self.parse("timeout", timeout, "say a duration up to a minute, such as `500ms`")?;
+        let timeout = self.timeout()?;
         let change = level.map_or(change.clone(), |level| change.ack(level));
         Ok(timeout.map_or(change.clone(), |timeout| change.timeout(timeout)))
     }
@@ -135,44 +142,86 @@ pub(super) fn check_text(field: &str, text: &str) -> Result<(), Problem> {
     Err(Problem::invalid(field, detail, "shorten it"))
 }
 
-/// Reads a body of this type, up to a size and within a time.
-pub(super) async fn body(
-    headers: &HeaderMap,
-    body: Body,
-    media_types: &[&str],
-    bytes_max: usize,
-    timeout: Duration,
-) -> Result<Bytes, Problem> {
+/// Which bodies are read.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) media_type: &'static str,
+    pub(super) bytes_max: usize,
+    pub(super) timeout: Duration,
+    /// How often the body takes its size from the budget: once, and again for what is made from it.
+    pub(super) cost: usize,
+}
+
+impl Wanted {
+    /// JSON, as every route reads it but for one.
+    pub(super) fn json(api: &Api) -> Self {
+        Self { media_type: JSON, bytes_max: limits::BODY_BYTES_MAX, timeout: api.options.body_timeout, cost: 1 }
+    }
+}
+
+/// Reads a body, up to a size and within a time.
+pub(super) async fn body(api: &Api, headers: &HeaderMap, body: Body, wanted: &Wanted) -> Result<Held, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !media_types.iter().any(|media_type| kind.eq_ignore_ascii_case(media_type)) {
-        return Err(Problem::wrong_media(media_types.first().unwrap_or(&JSON)));
+    if !kind.eq_ignore_ascii_case(wanted.media_type) {
+        return Err(Problem::wrong_media(wanted.media_type));
     }
-    match tokio::time::timeout(timeout, collect(body, bytes_max)).await {
+    match tokio::time::timeout(wanted.timeout, collect(&api.budget, body, wanted)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::slow()),
     }
 }
 
-/// The whole body, or that it is too large: then the rest of it is read and thrown away, up to a limit.
-async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    let (mut bytes, mut count) = (Vec::new(), 0_usize);
+/// The whole body, or why not: then the rest of it is read and thrown away, up to a limit.
+async fn collect(budget: &Budget, mut body: Body, wanted: &Wanted) -> Result<Held, Problem> {
+    let (mut bytes, mut reserved, mut count) = (Vec::new(), budget.reserve(0)?, 0_usize);
+    let mut refused = None;
+    // No more is allocated than will come, where that is said.
+    let coming = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
+    let capacity_max = coming.min(wanted.bytes_max);
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| Problem::broken_body(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         count = count.saturating_add(data.len());
-        if count > bytes_max.saturating_add(limits::REFUSED_BYTES_MAX) {
-            break;
+        if count > wanted.bytes_max {
+            refused.get_or_insert_with(|| Problem::too_large(wanted.bytes_max));
         }
-        if count <= bytes_max {
-            bytes.extend_from_slice(&data);
-        } else {
-            bytes = Vec::new();
+        if refused.is_none() {
+            refused = hold(&mut bytes, &mut reserved, &data, capacity_max, wanted.cost).err();
+        }
+        if refused.is_some() {
+            (bytes, reserved) = (Vec::new(), budget.reserve(0)?);
+            if count > wanted.bytes_max.saturating_add(limits::REFUSED_BYTES_MAX) {
+                break;
+            }
         }
     }
-    if count > bytes_max { Err(Problem::too_large(bytes_max)) } else { Ok(bytes.into()) }
+    match refused {
+        Some(problem) => Err(problem),
+        None => Ok(Held::new(bytes, reserved)),
+    }
+}
+
+/// Appends, when there is memory for it. What is allocated counts, not what is used of it.
+fn hold(
+    bytes: &mut Vec<u8>,
+    reserved: &mut Reserved,
+    data: &[u8],
+    capacity_max: usize,
+    cost: usize,
+) -> Result<(), Problem> {
+    let length = bytes.len().saturating_add(data.len());
+    if length > bytes.capacity() {
+        let capacity = bytes.capacity().saturating_mul(2).min(capacity_max).max(length);
+        if capacity > limits::SMALL_BYTES {
+            reserved.grow_to(capacity.saturating_mul(cost))?;
+        }
+        bytes.reserve_exact(capacity - bytes.len());
+    }
+    bytes.extend_from_slice(data);
+    Ok(())
 }
 
 /// The fields of a body that is a JSON object, with their values as they are written: no number goes through a float.

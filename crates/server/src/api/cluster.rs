@@ -4,16 +4,15 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::ask::{self, Fields, Query};
+use super::ask::{self, Fields, Query, Wanted};
 use super::problem::Problem;
-use super::{Answer, Api, Shared, answer, blocking};
-use crate::limits;
+use super::{Answer, Api, Kind, Shared, answer};
 
 /// `GET`: this node, its peers, its members, and what is wrong.
 pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let cluster = api.cluster()?;
-    let status = blocking(move || cluster.status()).await??;
+    let status = api.blocking(Kind::Read, move || cluster.status()).await??;
     answer::json(StatusCode::OK, &status)
 }
 
@@ -24,7 +23,7 @@ pub(super) async fn forget(State(api): Shared, request: Request) -> Answer {
     let node = fields.text("node")?.ok_or_else(missing)?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let forgotten = blocking(move || cluster.forget(&node, &actor, &reason)).await??;
+    let forgotten = api.blocking(Kind::Operation, move || cluster.forget(&node, &actor, &reason)).await??;
     let name = Some(forgotten.name).filter(|name| !name.is_empty());
     answer::json(StatusCode::OK, &json!({"node": {"id": forgotten.node.to_string(), "name": name}}))
 }
@@ -34,7 +33,7 @@ pub(super) async fn repair_clock(State(api): Shared, request: Request) -> Answer
     let (fields, actor) = read(&api, request, &["reason"]).await?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let stamp = blocking(move || cluster.repair_clock(&actor, &reason)).await??;
+    let stamp = api.blocking(Kind::Operation, move || cluster.repair_clock(&actor, &reason)).await??;
     answer::json(StatusCode::OK, &json!({"stamp": stamp.to_string()}))
 }
 
@@ -43,7 +42,7 @@ pub(super) async fn read(api: &Api, request: Request, known: &[&str]) -> Result<
     let (parts, body) = request.into_parts();
     Query::read(&parts.uri, &[])?;
     let actor = ask::actor(&parts.headers)?;
-    let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
+    let body = ask::body(api, &parts.headers, body, &Wanted::json(api)).await?;
     Ok((Fields::read(&body, known)?, actor))
 }
 

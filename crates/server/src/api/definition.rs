@@ -1,11 +1,10 @@
 //! The definition of a flag apart from any document: made, or taken away.
 
 use super::activation::prepared;
-use super::ask::{self, FlagPath, Query};
+use super::ask::{self, FlagPath, Query, Wanted};
 use super::precondition::{Precondition, Register};
 use super::problem::Problem;
-use super::{Answer, Shared, answer, blocking};
-use crate::limits;
+use super::{Answer, Shared, answer};
 use axum::extract::{Request, State};
 
 /// `PUT`: the entry, as it would stand in a document.
@@ -14,13 +13,13 @@ pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request)
     let flag = ask::flag_of(path)?;
     let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
-    let body = ask::body(&parts.headers, body, &[ask::JSON], limits::BODY_BYTES_MAX, api.options.body_timeout).await?;
+    let body = ask::body(&api, &parts.headers, body, &Wanted::json(&api)).await?;
     let entry = str::from_utf8(&body).map_err(|error| Problem::not_utf8(error.valid_up_to()))?;
     let change = api.tide.define(&flag.to_string(), entry).actor(actor);
     let change = query.apply(change.reason(query.get("reason").unwrap_or_default()))?;
     let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
     // Reading the entry may take a while: it may have large patterns.
-    answer::receipt(&blocking(move || change.send()).await??)
+    answer::receipt(&api.send_definition(change, &query).await?)
 }
 
 /// `DELETE`: the definition goes, and the dial stays.
@@ -32,5 +31,5 @@ pub(super) async fn remove(State(api): Shared, path: FlagPath, request: Request)
     let change = api.tide.remove(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
     let change = query.apply(change)?;
     let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
-    answer::receipt(&change.send_async().await?)
+    answer::receipt(&api.send(change, &query).await?)
 }

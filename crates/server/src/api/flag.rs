@@ -1,20 +1,26 @@
 //! A flag as it is shown: where it is defined, its dial, its share now, and what comes next.
 
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use tidegate::{FlagKey, FlagRecord, Micros, Tidegate, Variant, View, parse_time};
 use tidegate_engine::{Change, Flag, Share};
 
 use super::ask::{self, FlagPath, Query};
+use super::budget::Reserved;
+use super::listing::Listing;
+use super::parts::parts;
 use super::problem::Problem;
-use super::{Answer, Shared, answer, blocking, precondition};
+use super::{Answer, Api, Kind, Shared, answer, precondition};
+use crate::limits;
 
 /// A flag as it is written.
 #[derive(Debug, Serialize)]
-struct Shown {
+pub(super) struct Shown {
     flag: String,
     /// `document <place>`, `api`, `dial`, `default`, or `lock` where only a lock of this host knows it.
     source: String,
@@ -51,38 +57,35 @@ struct Next {
 
 /// `GET` of all flags, in the order of their keys.
 pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
-    /// All of them, at one instant.
-    #[derive(Serialize)]
-    struct List {
-        flags: Vec<Shown>,
-        digest: String,
-    }
     Query::read(request.uri(), &[])?;
-    let tide = api.tide.clone();
-    let list = blocking(move || {
-        let records = match tide.cluster() {
-            Some(cluster) => cluster.flags()?,
-            None => Vec::new(),
-        };
-        let view = tide.view();
-        let flags: BTreeMap<FlagKey, Flag<'_>> = view.snapshot().flags().map(|flag| (flag.key(), flag)).collect();
-        let records: BTreeMap<&FlagKey, &FlagRecord> = records.iter().map(|record| (&record.flag, record)).collect();
-        let mut shown: BTreeMap<&FlagKey, Shown> = BTreeMap::new();
-        for (key, flag) in &flags {
-            shown.insert(key, of(&tide, &view, key, Some(*flag), records.get(key).copied()));
-        }
-        // What stands in a register and is not in force here.
-        for (key, record) in records {
-            if !flags.contains_key(key) && has_value(record) {
-                shown.insert(key, of(&tide, &view, key, None, Some(record)));
+    let (tide, view) = (api.tide.clone(), api.tide.view());
+    let reserved = api.budget.reserve(limits::PARTS_MAX * limits::PART_BYTES + Listing::bytes(&view))?;
+    let open = move || {
+        let mut listing = Listing::open(tide, view)?;
+        listing.next_part().map(|part| (part, listing))
+    };
+    let (first, listing) = api.blocking(Kind::List, open).await??;
+    let tag = listing.digest();
+    let kind = HeaderValue::from_static(ask::JSON);
+    let body = if listing.is_ended() { Body::from(first) } else { send(&api, reserved, first, listing) };
+    Ok(answer::with_tag((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response(), &tag))
+}
+
+/// Sends the list as the client takes it.
+fn send(api: &Arc<Api>, reserved: Reserved, first: Vec<u8>, mut listing: Listing) -> Body {
+    let (parts, ready) = parts(reserved, limits::ANSWER_TIMEOUT);
+    let api = Arc::clone(api);
+    tokio::spawn(async move {
+        let mut part = first;
+        while parts.send(part).await.is_ok() && !listing.is_ended() {
+            let work = move || listing.next_part().map(|part| (part, listing));
+            match api.blocking(Kind::Read, work).await.and_then(|made| made) {
+                Ok(made) => (part, listing) = made,
+                Err(problem) => return parts.fail(format!("{problem:?}").into()).await,
             }
         }
-        let digest = view.snapshot().digest().to_string();
-        Ok::<_, Problem>(List { flags: shown.into_values().collect(), digest })
     });
-    let list = list.await??;
-    let tag = list.digest.clone();
-    answer::json(StatusCode::OK, &list).map(|response| answer::with_tag(response, &tag))
+    ready.body()
 }
 
 /// `GET` of one flag.
@@ -90,7 +93,7 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
     let flag = ask::flag_of(path)?;
     Query::read(request.uri(), &[])?;
     let tide = api.tide.clone();
-    let shown = blocking(move || {
+    let shown = api.blocking(Kind::Read, move || {
         let record = match tide.cluster() {
             Some(cluster) => Some(cluster.flag(&flag.to_string())?),
             None => None,
@@ -107,11 +110,17 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
     answer::json(StatusCode::OK, &shown).map(|response| answer::with_tag(response, &tag))
 }
 
-fn has_value(record: &FlagRecord) -> bool {
+pub(super) fn has_value(record: &FlagRecord) -> bool {
     [&record.activation, &record.definition].into_iter().flatten().any(|register| register.value.is_some())
 }
 
-fn of(tide: &Tidegate, view: &View, key: &FlagKey, flag: Option<Flag<'_>>, record: Option<&FlagRecord>) -> Shown {
+pub(super) fn of(
+    tide: &Tidegate,
+    view: &View,
+    key: &FlagKey,
+    flag: Option<Flag<'_>>,
+    record: Option<&FlagRecord>,
+) -> Shown {
     let moment = view.moment();
     let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.clone());
     let activation = record.and_then(|record| dial(record, view.now()));

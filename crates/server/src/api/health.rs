@@ -7,7 +7,7 @@ use tidegate::{Health, ServedFrom, Status};
 
 use super::ask::Query;
 use super::problem::Problem;
-use super::{Answer, Api, Shared, answer, blocking};
+use super::{Answer, Api, Kind, Shared, answer};
 
 /// `GET /healthz`: the process works, whatever its sources and its cluster do.
 pub(super) async fn alive() -> Answer {
@@ -29,7 +29,7 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
 /// `GET /readyz/changes`: changes are accepted. A node may answer reads while it refuses changes.
 pub(super) async fn changes(State(api): Shared) -> Answer {
     let cluster = api.cluster()?;
-    let status = blocking(move || cluster.status()).await??;
+    let status = api.blocking(Kind::Change, move || cluster.status()).await??;
     match (status.disk, status.writes_refused) {
         (Some(trouble), _) => Err(Problem::disk(&trouble)),
         (None, Some(why)) => Err(Problem::changes_refused(why)),

@@ -4,10 +4,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::{ChangeKind, HistoryEntry, Micros, Stamp};
+use tidegate::{ChangeKind, Cluster, ClusterError, FlagKey, HistoryEntry, Micros, Stamp};
 
 use super::ask::{self, FlagPath, Query};
-use super::{Answer, Shared, answer, blocking};
+use super::{Answer, Kind, Shared, answer};
+use crate::limits;
 
 /// A page as it is written.
 #[derive(Debug, Serialize)]
@@ -38,9 +39,24 @@ pub(super) async fn page(State(api): Shared, path: FlagPath, request: Request) -
     let limit = |text: &str| text.parse::<usize>().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     let limit = query.parse("limit", limit, "say a number from 1 to 100")?.unwrap_or(LIMIT_DEFAULT);
     let cluster = api.cluster()?;
-    let page = blocking(move || cluster.history(&flag.to_string(), before, limit)).await??;
-    let next = page.next.map(|stamp| stamp.to_string());
-    answer::json(StatusCode::OK, &Page { changes: page.changes.into_iter().map(entry).collect(), next })
+    let page = api.blocking(Kind::Read, move || read(&cluster, &flag, before, limit)).await??;
+    answer::json(StatusCode::OK, &page)
+}
+
+/// A page. It has fewer changes than the limit where they are long.
+fn read(cluster: &Cluster, flag: &FlagKey, before: Option<Stamp>, limit: usize) -> Result<Page, ClusterError> {
+    let (flag, mut changes, mut bytes, mut next) = (flag.to_string(), Vec::new(), 0_usize, before);
+    loop {
+        let page = cluster.history(&flag, next, CHANGES_AT_ONCE.min(limit - changes.len()))?;
+        next = page.next;
+        for change in page.changes {
+            bytes = bytes.saturating_add(change.value.as_ref().map_or(0, |value| value.get().len()));
+            changes.push(entry(change));
+        }
+        if next.is_none() || changes.len() >= limit || bytes >= limits::HISTORY_BYTES_MAX {
+            return Ok(Page { changes, next: next.map(|stamp| stamp.to_string()) });
+        }
+    }
 }
 
 fn entry(entry: HistoryEntry) -> Entry {
@@ -62,3 +78,6 @@ const LIMIT_MAX: usize = 100;
 
 /// What a screen shows.
 const LIMIT_DEFAULT: usize = 20;
+
+/// Changes that are read together: each has some hundred bytes usually, and the size of a body at most.
+const CHANGES_AT_ONCE: usize = 8;

@@ -60,6 +60,7 @@ enum Kind {
     NotReady,
     ChangesRefused,
     Crowded,
+    Memory,
     Disk,
 }
 
@@ -99,6 +100,7 @@ impl Kind {
                 ("changes-refused", "This node accepts no changes", StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::Crowded => ("crowded", "Too many are watching", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Memory => ("memory", "Too much is held in memory", StatusCode::SERVICE_UNAVAILABLE),
             Self::Disk => ("disk", "The disk takes nothing", StatusCode::INSUFFICIENT_STORAGE),
         }
     }
@@ -232,6 +234,30 @@ impl Problem {
         Self::new(Kind::Crowded, detail, "ask another node, or poll the decision").retry_after(5)
     }
 
+    /// Its turn did not come in time. Nothing was begun.
+    pub(crate) fn busy() -> Self {
+        let detail = "too many requests of this kind are under way; nothing was begun";
+        Self::new(Kind::Busy, detail, "try again in a moment, or ask another node").retry_after(1)
+    }
+
+    /// There is no memory left for a body or an answer. Nothing was begun.
+    pub(crate) fn no_memory() -> Self {
+        let detail = "other bodies and answers take all the memory there is for them";
+        Self::new(Kind::Memory, detail, "try again in a moment, or ask another node").retry_after(2)
+    }
+
+    /// The server stops while a request that reads waits for its answer.
+    pub(crate) fn stopping() -> Self {
+        let detail = "this server stops, and the request was not finished in time";
+        Self::new(Kind::Ended, detail, "ask another node, or this one again when it is back").retry_after(5)
+    }
+
+    /// The server stops while a change that was begun waits for its acknowledgement.
+    pub(crate) fn stopped_waiting() -> Self {
+        let detail = "the change was made, and this server stops before it is known which other nodes have it";
+        Self::new(Kind::Ended, detail, "look at the flag's history on another node").retry_after(5)
+    }
+
     /// The disk takes nothing, so that nothing was tried.
     pub(crate) fn disk(detail: &str) -> Self {
         Self::new(Kind::Disk, format!("changes cannot be kept: {detail}"), "make room on the disk of the data folder")
@@ -363,6 +389,10 @@ impl From<RestoreError> for Problem {
                 let mut problem = Self::from(error);
                 problem.0.detail = detail;
                 problem
+            }
+            RestoreError::Interrupted { .. } => {
+                Self::new(Kind::Ended, detail, "send it again: what is restored already is left as it is")
+                    .retry_after(5)
             }
             RestoreError::Ended(error) => error.into(),
             error => Self::fault(&error),

@@ -8,13 +8,13 @@ use tidegate::{ChangeKind, QuarantineEntry, Verdict};
 use super::ask::Query;
 use super::cluster::{read, reason};
 use super::problem::Problem;
-use super::{Answer, Shared, answer, blocking};
+use super::{Answer, Kind, Shared, answer};
 
 /// `GET`: all of them, in the order of their flags.
 pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let cluster = api.cluster()?;
-    let held = blocking(move || cluster.quarantine()).await??;
+    let held = api.blocking(Kind::Read, move || cluster.quarantine()).await??;
     answer::json(StatusCode::OK, &json!({"changes": held.iter().map(shown).collect::<Vec<_>>()}))
 }
 
@@ -36,8 +36,8 @@ async fn resolve(State(api): Shared, request: Request, verdict: Verdict) -> Answ
     let kind = fields.text("kind")?.map(|kind| kind.parse::<ChangeKind>()).transpose().map_err(wrong)?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let resolved = blocking(move || cluster.resolve_quarantined(&flag, kind, verdict, &actor, &reason));
-    answer::receipt(&resolved.await??)
+    let resolve = move || cluster.resolve_quarantined(&flag, kind, verdict, &actor, &reason);
+    answer::receipt(&api.blocking(Kind::Operation, resolve).await??)
 }
 
 fn shown(entry: &QuarantineEntry) -> Value {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use hyper::body::Frame;
 use serde_json::json;
@@ -40,8 +40,10 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
     let subscription = api.tide.subscribe();
     let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
     tokio::spawn(watcher.run(permit));
-    let kind = HeaderValue::from_static(EVENTS);
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], Body::new(Stream(stream))).into_response())
+    // Proxies that follow nginx pass each event on as it comes, instead of collecting some of them.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    Ok((StatusCode::OK, [kind, unbuffered], Body::new(Stream(stream))).into_response())
 }
 
 /// One who watches.
@@ -72,10 +74,12 @@ impl Watcher {
         let events = self.events.clone();
         let mut text = self.look().or_else(|| Some(": watching\n\n".to_owned()));
         loop {
-            if let Some(text) = text.take()
-                && events.send(text.into()).await.is_err()
-            {
-                return;
+            if let Some(text) = text.take() {
+                // One that finds no room is as good as lost: who watches connects again, and looks.
+                let Ok(event) = self.api.budget.hold(text) else { return };
+                if events.send(event).await.is_err() {
+                    return;
+                }
             }
             let pause = self.pause();
             tokio::select! {

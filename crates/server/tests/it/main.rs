@@ -7,6 +7,7 @@ mod flags;
 mod mistakes;
 mod operating;
 mod preconditions;
+mod saturation;
 mod stop;
 mod support;
 mod watch;

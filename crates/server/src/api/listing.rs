@@ -1,0 +1,115 @@
+//! All flags, in the order of their keys, a part at a time.
+//!
+//! One view is held for all parts, so what the list says of documents, values and shares is of one instant. What live changes
+//! say of a flag is of the moment when its part was made.
+
+use serde::Serialize;
+use tidegate::{Cluster, FlagKey, Tidegate, View};
+use tidegate_engine::FlagIndex;
+
+use super::flag::{self, Shown};
+use super::problem::Problem;
+use crate::limits;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Listing {
+    tide: Tidegate,
+    cluster: Option<Cluster>,
+    view: View,
+    /// The flags of the view that come yet, the last one first.
+    known: Vec<FlagIndex>,
+    /// Flags of which something stands in a register and nothing is active here, the last one first.
+    strange: Vec<FlagKey>,
+    is_begun: bool,
+    is_ended: bool,
+}
+
+impl Listing {
+    /// How many bytes it needs at most, besides its parts.
+    pub(super) fn bytes(view: &View) -> usize {
+        view.snapshot().len().saturating_mul(size_of::<FlagIndex>())
+    }
+
+    pub(super) fn open(tide: Tidegate, view: View) -> Result<Self, Problem> {
+        let snapshot = view.snapshot();
+        let cluster = tide.cluster();
+        let is_strange = |key: &FlagKey| snapshot.find(key.section(), key.flag()).is_none();
+        let mut strange = match &cluster {
+            Some(cluster) => cluster.changed_flags(is_strange)?,
+            None => Vec::new(),
+        };
+        strange.reverse();
+        let mut known: Vec<FlagIndex> = snapshot.flags().map(|flag| flag.index()).collect();
+        let key = |index: &FlagIndex| {
+            let flag = snapshot.flag(*index);
+            (flag.section(), flag.name())
+        };
+        known.sort_unstable_by(|one, other| key(other).cmp(&key(one)));
+        Ok(Self { tide, cluster, view, known, strange, is_begun: false, is_ended: false })
+    }
+
+    /// What the list is of.
+    pub(super) fn digest(&self) -> String {
+        self.view.snapshot().digest().to_string()
+    }
+
+    /// Whether all parts were made.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// The next part of the JSON.
+    pub(super) fn next_part(&mut self) -> Result<Vec<u8>, Problem> {
+        let mut part = Vec::new();
+        while part.len() < limits::PART_BYTES && !self.is_ended {
+            let keys: Vec<FlagKey> = std::iter::from_fn(|| self.next_key()).take(FLAGS_AT_ONCE).collect();
+            for shown in self.show(&keys)? {
+                part.extend_from_slice(if self.is_begun { b"," } else { br#"{"flags":["# });
+                self.is_begun = true;
+                put(&mut part, &shown)?;
+            }
+            if keys.is_empty() {
+                part.extend_from_slice(if self.is_begun { br#"],"digest":"# } else { br#"{"flags":[],"digest":"# });
+                put(&mut part, &self.digest())?;
+                part.extend_from_slice(b"}\n");
+                self.is_ended = true;
+            }
+        }
+        Ok(part)
+    }
+
+    fn next_key(&mut self) -> Option<FlagKey> {
+        let known = self.known.last().map(|index| self.view.snapshot().flag(*index));
+        let is_known_first = match (known, self.strange.last()) {
+            (Some(known), Some(strange)) => (known.section(), known.name()) <= (strange.section(), strange.flag()),
+            (known, _) => known.is_some(),
+        };
+        if !is_known_first {
+            return self.strange.pop();
+        }
+        self.known.pop().map(|index| self.view.snapshot().flag(index).key())
+    }
+
+    /// The flags as they are shown, without those that have gone meanwhile.
+    fn show(&self, keys: &[FlagKey]) -> Result<Vec<Shown>, Problem> {
+        let records = match &self.cluster {
+            Some(cluster) => cluster.records(keys)?.into_iter().map(Some).collect(),
+            None => keys.iter().map(|_| None).collect::<Vec<_>>(),
+        };
+        let snapshot = self.view.snapshot();
+        let shown = keys.iter().zip(records).filter_map(|(key, record)| {
+            let found = snapshot.find(key.section(), key.flag()).map(|index| snapshot.flag(index));
+            let is_there = found.is_some() || record.as_ref().is_some_and(flag::has_value);
+            is_there.then(|| flag::of(&self.tide, &self.view, key, found, record.as_ref()))
+        });
+        Ok(shown.collect())
+    }
+}
+
+fn put(part: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Problem> {
+    serde_json::to_writer(part, value).map_err(|error| Problem::fault(&error))
+}
+
+/// Flags that are looked up together. A flag has a few hundred bytes usually, and some 200 KiB at most.
+const FLAGS_AT_ONCE: usize = 32;

@@ -1,0 +1,182 @@
+//! Work that blocks a thread: each kind has threads of its own, so that none waits for another.
+//!
+//! A request waits for its turn, and for the result, without a thread. It is refused when its turn does not come in time, and
+//! ends when its client has gone; work that was begun is finished all the same, and counts until then.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tidegate::{Change, ChangeError, Receipt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::Api;
+use super::ask::Query;
+use super::problem::Problem;
+use crate::limits;
+use crate::serve::stopped;
+
+/// What a request does on a thread.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// A change is held against what stands there: microseconds, and no other kind may delay it.
+    Change,
+    /// The entry of a flag is read: it may have large patterns.
+    Definition,
+    /// Something is looked up.
+    Read,
+    /// A list of all flags is begun: it goes through all that there is.
+    List,
+    /// What only an operator does: forget a node, repair the clock.
+    Operation,
+    /// A backup is written, as fast as its client takes it.
+    Backup,
+    /// A backup is restored.
+    Restore,
+}
+
+/// How much of it goes on at the same time.
+#[derive(Debug)]
+pub(super) struct Work {
+    changes: Arc<Semaphore>,
+    definitions: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
+    operations: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
+    restores: Arc<Semaphore>,
+    /// Changes that wait long for their acknowledgement.
+    waits: Arc<Semaphore>,
+}
+
+/// A change that was begun.
+enum Begun {
+    Waits(Pin<Box<dyn Future<Output = Result<Receipt, ChangeError>> + Send>>),
+    /// There was nothing to wait for.
+    Ended(Box<Result<Receipt, ChangeError>>),
+}
+
+impl Work {
+    pub(super) fn new(waits_max: usize) -> Self {
+        let at_once = |count| Arc::new(Semaphore::new(count));
+        Self {
+            changes: at_once(limits::CHANGES_AT_ONCE),
+            definitions: at_once(limits::DEFINITIONS_AT_ONCE),
+            reads: at_once(limits::READS_AT_ONCE),
+            lists: at_once(limits::LISTS_AT_ONCE),
+            operations: at_once(limits::OPERATIONS_AT_ONCE),
+            backups: at_once(limits::BACKUPS_AT_ONCE),
+            restores: at_once(limits::RESTORES_AT_ONCE),
+            waits: at_once(waits_max),
+        }
+    }
+
+    fn of(&self, kind: Kind) -> &Arc<Semaphore> {
+        match kind {
+            Kind::Change => &self.changes,
+            Kind::Definition => &self.definitions,
+            Kind::Read => &self.reads,
+            Kind::List => &self.lists,
+            Kind::Operation => &self.operations,
+            Kind::Backup => &self.backups,
+            Kind::Restore => &self.restores,
+        }
+    }
+}
+
+impl Api {
+    /// A turn for work of this kind, when it comes in time.
+    pub(super) async fn turn(&self, kind: Kind) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = timeout(limits::TURN_TIMEOUT, Arc::clone(self.work.of(kind)).acquire_owned()).await;
+        // The semaphores are never closed.
+        turn.ok().and_then(Result::ok).ok_or_else(Problem::busy)
+    }
+
+    /// Does work that blocks on a thread.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = self.turn(kind).await?;
+        self.blocking_in(turn, work).await
+    }
+
+    /// The same in a turn that has come.
+    pub(super) async fn blocking_in<T: Send + 'static>(
+        &self,
+        turn: OwnedSemaphorePermit,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
+        tokio::select! {
+            done = spawn_blocking(work) => done.map_err(|error| Problem::fault(&error)),
+            () = self.is_over() => Err(Problem::stopping()),
+        }
+    }
+
+    /// Makes a change, and waits for its receipt. If the client goes meanwhile, the change stands all the same.
+    pub(super) async fn send(&self, change: Change, query: &Query) -> Result<Receipt, Problem> {
+        let (change, wait) = self.limit_wait(change, query)?;
+        self.receipt(change.send_async(), wait).await
+    }
+
+    /// The same for a change that takes a while to read.
+    pub(super) async fn send_definition(&self, change: Change, query: &Query) -> Result<Receipt, Problem> {
+        let (change, wait) = self.limit_wait(change, query)?;
+        let begin = move || {
+            let mut sending = Box::pin(change.send_async());
+            // Its first poll reads the change, and hands it over; from then on it waits without a thread.
+            match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(ended) => Begun::Ended(Box::new(ended)),
+                Poll::Pending => Begun::Waits(sending),
+            }
+        };
+        match self.blocking(Kind::Definition, begin).await? {
+            Begun::Waits(sending) => self.receipt(sending, wait).await,
+            Begun::Ended(ended) => Ok((*ended)?),
+        }
+    }
+
+    /// Where enough changes wait long already, one more waits less: those that come after it need the connections.
+    fn limit_wait(&self, change: Change, query: &Query) -> Result<(Change, Option<OwnedSemaphorePermit>), Problem> {
+        if query.timeout()?.is_none_or(|timeout| timeout <= limits::SHORT_WAIT) {
+            return Ok((change, None));
+        }
+        Ok(match Arc::clone(&self.work.waits).try_acquire_owned() {
+            Ok(permit) => (change, Some(permit)),
+            Err(_) => (change.timeout(limits::SHORT_WAIT), None),
+        })
+    }
+
+    async fn receipt(
+        &self,
+        sending: impl Future<Output = Result<Receipt, ChangeError>>,
+        wait: Option<OwnedSemaphorePermit>,
+    ) -> Result<Receipt, Problem> {
+        let receipt = tokio::select! {
+            receipt = sending => receipt,
+            () = self.is_over() => return Err(Problem::stopped_waiting()),
+        };
+        drop(wait);
+        Ok(receipt?)
+    }
+
+    /// Waits until the server stops, and requests under way have had some time to end by themselves.
+    async fn is_over(&self) {
+        stopped(&mut self.stopping.clone()).await;
+        sleep(self.grace()).await;
+    }
+
+    /// What is left of the time of a stop is for answers to be taken.
+    fn grace(&self) -> Duration {
+        self.options.stop_timeout / 2
+    }
+}
