@@ -50,7 +50,20 @@ impl Request {
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Some(Self { method, target, headers, at: Instant::now(), connection, bytes: head.len() }))
+        let mut request = Self { method, target, headers, at: Instant::now(), connection, bytes: head.len() };
+        request.skip_body(stream)?;
+        Ok(Some(request))
+    }
+}
+
+impl Request {
+    /// Reads the body, so that another request may follow on the connection.
+    fn skip_body(&mut self, stream: &mut dyn Read) -> io::Result<()> {
+        let length = self.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let read = io::copy(&mut stream.take(length), &mut io::sink())?;
+        self.bytes += usize::try_from(read).unwrap_or(usize::MAX);
+        self.at = Instant::now();
+        if read == length { Ok(()) } else { Err(io::Error::from(io::ErrorKind::UnexpectedEof)) }
     }
 }
 

@@ -116,10 +116,10 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
 /// The backup in a file, which is restored only if it is whole.
 fn read(path: &Path) -> Result<Backup, Failure> {
     let name = path.display();
-    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format_args!("`{name}` {error}"));
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format_args!("`{name}`{error}"));
     let bytes = files::read_or_stdin(path, BACKUP_BYTES_MAX);
-    let bytes = bytes.map(files::without_mark).map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
-    backup::read(&*bytes).map_err(|error| wrong(&format_args!("cannot be restored: {error}")))
+    let bytes = bytes.map(files::without_mark).map_err(|error| wrong(&format_args!(" cannot be read: {error}")))?;
+    backup::read(&*bytes).map_err(|error| wrong(&format_args!(": {error}")))
 }
 
 /// The registers in the order of the backup, so many at a time as fit into one request.

@@ -130,11 +130,11 @@ impl Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
+    log::start()?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
         output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
     }
-    log::start()?;
     // Before the network between nodes takes its share.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);

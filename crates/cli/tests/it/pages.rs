@@ -50,7 +50,8 @@ fn a_manual_page_for_each_command() {
     pages.sort();
     assert_eq!(
         pages.join(" "),
-        "tidegate-activate.1 tidegate-backup.1 tidegate-check.1 tidegate-clear.1 tidegate-cluster-forget.1 tidegate-cluster-init.1 tidegate-cluster-repair-clock.1 \
+        "tidegate-activate.1 tidegate-backup.1 tidegate-check.1 tidegate-clear.1 tidegate-cluster-forget.1 tidegate-cluster-init.1 tidegate-cluster-quarantine-accept.1 tidegate-cluster-quarantine-drop.1 \
+         tidegate-cluster-quarantine-list.1 tidegate-cluster-quarantine.1 tidegate-cluster-repair-clock.1 \
          tidegate-cluster-status.1 tidegate-cluster.1 tidegate-completions.1 \
          tidegate-deactivate.1 tidegate-define.1 tidegate-explain.1 tidegate-flags.1 tidegate-get.1 tidegate-history.1 \
          tidegate-hold.1 tidegate-list.1 tidegate-lock.1 tidegate-locks.1 tidegate-man.1 tidegate-on.1 \
