@@ -200,13 +200,6 @@ impl Replica {
         }
     }
 
-    /// A write whose writer may still wait is not active here any more.
-    pub(super) fn settle_lost(&mut self, stamp: Option<Stamp>) {
-        if let Some(stamp) = stamp {
-            self.settle(stamp, false);
-        }
-    }
-
     /// Sends again what was not acknowledged, and answers those who have waited long enough.
     pub(super) fn remind(&mut self, now: Now) {
         while let Some(&(due, stamp)) = self.pendings.by_due.first() {

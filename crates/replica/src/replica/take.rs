@@ -81,7 +81,6 @@ impl Replica {
             Merged::Accepted(loser) => {
                 self.counters.merged += 1;
                 let key = Arc::clone(&register.key);
-                let lost = loser.as_ref().map(|loser| loser.stamp);
                 if let Some(loser) = loser.filter(|loser| loser.stamp > replaces) {
                     if loser.stamp == stamp {
                         self.counters.equal_stamps += 1;
@@ -91,7 +90,6 @@ impl Replica {
                 self.note_history(register.clone(), None);
                 self.record(register);
                 self.end_quarantine(&key);
-                self.settle_lost(lost);
             }
             Merged::Outranked(by) => {
                 let winner = self.table.get(&register.key);

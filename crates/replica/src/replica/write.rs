@@ -134,12 +134,11 @@ impl Replica {
         let register = Register { key: Arc::clone(&key), stamp, value, replaces, supersedes, actor, reason, extra };
         self.timers.last_write_ms = Some(now.steady_ms);
         self.raise_ceiling(stamp, now);
-        if let Merged::Accepted(loser) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
+        if let Merged::Accepted(_) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
             self.note_history(register.clone(), None);
             self.record(register.clone());
             self.push.push(register);
             self.end_quarantine(&key);
-            self.settle_lost(loser.map(|loser| loser.stamp));
         }
     }
 
