@@ -11,12 +11,14 @@
 //! | --- | --- |
 //! | I1 | once writes stop and faults heal, all nodes hold the same |
 //! | I2 | what was acknowledged is not lost while the disks that acknowledged it survive |
-//! | I3 | a register's stamp never falls on a node, restarts included |
+//! | I3 | a register's rank never falls on a node, restarts included: see [`Register::rank`] |
 //! | I4 | no stamp is issued twice, or below one that its node has seen |
 //! | I5 | what was removed does not come back without a newer write |
 //! | I7 | memory, queues and bytes a second stay below their [`limits`] |
-//! | I8 | a stamp further ahead than the drift that is allowed is never adopted |
+//! | I8 | a stamp further ahead than the drift that is allowed, or of an epoch that nobody has opened, is never adopted, and a repair of the clock changes no value |
 //! | I9 | at rest each node sends one small message a second, however many nodes there are |
+//! | I11 | what a node acknowledges is active there, and a level is reached only by such acknowledgements |
+//! | I12 | what a write superseded in quarantine does not come back |
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)

@@ -2,8 +2,8 @@
 //!
 //! Messages are lost, doubled, delayed and turned round; the network parts, also in one direction only; nodes crash with
 //! writes on the way to their disks, alone and all at once; syncs fail, disks fill up, rows are damaged, clocks run apart
-//! and jump; disks are put back and copied; an operator forgets members and repairs clocks. Each seed draws its own set
-//! of these. Meanwhile every node writes, and the invariants of the crate are checked at each step and at the end, when
+//! and jump; disks are put back and copied; an operator forgets members, repairs clocks and decides about registers in
+//! quarantine; a member sends stamps of epochs that nobody has opened. Each seed draws its own set of these. Meanwhile every node writes, and the invariants of the crate are checked at each step and at the end, when
 //! everything has healed.
 //!
 //! What counts as lost: a write whose receipt said that its level was reached, and of which, after healing, some node

@@ -11,7 +11,7 @@ type Key = Arc<[u8]>;
 /// An invariant that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Violation {
-    /// Which: I1 to I10.
+    /// Which: I1 to I12.
     pub invariant: &'static str,
     /// When, in virtual milliseconds.
     pub at_ms: u64,
