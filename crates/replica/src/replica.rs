@@ -257,7 +257,7 @@ impl Replica {
 
     fn tick(&mut self, now: Now) {
         if now.steady_ms >= self.timers.round_ms {
-            let period = self.options.timing.round_ms / if self.is_hurried() { HURRY } else { 1 };
+            let period = self.options.timing.round_ms / if self.is_hurried(now) { HURRY } else { 1 };
             let jitter = self.random.below(period / 5 * 2 + 1);
             self.timers.round_ms = now.steady_ms.saturating_add(period / 5 * 4).saturating_add(jitter);
             self.timers.rounds = self.timers.rounds.wrapping_add(1);

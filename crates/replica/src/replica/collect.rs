@@ -59,8 +59,7 @@ impl Replica {
 
     /// A peer says up to where it has collected.
     pub(super) fn hear_floor(&mut self, floor: Stamp, now: Now) {
-        let is_over = floor.epoch() < self.clock.epoch();
-        if floor > self.meta.refusing && (is_over || !self.is_too_far_ahead(floor, now)) {
+        if floor > self.meta.refusing && !self.is_beyond(floor, now) {
             self.refuse_up_to(floor);
         }
     }

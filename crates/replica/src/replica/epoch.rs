@@ -26,7 +26,7 @@ impl Replica {
         } else if epochs >= limits::EPOCHS_MAX {
             Some(WriteError::EpochsExhausted { epochs })
         } else {
-            self.refusal_but_for_poison(now)
+            self.starting(now).or_else(|| self.refusal_but_for_poison(now))
         };
         if let Some(error) = error {
             return self.output.receipts.push((request, Err(error)));

@@ -168,12 +168,12 @@ impl Replica {
     /// What a peer says of itself in any comparison.
     pub(super) fn learn(&mut self, from: NodeId, summary: &Summary, now: Now) {
         for stamp in [summary.clock, summary.yours] {
-            if !self.is_too_far_ahead(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
+            if !self.is_beyond(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
                 self.clock.observe(stamp);
             }
         }
         // What lies too far ahead of this clock was not taken note of, and does not help to stay above it.
-        let has_told = ![summary.clock, summary.yours].into_iter().any(|stamp| self.is_too_far_ahead(stamp, now));
+        let has_told = ![summary.clock, summary.yours].into_iter().any(|stamp| self.is_beyond(stamp, now));
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.root = Some(summary.root);
             peer.has_told |= has_told;

@@ -52,6 +52,12 @@ impl Replica {
         self.clock.ahead(stamp, now.wall_ms) > self.max_drift_ms
     }
 
+    /// Whether a stamp lies too far ahead to be one that this node's clock goes on from. One of an epoch that is over is below
+    /// whatever it issues.
+    pub(super) fn is_beyond(&self, stamp: Stamp, now: Now) -> bool {
+        stamp.epoch() >= self.clock.epoch() && self.is_too_far_ahead(stamp, now)
+    }
+
     /// Whether a register has to wait for its time: it lies too far ahead, and would count.
     pub(super) fn is_to_wait(&self, register: &Register, now: Now) -> bool {
         let would_count = self.table.get(&register.key).is_none_or(|here| here.rank(register) == Ordering::Less);
@@ -123,7 +129,7 @@ impl Replica {
             found if found != Some(stamp) => Some(WriteError::NotQuarantined { found }),
             // An epoch begins by a repair, and never because a value says so.
             _ if *key == *epoch::KEY && resolution == Resolution::Accept => Some(WriteError::Invalid),
-            _ => self.refusal(now),
+            _ => self.starting(now).or_else(|| self.refusal(now)),
         };
         let held = self.quarantine.get(&key).map(|held| &held.register);
         let source = if resolution == Resolution::Accept { held } else { self.table.get(&key) };

@@ -210,9 +210,11 @@ impl Replica {
         is_far_behind || self.differences >= DIFFERENCES_MAX
     }
 
-    /// Whether this node compares more often, because it is not in sync and somebody is there to compare with.
-    pub(super) fn is_hurried(&self) -> bool {
-        !self.is_synced && self.peers.values().any(|peer| peer.is_live)
+    /// Whether this node compares more often, because it has started, is not in sync and somebody is there to compare with. A
+    /// node that hears nothing but readers never is in sync, and does not go on for ever.
+    pub(super) fn is_hurried(&self, now: Now) -> bool {
+        let is_new = now.steady_ms.saturating_sub(self.timers.started_ms) < HURRY_MS;
+        is_new && !self.is_synced && self.peers.values().any(|peer| peer.is_live)
     }
 
     /// A first comparison with a member has shown a difference: it may be a register that came meanwhile, or one that is in
@@ -302,6 +304,9 @@ impl Replica {
         }
     }
 }
+
+/// So long after its start, in milliseconds, a node that is not in sync compares more often.
+const HURRY_MS: u64 = 30_000;
 
 /// After so many comparisons with members that have shown a difference, a node that is not in sync yet fetches everything: then it
 /// has all that there was, whatever is written meanwhile.

@@ -39,6 +39,9 @@ impl Replica {
 
     /// Answers the writes whose time is over before this node may make them.
     pub(super) fn end_waiting(&mut self, now: Now) {
+        if self.waiting.iter().all(|waiting| waiting.deadline_ms > now.steady_ms) {
+            return;
+        }
         let (over, waiting): (VecDeque<Waiting>, _) =
             std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline_ms <= now.steady_ms);
         self.waiting = waiting;
@@ -84,6 +87,11 @@ impl Replica {
         let is_alone = !self.options.expects_peers && self.others().next().is_none();
         let is_poisoned = ahead_ms > self.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
         is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
+    }
+
+    /// Why an operator's command is refused in the first seconds: it issues a stamp, and does not wait.
+    pub(super) fn starting(&self, now: Now) -> Option<WriteError> {
+        (!self.can_write_now(now)).then_some(WriteError::Starting)
     }
 
     pub(super) fn refusal_but_for_poison(&self, now: Now) -> Option<WriteError> {
@@ -151,7 +159,7 @@ impl Replica {
             return self.output.receipts.push((request, Err(WriteError::ForgetsItself { node })));
         }
         let value = roster::forgotten(&member.name);
-        if let Some(error) = self.refusal(now) {
+        if let Some(error) = self.starting(now).or_else(|| self.refusal(now)) {
             return self.output.receipts.push((request, Err(error)));
         }
         let key = roster::key(node);

@@ -28,6 +28,59 @@ fn a_write_whose_time_is_not_over_is_made_when_the_others_have_been_heard() {
 }
 
 #[test]
+fn an_operator_s_command_in_the_first_seconds_issues_no_stamp() {
+    let mut cluster = Cluster::expecting(2);
+    cluster.is_cut = true;
+    let stamp = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(9));
+    cluster.hear(0, 9, Body::Repair(vec![Register { stamp, ..register(1) }, member(5)]));
+    let (key, resolution, node) = (register(1).key, Resolution::Drop, NodeId::new(5));
+    let (actor, reason): (Arc<str>, Arc<str>) = ("dana".into(), "".into());
+    let inputs = |from: u64| {
+        let (key, actor, reason) = (Arc::clone(&key), Arc::clone(&actor), Arc::clone(&reason));
+        [
+            Input::Resolve {
+                request: from,
+                key,
+                stamp,
+                resolution,
+                actor: Arc::clone(&actor),
+                reason: Arc::clone(&reason),
+            },
+            Input::Forget { request: from + 1, node, actor: Arc::clone(&actor), reason: Arc::clone(&reason) },
+            Input::RaiseEpoch { request: from + 2, actor, reason },
+        ]
+    };
+    for input in inputs(1) {
+        cluster.handle(0, input);
+    }
+    assert!((1..=3).all(|request| cluster.receipt(request) == &Err(WriteError::Starting)));
+    cluster.pass(2_100);
+    for input in inputs(11) {
+        cluster.handle(0, input);
+    }
+    cluster.pass(2_100);
+    assert!((11..=13).all(|request| cluster.receipt(request).is_ok()));
+}
+
+#[test]
+fn what_others_hold_of_an_epoch_that_is_over_does_not_keep_a_node_from_writing() {
+    // All clocks were ahead once, and the cluster was repaired: the others hold stamps of this node from the future of then.
+    let repaired =
+        Register { key: epoch::KEY.into(), stamp: Stamp::new(1, START_MS - 9, 0, NodeId::new(2)), ..register(0) };
+    let loaded = Loaded { registers: (1..=3).map(member).chain([repaired]).collect(), ..Loaded::default() };
+    let now = Now { wall_ms: START_MS, steady_ms: 5 };
+    let options = Options { expects_peers: true, ..Options::new("tests", NodeId::new(1)) };
+    let mut replica = Replica::new(options, loaded, now).0;
+    for node in [2, 3] {
+        let yours = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(1));
+        let told = Summary { clock: Stamp::new(1, START_MS, 0, NodeId::new(node)), ..summary(START_MS, yours) };
+        let bytes = Message { instance: node, floor: Stamp::ZERO, body: Body::Root(told) }.encode();
+        replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
+    }
+    assert!(replica.can_write_now(now));
+}
+
+#[test]
 fn a_node_is_in_sync_once_it_has_what_one_member_has() {
     let members = || (1..=2).map(member).collect::<Vec<_>>();
     let full = Loaded { registers: (0..50).map(register).chain(members()).collect(), ..Loaded::default() };
