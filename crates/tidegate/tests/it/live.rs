@@ -70,6 +70,30 @@ fn changes_outlive_their_process_and_say_who_made_them() {
 }
 
 #[test]
+fn a_flag_of_the_longest_names_is_like_any_other() {
+    // Each byte of the section takes three in the flag key.
+    let name = format!("{}/{}", "%25".repeat(256), "%".repeat(256));
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tide = at(folder.path());
+    tide.define(&name, r#"{"stable": 1, "new": 2}"#).send().unwrap();
+    tide.activate(&name).send().unwrap();
+    drop(tide);
+    let tide = at(folder.path());
+    let cluster = tide.cluster().unwrap();
+    assert_eq!(cluster.history(&name, None, 9).unwrap().changes.len(), 2);
+    let mut backup = Vec::new();
+    assert_eq!(cluster.backup(&mut backup).unwrap(), 2);
+    let restored = at(other.path());
+    restored.cluster().unwrap().restore(&backup[..], false, "dana").unwrap();
+    for tide in [tide, restored] {
+        assert_eq!(tide.get(&"%".repeat(256), &"%".repeat(256), "k", 0), 2);
+    }
+    let too_long = format!("{}/x", "%25".repeat(257));
+    let tide = memory();
+    assert!(matches!(tide.activate(&too_long).send(), Err(ChangeError::Name { .. })));
+}
+
+#[test]
 fn what_stands_in_the_registers_of_a_flag() {
     let text = r#"{"f": {"x": {"stable": 1}}}"#;
     let tide = builder(Live::in_memory()).text(text).connect().unwrap();
