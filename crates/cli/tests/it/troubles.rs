@@ -105,3 +105,35 @@ fn a_cluster_that_is_well_has_no_problems_and_one_that_is_not_names_them() {
         (code == 1 && codes(&state).contains(&"isolated".to_owned())).then_some(())
     });
 }
+
+#[test]
+fn only_a_member_that_is_meant_and_gone_is_forgotten() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    let forget = |who: &str| host.run(&format!("cluster forget {who} --server {}", a.url)).said();
+    let said = forget("b");
+    assert!(said.code == 5 && said.stderr.contains("`b` is reachable"), "{} {}", said.code, said.stderr);
+    assert_eq!((b.end("-TERM"), c.end("-TERM")), (Some(0), Some(0)));
+    // It comes back under the other one's name.
+    let address = cluster.address(&a);
+    let line = format!(
+        "--name b --data-dir c --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0 --peer {address}"
+    );
+    let c = Serving::start(host, &line);
+    let members = || cluster.state(&a)["members"].as_array().unwrap().clone();
+    let called = |name: &str| members().into_iter().filter(|member| member["name"] == name).collect::<Vec<_>>();
+    until("two have one name", || (called("b").len() == 2).then_some(()));
+    let id = cluster.state(&c)["node"]["id"].as_str().unwrap().to_owned();
+    let said = forget("b");
+    assert!(
+        said.code == 5 && said.stderr.contains("2 members are called `b`") && said.stderr.contains(&id),
+        "{}",
+        said.stderr
+    );
+    let gone = called("b").into_iter().find(|member| member["id"] != id.as_str()).unwrap();
+    let said = forget(&format!("--force {id}"));
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(c.end("-TERM"), Some(0));
+    until("the other one is gone", || (forget(gone["id"].as_str().unwrap()).code == 0).then_some(()));
+}

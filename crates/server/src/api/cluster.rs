@@ -16,14 +16,21 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     answer::json(StatusCode::OK, &status)
 }
 
-/// `POST`: `{"node": "...", "reason": "..."}` takes a node out that will not come back.
+/// `POST`: `{"node": "...", "reason": "..."}` takes a node out that will not come back; with `?force=true` also one that is
+/// reachable.
 pub(super) async fn forget(State(api): Shared, request: Request) -> Answer {
-    let (fields, actor) = read(&api, request, &["node", "reason"]).await?;
+    let query = Query::read(request.uri(), &["force"])?;
+    let forces = query.parse("force", |text| text.parse::<bool>().ok(), "say `true` or `false`")?.unwrap_or(false);
+    let (fields, actor) = read_body(&api, request, &["node", "reason"]).await?;
     let missing = || Problem::invalid("node", "`node` is missing", "name a member by its id or its name");
     let node = fields.text("node")?.ok_or_else(missing)?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let forgotten = api.blocking(Kind::Operation, move || cluster.forget(&node, &actor, &reason)).await??;
+    let forget = move || match forces {
+        true => cluster.forget_reachable(&node, &actor, &reason),
+        false => cluster.forget(&node, &actor, &reason),
+    };
+    let forgotten = api.blocking(Kind::Operation, forget).await??;
     let name = Some(forgotten.name).filter(|name| !name.is_empty());
     answer::json(StatusCode::OK, &json!({"node": {"id": forgotten.node.to_string(), "name": name}}))
 }
@@ -39,8 +46,12 @@ pub(super) async fn repair_clock(State(api): Shared, request: Request) -> Answer
 
 /// The fields of the body, and who asks.
 pub(super) async fn read(api: &Api, request: Request, known: &[&str]) -> Result<(Fields, String), Problem> {
+    Query::read(request.uri(), &[])?;
+    read_body(api, request, known).await
+}
+
+async fn read_body(api: &Api, request: Request, known: &[&str]) -> Result<(Fields, String), Problem> {
     let (parts, body) = request.into_parts();
-    Query::read(&parts.uri, &[])?;
     let actor = ask::actor(&parts.headers)?;
     let body = ask::body(api, &parts.headers, body, &Wanted::json(api)).await?;
     Ok((Fields::read(&body, known)?, actor))

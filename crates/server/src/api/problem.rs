@@ -367,6 +367,12 @@ impl From<ClusterError> for Problem {
             ClusterError::Ended { .. } => {
                 Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
             }
+            ClusterError::Ambiguous { .. } => {
+                Self::new(Kind::Conflict, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+            }
+            ClusterError::Reachable { .. } => {
+                Self::new(Kind::Conflict, detail, "stop the node first, or say `force=true`").of_field("node")
+            }
             ClusterError::NoMember { .. } => {
                 Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
             }

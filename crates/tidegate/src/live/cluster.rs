@@ -152,16 +152,42 @@ impl Cluster {
         receiver.recv().map_err(|_| self.ended())
     }
 
-    /// Takes a node out of the roster, by its id or its name, when it is gone for good: majorities count the others only,
+    /// Takes a node out of the cluster, by its id or its name, when it is gone for good: majorities count the others only,
     /// at once. If it comes back it joins anew.
     ///
     /// # Errors
-    /// There is no such member, or the change is refused.
+    /// There is no such member; several have that name; it is reachable, so that it is not gone
+    /// ([`Cluster::forget_reachable`] is for that); or the change is refused.
     pub fn forget(&self, node: &str, actor: &str, reason: &str) -> Result<NodeName, ClusterError> {
-        let text = node.to_owned();
-        let found =
-            self.look(move |seen| driver::node_of(&text, seen.names).map(|node| NodeName::of(node, seen.names)))?;
-        let found = found.ok_or_else(|| ClusterError::NoMember { node: node.to_owned() })?;
+        self.forget_if(node, actor, reason, false)
+    }
+
+    /// The same for a node that may be reachable. If it goes on running it joins anew, so stop it.
+    ///
+    /// # Errors
+    /// See [`Cluster::forget`].
+    pub fn forget_reachable(&self, node: &str, actor: &str, reason: &str) -> Result<NodeName, ClusterError> {
+        self.forget_if(node, actor, reason, true)
+    }
+
+    fn forget_if(
+        &self,
+        node: &str,
+        actor: &str,
+        reason: &str,
+        may_be_reachable: bool,
+    ) -> Result<NodeName, ClusterError> {
+        let (text, own) = (node.to_owned(), self.link.node);
+        let found = self.look(move |seen| {
+            let found = driver::members_called(&text, seen.replica);
+            let is_reachable = |node: &NodeName| node.node != own && seen.replica.is_reachable(node.node);
+            (found.first().is_some_and(is_reachable), found)
+        })?;
+        let found = match found {
+            (_, found) if found.len() > 1 => return Err(ClusterError::Ambiguous { node: node.to_owned(), found }),
+            (true, _) if !may_be_reachable => return Err(ClusterError::Reachable { node: node.to_owned() }),
+            (_, found) => found.into_iter().next().ok_or_else(|| ClusterError::NoMember { node: node.to_owned() })?,
+        };
         let (node, actor, reason) = (found.node, actor.into(), reason.into());
         self.change(|reply| Request::Forget { node, actor, reason, reply })?;
         Ok(found)
@@ -276,6 +302,24 @@ pub enum ClusterError {
     /// There is no such member. The caller's fault; the status lists them.
     #[error("`{}` is no member of the cluster; name one by its id or its name", .node.escape_debug())]
     NoMember {
+        /// As it was given.
+        node: String,
+    },
+    /// Several members have that name. The caller's fault: name one by its id.
+    #[error(
+        "{} members are called `{}`; name one by its id: {}", .found.len(), .node.escape_debug(),
+        .found.iter().map(|found| found.node.to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Ambiguous {
+        /// As it was given.
+        node: String,
+        /// Those that it may mean.
+        found: Vec<NodeName>,
+    },
+    /// The member is reachable, so it is not gone for good, and would join anew. The caller's fault: stop it first, or say that it
+    /// is meant all the same.
+    #[error("`{}` is reachable, and would join anew; stop it first, or force it", .node.escape_debug())]
+    Reachable {
         /// As it was given.
         node: String,
     },

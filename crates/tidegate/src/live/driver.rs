@@ -578,10 +578,16 @@ const REST_MAX: Duration = Duration::from_millis(50);
 /// Between two looks at what should not happen.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
-/// The numbers of nodes that were named in a text.
-pub(super) fn node_of(text: &str, names: &Names) -> Option<NodeId> {
-    let by_name = || names.iter().find(|(_, name)| *name == text).map(|(node, _)| *node);
-    text.parse().ok().filter(|node| names.contains_key(node)).or_else(by_name)
+/// The members that a text may mean: the one with that id, or all that are called so and were not taken out.
+pub(super) fn members_called(text: &str, replica: &Replica) -> Vec<NodeName> {
+    let named = |member: &tidegate_replica::Member| NodeName { node: member.node, name: member.name.clone() };
+    let by_id = text.parse::<NodeId>().ok().and_then(|id| replica.members().find(|member| member.node == id));
+    let all = || replica.members().filter(|member| member.name == text);
+    match (by_id, all().any(|member| !member.is_forgotten)) {
+        (Some(member), _) => vec![named(member)],
+        (None, true) => all().filter(|member| !member.is_forgotten).map(named).collect(),
+        (None, false) => all().map(named).collect(),
+    }
 }
 
 #[cfg(test)]

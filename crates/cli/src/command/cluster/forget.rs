@@ -17,8 +17,12 @@ Examples:
 From then on it does not count for --ack majority, and what was removed may be forgotten without its word. A node that \
 comes back all the same takes over what the others have, and joins anew.")]
 pub(crate) struct Args {
-    /// The node's name, or its number as `tidegate cluster status` shows it
+    /// The node's name, or its id as `tidegate cluster status` shows it; the id where several have that name
     node: String,
+
+    /// Also if the node is reachable: it joins anew, unless it is stopped
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     author: AuthorArgs,
@@ -36,7 +40,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     if let Some(reason) = &args.author.reason {
         body["reason"] = json!(reason);
     }
-    let request = server.request(Method::POST, &["cluster", "forget"], &[]).json(&body).actor(&args.author.actor());
+    let query: &[_] = if args.force { &[("force", "true")] } else { &[] };
+    let request = server.request(Method::POST, &["cluster", "forget"], query).json(&body).actor(&args.author.actor());
     let reply = server.ask(request)?;
     match args.format.format {
         Format::Json => output.json(&server.line(&reply)?)?,

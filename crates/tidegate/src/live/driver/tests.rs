@@ -69,7 +69,7 @@ fn a_member_is_known_by_name_as_soon_as_it_is_one() {
     let mut driver = driver(Vec::new());
     let other = NodeId::new(2);
     driver.handle(Input::PeerUp { node: other, instance: 2 });
-    assert_eq!(node_of("b", &driver.names), None);
+    assert_eq!(members_called("b", &driver.replica), []);
     let options = Options { name: "b".to_owned(), ..Options::new("tests", other) };
     let (mut replica, first) = Replica::new(options, Loaded::default(), START);
     let mut outputs = vec![first, replica.handle(Input::Tick, START)];
@@ -78,7 +78,9 @@ fn a_member_is_known_by_name_as_soon_as_it_is_one() {
     for bytes in outputs.into_iter().flat_map(|output| output.broadcast) {
         driver.handle(Input::Message { from: other, bytes });
     }
-    assert_eq!(node_of("b", &driver.names), Some(other));
+    let found = NodeName { node: other, name: "b".to_owned() };
+    assert_eq!(members_called("b", &driver.replica), [found.clone()]);
+    assert_eq!(members_called("0000000000000002", &driver.replica), [found]);
 }
 
 const START: Now = Now { wall_ms: 1_700_000_000_000, steady_ms: 0 };
