@@ -137,3 +137,22 @@ fn only_a_member_that_is_meant_and_gone_is_forgotten() {
     assert_eq!(c.end("-TERM"), Some(0));
     until("the other one is gone", || (forget(gone["id"].as_str().unwrap()).code == 0).then_some(()));
 }
+
+#[test]
+fn the_certificates_of_a_node_that_runs_start_no_other_one() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    let line = "serve --listen 127.0.0.1:0 --name d --data-dir d --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0";
+    let said = host.run(line).code(7).said();
+    assert!(said.stderr.contains("`certs/c` are in use by another process"), "{}", said.stderr);
+    assert!(!host.path("d").exists());
+    // Nobody has noticed, and it is over with the process.
+    host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
+    assert_eq!(c.end("-KILL"), None);
+    let c = cluster.start("c", &[&a, &b]);
+    cluster.soon(&c, "x", true);
+    let renewed = host.run("cluster init certs --cluster shop --renew c").said();
+    assert_eq!(renewed.code, 0, "{}", renewed.stderr);
+    host.run(line).code(7).said();
+}

@@ -1,7 +1,8 @@
 //! The network between the nodes of a cluster, as it is configured and as it is opened.
 
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +29,14 @@ pub(super) struct Secured {
     advertise: Option<String>,
     peers: Vec<String>,
     security: Security,
+    lock: Option<File>,
+}
+
+/// The links, and what keeps other processes on this host from using their certificates.
+#[derive(Debug)]
+struct Linked {
+    mesh: Mesh,
+    _lock: Option<File>,
 }
 
 /// The network between the nodes cannot be used as it is configured, or cannot be opened.
@@ -43,6 +52,17 @@ pub enum NetworkError {
     /// The certificates cannot be used; the reason says what to do.
     #[error(transparent)]
     Certificates(#[from] IdentityError),
+    /// Another process on this host uses the certificates, so that it is the node that they name. Stop it, or give this one
+    /// certificates of its own.
+    #[error(
+        "the certificates in `{}` are in use by another process: a certificate is one node; stop that process, or make \
+         certificates for another node with `tidegate cluster init`",
+        path.display()
+    )]
+    CertificatesInUse {
+        /// The folder of the certificates.
+        path: PathBuf,
+    },
     /// The address is taken, or not this host's, or the links could not be opened.
     #[error(transparent)]
     Open(#[from] MeshError),
@@ -61,7 +81,9 @@ impl Network {
             None if self.is_insecure || tidegate_mesh::are_local(&self.peers, self.listen) => Security::Open,
             None => return Err(NetworkError::Unprotected),
         };
-        Ok(Secured { listen: self.listen, advertise: self.advertise.clone(), peers: self.peers.clone(), security })
+        let lock = self.certificates.as_deref().map(lock).transpose()?.flatten();
+        let (advertise, peers) = (self.advertise.clone(), self.peers.clone());
+        Ok(Secured { listen: self.listen, advertise, peers, security, lock })
     }
 }
 
@@ -86,7 +108,7 @@ impl Secured {
             security: self.security,
             ..Options::new(cluster, node, instance)
         };
-        Ok(Box::new(Mesh::open(options, inbox)?))
+        Ok(Box::new(Linked { mesh: Mesh::open(options, inbox)?, _lock: self.lock }))
     }
 }
 
@@ -100,29 +122,44 @@ impl Receiver for Inbox {
     }
 }
 
-impl Carrier for Mesh {
+impl Carrier for Linked {
     fn send(&self, to: NodeId, bytes: Vec<u8>) {
-        self.send(to, &bytes);
+        self.mesh.send(to, &bytes);
     }
 
     fn broadcast(&self, bytes: Vec<u8>) {
-        self.broadcast(&bytes);
+        self.mesh.broadcast(&bytes);
     }
 
     fn learn(&self, members: Vec<(NodeId, String)>) {
-        self.learn(members);
+        self.mesh.learn(members);
     }
 
     fn address(&self) -> Option<SocketAddr> {
-        self.address()
+        self.mesh.address()
     }
 
     fn advertised(&self) -> Option<String> {
-        self.advertised().map(str::to_owned)
+        self.mesh.advertised().map(str::to_owned)
     }
 
     fn status(&self) -> Option<MeshStatus> {
-        Some(self.status())
+        Some(self.mesh.status())
+    }
+}
+
+/// Takes hold of a folder of certificates: two processes that use one are one node twice, and each would undo what the other
+/// one acknowledges. None where the file system has no locks; other nodes notice it then.
+fn lock(folder: &Path) -> Result<Option<File>, NetworkError> {
+    // The folder, and not a file in it: those are replaced when certificates are renewed.
+    let Ok(file) = File::open(folder) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(NetworkError::CertificatesInUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!("the folder of the certificates cannot be locked: {error}");
+            Ok(None)
+        }
     }
 }
 
