@@ -78,11 +78,16 @@ async fn beyond_the_limit_a_change_waits_a_second_and_stands() {
     options.waits_max = 1;
     let folder = tempfile::tempdir().unwrap();
     let server = Server::with(alone(&folder), options).await;
-    let line = "PUT /api/v1/flags/flags/x/activation?ack=one&timeout=30s&create=true";
+    // Each of a flag of its own: a change that is outranked waits no longer.
+    let line = |flag: &str| format!("PUT /api/v1/flags/flags/{flag}/activation?ack=one&timeout=30s&create=true");
     let body = r#"{"percentage": 100}"#;
-    let mut first = sent(&server, line, body).await;
-    server.get("/healthz").await.good();
-    let mut second = sent(&server, line, body).await;
+    let mut first = sent(&server, &line("x"), body).await;
+    let began = Instant::now();
+    while !server.tide.is_active("x") {
+        assert!(began.elapsed() < Duration::from_secs(20), "the first one was begun");
+        tokio::task::yield_now().await;
+    }
+    let mut second = sent(&server, &line("y"), body).await;
     let said = head(&mut second, Duration::from_secs(20)).await.unwrap();
     assert!(said.starts_with("HTTP/1.1 202"), "it stands, and waited no longer: {said}");
     assert_eq!(head(&mut first, Duration::from_millis(10)).await, None, "it waits still");
@@ -90,7 +95,7 @@ async fn beyond_the_limit_a_change_waits_a_second_and_stands() {
     drop(first);
     let began = Instant::now();
     loop {
-        let mut next = sent(&server, line, body).await;
+        let mut next = sent(&server, &line("z"), body).await;
         if head(&mut next, Duration::from_millis(1_500)).await.is_none() {
             break;
         }
