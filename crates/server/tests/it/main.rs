@@ -4,6 +4,7 @@
 mod activation;
 mod connections;
 mod flags;
+mod hostile;
 mod mistakes;
 mod operating;
 mod preconditions;

@@ -1,0 +1,144 @@
+//! Requests that are malformed on purpose: each is refused or closed, and leaves the server as it was.
+
+use std::time::Duration;
+
+use tidegate_server::Options;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Server, builder};
+
+/// All that is answered until the connection is closed; empty if it is closed at once.
+async fn said(server: &Server, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // One that is cut off early may fail to send the rest.
+    let _ = stream.write_all(request).await;
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut said)).await;
+    let _ = read.expect("it is closed in time");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// The statuses of the answers, in their order.
+fn statuses(said: &str) -> Vec<&str> {
+    let heads = said.split("HTTP/1.").skip(1);
+    heads.map(|head| head.get(2..5).unwrap_or_default()).collect()
+}
+
+const PUT: &str =
+    "PUT /api/v1/flags/flags/x?ack=local HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+const BODY: &str = r#"{"stable": 1}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_requests_change_nothing() {
+    let mut options = Options::default();
+    (options.head_timeout, options.body_timeout) = (Duration::from_millis(500), Duration::from_millis(500));
+    let server = Server::with(builder(), options).await;
+    let long = "a".repeat(1024 * 1024);
+    let requests = [
+        ("two lengths", format!("{PUT}content-length: 13\r\ncontent-length: 12\r\n\r\n{BODY}")),
+        ("a length that is none", format!("{PUT}content-length: -13\r\n\r\n{BODY}")),
+        ("a length with a sign", format!("{PUT}content-length: +13\r\n\r\n{BODY}")),
+        ("a list of lengths", format!("{PUT}content-length: 13, 14\r\n\r\n{BODY}")),
+        ("an encoding that is none", format!("{PUT}transfer-encoding: xchunked\r\n\r\nd\r\n{BODY}\r\n0\r\n\r\n")),
+        (
+            "chunked, and then something else",
+            format!("{PUT}transfer-encoding: chunked, gzip\r\n\r\nd\r\n{BODY}\r\n0\r\n\r\n"),
+        ),
+        ("a chunk whose size is none", format!("{PUT}transfer-encoding: chunked\r\n\r\nzz\r\n{BODY}\r\n0\r\n\r\n")),
+        ("a chunk without end", format!("{PUT}transfer-encoding: chunked\r\n\r\nd\r\n{BODY}XX0\r\n\r\n")),
+        (
+            "a chunk of a size that wraps",
+            format!("{PUT}transfer-encoding: chunked\r\n\r\n1000000000000000d\r\n{BODY}\r\n0\r\n\r\n"),
+        ),
+        ("a body that is cut off", format!("{PUT}content-length: 14\r\n\r\n{BODY}")),
+        (
+            "chunks in HTTP/1.0",
+            format!("{}transfer-encoding: chunked\r\n\r\nd\r\n{BODY}\r\n0\r\n\r\n", PUT.replace("1.1", "1.0")),
+        ),
+        ("a header without a name", format!("{PUT}: x\r\ncontent-length: 13\r\n\r\n{BODY}")),
+        ("a blank before the colon", format!("{PUT}content-length : 13\r\n\r\n{BODY}")),
+        ("NUL in a header", format!("{PUT}x-a: \0\r\ncontent-length: 13\r\n\r\n{BODY}")),
+        ("NUL in the path", format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("/x?", "/\0x?"))),
+        ("a long path", format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("/x?", &format!("/{long}?")))),
+        ("a long header", format!("{PUT}x-a: {long}\r\ncontent-length: 13\r\n\r\n{BODY}")),
+        ("a line that is no request", format!("{long}\r\n\r\n")),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_owned()),
+        ("HTTP/3.0", format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("1.1", "3.0"))),
+        ("TLS", "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03".to_owned()),
+        ("dots in the path", format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("/flags/x?", "/flags/..?"))),
+        ("dots that are escaped", format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("/x?", "/%2e%2e?"))),
+        (
+            "a path up",
+            format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("/flags/flags/x?", "/flags/..%2f..%2fx?")),
+        ),
+        ("CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned()),
+        (
+            "a whole URL of another host",
+            format!("{}content-length: 13\r\n\r\n{BODY}", PUT.replace("PUT /", "PUT http://evil.example/")),
+        ),
+    ];
+    for (what, request) in requests {
+        let said = said(&server, request.as_bytes()).await;
+        for status in statuses(&said) {
+            assert!(status.starts_with('4') || status == "505", "{what}: {said}");
+        }
+        assert_eq!(server.tide.snapshot().flags().count(), 0, "{what}: {said}");
+    }
+    let good = said(&server, format!("{PUT}content-length: 13\r\n\r\n{BODY}").as_bytes()).await;
+    assert_eq!(statuses(&good), ["200"], "the same without a fault: {good}");
+    assert_eq!(server.tide.snapshot().flags().count(), 1);
+}
+
+/// A length beside chunks does not count, so nothing is hidden behind one of the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_is_not_two() {
+    let mut options = Options::default();
+    options.head_timeout = Duration::from_millis(500);
+    let server = Server::with(builder(), options).await;
+    let hidden = "PUT /api/v1/flags/flags/hidden HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                  content-length: 13\r\n\r\n{\"stable\": 2}";
+    for headers in
+        ["content-length: 5\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 5\r\n"]
+    {
+        let chunk = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
+        let said = said(&server, format!("{PUT}{headers}\r\n{chunk}").as_bytes()).await;
+        assert!(statuses(&said).len() <= 1, "{said}");
+        assert_eq!(server.get("/api/v1/flags/flags/hidden").await.status, 404, "{said}");
+    }
+    // Several requests in one piece are answered one by one, in their order.
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let all: String = (0..100).map(|number| get(if number % 2 == 0 { "/healthz" } else { "/nowhere" })).collect();
+    let last = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(format!("{all}{last}").as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let expected: Vec<&str> = (0..101).map(|number| if number % 2 == 0 { "200" } else { "404" }).collect();
+    assert_eq!(statuses(&answers), expected);
+}
+
+/// Floods of what is refused leave nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_are_answered_and_forgotten() {
+    let mut options = Options::default();
+    options.connections_max = 50;
+    let server = Server::with(builder(), options).await;
+    // Slow heads, slow bodies, and streams that nobody reads.
+    let mut slow = Vec::new();
+    for number in 0..300 {
+        let request = match number % 3 {
+            0 => "GET /healthz HTTP/1.1\r\nhos".to_owned(),
+            1 => format!("{PUT}content-length: 13\r\n\r\n{{"),
+            _ => "GET /api/v1/flags HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
+        };
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let _ = stream.write_all(request.as_bytes()).await;
+        slow.push(stream);
+    }
+    for number in 0..500 {
+        server.get(&format!("/nowhere/{number}")).await.problem(404);
+    }
+    server.get("/healthz").await.good();
+    drop(slow);
+}
