@@ -6,6 +6,8 @@
 
 mod api;
 pub mod config;
+#[cfg(test)]
+mod generated;
 pub mod limits;
 mod serve;
 
