@@ -4,6 +4,7 @@
 //! place and not in the other. The entry begins a line of its own there: its lines and columns are those of the
 //! document, less one line.
 
+use super::scan::scan;
 use super::{Document, Flag, Section, check, write};
 use crate::{Diagnostic, FlagKey, Severity};
 
@@ -66,6 +67,9 @@ pub fn read_definition(key: &FlagKey, entry: &str) -> Result<(Definition, Vec<Di
     if alone.header.is_some() || **name != *key.section() || *flag.name != *key.flag() {
         return Err(DefinitionError::NotAnEntry);
     }
+    if !is_one_value(entry) {
+        return Err(DefinitionError::NotAnEntry);
+    }
     if flag.lease.is_some() {
         return Err(DefinitionError::Lease);
     }
@@ -73,6 +77,12 @@ pub fn read_definition(key: &FlagKey, entry: &str) -> Result<(Definition, Vec<Di
     let entry = entry_of(&write(&alone));
     flag.salt.get_or_insert_with(|| key.to_string().into());
     Ok((Definition { section, flag, entry }, diagnostics))
+}
+
+/// Whether a text is one JSON value by itself: one that closes the entry and opens something else is none, though the
+/// document made of it may be good.
+fn is_one_value(entry: &str) -> bool {
+    scan(entry).is_ok_and(|scanned| serde_json::from_str::<serde::de::IgnoredAny>(&scanned.text).is_ok())
 }
 
 /// The entry in the text of a document that has nothing else. White space at the ends of its lines is between tokens:
@@ -135,6 +145,8 @@ mod tests {
             r#"{"stable": 1}, "y": {"stable": 2}"#,
             r#"{"stable": 1}}, "t": {"y": {"stable": 2}"#,
             r#"{"stable": 1}}, "$tidegate": {"version": 1"#,
+            r#"{"stable": 1}}, "$schema": {"x": 1"#,
+            r#"{"stable": 1}}, "$schema": [1], "s2": {"#,
         ];
         for entry in others {
             let refused = read("s/x", entry);
@@ -147,6 +159,31 @@ mod tests {
         assert_eq!(read("s/x", leased), Err(DefinitionError::Lease));
         assert!(read("$tidegate/x", r#"{"stable": 1}"#).is_err(), "a reserved name");
         assert!(read("s/a\u{7}b", r#"{"stable": 1}"#).is_err(), "a control character");
+    }
+
+    #[test]
+    fn what_was_read_reads_back_at_the_ends_of_the_calendar() {
+        let window = |field: &str, instant: &str| {
+            format!(r#"{{"stable": 1, "new": 2, "{field}": "{instant}", "duration": "10d"}}"#)
+        };
+        let rollback = |instant: &str| {
+            let end = "9999-12-31T23:59:59Z";
+            format!(
+                r#"{{"stable": 1, "new": 2, "end_time": "{end}", "duration": "1d", "rollback": {{"start_time": "{instant}"}}}}"#
+            )
+        };
+        let inside = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-02T00:00:00+01:00"];
+        for instant in inside {
+            for entry in [window("start_time", instant), window("end_time", instant), rollback(instant)] {
+                let one = read("s/x", &entry).unwrap_or_else(|error| panic!("{entry}: {error}"));
+                assert_eq!(read("s/x", &one.entry), Ok(one.clone()), "{}", one.entry);
+            }
+        }
+        for instant in ["9999-12-31T23:59:59-01:00", "0001-01-01T00:59:00+01:00"] {
+            for entry in [window("start_time", instant), window("end_time", instant), rollback(instant)] {
+                assert!(matches!(read("s/x", &entry), Err(DefinitionError::Refused(_))), "{entry}");
+            }
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl TimeError {
         match self {
             Self::Unreadable => "write it like `2026-12-01 00:00Z` or `2026-12-01T00:00:00+01:00`",
             Self::NoZone => "put a `Z` at the end for UTC, or an offset such as `+01:00`",
-            Self::NoSuchTime => "check year (0001 to 9999), month, day, hour (0 to 23), minute and offset",
+            Self::NoSuchTime => "check year (0001 to 9999, also in UTC), month, day, hour (0 to 23), minute and offset",
             Self::LeapSecond => "leap seconds are not counted: write second 59, or the next minute",
             Self::TooFine => "a microsecond is the finest step: leave at most six digits after the point",
         }
@@ -88,7 +88,17 @@ pub fn parse_time(text: &str) -> Result<Micros, TimeError> {
         return Err(TimeError::LeapSecond);
     }
     let seconds = ((day * 24 + hour) * 60 + minute - offset_minutes) * 60 + second;
+    // By its offset an instant may lie in the year 0 or 10000, which nothing here could write.
+    if !calendar_seconds().contains(&seconds) {
+        return Err(TimeError::NoSuchTime);
+    }
     Ok(Micros::new(seconds * 1_000_000 + microsecond))
+}
+
+/// The seconds of the years 0001 to 9999 in UTC.
+fn calendar_seconds() -> std::ops::RangeInclusive<i64> {
+    let start_of = |day: Date| day.duration_since(date(1970, 1, 1)).as_secs();
+    start_of(date(1, 1, 1))..=start_of(date(9999, 12, 31)) + 86_399
 }
 
 /// Whether the text ends as RFC 3339 does where its offset is not `Z`: with `+01:00` or the like.
@@ -218,7 +228,7 @@ mod tests {
             ("2025-01-01T00:00:00.25-23:59", "2025-01-01T23:59:00.250000Z"),
             ("2025-01-01T00:00:00-00:00", "2025-01-01T00:00:00.000000Z"),
             ("0001-01-01 00:00Z", "0001-01-01T00:00:00.000000Z"),
-            ("0001-01-01T00:00:00+23:59", "0000-12-31T00:01:00.000000Z"),
+            ("9999-12-31T23:59:59.999999-00:00", "9999-12-31T23:59:59.999999Z"),
             ("9999-12-31 23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
             ("2024-02-29 12:00Z", "2024-02-29T12:00:00.000000Z"),
         ];
@@ -245,6 +255,8 @@ mod tests {
             ("2025-01-01 00:60Z", TimeError::NoSuchTime),
             ("2025-01-01 00:00:62Z", TimeError::NoSuchTime),
             ("2025-01-01T00:00:00+24:00", TimeError::NoSuchTime),
+            ("0001-01-01T00:00:00+00:01", TimeError::NoSuchTime),
+            ("9999-12-31T23:59:59-00:01", TimeError::NoSuchTime),
             ("2016-12-31 23:59:60Z", TimeError::LeapSecond),
             ("2016-12-31T23:59:60+00:00", TimeError::LeapSecond),
             ("2025-01-01 00:00:00.1234567Z", TimeError::TooFine),
