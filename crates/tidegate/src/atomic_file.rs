@@ -141,8 +141,12 @@ impl Folder {
         if is_ours(&metadata) { Ok(Some(file)) } else { Err(FileError::NotOurs { path: self.path_of(name) }) }
     }
 
-    /// Replaces the content of a file by `parts`, one after the other.
-    pub(crate) fn replace(&self, name: &str, parts: &[&[u8]]) -> Result<(), FileError> {
+    /// Replaces the content of a file by `parts`, one after the other. The limit is that of whoever reads it: what its
+    /// reader would refuse is not written, and the file stays as it was.
+    pub(crate) fn replace(&self, name: &str, limit: u64, parts: &[&[u8]]) -> Result<(), FileError> {
+        if parts.iter().map(|part| part.len() as u64).sum::<u64>() > limit {
+            return Err(FileError::TooBig { path: self.path_of(name), limit });
+        }
         let temporary = temporary_name(name);
         let outcome = self.write_and_rename(&temporary, name, parts);
         if outcome.is_err() {
@@ -377,7 +381,7 @@ pub enum FileError {
         /// Where.
         path: PathBuf,
     },
-    /// The file is larger than any that this program writes.
+    /// The file is larger than any that this program reads, or would be; then it is as it was.
     #[error("`{}` is larger than {limit} bytes", path.display())]
     TooBig {
         /// Where.

@@ -102,7 +102,11 @@ impl Cache {
     pub(crate) fn store(&self, record: &Record) -> Result<(), CacheError> {
         self.check_open()?;
         let head = record.head();
-        Ok(self.folder.replace(&self.file_name(Part::Record), &[head.as_bytes(), &record.body])?)
+        Ok(self.folder.replace(
+            &self.file_name(Part::Record),
+            record::FILE_BYTES_MAX,
+            &[head.as_bytes(), &record.body],
+        )?)
     }
 
     /// The state of the lease clocks; none if there is none yet.
@@ -116,7 +120,8 @@ impl Cache {
     /// Replaces the state of the lease clocks.
     pub(crate) fn store_freshness(&self, clocks: &Clocks) -> Result<(), CacheError> {
         self.check_open()?;
-        Ok(self.folder.replace(&self.file_name(Part::Freshness), &[freshness::to_text(clocks).as_bytes()])?)
+        let text = freshness::to_text(clocks);
+        Ok(self.folder.replace(&self.file_name(Part::Freshness), freshness::FILE_BYTES_MAX, &[text.as_bytes()])?)
     }
 
     /// The path of the document's file, for people.

@@ -124,12 +124,27 @@ impl LockFile {
         let before = self.read_in(&folder, &name)?;
         let mut locks = before.clone();
         let result = change(&mut locks);
-        if locks.len() > LOCKS_MAX {
+        if locks == before {
+            return Ok(result);
+        }
+        // Locks that were taken away always make room.
+        if locks.len() > LOCKS_MAX && locks.len() >= before.len() {
             return Err(LockError::Full);
         }
-        if locks != before {
-            folder.replace(&name, &[content::render(&locks).as_bytes()])?;
+        let text = content::render(&locks);
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(LockError::TooBig { bytes: text.len() });
         }
+        // What its reader would refuse would leave this host without any lock.
+        let problems = match content::parse(text.as_bytes()) {
+            Ok(read) if read == locks => Vec::new(),
+            Ok(_) => vec!["it would not read back as it is written".to_owned()],
+            Err(problems) => problems,
+        };
+        if !problems.is_empty() {
+            return Err(LockError::Content { path: self.path.clone(), problems });
+        }
+        folder.replace(&name, FILE_BYTES_MAX, &[text.as_bytes()])?;
         Ok(result)
     }
 
@@ -193,6 +208,14 @@ pub enum LockError {
     /// There are [`LOCKS_MAX`] locks already.
     #[error("there are {LOCKS_MAX} locks already; take some away first")]
     Full,
+    /// The file would be larger than [`FILE_BYTES_MAX`], which no program reads.
+    #[error(
+        "the locks would take {bytes} bytes, more than the limit of {FILE_BYTES_MAX}; take some away first, or shorten their reasons"
+    )]
+    TooBig {
+        /// Their size.
+        bytes: usize,
+    },
     /// Another program has been changing the file for seconds. Try again.
     #[error("`{}` is being changed by another program; try again", path.display())]
     Busy {

@@ -68,6 +68,21 @@ fn a_backup_of_one_is_restored_in_another() {
 }
 
 #[test]
+fn a_restore_goes_in_batches_says_how_far_it_is_and_goes_on_where_it_was_stopped() {
+    let host = Host::new();
+    let serving = Serving::start(&host, "--data-dir first");
+    std::fs::write(host.path("large.backup"), crate::server::real_backup(2_100)).unwrap();
+    host.run(&format!("restore large.backup --server {}", serving.url))
+        .stderr("1000 of 2100 registers\n2000 of 2100 registers\n2100 of 2100 registers are restored\n")
+        .check();
+    host.run(&format!("on --server {} f2099", serving.url)).code(0).said();
+    host.run(&format!("deactivate f2099 --server {}", serving.url)).code(0).said();
+    let again = host.run(&format!("restore large.backup --server {} --format json", serving.url)).said().json();
+    assert_eq!((&again[0]["restored"], &again[0]["left"]), (&0.into(), &2_100.into()));
+    host.run(&format!("on --server {} f2099", serving.url)).code(1).said();
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_before_anything_is_made() {
     let mut host = Host::new();
     for (line, word) in [

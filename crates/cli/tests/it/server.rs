@@ -449,7 +449,7 @@ fn a_cluster_that_is_well_ends_with_0() {
 }
 
 /// A backup of so many activations.
-fn real_backup(count: usize) -> Vec<u8> {
+pub(crate) fn real_backup(count: usize) -> Vec<u8> {
     let tide = tidegate::Tidegate::builder().live(tidegate::Live::in_memory()).without_locks().connect().unwrap();
     for number in 0..count {
         tide.activate(&format!("f{number}")).ack(tidegate::Level::Local).send().unwrap();
@@ -457,18 +457,6 @@ fn real_backup(count: usize) -> Vec<u8> {
     let mut backup = Vec::new();
     tide.cluster().unwrap().backup(&mut backup).unwrap();
     backup
-}
-
-#[test]
-fn a_restore_is_sent_in_batches_and_says_how_far_it_is() {
-    let (host, origin) = (Host::new(), Origin::start());
-    let server = origin.url("");
-    std::fs::write(host.path("large.backup"), real_backup(2_100)).unwrap();
-    origin.always(json_reply(r#"{"registers":700,"restored":700,"left":0,"unknown":0}"#));
-    host.run(&format!("restore large.backup --server {server}"))
-        .stderr("1000 of 2100 registers\n2000 of 2100 registers\n2100 of 2100 registers are restored\n")
-        .check();
-    assert_eq!(origin.requests().len(), 3);
 }
 
 #[test]

@@ -25,9 +25,9 @@ fn files_are_replaced_as_a_whole_and_private() {
     let (outer, path) = folder();
     let folder = Folder::create(&path).unwrap();
     assert_eq!(folder.read("x", 10).unwrap(), None);
-    folder.replace("x", &[b"on", b"e"]).unwrap();
+    folder.replace("x", 10_000, &[b"on", b"e"]).unwrap();
     assert_eq!(folder.read("x", 10).unwrap().unwrap(), b"one");
-    folder.replace("x", &[b"two"]).unwrap();
+    folder.replace("x", 10_000, &[b"two"]).unwrap();
     assert_eq!(folder.read("x", 3).unwrap().unwrap(), b"two");
     assert_eq!(names(&path), ["x"]);
     assert_eq!((mode(&path), mode(&path.join("x"))), (0o700, 0o600));
@@ -38,12 +38,21 @@ fn files_are_replaced_as_a_whole_and_private() {
 fn an_open_reader_keeps_the_old_content() {
     let (_outer, path) = folder();
     let folder = Folder::create(&path).unwrap();
-    folder.replace("x", &[b"one"]).unwrap();
+    folder.replace("x", 10_000, &[b"one"]).unwrap();
     let mut reader = File::open(path.join("x")).unwrap();
-    folder.replace("x", &[b"two"]).unwrap();
+    folder.replace("x", 10_000, &[b"two"]).unwrap();
     let mut content = String::new();
     reader.read_to_string(&mut content).unwrap();
     assert_eq!(content, "one");
+}
+
+#[test]
+fn what_its_reader_would_refuse_is_not_written() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = Folder::create(home.path()).unwrap();
+    folder.replace("x", 4, &[b"on", b"e"]).unwrap();
+    assert!(matches!(folder.replace("x", 4, &[b"thr", b"ee"]), Err(FileError::TooBig { limit: 4, .. })));
+    assert_eq!(folder.read("x", 4).unwrap().unwrap(), b"one");
 }
 
 #[test]
@@ -55,7 +64,7 @@ fn links_are_not_followed() {
     symlink(&victim, path.join("x")).unwrap();
     assert!(matches!(folder.read("x", 10), Err(FileError::NotOurs { .. })));
     assert!(folder.open_to_lock("x").is_err());
-    folder.replace("x", &[b"one"]).unwrap();
+    folder.replace("x", 10_000, &[b"one"]).unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(fs::read_to_string(path.join("x")).unwrap(), "one");
 
@@ -87,7 +96,7 @@ fn what_is_no_file_of_ours_is_not_read() {
     assert!(matches!(folder.read("pipe", 10), Err(FileError::NotRegular { kind: FileKind::Pipe, .. })));
     let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
     assert!(matches!(folder.read("socket", 10), Err(FileError::NotRegular { kind: FileKind::Socket, .. })));
-    folder.replace("large", &[&[0; 11]]).unwrap();
+    folder.replace("large", 10_000, &[&[0; 11]]).unwrap();
     assert!(matches!(folder.read("large", 10), Err(FileError::TooBig { limit: 10, .. })));
 }
 
@@ -104,11 +113,11 @@ fn a_failed_replacement_leaves_nothing_behind() {
     let folder = Folder::create(&path).unwrap();
     // A folder in the way: everything succeeds but the rename.
     fs::create_dir(path.join("x")).unwrap();
-    folder.replace("x", &[b"one"]).unwrap_err();
+    folder.replace("x", 10_000, &[b"one"]).unwrap_err();
     assert_eq!(names(&path), ["x"]);
     // The folder itself is gone.
     fs::remove_dir_all(&path).unwrap();
-    assert!(matches!(folder.replace("x", &[b"one"]), Err(FileError::NotFound { .. })));
+    assert!(matches!(folder.replace("x", 10_000, &[b"one"]), Err(FileError::NotFound { .. })));
 }
 
 #[test]
@@ -151,7 +160,7 @@ fn many_writers_leave_one_whole_file() {
             scope.spawn(move || {
                 let folder = Folder::open(path).unwrap();
                 for _ in 0..20 {
-                    folder.replace("x", &[&[letter; 1_000], &[letter; 1_000]]).unwrap();
+                    folder.replace("x", 10_000, &[&[letter; 1_000], &[letter; 1_000]]).unwrap();
                 }
             });
         }
@@ -169,7 +178,7 @@ fn many_writers_leave_one_whole_file() {
 #[ignore = "a part of another test, in a process of its own"]
 fn child_that_replaces() {
     let folder = Folder::create(Path::new(&std::env::var_os(FOLDER).unwrap())).unwrap();
-    folder.replace("x", &[b"one"]).unwrap();
+    folder.replace("x", 10_000, &[b"one"]).unwrap();
     folder.rename("x", "y").unwrap();
 }
 

@@ -111,7 +111,7 @@ impl Cache {
     }
 
     fn write_marker(&self, marker: &Marker) -> Result<(), CacheError> {
-        Ok(self.folder.replace(&self.file_name(Part::Loading), &[marker.to_text().as_bytes()])?)
+        Ok(self.folder.replace(&self.file_name(Part::Loading), FILE_BYTES_MAX, &[marker.to_text().as_bytes()])?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
-use tidegate_engine::document::{DefinitionError, PercentError, read_definition};
+use tidegate_engine::document::{DefinitionError, PercentError, parse_time, read_definition};
 use tidegate_engine::{Diagnostic, FlagKey, FlagKeyError, Micros, Share};
 use tidegate_mesh::AddressStatus;
 use tidegate_replica::limits::TEXT_BYTES_MAX;
@@ -206,11 +206,14 @@ impl Change {
                 if let Some(until) = self.until.filter(|until| *until <= now) {
                     return Err(ChangeError::Past { until, now });
                 }
+                if let Some(until) = self.until.filter(|until| parse_time(&until.to_string()) != Ok(*until)) {
+                    return Err(ChangeError::Never { until });
+                }
                 Ok(What::Set { share, until: self.until })
             }
             Wish::Define(entry) => {
                 let (definition, _) = read_definition(&self.flag, entry)?;
-                let value = value::write_definition(&definition.entry);
+                let value = value::write_definition(&self.flag, &definition.entry);
                 Ok(What::Define { value: value.map_err(|_| ChangeError::Entry)? })
             }
         }
@@ -430,6 +433,12 @@ pub enum ChangeError {
         until: Micros,
         /// This host's clock.
         now: Micros,
+    },
+    /// The end of the activation lies beyond the year 9999, which no text can say. The caller's fault.
+    #[error("`until` lies beyond the year 9999; leave it out")]
+    Never {
+        /// The end.
+        until: Micros,
     },
     /// Actor or reason is too long. The caller's fault.
     #[error("the {what} has {bytes} bytes, more than the limit of {TEXT_BYTES_MAX}; shorten it")]

@@ -89,9 +89,12 @@ pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
     Ok(Activation { share, until: dial.until.map(Micros::new), defined: dial.defined })
 }
 
-/// The value for an entry, which is JSON already.
-pub(super) fn write_definition(entry: &str) -> Result<Arc<[u8]>, ValueError> {
-    Ok(to_bytes(&Entry { entry: RawValue::from_string(entry.to_owned())? }))
+/// The value for the entry of a flag, which is JSON already. It is read back as other nodes will read it: what they could
+/// not put in force is not written.
+pub(super) fn write_definition(flag: &FlagKey, entry: &str) -> Result<Arc<[u8]>, ValueError> {
+    let value = to_bytes(&Entry { entry: RawValue::from_string(entry.to_owned())? });
+    check(ChangeKind::Definition, flag, &value)?;
+    Ok(value)
 }
 
 /// The flag as a document of its own.
@@ -163,9 +166,18 @@ mod tests {
             assert_eq!(read_activation(&write_activation(&activation)).unwrap(), activation);
         }
         let flag = FlagKey::parse("x");
-        let value = write_definition(r#"{"stable": 1.50}"#).unwrap();
+        let value = write_definition(&flag, r#"{"stable": 1.50}"#).unwrap();
         assert_eq!(entry_of(&value).as_deref(), Some(r#"{"stable": 1.50}"#));
         assert_eq!(read_definition_value(&flag, &value).unwrap().sections[0].flags[0].stable.as_str(), "1.50");
+    }
+
+    #[test]
+    fn a_definition_that_no_node_could_read_is_not_written() {
+        let flag = FlagKey::parse("x");
+        for entry in [r#"{"new": 1}"#, r#"{"stable": 1, "rollback": {"start_time": ""}}"#, "[]"] {
+            assert!(write_definition(&flag, entry).is_err(), "{entry}");
+        }
+        assert!(write_definition(&FlagKey::new("s", "x".repeat(300)), r#"{"stable": 1}"#).is_err());
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub(crate) fn checked(lock: &HostLock) -> Result<HostLock, String> {
     for (name, text) in [("who", &lock.who), ("why", &lock.why)] {
         check_length(name, text)?;
     }
+    if let Some(until) = lock.until
+        && parse_time(&until.to_string()) != Ok(until)
+    {
+        return Err("`until` lies outside of the years 0001 to 9999".to_owned());
+    }
     let mut lock = lock.clone();
     match &lock.pin {
         Pin::Value(value) => lock.pin = Pin::Value(compact_value(&lock.flag, value)?),

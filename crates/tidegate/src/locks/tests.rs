@@ -94,6 +94,21 @@ fn an_illegal_lock_is_refused() {
 }
 
 #[test]
+fn what_would_not_be_read_back_is_not_written() {
+    let (_folder, file) = file();
+    let long = |number: usize| HostLock { why: "\u{7}".repeat(4 * 1024), ..lock(&format!("f{number}"), "1") };
+    let refused = (0..1_000).find_map(|number| file.add(&long(number)).err().map(|error| (number, error)));
+    let (number, error) = refused.unwrap();
+    assert!(matches!(error, LockError::TooBig { .. }), "{error}");
+    assert_eq!(file.list().unwrap().len(), number, "those before it are all there");
+    file.remove(&FlagKey::parse("f0")).unwrap();
+    file.add(&lock("small", "1")).unwrap();
+    let never = HostLock { until: Some(Micros::MAX), ..lock("x", "1") };
+    assert!(file.add(&never).unwrap_err().to_string().contains("`until` lies outside"));
+    assert_eq!(file.list().unwrap().len(), number);
+}
+
+#[test]
 fn a_damaged_file_is_left_alone() {
     let (_folder, file) = file();
     file.add(&lock("x", "1")).unwrap();

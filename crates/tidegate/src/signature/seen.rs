@@ -43,7 +43,7 @@ impl SeenFile {
         folder.sweep(&self.name);
         match self.read(&folder)? {
             Some(known) if known.version >= seen.version => Ok(()),
-            _ => Ok(folder.replace(&self.name, &[render(seen).as_bytes()])?),
+            _ => Ok(folder.replace(&self.name, FILE_BYTES_MAX, &[render(seen).as_bytes()])?),
         }
     }
 

@@ -180,7 +180,8 @@ impl Held {
     pub(super) fn write_identity(&self, identity: Identity) -> Result<(), FileError> {
         let rest = format!("{{\"node\":\"{}\",\"starts\":{}}}\n", identity.node, identity.starts);
         let sum = checksum(FORMAT, &[rest.as_bytes()]);
-        self.folder.replace(NODE, &[format!("{MAGIC} {FORMAT} {sum:032x}\n").as_bytes(), rest.as_bytes()])
+        let line = format!("{MAGIC} {FORMAT} {sum:032x}\n");
+        self.folder.replace(NODE, NODE_BYTES_MAX, &[line.as_bytes(), rest.as_bytes()])
     }
 
     /// Moves the damaged file with the node's id aside.

@@ -405,7 +405,7 @@ fn explain(held: &Held, error: rusqlite::Error) -> StoreError {
     if !matches!(error, StoreError::Io { .. }) {
         return error;
     }
-    let probe = held.folder.replace(PROBE, &[&vec![0; PROBE_BYTES]]);
+    let probe = held.folder.replace(PROBE, PROBE_BYTES as u64, &[&vec![0; PROBE_BYTES]]);
     let _ = held.folder.remove(PROBE);
     match (probe, error) {
         (Err(FileError::Full { .. }), _) => StoreError::Full { path: held.path.clone() },

@@ -265,6 +265,26 @@ fn defaults_stand_below_everything() {
 }
 
 #[test]
+fn what_no_node_could_put_in_force_is_not_accepted() {
+    let tide = memory();
+    let entries = [
+        r#"{"stable": 1}}, "$schema": {"x": 1"#,
+        r#"{"stable": 1, "new": 2, "start_time": "0001-01-01T00:00:00+01:00", "duration": "1h"}"#,
+        r#"{"stable": 1, "new": 2, "end_time": "9999-12-31T00:00:00Z", "duration": "1d",
+            "rollback": {"start_time": "9999-12-31T23:59:59-01:00"}}"#,
+    ];
+    for entry in entries {
+        assert!(tide.define("s/x", entry).send().is_err(), "{entry}");
+    }
+    assert!(matches!(tide.activate("x").until(Micros::MAX).send(), Err(ChangeError::Never { .. })));
+    let longest = format!("{}/{}", "%2F".repeat(256), "x".repeat(256));
+    tide.define(&longest, r#"{"stable": 7}"#).send().unwrap();
+    let status = tide.cluster().unwrap().status().unwrap();
+    assert_eq!((status.node.registers, status.parked.len()), (1, 0));
+    assert_eq!(tide.get(&"/".repeat(256), &"x".repeat(256), "k", 0), 7);
+}
+
+#[test]
 fn subscribers_hear_of_live_changes() {
     let tide = memory();
     let mut changes = tide.subscribe();

@@ -187,7 +187,7 @@ fn read(held: &Held) -> Result<(Loaded, Option<Identity>), OpenError> {
 /// Whether something can be written, found out at little cost: opening reads all that there is.
 fn probe(path: &Path) -> Result<(), FileError> {
     let folder = Folder::create(path)?;
-    let outcome = folder.replace(PROBE, &[&vec![0; PROBE_BYTES]]);
+    let outcome = folder.replace(PROBE, PROBE_BYTES as u64, &[&vec![0; PROBE_BYTES]]);
     let _ = folder.remove(PROBE);
     outcome
 }
