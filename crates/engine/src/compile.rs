@@ -22,6 +22,9 @@ use tables::Tables;
 pub struct CompileOptions {
     /// The lease of flags that name none. Default: none, so that the ramp is a pure function of time.
     pub default_lease: Option<Span>,
+    /// The number of the document's source, for its leases: they follow the clocks of this source, see
+    /// [`Clocks::of_source`](crate::lease::Clocks::of_source). Default: 0, for programs with one source.
+    pub source: u16,
 }
 
 /// Compiles a document.
@@ -98,6 +101,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         rollback,
         rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
         lease,
+        source: options.source,
         interpolation: Interpolation::of(flag),
         details: flag.details.clone(),
     };

@@ -1,6 +1,6 @@
 //! What the share of a flag does at an instant, ramp, rollback and lease taken together.
 
-use crate::lease::Clocks;
+use crate::lease::{Clocks, LeaseClock};
 use crate::ramp::{Fall, Ramp, Rise, Stretch};
 use crate::snapshot::{ChangeKind, Entry, Extra, Flips};
 use crate::{Micros, Position, Share, Span};
@@ -8,6 +8,7 @@ use crate::{Micros, Position, Share, Span};
 /// The ramp and the rollback of one flag, under the clocks of this host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline<'s> {
+    entry: Entry<'s>,
     ramp: Ramp<'s>,
     extra: Option<&'s Extra>,
     clocks: &'s Clocks,
@@ -67,7 +68,7 @@ impl Course {
 impl<'s> Timeline<'s> {
     #[inline]
     pub(crate) fn new(entry: Entry<'s>, extra: Option<&'s Extra>, clocks: &'s Clocks) -> Self {
-        Self { ramp: Ramp::new(entry.core.points(entry.record)), extra, clocks }
+        Self { entry, ramp: Ramp::new(entry.core.points(entry.record)), extra, clocks }
     }
 
     /// The rollback as it was compiled, from the share that the ramp has by the wall clock.
@@ -79,6 +80,12 @@ impl<'s> Timeline<'s> {
     #[inline]
     fn lease(&self) -> Option<Span> {
         self.extra?.lease
+    }
+
+    /// The clock of this flag under its lease.
+    fn clock(&self, lease: Span) -> LeaseClock<'s> {
+        let Entry { core, record } = self.entry;
+        self.clocks.of_source(self.extra.map_or(0, |extra| extra.source)).clock(lease, core.name(record.key))
     }
 
     /// What the share does at this instant of the wall clock.
@@ -104,7 +111,7 @@ impl<'s> Timeline<'s> {
     pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
         match self.lease() {
             None => now,
-            Some(lease) => self.clocks.ramp_instant(lease, now),
+            Some(lease) => self.clock(lease).ramp_instant(now),
         }
     }
 
@@ -113,9 +120,9 @@ impl<'s> Timeline<'s> {
     fn fall(&self, fall: Fall, now: Micros) -> Fall {
         let Some(lease) = self.lease() else { return fall };
         let instant = if now < fall.start {
-            self.clocks.ramp_instant_foreseen(lease, fall.start, now)
+            self.clock(lease).ramp_instant_foreseen(fall.start, now)
         } else {
-            self.clocks.ramp_instant_at_rollback(lease, fall.start)
+            self.clock(lease).ramp_instant_at_rollback(fall.start)
         };
         let from = self.ramp.share_at(instant);
         Fall { from, to: self.extra.map_or(Share::ZERO, |extra| extra.rollback_to).min(from), ..fall }
@@ -132,7 +139,7 @@ impl<'s> Timeline<'s> {
 
     /// The wall-clock instant at which the ramp's clock shows this instant, as seen at `now`.
     pub(crate) fn wall(&self, instant: Micros, now: Micros) -> Micros {
-        self.lease().map_or(instant, |lease| self.clocks.wall(lease, instant, now))
+        self.lease().map_or(instant, |lease| self.clock(lease).wall(instant, now))
     }
 
     /// When this position comes to `new`, and when it leaves again, as seen at `now`.

@@ -6,7 +6,7 @@
 //! together do not jump together. Invariant: for a given host the ramp's instant never falls while its wall
 //! clock does not, and is never after the wall clock.
 
-use crate::{Micros, Span};
+use crate::{Micros, Snapshot, Span};
 
 /// The clocks of all leases in use on one host: the instant of the last fresh word, and where each lease's
 /// ramp stood then. It is small, and is kept beside the cache so that a restart changes nothing.
@@ -19,6 +19,11 @@ pub struct Clocks {
     /// The ramp's instant at the start of each rollback that has begun, so that the share from which a
     /// rollback leads down does not move any more.
     pub marks: Vec<RollbackMark>,
+    /// Flags whose ramps stand elsewhere than those of their lease, because the flag had another lease when this host
+    /// was blind. Nearly always none.
+    pub moved: Vec<MovedRamp>,
+    /// The clocks of further sources, whose numbers begin at 1: a lease counts from the last word of the flag's own source.
+    pub further: Vec<Clocks>,
 }
 
 /// Where the ramps under one lease stood at the last fresh word.
@@ -41,6 +46,21 @@ pub struct RollbackMark {
     pub instant: Micros,
 }
 
+/// Where the ramp of one flag stood at the last fresh word, while it stands elsewhere than those of its lease.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MovedRamp {
+    /// The flag's key, as text.
+    pub flag: Box<str>,
+    /// Its lease.
+    pub lease: Span,
+    /// The ramp's instant at the last fresh word; not after it.
+    pub instant: Micros,
+    /// The start of its rollback, on the wall clock, if it has one.
+    pub rollback: Option<Micros>,
+    /// The ramp's instant at that time, once it has come.
+    pub mark: Option<Micros>,
+}
+
 /// A lease in use by some flag of a snapshot, with the start of the flag's rollback if it has one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Leased {
@@ -53,13 +73,13 @@ pub struct Leased {
 impl Clocks {
     /// Clocks of a host that is always well informed: every ramp follows the wall clock.
     pub const fn synced() -> Self {
-        Self { fresh: None, ramps: Vec::new(), marks: Vec::new() }
+        Self { fresh: None, ramps: Vec::new(), marks: Vec::new(), moved: Vec::new(), further: Vec::new() }
     }
 
     /// Takes note of fresh word from the source at `now`, for the leases that the snapshot in force uses.
     ///
-    /// Call it with the leases of the new snapshot when a document changes. Leases no longer in use are
-    /// forgotten, one that is new to this host begins in step with the wall clock.
+    /// Leases no longer in use are forgotten, one that is new to this host begins in step with the wall clock. When a document
+    /// changes, call [`Clocks::hear_document`] instead.
     pub fn hear(&mut self, now: Micros, leases: &[Leased]) {
         let mut ramps: Vec<LeaseRamp> = Vec::new();
         let mut marks: Vec<RollbackMark> = Vec::new();
@@ -73,7 +93,74 @@ impl Clocks {
                 marks.push(RollbackMark { lease, start, instant: self.ramp_instant_at_rollback(lease, start) });
             }
         }
-        *self = Self { fresh: Some(now), ramps, marks };
+        let moved = std::mem::take(&mut self.moved);
+        let mut next =
+            Self { fresh: Some(now), ramps, marks, moved: Vec::new(), further: std::mem::take(&mut self.further) };
+        let stood = moved.into_iter().map(|ramp| {
+            let clock = LeaseClock {
+                fresh: self.fresh,
+                ramp: Some(ramp.instant),
+                moved: Some(&ramp),
+                ..self.clock(ramp.lease, "")
+            };
+            MovedRamp { instant: clock.ramp_instant(now), mark: clock.mark(ramp.rollback, now), ..ramp.clone() }
+        });
+        let apart = stood.filter(|ramp| !next.has(ramp, now)).collect();
+        next.moved = apart;
+        *self = next;
+    }
+
+    /// The same when a document takes the place of another one.
+    ///
+    /// A flag of both documents goes on from where its ramp stood, whatever its lease was before and is now; nothing jumps.
+    /// A lease that a flag no longer has is another matter: its ramp is a pure function of time from then on.
+    pub fn hear_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
+        let mut next = self.clone();
+        next.moved.clear();
+        next.hear(now, &after.leases());
+        for flag in after.flags() {
+            let Some(lease) = flag.lease() else { continue };
+            let Some(earlier) = before.find(flag.section(), flag.name()).map(|earlier| before.flag(earlier)) else {
+                continue;
+            };
+            let key = flag.key().to_string();
+            let rollback = flag.rollback_start();
+            let (instant, mark) = match earlier.lease() {
+                None => (now, rollback.filter(|start| *start <= now)),
+                Some(earlier) => {
+                    let clock = self.clock(earlier, &key);
+                    (clock.ramp_instant(now), clock.mark(rollback, now))
+                }
+            };
+            let ramp = MovedRamp { flag: key.into(), lease, instant, rollback, mark };
+            if !next.has(&ramp, now) {
+                next.moved.push(ramp);
+            }
+        }
+        *self = next;
+    }
+
+    /// Whether the ramps of its lease stand where this one does.
+    fn has(&self, ramp: &MovedRamp, now: Micros) -> bool {
+        let clock = self.clock(ramp.lease, "");
+        clock.ramp_instant(now) == ramp.instant && clock.mark(ramp.rollback, now) == ramp.mark
+    }
+
+    /// The clocks of a source, by its number.
+    #[inline]
+    pub fn of_source(&self, number: u16) -> &Self {
+        match number.checked_sub(1) {
+            None => self,
+            Some(further) => self.further.get(usize::from(further)).unwrap_or(const { &Self::synced() }),
+        }
+    }
+
+    /// The clock of a flag under this lease.
+    pub(crate) fn clock<'c>(&'c self, lease: Span, flag: &str) -> LeaseClock<'c> {
+        let moved = self.moved.iter().find(|ramp| ramp.lease == lease && *ramp.flag == *flag);
+        let of_lease = || Some(self.ramps.iter().find(|ramp| ramp.lease == lease)?.instant);
+        let ramp = moved.map(|ramp| ramp.instant).or_else(of_lease);
+        LeaseClock { lease, fresh: self.fresh, ramp, marks: &self.marks, moved }
     }
 
     /// The ramp's instant at `now` under this lease.
@@ -82,8 +169,43 @@ impl Clocks {
     /// min(n, T + 2 (n - F)). Before F, which only a clock set back can show, the ramp goes back as fast as
     /// the clock does.
     pub fn ramp_instant(&self, lease: Span, now: Micros) -> Micros {
-        let Some((fresh, ramp)) = self.last_word(lease) else { return now };
-        let heard = now.min(fresh.saturating_add(lease));
+        self.clock(lease, "").ramp_instant(now)
+    }
+
+    /// The ramp's instant at `later`, as foreseen at `now`: the one it will have if fresh word keeps coming.
+    pub fn ramp_instant_foreseen(&self, lease: Span, later: Micros, now: Micros) -> Micros {
+        self.clock(lease, "").ramp_instant_foreseen(later, now)
+    }
+
+    /// The ramp's instant when a rollback began at `start`.
+    pub fn ramp_instant_at_rollback(&self, lease: Span, start: Micros) -> Micros {
+        self.clock(lease, "").ramp_instant_at_rollback(start)
+    }
+
+    /// The wall-clock instant at which the ramp's instant is `ramp_instant`, as seen at `now`: the one at
+    /// which it came to it, or will come to it if fresh word keeps coming. A ramp that is held now cannot
+    /// come to it sooner than by catching up from now on.
+    pub fn wall(&self, lease: Span, ramp_instant: Micros, now: Micros) -> Micros {
+        self.clock(lease, "").wall(ramp_instant, now)
+    }
+}
+
+/// The clock of one flag's ramp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseClock<'c> {
+    lease: Span,
+    fresh: Option<Micros>,
+    /// The ramp's instant at the last fresh word.
+    ramp: Option<Micros>,
+    marks: &'c [RollbackMark],
+    moved: Option<&'c MovedRamp>,
+}
+
+impl LeaseClock<'_> {
+    /// See [`Clocks::ramp_instant`].
+    pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
+        let Some((fresh, ramp)) = self.last_word() else { return now };
+        let heard = now.min(fresh.saturating_add(self.lease));
         let caught_up = if heard >= fresh {
             let since = heard.since(fresh);
             ramp.saturating_add(since.saturating_add(since))
@@ -93,33 +215,40 @@ impl Clocks {
         heard.min(caught_up)
     }
 
-    /// The ramp's instant at `later`, as foreseen at `now`: the one it will have if fresh word keeps coming.
-    pub fn ramp_instant_foreseen(&self, lease: Span, later: Micros, now: Micros) -> Micros {
+    /// See [`Clocks::ramp_instant_foreseen`].
+    pub(crate) fn ramp_instant_foreseen(&self, later: Micros, now: Micros) -> Micros {
         let ahead = later.since(now);
-        later.min(self.ramp_instant(lease, now).saturating_add(ahead).saturating_add(ahead))
+        later.min(self.ramp_instant(now).saturating_add(ahead).saturating_add(ahead))
     }
 
-    /// The ramp's instant when a rollback began at `start`.
-    pub fn ramp_instant_at_rollback(&self, lease: Span, start: Micros) -> Micros {
-        let marked = self.marks.iter().find(|mark| mark.lease == lease && mark.start == start);
-        if let Some(mark) = marked {
-            return mark.instant;
+    /// See [`Clocks::ramp_instant_at_rollback`].
+    pub(crate) fn ramp_instant_at_rollback(&self, start: Micros) -> Micros {
+        let of_flag = self.moved.filter(|ramp| ramp.rollback == Some(start)).and_then(|ramp| ramp.mark);
+        let of_lease = || {
+            let marked = self.marks.iter().find(|mark| mark.lease == self.lease && mark.start == start);
+            marked.filter(|_| self.moved.is_none()).map(|mark| mark.instant)
+        };
+        if let Some(marked) = of_flag.or_else(of_lease) {
+            return marked;
         }
-        match self.last_word(lease) {
+        match self.last_word() {
             // The rollback began before the last fresh word, and nobody was told of it then: the ramp was at
             // most where it was later.
             Some((fresh, ramp)) if start < fresh => start.min(ramp),
-            _ => self.ramp_instant(lease, start),
+            _ => self.ramp_instant(start),
         }
     }
 
-    /// The wall-clock instant at which the ramp's instant is `ramp_instant`, as seen at `now`: the one at
-    /// which it came to it, or will come to it if fresh word keeps coming. A ramp that is held now cannot
-    /// come to it sooner than by catching up from now on.
-    pub fn wall(&self, lease: Span, ramp_instant: Micros, now: Micros) -> Micros {
-        let Some((mut fresh, mut ramp)) = self.last_word(lease) else { return ramp_instant };
-        let stands_at = self.ramp_instant(lease, now);
-        if now > fresh.saturating_add(lease) && ramp_instant > stands_at {
+    /// The ramp's instant at the start of a rollback that has begun.
+    fn mark(&self, rollback: Option<Micros>, now: Micros) -> Option<Micros> {
+        rollback.filter(|start| *start <= now).map(|start| self.ramp_instant_at_rollback(start))
+    }
+
+    /// See [`Clocks::wall`].
+    pub(crate) fn wall(&self, ramp_instant: Micros, now: Micros) -> Micros {
+        let Some((mut fresh, mut ramp)) = self.last_word() else { return ramp_instant };
+        let stands_at = self.ramp_instant(now);
+        if now > fresh.saturating_add(self.lease) && ramp_instant > stands_at {
             (fresh, ramp) = (now, stands_at);
         }
         let reached = if ramp_instant <= ramp {
@@ -131,9 +260,8 @@ impl Clocks {
         ramp_instant.max(reached)
     }
 
-    /// The last fresh word and the ramp's instant then; `None` where the lease's ramp follows the wall clock.
-    fn last_word(&self, lease: Span) -> Option<(Micros, Micros)> {
-        let ramp = self.ramps.iter().find(|ramp| ramp.lease == lease)?;
-        Some((self.fresh?, ramp.instant))
+    /// The last fresh word and the ramp's instant then; `None` where the ramp follows the wall clock.
+    fn last_word(&self) -> Option<(Micros, Micros)> {
+        Some((self.fresh?, self.ramp?))
     }
 }

@@ -254,6 +254,12 @@ pub(crate) struct Entry<'s> {
     pub(crate) record: &'s Record,
 }
 
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Entry({})", self.core.name(self.record.key))
+    }
+}
+
 impl<'s> Entry<'s> {
     #[inline]
     pub(crate) fn extra(self) -> Option<&'s Extra> {

@@ -411,7 +411,7 @@ impl Builder {
             cache: source.map_or(CachePlace::Nowhere, |source| self.cache_place(source, name.clone())),
             trust: self.trust.clone(),
             seen: source.and_then(|source| self.seen_file(source, name)),
-            compile: CompileOptions { default_lease: self.default_lease.map(clock::span) },
+            compile: CompileOptions { default_lease: self.default_lease.map(clock::span), ..CompileOptions::default() },
             pins: Vec::new(),
             locks: None,
             random_seed: self.random_seed,

@@ -113,12 +113,21 @@ impl Stage {
     }
 
     /// A place for the document of another source.
-    pub(crate) fn add_source(&self, source: String, options: CompileOptions, shared: Arc<Shared>) -> usize {
+    ///
+    /// The leases of its document count from this source's own word, so the number goes into the options.
+    pub(crate) fn add_source(
+        &self,
+        source: String,
+        options: CompileOptions,
+        shared: Arc<Shared>,
+    ) -> (usize, CompileOptions) {
         let mut parts = self.parts();
+        let slot = parts.slots.len();
+        let options = CompileOptions { source: u16::try_from(slot).unwrap_or(u16::MAX), ..options };
         let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
         let part = SourcePart { snapshot, document: None, clocks, is_loaded: false };
         parts.slots.push(Slot { source, options, part, shared });
-        parts.slots.len() - 1
+        (slot, options)
     }
 
     /// The source of the document that defines a flag.
@@ -349,19 +358,13 @@ impl Parts {
         changed
     }
 
-    /// One clock for all leases. Of several sources the one that was heard least recently counts, so that a ramp
-    /// never goes on by the word of a source that it is not from.
+    /// The clocks of all sources: each lease counts from the last word of its own.
     fn combine_clocks(&mut self) {
-        if let [slot] = self.slots.as_slice() {
-            self.clocks = slot.part.clocks.clone();
-            return;
-        }
-        let leased = self.slots.iter().filter(|slot| !slot.part.snapshot.leases().is_empty());
-        let Some(oldest) = leased.min_by_key(|slot| slot.part.clocks.fresh) else { return };
-        if self.clocks.fresh.is_none() {
-            self.clocks = oldest.part.clocks.clone();
-        }
-        let Some(fresh) = oldest.part.clocks.fresh.filter(|fresh| Some(*fresh) > self.clocks.fresh) else { return };
-        self.clocks.hear(fresh, &self.plain.leases());
+        let mut clocks = self.slots.iter().map(|slot| slot.part.clocks.clone());
+        let first = clocks.next().unwrap_or(const { Clocks::synced() });
+        self.clocks = Clocks { further: clocks.collect(), ..first };
     }
 }
+
+#[cfg(test)]
+mod tests;

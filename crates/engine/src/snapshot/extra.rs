@@ -18,6 +18,8 @@ pub(crate) struct Extra {
     /// The share that the rollback asks for, which may be above the share in force.
     pub(crate) rollback_to: Share,
     pub(crate) lease: Option<Span>,
+    /// Whose word the lease counts from: see [`crate::lease::Clocks::of_source`].
+    pub(crate) source: u16,
     pub(crate) interpolation: Option<Interpolation>,
     pub(crate) details: Option<Box<Details>>,
 }

@@ -188,6 +188,11 @@ impl<'s> Flag<'s> {
         self.extra()?.lease
     }
 
+    /// The start of its rollback, on the wall clock, if it has one.
+    pub(crate) fn rollback_start(&self) -> Option<Micros> {
+        self.extra()?.rollback.map(|fall| fall.start)
+    }
+
     /// Keys that have `new` at once.
     pub fn early_adopters(&self) -> &'s [Adopter] {
         self.extra().map_or(&[], |extra| extra.adopters.listed())

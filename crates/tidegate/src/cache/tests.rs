@@ -2,7 +2,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use tidegate_engine::lease::{LeaseRamp, RollbackMark};
+use tidegate_engine::lease::{LeaseRamp, MovedRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
 
 use super::record::checksum;
@@ -218,6 +218,10 @@ fn lease_clocks_come_back_as_they_were() {
         fresh: Some(Micros::new(-5)),
         ramps: [Micros::MIN, Micros::new(7)].map(|instant| LeaseRamp { lease, instant }).into(),
         marks: vec![RollbackMark { lease, start, instant: Micros::MAX }],
+        moved: [None, Some(Micros::new(9))]
+            .map(|mark| MovedRamp { flag: "f/\u{7}\"x".into(), lease, instant: start, rollback: Some(start), mark })
+            .into(),
+        further: Vec::new(),
     };
     for clocks in [clocks, Clocks::synced()] {
         kept.open().store_freshness(&clocks).unwrap();

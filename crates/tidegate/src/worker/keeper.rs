@@ -142,13 +142,13 @@ impl Keeper {
 
     fn on(stage: Arc<Stage>, shared: Arc<Shared>, options: KeeperOptions) -> Self {
         let now = stage.board().clock().now();
-        let slot = stage.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
+        let (slot, compile) = stage.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
         let mut keeper = Self {
             stage,
             slot,
             shared,
             is_combined: options.is_combined,
-            compile: options.compile,
+            compile,
             pins: options.pins,
             watch: LockWatch::new(options.locks),
             storage: Storage::open(options.cache, options.source),
@@ -293,7 +293,7 @@ impl Keeper {
         match fetched {
             Fetched::Unchanged => {
                 self.damper.unchanged();
-                self.is_fresh(now, false);
+                self.is_fresh(now, None);
             }
             Fetched::Changed { body, tag } => self.changed(Arrived::new(body, None, tag), now),
             Fetched::Signed { body, signature, tag } => self.changed(Arrived::new(body, Some(signature), tag), now),
@@ -311,7 +311,7 @@ impl Keeper {
                 self.admission.signed_by(key);
                 self.keep(arrived, now);
             }
-            return self.is_fresh(now, false);
+            return self.is_fresh(now, None);
         }
         let key = match verified {
             Ok(key) => key,
@@ -349,15 +349,16 @@ impl Keeper {
         let verdict = self.damper.judge(digest, now);
         self.shared.status().flip_flops = self.damper.returns();
         if verdict == Verdict::Hold {
-            return self.is_fresh(now, false);
+            return self.is_fresh(now, None);
         }
         self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::NotNow });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.keep(arrived, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
         tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
+        let before = std::mem::replace(&mut self.plain, Snapshot::empty());
         self.install(loaded);
-        self.is_fresh(now, true);
+        self.is_fresh(now, Some(&before));
     }
 
     /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
@@ -382,15 +383,19 @@ impl Keeper {
         self.warnings = loaded.tally.warnings;
     }
 
-    /// Fresh word: what is in force is what the source has, or what it had at the poll before. `is_new`: and
-    /// it is yet to be published.
-    fn is_fresh(&mut self, now: Micros, is_new: bool) {
+    /// Fresh word: what is in force is what the source has, or what it had at the poll before.
+    /// `replaced`: the document that was active before this one, which is yet to be published.
+    fn is_fresh(&mut self, now: Micros, replaced: Option<&Snapshot>) {
+        let is_new = replaced.is_some();
         self.rejected = None;
         if self.refusal_log.over() {
             tracing::info!(source = self.storage.source(), "the source's document is accepted again");
         }
         let heard_before = self.clocks.clone();
-        self.clocks.hear(now, &self.leases);
+        match replaced {
+            None => self.clocks.hear(now, &self.leases),
+            Some(before) => self.clocks.hear_document(now, before, &self.plain),
+        }
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
         if self.in_force.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
             self.admission.remember();

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate_engine::lease::{Clocks, Leased};
-use tidegate_engine::{Micros, Span};
+use tidegate_engine::{CompileOptions, Micros, Moment, Part, Snapshot, Span, compile, compile_all};
 
 /// What happens to a host: time passes, or fresh word comes.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ proptest! {
             let unbounded = Clocks {
                 fresh: Some(now),
                 ramps: vec![tidegate_engine::lease::LeaseRamp { lease: Span::MAX, instant: ramp }],
-                marks: Vec::new(),
+                ..Clocks::synced()
             };
             let micro = Span::from_micros(1);
             prop_assert!(unbounded.ramp_instant(Span::MAX, wall) >= wanted);
@@ -120,4 +120,85 @@ fn leases_no_longer_in_use_are_forgotten() {
     clocks.hear(Micros::new(6), &[Leased { lease: long, rollback: None }]);
     assert_eq!((clocks.ramps.len(), clocks.marks.len()), (1, 0));
     assert_eq!(clocks.ramps[0].lease, long);
+}
+
+/// A snapshot of one flag with this lease, if any, from 0 to 100 per cent in a thousand seconds.
+fn leased(lease: Option<u64>, rollback: bool) -> Snapshot {
+    let lease = lease.map_or(String::new(), |seconds| format!(r#", "lease": "{seconds}s""#));
+    let rollback =
+        if rollback { r#", "rollback": {"start_time": "1970-01-01 00:05Z", "duration": "10m"}"# } else { "" };
+    let window = r#""stable": 1, "new": 2, "salt": "s", "start_time": "1970-01-01 00:00Z", "duration": "1000s""#;
+    let text = format!(r#"{{"f": {{"x": {{{window}{lease}{rollback}}}, "other": {{{window}, "lease": "60s"}}}}}}"#);
+    let (document, _) = tidegate_engine::read(text.as_bytes()).unwrap();
+    compile(&document, &CompileOptions::default())
+}
+
+fn seconds(seconds: i64) -> Micros {
+    Micros::new(seconds * 1_000_000)
+}
+
+/// The share of a flag, in millionths of a per cent.
+fn share(snapshot: &Snapshot, flag: &str, now: Micros, clocks: &Clocks) -> u64 {
+    let index = snapshot.find("f", flag).unwrap();
+    snapshot.flag(index).share_at(&Moment { now, leases: clocks }).to_millionths()
+}
+
+#[test]
+fn a_lease_of_another_duration_makes_no_ramp_jump() {
+    for has_rollback in [false, true] {
+        let leases = [Some(10), Some(30), Some(60), Some(200), None];
+        for (from, to) in leases.iter().flat_map(|from| leases[..4].iter().map(move |to| (*from, *to))) {
+            let (before, after) = (leased(from, has_rollback), leased(to, has_rollback));
+            for changed_at in [150, 250, 300, 350, 500] {
+                let now = seconds(changed_at);
+                let mut clocks = Clocks::synced();
+                clocks.hear(seconds(100), &before.leases());
+                let stood = [share(&before, "x", now, &clocks), share(&before, "other", now, &clocks)];
+                clocks.hear_document(now, &before, &after);
+                let stands = [share(&after, "x", now, &clocks), share(&after, "other", now, &clocks)];
+                assert_eq!(stands, stood, "{from:?} to {to:?} at {changed_at}");
+                // From there on it goes its way, at most at twice the speed, while word keeps coming.
+                let mut last = stands[0];
+                for second in changed_at + 1..changed_at + 700 {
+                    let now = seconds(second);
+                    clocks.hear(now, &after.leases());
+                    let next = share(&after, "x", now, &clocks);
+                    assert!(next.abs_diff(last) <= 200_100, "{from:?} to {to:?}: {last} to {next} at {second}");
+                    last = next;
+                }
+                if !has_rollback {
+                    assert_eq!(
+                        (last, clocks.moved.len()),
+                        (100_000_000.min(100_000 * (changed_at.unsigned_abs() + 699)), 0)
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_lease_counts_from_the_word_of_its_own_source() {
+    let document = |name: &str| {
+        let text = format!(
+            r#"{{"f": {{"{name}": {{"stable": 1, "new": 2, "start_time": "1970-01-01 00:00Z", "duration": "1000s", "lease": "60s"}}}}}}"#
+        );
+        tidegate_engine::read(text.as_bytes()).unwrap().0
+    };
+    let documents = [document("x"), document("y")];
+    let parts = (0..)
+        .zip(&documents)
+        .map(|(source, document)| Part { document, options: CompileOptions { source, ..CompileOptions::default() } });
+    let snapshot = compile_all(&parts.collect::<Vec<_>>());
+    let heard = |second: i64| {
+        let mut clocks = Clocks::synced();
+        clocks.hear(seconds(second), &[Leased { lease: Span::from_micros(60_000_000), rollback: None }]);
+        clocks
+    };
+    for (first, second) in [(100, 490), (490, 100)] {
+        let clocks = Clocks { further: vec![heard(second)], ..heard(first) };
+        let shares = ["x", "y"].map(|flag| share(&snapshot, flag, seconds(500), &clocks));
+        let expected = [first, second].map(|heard: i64| if heard == 490 { 50_000_000 } else { 16_000_000 });
+        assert!(shares.iter().zip(expected).all(|(share, expected)| share.abs_diff(expected) <= 1), "{shares:?}");
+    }
 }

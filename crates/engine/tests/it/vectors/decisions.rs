@@ -187,5 +187,5 @@ fn clocks(vector: &Vector, leases: &[tidegate_engine::Span]) -> Clocks {
     let Some(state) = &vector.lease_state else { return Clocks::synced() };
     let instant = time(&state.ramp);
     let ramps = leases.iter().map(|&lease| LeaseRamp { lease, instant }).collect();
-    Clocks { fresh: Some(time(&state.fresh)), ramps, marks: Vec::new() }
+    Clocks { fresh: Some(time(&state.fresh)), ramps, ..Clocks::synced() }
 }

@@ -1,0 +1,110 @@
+#[cfg(feature = "cluster")]
+use tidegate_engine::document::read_definition;
+use tidegate_engine::lease::Leased;
+use tidegate_engine::{Span, compile, read};
+
+use super::*;
+use crate::clock::Clock;
+use crate::readings::Readings;
+use crate::status::{Health, Status};
+
+fn shared() -> Arc<Shared> {
+    Shared::new(Status::new(String::new(), Health::Fresh, Micros::new(0)))
+}
+
+fn stage() -> Arc<Stage> {
+    let clock = Clock::manual(Micros::new(500_000_000));
+    Stage::new(Board::new(Snapshot::empty(), Clocks::synced(), Readings::new(None), clock), shared())
+}
+
+fn part(text: &str, options: CompileOptions, clocks: Clocks) -> SourcePart {
+    let (document, _) = read(text.as_bytes()).unwrap();
+    SourcePart { snapshot: compile(&document, &options), document: Some(Arc::new(document)), clocks, is_loaded: true }
+}
+
+/// The share of a flag now.
+fn share(stage: &Stage, flag: &str) -> u64 {
+    let published = stage.board().load();
+    let index = published.snapshot.find("f", flag).unwrap();
+    published.snapshot.flag(index).share_at(&published.moment(stage.board().clock().now())).to_millionths() / 1_000_000
+}
+
+#[test]
+fn each_source_holds_its_own_ramps() {
+    let document = |flag: &str| {
+        let window = r#""start_time": "1970-01-01 00:00Z", "duration": "1000s", "lease": "60s""#;
+        format!(r#"{{"f": {{"{flag}": {{"stable": 1, "new": 2, {window}}}}}}}"#)
+    };
+    let lease = Leased { lease: Span::from_micros(60_000_000), rollback: None };
+    let heard = |second: i64| {
+        let mut clocks = Clocks::synced();
+        clocks.hear(Micros::new(second * 1_000_000), &[lease]);
+        clocks
+    };
+    for words in [[100, 490], [490, 100]] {
+        let stage = stage();
+        let options = ["one", "two"].map(|name| stage.add_source(name.to_owned(), CompileOptions::default(), shared()));
+        for (((slot, options), flag), word) in options.into_iter().zip(["x", "y"]).zip(words) {
+            stage.install(slot, part(&document(flag), options, heard(word)));
+        }
+        let expected = words.map(|word| if word == 490 { 50 } else { 16 });
+        assert_eq!([share(&stage, "x"), share(&stage, "y")], expected, "heard at {words:?}");
+        // The one that was not heard is heard again: it alone goes on.
+        stage.set_clocks(usize::from(words[1] == 100), heard(500));
+        assert_eq!([share(&stage, "x"), share(&stage, "y")], [50, 50]);
+    }
+}
+
+#[cfg(feature = "cluster")]
+fn definition(flag: &FlagKey, entry: &str) -> LiveChange {
+    let (definition, _) = read_definition(flag, entry).unwrap();
+    LiveChange::Definition(flag.clone(), Some(compile(&definition.into_document(), &CompileOptions::default())))
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn a_definition_comes_back_when_the_document_leaves_the_flag() {
+    let stage = stage();
+    let (slot, options) = stage.add_source("one".to_owned(), CompileOptions::default(), shared());
+    let flag = FlagKey::new("f", "x");
+    let stable = || {
+        let published = stage.board().load();
+        let found = published.snapshot.find("f", "x").map(|index| published.snapshot.flag(index));
+        found.and_then(|flag| flag.stable()).map(str::to_owned)
+    };
+    let install = |text: &str| stage.install(slot, part(text, options, Clocks::synced()));
+    stage.apply(vec![definition(&flag, r#"{"stable": 1}"#)]);
+    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("1"), vec![]));
+    install(r#"{"f": {"x": {"stable": 2}}}"#);
+    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("2"), vec![flag.clone()]));
+    stage.apply(vec![definition(&flag, r#"{"stable": 3}"#)]);
+    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("2"), vec![flag.clone()]));
+    install(r#"{"f": {"y": {"stable": 2}}}"#);
+    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("3"), vec![]));
+    install(r#"{"f": {"x": {"stable": 4}}}"#);
+    stage.apply(vec![LiveChange::Definition(flag.clone(), None)]);
+    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("4"), vec![]));
+    install("{}");
+    assert_eq!(stable(), None);
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
+    let stage = stage();
+    let flag = FlagKey::new("f", "x");
+    let cell = stage.shared().cells.of(flag.clone(), stage.board());
+    let is_on = || cell.is_active_for("k", stage.board().clock());
+    let activation =
+        |share| LiveChange::Activation(flag.clone(), Some(Activation { share, until: None, defined: false }));
+    stage.apply(vec![activation(Share::FULL)]);
+    assert_eq!(is_on(), crate::cell::Said::Answer(true));
+    stage.apply(vec![activation(Share::ZERO)]);
+    assert_eq!(is_on(), crate::cell::Said::Answer(false));
+    let pin = tidegate_engine::Pin::Variant(tidegate_engine::Variant::New);
+    let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+    stage.set_locks(vec![lock]);
+    assert_eq!(is_on(), crate::cell::Said::Answer(true));
+    stage.set_locks(Vec::new());
+    assert_eq!(is_on(), crate::cell::Said::Answer(false));
+}
