@@ -378,7 +378,7 @@ fn check_name(name: &str) -> Result<(), LiveError> {
 }
 
 fn checked_drift(drift: Duration) -> Result<u64, LiveError> {
-    let is_whole = drift.subsec_nanos() % 1_000_000 == 0;
+    let is_whole = drift.subsec_nanos().is_multiple_of(1_000_000);
     let millis = u64::try_from(drift.as_millis()).ok().filter(|_| MAX_DRIFT_RANGE.contains(&drift) && is_whole);
     millis.ok_or(LiveError::MaxDrift { given: drift })
 }

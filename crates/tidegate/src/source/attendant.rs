@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn answers() -> Attendant {
-        Attendant::new(Duration::from_secs(60), |_| Ok(Fetched::Changed { body: b"{}".to_vec(), tag: None }))
+        Attendant::new(Duration::from_mins(1), |_| Ok(Fetched::Changed { body: b"{}".to_vec(), tag: None }))
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_panic_in_the_work_does_not_end_the_thread() {
         let mut count = 0;
-        let mut attendant = Attendant::new(Duration::from_secs(60), move |_| {
+        let mut attendant = Attendant::new(Duration::from_mins(1), move |_| {
             count += 1;
             assert!(count > 1, "the first question");
             Ok(Fetched::Changed { body: b"{}".to_vec(), tag: None })

@@ -66,18 +66,15 @@ type Flags = BTreeMap<String, Map<String, Value>>;
 impl Watch {
     /// At the start the server has to be there: a wrong address is seen at once.
     fn begin(&mut self, output: &mut Output) -> Result<(), Failure> {
-        match &self.flag {
-            Some(flag) => {
-                let at = source::now();
-                let explanation = self.server.decide(flag, &self.key, None)?;
-                let value = ValueLine::new(&explanation, &self.key, at);
-                output.json(&value)?;
-                self.last = Some(Told { value, until: explanation.valid_until });
-            }
-            None => {
-                self.flags = Some(self.list()?);
-                output.json(&SourceLine::of_server(self.server.address(), None))?;
-            }
+        if let Some(flag) = &self.flag {
+            let at = source::now();
+            let explanation = self.server.decide(flag, &self.key, None)?;
+            let value = ValueLine::new(&explanation, &self.key, at);
+            output.json(&value)?;
+            self.last = Some(Told { value, until: explanation.valid_until });
+        } else {
+            self.flags = Some(self.list()?);
+            output.json(&SourceLine::of_server(self.server.address(), None))?;
         }
         Ok(())
     }
@@ -123,7 +120,7 @@ impl Watch {
         }
         let list: List = self.server.ask_for(self.server.request(Method::GET, &["flags"], &[]))?;
         let flags = list.flags.into_iter().filter_map(|mut flag| {
-            MOVING.iter().for_each(|name| drop(flag.remove(*name)));
+            flag.retain(|name, _| !MOVING.contains(&name.as_str()));
             match flag.remove("flag") {
                 Some(Value::String(key)) => Some((key, flag)),
                 _ => None,

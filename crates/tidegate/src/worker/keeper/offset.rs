@@ -84,6 +84,11 @@ const SEEN_MAX: usize = 16;
 mod tests {
     use super::*;
 
+    /// The moments of polls in their seconds.
+    fn moments() -> impl Iterator<Item = i64> {
+        (1..16).map(|count| count * 618_034)
+    }
+
     /// The interval of one poll without delay, for a host that is `ahead` of the source and polls at `at` of a second.
     fn poll(ahead: i64, at: i64) -> Offset {
         let server = at - ahead;
@@ -98,8 +103,8 @@ mod tests {
             let first = watch.add(poll(ahead, 0));
             assert!(first.low <= ahead && ahead <= first.high && first.high - first.low == 1_000_000);
             let mut known = first;
-            for count in 1..SEEN_MAX {
-                known = watch.add(poll(ahead, count as i64 * 618_034));
+            for at in moments() {
+                known = watch.add(poll(ahead, at));
                 assert!(known.low <= ahead && ahead <= known.high, "{ahead}: {known:?}");
             }
             assert!(known.high - known.low < 150_000, "{ahead}: {known:?}");
@@ -112,8 +117,8 @@ mod tests {
             let mut watch = OffsetWatch::default();
             let mut known = watch.add(poll(ahead, 400_000));
             assert_eq!(known.is_suspicious(), first, "{ahead}: {known:?}");
-            for count in 1..SEEN_MAX {
-                known = watch.add(poll(ahead, count as i64 * 618_034));
+            for at in moments() {
+                known = watch.add(poll(ahead, at));
             }
             assert_eq!(known.is_suspicious(), after_many, "{ahead}: {known:?}");
         };
@@ -130,7 +135,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_is_seen_at_the_next_answer() {
         let mut watch = OffsetWatch::default();
-        (0..SEEN_MAX).for_each(|count| drop(watch.add(poll(0, count as i64 * 618_034))));
+        for at in moments() {
+            watch.add(poll(0, at));
+        }
         assert!(watch.add(poll(60_000_000, 0)).is_suspicious());
         assert_eq!(watch.seen.len(), 1);
         assert!(!watch.add(poll(0, 0)).is_suspicious());
