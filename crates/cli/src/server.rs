@@ -16,13 +16,12 @@ use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidegate_engine::FlagKey;
 use tokio::runtime::Runtime;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, chain};
 use crate::text::escape;
 
 pub(crate) use address::Address;
@@ -33,6 +32,8 @@ pub(crate) use flag::{FlagState, Instant, Numeral};
 /// A server, and what is needed to ask it.
 pub(crate) struct Server {
     address: Address,
+    /// Through which it is asked, if the environment names one.
+    proxy: Option<String>,
     client: Client,
     /// None only while it is dropped.
     runtime: Option<Runtime>,
@@ -64,16 +65,10 @@ impl Server {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::new(Exit::Failed, format_args!("no connection can be made ready: {error}"))
         };
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(&error))?;
-        // The authorities of this machine are read only where they are needed: it may have none.
-        let tls = if address.is_encrypted() {
-            tls.with_platform_verifier().map_err(|error| failed(&error))?.with_no_client_auth()
-        } else {
-            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
+        // The authorities of this machine are read at the first handshake: it may have none.
+        let tls =
+            tidegate::client_config(address.extra_roots()).map_err(|error| Failure::usage(escape(&chain(&error))))?;
+        let proxy = address.proxy().map_err(|error| Failure::usage(escape(&chain(&error))))?;
         let builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()
@@ -86,7 +81,7 @@ impl Server {
         let client = builder.build().map_err(|error| failed(&error.without_url()))?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
-        Ok(Self { address, client, runtime: Some(runtime), timeout: ANSWER_TIMEOUT })
+        Ok(Self { address, proxy, client, runtime: Some(runtime), timeout: ANSWER_TIMEOUT })
     }
 
     /// The same server, to be waited for so long.
@@ -203,6 +198,9 @@ impl Server {
     /// The server, by its address, did not answer at all.
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let address = self.shown();
+        if let Some(proxy) = &self.proxy {
+            return self.unreachable_through(proxy, error);
+        }
         if error.is_connect() && is_refused(&error) {
             return Failure::new(Exit::Unreachable, format_args!("nobody listens at `{address}`"))
                 .help("start one with `tidegate serve`, or name another with --server");
@@ -211,9 +209,23 @@ impl Server {
             return self.silent(CONNECT_TIMEOUT, false);
         }
         let error = error.without_url();
-        let why = crate::exit::chain(&error);
+        let why = chain(&error);
         Failure::new(Exit::Unreachable, format_args!("the server at `{address}` cannot be reached: {}", escape(&why)))
             .help("name another with --server")
+    }
+
+    /// The server, by its address, did not answer through a proxy.
+    fn unreachable_through(&self, proxy: &str, error: reqwest::Error) -> Failure {
+        let (address, is_timeout) = (self.shown(), error.is_timeout());
+        let why = chain(&error.without_url());
+        let why = if is_timeout { "it did not answer in time" } else { &*why };
+        let message = format!(
+            "the server at `{address}` cannot be reached through the proxy `{}`: {}",
+            escape(proxy),
+            escape(why)
+        );
+        Failure::new(Exit::Unreachable, message)
+            .help("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names it; NO_PROXY lists hosts that are asked directly")
     }
 
     /// The server took too long. Whether it has made a change is not known then.

@@ -22,6 +22,7 @@
 
 mod certificate;
 mod misbehaviour;
+mod proxy;
 mod reply;
 mod request;
 mod server;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use certificate::{Authority, Handshake};
 pub use misbehaviour::{Blame, Misbehaviour, misbehaviours};
+pub use proxy::Proxy;
 pub use reply::Reply;
 pub use request::Request;
 pub use server::Origin;

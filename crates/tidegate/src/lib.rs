@@ -48,7 +48,12 @@ pub use live::{
 };
 pub use regular_file::{FileKind, FileProblem, open_file, read_file};
 pub use signature::{KeyId, SignatureError, TrustedKeyError};
-pub use source::{BoxError, FetchError, Fetched, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem};
+/// For the command line of the same version: its connections to servers trust what sources trust.
+#[doc(hidden)]
+pub use source::client_config;
+pub use source::{
+    BoxError, FetchError, Fetched, Phase, RedirectError, Source, SourceError, Tag, TagError, TlsProblem, proxy_of,
+};
 pub use status::{
     CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
     ServedFrom, Shadowed, ShadowedEntry, SignatureStatus, SourceTrouble, Status, TypeErrors,

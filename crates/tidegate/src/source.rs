@@ -27,6 +27,7 @@ use self::file::FileLooker;
 use self::http::{HttpFetcher, Location};
 pub use error::{FetchError, Phase, RedirectError, SourceError, TlsProblem};
 pub(crate) use http::RETRY_AFTER_MAX;
+pub use http::{client_config, proxy_of};
 pub(crate) use tag::Kind as TagKind;
 pub use tag::{Tag, TagError};
 

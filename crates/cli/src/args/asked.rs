@@ -61,7 +61,8 @@ impl AskedArgs {
                 .help("with --server give the flag alone: there is no document")),
             (Some(server), first) => {
                 let first = first.as_ref().map(Place::as_typed);
-                Ok(Asked::Server(server.clone(), meant(first.as_deref(), section)))
+                let server = server.clone().trusting(self.options.extra_roots()?);
+                Ok(Asked::Server(server, meant(first.as_deref(), section)))
             }
             // The parser does not let that pass.
             (None, None) => Err(Failure::usage("there is neither a document nor a --server")),

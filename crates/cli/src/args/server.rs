@@ -1,10 +1,13 @@
 //! Where a server is, and what goes along with a change.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use tidegate_engine::document::{parse_duration, parse_percent, parse_time};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
+use super::source::extra_roots;
 use super::{FormatArg, duration, host_name};
 use crate::exit::Failure;
 use crate::server::{Address, Server};
@@ -15,6 +18,10 @@ pub(crate) struct ServerArgs {
     /// The server: a URL, or host and port [default: `$TIDEGATE_SERVER`, or `http://127.0.0.1:8080`]
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<Address>,
+
+    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 }
 
 impl ServerArgs {
@@ -24,7 +31,7 @@ impl ServerArgs {
             Some(address) => address.clone(),
             None => Address::from_environment().map_err(Failure::usage)?,
         };
-        Server::new(address)
+        Server::new(address.trusting(extra_roots(self.cacert.as_deref())?))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Where the document is, and how to get at it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tidegate_engine::Span;
 
 use super::Header;
+use crate::exit::Failure;
+use crate::files;
 
 /// A source and how to read it.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +44,10 @@ pub(crate) struct SourceOptions {
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) header_file: Option<PathBuf>,
 
+    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
     /// Take only documents that the minisign key in FILE has signed, or another one named so; the signature lies
     /// beside the document, with `.minisig` added to its path
     #[arg(help_heading = HEADING, long = "trusted-key", value_name = "FILE")]
@@ -50,6 +56,22 @@ pub(crate) struct SourceOptions {
     /// Take only documents that say in `$tidegate` that they are for the environment NAME
     #[arg(help_heading = HEADING, long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
+}
+
+impl SourceOptions {
+    /// The certificate authorities that are trusted besides those of this machine.
+    pub(crate) fn extra_roots(&self) -> Result<Option<Vec<u8>>, Failure> {
+        extra_roots(self.cacert.as_deref())
+    }
+}
+
+/// The certificate authorities in a file, if one is named.
+pub(super) fn extra_roots(file: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let unusable = |error| {
+        Failure::usage(format_args!("the certificate authorities in `{}` cannot be read: {error}", file.display()))
+    };
+    files::read(file, files::SMALL_BYTES_MAX).map(Some).map_err(unusable)
 }
 
 /// The options apart, so that those of the command itself come first.

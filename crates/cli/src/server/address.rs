@@ -2,13 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use reqwest::Url;
+use tidegate::SourceError;
 use tidegate_engine::FlagKey;
 
 /// The address of a server: scheme, host, port, and a path where it stands behind a gateway.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Address(Url);
+pub(crate) struct Address {
+    url: Url,
+    /// Certificate authorities, in PEM, that are trusted besides those of this machine.
+    extra_roots: Option<Arc<[u8]>>,
+}
 
 impl Address {
     /// The address where nobody names one: `TIDEGATE_SERVER`, or the local server.
@@ -20,20 +26,30 @@ impl Address {
             .map_err(|error| format!("the address `{}` in {VARIABLE}: {error}", crate::text::escape(address)))
     }
 
-    /// Whether the connection is to be encrypted.
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.0.scheme() == "https"
+    /// The same address, whose certificate may be of these authorities.
+    pub(crate) fn trusting(mut self, extra_roots: Option<Vec<u8>>) -> Self {
+        self.extra_roots = extra_roots.map(Arc::from);
+        self
+    }
+
+    pub(super) fn extra_roots(&self) -> Option<&[u8]> {
+        self.extra_roots.as_deref()
+    }
+
+    /// The proxy through which it is asked, if there is one.
+    pub(super) fn proxy(&self) -> Result<Option<String>, SourceError> {
+        if self.is_local() { Ok(None) } else { tidegate::proxy_of(self.url.as_str()) }
     }
 
     /// Whether the server is on this host, where no proxy stands between.
     pub(super) fn is_local(&self) -> bool {
-        let host = self.0.host_str().unwrap_or_default();
+        let host = self.url.host_str().unwrap_or_default();
         host == "localhost" || host == "[::1]" || host.starts_with("127.")
     }
 
     /// The URL of these segments below the API's root.
     pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         // A URL with a host can always be extended.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["api", "v1"]).extend(segments);
@@ -54,7 +70,7 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0.as_str().trim_end_matches('/'))
+        formatter.write_str(self.url.as_str().trim_end_matches('/'))
     }
 }
 
@@ -77,7 +93,7 @@ impl FromStr for Address {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!("it has a query or a fragment; {FORM}"));
         }
-        Ok(Self(url))
+        Ok(Self { url, extra_roots: None })
     }
 }
 

@@ -29,6 +29,9 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
             let made = builder.http(url);
             builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
             builder = builder.offline(options.offline);
+            if let Some(pem) = options.extra_roots()? {
+                builder = builder.root_certificates(pem);
+            }
         }
         Place::Path(path) if !files::is_stream(path) => builder = builder.file(path),
         Place::Path(_) | Place::Stdin => {

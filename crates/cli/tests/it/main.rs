@@ -16,6 +16,7 @@ mod links;
 mod listing;
 mod locks;
 mod logging;
+mod network;
 mod origin;
 mod pages;
 mod plan;

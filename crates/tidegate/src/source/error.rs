@@ -35,6 +35,23 @@ pub enum FetchError {
         /// The failure of the connection.
         source: BoxError,
     },
+    /// The proxy that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`) cannot be used, or refuses. The origin was
+    /// not asked.
+    #[error("the proxy `{proxy}` cannot be used: {reason}")]
+    Proxy {
+        /// The proxy, without user name and password.
+        proxy: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request went through a proxy, and this came of it: whether the proxy or the origin is to blame cannot be told.
+    #[error("{source} (through the proxy `{proxy}`)")]
+    ThroughProxy {
+        /// The proxy, without user name and password.
+        proxy: String,
+        /// What happened.
+        source: Box<FetchError>,
+    },
     /// The source did not finish in time.
     #[error("timed out after {after:?} {phase}")]
     TimedOut {
@@ -166,7 +183,7 @@ impl FetchError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Signature { source } => source.retry_after(),
+            Self::Signature { source } | Self::ThroughProxy { source, .. } => source.retry_after(),
             _ => None,
         }
     }
@@ -216,6 +233,14 @@ pub enum TlsProblem {
     /// No certificate authority at all is known on this machine.
     #[error("no certificate authorities are installed on this machine; install the package `ca-certificates`")]
     NoAuthorities,
+    /// The file that `SSL_CERT_FILE` names, in place of the machine's authorities, cannot be used.
+    #[error("the certificate authorities in `{path}`, which SSL_CERT_FILE names, cannot be used: {reason}")]
+    AuthoritiesFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The certificate is bad in another way.
     #[error("the certificate is not acceptable: {0}")]
     Certificate(String),
@@ -266,6 +291,12 @@ pub enum SourceError {
     RootCertificates {
         /// What is wrong with them.
         reason: String,
+    },
+    /// The proxy that a variable of the environment names is not an address. Its value may hold a password, and is not shown.
+    #[error("the proxy in the variable {variable} is not an address; write it like `http://proxy.example:3128`")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
     },
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {reason}")]

@@ -9,6 +9,7 @@ mod body;
 mod cause;
 mod head;
 mod location;
+mod proxy;
 mod resolver;
 mod tls;
 
@@ -20,12 +21,15 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use self::cause::Context;
+use self::proxy::Proxies;
 use self::resolver::{Guard, Resolver};
 use super::redirect::{self, REDIRECTS_MAX, RedirectError};
 use super::{Answer, FetchError, FetchOptions, Fetched, Phase, ServerDate, SourceError, Tag, changed};
 use crate::signature::SIGNATURE_BYTES_MAX;
 pub(crate) use head::RETRY_AFTER_MAX;
 pub(super) use location::Location;
+pub use proxy::proxy_of;
+pub use tls::client_config;
 
 /// Asks one URL.
 pub(super) struct HttpFetcher {
@@ -34,6 +38,9 @@ pub(super) struct HttpFetcher {
     own_headers: HeaderMap,
     options: FetchOptions,
     guard: Arc<Guard>,
+    proxies: Proxies,
+    /// Through which the last request was sent.
+    proxy: Option<String>,
     /// A connection was left open that the origin may have closed since.
     may_be_stale: bool,
     /// When the last request was sent.
@@ -43,8 +50,9 @@ pub(super) struct HttpFetcher {
 impl HttpFetcher {
     pub(super) fn new(location: Location, options: FetchOptions) -> Result<Self, SourceError> {
         let own_headers = own_headers(&options.headers)?;
-        let tls = tls::client_config(options.extra_root_pem.as_deref())?;
+        let tls = client_config(options.extra_root_pem.as_deref())?;
         let guard = Arc::new(Guard::new(location.url()));
+        let proxies = Proxies::new(options.has_proxies)?;
         let builder = Client::builder();
         let builder = if options.has_proxies { builder } else { builder.no_proxy() };
         let client = builder
@@ -66,17 +74,31 @@ impl HttpFetcher {
                 let source = error.without_url();
                 SourceError::Client { reason: source.to_string(), source: source.into() }
             })?;
-        Ok(Self { client, location, own_headers, options, guard, may_be_stale: false, asked: Instant::now() })
+        Ok(Self {
+            client,
+            location,
+            own_headers,
+            options,
+            guard,
+            proxies,
+            proxy: None,
+            may_be_stale: false,
+            asked: Instant::now(),
+        })
     }
 
     pub(super) async fn fetch(&mut self, have: Option<&Tag>) -> Result<Answer, FetchError> {
         let (mut phase, after) = (Phase::WaitingForAnswer, self.options.timeout);
         // Boxed: the future holds a whole exchange, and callers hold many kinds of futures.
         let exchange = Box::pin(self.exchange(have, &mut phase));
-        match tokio::time::timeout(after, exchange).await {
+        let outcome = match tokio::time::timeout(after, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(FetchError::TimedOut { phase, after }),
-        }
+        };
+        outcome.map_err(|error| match &self.proxy {
+            Some(proxy) => proxy::name(error, proxy),
+            None => error,
+        })
     }
 
     /// Asks for the document, and if there is a new one for its signature, where one is wanted.
@@ -154,6 +176,10 @@ impl HttpFetcher {
         is_home: bool,
         condition: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, FetchError> {
+        self.proxy = self.proxies.of(at);
+        if let Some(proxy) = &self.proxy {
+            proxy::refuse_unsupported(proxy)?;
+        }
         let may_be_stale = std::mem::take(&mut self.may_be_stale);
         self.asked = Instant::now();
         let mut outcome = self.send_once(at, is_home, condition).await;

@@ -82,7 +82,13 @@ fn tls_problem(error: &rustls::Error) -> TlsProblem {
             TlsProblem::Version
         }
         Tls::InvalidMessage(_) => TlsProblem::NotTls,
-        Tls::Other(other) if other.0.is::<NoAuthorities>() => TlsProblem::NoAuthorities,
+        Tls::Other(other) => match other.0.downcast_ref::<NoAuthorities>() {
+            Some(NoAuthorities::OfMachine) => TlsProblem::NoAuthorities,
+            Some(NoAuthorities::InFile { path, reason }) => {
+                TlsProblem::AuthoritiesFile { path: path.clone(), reason: reason.clone() }
+            }
+            None => TlsProblem::Other(other.to_string()),
+        },
         other => TlsProblem::Other(other.to_string()),
     }
 }

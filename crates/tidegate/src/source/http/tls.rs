@@ -5,6 +5,7 @@
 //! and a machine that has none says so where it matters and is asked again each time.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -14,10 +15,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
+use crate::regular_file::{FileProblem, read_file};
 use crate::source::SourceError;
 
 /// The configuration for a client, with the authorities in `extra_root_pem` besides those of the machine.
-pub(super) fn client_config(extra_root_pem: Option<&[u8]>) -> Result<ClientConfig, SourceError> {
+pub fn client_config(extra_root_pem: Option<&[u8]>) -> Result<ClientConfig, SourceError> {
     let extra = extra_root_pem.map(parse).transpose()?.unwrap_or_default();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -27,13 +29,21 @@ pub(super) fn client_config(extra_root_pem: Option<&[u8]>) -> Result<ClientConfi
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-/// The machine has no certificate authorities.
+/// No certificate authority is known.
 #[derive(Debug, thiserror::Error)]
-#[error("no certificate authorities on this machine")]
-pub(super) struct NoAuthorities;
+pub(super) enum NoAuthorities {
+    /// The machine has none.
+    #[error("no certificate authorities are installed on this machine; install the package `ca-certificates`")]
+    OfMachine,
+    /// The file that is to be used in their place cannot be used.
+    #[error("the certificate authorities in `{path}`, which SSL_CERT_FILE names, cannot be used: {reason}")]
+    InFile { path: String, reason: String },
+}
 
 fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, SourceError> {
     let refused = |reason: String| SourceError::RootCertificates { reason };
+    // Some editors put a byte order mark before a text.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| refused(error.to_string()))?;
     if certificates.is_empty() {
@@ -58,11 +68,26 @@ impl LateVerifier {
         if let Some(verifier) = self.verifier.get() {
             return Ok(verifier);
         }
+        let failed = |problem: NoAuthorities| Error::Other(OtherError(Arc::new(problem)));
+        check_named_file().map_err(failed)?;
         // The extra ones were checked before, so that what fails is finding any of the machine's.
         let verifier = Verifier::new_with_extra_roots(self.extra.clone(), Arc::clone(&self.provider))
-            .map_err(|_| Error::Other(OtherError(Arc::new(NoAuthorities))))?;
+            .map_err(|_| failed(NoAuthorities::OfMachine))?;
         Ok(self.verifier.get_or_init(|| verifier))
     }
+}
+
+/// The library below takes a file that it cannot read for an empty one, and waits for one that is a pipe.
+fn check_named_file() -> Result<(), NoAuthorities> {
+    let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()) else { return Ok(()) };
+    let path = Path::new(&path);
+    let refused = |reason: String| NoAuthorities::InFile { path: path.display().to_string(), reason };
+    let pem = read_file(path, FILE_BYTES_MAX).map_err(|problem| match problem {
+        FileProblem::NotFound => refused("it does not exist".to_owned()),
+        problem => refused(format!("it {problem}")),
+    })?;
+    let has_some = CertificateDer::pem_slice_iter(&pem).any(|certificate| certificate.is_ok());
+    if has_some { Ok(()) } else { Err(refused("there is no `BEGIN CERTIFICATE` in it".to_owned())) }
 }
 
 impl ServerCertVerifier for LateVerifier {
@@ -105,6 +130,12 @@ impl fmt::Debug for LateVerifier {
         f.debug_struct("LateVerifier").field("extra", &self.extra.len()).finish_non_exhaustive()
     }
 }
+
+/// Names a file with certificate authorities that are trusted in place of the machine's.
+const FILE_VARIABLE: &str = "SSL_CERT_FILE";
+
+/// All public authorities take a quarter of a megabyte.
+const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
