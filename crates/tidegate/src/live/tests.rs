@@ -110,7 +110,7 @@ fn start(board: &Switchboard, live: Live, builder: Builder) -> Tidegate {
 /// Waits until it is so.
 #[track_caller]
 fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::yield_now();
