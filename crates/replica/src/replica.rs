@@ -355,14 +355,17 @@ impl Replica {
         }
     }
 
-    /// A member whose entry is missing, or says another name or address than it has now, writes it; one that was forgotten
-    /// does not.
+    /// A member whose entry is missing, says another name or address than it has now, or was written by a clock that was ahead, so
+    /// that others have it in quarantine, writes it; one that was forgotten does not.
     fn enroll_if_due(&mut self, now: Now) {
         let is_due = match self.roster.get(self.options.node) {
             None => true,
             Some(member) => {
                 let is_other = member.name != self.options.name || member.address != self.options.address;
-                is_other && !member.is_forgotten
+                // A node alone writes on by a clock that was ahead: its next stamp is no better.
+                let is_ahead = |stamp: Stamp| self.is_too_far_ahead(stamp, now);
+                let is_curable = is_ahead(member.since) && !is_ahead(self.clock.next(now.wall_ms));
+                (is_other || is_curable) && !member.is_forgotten
             }
         };
         if is_due && self.options.is_durable && self.is_learned && self.refusal(now).is_none() {

@@ -171,6 +171,44 @@ fn the_list_says_who_sent_it_and_since_when() {
 }
 
 #[test]
+fn a_member_that_enrolled_by_a_wrong_clock_does_so_again_after_the_repair() {
+    let mut cluster = Cluster::new(3);
+    cluster.wall_ms[0] += HOUR_MS;
+    // Each enrols alone, the first by its wrong clock.
+    cluster.is_cut = true;
+    for index in 0..3 {
+        let options = Options::new("tests", NodeId::new(index as u64 + 1));
+        let (replica, output) = Replica::new(options, Loaded::default(), cluster.now(index));
+        cluster.nodes[index] = replica;
+        cluster.perform(index, output);
+    }
+    cluster.pass(1_000);
+    cluster.is_cut = false;
+    cluster.meet();
+    cluster.pass(3_000);
+    let knows =
+        |cluster: &Cluster, node: usize| cluster.nodes[node].members().any(|member| member.node == NodeId::new(1));
+    assert!(!knows(&cluster, 1) && !knows(&cluster, 2));
+    cluster.wall_ms[0] -= HOUR_MS;
+    cluster.pass(62_000);
+    assert!(!knows(&cluster, 1));
+    cluster.handle(0, Input::RaiseEpoch { request: 900, actor: "dana".into(), reason: "".into() });
+    cluster.pass(3_000);
+    assert!(knows(&cluster, 1) && knows(&cluster, 2));
+    assert_eq!(cluster.status(1).quarantined, 0);
+}
+
+#[test]
+fn a_node_alone_whose_clock_was_ahead_does_not_enrol_again_and_again() {
+    let mut cluster = Cluster::new(1);
+    cluster.wall_ms[0] -= HOUR_MS;
+    let since = |cluster: &Cluster| cluster.nodes[0].members().next().unwrap().since;
+    let before = since(&cluster);
+    cluster.pass(10_000);
+    assert_eq!(since(&cluster), before);
+}
+
+#[test]
 fn what_is_released_must_not_stand_under_a_collected_tombstone() {
     let floor = Stamp::new(0, START_MS + 10_000, 0, NodeId::new(2));
     let meta = Meta { refusing: floor, claimed: floor, ..Meta::default() };
