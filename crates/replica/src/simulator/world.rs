@@ -2,6 +2,7 @@
 
 mod ending;
 mod faults;
+mod steps;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,11 +15,9 @@ use super::disk::Disk;
 use super::network::Network;
 use super::plan::{Fault, Plan};
 use super::{Outcome, Setup};
-use crate::message::{Body, Message};
 use crate::random::Random;
 use crate::{
     Change, Expected, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt, Replica, Stamp, Timing, WriteError,
-    limits,
 };
 
 /// See the module.
@@ -373,95 +372,6 @@ impl<'s> World<'s> {
         }
     }
 
-    /// Holds an output against what must hold at each step.
-    fn check(&mut self, index: usize, output: &Output) {
-        let (id, place) = (self.nodes[index].id, self.place(index));
-        let now = self.now(index);
-        let is_early = self.now_ms < self.nodes[index].started_ms + Timing::default().learn_ms;
-        let own =
-            output.persist.iter().flat_map(|batch| &batch.registers).filter(|register| register.stamp.node() == id);
-        let mut found = Ok(());
-        for register in own.filter(|register| !self.requests.is_empty() || register.key.first() == Some(&0)) {
-            let is_new = output.broadcast.iter().any(|bytes| is_push_of(bytes, register.stamp));
-            if is_new {
-                found = found.and(self.ledger.issued(place, register, is_early));
-            } else if register.is_tombstone() {
-                found = found.and(self.ledger.issued(place, register, is_early).or(Ok(())));
-            }
-        }
-        for bytes in output.broadcast.iter().chain(output.send.iter().map(|(_, bytes)| bytes)) {
-            if bytes.len() > limits::MESSAGE_BYTES_MAX {
-                found = found.and(Err(("I7", format!("{id} sent {} bytes at once", bytes.len()))));
-            }
-        }
-        for register in output.persist.iter().flat_map(|batch| &batch.registers) {
-            self.ledger.written(register);
-        }
-        for (_, bytes) in &output.send {
-            if let Ok((Message { body: Body::Ack(stamps), .. }, _)) = Message::decode(bytes) {
-                found = stamps.iter().fold(found, |found, stamp| found.and(self.check_ack(index, *stamp)));
-            }
-        }
-        for bytes in &output.broadcast {
-            if let Ok((Message { body: Body::Push { registers, .. }, .. }, _)) = Message::decode(bytes) {
-                for register in registers {
-                    found = found.and(self.ledger.visible(place, &register));
-                }
-            }
-        }
-        if let Some(replica) = &self.nodes[index].replica {
-            for key in &output.changed {
-                let register = replica.get(key);
-                found = found.and(self.ledger.changed(place, key, register));
-                let is_ahead = register.is_some_and(|register| {
-                    let stamp = register.stamp;
-                    let is_early = stamp.epoch() > self.epochs || stamp.millis() > now.wall_ms + DRIFT_MS;
-                    stamp.node() != id && is_early
-                });
-                if is_ahead {
-                    found = found.and(Err(("I8", format!("{id} took a stamp from the future"))));
-                }
-            }
-        }
-        self.judge(found);
-    }
-
-    /// What a node acknowledges is on its disk, and active.
-    fn check_ack(&self, index: usize, stamp: Stamp) -> Result<(), (&'static str, String)> {
-        let Some(key) = self.ledger.key_of(stamp) else { return Ok(()) };
-        let node = &self.nodes[index];
-        if !node.disk.has(key, stamp) {
-            return Err(("I2", format!("{} acknowledged {stamp}, which is not on its disk", node.id)));
-        }
-        let standing = node.replica.as_ref().map(|replica| (replica.get(key), replica.quarantined(key)));
-        match standing {
-            Some((Some(active), waiting)) => {
-                let is_outranked = waiting.is_some_and(|waiting| waiting.rank(active).is_gt());
-                let is_active = active.stamp == stamp && !is_outranked;
-                let what = || format!("{} acknowledged {stamp}, which does not count there", node.id);
-                if is_active { Ok(()) } else { Err(("I11", what())) }
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A level is reached by what is active on the node that says so, and by more nodes than one.
-    fn check_reached(&self, index: usize, key: &[u8], receipt: &Receipt) -> Result<(), (&'static str, String)> {
-        let node = &self.nodes[index];
-        let Some(replica) = &node.replica else { return Ok(()) };
-        if receipt.durable_on.contains(&node.id) {
-            self.check_ack(index, receipt.stamp)?;
-        }
-        if replica.get(key).is_none_or(|active| active.stamp != receipt.stamp) || !receipt.outranked.is_empty() {
-            return Err(("I11", format!("{} says of {} that it was reached, and it had lost", node.id, receipt.stamp)));
-        }
-        let is_alone = self.setup.nodes > 1 && replica.members().all(|member| member.node == node.id);
-        if receipt.level != Level::Local && is_alone {
-            return Err(("I2", format!("{} reached {} alone, and expects others", node.id, receipt.level)));
-        }
-        Ok(())
-    }
-
     fn judge(&mut self, found: Result<(), (&'static str, String)>) {
         if let (Err((invariant, what)), None) = (found, &self.outcome.violation) {
             self.outcome.violation = Some(Violation { invariant, at_ms: self.now_ms, what });
@@ -525,40 +435,7 @@ impl<'s> World<'s> {
             }
         }
     }
-
-    /// Nothing that waits or is remembered grows beyond its bound.
-    fn check_bounds(&mut self, index: usize) {
-        let now = self.now(index);
-        let node = &self.nodes[index];
-        let Some(replica) = &node.replica else { return };
-        let status = replica.status(now);
-        let counts = [
-            ("writes that wait", replica.waiting(), limits::PENDING_MAX),
-            ("registers set aside", status.quarantined, limits::QUARANTINE_MAX),
-            ("peers", status.peers.len(), limits::NODES_MAX),
-        ];
-        let id = node.id;
-        let is_overfull = node.disk.is_overfull();
-        for (what, count, most) in counts.into_iter().filter(|(_, count, most)| count > most) {
-            self.judge(Err(("I7", format!("{id} has {count} {what}, and at most {most} are allowed"))));
-        }
-        if is_overfull {
-            self.judge(Err(("I7", format!("{id} goes on though its disk is full"))));
-        }
-    }
-}
-
-fn is_push_of(bytes: &[u8], stamp: Stamp) -> bool {
-    match Message::decode(bytes) {
-        Ok((Message { body: Body::Push { registers, .. }, .. }, _)) => {
-            registers.iter().any(|register| register.stamp == stamp)
-        }
-        _ => false,
-    }
 }
 
 /// So long after it has heard another process of its id, in milliseconds, a node writes nothing. It is longer.
 const TWIN_MS: u64 = 10_000;
-
-/// The drift that is allowed by default.
-const DRIFT_MS: u64 = 5_000;
