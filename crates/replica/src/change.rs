@@ -44,7 +44,7 @@ impl Expected {
     }
 }
 
-/// How many nodes must have a write on their disks before it is acknowledged.
+/// On how many nodes a write must be durable and active before it is acknowledged.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Level {
     /// This one.
