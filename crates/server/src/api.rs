@@ -76,6 +76,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/flags/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
         .route("/api/v1/flags/{section}/{flag}/history", get(history::page))
         .route("/api/v1/flags/{section}/{flag}/decision", get(decision::decide))
+        .route("/api/v1/history", get(history::page_of_all))
         .route("/api/v1/status", get(health::status))
         .route("/api/v1/cluster", get(cluster::status))
         .route("/api/v1/cluster/forget", post(cluster::forget))

@@ -43,8 +43,8 @@ pub use handle::FlagHandle;
 pub use live::{
     AddressView, Change, ChangeError, ChangeKind, Cluster, ClusterError, ClusterProblem, ClusterStatus,
     DEFAULT_CLUSTER, Effect, FlagRecord, HistoryEntry, HistoryPage, Live, LiveError, MAX_DRIFT_RANGE, MemberStatus,
-    NetworkError, NodeName, NodeStatus, OutrankedBy, ParkedChange, PeerView, Percentage, QuarantineEntry,
-    QuarantinedChange, Receipt, Record, RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
+    MissingChange, NetworkError, NodeName, NodeStatus, OutrankedBy, ParkedChange, PeerView, Percentage,
+    QuarantineEntry, QuarantinedChange, Receipt, Record, RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
 };
 pub use regular_file::{FileKind, FileProblem, open_file, read_file};
 pub use signature::{KeyId, SignatureError, TrustedKeyError};

@@ -52,7 +52,7 @@ use synced::Synced;
 pub use backup::{RestoreError, Restored};
 pub use change::{Change, ChangeError, NodeName, OutrankedBy, Receipt, UnreachedPeer};
 pub use cluster::{Cluster, ClusterError};
-pub use history::{HistoryEntry, HistoryPage};
+pub use history::{HistoryEntry, HistoryPage, MissingChange};
 pub use network::NetworkError;
 pub use percentage::Percentage;
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};

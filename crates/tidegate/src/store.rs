@@ -90,6 +90,12 @@ pub trait History: fmt::Debug + Send + Sync {
     /// # Errors
     /// The store is closed, or cannot be read.
     fn page(&self, key: &[u8], before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// The events of all keys, newest first, in the same way.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    fn page_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError>;
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tidegate_engine::FlagKey;
 
-use crate::args::{Format, FormatArg, OneFlagArg, ServerArgs};
+use crate::args::{Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
@@ -13,17 +14,22 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::{escape, shorten};
 
-/// Show who changed a flag, when, and why; the newest change first
+/// Show who changed a flag, or any flag, when, and why; the newest change first
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate history features/new_login
   tidegate history features/new_login --limit 1000 --format json
+  tidegate history
+
+Without a flag the changes of all flags are shown. History is a node's own: it has what was changed there and what has come there. \
+What was replaced elsewhere before it came is named, with the nodes that know more; ask them with --server.
 
 With --format json there is one object a change, on a line of its own, as the server writes it.")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    flag: OneFlagArg,
+    /// The flag key, as `features/x`; `x` alone means `flags/x` [default: all flags]
+    #[arg(value_name = "FLAG")]
+    flag: Option<String>,
 
     /// Show so many changes at most
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -43,14 +49,31 @@ pub(crate) struct Args {
 /// A page of the history.
 #[derive(Debug, Deserialize)]
 struct Page {
+    #[serde(default)]
+    node: String,
+    #[serde(default)]
+    others: Vec<String>,
+    #[serde(default)]
+    missing: Vec<Missing>,
     changes: Vec<Box<RawValue>>,
     #[serde(default)]
     next: Option<String>,
 }
 
+/// A change that was replaced and never came to the node.
+#[derive(Debug, Deserialize)]
+struct Missing {
+    flag: String,
+    at: Instant,
+    #[serde(default)]
+    known_to: Vec<String>,
+}
+
 /// One change.
 #[derive(Debug, Deserialize)]
 struct Entry {
+    #[serde(default)]
+    flag: String,
     at: Instant,
     kind: String,
     #[serde(default)]
@@ -74,57 +97,90 @@ struct Value {
     until: Option<Instant>,
 }
 
+impl Args {
+    fn flag(&self) -> Option<FlagKey> {
+        self.flag.as_deref().map(FlagKey::parse)
+    }
+}
+
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let server = args.server.connect()?;
-    let (changes, is_cut) = changes(&server, args)?;
+    let found = find(&server, args)?;
     match args.format.format {
-        Format::Json => changes.iter().try_for_each(|change| output.json(change))?,
-        Format::Human if changes.is_empty() => {
-            let flag = args.flag.key().to_string();
-            output.note(format_args!("`{}` was never changed here", escape(&flag)));
-        }
-        Format::Human => output.table(&table(&server, &changes)?)?,
+        Format::Json => found.changes.iter().try_for_each(|change| output.json(change))?,
+        Format::Human if found.changes.is_empty() => match args.flag() {
+            Some(flag) => output.note(format_args!("`{}` was never changed here", escape(&flag.to_string()))),
+            None => output.note("no flag was ever changed here"),
+        },
+        Format::Human => output.table(&table(&server, args, &found.changes)?)?,
     }
-    if is_cut {
+    if found.next.is_some() {
         output.note("there are older changes; --limit shows more of them");
+    }
+    if !found.others.is_empty() {
+        let (node, others) = (escape(&found.node), listed(&found.others));
+        output.note(format_args!("this is the history of `{node}`; {others} have their own"));
+    }
+    for missing in found.missing.iter().take(MISSING_SHOWN) {
+        let known_to = if missing.known_to.is_empty() { &found.others } else { &missing.known_to };
+        let ask = if known_to.is_empty() { String::new() } else { format!("; {} may know it", listed(known_to)) };
+        let (flag, at) = (escape(&missing.flag), short(missing.at.0));
+        output.note(format_args!("a change of `{flag}` at {at} was replaced and is not in this history{ask}"));
     }
     Ok(Exit::Done)
 }
 
-/// So many changes as there are, up to the limit, and whether there are more.
-fn changes(server: &Server, args: &Args) -> Result<(Vec<Box<RawValue>>, bool), Failure> {
-    let (flag, mut before, mut changes) = (args.flag.key(), args.before.clone(), Vec::new());
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{}`", escape(name))).collect::<Vec<_>>().join(", ")
+}
+
+/// So many changes as there are, up to the limit, with what is known of others.
+fn find(server: &Server, args: &Args) -> Result<Page, Failure> {
+    let (flag, mut before) = (args.flag(), args.before.clone());
+    let mut found =
+        Page { node: String::new(), others: Vec::new(), missing: Vec::new(), changes: Vec::new(), next: None };
     loop {
-        let limit = (args.limit - changes.len()).clamp(1, PAGE_MOST).to_string();
+        let limit = (args.limit - found.changes.len()).clamp(1, PAGE_MOST).to_string();
         let mut query = vec![("limit", &*limit)];
         query.extend(before.as_deref().map(|before| ("before", before)));
-        let page: Page = server.ask_for(server.about(&flag, Method::GET, &["history"], &query)?)?;
+        let request = match &flag {
+            Some(flag) => server.about(flag, Method::GET, &["history"], &query)?,
+            None => server.request(Method::GET, &["history"], &query),
+        };
+        let page: Page = server.ask_for(request)?;
         let is_empty = page.changes.is_empty();
-        changes.extend(page.changes);
-        if page.next.is_none() || is_empty || changes.len() >= args.limit {
-            let is_cut = page.next.is_some() || changes.len() > args.limit;
-            changes.truncate(args.limit);
-            return Ok((changes, is_cut));
+        found.changes.extend(page.changes);
+        found.missing.extend(page.missing);
+        (found.node, found.others, found.next) = (page.node, page.others, page.next);
+        if found.next.is_none() || is_empty || found.changes.len() >= args.limit {
+            if found.changes.len() > args.limit {
+                found.changes.truncate(args.limit);
+                found.next.get_or_insert_default();
+            }
+            return Ok(found);
         }
-        before = page.next;
+        before.clone_from(&found.next);
     }
 }
 
-fn table(server: &Server, changes: &[Box<RawValue>]) -> Result<Table, Failure> {
+fn table(server: &Server, args: &Args, changes: &[Box<RawValue>]) -> Result<Table, Failure> {
     let now = source::now();
-    let mut table = Table::new(&["AT", "", "CHANGE", "BY", "NODE", "REASON", ""]);
+    let is_of_all = args.flag.is_none();
+    let headings: &[_] = &["AT", "", "FLAG", "CHANGE", "BY", "NODE", "REASON", ""];
+    let mut table = Table::new(if is_of_all { headings } else { &["AT", "", "CHANGE", "BY", "NODE", "REASON", ""] });
     for change in changes {
         let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.senseless(&error))?;
         let lost = entry.lost_to.as_ref().map_or("", |_| "lost to a change made at the same time");
-        table.row([
-            Cell::new(short(entry.at.0)),
-            Cell::new(relative(entry.at.0, now)).styled(FAINT),
+        let when = [Cell::new(short(entry.at.0)), Cell::new(relative(entry.at.0, now)).styled(FAINT)];
+        let flag = is_of_all.then(|| Cell::new(escape(&entry.flag)));
+        let what = [
             Cell::new(in_words(&entry)),
             Cell::new(shorten(&escape(&entry.actor), TEXT_COLUMNS)),
             Cell::new(shorten(&escape(&entry.node), TEXT_COLUMNS)),
             Cell::new(shorten(&escape(entry.reason.as_deref().unwrap_or_default()), TEXT_COLUMNS)),
             Cell::new(lost).styled(FAINT),
-        ]);
+        ];
+        table.row(when.into_iter().chain(flag).chain(what));
     }
     Ok(table)
 }
@@ -148,3 +204,6 @@ fn in_words(entry: &Entry) -> String {
 const PAGE_MOST: usize = 100;
 /// Longer texts are shortened.
 const TEXT_COLUMNS: usize = 50;
+
+/// Missing changes that are named.
+const MISSING_SHOWN: usize = 3;

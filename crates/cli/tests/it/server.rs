@@ -326,6 +326,28 @@ fn changes_in_quarantine_are_listed_accepted_and_dropped() {
 }
 
 #[test]
+fn the_history_of_all_flags_and_who_knows_more() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let change = r#"{"flag":"features/x","stamp":"05","at":"2020-01-01T00:00:05.000000Z","kind":"activation","value":null,"actor":"dana","node":"a"}"#;
+    let page = format!(
+        r#"{{"node":"a","others":["b","c\u001b"],"missing":[{{"flag":"features/x","stamp":"04","at":"2020-01-01T00:00:04.000000Z","known_to":["b"]}}],"changes":[{change}],"next":null}}"#
+    );
+    origin.script_at("/api/v1/history?limit=20", [json_reply(&page), json_reply(&page)]);
+    let said = host.run(&format!("history --server {}", origin.url(""))).code(0).said();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(lines[0].contains("FLAG") && lines[1].contains("features/x  cleared"), "{}", said.stdout);
+    assert_eq!(
+        said.stderr,
+        "note: this is the history of `a`; `b`, `c\\u{1b}` have their own\n\
+         note: a change of `features/x` at 2020-01-01 00:00:04Z was replaced and is not in this history; `b` may know it\n"
+    );
+    host.run(&format!("history --format json --server {}", origin.url("")))
+        .stdout(&format!("{change}\n"))
+        .stderr(&said.stderr)
+        .check();
+}
+
+#[test]
 fn a_name_that_no_flag_can_have_is_not_sent() {
     let (host, origin) = (Host::new(), Origin::start());
     let server = origin.url("");

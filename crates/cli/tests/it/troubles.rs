@@ -156,3 +156,31 @@ fn the_certificates_of_a_node_that_runs_start_no_other_one() {
     assert_eq!(renewed.code, 0, "{}", renewed.stderr);
     host.run(line).code(7).said();
 }
+
+#[test]
+fn a_history_says_whose_it_is_and_who_knows_what_it_lacks() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
+    host.run(&format!("activate y --create --ack all --server {}", b.url)).code(0).said();
+    assert_eq!(c.end("-TERM"), Some(0));
+    // While it is away two changes are made, of which it gets the result.
+    host.run(&format!("percentage x 20 --actor frank --server {}", a.url)).code(0).said();
+    host.run(&format!("percentage x 30 --actor eve --server {}", a.url)).code(0).said();
+    let c = cluster.start("c", &[&a, &b]);
+    until("it has the last one", || {
+        (host.run(&format!("history x --server {}", c.url)).said().stdout.contains("eve")).then_some(())
+    });
+    let said = host.run(&format!("history --server {}", c.url)).code(0).said();
+    assert!(
+        said.stdout.contains("flags/x") && said.stdout.contains("flags/y") && !said.stdout.contains("frank"),
+        "{}",
+        said.stdout
+    );
+    for part in ["this is the history of `c`", "a change of `flags/x`", "is not in this history; `a` may know it"] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+    let said = host.run(&format!("history x --server {}", a.url)).code(0).said();
+    assert!(said.stdout.contains("frank") && !said.stderr.contains("is not in this history"), "{}", said.stderr);
+}

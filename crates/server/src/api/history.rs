@@ -1,25 +1,40 @@
-//! What happened to a flag on this node, newest first.
+//! What happened on this node, to one flag or to all, newest first.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::{ChangeKind, Cluster, ClusterError, FlagKey, HistoryEntry, Micros, Stamp};
 
 use super::ask::{self, FlagPath, Query};
-use super::{Answer, Kind, Shared, answer};
+use super::{Answer, Api, Kind, Shared, answer};
 use crate::limits;
 
 /// A page as it is written.
 #[derive(Debug, Serialize)]
 struct Page {
+    /// Whose history it is.
+    node: String,
+    /// The members that have one of their own.
+    others: Vec<String>,
+    missing: Vec<Missing>,
     changes: Vec<Entry>,
     next: Option<String>,
+}
+
+/// A change that was replaced, and is not in this node's history, as it is written.
+#[derive(Debug, Serialize)]
+struct Missing {
+    flag: String,
+    stamp: String,
+    at: Micros,
+    known_to: Vec<String>,
 }
 
 /// A change as it is written.
 #[derive(Debug, Serialize)]
 struct Entry {
+    flag: String,
     stamp: String,
     at: Micros,
     kind: ChangeKind,
@@ -31,36 +46,59 @@ struct Entry {
     lost_to: Option<String>,
 }
 
-/// `GET`: `?before=STAMP&limit=N`.
+/// `GET /flags/{section}/{flag}/history`: `?before=STAMP&limit=N`.
 pub(super) async fn page(State(api): Shared, path: FlagPath, request: Request) -> Answer {
-    let flag = ask::flag_of(path)?;
-    let query = Query::read(request.uri(), &["before", "limit"])?;
+    answer_page(&api, Some(ask::flag_of(path)?), request.uri()).await
+}
+
+/// `GET /history`: the same of all flags.
+pub(super) async fn page_of_all(State(api): Shared, request: Request) -> Answer {
+    answer_page(&api, None, request.uri()).await
+}
+
+async fn answer_page(api: &Api, flag: Option<FlagKey>, uri: &Uri) -> Answer {
+    let query = Query::read(uri, &["before", "limit"])?;
     let before = query.parse("before", |text| text.parse::<Stamp>().ok(), "say what the page before had as `next`")?;
     let limit = |text: &str| text.parse::<usize>().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     let limit = query.parse("limit", limit, "say a number from 1 to 100")?.unwrap_or(LIMIT_DEFAULT);
     let cluster = api.cluster()?;
-    let page = api.blocking(Kind::Read, move || read(&cluster, &flag, before, limit)).await??;
+    let page = api.blocking(Kind::Read, move || read(&cluster, flag.as_ref(), before, limit)).await??;
     answer::json(StatusCode::OK, &page)
 }
 
 /// A page. It has fewer changes than the limit where they are long.
-fn read(cluster: &Cluster, flag: &FlagKey, before: Option<Stamp>, limit: usize) -> Result<Page, ClusterError> {
-    let (flag, mut changes, mut bytes, mut next) = (flag.to_string(), Vec::new(), 0_usize, before);
+fn read(cluster: &Cluster, flag: Option<&FlagKey>, before: Option<Stamp>, limit: usize) -> Result<Page, ClusterError> {
+    let flag = flag.map(ToString::to_string);
+    let (mut changes, mut missing, mut bytes, mut next) = (Vec::new(), Vec::new(), 0_usize, before);
+    // Of all flags each part costs a search, and changes of many flags are short mostly.
+    let at_once = if flag.is_some() { CHANGES_AT_ONCE } else { LIMIT_MAX };
     loop {
-        let page = cluster.history(&flag, next, CHANGES_AT_ONCE.min(limit - changes.len()))?;
+        let wanted = at_once.min(limit - changes.len());
+        let page = match &flag {
+            Some(flag) => cluster.history(flag, next, wanted)?,
+            None => cluster.history_of_all(next, wanted)?,
+        };
         next = page.next;
         for change in page.changes {
             bytes = bytes.saturating_add(change.value.as_ref().map_or(0, |value| value.get().len()));
             changes.push(entry(change));
         }
+        missing.extend(page.missing.iter().map(|missing| Missing {
+            flag: missing.flag.clone(),
+            stamp: missing.stamp.to_string(),
+            at: missing.at,
+            known_to: missing.known_to.iter().map(answer::name).collect(),
+        }));
         if next.is_none() || changes.len() >= limit || bytes >= limits::HISTORY_BYTES_MAX {
-            return Ok(Page { changes, next: next.map(|stamp| stamp.to_string()) });
+            let (node, others) = (answer::name(&page.node), page.others.iter().map(answer::name).collect());
+            return Ok(Page { node, others, missing, changes, next: next.map(|stamp| stamp.to_string()) });
         }
     }
 }
 
 fn entry(entry: HistoryEntry) -> Entry {
     Entry {
+        flag: entry.flag,
         stamp: entry.stamp.to_string(),
         at: entry.at,
         kind: entry.kind,

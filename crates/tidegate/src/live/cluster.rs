@@ -9,7 +9,7 @@ use tidegate_engine::FlagKey;
 use tidegate_replica::Stamp;
 
 use super::change::{ChangeError, NodeName};
-use super::history::{self, HistoryPage};
+use super::history::{self, HistoryPage, Whose};
 use super::inbox::Refused;
 use super::record::FlagRecord;
 use super::request::{Done, Request, Seen};
@@ -128,13 +128,32 @@ impl Cluster {
     }
 
     /// What happened to a flag on this node, newest first, at most `limit` changes and at most 100; with `before`, only older
-    /// ones. History is not replicated: a node has what it has written and what has come to it.
+    /// ones. History is not replicated: a node has what it has written and what has come to it; the page says whose it is, and
+    /// which nodes know more.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, flag_key: &str, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
-        let names = self.look(|seen| Arc::clone(seen.names))?;
-        Ok(history::page(&*self.link.history, &FlagKey::parse(flag_key), before, limit, &names)?)
+        let flag = FlagKey::parse(flag_key);
+        Ok(history::page(&*self.link.history, Some(&flag), before, limit, self.whose_history()?)?)
+    }
+
+    /// What happened to all flags on this node, in the same way.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
+        Ok(history::page(&*self.link.history, None, before, limit, self.whose_history()?)?)
+    }
+
+    fn whose_history(&self) -> Result<Whose, ClusterError> {
+        let node = NodeName { node: self.link.node, name: self.link.name.clone() };
+        let own = node.node;
+        self.look(move |seen| {
+            let others = seen.replica.members().filter(|member| !member.is_forgotten && member.node != own);
+            let others = others.map(|member| NodeName { node: member.node, name: member.name.clone() }).collect();
+            Whose { node, others, names: Arc::clone(seen.names) }
+        })
     }
 
     /// Whether a change of this flag with this stamp, or a newer one, has come to this node within the time, at most a minute:

@@ -74,6 +74,14 @@ impl History for MemoryStore {
         let older = events.iter().rev().filter(|(stamp, _)| before.is_none_or(|before| **stamp < before));
         Ok(older.map(|(_, event)| event.clone()).take(limit.min(HISTORY_PAGE_MAX)).collect())
     }
+
+    fn page_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let shared = self.shared();
+        let mut all: Vec<&Event> = shared.history.values().flat_map(BTreeMap::values).collect();
+        all.retain(|event| before.is_none_or(|before| event.register.stamp < before));
+        all.sort_unstable_by_key(|event| std::cmp::Reverse(event.register.stamp));
+        Ok(all.into_iter().take(limit.min(HISTORY_PAGE_MAX)).cloned().collect())
+    }
 }
 
 impl Shared {

@@ -17,6 +17,7 @@ const SUITE: &[Case] = &[
     ("the memory of the replica is kept as it is", meta_is_kept),
     ("a commit of nothing is nothing", a_commit_of_nothing),
     ("history is newest first, in pages", history_is_paged),
+    ("history of all keys is newest first, in pages", history_of_all_is_paged),
     ("history learns who lost", history_learns_who_lost),
     ("history is read while commits go on", history_is_read_meanwhile),
     ("large and strange bytes come back", strange_bytes_come_back),
@@ -112,6 +113,27 @@ fn a_commit_of_nothing(open: Open<'_>) {
     store.commit(&[]).unwrap();
     store.commit(&[Batch::default(), Batch::default()]).unwrap();
     assert!(store.load().unwrap().registers.is_empty());
+}
+
+fn history_of_all_is_paged(open: Open<'_>) {
+    let mut store = open();
+    let keys = ["aflags/x", "dflags/x", "aflags/y", "m"];
+    let batches: Vec<_> = (1..=40).map(|seq| batch(seq, keys[seq as usize % keys.len()])).collect();
+    store.commit(&batches).unwrap();
+    let history = store.history();
+    let (mut before, mut seen) = (None, Vec::new());
+    loop {
+        let page = history.page_of_all(before, 7).unwrap();
+        before = page.last().map(|event| event.register.stamp);
+        seen.extend(page.iter().map(|event| event.register.stamp));
+        if page.len() < 7 {
+            break;
+        }
+    }
+    assert_eq!(seen, (1..=40).rev().map(stamp).collect::<Vec<_>>());
+    assert_eq!(history.page_of_all(None, usize::MAX).unwrap().len(), 40);
+    assert_eq!(history.page_of_all(Some(stamp(1)), 7).unwrap(), []);
+    assert_eq!(history.page_of_all(None, 0).unwrap(), []);
 }
 
 fn history_is_paged(open: Open<'_>) {

@@ -103,3 +103,17 @@ fn a_damaged_event_is_not_shown() {
     let page = store.history().page(b"a", None, 10).unwrap();
     assert_eq!(page.iter().map(|event| event.register.stamp).collect::<Vec<_>>(), [stamp(4), stamp(2)]);
 }
+
+#[test]
+fn damaged_events_are_left_out_of_the_history_of_all_and_hide_none() {
+    let outer = tempfile::tempdir().unwrap();
+    let mut store = open(outer.path(), HistoryLimits::default());
+    let batches: Vec<_> = (1..=30).map(|seq| plain(seq, if seq % 2 == 0 { "a" } else { "b" })).collect();
+    store.commit(&batches).unwrap();
+    let other = Connection::open(outer.path().join("registers.sqlite3")).unwrap();
+    let damaged = other.execute("UPDATE history SET body = x'00' WHERE id BETWEEN 20 AND 29", []).unwrap();
+    assert_eq!(damaged, 10);
+    let page = store.history().page_of_all(None, 5).unwrap();
+    let stamps: Vec<_> = page.iter().map(|event| event.register.stamp).collect();
+    assert_eq!(stamps, [30, 19, 18, 17, 16].map(stamp));
+}
