@@ -26,9 +26,8 @@ pub(super) async fn forget(State(api): Shared, request: Request) -> Answer {
     let node = fields.text("node")?.ok_or_else(missing)?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let forget = move || match forces {
-        true => cluster.forget_reachable(&node, &actor, &reason),
-        false => cluster.forget(&node, &actor, &reason),
+    let forget = move || {
+        if forces { cluster.forget_reachable(&node, &actor, &reason) } else { cluster.forget(&node, &actor, &reason) }
     };
     let forgotten = api.blocking(Kind::Operation, forget).await??;
     let name = Some(forgotten.name).filter(|name| !name.is_empty());

@@ -240,8 +240,8 @@ mod tests {
     }
 
     fn whose() -> Whose {
-        let named = |node: u64, name: &str| (NodeId::new(node), name.to_owned());
-        let names = Arc::new([named(1, "a"), named(2, "b"), named(3, "c")].into());
+        let known = |node: u64, name: &str| (NodeId::new(node), name.to_owned());
+        let names = Arc::new([known(1, "a"), known(2, "b"), known(3, "c")].into());
         let (node, other) = (NodeName::of(NodeId::new(1), &names), NodeName::of(NodeId::new(2), &names));
         Whose { node, others: vec![other], names }
     }

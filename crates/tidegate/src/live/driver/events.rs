@@ -139,7 +139,9 @@ impl Events {
             .filter(|(node, waits)| names.contains_key(node) || is_due(waits))
             .map(|(node, _)| *node)
             .collect();
-        due.into_iter().for_each(|node| self.tell_unnamed(node, names));
+        for node in due {
+            self.tell_unnamed(node, names);
+        }
         self.watch_members(names);
         self.watch_majority(replica, names, now);
         self.watch_reached(carrier, now);
@@ -220,9 +222,10 @@ impl Events {
         if code == std::mem::replace(&mut self.refused, code) {
             return;
         }
-        match refusal {
-            Some(error) => error!("changes are refused on this node: {error}"),
-            None => info!("changes are accepted on this node again"),
+        if let Some(error) = refusal {
+            error!("changes are refused on this node: {error}");
+        } else {
+            info!("changes are accepted on this node again");
         }
     }
 

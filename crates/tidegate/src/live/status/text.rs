@@ -18,7 +18,8 @@ pub(in crate::live) fn deserialize<'de, D: Deserializer<'de>, T: FromStr<Err: Di
 
 /// A number of 16 hexadecimal digits.
 pub(super) mod hexadecimal {
-    use super::*;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over the field as it is")]
     pub(in crate::live) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -32,10 +33,10 @@ pub(super) mod hexadecimal {
 
 /// An instant, or none.
 pub(super) mod optional_instant {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
     use tidegate_engine::Micros;
     use tidegate_engine::document::parse_time;
-
-    use super::*;
 
     #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
     pub(in crate::live) fn serialize<S: Serializer>(at: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -53,7 +54,7 @@ pub(super) mod optional_instant {
 
 /// A name, which is null where nobody knows it.
 pub(in crate::live) mod name {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(in crate::live) fn serialize<S: Serializer>(name: &str, serializer: S) -> Result<S::Ok, S::Error> {
         if name.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(name) }
@@ -66,9 +67,8 @@ pub(in crate::live) mod name {
 
 /// Keys of flags.
 pub(super) mod flag_keys {
+    use serde::{Deserialize, Deserializer, Serializer};
     use tidegate_engine::FlagKey;
-
-    use super::*;
 
     pub(in crate::live) fn serialize<S: Serializer>(flags: &[FlagKey], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(flags.iter().map(ToString::to_string))

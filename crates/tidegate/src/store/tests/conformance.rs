@@ -118,7 +118,7 @@ fn a_commit_of_nothing(open: Open<'_>) {
 fn history_of_all_is_paged(open: Open<'_>) {
     let mut store = open();
     let keys = ["aflags/x", "dflags/x", "aflags/y", "m"];
-    let batches: Vec<_> = (1..=40).map(|seq| batch(seq, keys[seq as usize % keys.len()])).collect();
+    let batches: Vec<_> = (1..=40).zip(keys.iter().cycle()).map(|(seq, key)| batch(seq, key)).collect();
     store.commit(&batches).unwrap();
     let history = store.history();
     let (mut before, mut seen) = (None, Vec::new());
