@@ -36,7 +36,7 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
     assert!(documents.ends_with(", https://x/y.json"), "{documents}");
     assert!(config.builder().is_ok());
     let config = read("max_drift = \"750ms\"", &[], &Arguments::default()).unwrap();
-    assert_eq!(config.max_drift.value, Some(std::time::Duration::from_millis(750)));
+    assert_eq!(config.max_drift.value, Some(Duration::from_millis(750)));
     let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
     assert!(bare.builder().is_ok());
     assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));
