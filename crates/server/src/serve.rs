@@ -44,6 +44,8 @@ pub struct Options {
     pub watchers_max: usize,
     /// Changes at once that wait longer than a second for their acknowledgement; one more waits no longer than that.
     pub waits_max: usize,
+    /// For the turn of a request to come, while others of its kind are at work.
+    pub turn_timeout: Duration,
     /// Bytes for all bodies and answers that are not small.
     pub memory_max: usize,
     /// For the head of a request, and between two requests.
@@ -66,6 +68,7 @@ impl Default for Options {
             connections_max: limits::CONNECTIONS_MAX,
             watchers_max: limits::WATCHERS_MAX,
             waits_max: limits::WAITS_MAX,
+            turn_timeout: limits::TURN_TIMEOUT,
             memory_max: limits::MEMORY_BYTES_MAX,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
@@ -98,7 +101,7 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Everything is answered on this one, `/healthz` and `/readyz` as well.
+    /// Everything is answered on this one, the probes of health as well.
     pub fn new(api: TcpListener) -> Self {
         Self { api, health: None }
     }
@@ -111,7 +114,7 @@ impl Listeners {
         self.api.local_addr()
     }
 
-    /// On this one `/healthz` and `/readyz` are answered, and nothing else: it has room of its own, which other requests
+    /// On this one `/healthz`, `/readyz` and `/readyz/changes` are answered, and nothing else: it has room of its own, which other requests
     /// cannot take.
     #[must_use]
     pub fn health(mut self, health: TcpListener) -> Self {

@@ -90,7 +90,7 @@ impl Work {
 impl Api {
     /// A turn for work of this kind, when it comes in time.
     pub(super) async fn turn(&self, kind: Kind) -> Result<OwnedSemaphorePermit, Problem> {
-        let turn = timeout(limits::TURN_TIMEOUT, Arc::clone(self.work.of(kind)).acquire_owned()).await;
+        let turn = timeout(self.options.turn_timeout, Arc::clone(self.work.of(kind)).acquire_owned()).await;
         // The semaphores are never closed.
         turn.ok().and_then(Result::ok).ok_or_else(Problem::busy)
     }

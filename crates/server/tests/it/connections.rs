@@ -24,6 +24,8 @@ async fn who_is_slow_is_let_go() {
     let server = Server::with(builder(), options).await;
     let said = answer(&server, "GET /healthz HTTP/1.1\r\nhos").await;
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    let said = answer(&server, "").await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "a silent one is closed, too: {said}");
     let head = "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     let said = answer(&server, head).await;
     assert!(said.starts_with("HTTP/1.1 408") && said.contains("urn:tidegate:problem:slow"), "{said}");
@@ -146,6 +148,7 @@ async fn health_has_a_listener_of_its_own() {
         kept.push(stream);
     }
     assert_eq!(ask("/readyz").await.1, "HTTP/1.1 200");
+    assert_eq!(ask("/readyz/changes").await.1, "HTTP/1.1 200");
     assert_eq!(ask("/api/v1/flags").await.1, "HTTP/1.1 404");
     server.stop();
     server.ended().await;

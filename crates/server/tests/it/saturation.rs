@@ -236,7 +236,9 @@ async fn a_restore_ends_with_its_client_and_with_the_server() {
     }
     let backup = one.get("/api/v1/backup").await.body;
     for is_stopped in [false, true] {
-        let mut other = Server::start().await;
+        let mut options = Options::default();
+        options.turn_timeout = Duration::from_millis(50);
+        let mut other = Server::with(builder(), options).await;
         let cluster = other.tide.cluster().unwrap();
         let restored = || cluster.changed_flags(|_| true).unwrap().len();
         let mut client = TcpStream::connect(other.address).await.unwrap();
@@ -251,6 +253,10 @@ async fn a_restore_ends_with_its_client_and_with_the_server() {
         while restored() == 0 {
             assert!(began.elapsed() < Duration::from_secs(20), "it is at work");
         }
+        let second = other.request("POST", "/api/v1/restore").header("content-type", "application/x-ndjson");
+        let refused = Reply::of(second.body(backup.clone())).await;
+        assert_eq!(refused.problem(503)["type"], "urn:tidegate:problem:busy", "one at a time");
+        assert_eq!(refused.header("retry-after"), "1");
         if is_stopped {
             other.stop();
             let mut said = String::new();
