@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tidegate_origin::{Origin, Reply};
+
 use crate::run::{Host, LONGEST_WAIT, until};
 use crate::serving::{Serving, limited};
 
@@ -241,4 +243,18 @@ fn many_readers_of_a_long_list_have_a_bound() {
         assert!(list.contains("f/flag-9999") && list.contains("\"digest\""), "the list is whole");
     });
     assert!(more < 320, "{more} MiB");
+}
+
+#[test]
+fn it_ends_in_time_although_it_has_not_started_yet() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(Reply::hang());
+    let line = format!("serve --listen 127.0.0.1:0 --startup-wait 1m --document {}", origin.url("/flags.json"));
+    let mut process = host.run(&line).start();
+    origin.wait_for_requests(1);
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap().success());
+    let status = until("it ends", || process.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
