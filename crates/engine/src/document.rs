@@ -50,7 +50,10 @@ pub use write::write;
 /// assert_eq!(checked.diagnostics[0].path.to_string(), "features.dark_mode");
 /// ```
 pub fn check(text: &[u8]) -> Checked {
-    let mut findings = Findings::new(Keep::All);
+    check_with(text, Findings::new(Keep::All))
+}
+
+fn check_with(text: &[u8], mut findings: Findings) -> Checked {
     let document = reader::read(text, &mut findings);
     let document = (!findings.has_errors()).then_some(document);
     Checked { document, diagnostics: places::locate(findings.into_list(), text) }
@@ -64,7 +67,13 @@ pub fn check(text: &[u8]) -> Checked {
 pub fn read(text: &[u8]) -> Result<(Document, Tally), Vec<Diagnostic>> {
     let mut findings = Findings::new(Keep::Counts);
     let document = reader::read(text, &mut findings);
-    if findings.has_errors() { Err(check(text).diagnostics) } else { Ok((document, findings.tally())) }
+    if !findings.has_errors() {
+        return Ok((document, findings.tally()));
+    }
+    // Read again for its messages; what was found out about its patterns is known.
+    let mut again = Findings::new(Keep::All);
+    again.patterns = findings.patterns.known();
+    Err(check_with(text, again).diagnostics)
 }
 
 /// What was found in a text.

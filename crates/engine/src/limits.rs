@@ -63,6 +63,14 @@ pub const REGEX_CACHE_BYTES_MAX: usize = 512 * 1024;
 /// parsed, so that parsing is bounded too.
 pub const REGEX_TEXT_BYTES_MAX: usize = 8 * 1024;
 
+/// The most that compiling all patterns of one document may cost: 1,048,576 units.
+///
+/// A pattern costs 64 units, one for each byte of its text, and 1,024 for each class that stands for characters of all
+/// scripts, such as `\w`, `\d`, `\pL`, `.` or `[^a]`; at most 262,144. That is some 13,000 patterns like `^ci-[0-9]+$`, or
+/// a thousand `\w`: a second of compiling at most. Counted, not measured, so that a document is accepted everywhere or
+/// nowhere.
+pub const PATTERN_COST_MAX: usize = 1024 * 1024;
+
 /// The most steps of one flag: 1,000.
 ///
 /// A flag of more steps is a curve; it also bounds the points that a ramp searches.
@@ -155,6 +163,12 @@ pub const ALL: &[Limit] = &[
         REGEX_TEXT_BYTES_MAX as u64,
         "bytes",
         "text of all patterns of one flag; bounds the time and memory of reading them",
+    ),
+    limit(
+        "PATTERN_COST_MAX",
+        PATTERN_COST_MAX as u64,
+        "units",
+        "compiling all patterns of one document: 64 for each, 1 for each byte, 1,024 for each class of all scripts; about a second",
     ),
     limit("STEPS_MAX", STEPS_MAX as u64, "steps", "steps of one flag; bounds the points that a ramp searches"),
     limit(

@@ -50,6 +50,7 @@ codes! {
     E013 WrongType "a field has the wrong type"
     E014 UnknownWord "a field has none of its words"
     E015 FieldMissing "a field is missing"
+    E016 PatternsTooCostly "the patterns of the document are too costly"
 
     E020 NameTooLong "a name is too long"
     E021 NameHasControl "a name holds a control character"

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Tally;
+use super::adopters::Ledger;
 use super::names::Seed;
 use crate::diagnostic::{Code, Path, Severity, Trail};
 use crate::limits;
@@ -32,6 +33,8 @@ pub(crate) struct Findings {
     keep: Keep,
     /// What names are hashed with while those that occur twice are found.
     pub(crate) seed: Seed,
+    /// What the patterns have cost so far, and what was found out about each.
+    pub(crate) patterns: Ledger,
     list: Vec<Finding>,
     /// How often each code was found, by its place among all codes.
     counts: [usize; Code::ALL.len()],
@@ -45,6 +48,7 @@ impl Findings {
         Self {
             keep,
             seed: Seed::default(),
+            patterns: Ledger::default(),
             list: Vec::new(),
             counts: [0; Code::ALL.len()],
             errors: 0,

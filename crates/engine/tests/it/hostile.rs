@@ -177,6 +177,24 @@ fn mistakes_without_end_do_not_fill_memory() {
 }
 
 #[test]
+fn patterns_that_would_take_minutes_to_compile() {
+    let flag = |number: usize| {
+        let patterns = listed(2_000, |n| format!("{{\"regex\":\"\\\\pL{n}\"}}"));
+        format!("\"f{number}\":{{\"stable\":1,\"new\":2,\"early_adopters\":[{patterns}]}}")
+    };
+    let text = format!("{{\"s\":{{{}}}}}", listed(200, flag));
+    check_refused("many", text.as_bytes(), Code::PatternsTooCostly, "PATTERN_COST_MAX");
+    let checked = check(text.as_bytes());
+    let found: Vec<_> = checked.diagnostics.iter().filter(|found| found.code == Code::PatternsTooCostly).collect();
+    assert_eq!(found.len(), 1, "said once");
+    assert!(found[0].path.to_string().starts_with("s.f0.early_adopters[9"), "and where: {}", found[0].path);
+    let simple = |n: usize| {
+        format!("\"f{n}\":{{\"stable\":1,\"new\":2,\"early_adopters\":[{{\"regex\":\"^ci-[0-9]+-{n}$\"}}]}}")
+    };
+    assert!(read(format!("{{\"s\":{{{}}}}}", listed(2_000, simple)).as_bytes()).is_ok());
+}
+
+#[test]
 fn regular_expressions_that_would_explode() {
     for pattern in [
         "(((a{100}){100}){100}){100}",

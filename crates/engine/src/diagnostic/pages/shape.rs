@@ -137,6 +137,27 @@ pub(super) const fn of(code: Code) -> Page {
             "`\\w` stands for the letters of all scripts and is large; `\\d` for all digits. Repetitions multiply what they \
              repeat. The limit bounds memory and time of a match.",
         ),
+        Code::PatternsTooCostly => Page {
+            what: "The patterns of all flags of the document together cost more to compile than a document may: 64 units for each \
+                   pattern, one for each byte of it, and 1,024 for each class that stands for characters of all scripts, such as \
+                   `\\w`, `\\d`, `\\pL`, `.` or `[^a]`. The message names the pattern at which the limit was passed.",
+            wrong: Example::Made(
+                "{\"features\": {\"flag_0\": {..., \"early_adopters\": [{\"regex\": \"^u0-\\\\d+$\"}]}, \"flag_1\": ... }}",
+                || {
+                    let flag = |n: u32| {
+                        format!(
+                            r#""flag_{n}":{{"stable":false,"new":true,"early_adopters":[{{"regex":"^u{n}-\\\\d+$"}}]}}"#
+                        )
+                    };
+                    format!("{{\"features\":{{{}}}}}", (0..1_000).map(flag).collect::<Vec<_>>().join(",")).into_bytes()
+                },
+            ),
+            mended: Example::Text(
+                "{\"features\": {\"flag_0\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^u0-[0-9]+$\"}]}}}",
+            ),
+            why: "Every host compiles the document before it can use it. The cost is counted rather than measured, so that a document \
+                  is accepted everywhere or nowhere.",
+        },
         // Also what stands for codes of other files, which are never asked for here.
         _ => Page {
             what: "An object other than a section has more than 100,000 names, with all that it holds.",
