@@ -239,3 +239,31 @@ fn readers_never_see_half_of_a_change() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn words_do_not_hold_at_the_instant_at_which_they_end() {
+    let until = Micros::new(10 * HOUR);
+    let percent = |percent: u64| Share::from_millionths(percent * 1_000_000).unwrap();
+    // The activation ends; below it everybody has `stable`.
+    let document = r#"{"f": {"a": {"stable": false, "new": true, "salt": "s"}}}"#;
+    for share in [percent(50), percent(100)] {
+        let flag = FlagKey::new("f", "a");
+        let activations = vec![(flag, Activation { share, until: Some(until), defined: true })];
+        let laid = snapshot(document).overlaid(&Overlay { activations, ..Overlay::default() });
+        let board = board_of(laid, Micros::new(9 * HOUR));
+        let cell = cell(&board, "f/a");
+        let key = (0..100)
+            .map(|number| format!("k{number}"))
+            .find(|key| cell.is_active_for(key, board.clock()) == Said::Answer(true));
+        let key = key.unwrap();
+        // Nobody has rewritten the words yet.
+        board.clock().set(Micros::new(until.get() - 1));
+        assert_eq!(
+            (cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())),
+            (Said::Answer(true), true)
+        );
+        board.clock().set(until);
+        assert_eq!((cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())), (Said::Ask, false));
+        assert_eq!(cell.variant_for(&key, board.clock()), Said::Ask);
+    }
+}

@@ -202,3 +202,20 @@ fn each_lease_counts_from_the_word_of_its_own_source() {
         assert!(shares.iter().zip(expected).all(|(share, expected)| share.abs_diff(expected) <= 1), "{shares:?}");
     }
 }
+
+#[test]
+fn a_rollback_that_is_learnt_late_begins_where_the_ramp_stood() {
+    // Heard at 100, blind until 500: the ramp was held at 160 when a rollback began at 300, of which nobody was told.
+    let (before, after) = (leased(Some(60), false), leased(Some(60), true));
+    let lease = Span::from_micros(60_000_000);
+    let mut clocks = Clocks::synced();
+    clocks.hear(seconds(100), &before.leases());
+    clocks.hear(seconds(500), &before.leases());
+    assert_eq!(clocks.ramp_instant_at_rollback(lease, seconds(300)), seconds(160));
+    let stood = share(&before, "x", seconds(500), &clocks);
+    clocks.hear_document(seconds(501), &before, &after);
+    assert_eq!(clocks.ramp_instant_at_rollback(lease, seconds(300)), seconds(160), "and so it is marked");
+    for second in [501, 600, 700] {
+        assert!(share(&after, "x", seconds(second), &clocks) <= stood, "nobody gets `new` in a rollback");
+    }
+}
