@@ -3,6 +3,10 @@
 //! Two snapshots with the same flags, values and rules have the same digest, whatever the order, white space
 //! or comments of their documents; so hosts can be compared. Each flag is written in a fixed form and hashed
 //! by XXH3-128, and the numbers of all flags are added: order does not matter, and one flag can be exchanged.
+//!
+//! Every part of a flag counts, words for people included, each as it was written: `1.50` is not `1.5`. The fixed form can
+//! be read back in one way only: whatever may be absent says whether it is there, and lists say how long they are, so
+//! that no two flags have one form. What a document says of itself (`$tidegate`) is not about flags, and does not count.
 
 use std::fmt;
 
@@ -70,16 +74,20 @@ impl Accumulator {
             }
         }
         self.text.push(u8::from(flag.interpolate));
+        self.text.push(u8::from(flag.rollback.is_some()));
         if let Some(rollback) = &flag.rollback {
             self.instant(rollback.start.get());
             self.number(rollback.over.get());
             self.number(rollback.to.get());
         }
         self.optional(flag.lock.map(Variant::as_str));
-        self.number(flag.lease.or(default_lease).map_or(u64::MAX, Span::get));
+        let lease = flag.lease.or(default_lease);
+        self.text.push(u8::from(lease.is_some()));
+        self.number(lease.map_or(0, Span::get));
         self.optional(flag.hash.map(HashAlgorithm::as_str));
         self.optional(flag.salt.as_deref());
         self.text.push(u8::from(flag.enabled));
+        self.text.push(u8::from(flag.details.is_some()));
         if let Some(details) = &flag.details {
             self.optional(details.description.as_deref());
             self.optional(details.owner.as_deref());
@@ -87,6 +95,7 @@ impl Accumulator {
             for tag in &details.tags {
                 self.string(tag);
             }
+            self.number(details.metadata.len() as u64);
             for (name, value) in &details.metadata {
                 self.string(name);
                 self.string(value.as_str());
@@ -144,5 +153,95 @@ impl Accumulator {
 
     fn number(&mut self, number: u64) {
         self.text.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Details, Document, Rollback, Section, Step};
+    use crate::{CompileOptions, Micros, compile, read};
+
+    fn flag(fields: &str) -> Flag {
+        let text = format!(r#"{{"s": {{"x": {{"stable": 1, "new": 2, {fields}}}}}}}"#);
+        read(text.as_bytes()).unwrap().0.sections.remove(0).flags.remove(0)
+    }
+
+    fn digest(flag: Flag) -> Digest {
+        let document = Document { header: None, sections: vec![Section { name: "s".into(), flags: vec![flag] }] };
+        compile(&document, &CompileOptions::default()).digest()
+    }
+
+    #[test]
+    fn no_flag_takes_the_form_of_another() {
+        let plain = flag(r#""start_time": "2026-01-01 00:00Z", "duration": "1d""#);
+        // The bytes of a rollback, read as a missing lock, a lease and a salt.
+        let start = Micros::new(1_767_225_600_000_000 & !0xff);
+        let over = Span::from_micros(1 << 16 | 16 << 24);
+        let one = Flag {
+            rollback: Some(Rollback { start, over, to: Share::ZERO }),
+            lease: Some(Span::from_micros(65)),
+            ..plain.clone()
+        };
+        let lease = Span::from_micros(u64::try_from(start.get() >> 8).unwrap());
+        let salt = "\0\0\0\0\0\0A\0\0\0\0\0\0\0\0\0";
+        let other = Flag { lease: Some(lease), salt: Some(salt.into()), ..plain.clone() };
+        assert_ne!(digest(one), digest(other));
+        // The longest lease there can be is not none.
+        assert_ne!(digest(Flag { lease: Some(Span::MAX), ..plain.clone() }), digest(plain.clone()));
+        assert_ne!(digest(Flag { details: Some(Box::new(Details::default())), ..plain.clone() }), digest(plain));
+    }
+
+    #[test]
+    fn every_part_of_a_flag_counts() {
+        let base = flag(
+            r#""start_time": "2026-01-01 00:00Z", "duration": "1d", "description": "a", "owner": "b", "tags": ["c"], "metadata": {"d": 1}"#,
+        );
+        let details = |change: fn(&mut Details)| {
+            let mut details = base.details.clone().unwrap();
+            change(&mut details);
+            Flag { details: Some(details), ..base.clone() }
+        };
+        let steps = |over| Schedule::Steps {
+            start: Micros::new(0),
+            steps: vec![Step { share: Share::FULL, over: Span::from_micros(over), hold: Span::ZERO }],
+        };
+        let rollback = |over| Some(Rollback { start: Micros::new(0), over: Span::from_micros(over), to: Share::ZERO });
+        let keys = |keys: &[&str]| keys.iter().map(|key| Adopter::Key((*key).into())).collect::<Vec<_>>();
+        let others = [
+            Flag { name: "y".into(), ..base.clone() },
+            Flag { stable: base.new.clone().unwrap(), ..base.clone() },
+            Flag { new: None, ..base.clone() },
+            Flag { schedule: Schedule::None, ..base.clone() },
+            Flag { schedule: steps(1), ..base.clone() },
+            Flag { schedule: steps(2), ..base.clone() },
+            Flag { early_adopters: keys(&["k", "l"]), ..base.clone() },
+            Flag { early_adopters: keys(&["kl"]), ..base.clone() },
+            Flag { early_adopters: vec![Adopter::Pattern("kl".into())], ..base.clone() },
+            Flag { interpolate: true, ..base.clone() },
+            Flag { rollback: rollback(0), ..base.clone() },
+            Flag { rollback: rollback(1), ..base.clone() },
+            Flag { lock: Some(Variant::New), ..base.clone() },
+            Flag { lock: Some(Variant::Stable), ..base.clone() },
+            Flag { lease: Some(Span::SECOND), ..base.clone() },
+            Flag { hash: Some(HashAlgorithm::Sha1), ..base.clone() },
+            Flag { salt: Some("".into()), ..base.clone() },
+            Flag { enabled: false, ..base.clone() },
+            Flag { details: None, ..base.clone() },
+            details(|details| details.description = None),
+            details(|details| details.owner = None),
+            details(|details| details.tags.clear()),
+            details(|details| details.metadata.clear()),
+        ];
+        let mut digests: Vec<u128> = others.into_iter().chain([base.clone()]).map(|flag| digest(flag).get()).collect();
+        let count = digests.len();
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), count, "two of them have one digest");
+        let spelled = ["1.50", "1.5", "15e-1"].map(|number| {
+            let text = format!(r#"{{"s": {{"x": {{"stable": {number}}}}}}}"#);
+            compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default()).digest()
+        });
+        assert!(spelled[0] != spelled[1] && spelled[1] != spelled[2], "values count as they are written");
     }
 }
