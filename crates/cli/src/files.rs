@@ -1,4 +1,4 @@
-//! Reading what the command line names: documents, keys, headers, entries, backups.
+//! Reading what the command line names: documents, keys, headers, entries, backups; and writing what it names.
 //!
 //! A path names a regular file, or an open descriptor of this process, as a shell makes it of `<(...)`. Anything else is an
 //! error at once: nobody waits for the other end of a named pipe, and no device is read. Everything has a limit.
@@ -41,6 +41,23 @@ pub(crate) fn read_stdin_start(bytes_max: usize) -> io::Result<Vec<u8>> {
     start(io::stdin().lock(), bytes_max)
 }
 
+/// Why nothing may be written to a path, if something is there that is not a regular file: opening a named pipe waits for a
+/// reader, and a file that is renamed into place takes that of a device.
+pub(crate) fn refuse_to_write(path: &Path) -> Result<(), String> {
+    match tidegate::open_file(path) {
+        Err(problem @ (FileProblem::Folder | FileProblem::NotRegular { .. })) => Err(format!("it {problem}")),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file, in the place of what it held.
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), String> {
+    if !is_descriptor(path) {
+        refuse_to_write(path)?;
+    }
+    std::fs::write(path, content).map_err(|error| error.to_string())
+}
+
 /// A text, without the byte order mark that some editors put before it.
 pub(crate) fn to_text(content: Vec<u8>) -> Result<String, String> {
     String::from_utf8(without_mark(content)).map_err(|_| "it is not UTF-8".to_owned())
@@ -62,7 +79,9 @@ pub(crate) fn is_stream(path: &Path) -> bool {
 /// Whether the path stands for an open descriptor of this process.
 fn is_descriptor(path: &Path) -> bool {
     let folder = path.parent().unwrap_or(path);
-    path == Path::new("/dev/stdin") || folder == Path::new("/dev/fd") || folder == Path::new("/proc/self/fd")
+    ["/dev/stdin", "/dev/stdout", "/dev/stderr"].into_iter().any(|name| path == Path::new(name))
+        || folder == Path::new("/dev/fd")
+        || folder == Path::new("/proc/self/fd")
 }
 
 fn start(reader: impl Read, bytes_max: usize) -> io::Result<Vec<u8>> {

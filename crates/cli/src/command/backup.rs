@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
-use tidegate::FileProblem;
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::output::Output;
 
 /// Write all dials and definitions of a server into a file
@@ -31,11 +31,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    // A backup is renamed into place, and would take that of a device or a pipe.
-    if args.file.as_os_str() != "-"
-        && let Err(problem @ (FileProblem::Folder | FileProblem::NotRegular { .. })) = tidegate::open_file(&args.file)
-    {
-        return Err(Failure::usage(format_args!("`{}` cannot be written: it {problem}", args.file.display())));
+    if args.file.as_os_str() != "-" {
+        files::refuse_to_write(&args.file).map_err(|problem| {
+            Failure::usage(format_args!("`{}` cannot be written: {problem}", args.file.display()))
+        })?;
     }
     let server = args.server.connect()?;
     let backup = server.ask(server.request(Method::GET, &["backup"], &[]))?.body;

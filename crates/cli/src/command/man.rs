@@ -7,6 +7,7 @@ use clap_mangen::Man;
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::output::Output;
 
 /// Print the manual page, or write those of all commands into a folder
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     for command in with_those_below(&tidegate) {
         let name = command.get_display_name().unwrap_or(command.get_name());
         let file = dir.join(format!("{name}.1"));
-        page(command).and_then(|page| std::fs::write(&file, page)).map_err(|error| failure(&file, &error))?;
+        let page = page(command).map_err(|error| failure(&file, &error))?;
+        files::write(&file, page).map_err(|error| failure(&file, &error))?;
     }
     Ok(Exit::Done)
 }
@@ -49,6 +51,6 @@ fn page(command: &clap::Command) -> std::io::Result<String> {
     String::from_utf8(page).map_err(std::io::Error::other)
 }
 
-fn failure(file: &Path, error: &std::io::Error) -> Failure {
+fn failure(file: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
 }

@@ -8,6 +8,7 @@ use tidegate_engine::{Flag, FlagKey, Micros, Overlay, Snapshot};
 use crate::args::{Format, FormatArg, SourceArgs};
 use crate::chart;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
 use crate::json::{Percent, instant};
 use crate::lookup;
 use crate::outlook::{Outlook, Overlap};
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             output.text(&picture)?;
             return Ok(Exit::Done);
         }
-        std::fs::write(file, picture).map_err(|error| {
+        files::write(file, picture).map_err(|error| {
             Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
         })?;
         output.note(format_args!("the picture is in `{}`", file.display()));

@@ -110,8 +110,15 @@ fn a_server_says_what_is_wrong_with_its_document() {
 }
 
 #[test]
-fn a_backup_takes_the_place_of_no_device() {
+fn nothing_is_written_to_a_pipe_or_takes_the_place_of_a_device() {
     let (host, _socket) = host();
+    let said = run(&host, "plan flags.json --svg pipe");
+    assert!(said.code == 7 && said.stderr.contains("is a named pipe (FIFO)"), "{}", said.stderr);
+    host.run("plan flags.json --svg /dev/stdout").code(0).said();
+    std::fs::create_dir(host.path("pages")).unwrap();
+    mknodat(CWD, host.path("pages/tidegate.1"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let said = run(&host, "man pages");
+    assert!(said.code == 7 && said.stderr.contains("is a named pipe (FIFO)"), "{}", said.stderr);
     let said = run(&host, "backup --server 127.0.0.1:9 zero");
     assert_eq!((said.code, Path::new("/dev/zero").exists()), (2, true), "{}", said.stderr);
     assert!(said.stderr.contains("is a device"), "{}", said.stderr);
