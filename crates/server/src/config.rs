@@ -53,6 +53,8 @@ pub struct Config {
     pub cluster_insecure: Setting<bool>,
     /// How far clocks may be apart. Default: the library's.
     pub max_drift: Setting<Option<Duration>>,
+    /// A file with certificate authorities, in PEM, that documents at URLs may have besides those of the machine. Default: none.
+    pub cacert: Setting<Option<PathBuf>>,
 }
 
 /// A value, and where it was said.
@@ -119,6 +121,8 @@ pub struct Arguments {
     pub cluster_insecure: bool,
     /// `--max-drift`
     pub max_drift: Option<String>,
+    /// `--cacert`
+    pub cacert: Option<String>,
 }
 
 /// A value as it was said.
@@ -180,6 +184,7 @@ impl Config {
             certificates: one(last(Key::Certificates), None, |said, text| path(said, text).map(Some))?,
             cluster_insecure: switch(last(Key::ClusterInsecure)),
             max_drift: one(last(Key::MaxDrift), None, |said, text| drift(said, text).map(Some))?,
+            cacert: one(last(Key::Cacert), None, |said, text| path(said, text).map(Some))?,
         };
         let listen = &config.listen;
         if !listen.value.ip().is_loopback() && !config.listen_unprotected.value {
@@ -220,17 +225,26 @@ impl Config {
             line(Key::Certificates, &self.certificates, folder),
             line(Key::ClusterInsecure, &self.cluster_insecure, ToString::to_string),
             line(Key::MaxDrift, &self.max_drift, |drift| drift.map_or(NONE.to_owned(), |drift| format!("{drift:?}"))),
+            line(Key::Cacert, &self.cacert, folder),
         ]
     }
 
     /// The library's builder for this configuration, with its documents and its live changes.
     ///
     /// # Errors
-    /// A document is at a URL that is none.
+    /// A document is at a URL that is none, or the file with certificate authorities cannot be read.
     pub fn builder(&self) -> Result<Builder, ConfigError> {
         let mut builder = Tidegate::builder().live(self.live());
         for document in &self.documents.value {
             builder = builder.also(source(document, &self.documents.origin)?);
+        }
+        if let Some(path) = &self.cacert.value {
+            let unreadable = |problem: tidegate::FileProblem| {
+                let (text, origin) = (path.display().to_string(), self.cacert.origin.clone());
+                let help = "name a file with certificates in PEM";
+                ConfigError::value(Key::Cacert, &text, origin, &format!("it {problem}"), help)
+            };
+            builder = builder.root_certificates(tidegate::read_file(path, CACERT_BYTES_MAX).map_err(unreadable)?);
         }
         if let Some(wait) = self.startup_wait.value {
             builder = builder.startup_wait(wait);
@@ -314,6 +328,7 @@ impl Said {
             text(Key::Certificates, &arguments.certificates),
             switch(Key::ClusterInsecure, arguments.cluster_insecure),
             text(Key::MaxDrift, &arguments.max_drift),
+            text(Key::Cacert, &arguments.cacert),
         ];
         all.into_iter().flatten().collect()
     }
@@ -464,6 +479,9 @@ fn without_secrets(document: &str) -> String {
 
 /// Where HTTP is served, and where the command line looks for it.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// All public authorities take a quarter of it.
+const CACERT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What stands for a value that is not set.
 const NONE: &str = "-";

@@ -100,6 +100,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION")]
     max_drift: Option<String>,
 
+    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine, for documents at URLs
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<String>,
+
     /// Read the configuration from this file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -123,6 +127,7 @@ impl Args {
             certificates: self.certificates.clone(),
             cluster_insecure: self.cluster_insecure,
             max_drift: self.max_drift.clone(),
+            cacert: self.cacert.clone(),
         };
         Config::read(self.config.as_deref(), |name| std::env::var(name).ok(), &arguments)
     }

@@ -132,6 +132,10 @@ fn authorities_come_from_an_option_or_a_variable() {
         assert!(said.stderr.contains(words), "{}", said.stderr);
     }
     host.write("empty.pem", "");
+    let server = Serving::start(&host, &format!("--cacert ca.pem --document {url}"));
+    host.run(&format!("get --server {} f/x", server.url)).stdout("1\n").check();
+    let said = host.run(&format!("serve --listen 127.0.0.1:0 --cacert none.pem --document {url}")).code(2).said();
+    assert!(said.stderr.contains("`cacert` is `none.pem` by the argument --cacert"), "{}", said.stderr);
     let said = host.run(&format!("get {url} f x --cacert empty.pem")).said();
     assert!(said.code != 0 && said.stderr.contains("no `BEGIN CERTIFICATE`"), "{}", said.stderr);
     host.set("SSL_CERT_FILE", host.path("ca.pem").to_str().unwrap());

@@ -35,6 +35,8 @@ pub enum Key {
     ClusterInsecure,
     /// How far clocks may be apart.
     MaxDrift,
+    /// Further certificate authorities.
+    Cacert,
 }
 
 /// What shape a value has.
@@ -47,7 +49,7 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
@@ -63,6 +65,7 @@ impl Key {
         Self::Certificates,
         Self::ClusterInsecure,
         Self::MaxDrift,
+        Self::Cacert,
     ];
 
     /// Its name in the file, its variable, its argument.
@@ -83,6 +86,7 @@ impl Key {
             Self::Certificates => ("certificates", "TIDEGATE_CERTIFICATES", "--certificates"),
             Self::ClusterInsecure => ("cluster_insecure", "TIDEGATE_CLUSTER_INSECURE", "--cluster-insecure"),
             Self::MaxDrift => ("max_drift", "TIDEGATE_MAX_DRIFT", "--max-drift"),
+            Self::Cacert => ("cacert", "TIDEGATE_CACERT", "--cacert"),
         }
     }
 
