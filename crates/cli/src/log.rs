@@ -31,8 +31,14 @@ fn parse(wanted: &str) -> Result<EnvFilter, Failure> {
     };
     let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
     let directives: Vec<&str> = wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
-    if let Some(word) = directives.iter().find(|word| !word.contains(['=', '[']) && !is_level(word)) {
-        return Err(unreadable(&format_args!("`{}` is not a level", escape(word))));
+    let is_sound = |directive: &str| match directive.split_once('=') {
+        // With fields of spans, the parser is the judge.
+        _ if directive.contains('[') => true,
+        Some((target, level)) => is_level(level) && !target.is_empty() && !target.contains(char::is_whitespace),
+        None => is_level(directive),
+    };
+    if let Some(directive) = directives.iter().find(|directive| !is_sound(directive)) {
+        return Err(unreadable(&format_args!("`{}` is neither a level nor `target=level`", escape(directive))));
     }
     let filter = EnvFilter::builder().parse(directives.join(","));
     filter.map_err(|error| unreadable(&escape(&error.to_string())))

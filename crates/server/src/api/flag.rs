@@ -58,10 +58,10 @@ struct Next {
 /// `GET` of all flags, in the order of their keys.
 pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
-    let (tide, view) = (api.tide.clone(), api.tide.view());
-    let reserved = api.budget.reserve(limits::PARTS_MAX * limits::PART_BYTES + Listing::bytes(&view))?;
+    let tide = api.tide.clone();
+    let reserved = api.budget.reserve(limits::PARTS_MAX * limits::PART_BYTES + Listing::bytes(&tide.view()))?;
     let open = move || {
-        let mut listing = Listing::open(tide, view)?;
+        let mut listing = Listing::open(tide)?;
         listing.next_part().map(|part| (part, listing))
     };
     let (first, listing) = api.blocking(Kind::List, open).await??;

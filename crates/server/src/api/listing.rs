@@ -16,6 +16,7 @@ use crate::limits;
 pub(super) struct Listing {
     tide: Tidegate,
     cluster: Option<Cluster>,
+    digest: String,
     view: View,
     /// The flags of the view that come yet, the last one first.
     known: Vec<FlagIndex>,
@@ -31,9 +32,12 @@ impl Listing {
         view.snapshot().len().saturating_mul(size_of::<FlagIndex>())
     }
 
-    pub(super) fn open(tide: Tidegate, view: View) -> Result<Self, Problem> {
-        let snapshot = view.snapshot();
+    pub(super) fn open(tide: Tidegate) -> Result<Self, Problem> {
         let cluster = tide.cluster();
+        // Before anything is looked at: what changes meanwhile is in the list, and the tag after it is another one.
+        let changes = cluster.as_ref().map(Cluster::digest).transpose()?;
+        let view = tide.view();
+        let snapshot = view.snapshot();
         let is_strange = |key: &FlagKey| snapshot.find(key.section(), key.flag()).is_none();
         let mut strange = match &cluster {
             Some(cluster) => cluster.changed_flags(is_strange)?,
@@ -46,12 +50,16 @@ impl Listing {
             (flag.section(), flag.name())
         };
         known.sort_unstable_by(|one, other| key(other).cmp(&key(one)));
-        Ok(Self { tide, cluster, view, known, strange, is_begun: false, is_ended: false })
+        let digest = match changes {
+            Some(changes) => format!("{}.{changes:016x}", snapshot.digest()),
+            None => snapshot.digest().to_string(),
+        };
+        Ok(Self { tide, cluster, digest, view, known, strange, is_begun: false, is_ended: false })
     }
 
-    /// What the list is of.
+    /// What the list is of: the documents and definitions, and all live changes.
     pub(super) fn digest(&self) -> String {
-        self.view.snapshot().digest().to_string()
+        self.digest.clone()
     }
 
     /// Whether all parts were made.

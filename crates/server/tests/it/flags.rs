@@ -112,3 +112,26 @@ async fn a_server_of_documents_alone() {
     server.put("/api/v1/flags/f/x/activation", r#"{"percentage": 1}"#).await.problem(501);
     server.get("/api/v1/cluster").await.problem(501);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tag_of_the_list_changes_with_every_change() {
+    let server = Server::with(builder().text(r#"{"f": {"x": {"stable": 1, "new": 2}}}"#), Options::default()).await;
+    let mut tags = vec![server.get("/api/v1/flags").await.header("etag").to_owned()];
+    let changes = [
+        ("PUT", "/api/v1/flags/f/x/activation", r#"{"percentage": 20}"#),
+        ("PUT", "/api/v1/flags/f/x/activation", r#"{"percentage": 30}"#),
+        ("DELETE", "/api/v1/flags/f/x/activation", ""),
+        ("PUT", "/api/v1/flags/f/y", r#"{"stable": 3}"#),
+        ("DELETE", "/api/v1/flags/f/y", ""),
+    ];
+    for (method, path, body) in changes {
+        let reply = if method == "PUT" { server.put(path, body).await } else { server.delete(path).await };
+        reply.good();
+        let list = server.get("/api/v1/flags").await;
+        let tag = list.header("etag").to_owned();
+        assert_eq!(tag, format!("{:?}", list.json()["digest"].as_str().unwrap()));
+        assert!(!tags.contains(&tag), "{method} {path}: {tags:?}");
+        tags.push(tag);
+    }
+    assert_eq!(server.get("/api/v1/flags").await.header("etag"), tags.last().unwrap(), "and with nothing else");
+}
