@@ -17,6 +17,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     for seed in KEPT_SEEDS {
         finish(simulator().args(["--seed", seed]))?;
     }
+    finish(simulator().args(["--seeds", "50", "--nodes", "2"]))?;
     finish(simulator().args(["--seeds", "3", "--nodes", "50", "--seconds", "60"]))?;
     let mutants = run::output(simulator().arg("--list-mutants"))?;
     for mutant in mutants.lines() {

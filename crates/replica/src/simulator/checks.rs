@@ -112,6 +112,10 @@ impl Ledger {
     /// A register goes to a disk.
     pub(super) fn written(&mut self, register: &Register) {
         self.keys.entry(register.stamp).or_insert_with(|| Arc::clone(&register.key));
+        if register.is_tombstone() {
+            let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
+            *greatest = register.rank_stamp().max(*greatest);
+        }
     }
 
     /// The key of the register with this stamp.
@@ -122,10 +126,6 @@ impl Ledger {
     /// A node has just written a register of its own; `is_early`: so soon that it must have been told what it had used.
     pub(super) fn issued(&mut self, place: Place, register: &Register, is_early: bool) -> Result<(), Broken> {
         let Place { index, node } = place;
-        if register.is_tombstone() {
-            let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
-            *greatest = register.rank_stamp().max(*greatest);
-        }
         let known = self.places.entry(index).or_default();
         let (mut visible, is_put_back) = (known.visible, known.is_put_back);
         if is_early && is_put_back {

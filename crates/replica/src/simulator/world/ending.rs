@@ -38,16 +38,21 @@ impl World<'_> {
             let status = world.nodes[index].replica.as_ref().map(|replica| replica.status(world.now(index)));
             status.is_some_and(|status| matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. })))
         };
-        // A repair by a clock that was wrong may be in the way of the first one.
+        // On the node in the latest epoch: it may have been repaired by a clock that was wrong, and nobody believed it.
+        let epoch = |world: &Self, index: usize| {
+            world.nodes[index].replica.as_ref().map_or(0, |replica| replica.status(world.now(index)).epoch)
+        };
         for _ in 0..REPAIRS_MAX {
+            let latest = (0..self.setup.nodes).max_by_key(|index| epoch(self, *index)).unwrap_or_default();
             if (0..self.setup.nodes).any(|index| is_poisoned(self, index)) {
-                self.repair_clock(0);
+                self.repair_clock(latest);
                 self.run_until(self.now_ms + 10_000);
             }
         }
         let epochs: Vec<u16> = self.replicas().map(|replica| replica.status(self.now(0)).epoch).collect();
         if epochs.iter().any(|epoch| *epoch != epochs[0]) {
-            self.judge(Err(("I1", format!("nodes live in different epochs: {epochs:?}"))));
+            let refused: Vec<_> = self.replicas().map(|replica| replica.status(self.now(0)).writes_refused).collect();
+            self.judge(Err(("I1", format!("nodes live in different epochs: {epochs:?}, and refuse {refused:?}"))));
         }
         // What is in quarantine stays there until somebody decides. A node may show the next one only when one is gone.
         for _ in 0..RESOLUTIONS_MAX {

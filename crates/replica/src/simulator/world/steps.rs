@@ -18,8 +18,6 @@ impl World<'_> {
             let is_new = output.broadcast.iter().any(|bytes| is_push_of(bytes, register.stamp));
             if is_new {
                 found = found.and(self.ledger.issued(place, register, is_early));
-            } else if register.is_tombstone() {
-                found = found.and(self.ledger.issued(place, register, is_early).or(Ok(())));
             }
         }
         for bytes in output.broadcast.iter().chain(output.send.iter().map(|(_, bytes)| bytes)) {
