@@ -103,6 +103,7 @@ codes! {
     N207 NameEmpty "a name is empty"
     N208 IntegerNotExact "many readers round the integer"
     N209 MoreFindings "there is more than is shown"
+    N210 NamesAlike "two names are easily taken for each other"
 }
 
 impl Code {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 
+use unicode_normalization::UnicodeNormalization as _;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cursor::Token;
@@ -102,6 +103,38 @@ pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Find
         });
     }
     name
+}
+
+/// What names that are easily taken for each other have in common: small letters, composed, without blanks at the ends.
+pub(crate) fn folded<'n>(name: &Cow<'n, str>) -> Cow<'n, str> {
+    let is_folded = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
+    if name.bytes().all(is_folded) {
+        return name.clone();
+    }
+    let small: String = name.trim().nfkc().flat_map(char::to_lowercase).collect();
+    Cow::Owned(small.nfkc().collect())
+}
+
+/// Notes a name that is easily taken for one before it in the same object.
+pub(crate) fn note_alike<'n>(
+    what: &str,
+    name: &Cow<'n, str>,
+    token: Token<'_>,
+    trail: Trail<'_>,
+    seen: &mut Seen<'n>,
+    findings: &mut Findings,
+) {
+    if seen.insert(folded(name)) == Insert::Twice {
+        findings.add(Code::NamesAlike, trail, token.span(), || {
+            (
+                format!(
+                    "the {what} name {} differs from one before it only by case, outer blanks or Unicode normalization",
+                    quote(name)
+                ),
+                "they are two names; rename one of the two, so that nobody changes the wrong one".to_owned(),
+            )
+        });
+    }
 }
 
 /// Says that a name occurs twice in one object.
@@ -221,6 +254,35 @@ const MISSPELT_BYTES_MAX: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_are_easily_taken_for_each_other_are_noted() {
+        let noted = |one: &str, other: &str| {
+            let entry = serde_json::json!({"stable": 1});
+            let flags = serde_json::json!({"s": {one: entry, other: entry}}).to_string();
+            let sections = serde_json::json!({one: {"x": entry}, other: {"x": entry}}).to_string();
+            [flags, sections].map(|text| {
+                let found = crate::check(text.as_bytes()).diagnostics;
+                found.iter().filter(|found| found.code == Code::NamesAlike).count()
+            })
+        };
+        let alike = [
+            ("dark_mode", "Dark_Mode"),
+            ("x", " x"),
+            ("x", "x\u{a0}"),
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("CAF\u{c9}", "cafe\u{301}"),
+            ("\u{fb01}x", "fix"),
+            ("\u{212b}", "\u{e5}"),
+        ];
+        for (one, other) in alike {
+            assert_eq!(noted(one, other), [1, 1], "{one:?} and {other:?}");
+        }
+        for (one, other) in [("dark_mode", "dark-mode"), ("x", "y"), ("a b", "ab"), ("e", "\u{e9}"), ("", "x")] {
+            assert_eq!(noted(one, other), [0, 0], "{one:?} and {other:?}");
+        }
+        assert_eq!(noted("x", "x"), [0, 0], "one name is no two names");
+    }
 
     #[test]
     fn names_are_seen_once() {

@@ -149,7 +149,7 @@ impl Reader<'_> {
             }
             return;
         }
-        let mut seen = Seen::new(self.findings.seed);
+        let (mut seen, mut alike) = (Seen::new(self.findings.seed), Seen::new(self.findings.seed));
         while let Some(name_token) = cursor.name() {
             let root = Trail::Root;
             let decoded = names::decode(name_token, root, self.findings);
@@ -171,6 +171,9 @@ impl Reader<'_> {
                 return;
             }
             names::check("section", &name, name_token, trail, self.findings);
+            if is_new == Insert::New {
+                names::note_alike("section", &name, name_token, trail, &mut alike, self.findings);
+            }
             if !self.read_section(&mut cursor, &name, trail) {
                 return;
             }
@@ -205,7 +208,7 @@ impl Reader<'_> {
             return true;
         }
         let mut flags = Vec::new();
-        let mut seen = Seen::new(self.findings.seed);
+        let (mut seen, mut alike) = (Seen::new(self.findings.seed), Seen::new(self.findings.seed));
         while let Some(name_token) = cursor.name() {
             self.flags += 1;
             if self.flags > limits::FLAGS_MAX {
@@ -219,6 +222,8 @@ impl Reader<'_> {
             let flag_trail = trail.name(&flag_name);
             if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
                 names::report_twice(name_token, &flag_name, flag_trail, self.findings);
+            } else {
+                names::note_alike("flag", &flag_name, name_token, flag_trail, &mut alike, self.findings);
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
             let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);

@@ -50,6 +50,13 @@ pub(super) const fn of(code: Code) -> Page {
             "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
             "It is a name like any other (its flag key is `features/`), but a template may have had nothing to fill in.",
         ),
+        Code::NamesAlike => page(
+            "Two sections, or two flags of one section, have names that differ only by case, by blanks at their ends, or by the way \
+             in which Unicode writes the same letter.",
+            "{\"features\": {\"dark_mode\": {\"stable\": false}, \"Dark_mode\": {\"stable\": true}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
+            "They are two, here and everywhere: names are compared byte by byte. Whoever turns one of them off may have meant the other.",
+        ),
         Code::IntegerNotExact => page(
             "An integer lies beyond 2^53, where doubles have gaps.",
             "{\"features\": {\"account\": {\"stable\": 9007199254740993}}}",
