@@ -57,6 +57,8 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// What names the state that was answered with.
+    pub(crate) tag: Option<HeaderValue>,
 }
 
 impl Server {
@@ -134,7 +136,7 @@ impl Server {
         });
         let (status, headers, body) = asked.map_err(|_| self.silent(timeout, is_change))??;
         if status.is_success() {
-            let reply = Reply { status, body };
+            let reply = Reply { status, body, tag: headers.get(header::ETAG).cloned() };
             return match flag.and_then(|flag| self.check_flag(&reply, &flag, is_change)) {
                 Some(failure) => Err(failure),
                 None => Ok(reply),
@@ -279,6 +281,15 @@ impl Request {
     pub(crate) fn body(mut self, body: Vec<u8>, kind: &'static str) -> Self {
         self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         self.body = Some(body);
+        self
+    }
+
+    /// The same question, to be answered only if what it is about is still in the state with this tag.
+    #[must_use]
+    pub(crate) fn if_match(mut self, tag: Option<&HeaderValue>) -> Self {
+        if let Some(tag) = tag {
+            self.headers.insert(header::IF_MATCH, tag.clone());
+        }
         self
     }
 

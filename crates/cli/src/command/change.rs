@@ -46,7 +46,10 @@ pub(super) fn make(
     let done = format!("{done}{}", ends(until));
     let exit = tell(&change.flag, &done, &receipt, &json, args.format.format, output)?;
     let has_no_answer = matches!(&receipt.effect, Some(Effect { to: None, .. }));
-    if has_no_answer && matches!(change.what, What::Activate(..)) && args.format.format == Format::Human {
+    if has_no_answer
+        && matches!(change.what, What::Activate(..) | What::Hold(..))
+        && args.format.format == Format::Human
+    {
         output.note(format_args!(
             "the server has no definition of `{}` loaded: each caller has its own default there",
             escape(&change.flag.to_string())

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, Target, UntilArg};
+use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 use crate::server::{FlagState, What};
@@ -31,13 +31,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    let state: FlagState = server.ask_for(server.about(&flag, Method::GET, &[], &[])?)?;
+    let reply = server.ask(server.about(&flag, Method::GET, &[], &[])?)?;
+    let state: FlagState = server.read(&reply)?;
     let share = state.share.0;
     let until = args.until.instant(source::now());
     change::make(
         &server,
         flag,
-        What::Activate(share, Target::Existing),
+        // Whoever has changed the flag since then knows more than the share that was read.
+        What::Hold(share, reply.tag),
         until,
         &format!("held at {share} %"),
         &args.change,

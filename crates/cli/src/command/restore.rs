@@ -47,7 +47,7 @@ pub(crate) struct Args {
 
 /// What became of a batch, or of all of them.
 #[derive(Debug, Default, Deserialize, Serialize)]
-struct Restored {
+struct Sum {
     /// Registers that the backup holds.
     #[serde(default)]
     registers: u64,
@@ -70,13 +70,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         query.push(("overwrite", "true"));
     }
     query.extend(args.author.reason.as_deref().map(|reason| ("reason", reason)));
-    let (total, mut sum) = (registers.len() as u64, Restored::default());
+    let (total, mut sum) = (registers.len() as u64, Sum::default());
     for batch in batches(&registers) {
         let mut body = Vec::new();
         backup::write(&mut body, &header, batch).map_err(|error| Failure::new(Exit::Failed, error))?;
         let request = server.request(Method::POST, &["restore"], &query).body(body, "application/x-ndjson");
         let reply = server.ask(request.actor(&args.author.actor()).patient(PATIENCE)).and_then(|reply| {
-            let restored: Restored = server.read(&reply)?;
+            let restored: Sum = server.read(&reply)?;
             Ok(restored)
         });
         let restored = match reply {

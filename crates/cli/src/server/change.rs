@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,6 +18,8 @@ use crate::exit::Failure;
 pub(crate) enum What {
     /// The activation is set to this share.
     Activate(Share, Target),
+    /// The activation is set to the share that was read, if the flag is still in the state with this tag.
+    Hold(Share, Option<HeaderValue>),
     /// The dial is taken away.
     Clear,
     /// The flag is defined: the name of the file, and the entry.
@@ -132,6 +135,10 @@ impl Server {
             What::Activate(share, _) => {
                 self.about(flag, Method::PUT, &["activation"], &query)?.json(&activation(change, *share))
             }
+            What::Hold(share, seen) => self
+                .about(flag, Method::PUT, &["activation"], &query)?
+                .json(&activation(change, *share))
+                .if_match(seen.as_ref()),
             What::Clear => self.about(flag, Method::DELETE, &["activation"], &query)?,
             What::Define(name, entry) => self.about(flag, Method::PUT, &[], &query)?.entry(name.clone(), entry.clone()),
             What::Remove => self.about(flag, Method::DELETE, &[], &query)?,

@@ -78,6 +78,7 @@ pub(super) fn failure(
 fn own_help(kind: &str) -> Option<&'static str> {
     match kind.strip_prefix("urn:tidegate:problem:")? {
         "unknown-flag" => Some(FLAGS),
+        "changed" => Some("somebody has changed the flag in between; look at `tidegate history`, and decide again"),
         "no-activation" => Some("nothing was changed: the flag follows its ramp already"),
         _ => None,
     }

@@ -64,6 +64,17 @@ fn a_change_that_is_not_acknowledged_in_time_is_code_6() {
 }
 
 #[test]
+fn what_was_changed_since_it_was_read_is_not_held() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let state = r#"{"flag":"f/x","defined":true,"share":37.5}"#;
+    origin.always(json_reply(state).header("ETag", "\"1.2\""));
+    host.run(&format!("hold f/x --server {}", origin.url(""))).said();
+    let requests = origin.requests();
+    let sent: Vec<_> = requests.iter().map(|request| (request.method.as_str(), request.header("if-match"))).collect();
+    assert_eq!(sent, [("GET", None), ("PUT", Some("\"1.2\""))]);
+}
+
+#[test]
 fn nobody_listens() {
     let mut host = Host::new();
     // The port was free a moment ago.
