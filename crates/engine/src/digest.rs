@@ -176,7 +176,7 @@ mod tests {
     fn no_flag_takes_the_form_of_another() {
         let plain = flag(r#""start_time": "2026-01-01 00:00Z", "duration": "1d""#);
         // The bytes of a rollback, read as a missing lock, a lease and a salt.
-        let start = Micros::new(1_767_225_600_000_000 & !0xff);
+        let start = Micros::new(0x0006_4748_4620_4000);
         let over = Span::from_micros(1 << 16 | 16 << 24);
         let one = Flag {
             rollback: Some(Rollback { start, over, to: Share::ZERO }),

@@ -171,7 +171,7 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
-            && let Some(decision) = self.by_lock(entry, pinned, lock)
+            && let Some(decision) = by_lock(entry, pinned, lock)
         {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
@@ -189,18 +189,6 @@ impl<'s> Asked<'s, '_> {
 
     fn is_in_force(&self, until: Option<Micros>) -> bool {
         until.is_none_or(|until| self.moment.now < until)
-    }
-
-    fn by_lock(&self, entry: Option<Entry<'s>>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
-        match (&lock.pin, entry) {
-            (Pin::Value(value), _) => {
-                Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
-            }
-            (Pin::Variant(variant), Some(entry)) => Some(value_of(entry, *variant == Variant::New, Reason::Static)),
-            (Pin::Variant(variant), None) => {
-                pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
-            }
-        }
     }
 
     /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
@@ -233,7 +221,7 @@ impl<'s> Asked<'s, '_> {
         }
         let position = self.position(entry);
         trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
-        let Some(position) = position else { return self.key_missing(entry, trace) };
+        let Some(position) = position else { return key_missing(entry, trace) };
         value_of(entry, activation.share.includes(position), Reason::Split)
     }
 
@@ -358,7 +346,7 @@ impl<'s> Asked<'s, '_> {
             }
             Who::Absent if extra.interpolation.is_none() => {
                 trace.expires(next_corner());
-                Some(self.key_missing(entry, trace))
+                Some(key_missing(entry, trace))
             }
             _ => None,
         }
@@ -391,7 +379,7 @@ impl<'s> Asked<'s, '_> {
             let reason = if is_fixed { Reason::Static } else { Reason::Split };
             return value_of(entry, has_new, reason);
         }
-        let Some(position) = self.position(entry) else { return self.key_missing(entry, trace) };
+        let Some(position) = self.position(entry) else { return key_missing(entry, trace) };
         value_of(entry, course.has_new(position), Reason::Split)
     }
 
@@ -410,13 +398,6 @@ impl<'s> Asked<'s, '_> {
             algorithm => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
         })
     }
-
-    #[cold]
-    fn key_missing(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
-        trace.rule(Rule::KeyMissing);
-        let stable = value_of(entry, false, Reason::Error);
-        Decision { error: Some(ErrorCode::TargetingKeyMissing), ..stable }
-    }
 }
 
 /// `new` for those who are to have it, where the entry has one; otherwise `stable`.
@@ -429,6 +410,23 @@ fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
     let id = select_unpredictable(has_new, record.new, record.stable);
     let variant = select_unpredictable(has_new, Variant::New, Variant::Stable);
     Decision { answer: core.values.answer(id), variant: Some(variant), reason, error: None }
+}
+
+fn by_lock<'s>(entry: Option<Entry<'s>>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
+    match (&lock.pin, entry) {
+        (Pin::Value(value), _) => {
+            Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
+        }
+        (Pin::Variant(variant), Some(entry)) => Some(value_of(entry, *variant == Variant::New, Reason::Static)),
+        (Pin::Variant(variant), None) => pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None)),
+    }
+}
+
+#[cold]
+fn key_missing<'s>(entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
+    trace.rule(Rule::KeyMissing);
+    let stable = value_of(entry, false, Reason::Error);
+    Decision { error: Some(ErrorCode::TargetingKeyMissing), ..stable }
 }
 
 #[cold]

@@ -214,14 +214,14 @@ impl Stage {
     #[cfg(feature = "cluster")]
     pub(crate) fn apply(&self, changes: Vec<LiveChange>) {
         let mut parts = self.parts();
-        let mut changed = Vec::with_capacity(changes.len());
+        let mut flags = Vec::with_capacity(changes.len());
         for change in changes {
-            changed.push(match change {
+            flags.push(match change {
                 LiveChange::Activation(flag, activation) => parts.activate(flag, activation),
                 LiveChange::Definition(flag, definition) => parts.define(flag, definition),
             });
         }
-        self.publish_of(&mut parts, &changed);
+        self.publish_of(&mut parts, &flags);
     }
 
     /// Whether somebody is compiling, so that a change would wait.

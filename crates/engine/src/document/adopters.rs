@@ -244,6 +244,7 @@ impl Ledger {
         fit
     }
 
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests count how often this is called"))]
     fn compile<'p>(&mut self, patterns: impl IntoIterator<Item = &'p str>) -> Result<RegexSet, regex::Error> {
         #[cfg(test)]
         {

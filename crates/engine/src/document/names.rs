@@ -106,10 +106,10 @@ pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Find
 }
 
 /// What names that are easily taken for each other have in common: small letters, composed, without blanks at the ends.
-pub(crate) fn folded<'n>(name: &Cow<'n, str>) -> Cow<'n, str> {
+fn folded(name: Cow<'_, str>) -> Cow<'_, str> {
     let is_folded = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
     if name.bytes().all(is_folded) {
-        return name.clone();
+        return name;
     }
     let small: String = name.trim().nfkc().flat_map(char::to_lowercase).collect();
     Cow::Owned(small.nfkc().collect())
@@ -118,18 +118,19 @@ pub(crate) fn folded<'n>(name: &Cow<'n, str>) -> Cow<'n, str> {
 /// Notes a name that is easily taken for one before it in the same object.
 pub(crate) fn note_alike<'n>(
     what: &str,
-    name: &Cow<'n, str>,
+    name: Cow<'n, str>,
     token: Token<'_>,
     trail: Trail<'_>,
     seen: &mut Seen<'n>,
     findings: &mut Findings,
 ) {
+    let written = name.clone();
     if seen.insert(folded(name)) == Insert::Twice {
         findings.add(Code::NamesAlike, trail, token.span(), || {
             (
                 format!(
                     "the {what} name {} differs from one before it only by case, outer blanks or Unicode normalization",
-                    quote(name)
+                    quote(&written)
                 ),
                 "they are two names; rename one of the two, so that nobody changes the wrong one".to_owned(),
             )

@@ -172,7 +172,7 @@ impl Reader<'_> {
             }
             names::check("section", &name, name_token, trail, self.findings);
             if is_new == Insert::New {
-                names::note_alike("section", &name, name_token, trail, &mut alike, self.findings);
+                names::note_alike("section", name.clone(), name_token, trail, &mut alike, self.findings);
             }
             if !self.read_section(&mut cursor, &name, trail) {
                 return;
@@ -223,7 +223,7 @@ impl Reader<'_> {
             if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
                 names::report_twice(name_token, &flag_name, flag_trail, self.findings);
             } else {
-                names::note_alike("flag", &flag_name, name_token, flag_trail, &mut alike, self.findings);
+                names::note_alike("flag", flag_name.clone(), name_token, flag_trail, &mut alike, self.findings);
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
             let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);

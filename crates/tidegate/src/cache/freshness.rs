@@ -19,8 +19,10 @@ struct File {
     marks: Vec<(u64, i64, i64)>,
     /// Flag, lease, ramp's instant, start of the rollback, ramp's instant then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    moved: Vec<(Box<str>, u64, i64, Option<i64>, Option<i64>)>,
+    moved: Vec<Moved>,
 }
+
+type Moved = (Box<str>, u64, i64, Option<i64>, Option<i64>);
 
 pub(super) fn to_text(clocks: &Clocks) -> String {
     let file = File {
@@ -62,7 +64,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Clocks, Fault> {
     })
 }
 
-fn moved(ramp: &MovedRamp) -> (Box<str>, u64, i64, Option<i64>, Option<i64>) {
+fn moved(ramp: &MovedRamp) -> Moved {
     let MovedRamp { flag, lease, instant, rollback, mark } = ramp;
     (flag.clone(), lease.get(), instant.get(), rollback.map(Micros::get), mark.map(Micros::get))
 }
