@@ -129,21 +129,22 @@ fn what_stands_in_the_registers_of_a_flag() {
 #[test]
 fn a_restore_goes_on_as_long_as_it_is_wanted() {
     let (one, other) = (memory(), memory());
-    for number in 0..20 {
+    for number in 0..600 {
         one.activate(&format!("flag-{number}")).send().unwrap();
     }
     let mut backup = Vec::new();
     one.cluster().unwrap().backup(&mut backup).unwrap();
     let cluster = other.cluster().unwrap();
     let asked = std::cell::Cell::new(0);
-    let is_wanted = || asked.replace(asked.get() + 1) < 5;
+    // It is asked before each batch of 256.
+    let is_wanted = || asked.replace(asked.get() + 1) < 2;
     match cluster.restore_while(&*backup, false, "dana", "", is_wanted) {
-        Err(tidegate::RestoreError::Interrupted { written: 5 }) => {}
+        Err(tidegate::RestoreError::Interrupted { written: 512 }) => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(cluster.changed_flags(|_| true).unwrap().len(), 5);
+    assert_eq!(cluster.changed_flags(|_| true).unwrap().len(), 512);
     let restored = cluster.restore(&*backup, false, "dana").unwrap();
-    assert_eq!((restored.written, restored.left), (15, 5));
+    assert_eq!((restored.written, restored.left), (88, 512));
 }
 
 #[test]
