@@ -95,6 +95,8 @@ struct Timers {
     rounds: u64,
     tree_check_ms: u64,
     last_write_ms: Option<u64>,
+    /// The epoch that this node lives in, and since when, or since its start.
+    epoch: (u16, u64),
 }
 
 impl Replica {
@@ -126,6 +128,7 @@ impl Replica {
             rounds: 0,
             tree_check_ms: now.steady_ms.saturating_add(options.timing.tree_check_ms),
             last_write_ms: None,
+            epoch: (last.epoch(), now.steady_ms),
         };
         let max_drift_ms = options.max_drift_ms.clamp(limits::CLOCK_WARNING_MS, limits::DRIFT_MS_MAX);
         let mut replica = Self {
@@ -279,6 +282,9 @@ impl Replica {
 
     /// Turns what has gathered into an output.
     fn finish(&mut self, now: Now) -> Output {
+        if self.timers.epoch.0 != self.clock.epoch() {
+            self.timers.epoch = (self.clock.epoch(), now.steady_ms);
+        }
         if self.can_write_now(now) {
             self.is_learned = true;
             self.write_waiting(now);

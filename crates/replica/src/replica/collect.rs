@@ -30,9 +30,12 @@ impl Replica {
         let Some(confirmed) = confirmed else { return };
         let age = if is_early { EARLY_MS } else { self.options.timing.tombstone_ms };
         let is_past = |stamp: Stamp| stamp.millis().saturating_add(age) < now.wall_ms;
+        // How old one of an earlier epoch is, its stamp does not say. The members of a cluster are not all known at once, so that its
+        // age is counted, too: from the begin of the epoch, or of this process.
+        let is_epoch_old = now.steady_ms.saturating_sub(self.timers.epoch.1) > age;
         let is_old = |tombstone: &Tombstone| {
             let (epoch, here) = (tombstone.stamp.epoch(), self.clock.epoch());
-            (epoch < here && !tombstone.is_superseding) || (epoch <= here && is_past(tombstone.stamp))
+            (epoch < here && is_epoch_old && !tombstone.is_superseding) || (epoch <= here && is_past(tombstone.stamp))
         };
         // The stamp that one supersedes may lie years ahead of what members write until then, or in an epoch that never
         // comes: until it is past it is no floor, and keeps no other one from being it.

@@ -160,3 +160,19 @@ fn a_clock_is_not_repaired_beyond_the_last_epoch() {
     cluster.handle(0, Input::RaiseEpoch { request: 7, actor: "dana".into(), reason: "".into() });
     assert_eq!(cluster.receipt(7), &Err(WriteError::EpochsExhausted { epochs: limits::EPOCHS_MAX }));
 }
+
+/// A node that does not know the other members yet waits for nobody's confirmation. So a repair does not make a removal old:
+/// a floor from it would refuse what the others wrote meanwhile.
+#[test]
+fn a_removal_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
+    let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
+    let with = |options| Options { expects_peers: true, timing, ..options };
+    let mut cluster = Cluster::made(vec![Loaded::default()], with);
+    cluster.pass(3_000);
+    cluster.write(0, "x", None, Level::Local);
+    cluster.handle(0, Input::RaiseEpoch { request: 99, actor: "dana".into(), reason: "".into() });
+    cluster.pass(15_000);
+    assert!(cluster.nodes[0].get(b"x").is_some(), "it is not old enough");
+    cluster.pass(15_000);
+    assert!(cluster.nodes[0].get(b"x").is_none());
+}
