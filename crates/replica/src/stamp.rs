@@ -54,6 +54,19 @@ impl Stamp {
         self.node
     }
 
+    /// The least stamp above this one; the greatest is its own.
+    pub(crate) fn successor(self) -> Self {
+        let mut bytes = self.to_bytes();
+        for byte in bytes.iter_mut().rev() {
+            let (next, is_over) = byte.overflowing_add(1);
+            *byte = next;
+            if !is_over {
+                return Self::from_bytes(bytes);
+            }
+        }
+        self
+    }
+
     /// Big-endian, so that bytes sort as stamps do.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let number = (u128::from(self.epoch) << 64) | (u128::from(self.millis) << 16) | u128::from(self.counter);
@@ -113,6 +126,20 @@ impl FromStr for Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_lies_between_a_stamp_and_the_next_one() {
+        let stamp = |epoch, millis, counter, node| Stamp::new(epoch, millis, counter, NodeId::new(node));
+        for (from, to) in [
+            (stamp(1, 2, 3, 4), stamp(1, 2, 3, 5)),
+            (stamp(1, 2, 3, u64::MAX), stamp(1, 2, 4, 0)),
+            (stamp(1, Stamp::MILLIS_MAX, u16::MAX, u64::MAX), stamp(2, 0, 0, 0)),
+        ] {
+            assert_eq!(from.successor(), to);
+        }
+        let last = stamp(u16::MAX, Stamp::MILLIS_MAX, u16::MAX, u64::MAX);
+        assert_eq!(last.successor(), last);
+    }
 
     #[test]
     fn bytes_sort_as_stamps_do() {

@@ -105,10 +105,14 @@ impl Replica {
 
     /// The stamp that a new register of this key has to name in order to count, if its own does not do.
     pub(super) fn to_supersede(&self, key: &[u8], stamp: Stamp) -> Option<Stamp> {
-        let active = self.table.get(key).map(Register::rank_stamp);
-        let waiting = self.quarantine.get(key).map(|held| held.register.rank_stamp());
+        let waiting = self.quarantine.get(key).map(|held| &held.register);
         let waiting = waiting.filter(|_| !self.has(Mutant::QuarantineNotSuperseded));
-        active.max(waiting).filter(|greatest| *greatest > stamp)
+        let greatest = self.table.get(key).into_iter().chain(waiting).max_by(|one, other| one.rank(other))?;
+        let rank_stamp = greatest.rank_stamp();
+        // One that supersedes the same stamp, and was written by a clock that is ahead of this one, would still count for more.
+        let is_outranked = !greatest.is_superseding() || greatest.stamp < stamp;
+        let named = if is_outranked { rank_stamp } else { rank_stamp.successor() };
+        (rank_stamp > stamp).then_some(named)
     }
 
     /// Something new is active under a key: what it outranks there will never count.

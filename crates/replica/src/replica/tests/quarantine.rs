@@ -227,3 +227,22 @@ fn what_is_released_must_not_stand_under_a_collected_tombstone() {
     assert_eq!((cluster.value(0, "below"), cluster.value(0, "above").is_some()), (None, true));
     assert_eq!(cluster.status(0).quarantined, 0);
 }
+
+/// What is in quarantine may itself supersede a stamp far ahead; then its own stamp, from a clock that is ahead of this one, would
+/// decide between the two.
+#[test]
+fn a_write_supersedes_what_is_in_quarantine_also_where_that_supersedes_something() {
+    let mut cluster = Cluster::new(2);
+    cluster.meet();
+    cluster.pass(3_000);
+    let ahead = START_MS + HOUR_MS;
+    let far = Stamp::new(10_000, ahead, 0, NodeId::new(9));
+    let stamp = Stamp::new(0, ahead, 0, NodeId::new(2));
+    let waiting = Register { stamp, supersedes: Some(far), key: b"x".as_slice().into(), ..register(0) };
+    cluster.hear(0, 2, Body::Repair(vec![waiting.clone()]));
+    assert_eq!(cluster.status(0).quarantined, 1);
+    cluster.write(0, "x", None, Level::Local);
+    let written = cluster.nodes[0].get(b"x").unwrap();
+    assert!(written.rank(&waiting).is_gt(), "{written:?}");
+    assert_eq!(cluster.status(0).quarantined, 0);
+}
