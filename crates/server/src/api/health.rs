@@ -29,8 +29,9 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
 /// `GET /readyz/changes`: changes are accepted. A node may answer reads while it refuses changes.
 pub(super) async fn changes(State(api): Shared) -> Answer {
     let cluster = api.cluster()?;
-    let status = api.blocking(Kind::Change, move || cluster.status()).await??;
-    match (status.disk, status.writes_refused) {
+    let disk = cluster.disk_trouble();
+    let refusal = api.blocking(Kind::Change, move || cluster.refusal()).await??;
+    match (disk, refusal) {
         (Some(trouble), _) => Err(Problem::disk(&trouble)),
         (None, Some(why)) => Err(Problem::changes_refused(why)),
         (None, None) => answer::json(StatusCode::OK, &json!({"status": "ready", "synced": is_synced(&api)})),

@@ -51,6 +51,8 @@ async fn ready_is_a_server_with_something_to_answer_from() {
     let server = Server::start().await;
     assert_eq!(server.get("/healthz").await.good()["status"], "alive");
     assert_eq!(server.get("/readyz").await.good()["status"], "ready", "live changes alone are enough");
+    assert_eq!(server.get("/readyz").await.good()["synced"], true, "no other node is to be expected");
+    assert_eq!(server.get("/readyz/changes").await.good(), json!({"status": "ready", "synced": true}));
     let status = server.get("/api/v1/status").await.good();
     assert_eq!((&status["ready"], &status["status"]["health"]), (&json!(true), &json!("unsourced")));
     let away = builder().callback(|_| Err::<Fetched, _>("away".into()));
@@ -68,4 +70,5 @@ async fn ready_is_a_server_with_something_to_answer_from() {
         .callback(|_| Ok(Fetched::Changed { body: b"{".to_vec(), tag: None }));
     let server = Server::with(refused, Options::default()).await;
     server.get("/readyz").await.problem(503);
+    assert_eq!(server.get("/readyz/changes").await.problem(501)["type"], "urn:tidegate:problem:not-live");
 }

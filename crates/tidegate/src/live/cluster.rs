@@ -119,6 +119,16 @@ impl Cluster {
         self.look(|seen| seen.replica.root())
     }
 
+    /// Why this node refuses changes at the moment, and what to do; none while it accepts them. It is the `writes_refused` of
+    /// [`Cluster::status`], for probes: it counts nothing.
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn refusal(&self) -> Result<Option<String>, ClusterError> {
+        let link = Arc::clone(&self.link);
+        self.look(move |seen| status::refusal(&link, seen))
+    }
+
     /// The flags of which a live change says something now and which are wanted, in the order of their keys.
     ///
     /// # Errors

@@ -498,7 +498,8 @@ impl Driver {
     fn tell_waiting(&mut self) {
         let now = Instant::now();
         let has_come = |replica: &Replica, waiting: &Waiting| {
-            let stamps = waiting.keys.iter().filter_map(|key| Some(replica.get(key)?.stamp));
+            // One that supersedes a stamp counts for more than it, though its own may be less.
+            let stamps = waiting.keys.iter().filter_map(|key| Some(replica.get(key)?.rank_stamp()));
             stamps.max().is_some_and(|stamp| stamp >= waiting.stamp)
         };
         for waiting in std::mem::take(&mut self.waiting) {

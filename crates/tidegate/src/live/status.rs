@@ -248,6 +248,17 @@ impl ClusterStatus {
     }
 }
 
+/// Why changes are refused on this node, if they are: the `writes_refused` of its status, without anything else.
+pub(super) fn refusal(link: &Link, seen: &Seen<'_>) -> Option<String> {
+    let wall_ms = u64::try_from(link.now().get() / 1_000).unwrap_or(0);
+    refusal_of(seen, seen.replica.writes_refused(Now { wall_ms, steady_ms: seen.steady_ms }).as_ref())
+}
+
+/// A disk that takes nothing comes first: no change could be kept, whatever else there is.
+fn refusal_of(seen: &Seen<'_>, refusal: Option<&WriteError>) -> Option<String> {
+    seen.report.refusal().or_else(|| refusal.map(ToString::to_string))
+}
+
 /// Puts together what the driver and the near end know.
 pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
     let wall = link.now();
@@ -310,8 +321,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             tombstones: replica.tombstones,
         },
         problems: Vec::new(),
-        // A disk that takes nothing comes first: no change could be kept, whatever else there is.
-        writes_refused: seen.report.refusal().or_else(|| refusal.map(ToString::to_string)),
+        writes_refused: refusal_of(seen, refusal),
         isolated_since: replica.isolated_since_ms.map(at_ms),
         peers: peers.collect(),
         members: members.collect(),

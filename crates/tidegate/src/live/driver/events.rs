@@ -337,7 +337,14 @@ pub(super) fn tell_written(line: &str, effect: Option<&Effect>, written: &Writte
     let effect = effect.map_or_else(String::new, effect_in_words);
     let (have, count) = (written.durable_on.len(), written.durable_on.len() + written.pending.len());
     let (level, s) = (written.level, if count == 1 { "" } else { "s" });
-    if written.is_reached {
+    if !written.outranked.is_empty() {
+        let name = |node: NodeId| told(node, names.get(&node));
+        let losses = written.outranked.iter().map(|loss| {
+            let state = if loss.is_quarantined { "a quarantined change" } else { "a change" };
+            format!("on {} by {state} of {} ({})", name(loss.node), name(loss.by.node()), loss.by)
+        });
+        warn!("{line}{effect}; stored, but outranked {}", losses.collect::<Vec<_>>().join(", "));
+    } else if written.is_reached {
         info!("{line}{effect}; acknowledged by {have} of {count} member{s} ({level})");
     } else {
         let pending: Vec<String> = written.pending.iter().map(|node| told(*node, names.get(node))).collect();

@@ -225,3 +225,19 @@ fn lines_name_the_flag_the_change_and_who_made_it() {
     assert_eq!(by("", "why\u{7}"), " (`why\\u{7}`)");
     assert_eq!(by("", ""), "");
 }
+
+#[test]
+fn a_change_that_has_lost_is_told_with_what_outranks_it() {
+    let told = Warnings::and_all_else();
+    let names = Arc::new([(NodeId::new(2), "b".to_owned()), (NodeId::new(3), "c".to_owned())].into());
+    let by = Stamp::new(0, 1_700_000_000_000, 0, NodeId::new(3));
+    let outranked = vec![tidegate_replica::Outranked { node: NodeId::new(2), by, is_quarantined: false }];
+    let stamp = Stamp::new(0, 1, 0, NodeId::new(1));
+    let (durable_on, pending) = (vec![NodeId::new(1)], Vec::new());
+    let written = Written { stamp, level: Level::Majority, is_reached: false, durable_on, pending, outranked };
+    tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
+    let told = told.take();
+    let expected =
+        format!("stored, but outranked on `b` (0000000000000002) by a change of `c` (0000000000000003) ({by})");
+    assert!(told.len() == 1 && told[0].contains(&expected), "{told:?}");
+}
