@@ -35,10 +35,10 @@ impl Replica {
         let is_epoch_old = now.steady_ms.saturating_sub(self.timers.epoch.1) > age;
         let is_old = |tombstone: &Tombstone| {
             let (epoch, here) = (tombstone.stamp.epoch(), self.clock.epoch());
-            (epoch < here && is_epoch_old && !tombstone.is_superseding) || (epoch <= here && is_past(tombstone.stamp))
+            !tombstone.is_superseding && ((epoch < here && is_epoch_old) || (epoch <= here && is_past(tombstone.stamp)))
         };
-        // The stamp that one supersedes may lie years ahead of what members write until then, or in an epoch that never
-        // comes: until it is past it is no floor, and keeps no other one from being it.
+        // The stamp that one supersedes lies ahead of what members write until then, also after they have confirmed it, or in an
+        // epoch that never comes: it is no floor, and keeps no other one from being it. It goes with one above it.
         let may_go =
             |tombstone: &Tombstone| (is_old(tombstone) || tombstone.is_superseding) && tombstone.arrived <= confirmed;
         // Those that came late, from below the floor, go with the next one above it: a floor never falls.

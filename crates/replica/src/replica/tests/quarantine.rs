@@ -246,3 +246,31 @@ fn a_write_supersedes_what_is_in_quarantine_also_where_that_supersedes_something
     assert!(written.rank(&waiting).is_gt(), "{written:?}");
     assert_eq!(cluster.status(0).quarantined, 0);
 }
+
+/// A removal that supersedes a stamp ahead of the clock is no floor when that time has come: what members wrote meanwhile stands
+/// below it, and they may not have sent it yet. It goes with a later removal.
+#[test]
+fn a_removal_that_supersedes_is_no_floor() {
+    let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
+    let mut cluster =
+        Cluster::made(vec![Loaded::default(), Loaded::default()], |options| Options { timing, ..options });
+    cluster.meet();
+    cluster.pass(3_000);
+    let stamp = Stamp::new(0, START_MS + 40_000, 0, NodeId::new(2));
+    cluster.hear(0, 2, Body::Repair(vec![Register { stamp, key: b"x".as_slice().into(), ..register(0) }]));
+    cluster.write(0, "x", None, Level::Local);
+    assert_eq!(cluster.nodes[0].get(b"x").unwrap().rank_stamp(), stamp);
+    cluster.pass(10_000);
+    // The other one is away while it writes, and comes back when the removal is old.
+    cluster.is_cut = true;
+    cluster.write(1, "y", Some("1"), Level::Local);
+    cluster.pass(80_000);
+    cluster.is_cut = false;
+    cluster.meet();
+    cluster.pass(5_000);
+    assert_eq!([0, 1].map(|node| cluster.value(node, "y")), [Some("1".to_owned()), Some("1".to_owned())]);
+    assert!(cluster.nodes[0].get(b"x").is_some());
+    cluster.write(0, "z", None, Level::Local);
+    cluster.pass(60_000);
+    assert!(cluster.nodes.iter().all(|node| node.get(b"x").is_none() && node.get(b"z").is_none()));
+}
