@@ -119,7 +119,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     }
     if !found.others.is_empty() {
         let (node, others) = (escape(&found.node), listed(&found.others));
-        output.note(format_args!("this is the history of `{node}`; {others} have their own"));
+        let verb = if found.others.len() == 1 { "has its own" } else { "have their own" };
+        output.note(format_args!("this is the history of `{node}`; {others} {verb}"));
     }
     for missing in found.missing.iter().take(MISSING_SHOWN) {
         let known_to = if missing.known_to.is_empty() { &found.others } else { &missing.known_to };

@@ -79,6 +79,8 @@ fn own_help(kind: &str) -> Option<&'static str> {
     match kind.strip_prefix("urn:tidegate:problem:")? {
         "unknown-flag" => Some(FLAGS),
         "changed" => Some("somebody has changed the flag in between; look at `tidegate history`, and decide again"),
+        "reachable-node" => Some("stop the node first, or say --force"),
+        "ambiguous-node" => Some("`tidegate cluster status` shows the ids of the members"),
         "no-activation" => Some("nothing was changed: the flag follows its ramp already"),
         _ => None,
     }

@@ -47,6 +47,8 @@ enum Kind {
     WrongMethod,
     Slow,
     Conflict,
+    AmbiguousNode,
+    ReachableNode,
     Changed,
     TooLarge,
     WrongMedia,
@@ -83,6 +85,8 @@ impl Kind {
             Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
             Self::Slow => ("slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
             Self::Conflict => ("conflict", "It is defined elsewhere", StatusCode::CONFLICT),
+            Self::AmbiguousNode => ("ambiguous-node", "Several members have this name", StatusCode::CONFLICT),
+            Self::ReachableNode => ("reachable-node", "The member can be reached", StatusCode::CONFLICT),
             Self::Changed => ("changed", "It has changed meanwhile", StatusCode::PRECONDITION_FAILED),
             Self::TooLarge => ("too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::WrongMedia => ("wrong-media", "The body is of another type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -368,10 +372,10 @@ impl From<ClusterError> for Problem {
                 Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
             }
             ClusterError::Ambiguous { .. } => {
-                Self::new(Kind::Conflict, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+                Self::new(Kind::AmbiguousNode, detail, "GET `/api/v1/cluster` lists the members")
             }
             ClusterError::Reachable { .. } => {
-                Self::new(Kind::Conflict, detail, "stop the node first, or say `force=true`").of_field("node")
+                Self::new(Kind::ReachableNode, detail, "stop the node first, or say `force=true`")
             }
             ClusterError::NoMember { .. } => {
                 Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")

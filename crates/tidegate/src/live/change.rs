@@ -225,7 +225,7 @@ fn suggested(meant: Option<&FlagKey>) -> String {
 }
 
 fn unless_known(has_documents: bool) -> &'static str {
-    if has_documents { "" } else { "; it has no document loaded, so it cannot know the flags of documents" }
+    if has_documents { "" } else { ", and it has no document loaded, so that it cannot know the flags of documents" }
 }
 
 fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
@@ -385,7 +385,7 @@ pub enum ChangeError {
     },
     /// This node knows no such flag, and the change was to be made only to one that it knows. The caller's fault, unless
     /// the flag is known to other nodes by their documents: then see [`Change::elsewhere`].
-    #[error("this node knows no flag `{flag}`{}{}", suggested(.meant.as_ref()), unless_known(*.has_documents))]
+    #[error("this node knows no flag `{flag}`{}{}", unless_known(*.has_documents), suggested(.meant.as_ref()))]
     UnknownFlag {
         /// The flag.
         flag: FlagKey,
