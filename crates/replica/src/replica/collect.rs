@@ -21,7 +21,9 @@ impl Replica {
     /// Collects what may go.
     pub(super) fn collect(&mut self, now: Now) {
         let is_whole = self.meta.claimed >= self.meta.refusing && self.is_all_durable();
-        let may_collect = self.options.is_durable && is_whole && self.roster.is_member(self.options.node);
+        // A node that has just started may not know all members: it would wait for too few.
+        let may_collect =
+            self.options.is_durable && is_whole && self.is_synced() && self.roster.is_member(self.options.node);
         if !may_collect || self.table.tombstone_count() == 0 {
             return;
         }

@@ -161,12 +161,12 @@ fn a_clock_is_not_repaired_beyond_the_last_epoch() {
     assert_eq!(cluster.receipt(7), &Err(WriteError::EpochsExhausted { epochs: limits::EPOCHS_MAX }));
 }
 
-/// A node that does not know the other members yet waits for nobody's confirmation. So a repair does not make a removal old:
-/// a floor from it would refuse what the others wrote meanwhile.
+/// A node that does not know all members yet waits for too few confirmations. So a repair does not make a removal old: a floor
+/// from it would refuse what the others wrote meanwhile.
 #[test]
 fn a_removal_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
     let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
-    let with = |options| Options { expects_peers: true, timing, ..options };
+    let with = |options| Options { timing, ..options };
     let mut cluster = Cluster::made(vec![Loaded::default()], with);
     cluster.pass(3_000);
     cluster.write(0, "x", None, Level::Local);

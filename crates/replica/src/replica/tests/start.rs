@@ -211,3 +211,26 @@ fn the_drift_that_is_allowed_has_bounds() {
         assert_eq!(cluster.value(0, "k1").is_some(), is_taken, "{wanted} {ahead_ms}");
     }
 }
+
+/// It knows no member but itself, and would wait for nobody: what the others have written since would stand under its floor.
+#[test]
+fn a_node_that_has_not_heard_the_others_since_its_start_collects_nothing() {
+    let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
+    let removed = Register { value: None, ..register(1) };
+    let own = Register {
+        key: roster::key(NodeId::new(1)),
+        stamp: Stamp::new(0, START_MS - 1_000_000, 0, NodeId::new(1)),
+        value: Some(roster::member("a", None)),
+        ..register(0)
+    };
+    let loaded = Loaded { registers: vec![removed, own], ..Loaded::default() };
+    let with = |options| Options { expects_peers: true, timing, ..options };
+    let mut cluster = Cluster::made(vec![loaded, Loaded::default()], with);
+    cluster.is_cut = true;
+    cluster.pass(60_000);
+    assert!(cluster.nodes[0].get(b"k1").is_some());
+    cluster.is_cut = false;
+    cluster.meet();
+    cluster.pass(60_000);
+    assert!(cluster.nodes[0].get(b"k1").is_none(), "after a comparison it is collected");
+}
