@@ -220,10 +220,13 @@ impl Reader<'_> {
             let decoded = names::decode(name_token, trail, self.findings);
             let flag_name = decoded.clone().unwrap_or(Cow::Borrowed(name_token.text));
             let flag_trail = trail.name(&flag_name);
-            if decoded.is_some_and(|name| seen.insert(name) == Insert::Twice) {
-                names::report_twice(name_token, &flag_name, flag_trail, self.findings);
-            } else {
-                names::note_alike("flag", flag_name.clone(), name_token, flag_trail, &mut alike, self.findings);
+            match decoded.map(|name| seen.insert(name)) {
+                Some(Insert::Twice) => names::report_twice(name_token, &flag_name, flag_trail, self.findings),
+                Some(_) => {
+                    names::note_alike("flag", flag_name.clone(), name_token, flag_trail, &mut alike, self.findings);
+                }
+                // A name that is no text was refused already.
+                None => {}
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
             let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);

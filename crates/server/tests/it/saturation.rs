@@ -202,7 +202,7 @@ async fn a_long_list_and_a_backup_are_sent_as_they_are_taken() {
     let keys: Vec<&str> = list["flags"].as_array().unwrap().iter().map(|flag| flag["flag"].as_str().unwrap()).collect();
     assert_eq!(keys.len(), 3_051);
     assert!(keys.is_sorted(), "in the order of their keys");
-    assert_eq!((list["flags"][0]["source"].as_str(), list["digest"].as_str().unwrap().len()), (Some("dial"), 32));
+    assert_eq!((list["flags"][0]["source"].as_str(), list["digest"].as_str().unwrap().len()), (Some("dial"), 49));
 }
 
 /// A page of history has fewer changes where they are long, and says where it goes on.
