@@ -17,7 +17,7 @@ use super::change::{NodeName, instant_of};
 use super::request::Seen;
 use super::value::ChangeKind;
 
-pub(super) use problems::{CLOCK_OFFSET_MS, clock, shown as shown_node};
+pub(super) use problems::{clock, shown as shown_node};
 
 /// The cluster as one node sees it; made by [`Cluster::status`](super::Cluster::status). It serializes to JSON, which is what
 /// `GET /api/v1/cluster` answers and `tidegate cluster status --format json` prints, and can be read back from there. Booleans
@@ -162,6 +162,9 @@ pub struct PeerView {
     pub digest: Option<String>,
     /// How far its clock is ahead of this host's, in milliseconds.
     pub clock_offset_ms: Option<i64>,
+    /// Whether the two clocks are 500 ms apart or more, and further than the way of the messages may be wrong by.
+    #[serde(default, rename = "clock_off")]
+    pub is_clock_off: bool,
     /// How long ago something came from it, in milliseconds.
     pub heard_ms_ago: Option<u64>,
 }
@@ -273,6 +276,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         is_equal: peer.root.map(|root| root == replica.root),
         digest: peer.root.map(|root| format!("{root:016x}")),
         clock_offset_ms: peer.clock_offset_ms,
+        is_clock_off: peer.is_clock_off,
         heard_ms_ago: peer.heard_ms_ago,
     });
     let members = replica.members.iter().map(|member| MemberStatus {

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::live::carrier::Carrier;
 use crate::live::change::{NodeName, instant_of};
 use crate::live::request::Names;
-use crate::live::status::{self, CLOCK_OFFSET_MS};
+use crate::live::status;
 use crate::live::target::Effect;
 use crate::live::value::{ChangeKind, read_activation};
 
@@ -146,7 +146,7 @@ impl Events {
         self.watch_majority(replica, names, now);
         self.watch_reached(carrier, now);
         self.watch_refusal(replica, now);
-        self.watch_clocks(replica, names);
+        self.watch_clocks(replica, names, now);
         self.watch_quarantine(replica, names, now);
         let left_out = std::mem::take(&mut self.budget.left_out);
         if left_out > 0 {
@@ -229,14 +229,16 @@ impl Events {
         }
     }
 
-    fn watch_clocks(&mut self, replica: &Replica, names: &Names) {
+    fn watch_clocks(&mut self, replica: &Replica, names: &Names, now: Now) {
+        for (node, offset_ms) in replica.peers_with_clocks_off(now) {
+            if self.clocks.insert(node) {
+                warn!("{}", status::clock(&told(node, names.get(&node)), offset_ms));
+            }
+        }
         for (node, offset_ms) in replica.clock_offsets() {
-            let off = offset_ms.unsigned_abs();
-            let name = || told(node, names.get(&node));
-            if off >= CLOCK_OFFSET_MS && self.clocks.insert(node) {
-                warn!("{}", status::clock(&name(), offset_ms));
-            } else if off < CLOCK_GOOD_MS && self.clocks.remove(&node) {
-                info!("the clock of {} agrees with this host's again: {offset_ms:+} ms", name());
+            if offset_ms.unsigned_abs() < CLOCK_GOOD_MS && self.clocks.remove(&node) {
+                let name = told(node, names.get(&node));
+                info!("the clock of {name} agrees with this host's again: {offset_ms:+} ms");
             }
         }
     }

@@ -104,7 +104,7 @@ fn others(status: &ClusterStatus, problems: &mut Problems) {
                 format!("{node} is connected and does not answer; look at its log, or restart it"),
             );
         }
-        if let Some(offset) = peer.clock_offset_ms.filter(|offset| offset.unsigned_abs() >= CLOCK_OFFSET_MS) {
+        if let Some(offset) = peer.clock_offset_ms.filter(|_| peer.is_clock_off) {
             problems.act("clock", clock(&node, offset));
         }
     }
@@ -209,9 +209,6 @@ fn lasting(ms: u64) -> String {
 
 /// What passes by itself within this, in milliseconds, is a restart.
 const LONG_MS: u64 = 60_000;
-
-/// A clock that is off by so many milliseconds is not held right by anything.
-pub(in crate::live) const CLOCK_OFFSET_MS: u64 = 500;
 
 /// Thirty days, in microseconds: from then on the log warns as well.
 const CERTIFICATE_WARNED_US: i128 = 30 * 86_400 * 1_000_000;

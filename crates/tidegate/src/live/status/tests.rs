@@ -9,7 +9,7 @@ use super::*;
 fn well() -> Value {
     let peer = |id: &str, name: &str| {
         json!({"id": id, "name": name, "reachable": true, "responsive": true, "equal": true, "digest": "0000000000000011",
-               "clock_offset_ms": 3, "heard_ms_ago": 250})
+               "clock_offset_ms": 3, "clock_off": false, "heard_ms_ago": 250})
     };
     let member = |id: &str, name: &str| json!({"id": id, "name": name, "address": null, "since": "2026-01-01T00:00:00.000000Z", "forgotten": false, "silent": false});
     let address = |address: &str, id: &str, name: &str| {
@@ -149,15 +149,22 @@ fn members_and_majorities() {
 
 #[test]
 fn clocks() {
-    for (offset, told) in [(499, None), (-499, None), (500, Some("500 ms ahead of")), (-7_000, Some("7000 ms behind"))]
+    // Over a slow link more than half a second may be no fault of a clock.
+    for (offset, is_off, told) in
+        [(900, false, None), (500, true, Some("500 ms ahead of")), (-7_000, true, Some("7000 ms behind"))]
     {
         let expected: Vec<_> = told.iter().map(|told| ("clock", true, *told)).collect();
-        check(|status| status["peers"][0]["clock_offset_ms"] = json!(offset), &expected);
+        let put = |status: &mut Value| {
+            status["peers"][0]["clock_offset_ms"] = json!(offset);
+            status["peers"][0]["clock_off"] = json!(is_off);
+        };
+        check(put, &expected);
     }
     check(
         |status| {
             status["peers"][0]["reachable"] = json!(false);
             status["peers"][0]["clock_offset_ms"] = json!(90_000);
+            status["peers"][0]["clock_off"] = json!(true);
         },
         &[("member-unreachable", false, "`b`")],
     );
