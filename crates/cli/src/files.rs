@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tidegate::FileProblem;
 
-/// The content of the file at a path, of at most so many bytes. The error is a sentence about it.
+/// The content of the file at a path, of at most `bytes_max` bytes. The error is a sentence about it.
 pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
     read_start(path, bytes_max).and_then(|content| within(content, bytes_max))
 }
@@ -23,7 +23,7 @@ pub(crate) fn read_or_stdin(path: &Path, bytes_max: usize) -> Result<Vec<u8>, St
     within(content, bytes_max)
 }
 
-/// The first so many bytes of a file, and one more where there are more.
+/// The first `bytes_max` bytes of a file, and one more where there are more.
 pub(crate) fn read_start(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
     let file = if is_descriptor(path) {
         File::open(path).map_err(|error| error.to_string())?
@@ -36,7 +36,7 @@ pub(crate) fn read_start(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Strin
     start(file, bytes_max).map_err(|error| error.to_string())
 }
 
-/// The first so many bytes of standard input, and one more where there are more.
+/// The first `bytes_max` bytes of standard input, and one more where there are more.
 pub(crate) fn read_stdin_start(bytes_max: usize) -> io::Result<Vec<u8>> {
     start(io::stdin().lock(), bytes_max)
 }

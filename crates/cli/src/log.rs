@@ -1,7 +1,7 @@
 //! The log of a server: one line on standard error for each event.
 //!
 //! Texts of others stand in it, so that whatever could act on a terminal, or look like a line of its own, is escaped here once
-//! more, whoever has written the message.
+//! more, for messages of every crate.
 
 use std::io::{self, Write};
 

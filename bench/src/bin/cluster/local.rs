@@ -81,7 +81,7 @@ pub(crate) fn definitions() -> Outcome {
     Ok(())
 }
 
-/// An instance with so many definitions, restored from a backup, and how long that took.
+/// An instance with `count` definitions, restored from a backup; prints how long that took.
 fn defined(count: u64) -> Outcome<Tidegate> {
     let connect = || Tidegate::builder().live(Live::in_memory()).without_locks().connect();
     let first = connect()?;

@@ -135,7 +135,7 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{}`", escape(name))).collect::<Vec<_>>().join(", ")
 }
 
-/// So many changes as there are, up to the limit, with what is known of others.
+/// The newest changes up to the limit, with what is known of other nodes.
 fn find(server: &Server, args: &Args) -> Result<Page, Failure> {
     let (flag, mut before) = (args.flag(), args.before.clone());
     let mut found =

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     change::make(
         &server,
         flag,
-        // Whoever has changed the flag since then knows more than the share that was read.
+        // A change made since then is newer than the share that was read, and stays.
         What::Hold(share, reply.tag),
         until,
         &format!("held at {share} %"),

@@ -51,7 +51,7 @@ struct Sum {
     /// Registers that the backup holds.
     #[serde(default)]
     registers: u64,
-    /// Those of them that were put in force.
+    /// Those of them that were made anew.
     #[serde(default)]
     restored: u64,
     /// Those that were as in the backup, or newer.
@@ -122,7 +122,7 @@ fn read(path: &Path) -> Result<Backup, Failure> {
     backup::read(&*bytes).map_err(|error| wrong(&format_args!(": {error}")))
 }
 
-/// The registers in the order of the backup, so many at a time as fit into one request.
+/// The registers in the order of the backup, in batches that fit into one request.
 fn batches(registers: &[Register]) -> impl Iterator<Item = &[Register]> {
     let mut rest = registers;
     std::iter::from_fn(move || {

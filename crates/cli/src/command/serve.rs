@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long)]
     listen_unprotected: bool,
 
-    /// Answer /healthz and /readyz there, too, where no other requests can get in their way [default: nowhere]
+    /// Answer /healthz and /readyz on this address too, unaffected by the load of other requests [default: nowhere]
     #[arg(long, value_name = "ADDRESS:PORT")]
     health_listen: Option<String>,
 

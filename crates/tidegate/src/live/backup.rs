@@ -139,7 +139,7 @@ impl<'c> Restore<'c> {
                 self.done.unknown += 1;
                 continue;
             };
-            // What no node of this version can put in force is not written by one.
+            // A node writes nothing that nodes of its version cannot make active.
             if register.value.as_deref().is_some_and(|value| value::check(kind, &flag, value).is_err()) {
                 self.done.unknown += 1;
                 continue;
