@@ -14,15 +14,16 @@ use tokio::sync::oneshot;
 
 use crate::clock::{self, Clock};
 use crate::error::ConnectError;
-use crate::load::Refused;
-use crate::locks::{self, LockFile};
-use crate::publish::random;
-use crate::schedule::Schedule;
-use crate::signature::{SeenFile, Trust};
-use crate::source::{FetchOptions, Fetcher};
+use crate::files::locks::{self, LockFile};
+use crate::files::paths;
+use crate::ingest::load::Refused;
+use crate::ingest::schedule::Schedule;
+use crate::ingest::signature::{SeenFile, Trust};
+use crate::ingest::source::{FetchOptions, Fetcher};
+use crate::ingest::worker::{CachePlace, Keeper, KeeperOptions, Machinery, Running, Starting, Work};
+use crate::read::publish::random;
 use crate::status::Health;
-use crate::worker::{CachePlace, Keeper, KeeperOptions, Machinery, Running, Starting, Work};
-use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError, paths};
+use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError};
 #[cfg(feature = "cluster")]
 use crate::{Live, Percentage};
 #[cfg(feature = "cluster")]

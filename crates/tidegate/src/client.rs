@@ -7,15 +7,15 @@ use serde::de::DeserializeOwned;
 use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 
 use crate::builder::Builder;
-use crate::handle::FlagHandle;
+use crate::ingest::worker::Machinery;
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, Percentage, Wish};
-use crate::publish::Board;
+use crate::read::handle::FlagHandle;
+use crate::read::publish::Board;
+use crate::read::subscription::Subscription;
+use crate::read::view::View;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::subscription::Subscription;
-use crate::view::View;
-use crate::worker::Machinery;
 
 /// Feature ramps, ready to be asked.
 ///

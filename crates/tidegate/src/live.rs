@@ -36,7 +36,7 @@ use tidegate_engine::{FlagKey, Micros, Share};
 use tidegate_replica::{NodeId, Options};
 
 use crate::clock::Clock;
-use crate::publish::random;
+use crate::read::publish::random;
 use crate::stage::Stage;
 use crate::store::{
     Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore,

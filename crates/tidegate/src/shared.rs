@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cells::Cells;
+use crate::read::cells::Cells;
+use crate::read::subscription::Bell;
 use crate::status::{Shadowed, Status};
-use crate::subscription::Bell;
 
 /// See the module.
 #[derive(Debug)]

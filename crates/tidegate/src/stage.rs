@@ -19,7 +19,7 @@ use tidegate_engine::document::Document;
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Overlay, Part, Snapshot, compile_all};
 
-use crate::publish::{Board, Publisher};
+use crate::read::publish::{Board, Publisher};
 use crate::shared::Shared;
 #[cfg(feature = "cluster")]
 use crate::status::Health;

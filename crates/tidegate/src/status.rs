@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
 
-use crate::publish::Published;
-use crate::signature::CLOCKS_APART;
+use crate::ingest::signature::CLOCKS_APART;
+use crate::read::publish::Published;
 
 /// What an instance serves, where it comes from, how old it is, and what is wrong; made by
 /// [`Tidegate::status`](crate::Tidegate::status).

@@ -5,10 +5,11 @@ use std::{io, thread};
 use tokio::runtime;
 
 use super::Builder;
-use crate::cache::{Cache, CacheError};
-use crate::source::{Fetcher, body_digest};
-use crate::worker::CachePlace;
-use crate::{FetchError, Fetched, KeyId, SignatureError, Source, SourceError, paths};
+use crate::files::paths;
+use crate::ingest::cache::{Cache, CacheError};
+use crate::ingest::source::{Fetcher, body_digest};
+use crate::ingest::worker::CachePlace;
+use crate::{FetchError, Fetched, KeyId, SignatureError, Source, SourceError};
 
 impl Builder {
     /// The text of the source as it is now, fetched once with the headers and times named here. Nothing is

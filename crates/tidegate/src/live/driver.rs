@@ -26,9 +26,9 @@ use tidegate_replica::{
 };
 
 use crate::clock::Clock;
+use crate::read::subscription::{Bell, Changes};
 use crate::stage::Stage;
 use crate::store::{Committer, Outcome};
-use crate::subscription::{Bell, Changes};
 
 use super::carrier::Carrier;
 use super::change::{ChangeError, NodeName, UnreachedPeer};

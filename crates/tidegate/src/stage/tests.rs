@@ -5,7 +5,7 @@ use tidegate_engine::{Span, compile, read};
 
 use super::*;
 use crate::clock::Clock;
-use crate::readings::Readings;
+use crate::read::readings::Readings;
 use crate::status::{Health, Status};
 
 fn shared() -> Arc<Shared> {
@@ -98,13 +98,13 @@ fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
     let activation =
         |share| LiveChange::Activation(flag.clone(), Some(Activation { share, until: None, defined: false }));
     stage.apply(vec![activation(Share::FULL)]);
-    assert_eq!(is_on(), crate::cell::Said::Answer(true));
+    assert_eq!(is_on(), crate::read::cell::Said::Answer(true));
     stage.apply(vec![activation(Share::ZERO)]);
-    assert_eq!(is_on(), crate::cell::Said::Answer(false));
+    assert_eq!(is_on(), crate::read::cell::Said::Answer(false));
     let pin = tidegate_engine::Pin::Variant(tidegate_engine::Variant::New);
     let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
     stage.set_locks(vec![lock]);
-    assert_eq!(is_on(), crate::cell::Said::Answer(true));
+    assert_eq!(is_on(), crate::read::cell::Said::Answer(true));
     stage.set_locks(Vec::new());
-    assert_eq!(is_on(), crate::cell::Said::Answer(false));
+    assert_eq!(is_on(), crate::read::cell::Said::Answer(false));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tidegate_replica::NodeId;
 
 use crate::FileError;
-use crate::source::BoxError;
+use crate::ingest::source::BoxError;
 use crate::store::folder::FORMAT;
 
 /// A commit or a read failed. Nothing of a failed commit is kept.

@@ -23,8 +23,8 @@ use tidegate_replica::NodeId;
 
 use super::OpenError;
 use crate::FileError;
-use crate::atomic_file::Folder;
-use crate::cache::{Fault, checksum, protected};
+use crate::files::atomic_file::Folder;
+use crate::ingest::cache::{Fault, checksum, protected};
 
 /// What a start has found in a data folder.
 #[derive(Clone, Debug)]

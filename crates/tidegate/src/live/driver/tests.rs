@@ -6,8 +6,8 @@ use tidegate_replica::Register;
 
 use super::*;
 use crate::live::carrier::Alone;
-use crate::publish::Board;
-use crate::readings::Readings;
+use crate::read::publish::Board;
+use crate::read::readings::Readings;
 use crate::shared::Shared;
 use crate::status::{Health, Status};
 use crate::store::MemoryStore;

@@ -14,7 +14,7 @@ use super::super::folder::{Held, Identity, LOCK, NODE};
 use super::aside::{DATABASE, LOG};
 use super::{rows, schema};
 use crate::FileError;
-use crate::atomic_file::FileId;
+use crate::files::atomic_file::FileId;
 use crate::store::StoreError;
 
 /// See the module.

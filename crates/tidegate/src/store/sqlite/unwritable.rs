@@ -16,7 +16,7 @@ use super::aside::DATABASE;
 use super::history::SqliteHistory;
 use super::{PROBE, PROBE_BYTES, SqliteStore, refuse_newer, refuse_other, rows, schema, sort};
 use crate::FileError;
-use crate::atomic_file::Folder;
+use crate::files::atomic_file::Folder;
 
 /// See the module.
 #[derive(Debug)]

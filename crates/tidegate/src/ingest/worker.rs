@@ -1,0 +1,232 @@
+//! The background thread: it asks the source, keeps cache and locks, publishes, and frees what is over.
+//!
+//! One thread, called `tidegate`, with a small runtime of its own. It is the only one that changes anything;
+//! readers only read. It ends with the last handle, within a bounded time: nothing that it waits for is
+//! beyond its reach, because code of others (a callback) runs on yet another thread, which nobody waits for.
+
+mod keeper;
+mod log;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::task::Poll;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use crate::ingest::schedule::Schedule;
+use crate::ingest::source::Fetcher;
+use crate::read::publish::random;
+use crate::shared::Shared;
+pub(crate) use keeper::{CachePlace, Keeper, KeeperOptions};
+
+/// The client's end of the background thread, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    shared: Arc<Shared>,
+    /// Dropped to stop the thread.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has done its last work.
+    done: Mutex<mpsc::Receiver<()>>,
+}
+
+/// Everything that runs for one instance. It ends when this is dropped, in this order.
+#[derive(Debug)]
+pub(crate) struct Machinery {
+    #[cfg(feature = "cluster")]
+    pub(crate) live: Option<crate::live::Afloat>,
+    pub(crate) first: Running,
+    /// One for each further source.
+    pub(crate) further: Vec<Running>,
+}
+
+/// A thread that was started and has not asked its source yet.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    running: Running,
+    is_ready: mpsc::Receiver<()>,
+    until: std::time::Instant,
+}
+
+impl Starting {
+    /// Waits until the source has been asked once, as long as was said at the start.
+    pub(crate) fn wait(self) -> Running {
+        let left = self.until.saturating_duration_since(std::time::Instant::now());
+        // An end without a word is a panic, which the thread has put into the status.
+        let _ = self.is_ready.recv_timeout(left);
+        self.running
+    }
+}
+
+/// How the thread goes about its work.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) keeper: Keeper,
+    /// None: the source is left alone.
+    pub(crate) fetcher: Option<Fetcher>,
+    pub(crate) schedule: Schedule,
+    /// The delay before the first poll.
+    pub(crate) first: Duration,
+    /// Asks once, and ends.
+    pub(crate) is_one_shot: bool,
+}
+
+impl Running {
+    /// Starts the thread. For at most `wait` it is worth waiting until the source has been asked once.
+    pub(crate) fn start(work: Work, wait: Duration) -> io::Result<Starting> {
+        let shared = Arc::clone(work.keeper.shared());
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = mpsc::channel();
+        let (finished, done) = mpsc::channel();
+        // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that nobody
+        // waits for.
+        let runtime = Engine::new()?;
+        let thread = thread::Builder::new().name("tidegate".to_owned()).spawn(move || {
+            // Dropped last, whatever happens.
+            let _finished: mpsc::Sender<()> = finished;
+            live(work, &runtime, stopped, ready);
+        })?;
+        let running = Self { shared, stop: Some(stop), thread: Some(thread), done: Mutex::new(done) };
+        let now = std::time::Instant::now();
+        Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop = None;
+        let Some(thread) = self.thread.take() else { return };
+        // The last handle may be dropped by code that the thread itself calls (a waker).
+        if thread.thread().id() == thread::current().id() {
+            return;
+        }
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            // What remains is the end of the thread itself. A panic in it has been dealt with.
+            let _ = thread.join();
+        }
+    }
+}
+
+type Ready = mpsc::Sender<()>;
+
+/// The runtime of the thread. Whoever drops it waits for nothing: name look-ups may hang in the system.
+struct Engine(Option<Runtime>);
+
+impl Engine {
+    fn new() -> io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        self.0.as_ref().map(|runtime| runtime.block_on(future))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The whole life of the thread.
+fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready: Ready) {
+    let mut stopped = pin!(stopped);
+    let mut ready = Some(ready);
+    loop {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(work.run(stopped.as_mut(), &mut ready));
+        }));
+        if ended.is_ok() {
+            break;
+        }
+        // A fault of ours must not leave the flags without a keeper.
+        work.keeper.note_panic();
+        work.first = AFTER_PANIC;
+    }
+    if work.keeper.is_first() {
+        work.keeper.shared().bell.close();
+    }
+}
+
+impl Work {
+    /// Works until it is told to stop, or there is nothing left to do.
+    async fn run(&mut self, mut stopped: Pin<&mut oneshot::Receiver<()>>, ready: &mut Option<Ready>) {
+        let Some(fetcher) = &mut self.fetcher else {
+            send_ready(ready);
+            if !self.is_one_shot {
+                let _ = attend(&mut self.keeper, &mut stopped, std::future::pending::<()>()).await;
+            }
+            return;
+        };
+        let mut next = Instant::now() + self.first;
+        loop {
+            if attend(&mut self.keeper, &mut stopped, sleep_until(next)).await.is_none() {
+                return;
+            }
+            let tag = self.keeper.tag().cloned();
+            let fetch = fetcher.fetch(tag.as_ref());
+            let Some(answer) = attend(&mut self.keeper, &mut stopped, fetch).await else { return };
+            let outcome = self.keeper.take(answer);
+            send_ready(ready);
+            if self.is_one_shot {
+                return;
+            }
+            next = Instant::now() + self.schedule.after(outcome, random());
+        }
+    }
+}
+
+/// Waits for `awaited` and does meanwhile what is due; none: it is time to stop.
+async fn attend<T>(
+    keeper: &mut Keeper,
+    stopped: &mut Pin<&mut oneshot::Receiver<()>>,
+    awaited: impl Future<Output = T>,
+) -> Option<T> {
+    let mut awaited = pin!(awaited);
+    let mut tick: Pin<&mut Sleep> = pin!(sleep(keeper.tick()));
+    poll_fn(|context| {
+        // The sender is only ever dropped.
+        if stopped.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(value) = awaited.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        while tick.as_mut().poll(context).is_ready() {
+            let next = Instant::now() + keeper.tick();
+            tick.as_mut().reset(next);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn send_ready(ready: &mut Option<Ready>) {
+    if let Some(ready) = ready.take() {
+        // Whoever waited may have given up.
+        let _ = ready.send(());
+    }
+}
+
+/// How long the last handle waits for the thread, which is busy for longer only when a disk hangs.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// A wait that a clock cannot say is as good as one for ever.
+const WAIT_MAX: Duration = Duration::from_hours(24);
+
+/// The pause after a panic, so that one that comes again and again does not take a processor.
+const AFTER_PANIC: Duration = Duration::from_secs(10);

@@ -1,0 +1,564 @@
+//! What the background thread knows, and what it does with each piece of news.
+//!
+//! Order of a new document: verify its signature, read and check it, keep it on the disk, put it in force, and
+//! only then ask the source with its tag. Whatever fails on the way, the document in force stays, and the status says why.
+//! Invariant: the tag asked with is that of the document in force, or there is none.
+
+mod admission;
+mod offset;
+mod refusal;
+mod storage;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_engine::document::Document;
+use tidegate_engine::lease::{Clocks, Leased};
+use tidegate_engine::{CompileOptions, HostLock, Micros, Snapshot};
+
+use super::log::LogLimit;
+use crate::clock::Clock;
+use crate::files::locks::{LockFile, LockWatch};
+use crate::ingest::load::{self, Loaded, Refused};
+use crate::ingest::schedule::{Damper, Outcome, Verdict};
+use crate::ingest::signature::{KeyId, SeenFile, Trust};
+use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
+use crate::read::publish::Board;
+use crate::read::readings::Readings;
+use crate::read::subscription::Changes;
+use crate::shared::Shared;
+use crate::stage::{SourcePart, Stage};
+use crate::status::{
+    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, signed_seconds,
+};
+use admission::Admission;
+use offset::OffsetWatch;
+pub(crate) use storage::CachePlace;
+use storage::{Storage, Stored};
+
+/// See the module.
+pub(crate) struct Keeper {
+    stage: Arc<Stage>,
+    /// The place of this source's document on the stage; the first source also looks after locks and cells.
+    slot: usize,
+    /// Of this source.
+    shared: Arc<Shared>,
+    /// Whether documents may have to be compiled together, and are kept for it.
+    is_combined: bool,
+    compile: CompileOptions,
+    pins: Vec<HostLock>,
+    watch: LockWatch,
+    storage: Storage,
+    admission: Admission,
+    /// The document in force, without the locks of this host.
+    plain: Snapshot,
+    document: Option<Arc<Document>>,
+    leases: Vec<Leased>,
+    /// Of the document in force.
+    warnings: usize,
+    clocks: Clocks,
+    in_force: Option<InForce>,
+    /// The document that the source has and that is not to be used, so that it is not read at each poll.
+    rejected: Option<u128>,
+    damper: Damper,
+    offsets: OffsetWatch,
+    /// One answer is all there will be: ramps are asked at the instant of the answer.
+    is_one_shot: bool,
+    trouble_log: LogLimit,
+    refusal_log: LogLimit,
+}
+
+/// What is known of the document in force.
+#[derive(Debug)]
+struct InForce {
+    digest: u128,
+    signature: Option<String>,
+    /// Names it at its source; none if the next question is to be unconditional.
+    tag: Option<Tag>,
+    /// Whether the disk has it, with this signature and this tag.
+    stored: Stored,
+}
+
+/// A document that has come from the source.
+struct Arrived {
+    body: Vec<u8>,
+    digest: u128,
+    signature: Option<String>,
+    tag: Option<Tag>,
+}
+
+impl Arrived {
+    fn new(body: Vec<u8>, signature: Option<String>, tag: Option<Tag>) -> Self {
+        Self { digest: body_digest(&body), body, signature, tag }
+    }
+}
+
+/// What a [`Keeper`] is made of.
+#[derive(Debug)]
+pub(crate) struct KeeperOptions {
+    /// The source for people, and its number.
+    pub(crate) source: (String, u64),
+    pub(crate) cache: CachePlace,
+    pub(crate) trust: Trust,
+    /// Where the newest version is remembered.
+    pub(crate) seen: Option<SeenFile>,
+    pub(crate) compile: CompileOptions,
+    pub(crate) pins: Vec<HostLock>,
+    pub(crate) locks: Option<LockFile>,
+    pub(crate) random_seed: Option<u64>,
+    pub(crate) clock: Clock,
+    pub(crate) is_one_shot: bool,
+    /// How the source is doing before it was asked.
+    pub(crate) health: Health,
+    /// Whether there are other sources, whose documents stand in one table with this one.
+    pub(crate) is_combined: bool,
+}
+
+impl KeeperOptions {
+    /// Of an instance that serves nothing yet.
+    fn first_status(&self, now: Micros) -> Status {
+        Status::new(self.source.0.clone(), self.health, now)
+    }
+}
+
+impl Keeper {
+    /// Begins with what the cache has. Reads the disk, asks nobody.
+    pub(crate) fn new(options: KeeperOptions) -> Self {
+        let clock = options.clock.clone();
+        let shared = Shared::new(options.first_status(clock.now()));
+        let readings = Readings::new(options.random_seed);
+        let board = Board::new(Snapshot::empty(), Clocks::synced(), readings, clock);
+        let stage = Stage::new(board, Arc::clone(&shared));
+        Self::on(stage, shared, options)
+    }
+
+    /// The keeper of a further source of the same instance.
+    pub(crate) fn beside(stage: Arc<Stage>, options: KeeperOptions) -> Self {
+        let status = options.first_status(stage.board().clock().now());
+        let shared = Shared::with_bell(status, Arc::clone(&stage.shared().bell));
+        Self::on(stage, shared, options)
+    }
+
+    fn on(stage: Arc<Stage>, shared: Arc<Shared>, options: KeeperOptions) -> Self {
+        let now = stage.board().clock().now();
+        let (slot, compile) = stage.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
+        let mut keeper = Self {
+            stage,
+            slot,
+            shared,
+            is_combined: options.is_combined,
+            compile,
+            pins: options.pins,
+            watch: LockWatch::new(options.locks),
+            storage: Storage::open(options.cache, options.source),
+            admission: Admission::new(options.trust, options.seen),
+            plain: Snapshot::empty(),
+            document: None,
+            leases: Vec::new(),
+            warnings: 0,
+            clocks: Clocks::synced(),
+            in_force: None,
+            rejected: None,
+            damper: Damper::default(),
+            offsets: OffsetWatch::default(),
+            is_one_shot: options.is_one_shot,
+            trouble_log: LogLimit::default(),
+            refusal_log: LogLimit::default(),
+        };
+        keeper.watch.look(now);
+        keeper.load_cached(now);
+        keeper.publish();
+        keeper.lay_locks();
+        keeper.tell_locks(&mut keeper.shared.status());
+        keeper.tell_storage();
+        keeper
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        self.stage.board()
+    }
+
+    pub(crate) fn stage(&self) -> &Arc<Stage> {
+        &self.stage
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether this is the keeper of the first source, which also looks after locks and handles.
+    pub(crate) fn is_first(&self) -> bool {
+        self.slot == 0
+    }
+
+    /// The tag to ask the source with.
+    pub(crate) fn tag(&self) -> Option<&Tag> {
+        self.in_force.as_ref()?.tag.as_ref()
+    }
+
+    /// Whether a document is in force.
+    pub(crate) fn has_document(&self) -> bool {
+        self.in_force.is_some()
+    }
+
+    /// Puts a document in force that is part of the program.
+    pub(crate) fn set_text(&mut self, text: &Text) -> Result<(), Refused> {
+        let Text { body, signature } = text;
+        let key = self.admission.verify(body, signature.as_deref())?;
+        let loaded = load::load(body, &self.compile)?;
+        let (now, digest) = (self.now(), body_digest(body));
+        self.admission.judge(loaded.header.as_ref(), digest, now)?;
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.admission.remember();
+        self.install(loaded);
+        self.publish();
+        let mut status = self.shared.status();
+        (status.served_from, status.warnings) = (ServedFrom::Source, self.warnings);
+        status.signature = self.admission.status();
+        set_health(&mut status, Health::Fresh, now);
+        drop(status);
+        Ok(())
+    }
+
+    /// Takes note of what came of asking the source.
+    pub(crate) fn take(&mut self, answer: Result<Answer, FetchError>) -> Outcome {
+        let now = self.now();
+        let before = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        self.shared.status().polls += 1;
+        let outcome = match answer {
+            Ok(answer) => {
+                self.compare_clocks(answer.server_date);
+                self.heard(answer.fetched, now);
+                Outcome::Fresh
+            }
+            Err(error) => {
+                self.failed(&error, now);
+                Outcome::Trouble { retry_after: error.retry_after() }
+            }
+        };
+        self.tell_storage();
+        let after = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        let changes = Changes { document: before.0 != after.0, health: before.1 != after.1, ..Changes::default() };
+        if changes != Changes::default() {
+            self.shared.bell.ring(changes);
+        }
+        outcome
+    }
+
+    /// Does what is due by time alone, and says when to be called again at the latest.
+    pub(crate) fn tick(&mut self) -> Duration {
+        let now = self.now();
+        if self.watch.look(now) {
+            let shared = Arc::clone(&self.shared);
+            let mut status = shared.status();
+            self.lay_locks();
+            self.tell_locks(&mut status);
+            drop(status);
+            self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
+        }
+        self.admission.tick(now);
+        if self.slot > 0 {
+            return TICK;
+        }
+        let (next, held) = self.stage.tick();
+        self.shared.status().snapshots_held = held;
+        let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
+        // A manual clock says nothing about how long to wait.
+        if self.board().clock().is_manual() { TICK } else { until.clamp(TICK_MIN, TICK) }
+    }
+
+    /// Takes note of a panic in this thread.
+    pub(crate) fn note_panic(&mut self) {
+        tracing::error!("the background thread panicked, which is a fault of this library; it goes on");
+        let now = self.now();
+        self.note_trouble("the background thread panicked; please report it".to_owned(), now);
+    }
+
+    fn now(&self) -> Micros {
+        self.stage.board().clock().now()
+    }
+
+    fn health(&self) -> Health {
+        self.shared.status().health
+    }
+
+    /// The source has answered in good order.
+    fn heard(&mut self, fetched: Fetched, now: Micros) {
+        if self.trouble_log.over() {
+            tracing::info!(source = self.storage.source(), "the source answers again");
+        }
+        self.shared.status().last_error = None;
+        match fetched {
+            Fetched::Unchanged => {
+                self.damper.unchanged();
+                self.is_fresh(now, None);
+            }
+            Fetched::Changed { body, tag } => self.changed(Arrived::new(body, None, tag), now),
+            Fetched::Signed { body, signature, tag } => self.changed(Arrived::new(body, Some(signature), tag), now),
+        }
+    }
+
+    fn changed(&mut self, arrived: Arrived, now: Micros) {
+        let digest = arrived.digest;
+        let verified = self.admission.verify(&arrived.body, arrived.signature.as_deref());
+        if self.in_force.as_ref().is_some_and(|document| document.digest == digest) {
+            self.damper.judge(digest, now);
+            // Where it is not verified, its signature is probably being replaced by the next document's. These
+            // bytes were verified before.
+            if let Ok(key) = verified {
+                self.admission.signed_by(key);
+                self.keep(arrived, now);
+            }
+            return self.is_fresh(now, None);
+        }
+        let key = match verified {
+            Ok(key) => key,
+            Err(error) => return self.refuse(digest, error.into(), now),
+        };
+        if self.rejected == Some(digest) {
+            if let Some(refused) = &mut self.shared.status().refused {
+                refused.count += 1;
+            }
+            return self.set_health(Health::Refused, now);
+        }
+        match self.load(&arrived.body, digest) {
+            None => self.skip(digest, ServedFrom::Source, now),
+            Some(Err(refused)) => self.refuse(digest, refused, now),
+            Some(Ok(loaded)) => match self.admission.judge(loaded.header.as_ref(), digest, now) {
+                Err(error) => self.refuse(digest, error.into(), now),
+                Ok(()) => self.judge(loaded, key, arrived, now),
+            },
+        }
+    }
+
+    /// Reads a document; none if it is to be skipped, because processes have died of it.
+    fn load(&mut self, body: &[u8], digest: u128) -> Option<Result<Loaded, Refused>> {
+        let compile = self.compile;
+        // A short command does not count deaths: it is stopped for many reasons.
+        if self.is_one_shot {
+            return Some(load::load(body, &compile));
+        }
+        self.storage.watch_loading(digest, || load::load(body, &compile))
+    }
+
+    /// A good document that is not the one in force.
+    fn judge(&mut self, loaded: Loaded, key: Option<KeyId>, arrived: Arrived, now: Micros) {
+        let digest = arrived.digest;
+        let verdict = self.damper.judge(digest, now);
+        self.shared.status().flip_flops = self.damper.returns();
+        if verdict == Verdict::Hold {
+            return self.is_fresh(now, None);
+        }
+        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::NotNow });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.keep(arrived, now);
+        let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
+        tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
+        let before = std::mem::replace(&mut self.plain, Snapshot::empty());
+        self.install(loaded);
+        self.is_fresh(now, Some(&before));
+    }
+
+    /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
+    /// without a tag, so that the document comes again and can be kept then; unless it is certain to fail
+    /// again, or there is no disk to keep it on.
+    fn keep(&mut self, arrived: Arrived, now: Micros) {
+        let Some(document) = &mut self.in_force else { return };
+        let Arrived { body, signature, tag, .. } = arrived;
+        if document.stored == Stored::Yes && document.tag == tag && document.signature == signature {
+            return;
+        }
+        let stored = self.storage.store(body, signature.clone(), tag.clone(), now);
+        let tag = tag.filter(|_| stored != Stored::NotNow);
+        (document.stored, document.tag, document.signature) = (stored, tag, signature);
+    }
+
+    /// The document is the one in force from the next publication on.
+    fn install(&mut self, loaded: Loaded) {
+        self.plain = loaded.snapshot;
+        self.document = self.is_combined.then(|| Arc::new(loaded.document));
+        self.leases = self.plain.leases();
+        self.warnings = loaded.tally.warnings;
+    }
+
+    /// Fresh word: what is in force is what the source has, or what it had at the poll before.
+    /// `replaced`: the document that was active before this one, which is yet to be published.
+    fn is_fresh(&mut self, now: Micros, replaced: Option<&Snapshot>) {
+        let is_new = replaced.is_some();
+        self.rejected = None;
+        if self.refusal_log.over() {
+            tracing::info!(source = self.storage.source(), "the source's document is accepted again");
+        }
+        let heard_before = self.clocks.clone();
+        match replaced {
+            None => self.clocks.hear(now, &self.leases),
+            Some(before) => self.clocks.hear_document(now, before, &self.plain),
+        }
+        self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
+        if self.in_force.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
+            self.admission.remember();
+        }
+        if self.is_one_shot {
+            // Just answered, so the ramps are where the clock is.
+            self.clocks = Clocks::synced();
+        }
+        // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
+        let shared = Arc::clone(&self.shared);
+        let mut status = shared.status();
+        if is_new {
+            self.publish();
+        } else if !self.leases.is_empty() && self.clocks != heard_before {
+            self.stage.set_clocks(self.slot, self.clocks.clone());
+        }
+        if is_new {
+            (status.fetched_at, status.warnings) = (Some(now), self.warnings);
+        }
+        if self.in_force.is_some() {
+            status.served_from = ServedFrom::Source;
+        }
+        (status.refused, status.fresh_at, status.signature) = (None, Some(now), self.admission.status());
+        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+        status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
+        set_health(&mut status, Health::Fresh, now);
+    }
+
+    fn failed(&mut self, error: &FetchError, now: Micros) {
+        let message = error.to_string();
+        if self.trouble_log.trouble(Instant::now()) {
+            tracing::warn!(source = self.storage.source(), "{message}; what is in force stays");
+        }
+        self.note_trouble(message, now);
+        self.set_health(Health::Stale, now);
+    }
+
+    fn note_trouble(&self, message: String, now: Micros) {
+        let mut status = self.shared.status();
+        let (since, count) = status.last_error.as_ref().map_or((now, 0), |trouble| (trouble.since, trouble.count));
+        status.last_error = Some(SourceTrouble { message, since, at: now, count: count + 1 });
+    }
+
+    /// Begins with the document that an earlier process has left.
+    fn load_cached(&mut self, now: Micros) {
+        let Some(record) = self.storage.load() else { return };
+        let digest = body_digest(&record.body);
+        let key = match self.admission.verify(&record.body, record.signature.as_deref()) {
+            Ok(key) => key,
+            Err(error) => return self.refuse_cached(&error, now),
+        };
+        let loaded = match self.load(&record.body, digest) {
+            None => return self.skip(digest, ServedFrom::Cache, now),
+            // It was accepted once, by another version of this program.
+            Some(Err(_)) => {
+                return self.storage.complain("the cached document is not accepted any more; it will be fetched anew");
+            }
+            Some(Ok(loaded)) => loaded,
+        };
+        if let Err(error) = self.admission.judge_kept(loaded.header.as_ref(), digest) {
+            return self.refuse_cached(&error, now);
+        }
+        self.damper.judge(digest, now);
+        let tag = self.storage.tag_of(&record);
+        let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
+        self.in_force = Some(InForce { digest, signature: record.signature, tag, stored });
+        self.admission.admit(loaded.header.as_ref(), key, digest, now);
+        self.admission.remember();
+        self.clocks = self.storage.load_freshness().unwrap_or_default();
+        if self.clocks.fresh.is_none() {
+            // Nothing is known of what came later, so the ramps begin where the document was fetched.
+            self.clocks.hear(record.fetched_at, &loaded.snapshot.leases());
+        }
+        self.install(loaded);
+        let mut status = self.shared.status();
+        (status.served_from, status.warnings) = (ServedFrom::Cache, self.warnings);
+        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+        status.fetched_at = Some(record.fetched_at);
+        status.fresh_at = self.clocks.fresh;
+    }
+
+    fn publish(&self) {
+        let part = SourcePart {
+            snapshot: self.plain.clone(),
+            document: self.document.clone(),
+            clocks: self.clocks.clone(),
+            is_loaded: self.has_document(),
+        };
+        self.stage.install(self.slot, part);
+    }
+
+    fn lay_locks(&self) {
+        if self.slot == 0 {
+            self.stage.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect());
+        }
+    }
+
+    fn set_health(&self, health: Health, now: Micros) {
+        set_health(&mut self.shared.status(), health, now);
+    }
+
+    fn compare_clocks(&mut self, date: Option<ServerDate>) {
+        let Some(date) = date else { return };
+        let known = self.offsets.note(&date, self.now());
+        let is_suspicious = known.is_suspicious();
+        let (middle, half) = known.middle();
+        let clock = ClockOffset {
+            ahead_seconds: signed_seconds(middle),
+            uncertainty_seconds: signed_seconds(half),
+            is_suspicious,
+        };
+        let was_suspicious = self.shared.status().clock.replace(clock).is_some_and(|clock| clock.is_suspicious);
+        let source = self.storage.source();
+        if is_suspicious && !was_suspicious {
+            tracing::warn!(source, "this host's clock is {clock} that of the source; set it, or ramps run apart");
+        } else if was_suspicious && !is_suspicious {
+            tracing::info!(source, "this host's clock agrees with that of the source again");
+        }
+    }
+
+    fn tell_locks(&self, status: &mut Status) {
+        let of = |lock: &HostLock| LockStatus { lock: lock.clone(), is_expired: false };
+        let error = self.watch.trouble();
+        let locks = LocksStatus {
+            file: self.watch.file().map(|file| file.path().display().to_string()),
+            error: error.map(|error| LocksTrouble { message: error.message.clone(), since: error.since }),
+            locks: self.pins.iter().chain(self.watch.locks()).map(of).collect(),
+        };
+        let (new, known) = (&locks.error, &status.locks.error);
+        if let Some(error) = new.as_ref().filter(|_| new != known) {
+            let stay = if self.watch.has_read() {
+                "the last good locks stay active"
+            } else {
+                "no lock of this host is active until it can be read"
+            };
+            tracing::warn!("{}; {stay}", error.message);
+        }
+        status.locks = locks;
+    }
+
+    fn tell_storage(&self) {
+        let mut status = self.shared.status();
+        (status.cache, status.signature) = (self.storage.status(), self.admission.status());
+    }
+}
+
+fn set_health(status: &mut Status, health: Health, now: Micros) {
+    if status.health != health {
+        (status.health, status.health_since) = (health, now);
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keeper").field("in_force", &self.in_force).finish_non_exhaustive()
+    }
+}
+
+/// Time between two looks at what changes by itself: a change of the locks is to be seen within a second.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The shortest time between two rewrites of cells. Meanwhile the snapshot answers.
+const TICK_MIN: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! A flag resolved once, for the hottest of paths.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidegate_engine::{FlagKey, Subject, Variant};
+
+use crate::Tidegate;
+use crate::read::cell::{FlagCell, Said};
+
+/// One flag, looked up in advance; made by [`Tidegate::flag`].
+///
+/// It follows every change by itself and answers "which variant", or for a boolean flag "is it on", in a few
+/// nanoseconds. It is atomic for its own flag; for values, and for several flags at one version, take a
+/// [`View`](crate::View), which accepts handles. Make a handle once and keep it, also across threads: it is
+/// for a flag that need not exist yet. A handle keeps its instance going.
+///
+/// An answer that is final (an on/off flag, a ramp that is over) does not look at the clock. So when the
+/// system's clock is set back, such an answer stands for up to a second longer.
+///
+/// ```
+/// use tidegate::{Tidegate, Variant};
+///
+/// let tide = Tidegate::builder()
+///     .text(r#"{"shop": {"new_cart": {"stable": true}}}"#)
+///     .without_locks()
+///     .connect()?;
+/// let new_cart = tide.flag("shop", "new_cart");
+/// assert!(new_cart.is_active_for("user-17"));
+/// assert_eq!(new_cart.variant_for("user-17"), Some(Variant::Stable));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct FlagHandle {
+    cell: Arc<FlagCell>,
+    tide: Tidegate,
+}
+
+impl FlagHandle {
+    pub(crate) fn new(cell: Arc<FlagCell>, tide: Tidegate) -> Self {
+        Self { cell, tide }
+    }
+
+    /// The flag.
+    pub fn flag_key(&self) -> &FlagKey {
+        self.cell.flag()
+    }
+
+    /// See [`Tidegate::is_active_for`].
+    #[inline]
+    pub fn is_active_for(&self, key: &str) -> bool {
+        match self.cell.instant() {
+            Some(active) => active,
+            None => self.is_active_by_plan(key),
+        }
+    }
+
+    /// See [`Tidegate::is_active`].
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        match self.cell.instant() {
+            Some(active) => active,
+            None => self.is_active_by_draw(),
+        }
+    }
+
+    /// Which of the flag's values a key has; none where it is up to the caller (an unknown or disabled flag),
+    /// and for a value pinned on this host.
+    pub fn variant_for(&self, key: &str) -> Option<Variant> {
+        let board = self.tide.board();
+        match self.cell.variant_for(key, board.clock()) {
+            Said::Answer(variant) => variant,
+            Said::Ask => self.ask_for_variant(key),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_for_variant(&self, key: &str) -> Option<Variant> {
+        let board = self.tide.board();
+        let flag = self.flag_key();
+        board.read(|published| {
+            let index = published.snapshot.find(flag.section(), flag.flag());
+            published.decide(index, &Subject::key(key), board.clock()).variant
+        })
+    }
+
+    #[inline(never)]
+    fn is_active_by_plan(&self, key: &str) -> bool {
+        match self.cell.is_active_for(key, self.tide.board().clock()) {
+            Said::Answer(active) => active,
+            Said::Ask => self.ask(&Subject::key(key)),
+        }
+    }
+
+    #[inline(never)]
+    fn is_active_by_draw(&self) -> bool {
+        let subject = self.tide.board().read(|published| published.readings.draw());
+        self.ask(&subject)
+    }
+
+    #[inline(never)]
+    fn ask(&self, subject: &Subject<'_>) -> bool {
+        let board = self.tide.board();
+        let flag = self.flag_key();
+        board.read(|published| {
+            let index = published.snapshot.find(flag.section(), flag.flag());
+            let decision = published.decide(index, subject, board.clock());
+            published.is_true_of(decision, flag)
+        })
+    }
+}
+
+impl fmt::Debug for FlagHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "FlagHandle({})", self.flag_key())
+    }
+}

@@ -1,0 +1,182 @@
+//! How a new snapshot reaches readers: a generation counter, and a pointer in each reading thread.
+//!
+//! A reader compares one shared counter, which nearly never changes, with the one beside its thread's own
+//! pointer. Equal: the pointer is good, and nothing shared was written, so threads do not slow each other
+//! down. Different: it fetches the new pointer, once for each publication. It never waits for a writer.
+//!
+//! Invariant: a reader never frees a snapshot. The publisher keeps each retired one until nobody else holds
+//! it, and lets it go itself.
+
+mod local;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use serde::de::DeserializeOwned;
+use tidegate_engine::lease::Clocks;
+use tidegate_engine::{Answer, Decision, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
+
+use crate::clock::Clock;
+use crate::read::readings::Readings;
+use crate::read::typed::{self, Read};
+pub(crate) use local::{SPLITMIX_STEP, random, splitmix};
+
+/// Everything that readers see, as one piece.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) leases: Clocks,
+    pub(crate) readings: Arc<Readings>,
+    /// Which publication it is.
+    generation: u64,
+    /// An instant that is past, to the second; see [`Published::decide`].
+    past: AtomicI64,
+}
+
+impl Published {
+    pub(crate) fn moment(&self, now: Micros) -> Moment<'_> {
+        Moment { now, leases: &self.leases }
+    }
+
+    /// What a flag answers now.
+    ///
+    /// Most flags no longer move: for them any instant is as good as now, and the clock is dearer than the
+    /// decision. So a clock that is set back is noticed within a second, as with handles.
+    #[inline]
+    pub(crate) fn decide(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, clock: &Clock) -> Decision<'_> {
+        let past = Micros::new(self.past.load(Ordering::Relaxed));
+        let is_settled = flag.is_none_or(|flag| self.snapshot.is_settled(flag, past));
+        let now = if is_settled { past } else { clock.coarse() };
+        self.snapshot.evaluate(flag, subject, &self.moment(now))
+    }
+
+    /// Takes note of the time, now and then.
+    pub(crate) fn look_at(&self, clock: &Clock) {
+        self.past.store(past(clock).get(), Ordering::Relaxed);
+    }
+
+    /// The decision's value as a `T`; none for the caller's default and, counted, for another type.
+    #[inline]
+    pub(crate) fn value<T: DeserializeOwned>(&self, decision: Decision<'_>, section: &str, flag: &str) -> Option<T> {
+        match typed::read(decision.answer) {
+            Read::Value(value) => Some(value),
+            Read::CallerDefault => None,
+            Read::WrongType => {
+                self.readings.type_error(section, flag);
+                None
+            }
+        }
+    }
+
+    /// Whether the decision is `true`. The caller's default is `false`, and so is, counted, another type.
+    #[inline]
+    pub(crate) fn is_true(&self, decision: Decision<'_>, flag_key: &str) -> bool {
+        is_true(decision, || self.readings.type_error_of(flag_key))
+    }
+
+    /// The same.
+    #[inline]
+    pub(crate) fn is_true_of(&self, decision: Decision<'_>, flag: &FlagKey) -> bool {
+        is_true(decision, || self.readings.type_error(flag.section(), flag.flag()))
+    }
+}
+
+#[inline]
+fn is_true(decision: Decision<'_>, count: impl FnOnce()) -> bool {
+    match (decision.answer.as_bool(), decision.answer) {
+        (Some(value), _) => value,
+        (None, Answer::CallerDefault) => false,
+        (None, _) => {
+            count();
+            false
+        }
+    }
+}
+
+/// Where the current [`Published`] hangs. On cache lines of its own, since each check reads the counter.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Board {
+    generation: AtomicU64,
+    clock: Clock,
+    current: ArcSwap<Published>,
+}
+
+impl Board {
+    /// A board with a first publication.
+    pub(crate) fn new(snapshot: Snapshot, leases: Clocks, readings: Readings, clock: Clock) -> Arc<Self> {
+        let past = AtomicI64::new(past(&clock).get());
+        let first = Published { snapshot, leases, readings: Arc::new(readings), generation: 0, past };
+        Arc::new(Self { generation: AtomicU64::new(0), clock, current: ArcSwap::from_pointee(first) })
+    }
+
+    /// The clock of the instance.
+    #[inline]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Reads what is published. May be called from within itself, also while a thread ends.
+    #[inline]
+    pub(crate) fn read<R>(self: &Arc<Self>, read: impl Fn(&Arc<Published>) -> R) -> R {
+        match local::read(self, self.generation.load(Ordering::Acquire), &read) {
+            Some(result) => result,
+            None => self.read_anew(&read),
+        }
+    }
+
+    /// What is published now, to be kept.
+    pub(crate) fn load(&self) -> Arc<Published> {
+        self.current.load_full()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_anew<R>(self: &Arc<Self>, read: &impl Fn(&Arc<Published>) -> R) -> R {
+        let published = self.load();
+        local::keep(self, &published);
+        read(&published)
+    }
+}
+
+/// An instant that is past. A manual clock may be set back at any time, so with it nothing ever is.
+fn past(clock: &Clock) -> Micros {
+    if clock.is_manual() { Micros::MIN } else { clock.coarse() }
+}
+
+/// The one that publishes.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    board: Arc<Board>,
+    /// Publications that readers may still hold.
+    retired: Vec<Arc<Published>>,
+}
+
+impl Publisher {
+    pub(crate) fn new(board: Arc<Board>) -> Self {
+        Self { board, retired: Vec::new() }
+    }
+
+    /// Puts a snapshot in force. Readers that come after this see it.
+    pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
+        let generation = self.board.generation.load(Ordering::Relaxed).wrapping_add(1);
+        let readings = Arc::clone(&self.board.current.load().readings);
+        let past = AtomicI64::new(past(&self.board.clock).get());
+        let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, readings, generation, past }));
+        self.board.generation.store(generation, Ordering::Release);
+        self.retired.push(retired);
+    }
+
+    /// Frees what nobody holds any more. How many publications are still held by some reader.
+    ///
+    /// A thread that has read once and then falls silent holds what it last read.
+    pub(crate) fn collect(&mut self) -> usize {
+        // Nobody can take hold of a retired one anew, except from somebody who holds it.
+        self.retired.retain(|published| Arc::strong_count(published) > 1);
+        self.retired.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

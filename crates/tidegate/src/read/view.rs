@@ -1,0 +1,252 @@
+//! Several reads at one version and one instant.
+//!
+//! Between two reads by name the document may change and a ramp may pass a key. A request that must not see
+//! half of a change takes a view first, and reads everything through it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use tidegate_engine::{Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Snapshot, Subject, Variant};
+
+use crate::read::handle::FlagHandle;
+use crate::read::publish::Published;
+
+/// One snapshot and one instant. Everything read through it belongs together.
+///
+/// It is cheap to make, can be sent to other threads and held across `await`; the snapshot it was made from
+/// lives as long as it does, so don't keep one for longer than a request.
+///
+/// ```
+/// use tidegate::Tidegate;
+///
+/// let tide = Tidegate::builder()
+///     .text(r#"{"shop": {"title": {"stable": "Shop"}, "columns": {"stable": 3}}}"#)
+///     .without_locks()
+///     .connect()?;
+/// let view = tide.view();
+/// let title: String = view.get("shop", "title", "user-17", "?".to_owned());
+/// let columns: u8 = view.get("shop", "columns", "user-17", 1);
+/// assert_eq!((title.as_str(), columns), ("Shop", 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct View {
+    published: Arc<Published>,
+    now: Micros,
+}
+
+impl View {
+    pub(crate) fn new(published: Arc<Published>, now: Micros) -> Self {
+        Self { published, now }
+    }
+
+    /// The instant at which this view stands still.
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// All flags, as this view sees them.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.published.snapshot
+    }
+
+    /// The same for one key, which is then hashed at most once for all flags without a salt.
+    pub fn for_key<'v>(&'v self, key: impl Into<Subject<'v>>) -> KeyView<'v> {
+        KeyView { view: self, subject: key.into() }
+    }
+
+    /// The same for one flag, which is then looked up once. The answers are those of this view, whatever the
+    /// handle itself says by now.
+    pub fn flag<'v>(&'v self, handle: &'v FlagHandle) -> FlagView<'v> {
+        let flag = handle.flag_key();
+        FlagView { view: self, index: self.find(flag.section(), flag.flag()), flag }
+    }
+
+    /// See [`Tidegate::get`](crate::Tidegate::get).
+    pub fn get<'k, T: DeserializeOwned>(
+        &self,
+        section: &str,
+        flag: &str,
+        key: impl Into<Subject<'k>>,
+        default: T,
+    ) -> T {
+        self.for_subject(section, flag, &key.into(), default)
+    }
+
+    /// The value as JSON text, compact and as it stands in the document; none where it is up to the caller.
+    pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<Cow<'_, str>> {
+        self.decide(section, flag, key).answer.to_json()
+    }
+
+    /// The value with its variant and the reason for it.
+    pub fn decide<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Decision<'_> {
+        self.decide_for(self.find(section, flag), &key.into())
+    }
+
+    /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    pub fn is_active_for<'k>(&self, flag_key: &str, key: impl Into<Subject<'k>>) -> bool {
+        self.is_active_to(flag_key, &key.into())
+    }
+
+    /// See [`Tidegate::is_active`](crate::Tidegate::is_active). Each call draws anew, also in one view.
+    pub fn is_active(&self, flag_key: &str) -> bool {
+        self.is_active_to(flag_key, &self.published.readings.draw())
+    }
+
+    /// What a flag answers, and everything that led to it.
+    pub fn explain<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Explanation {
+        self.published.snapshot.explain(section, flag, &key.into(), &self.moment())
+    }
+
+    /// When a key comes to `new` and when it leaves again, by ramp and rollback alone.
+    pub fn when<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Flips {
+        let index = self.find(section, flag);
+        index.map(|index| self.snapshot().flag(index).flips(&key.into(), &self.moment())).unwrap_or_default()
+    }
+
+    /// The instant, with the clocks of leased ramps: what the engine's own functions ask for.
+    pub fn moment(&self) -> Moment<'_> {
+        self.published.moment(self.now)
+    }
+
+    fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
+        self.published.snapshot.find(section, flag)
+    }
+
+    fn decide_for(&self, index: Option<FlagIndex>, subject: &Subject<'_>) -> Decision<'_> {
+        self.published.snapshot.evaluate(index, subject, &self.moment())
+    }
+
+    fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
+        let decision = self.decide_for(self.published.snapshot.find_key(flag_key), subject);
+        self.published.is_true(decision, flag_key)
+    }
+
+    fn for_subject<T: DeserializeOwned>(&self, section: &str, flag: &str, subject: &Subject<'_>, default: T) -> T {
+        let decision = self.decide_for(self.find(section, flag), subject);
+        self.published.value(decision, section, flag).unwrap_or(default)
+    }
+}
+
+/// A [`View`] for one key.
+///
+/// ```
+/// use tidegate::Tidegate;
+///
+/// let tide = Tidegate::builder()
+///     .text(r#"{"flags": {"blue": {"stable": true}, "size": {"stable": 4}}}"#)
+///     .without_locks()
+///     .connect()?;
+/// let view = tide.view();
+/// let user = view.for_key("user-17");
+/// assert!(user.is_active("blue"));
+/// assert_eq!(user.get("flags", "size", 0), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeyView<'v> {
+    view: &'v View,
+    subject: Subject<'v>,
+}
+
+impl<'v> KeyView<'v> {
+    /// See [`Tidegate::get`](crate::Tidegate::get).
+    pub fn get<T: DeserializeOwned>(&self, section: &str, flag: &str, default: T) -> T {
+        self.view.for_subject(section, flag, &self.subject, default)
+    }
+
+    /// See [`View::raw`].
+    pub fn raw(&self, section: &str, flag: &str) -> Option<Cow<'v, str>> {
+        self.decide(section, flag).answer.to_json()
+    }
+
+    /// See [`View::decide`].
+    pub fn decide(&self, section: &str, flag: &str) -> Decision<'v> {
+        self.view.decide_for(self.view.find(section, flag), &self.subject)
+    }
+
+    /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    pub fn is_active(&self, flag_key: &str) -> bool {
+        self.view.is_active_to(flag_key, &self.subject)
+    }
+
+    /// See [`View::explain`].
+    pub fn explain(&self, section: &str, flag: &str) -> Explanation {
+        self.view.snapshot().explain(section, flag, &self.subject, &self.view.moment())
+    }
+
+    /// See [`View::when`].
+    pub fn when(&self, section: &str, flag: &str) -> Flips {
+        self.view.when(section, flag, self.subject.clone())
+    }
+}
+
+/// A [`View`] of one flag.
+///
+/// ```
+/// use tidegate::Tidegate;
+///
+/// let tide = Tidegate::builder()
+///     .text(r#"{"shop": {"columns": {"stable": 3}}}"#)
+///     .without_locks()
+///     .connect()?;
+/// let columns = tide.flag("shop", "columns");
+/// let view = tide.view();
+/// assert_eq!(view.flag(&columns).get("user-17", 1), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FlagView<'v> {
+    view: &'v View,
+    index: Option<FlagIndex>,
+    flag: &'v FlagKey,
+}
+
+impl<'v> FlagView<'v> {
+    /// See [`Tidegate::get`](crate::Tidegate::get).
+    pub fn get<'k, T: DeserializeOwned>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
+        let value = self.view.published.value(self.decide(key), self.flag.section(), self.flag.flag());
+        value.unwrap_or(default)
+    }
+
+    /// See [`View::raw`].
+    pub fn raw<'k>(&self, key: impl Into<Subject<'k>>) -> Option<Cow<'v, str>> {
+        self.decide(key).answer.to_json()
+    }
+
+    /// See [`View::decide`].
+    pub fn decide<'k>(&self, key: impl Into<Subject<'k>>) -> Decision<'v> {
+        self.view.decide_for(self.index, &key.into())
+    }
+
+    /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    pub fn is_active_for<'k>(&self, key: impl Into<Subject<'k>>) -> bool {
+        self.is_true(&key.into())
+    }
+
+    /// See [`Tidegate::is_active`](crate::Tidegate::is_active).
+    pub fn is_active(&self) -> bool {
+        self.is_true(&self.view.published.readings.draw())
+    }
+
+    /// Which of the flag's values a key has; none for the caller's default and for a value pinned on this host.
+    pub fn variant_for<'k>(&self, key: impl Into<Subject<'k>>) -> Option<Variant> {
+        self.decide(key).variant
+    }
+
+    /// See [`View::explain`].
+    pub fn explain<'k>(&self, key: impl Into<Subject<'k>>) -> Explanation {
+        self.view.explain(self.flag.section(), self.flag.flag(), key)
+    }
+
+    /// See [`View::when`].
+    pub fn when<'k>(&self, key: impl Into<Subject<'k>>) -> Flips {
+        self.view.when(self.flag.section(), self.flag.flag(), key)
+    }
+
+    fn is_true(&self, subject: &Subject<'_>) -> bool {
+        let decision = self.view.decide_for(self.index, subject);
+        self.view.published.is_true_of(decision, self.flag)
+    }
+}
