@@ -3,6 +3,7 @@
 //! Time enters the engine once, at the edge, as a [`Micros`]. Nothing here reads a clock.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Span;
 use crate::document::time;
@@ -70,6 +71,40 @@ impl Micros {
         let floor = self.floor_to_second();
         if floor.0 == self.0 { self } else { floor.saturating_add(Span::SECOND) }
     }
+
+    /// The same instant as the standard library has it; `None` where the platform's `SystemTime` cannot hold it. On Unix
+    /// it holds every instant.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use tidegate_engine::Micros;
+    ///
+    /// assert_eq!(Micros::new(1_500_000).to_system_time(), Some(UNIX_EPOCH + Duration::from_millis(1_500)));
+    /// ```
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        let distance = Duration::from_micros(self.0.unsigned_abs());
+        if self.0 < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+    }
+}
+
+/// The last whole microsecond at or before the instant; one out of range becomes [`Micros::MIN`] or [`Micros::MAX`].
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use tidegate_engine::Micros;
+///
+/// assert_eq!(Micros::from(UNIX_EPOCH + Duration::from_nanos(1_999)), Micros::new(1));
+/// ```
+impl From<SystemTime> for Micros {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(i64::try_from(after.as_micros()).unwrap_or(i64::MAX)),
+            Err(before) => {
+                let before = before.duration().as_nanos().div_ceil(1_000);
+                Self(i64::try_from(before).ok().and_then(i64::checked_neg).unwrap_or(i64::MIN))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Micros {
@@ -103,6 +138,21 @@ mod tests {
     fn instants_beyond_the_calendar_still_print() {
         assert_eq!(Micros::MAX.to_string(), "9223372036854775807us");
         assert_eq!(Micros::new(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn system_times_come_and_go() {
+        for micros in [0, 1, -1, 1_764_000_000_123_456, -62_000_000_000_000_001, i64::MAX, -i64::MAX] {
+            let instant = Micros::new(micros);
+            let time = instant.to_system_time().unwrap();
+            assert_eq!(Micros::from(time), instant, "{micros}");
+        }
+        let nanos = |nanos| UNIX_EPOCH + Duration::from_nanos(nanos);
+        assert_eq!(Micros::from(nanos(1_999)), Micros::new(1));
+        assert_eq!(Micros::from(UNIX_EPOCH - Duration::from_nanos(1)), Micros::new(-1), "the microsecond before");
+        let far = Duration::from_secs(u64::from(u32::MAX) * 100_000);
+        assert_eq!(Micros::from(UNIX_EPOCH + far), Micros::MAX);
+        assert_eq!(Micros::from(UNIX_EPOCH - far), Micros::MIN);
     }
 
     #[test]

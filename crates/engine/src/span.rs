@@ -1,6 +1,7 @@
 //! Durations, as whole microseconds.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A length of time in microseconds, never negative.
 ///
@@ -41,6 +42,34 @@ impl Span {
     }
 }
 
+/// In whole microseconds, what is below one cut off; a duration out of range becomes [`Span::MAX`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tidegate_engine::Span;
+///
+/// assert_eq!(Span::from(Duration::from_millis(250)).to_string(), "250ms");
+/// ```
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Exact.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidegate_engine::Span;
+///
+/// assert_eq!(Duration::from(Span::SECOND), Duration::from_secs(1));
+/// ```
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_micros(span.0)
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
@@ -70,6 +99,15 @@ const UNITS: [(&str, u64); 4] = [("d", 86_400_000_000), ("h", 3_600_000_000), ("
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_come_and_go() {
+        for micros in [0, 1, 1_500, u64::MAX] {
+            assert_eq!(Span::from(Duration::from(Span::from_micros(micros))), Span::from_micros(micros));
+        }
+        assert_eq!(Span::from(Duration::from_nanos(1_999)), Span::from_micros(1));
+        assert_eq!(Span::from(Duration::MAX), Span::MAX);
+    }
 
     #[test]
     fn printed_in_the_largest_units_that_fit() {
