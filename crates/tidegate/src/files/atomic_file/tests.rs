@@ -197,7 +197,7 @@ fn calls(outer: &Path, path: &Path, child: &str) -> Vec<String> {
         .args(["-f", "-qq", "-y", "-s", "0", "-o", log.to_str().unwrap()])
         .args(["-e", "trace=mkdir,mkdirat,fsync,fdatasync,rename,renameat,renameat2,write,pwrite64"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("atomic_file::tests::{child}"), "--ignored", "--quiet"])
+        .args(["--exact", &format!("files::atomic_file::tests::{child}"), "--ignored", "--quiet"])
         .env(FOLDER, path)
         .output()
         .expect("no strace on this machine; install the package `strace`");

@@ -319,7 +319,11 @@ fn a_process_killed_at_any_moment_leaves_a_whole_document() {
     kept.open().store(&crash_record('a')).unwrap();
     for round in 0..30 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "cache::tests::a_process_killed_at_any_moment_leaves_a_whole_document", "--nocapture"])
+            .args([
+                "--exact",
+                "ingest::cache::tests::a_process_killed_at_any_moment_leaves_a_whole_document",
+                "--nocapture",
+            ])
             .env("TIDEGATE_TEST_FOLDER", kept.folder())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
