@@ -174,7 +174,7 @@ pub enum WriteError {
     /// Too many writes wait already. Try again.
     #[error("too many changes wait for their acknowledgement; try again")]
     Busy,
-    /// There is no such member in the roster. The caller's fault.
+    /// There is no such member in the membership. The caller's fault.
     #[error("node {node} is not a member of the cluster")]
     NotMember {
         /// Which.

@@ -83,7 +83,7 @@ pub enum Input {
         /// Why.
         reason: Arc<str>,
     },
-    /// The operator takes a node out of the roster.
+    /// The operator takes a node out of the membership.
     Forget {
         /// Names the receipt.
         request: u64,
@@ -129,7 +129,7 @@ pub struct Output {
     /// Keys whose registers are others than before.
     pub changed: Vec<Arc<[u8]>>,
     /// Whether [`Replica::members`](crate::Replica::members) are others than before, or called otherwise.
-    pub is_roster_changed: bool,
+    pub is_membership_changed: bool,
     /// Answers to writes.
     pub receipts: Vec<(u64, Result<Receipt, WriteError>)>,
     /// When to come back with [`Input::Tick`] at the latest, by the steady clock.

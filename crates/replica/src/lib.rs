@@ -28,23 +28,23 @@
 mod change;
 mod clock;
 mod codec;
+mod durable;
 mod io;
 pub mod limits;
+mod membership;
+mod merkle;
 mod message;
-mod meta;
 mod mutant;
 mod node;
 mod options;
 mod random;
 mod register;
 mod replica;
-mod roster;
 #[cfg(feature = "simulate")]
 pub mod simulator;
 mod stamp;
 mod status;
 mod table;
-mod tree;
 
 pub use change::{Change, Expected, Level, LevelError, Outranked, Receipt, WriteError};
 pub use codec::DecodeError;

@@ -26,7 +26,7 @@ pub const CHUNK_BYTES: usize = 128 * 1024;
 pub const REPAIR_BYTES_PER_SECOND: u64 = 1024 * 1024;
 
 /// The same for a node that fetches everything.
-pub const STREAM_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
+pub const SNAPSHOT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
 /// Repairs of a cluster's clock: one a day for 27 years. The list of all of them has to fit into one register.
 pub const EPOCHS_MAX: u16 = 10_000;
@@ -53,7 +53,7 @@ pub(crate) const NODES_PER_MESSAGE: usize = 64;
 pub(crate) const ENTRIES_PER_MESSAGE: usize = 4_096;
 
 /// A node that lacks so many registers, and most of them, fetches everything in one stream.
-pub(crate) const STREAM_FROM: u64 = 1_000;
+pub(crate) const SNAPSHOT_MISSING_MIN: u64 = 1_000;
 
 /// Whether a register that came from outside may be kept.
 pub(crate) fn is_register_within(register: &Register) -> bool {

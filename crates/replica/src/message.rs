@@ -4,7 +4,7 @@
 //! tombstones. Kinds that a reader does not know are of a newer version and are left alone.
 
 use crate::codec::{DecodeError, Field, Fields, Reader, Writer};
-use crate::tree::Branch;
+use crate::merkle::Branch;
 use crate::{NodeId, Register, Stamp, limits};
 
 /// One message.
@@ -13,7 +13,7 @@ pub(crate) struct Message {
     /// Tells two processes under one node id apart.
     pub(crate) instance: u64,
     /// Tombstones up to here are gone for good, and whatever stood under them is not to come back.
-    pub(crate) floor: Stamp,
+    pub(crate) gc_floor: Stamp,
     pub(crate) body: Body,
 }
 
@@ -29,23 +29,23 @@ pub(crate) enum Body {
     /// Registers are durable here, and others outrank them.
     Outranked(Vec<Loss>),
     /// Is what you hold what I hold?
-    Root(Summary),
+    RootRequest(Summary),
     /// Whether it is; if not, the numbers of the branches below the root.
-    Answer { summary: Summary, is_same: bool, is_durable: bool, children: [u64; 16] },
+    RootReply { summary: Summary, is_same: bool, is_durable: bool, children: [u64; 16] },
     /// The numbers below branches that differ.
     Branches(Vec<(Branch, [u64; 16])>),
     /// What lies in leaves that differ.
     Leaves(Vec<(Branch, Vec<Entry>)>),
     /// Send me the registers with these hashes.
-    Want(Vec<u64>),
+    RegistersRequest(Vec<u64>),
     /// Registers that you lack.
     Repair(Vec<Register>),
     /// Send me everything from this hash on.
-    StreamFrom(u64),
+    SnapshotRequest(u64),
     /// A part of everything; where to go on, if there is more.
-    Stream { registers: Vec<Register>, next: Option<u64> },
+    SnapshotChunk { registers: Vec<Register>, next: Option<u64> },
     /// Registers of these hashes and rank stamps were removed, and their tombstones are collected.
-    Gone(Vec<(u64, Stamp)>),
+    Collected(Vec<(u64, Stamp)>),
 }
 
 /// A register in a few numbers.
@@ -119,8 +119,8 @@ impl Message {
         writer.byte(VERSION);
         writer.byte(self.body.kind());
         writer.field(TAG_INSTANCE, &self.instance.to_be_bytes());
-        if self.floor != Stamp::ZERO {
-            writer.field(TAG_FLOOR, &self.floor.to_bytes());
+        if self.gc_floor != Stamp::ZERO {
+            writer.field(TAG_GC_FLOOR, &self.gc_floor.to_bytes());
         }
         self.body.write(&mut writer);
         writer.into_bytes()
@@ -139,18 +139,18 @@ impl Message {
         }
         let kind = reader.byte()?;
         let rest = reader.take(bytes.len().saturating_sub(2))?;
-        let (mut instance, mut floor, mut parts) = (None, Stamp::ZERO, Parts::default());
+        let (mut instance, mut gc_floor, mut parts) = (None, Stamp::ZERO, Parts::default());
         for field in Fields::new(rest) {
             let field = field?;
             match field.tag {
                 TAG_INSTANCE => instance = Some(field.u64()?),
-                TAG_FLOOR => floor = field.stamp()?,
+                TAG_GC_FLOOR => gc_floor = field.stamp()?,
                 _ => parts.add(&field)?,
             }
         }
         let skipped = parts.skipped;
         let body = parts.into_body(kind)?;
-        Ok((Self { instance: instance.ok_or(DecodeError::Missing("instance"))?, floor, body }, skipped))
+        Ok((Self { instance: instance.ok_or(DecodeError::Missing("instance"))?, gc_floor, body }, skipped))
     }
 }
 
@@ -160,15 +160,15 @@ impl Body {
             Self::Hello => 0,
             Self::Push { .. } => 1,
             Self::Ack(_) => 2,
-            Self::Root(_) => 3,
-            Self::Answer { .. } => 4,
+            Self::RootRequest(_) => 3,
+            Self::RootReply { .. } => 4,
             Self::Branches(_) => 5,
             Self::Leaves(_) => 6,
-            Self::Want(_) => 7,
+            Self::RegistersRequest(_) => 7,
             Self::Repair(_) => 8,
-            Self::StreamFrom(_) => 9,
-            Self::Stream { .. } => 10,
-            Self::Gone(_) => 11,
+            Self::SnapshotRequest(_) => 9,
+            Self::SnapshotChunk { .. } => 10,
+            Self::Collected(_) => 11,
             Self::Outranked(_) => 12,
         }
     }
@@ -203,8 +203,8 @@ impl Body {
                 }
                 writer.field(TAG_LOSSES, list.as_bytes());
             }
-            Self::Root(summary) => summary.write(writer),
-            Self::Answer { summary, is_same, is_durable, children } => {
+            Self::RootRequest(summary) => summary.write(writer),
+            Self::RootReply { summary, is_same, is_durable, children } => {
                 summary.write(writer);
                 writer.field(TAG_SAME, &[u8::from(*is_same), u8::from(*is_durable)]);
                 if !is_same {
@@ -224,21 +224,21 @@ impl Body {
                     writer.field(TAG_LEAF, leaf.as_bytes());
                 }
             }
-            Self::Want(hashes) => {
+            Self::RegistersRequest(hashes) => {
                 let mut list = Writer::default();
                 for hash in hashes {
                     list.u64(*hash);
                 }
                 writer.field(TAG_HASHES, list.as_bytes());
             }
-            Self::StreamFrom(hash) => writer.field(TAG_NEXT, &hash.to_be_bytes()),
-            Self::Stream { registers, next } => {
+            Self::SnapshotRequest(hash) => writer.field(TAG_NEXT, &hash.to_be_bytes()),
+            Self::SnapshotChunk { registers, next } => {
                 write_registers(writer, registers);
                 if let Some(next) = next {
                     writer.field(TAG_NEXT, &next.to_be_bytes());
                 }
             }
-            Self::Gone(entries) => {
+            Self::Collected(entries) => {
                 let mut list = Writer::default();
                 for (hash, stamp) in entries {
                     list.u64(*hash);
@@ -383,19 +383,19 @@ impl Parts {
                 Body::Push { registers: self.registers, awaited }
             }
             2 => Body::Ack(self.stamps),
-            3 => Body::Root(summary?),
+            3 => Body::RootRequest(summary?),
             4 => {
                 let (is_same, is_durable) = self.same.ok_or(DecodeError::Missing("same"))?;
                 let children = self.branches.first().map_or([0; 16], |(_, children)| *children);
-                Body::Answer { summary: summary?, is_same, is_durable, children }
+                Body::RootReply { summary: summary?, is_same, is_durable, children }
             }
             5 => Body::Branches(self.branches),
             6 => Body::Leaves(self.leaves),
-            7 => Body::Want(self.hashes),
+            7 => Body::RegistersRequest(self.hashes),
             8 => Body::Repair(self.registers),
-            9 => Body::StreamFrom(self.next.ok_or(DecodeError::Missing("next"))?),
-            10 => Body::Stream { registers: self.registers, next: self.next },
-            11 => Body::Gone(self.entries),
+            9 => Body::SnapshotRequest(self.next.ok_or(DecodeError::Missing("next"))?),
+            10 => Body::SnapshotChunk { registers: self.registers, next: self.next },
+            11 => Body::Collected(self.entries),
             12 => Body::Outranked(self.losses),
             kind => return Err(DecodeError::Kind(kind)),
         })
@@ -418,7 +418,7 @@ fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
 /// The form of the bytes. Fields and kinds may be added without a new version.
 const VERSION: u8 = 1;
 const TAG_INSTANCE: u8 = 1;
-const TAG_FLOOR: u8 = 2;
+const TAG_GC_FLOOR: u8 = 2;
 const TAG_REGISTER: u8 = 3;
 const TAG_STAMPS: u8 = 4;
 const TAG_HASHES: u8 = 5;
@@ -458,19 +458,19 @@ mod tests {
             Body::Push { registers: vec![register.clone()], awaited: Awaited::Only(vec![NodeId::new(3)]) },
             Body::Ack(vec![stamp, stamp]),
             Body::Outranked(vec![Loss { stamp, by: Stamp::ZERO, is_quarantined: true }]),
-            Body::Root(summary),
-            Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] },
-            Body::Answer { summary, is_same: false, is_durable: true, children: [9; 16] },
+            Body::RootRequest(summary),
+            Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] },
+            Body::RootReply { summary, is_same: false, is_durable: true, children: [9; 16] },
             Body::Branches(vec![(Branch { depth: 3, digits: 0xabc }, [5; 16])]),
             Body::Leaves(vec![(Branch { depth: 4, digits: 0xabcd }, vec![Entry { hash: 1, stamp, content: 2 }])]),
-            Body::Want(vec![1, u64::MAX]),
+            Body::RegistersRequest(vec![1, u64::MAX]),
             Body::Repair(vec![register.clone()]),
-            Body::StreamFrom(8),
-            Body::Stream { registers: vec![register], next: Some(9) },
-            Body::Gone(vec![(4, stamp)]),
+            Body::SnapshotRequest(8),
+            Body::SnapshotChunk { registers: vec![register], next: Some(9) },
+            Body::Collected(vec![(4, stamp)]),
         ];
         for body in bodies {
-            let message = Message { instance: 11, floor: stamp, body };
+            let message = Message { instance: 11, gc_floor: stamp, body };
             assert_eq!(Message::decode(&message.encode()), Ok((message, Skipped::default())));
         }
     }
@@ -508,7 +508,7 @@ mod tests {
 
     #[test]
     fn a_newer_kind_is_told_apart_from_nonsense() {
-        let mut bytes = Message { instance: 1, floor: Stamp::ZERO, body: Body::Hello }.encode();
+        let mut bytes = Message { instance: 1, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
         bytes[1] = 99;
         assert_eq!(Message::decode(&bytes), Err(DecodeError::Kind(99)));
         bytes[0] = 2;

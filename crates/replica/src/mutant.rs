@@ -17,7 +17,7 @@ pub enum Mutant {
     /// Tombstones go before all members have them.
     TombstoneCollectedEarly,
     /// After a restart the clock may go back to what it was before.
-    CeilingNotPersisted,
+    ClockReservationNotPersisted,
     /// Stamps far in the future are taken like any other.
     DriftNotRefused,
     /// A member that seems to be away is never asked again.
@@ -52,7 +52,7 @@ impl Mutant {
         Self::OverwriteForgetsHash,
         Self::AckBeforeSync,
         Self::TombstoneCollectedEarly,
-        Self::CeilingNotPersisted,
+        Self::ClockReservationNotPersisted,
         Self::DriftNotRefused,
         Self::DeadPeersNeverTried,
         Self::WritesBeforeLearning,
@@ -75,7 +75,7 @@ impl Mutant {
             Self::OverwriteForgetsHash => "overwrite-forgets-hash",
             Self::AckBeforeSync => "ack-before-sync",
             Self::TombstoneCollectedEarly => "tombstone-collected-early",
-            Self::CeilingNotPersisted => "ceiling-not-persisted",
+            Self::ClockReservationNotPersisted => "clock-reservation-not-persisted",
             Self::DriftNotRefused => "drift-not-refused",
             Self::DeadPeersNeverTried => "dead-peers-never-tried",
             Self::WritesBeforeLearning => "writes-before-learning",

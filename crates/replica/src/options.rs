@@ -81,7 +81,7 @@ pub struct Timing {
     /// Between two checks of the whole tree. Default: an hour.
     pub tree_check_ms: u64,
     /// How far ahead of a write the durable ceiling of the clock is set. Default: 3,000.
-    pub ceiling_ms: u64,
+    pub clock_reservation_ms: u64,
 }
 
 impl Default for Timing {
@@ -93,7 +93,7 @@ impl Default for Timing {
             silence_ms: 15_000,
             tombstone_ms: 24 * 3_600_000,
             tree_check_ms: 3_600_000,
-            ceiling_ms: 3_000,
+            clock_reservation_ms: 3_000,
         }
     }
 }

@@ -4,13 +4,13 @@
 //! and their floor, peers and clocks. They share one state and add to one output.
 
 mod acks;
-mod collect;
+mod anti_entropy;
 pub(crate) mod epoch;
 mod peers;
 mod quarantine;
-mod repair;
+mod receive;
 mod report;
-mod take;
+mod tombstones;
 mod watch;
 mod write;
 
@@ -19,39 +19,39 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::durable::DurableState;
+use crate::membership::{self, Membership};
 use crate::message::{Body, Message};
-use crate::meta::Meta;
 use crate::random::Random;
-use crate::roster::{self, Roster};
 use crate::table::Table;
 use crate::{
     Batch, Change, Counters, Input, Level, Loaded, Mutant, NodeId, Now, Options, Output, Register, Stamp, limits,
 };
 
-use acks::{Owed, Pendings};
+use acks::{DueAck, Pendings};
 use peers::Peer;
-use quarantine::{Decision, Held};
+use quarantine::{Decision, QuarantinedRegister};
 
 /// One node's copy of the registers; see the crate.
 pub struct Replica {
     options: Options,
     clock: Clock,
     table: Table,
-    roster: Roster,
-    meta: Meta,
-    is_meta_new: bool,
+    membership: Membership,
+    durable: DurableState,
+    is_durable_state_new: bool,
     /// The greatest ceiling that is on the disk, and those on their way there.
-    ceiling: Stamp,
-    ceilings: VecDeque<(u64, Stamp)>,
+    clock_reservation: Stamp,
+    clock_reservations: VecDeque<(u64, Stamp)>,
     peers: BTreeMap<NodeId, Peer>,
     pendings: Pendings,
     /// Answers about others' registers, each due once a batch is durable.
-    acks: VecDeque<Owed>,
+    acks: VecDeque<DueAck>,
     /// Registers of ours that nobody may see before a batch is durable.
-    held: VecDeque<(u64, Register)>,
+    unreserved: VecDeque<(u64, Register)>,
     /// Writes that wait until it is known which stamps this node has used.
     waiting: VecDeque<Waiting>,
-    quarantine: BTreeMap<Arc<[u8]>, Held>,
+    quarantine: BTreeMap<Arc<[u8]>, QuarantinedRegister>,
     /// The drift that is allowed, within its bounds.
     max_drift_ms: u64,
     random: Random,
@@ -103,24 +103,24 @@ impl Replica {
     /// A replica that goes on with what its disk had. The output has what is to be done first.
     pub fn new(options: Options, loaded: Loaded, now: Now) -> (Self, Output) {
         let mut table = Table::new(&options.cluster);
-        let mut roster = Roster::default();
+        let mut membership = Membership::default();
         let mut last = Stamp::ZERO;
         for register in loaded.registers {
             last = last.max(register.stamp);
-            roster.note(&register);
+            membership.note(&register);
             table.merge(register, false);
         }
         // A meta that cannot be read is like one that was lost: what others say counts.
-        let meta = loaded.meta.as_deref().map(Meta::decode);
+        let meta = loaded.meta.as_deref().map(DurableState::decode);
         let is_damaged = loaded.is_damaged || matches!(meta, Some(Err(_)));
-        let mut meta = meta.and_then(Result::ok).unwrap_or_default();
+        let mut durable = meta.and_then(Result::ok).unwrap_or_default();
         if is_damaged {
             // What is lost is fetched again from those who have it; until then this node vouches for nothing.
-            meta.claimed = Stamp::ZERO;
+            durable.announced_gc_floor = Stamp::ZERO;
         }
-        if options.mutant() != Some(Mutant::CeilingNotPersisted) {
-            let ceiling = meta.ceiling;
-            last = last.max(Stamp::new(ceiling.epoch(), ceiling.millis(), u16::MAX, options.node));
+        if options.mutant() != Some(Mutant::ClockReservationNotPersisted) {
+            let reservation = durable.clock_reservation;
+            last = last.max(Stamp::new(reservation.epoch(), reservation.millis(), u16::MAX, options.node));
         }
         let timers = Timers {
             started_ms: now.steady_ms,
@@ -137,15 +137,15 @@ impl Replica {
             is_learned: !options.expects_peers,
             options,
             table,
-            roster,
-            meta,
-            is_meta_new: is_damaged,
-            ceiling: meta.ceiling,
-            ceilings: VecDeque::new(),
+            membership,
+            durable,
+            is_durable_state_new: is_damaged,
+            clock_reservation: durable.clock_reservation,
+            clock_reservations: VecDeque::new(),
             peers: BTreeMap::new(),
             pendings: Pendings::default(),
             acks: VecDeque::new(),
-            held: VecDeque::new(),
+            unreserved: VecDeque::new(),
             waiting: VecDeque::new(),
             quarantine: BTreeMap::new(),
             max_drift_ms,
@@ -178,7 +178,9 @@ impl Replica {
             Input::Message { from, bytes } => self.receive(from, &bytes, now),
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
-            Input::Write { request, change, level, timeout_ms } => self.ask(request, change, level, timeout_ms, now),
+            Input::Write { request, change, level, timeout_ms } => {
+                self.enqueue_write(request, change, level, timeout_ms, now)
+            }
             Input::RaiseEpoch { request, actor, reason } => self.raise_epoch(request, actor, reason, now),
             Input::Resolve { request, key, stamp, resolution, actor, reason } => {
                 self.resolve(request, Decision { key, stamp, resolution, actor, reason }, now);
@@ -229,46 +231,46 @@ impl Replica {
             Err(_) => return self.counters.malformed += 1,
         };
         if from == self.options.node {
-            return self.hear_twin(message.instance, now);
+            return self.receive_from_duplicate(message.instance, now);
         }
-        let Some(peer) = self.hear(from, now) else { return };
-        peer.note_claim(message.instance, message.floor);
-        self.hear_floor(message.floor, now);
-        let floor = message.floor;
+        let Some(peer) = self.note_heard(from, now) else { return };
+        peer.note_announced_gc_floor(message.instance, message.gc_floor);
+        self.learn_gc_floor(message.gc_floor, now);
+        let floor = message.gc_floor;
         match message.body {
             Body::Hello => {}
             Body::Push { registers, awaited } => {
                 self.batch.is_awaited |= awaited.includes(self.options.node);
-                self.take(from, floor, registers, true, now);
+                self.receive_registers(from, floor, registers, true, now);
             }
-            Body::Repair(registers) => self.take(from, floor, registers, false, now),
+            Body::Repair(registers) => self.receive_registers(from, floor, registers, false, now),
             Body::Ack(stamps) => self.acknowledged(from, &stamps, now),
             Body::Outranked(losses) => self.outranked(from, &losses),
-            Body::Gone(entries) => self.let_go(floor, &entries),
+            Body::Collected(entries) => self.drop_collected(floor, &entries),
             _ if self.has(Mutant::NoAntiEntropy) => {}
-            Body::Root(summary) => self.answer(from, floor, &summary, now),
-            Body::Answer { summary, is_same, is_durable, children } => {
-                self.answered(from, floor, &summary, is_same.then_some(is_durable), &children, now);
+            Body::RootRequest(summary) => self.reply_to_root(from, floor, &summary, now),
+            Body::RootReply { summary, is_same, is_durable, children } => {
+                self.receive_root_reply(from, floor, &summary, is_same.then_some(is_durable), &children, now);
             }
-            Body::Branches(branches) => self.compare(from, &branches),
+            Body::Branches(branches) => self.compare_branches(from, &branches),
             Body::Leaves(leaves) => self.compare_leaves(from, floor, &leaves, now),
-            Body::Want(hashes) => self.give(from, &hashes, now),
-            Body::StreamFrom(hash) => self.stream(from, hash, now),
-            Body::Stream { registers, next } => self.streamed(from, floor, registers, next, now),
+            Body::RegistersRequest(hashes) => self.send_requested(from, &hashes, now),
+            Body::SnapshotRequest(hash) => self.send_snapshot_chunk(from, hash, now),
+            Body::SnapshotChunk { registers, next } => self.receive_snapshot_chunk(from, floor, registers, next, now),
         }
     }
 
     fn tick(&mut self, now: Now) {
         if now.steady_ms >= self.timers.round_ms {
-            let period = self.options.timing.round_ms / if self.is_hurried(now) { HURRY } else { 1 };
+            let period = self.options.timing.round_ms / if self.has_fast_rounds(now) { FAST_ROUNDS } else { 1 };
             let jitter = self.random.below(period / 5 * 2 + 1);
             self.timers.round_ms = now.steady_ms.saturating_add(period / 5 * 4).saturating_add(jitter);
             self.timers.rounds = self.timers.rounds.wrapping_add(1);
             self.round(now);
             self.look_for_orphans(now);
-            self.collect(now);
+            self.collect_tombstones(now);
             self.release_quarantine(now);
-            self.renew_ceiling(now);
+            self.renew_clock_reservation(now);
             self.enroll_if_due(now);
         }
         if now.steady_ms >= self.timers.tree_check_ms {
@@ -277,7 +279,7 @@ impl Replica {
                 self.counters.tree_mismatches += 1;
             }
         }
-        self.remind(now);
+        self.resend_or_time_out(now);
     }
 
     /// Turns what has gathered into an output.
@@ -289,17 +291,17 @@ impl Replica {
             self.is_learned = true;
             self.write_waiting(now);
         }
-        self.end_waiting(now);
-        if self.is_meta_new {
-            self.is_meta_new = false;
-            self.batch.meta = Some(self.meta.encode());
+        self.time_out_waiting(now);
+        if self.is_durable_state_new {
+            self.is_durable_state_new = false;
+            self.batch.meta = Some(self.durable.encode());
         }
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
             let seq = self.seq.saturating_add(1);
             self.seq = seq;
             if batch.meta.is_some() {
-                self.ceilings.push_back((seq, self.meta.ceiling));
+                self.clock_reservations.push_back((seq, self.durable.clock_reservation));
             }
             self.output.persist.push(Batch { seq, ..batch });
         }
@@ -327,7 +329,7 @@ impl Replica {
     }
 
     fn message(&self, body: Body) -> Vec<u8> {
-        Message { instance: self.options.instance, floor: self.meta.claimed, body }.encode()
+        Message { instance: self.options.instance, gc_floor: self.durable.announced_gc_floor, body }.encode()
     }
 
     fn send(&mut self, to: NodeId, body: Body) {
@@ -343,8 +345,8 @@ impl Replica {
     /// The register goes to the disk and to readers.
     fn record(&mut self, register: Register) {
         self.batch.dropped.retain(|key| *key != register.key);
-        self.roster.note(&register);
-        self.output.is_roster_changed |= roster::node_of(&register.key).is_some();
+        self.membership.note(&register);
+        self.output.is_membership_changed |= membership::node_of(&register.key).is_some();
         if is_users(&register.key) {
             self.output.changed.push(Arc::clone(&register.key));
         }
@@ -364,7 +366,7 @@ impl Replica {
     /// A member whose entry is missing, says another name or address than it has now, or was written by a clock that was ahead, so
     /// that others have it in quarantine, writes it; one that was forgotten does not.
     fn enroll_if_due(&mut self, now: Now) {
-        let is_due = match self.roster.get(self.options.node) {
+        let is_due = match self.membership.get(self.options.node) {
             None => true,
             Some(member) => {
                 let is_other = member.name != self.options.name || member.address != self.options.address;
@@ -379,10 +381,10 @@ impl Replica {
         }
     }
 
-    /// This node's own entry in the roster.
+    /// This node's own entry in the membership.
     fn enroll(&mut self, now: Now) {
-        let entry = roster::member(&self.options.name, self.options.address.as_deref());
-        self.write_own(roster::key(self.options.node), Some(entry), Arc::default(), Arc::default(), now);
+        let entry = membership::member(&self.options.name, self.options.address.as_deref());
+        self.write_own(membership::key(self.options.node), Some(entry), Arc::default(), Arc::default(), now);
     }
 }
 
@@ -424,7 +426,7 @@ fn size_of(register: &Register) -> usize {
 const OPERATOR_MS: u64 = 2_000;
 
 /// A node that is not in sync yet compares so many times as often.
-const HURRY: u64 = 5;
+const FAST_ROUNDS: u64 = 5;
 
 /// Stamps, lengths and checksum of a register.
 const OVERHEAD: usize = 64;

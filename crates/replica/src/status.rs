@@ -15,12 +15,12 @@ pub struct Status {
     /// A number of all that it holds; equal numbers mean equal contents.
     pub root: u64,
     /// Up to where tombstones are collected.
-    pub floor: Stamp,
+    pub gc_floor: Stamp,
     /// Registers of users, tombstones included.
     pub registers: usize,
     /// Tombstones among them.
     pub tombstones: usize,
-    /// All that were ever in the roster.
+    /// All that were ever in the membership.
     pub members: Vec<Member>,
     /// Members of which nothing has come for seven days, counted from this start at the earliest: repair them, or have
     /// them forgotten. Until then no tombstone goes.
@@ -49,7 +49,7 @@ pub struct Status {
     pub counters: Counters,
 }
 
-/// A node of the roster.
+/// A node of the membership.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Member {
     /// Which node.

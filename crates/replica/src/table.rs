@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::merkle::{Branch, MerkleTree};
 use crate::message::Entry;
-use crate::tree::{Branch, Tree};
 use crate::{NodeId, Register, Stamp};
 
 type Place = (u64, Arc<[u8]>);
@@ -20,7 +20,7 @@ type Place = (u64, Arc<[u8]>);
 pub(crate) struct Table {
     seed: u64,
     registers: BTreeMap<Place, Register>,
-    tree: Tree,
+    tree: MerkleTree,
     /// The tombstones by rank stamp and hash.
     tombstones: BTreeMap<(Stamp, u64), Listed>,
     /// The greatest stamp of each node.
@@ -65,7 +65,7 @@ impl Table {
         Self {
             seed: xxh3_64(cluster.as_bytes()),
             registers: BTreeMap::new(),
-            tree: Tree::default(),
+            tree: MerkleTree::default(),
             tombstones: BTreeMap::new(),
             greatest: BTreeMap::new(),
             merges: 0,
@@ -107,7 +107,7 @@ impl Table {
         self.tombstones.len()
     }
 
-    pub(crate) fn tree(&self) -> &Tree {
+    pub(crate) fn tree(&self) -> &MerkleTree {
         &self.tree
     }
 
@@ -183,7 +183,7 @@ impl Table {
 
     /// Whether the tree is what it would be if it were made anew; if not, it is from now on.
     pub(crate) fn check_tree(&mut self) -> bool {
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         for ((hash, _), register) in &self.registers {
             tree.toggle(*hash, entry(*hash, register));
         }

@@ -10,7 +10,7 @@ use tidegate_replica::simulator::{Outcome, REST_SECONDS, Setup, run, shrink};
 const USAGE: &str = "usage: simulate [--seeds N] [--nodes N] [--seconds S] [--seed X] [--mutant NAME | --list-mutants]";
 
 /// What was asked for.
-struct Wish {
+struct Arguments {
     seeds: u64,
     first: u64,
     nodes: usize,
@@ -19,12 +19,12 @@ struct Wish {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--list-mutants") {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|argument| argument == "--list-mutants") {
         return say(&Mutant::ALL.map(|mutant| format!("{mutant}\n")).concat());
     }
-    match wish(&arguments) {
-        Ok(wish) => simulate(&wish),
+    match Arguments::parse(&words) {
+        Ok(arguments) => simulate(&arguments),
         Err(problem) => {
             let _ = writeln!(stderr(), "error: {problem}\n{USAGE}");
             ExitCode::from(2)
@@ -32,30 +32,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn wish(arguments: &[String]) -> Result<Wish, String> {
-    let mut wish = Wish { seeds: 200, first: 1, nodes: 5, seconds: 300, mutant: None };
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("`{word}` wants a value, or is not known"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("`{word}` wants a whole number, not `{value}`"));
-        match word.as_str() {
-            "--seeds" => wish.seeds = number()?,
-            "--seed" => (wish.first, wish.seeds) = (number()?, 1),
-            "--nodes" => wish.nodes = usize::try_from(number()?.clamp(1, 1_000)).unwrap_or(1),
-            "--seconds" => wish.seconds = number()?.max(1),
-            "--mutant" => wish.mutant = Some(value.parse()?),
-            _ => return Err(format!("`{word}` is not known")),
+impl Arguments {
+    fn parse(words: &[String]) -> Result<Self, String> {
+        let mut arguments = Self { seeds: 200, first: 1, nodes: 5, seconds: 300, mutant: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or_else(|| format!("`{word}` wants a value, or is not known"))?;
+            let number = || value.parse::<u64>().map_err(|_| format!("`{word}` wants a whole number, not `{value}`"));
+            match word.as_str() {
+                "--seeds" => arguments.seeds = number()?,
+                "--seed" => (arguments.first, arguments.seeds) = (number()?, 1),
+                "--nodes" => arguments.nodes = usize::try_from(number()?.clamp(1, 1_000)).unwrap_or(1),
+                "--seconds" => arguments.seconds = number()?.max(1),
+                "--mutant" => arguments.mutant = Some(value.parse()?),
+                _ => return Err(format!("`{word}` is not known")),
+            }
         }
+        Ok(arguments)
     }
-    Ok(wish)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock times the simulator; the replicas are given theirs")]
-fn simulate(wish: &Wish) -> ExitCode {
+fn simulate(arguments: &Arguments) -> ExitCode {
     let started = Instant::now();
     let mut total = Outcome::default();
-    for seed in wish.first..wish.first.saturating_add(wish.seeds) {
-        let setup = Setup { seed, nodes: wish.nodes, seconds: wish.seconds, mutant: wish.mutant, without: Vec::new() };
+    for seed in arguments.first..arguments.first.saturating_add(arguments.seeds) {
+        let setup = Setup {
+            seed,
+            nodes: arguments.nodes,
+            seconds: arguments.seconds,
+            mutant: arguments.mutant,
+            without: Vec::new(),
+        };
         let outcome = run(&setup);
         if let Some(violation) = &outcome.violation {
             return fail(&setup, &violation.to_string(), outcome.trace);
@@ -66,17 +74,17 @@ fn simulate(wish: &Wish) -> ExitCode {
         total.unreached += outcome.unreached;
         total.refused += outcome.refused;
         total.at_rest = (total.at_rest.0 + outcome.at_rest.0, total.at_rest.1 + outcome.at_rest.1);
-        if wish.seeds == 1 && run(&setup).trace != outcome.trace {
+        if arguments.seeds == 1 && run(&setup).trace != outcome.trace {
             return fail(&setup, "I10 broken: the same seed gave another trace", outcome.trace);
         }
     }
     let [local, one, majority, all] = total.acknowledged;
     let real = started.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let speed = (wish.seeds * wish.seconds) as f64 / real.max(1e-6);
+    let speed = (arguments.seeds * arguments.seconds) as f64 / real.max(1e-6);
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let [messages, bytes] = [total.at_rest.0, total.at_rest.1]
-        .map(|sum| sum as f64 / (wish.seeds * REST_SECONDS) as f64 / wish.nodes as f64);
+        .map(|sum| sum as f64 / (arguments.seeds * REST_SECONDS) as f64 / arguments.nodes as f64);
     say(&format!(
         "seeds {} to {}, {} nodes, {} virtual seconds each: every invariant held\n\
          trace         {:016x}\n\
@@ -85,10 +93,10 @@ fn simulate(wish: &Wish) -> ExitCode {
          not reached   {} writes were accepted without their level, {} were refused\n\
          at rest       {messages:.2} messages and {bytes:.0} bytes a node a second\n\
          time          {real:.1} s, {speed:.0} times real time\n",
-        wish.first,
-        wish.first.saturating_add(wish.seeds).saturating_sub(1),
-        wish.nodes,
-        wish.seconds,
+        arguments.first,
+        arguments.first.saturating_add(arguments.seeds).saturating_sub(1),
+        arguments.nodes,
+        arguments.seconds,
         total.trace,
         total.events,
         local + one + majority + all,

@@ -99,7 +99,7 @@ impl Replica {
         let needed = match pending.level {
             Level::Local if self.options.is_durable => return Awaited::Only(Vec::new()),
             Level::Local | Level::One => 1,
-            Level::Majority => self.roster.majority().saturating_sub(here),
+            Level::Majority => self.membership.majority().saturating_sub(here),
             Level::All => return Awaited::Everybody,
         };
         let mut nearest: Vec<(bool, u64, NodeId)> = self
@@ -115,7 +115,7 @@ impl Replica {
     }
 
     /// Owes `to` an answer once what it sent is durable here.
-    pub(super) fn owe_ack(&mut self, to: NodeId, key: Arc<[u8]>, stamp: Stamp) {
+    pub(super) fn queue_ack(&mut self, to: NodeId, key: Arc<[u8]>, stamp: Stamp) {
         if !self.options.is_durable {
             return;
         }
@@ -123,13 +123,13 @@ impl Replica {
         let is_gathering = !self.batch.registers.is_empty() || !self.batch.history.is_empty();
         let seq = if is_gathering { self.seq.saturating_add(1) } else { self.seq };
         let seq = if self.has(Mutant::PeerAcksBeforeSync) { 0 } else { seq };
-        self.acks.push_back(Owed { seq, to, key, stamp });
+        self.acks.push_back(DueAck { seq, to, key, stamp });
     }
 
     pub(super) fn send_due_acks(&mut self) {
         let mut active: BTreeMap<NodeId, Vec<Stamp>> = BTreeMap::new();
         let mut outranked: BTreeMap<NodeId, Vec<(Loss, Register)>> = BTreeMap::new();
-        while let Some(Owed { to, key, stamp, .. }) = self.acks.pop_front_if(|owed| owed.seq <= self.persisted) {
+        while let Some(DueAck { to, key, stamp, .. }) = self.acks.pop_front_if(|due| due.seq <= self.persisted) {
             match self.winner(&key) {
                 Some((winner, is_quarantined))
                     if winner.stamp != stamp && !self.has(Mutant::OutrankedIsAcknowledged) =>
@@ -163,10 +163,10 @@ impl Replica {
     /// Batches are on the disk.
     pub(super) fn note_persisted(&mut self, upto: u64) {
         self.persisted = self.persisted.max(upto.min(self.seq));
-        while let Some((_, ceiling)) = self.ceilings.pop_front_if(|(seq, _)| *seq <= self.persisted) {
-            self.ceiling = ceiling;
+        while let Some((_, reservation)) = self.clock_reservations.pop_front_if(|(seq, _)| *seq <= self.persisted) {
+            self.clock_reservation = reservation;
         }
-        while let Some((_, register)) = self.held.pop_front_if(|(seq, _)| *seq <= self.persisted) {
+        while let Some((_, register)) = self.unreserved.pop_front_if(|(seq, _)| *seq <= self.persisted) {
             self.push.push(register);
         }
         let stamps: Vec<Stamp> = self.pendings.by_stamp.keys().copied().collect();
@@ -201,7 +201,7 @@ impl Replica {
     }
 
     /// Sends again what was not acknowledged, and answers those who have waited long enough.
-    pub(super) fn remind(&mut self, now: Now) {
+    pub(super) fn resend_or_time_out(&mut self, now: Now) {
         while let Some(&(due, stamp)) = self.pendings.by_due.first() {
             if due > now.steady_ms {
                 return;
@@ -220,7 +220,7 @@ impl Replica {
             self.pendings.insert(stamp, pending);
             if is_over {
                 self.settle(stamp, true);
-            } else if stamp <= self.ceiling {
+            } else if stamp <= self.clock_reservation {
                 self.send_again(stamp, &silent);
             }
         }
@@ -239,12 +239,12 @@ impl Replica {
     fn silent(&self, pending: &Pending) -> Vec<NodeId> {
         let has_answered = |node: &NodeId| pending.acked.contains(node) || pending.outranked.contains_key(node);
         let is_silent = |node: &NodeId| self.is_live(*node) && !has_answered(node);
-        self.roster.members().map(|member| member.node).filter(is_silent).collect()
+        self.membership.members().map(|member| member.node).filter(is_silent).collect()
     }
 
     /// Whether this node knows who is counted for a majority: from its disk, from others, or because there are none.
     pub(super) fn is_membership_known(&self) -> bool {
-        let knows_others = self.roster.all().any(|member| member.node != self.options.node);
+        let knows_others = self.membership.all().any(|member| member.node != self.options.node);
         !self.options.expects_peers || !self.options.has_peers || knows_others || self.has(Mutant::MajorityOfOne)
     }
 
@@ -261,7 +261,7 @@ impl Replica {
         let is_here = self.options.is_durable && is_synced && lost_here.is_none();
         let has_it = |node: NodeId| if node == here { is_here } else { pending.acked.contains(&node) };
         let (durable_on, mut waited_for): (Vec<NodeId>, Vec<NodeId>) =
-            self.roster.members().map(|member| member.node).partition(|node| has_it(*node));
+            self.membership.members().map(|member| member.node).partition(|node| has_it(*node));
         let outranked: Vec<Outranked> = lost_here.into_iter().chain(pending.outranked.values().copied()).collect();
         waited_for.retain(|node| !outranked.iter().any(|outranked| outranked.node == *node));
         let count = durable_on.len();
@@ -272,7 +272,7 @@ impl Replica {
                 Level::Local => true,
                 _ if !self.is_membership_known() => false,
                 Level::One => count >= if self.options.is_durable { 2 } else { 1 },
-                Level::Majority => count >= self.roster.majority(),
+                Level::Majority => count >= self.membership.majority(),
                 Level::All => !waited_for.iter().any(|node| self.is_live(*node)),
             };
         let is_lost = is_synced && !outranked.is_empty();
@@ -287,7 +287,7 @@ impl Replica {
 
 /// An answer that is due once a batch is durable.
 #[derive(Debug)]
-pub(super) struct Owed {
+pub(super) struct DueAck {
     seq: u64,
     to: NodeId,
     key: Arc<[u8]>,

@@ -26,7 +26,7 @@ impl Replica {
         } else if epochs >= limits::EPOCHS_MAX {
             Some(WriteError::EpochsExhausted { epochs })
         } else {
-            self.starting(now).or_else(|| self.refusal_but_for_poison(now))
+            self.refusal_while_starting(now).or_else(|| self.refusal_except_poisoned(now))
         };
         if let Some(error) = error {
             return self.output.receipts.push((request, Err(error)));
@@ -61,7 +61,7 @@ impl Replica {
     /// A peer lives in a later epoch than this node: how it began is what this node needs first.
     pub(super) fn ask_for_repairs(&mut self, from: NodeId) {
         let hash = self.table.hash(KEY);
-        self.send(from, Body::Want(vec![hash]));
+        self.send(from, Body::RegistersRequest(vec![hash]));
     }
 
     /// The list for the next repair: all before it. This node lives in an epoch by good reason, even if it has lost how that began.

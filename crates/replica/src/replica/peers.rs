@@ -4,7 +4,7 @@ use crate::message::{Body, Summary};
 use crate::{Mutant, NodeId, Now, Stamp, limits};
 
 use super::Replica;
-use super::repair::{Budget, Streaming};
+use super::anti_entropy::{Budget, SnapshotTransfer};
 
 /// Another node, as this one sees it.
 #[derive(Debug, Default)]
@@ -30,11 +30,11 @@ pub(super) struct Peer {
     /// Up to where it says that it has collected, and which process of it says so.
     pub(super) claimed: Option<(u64, Stamp)>,
     /// The floor by which this node refused when the two last held the same.
-    pub(super) equal_floor: Stamp,
+    pub(super) agreed_gc_floor: Stamp,
     /// It has said which of this node's stamps it knows, since the start.
     pub(super) has_told: bool,
     pub(super) budget: Budget,
-    pub(super) streaming: Option<Streaming>,
+    pub(super) snapshot: Option<SnapshotTransfer>,
 }
 
 /// A question that an answer is held against: it may be one to an earlier process of this node, or to another one that
@@ -48,7 +48,7 @@ pub(super) struct Asked {
 
 impl Peer {
     /// A process claims more and more; what says less has been overtaken on its way.
-    pub(super) fn note_claim(&mut self, instance: u64, floor: Stamp) {
+    pub(super) fn note_announced_gc_floor(&mut self, instance: u64, floor: Stamp) {
         self.claimed = match self.claimed {
             Some((same, before)) if same == instance => Some((instance, before.max(floor))),
             _ => Some((instance, floor)),
@@ -69,10 +69,10 @@ impl Replica {
             }
             return;
         }
-        let Some(peer) = self.hear(node, now) else { return };
+        let Some(peer) = self.note_heard(node, now) else { return };
         peer.up = Some(instance);
         if !self.has(Mutant::NoAntiEntropy) {
-            self.ask_root(node, now);
+            self.send_root_request(node, now);
         }
     }
 
@@ -87,7 +87,7 @@ impl Replica {
     }
 
     /// Something has come from a node. None: there are too many, and this one is not listened to.
-    pub(super) fn hear(&mut self, node: NodeId, now: Now) -> Option<&mut Peer> {
+    pub(super) fn note_heard(&mut self, node: NodeId, now: Now) -> Option<&mut Peer> {
         if self.peers.len() >= limits::NODES_MAX && !self.peers.contains_key(&node) {
             return None;
         }
@@ -99,7 +99,7 @@ impl Replica {
     }
 
     pub(super) fn note_isolation(&mut self, now: Now) {
-        let expects = self.options.expects_peers || self.roster.members().count() > 1;
+        let expects = self.options.expects_peers || self.membership.members().count() > 1;
         let is_isolated = expects && !self.peers.values().any(|peer| peer.is_live);
         self.isolated_since_ms = if is_isolated { self.isolated_since_ms.or(Some(now.wall_ms)) } else { None };
     }
@@ -115,29 +115,29 @@ impl Replica {
         if self.has(Mutant::NoAntiEntropy) {
             return;
         }
-        if let Some(node) = self.choose() {
-            self.ask_root(node, now);
+        if let Some(node) = self.choose_peer() {
+            self.send_root_request(node, now);
         }
     }
 
     /// Whom to compare with: a live peer at random; now and then a member that seems to be away, because it may only
     /// seem so.
-    fn choose(&mut self) -> Option<NodeId> {
+    fn choose_peer(&mut self) -> Option<NodeId> {
         let live: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| peer.is_live).map(|(node, _)| *node).collect();
         let away: Vec<NodeId> = self
-            .roster
+            .membership
             .members()
             .map(|member| member.node)
             .filter(|node| *node != self.options.node && !live.contains(node))
             .collect();
-        let is_for_the_away = live.is_empty() || self.timers.rounds.is_multiple_of(AWAY_ROUNDS);
+        let is_for_unreachable = live.is_empty() || self.timers.rounds.is_multiple_of(UNREACHABLE_ROUNDS);
         let from =
-            if is_for_the_away && !away.is_empty() && !self.has(Mutant::DeadPeersNeverTried) { away } else { live };
+            if is_for_unreachable && !away.is_empty() && !self.has(Mutant::DeadPeersNeverTried) { away } else { live };
         let index = self.random.index(from.len());
         from.get(index).copied()
     }
 
-    pub(super) fn ask_root(&mut self, node: NodeId, now: Now) {
+    pub(super) fn send_root_request(&mut self, node: NodeId, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.unanswered = peer.unanswered.saturating_add(1);
             if peer.unanswered > UNANSWERED_MAX {
@@ -149,7 +149,7 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.asked = Some(asked);
         }
-        self.send(node, Body::Root(summary));
+        self.send(node, Body::RootRequest(summary));
     }
 
     pub(super) fn summary(&self, to: NodeId, now: Now) -> Summary {
@@ -166,7 +166,7 @@ impl Replica {
     }
 
     /// What a peer says of itself in any comparison.
-    pub(super) fn learn(&mut self, from: NodeId, summary: &Summary, now: Now) {
+    pub(super) fn note_summary(&mut self, from: NodeId, summary: &Summary, now: Now) {
         for stamp in [summary.clock, summary.yours] {
             if !self.is_beyond(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
                 self.clock.observe(stamp);
@@ -264,7 +264,7 @@ impl Replica {
     }
 
     /// Something has come from a process that has this node's id.
-    pub(super) fn hear_twin(&mut self, instance: u64, now: Now) {
+    pub(super) fn receive_from_duplicate(&mut self, instance: u64, now: Now) {
         if instance == self.options.instance || self.has(Mutant::CopiesNotRefused) {
             return;
         }
@@ -281,7 +281,7 @@ impl Replica {
 }
 
 /// Every so many rounds a member that seems to be away is asked.
-const AWAY_ROUNDS: u64 = 10;
+const UNREACHABLE_ROUNDS: u64 = 10;
 
 /// Every so many rounds a word goes to whoever else has this id.
 const HELLO_ROUNDS: u64 = 5;

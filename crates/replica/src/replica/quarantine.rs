@@ -15,7 +15,7 @@ use super::{OPERATOR_MS, Replica, epoch};
 
 /// A register in quarantine.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct QuarantinedRegister {
     pub(super) register: Register,
     /// Who sent it.
     from: NodeId,
@@ -33,7 +33,7 @@ pub(super) struct Decision {
     pub(super) reason: Arc<str>,
 }
 
-impl Held {
+impl QuarantinedRegister {
     pub(super) fn new(register: Register, from: NodeId, since_ms: u64) -> Self {
         Self { register, from, since_ms }
     }
@@ -59,13 +59,13 @@ impl Replica {
     }
 
     /// Whether a register has to wait for its time: it lies too far ahead, and would count.
-    pub(super) fn is_to_wait(&self, register: &Register, now: Now) -> bool {
+    pub(super) fn must_be_quarantined(&self, register: &Register, now: Now) -> bool {
         let would_count = self.table.get(&register.key).is_none_or(|here| here.rank(register) == Ordering::Less);
         would_count && self.is_too_far_ahead(register.stamp, now)
     }
 
     /// Puts a register in quarantine, unless one that ranks higher is there.
-    pub(super) fn set_aside(&mut self, register: Register, from: NodeId, now: Now) {
+    pub(super) fn put_in_quarantine(&mut self, register: Register, from: NodeId, now: Now) {
         let is_wanted = match self.quarantine.get(&register.key) {
             None => self.quarantine.len() < limits::QUARANTINE_MAX,
             Some(held) => held.register.rank(&register) == Ordering::Less,
@@ -75,7 +75,7 @@ impl Replica {
         }
         self.counters.quarantined = self.counters.quarantined.saturating_add(1);
         let key = Arc::clone(&register.key);
-        self.quarantine.insert(Arc::clone(&key), Held::new(register, from, now.wall_ms));
+        self.quarantine.insert(Arc::clone(&key), QuarantinedRegister::new(register, from, now.wall_ms));
         // A write of this key that waits for its level has met what will outrank it.
         if let Some(stamp) = self.table.get(&key).map(|here| here.stamp) {
             self.settle(stamp, false);
@@ -84,11 +84,11 @@ impl Replica {
 
     /// Merges what lies no longer in the future.
     pub(super) fn release_quarantine(&mut self, now: Now) {
-        let is_due = |held: &Held| !self.is_too_far_ahead(held.register.stamp, now);
+        let is_due = |held: &QuarantinedRegister| !self.is_too_far_ahead(held.register.stamp, now);
         let due: Vec<Arc<[u8]>> =
             self.quarantine.iter().filter(|(_, held)| is_due(held)).map(|(key, _)| Arc::clone(key)).collect();
         for key in due {
-            let Some(Held { register, from, .. }) = self.quarantine.remove(&key) else { continue };
+            let Some(QuarantinedRegister { register, from, .. }) = self.quarantine.remove(&key) else { continue };
             // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
             if self.table.get(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
                 self.accept(register, None, now);
@@ -104,7 +104,7 @@ impl Replica {
     }
 
     /// The stamp that a new register of this key has to name in order to count, if its own does not do.
-    pub(super) fn to_supersede(&self, key: &[u8], stamp: Stamp) -> Option<Stamp> {
+    pub(super) fn stamp_to_supersede(&self, key: &[u8], stamp: Stamp) -> Option<Stamp> {
         let waiting = self.quarantine.get(key).map(|held| &held.register);
         let waiting = waiting.filter(|_| !self.has(Mutant::QuarantineNotSuperseded));
         let greatest = self.table.get(key).into_iter().chain(waiting).max_by(|one, other| one.rank(other))?;
@@ -133,7 +133,7 @@ impl Replica {
             found if found != Some(stamp) => Some(WriteError::NotQuarantined { found }),
             // An epoch begins by a repair, and never because a value says so.
             _ if *key == *epoch::KEY && resolution == Resolution::Accept => Some(WriteError::Invalid),
-            _ => self.starting(now).or_else(|| self.refusal(now)),
+            _ => self.refusal_while_starting(now).or_else(|| self.refusal(now)),
         };
         let held = self.quarantine.get(&key).map(|held| &held.register);
         let source = if resolution == Resolution::Accept { held } else { self.table.get(&key) };

@@ -24,7 +24,7 @@ impl Replica {
             node: self.options.node,
             epoch: self.clock.epoch(),
             root: self.root(),
-            floor: self.meta.claimed,
+            gc_floor: self.durable.announced_gc_floor,
             registers: self.table.iter().filter(|register| is_users(&register.key)).count(),
             tombstones: self.table.tombstone_count(),
             members: self.members().cloned().collect(),
@@ -50,7 +50,7 @@ impl Replica {
 
     /// All that were ever in the roster, in the order of their ids.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.roster.all()
+        self.membership.all()
     }
 
     /// The peers that are connected, as the carrier says, and of which nothing has come for

@@ -7,9 +7,9 @@ use super::*;
 use crate::message::{Awaited, Summary};
 use crate::{Expected, Level, Receipt, Resolution, WriteError};
 
-mod acknowledgement;
+mod acks;
 mod anti_entropy;
-mod epochs;
+mod epoch;
 mod quarantine;
 mod start;
 
@@ -141,7 +141,7 @@ impl Cluster {
 
     /// A node has heard a message of another one.
     fn hear(&mut self, index: usize, from: u64, body: Body) {
-        let bytes = Message { instance: from, floor: Stamp::ZERO, body }.encode();
+        let bytes = Message { instance: from, gc_floor: Stamp::ZERO, body }.encode();
         self.handle(index, Input::Message { from: NodeId::new(from), bytes });
     }
 
@@ -254,8 +254,8 @@ fn what_a_wrong_clock_shows_is_not_where_the_next_start_begins() {
     cluster.write(0, "x", Some("1"), Level::All);
     cluster.wall_ms[0] += 3_600_000;
     cluster.pass(12_000);
-    let ceiling = cluster.nodes[0].meta.ceiling.millis();
-    assert!(ceiling < START_MS + 60_000, "{ceiling}");
+    let reservation = cluster.nodes[0].durable.clock_reservation.millis();
+    assert!(reservation < START_MS + 60_000, "{reservation}");
 }
 
 #[test]
@@ -263,8 +263,8 @@ fn a_clock_that_is_wrong_from_the_start_writes_nothing_once_others_were_heard() 
     let (mut replica, _) = put_back();
     let now = Now { wall_ms: START_MS + 3_600_000, steady_ms: 6 };
     for node in [2, 3, 4] {
-        let body = Body::Root(summary(START_MS, Stamp::ZERO));
-        let bytes = Message { instance: node, floor: Stamp::ZERO, body }.encode();
+        let body = Body::RootRequest(summary(START_MS, Stamp::ZERO));
+        let bytes = Message { instance: node, gc_floor: Stamp::ZERO, body }.encode();
         replica.handle(Input::PeerUp { node: NodeId::new(node), instance: node }, now);
         replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
     }
@@ -303,8 +303,8 @@ fn a_clock_that_is_ahead_writes_nothing_that_counts_and_an_epoch_mends_it() {
 #[test]
 fn a_node_that_may_not_write_does_not_enrol() {
     let member = Register {
-        key: roster::key(NodeId::new(9)),
-        value: Some(roster::member("nine", None)),
+        key: membership::key(NodeId::new(9)),
+        value: Some(membership::member("nine", None)),
         stamp: Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(9)),
         ..register(0)
     };
@@ -325,7 +325,7 @@ fn a_node_that_may_not_write_does_not_enrol() {
 fn two_processes_of_one_id_refuse_to_write() {
     let mut cluster = Cluster::new(2);
     cluster.meet();
-    let bytes = Message { instance: 77, floor: Stamp::ZERO, body: Body::Hello }.encode();
+    let bytes = Message { instance: 77, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
     cluster.handle(0, Input::Message { from: NodeId::new(1), bytes });
     let refused = cluster.write(0, "x", Some("1"), Level::Local);
     assert_eq!(cluster.receipt(refused), &Err(WriteError::DuplicateNode { node: NodeId::new(1) }));
@@ -339,7 +339,7 @@ fn a_member_that_is_silent_for_a_week_is_named_until_it_is_forgotten() {
     let (mut replica, start) = put_back();
     let day = 24 * 3_600_000;
     let after = |ms: u64| Now { wall_ms: start.wall_ms + ms, steady_ms: start.steady_ms + ms };
-    let hello = Message { instance: 2, floor: Stamp::ZERO, body: Body::Hello }.encode();
+    let hello = Message { instance: 2, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
     replica.handle(Input::Message { from: NodeId::new(2), bytes: hello }, after(day));
     assert_eq!(replica.status(after(7 * day - 1)).silent, []);
     assert_eq!(replica.status(after(7 * day)).silent, [3, 4, 5].map(NodeId::new));
@@ -362,7 +362,7 @@ fn a_member_whose_name_or_address_has_changed_says_so() {
     assert_eq!(before.1, None);
     // The same disk under another name, at another address.
     let registers = cluster.nodes[0].table.iter().cloned().collect();
-    let loaded = Loaded { registers, meta: Some(cluster.nodes[0].meta.encode()), is_damaged: false };
+    let loaded = Loaded { registers, meta: Some(cluster.nodes[0].durable.encode()), is_damaged: false };
     let options = Options {
         name: "one".to_owned(),
         address: Some("node-1.example:7400".to_owned()),
@@ -391,7 +391,7 @@ fn a_member_that_was_forgotten_does_not_write_its_address_over_that() {
     let node = NodeId::new(1);
     cluster.is_cut = true;
     cluster.handle(1, Input::Forget { request: 1_000, node, actor: "dana".into(), reason: "".into() });
-    let own = cluster.nodes[1].get(&roster::key(node)).unwrap().clone();
+    let own = cluster.nodes[1].get(&membership::key(node)).unwrap().clone();
     cluster.nodes[0].options.address = Some("node-1.example:7400".to_owned());
     let mut replica = Replica::new(
         cluster.nodes[0].options.clone(),
@@ -399,7 +399,7 @@ fn a_member_that_was_forgotten_does_not_write_its_address_over_that() {
         cluster.now(0),
     );
     let ticked = replica.0.handle(Input::Tick, Now { steady_ms: 60_000, ..cluster.now(0) });
-    assert!(ticked.broadcast.is_empty() && replica.0.roster.get(node).unwrap().is_forgotten);
+    assert!(ticked.broadcast.is_empty() && replica.0.membership.get(node).unwrap().is_forgotten);
 }
 
 #[test]
@@ -463,11 +463,11 @@ fn a_second_process_of_an_id_is_told_at_once() {
     assert_eq!(hello(&first.handle(Input::Message { from: node, bytes }, now)), None);
 }
 
-/// A member's entry in the roster.
+/// A member's entry in the membership.
 fn member(node: u64) -> Register {
     Register {
-        key: roster::key(NodeId::new(node)),
-        value: Some(roster::member("some", None)),
+        key: membership::key(NodeId::new(node)),
+        value: Some(membership::member("some", None)),
         stamp: Stamp::new(0, START_MS - 9, 0, NodeId::new(node)),
         ..register(0)
     }
@@ -499,7 +499,9 @@ fn a_disk_that_may_be_old_writes_above_what_a_majority_has() {
     for (node, yours) in [(2, Stamp::ZERO), (3, Stamp::ZERO), (3, Stamp::ZERO), (4, used)] {
         // Two more of five may be those that do not have what three had acknowledged, this one among them.
         assert_eq!(replica.get(b"x"), None, "before word from {node}");
-        let bytes = Message { instance: node, floor: Stamp::ZERO, body: Body::Root(summary(START_MS, yours)) }.encode();
+        let bytes =
+            Message { instance: node, gc_floor: Stamp::ZERO, body: Body::RootRequest(summary(START_MS, yours)) }
+                .encode();
         replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
     }
     assert!(replica.get(b"x").unwrap().stamp > used);
@@ -512,7 +514,7 @@ fn an_answer_to_another_process_of_this_id_says_nothing() {
     let floor = Stamp::new(0, START_MS - 1, 0, peer);
     let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
     let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
-        Body::Root(summary) => Some(summary),
+        Body::RootRequest(summary) => Some(summary),
         _ => None,
     });
     let asked = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
@@ -522,10 +524,10 @@ fn an_answer_to_another_process_of_this_id_says_nothing() {
         Summary { root: asked.root ^ 1, ..asked },
     ];
     let mut floor_after = |summary: Summary| {
-        let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
-        let bytes = Message { instance: 2, floor, body }.encode();
+        let body = Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] };
+        let bytes = Message { instance: 2, gc_floor: floor, body }.encode();
         replica.handle(Input::Message { from: peer, bytes }, now);
-        replica.status(now).floor
+        replica.status(now).gc_floor
     };
     for other in others {
         assert_eq!(floor_after(other), Stamp::ZERO, "{other:?}");
@@ -540,7 +542,7 @@ fn with_x(value: Option<&str>, ago_ms: u64, floor: Stamp) -> Loaded {
     let value = value.map(|value| value.as_bytes().into());
     let stamp = Stamp::new(0, START_MS - ago_ms, 0, NodeId::new(1));
     let register = Register { key: b"x".as_slice().into(), stamp, value, ..register(0) };
-    let meta = Meta { refusing: floor, claimed: floor, ..Meta::default() };
+    let meta = DurableState { enforced_gc_floor: floor, announced_gc_floor: floor, ..DurableState::default() };
     Loaded { registers: vec![register], meta: Some(meta.encode()), ..Loaded::default() }
 }
 
@@ -558,7 +560,7 @@ fn a_removal_for_which_no_collector_waited_still_counts() {
     cluster.pass(20_000);
     for (node, replica) in cluster.nodes.iter().enumerate() {
         assert!(replica.get(b"x").is_some_and(Register::is_tombstone), "{node}: {:?}", replica.get(b"x"));
-        assert_eq!(replica.status(cluster.now(node)).floor, floor);
+        assert_eq!(replica.status(cluster.now(node)).gc_floor, floor);
     }
 }
 
@@ -571,7 +573,7 @@ fn a_tombstone_that_was_collected_elsewhere_goes() {
     cluster.pass(20_000);
     for (node, replica) in cluster.nodes.iter().enumerate() {
         assert_eq!(replica.get(b"x"), None, "{node}");
-        assert_eq!(replica.status(cluster.now(node)).floor, floor);
+        assert_eq!(replica.status(cluster.now(node)).gc_floor, floor);
     }
 }
 
@@ -583,14 +585,14 @@ fn a_floor_does_not_fall_to_a_tombstone_that_came_late() {
     cluster.meet();
     for _ in 0..200 {
         cluster.pass(100);
-        let floors = [0, 1].map(|node: usize| cluster.nodes[node].status(cluster.now(node)).floor);
+        let floors = [0, 1].map(|node: usize| cluster.nodes[node].status(cluster.now(node)).gc_floor);
         assert_eq!(floors, [floor, floor], "after {} ms", cluster.steady_ms);
     }
     // It goes with the next one.
     let removed = Register { key: b"y".as_slice().into(), ..with_x(None, DAY_MS + 1_000, floor).registers.remove(0) };
     let bytes = Message {
         instance: 9,
-        floor: Stamp::ZERO,
+        gc_floor: Stamp::ZERO,
         body: Body::Push { registers: vec![removed], awaited: Awaited::Everybody },
     }
     .encode();
@@ -598,7 +600,7 @@ fn a_floor_does_not_fall_to_a_tombstone_that_came_late() {
     cluster.pass(40_000);
     for (node, replica) in cluster.nodes.iter().enumerate() {
         assert_eq!(replica.get(b"x"), None, "{node}");
-        assert_eq!(replica.status(cluster.now(node)).floor.millis(), START_MS - DAY_MS - 1_000);
+        assert_eq!(replica.status(cluster.now(node)).gc_floor.millis(), START_MS - DAY_MS - 1_000);
     }
 }
 
@@ -608,35 +610,35 @@ fn an_answer_says_nothing_of_what_came_after_the_question() {
     let peer = NodeId::new(2);
     let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
     let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
-        Body::Root(summary) => Some(summary),
+        Body::RootRequest(summary) => Some(summary),
         _ => None,
     });
     // Another node, which has not collected, hands in what the peer has removed.
     let push = Message {
         instance: 3,
-        floor: Stamp::ZERO,
+        gc_floor: Stamp::ZERO,
         body: Body::Push { registers: vec![register(0)], awaited: Awaited::Everybody },
     }
     .encode();
     replica.handle(Input::Message { from: NodeId::new(3), bytes: push }, now);
     let summary = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
-    let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
-    let bytes = Message { instance: 2, floor: Stamp::new(0, START_MS - 1, 0, peer), body }.encode();
+    let body = Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] };
+    let bytes = Message { instance: 2, gc_floor: Stamp::new(0, START_MS - 1, 0, peer), body }.encode();
     replica.handle(Input::Message { from: peer, bytes }, now);
-    assert_eq!(replica.status(now).floor, Stamp::ZERO);
+    assert_eq!(replica.status(now).gc_floor, Stamp::ZERO);
 }
 
 #[test]
 fn a_floor_that_nobody_claims_opens_nothing_below_the_one_that_this_node_claims() {
     let (claimed, heard) = (floor(3_000), floor(1_000));
-    let meta = Meta { refusing: heard, claimed, ..Meta::default() };
+    let meta = DurableState { enforced_gc_floor: heard, announced_gc_floor: claimed, ..DurableState::default() };
     let loaded = Loaded { registers: (1..=2).map(member).collect(), meta: Some(meta.encode()), ..Loaded::default() };
     let start = Now { wall_ms: START_MS, steady_ms: 5 };
     let (mut replica, _) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, start);
     let (below, between) = (with_x(Some("removed"), 4_000, Stamp::ZERO), with_x(Some("kept"), 2_000, Stamp::ZERO));
     let mut push = |registers: Vec<Register>, ms: u64| {
         let now = Now { wall_ms: START_MS + ms, steady_ms: 5 + ms };
-        let bytes = Message { instance: 2, floor: Stamp::ZERO, body: Body::Repair(registers) }.encode();
+        let bytes = Message { instance: 2, gc_floor: Stamp::ZERO, body: Body::Repair(registers) }.encode();
         replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
         replica.handle(Input::Tick, now);
         replica.get(b"x").and_then(|register| register.value.clone()).map(|value| value.to_vec())
@@ -712,7 +714,7 @@ fn a_race_has_a_loser_in_the_history() {
     let mut push = |register: Register| {
         let bytes = Message {
             instance: 2,
-            floor: Stamp::ZERO,
+            gc_floor: Stamp::ZERO,
             body: Body::Push { registers: vec![register], awaited: Awaited::Everybody },
         }
         .encode();

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::message::Body;
 use crate::table::Merged;
-use crate::{Change, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, roster};
+use crate::{Change, Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits, membership};
 
 use super::{OPERATOR_MS, Replica, Waiting, is_users};
 
 impl Replica {
     /// A write of a user: now, or once this node knows which stamps it has used.
-    pub(super) fn ask(&mut self, request: u64, change: Change, level: Level, timeout_ms: u64, now: Now) {
+    pub(super) fn enqueue_write(&mut self, request: u64, change: Change, level: Level, timeout_ms: u64, now: Now) {
         let deadline_ms = now.steady_ms.saturating_add(timeout_ms);
         if self.pendings.len() + self.waiting.len() >= limits::PENDING_MAX {
             return self.output.receipts.push((request, Err(WriteError::Busy)));
@@ -38,7 +38,7 @@ impl Replica {
     }
 
     /// Answers the writes whose time is over before this node may make them.
-    pub(super) fn end_waiting(&mut self, now: Now) {
+    pub(super) fn time_out_waiting(&mut self, now: Now) {
         if self.waiting.iter().all(|waiting| waiting.deadline_ms > now.steady_ms) {
             return;
         }
@@ -80,7 +80,7 @@ impl Replica {
 
     /// Why nothing may be written now, if so.
     pub(super) fn refusal(&self, now: Now) -> Option<WriteError> {
-        if let Some(error) = self.refusal_but_for_poison(now) {
+        if let Some(error) = self.refusal_except_poisoned(now) {
             return Some(error);
         }
         let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
@@ -90,11 +90,11 @@ impl Replica {
     }
 
     /// Why an operator's command is refused in the first seconds: it issues a stamp, and does not wait.
-    pub(super) fn starting(&self, now: Now) -> Option<WriteError> {
+    pub(super) fn refusal_while_starting(&self, now: Now) -> Option<WriteError> {
         (!self.can_write_now(now)).then_some(WriteError::Starting)
     }
 
-    pub(super) fn refusal_but_for_poison(&self, now: Now) -> Option<WriteError> {
+    pub(super) fn refusal_except_poisoned(&self, now: Now) -> Option<WriteError> {
         if let Some(message) = &self.failed {
             return Some(WriteError::ReadOnly { message: message.clone() });
         }
@@ -138,10 +138,10 @@ impl Replica {
         now: Now,
     ) {
         let replaces = self.table.get(&key).map(|register| register.stamp);
-        let supersedes = self.to_supersede(&key, stamp);
+        let supersedes = self.stamp_to_supersede(&key, stamp);
         let register = Register { key: Arc::clone(&key), stamp, value, replaces, supersedes, actor, reason, extra };
         self.timers.last_write_ms = Some(now.steady_ms);
-        self.raise_ceiling(stamp, now);
+        self.reserve_clock(stamp, now);
         if let Merged::Accepted(_) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
             self.note_history(register.clone(), None);
             self.record(register.clone());
@@ -150,44 +150,46 @@ impl Replica {
         }
     }
 
-    /// A member is taken out of the roster.
+    /// A member is taken out of the membership.
     pub(super) fn forget(&mut self, request: u64, node: NodeId, actor: Arc<str>, reason: Arc<str>, now: Now) {
-        let Some(member) = self.roster.get(node).filter(|member| !member.is_forgotten) else {
+        let Some(member) = self.membership.get(node).filter(|member| !member.is_forgotten) else {
             return self.output.receipts.push((request, Err(WriteError::NotMember { node })));
         };
         if node == self.options.node {
             return self.output.receipts.push((request, Err(WriteError::ForgetsItself { node })));
         }
-        let value = roster::forgotten(&member.name);
-        if let Some(error) = self.starting(now).or_else(|| self.refusal(now)) {
+        let value = membership::forgotten(&member.name);
+        if let Some(error) = self.refusal_while_starting(now).or_else(|| self.refusal(now)) {
             return self.output.receipts.push((request, Err(error)));
         }
-        let key = roster::key(node);
+        let key = membership::key(node);
         let stamp = self.write_own(Arc::clone(&key), Some(value), actor, reason, now);
         self.expect_acks(request, (key, stamp), Level::Majority, now.steady_ms.saturating_add(OPERATOR_MS), now);
     }
 
     /// Nothing above the ceiling may be seen by others before the ceiling is on the disk: after a crash the clock goes
     /// on above it, so that no stamp is issued twice.
-    fn raise_ceiling(&mut self, stamp: Stamp, now: Now) {
+    fn reserve_clock(&mut self, stamp: Stamp, now: Now) {
         let timing = self.options.timing;
-        let (ceiling, ahead) = (self.meta.ceiling, now.wall_ms.saturating_add(timing.ceiling_ms));
-        let is_low = ceiling.epoch() != stamp.epoch()
-            || ceiling.millis() < stamp.millis().max(ahead.saturating_sub(timing.ceiling_ms / 3));
+        let (reservation, ahead) =
+            (self.durable.clock_reservation, now.wall_ms.saturating_add(timing.clock_reservation_ms));
+        let is_low = reservation.epoch() != stamp.epoch()
+            || reservation.millis() < stamp.millis().max(ahead.saturating_sub(timing.clock_reservation_ms / 3));
         if is_low {
-            self.meta.ceiling = Stamp::new(stamp.epoch(), stamp.millis().max(ahead), u16::MAX, NodeId::new(u64::MAX));
-            self.is_meta_new = true;
+            self.durable.clock_reservation =
+                Stamp::new(stamp.epoch(), stamp.millis().max(ahead), u16::MAX, NodeId::new(u64::MAX));
+            self.is_durable_state_new = true;
         }
     }
 
     /// While there are writes, the ceiling is kept ahead of them, so that they need not wait for it. By a clock that is wrong
     /// nothing is written, and the ceiling is left where it is: the next start begins there.
-    pub(super) fn renew_ceiling(&mut self, now: Now) {
+    pub(super) fn renew_clock_reservation(&mut self, now: Now) {
         let is_busy = self.timers.last_write_ms.is_some_and(|last| now.steady_ms.saturating_sub(last) < BUSY_MS);
         if is_busy && self.refusal(now).is_none() {
             let next = self.clock.next(now.wall_ms);
             if self.clock.ahead(next, now.wall_ms) == 0 {
-                self.raise_ceiling(next, now);
+                self.reserve_clock(next, now);
             }
         }
     }
@@ -195,13 +197,13 @@ impl Replica {
     /// Sends what was written, but for what has to wait for the disk.
     pub(super) fn push_new(&mut self) {
         for register in std::mem::take(&mut self.push) {
-            let is_covered = register.stamp <= self.ceiling || self.has(Mutant::CeilingNotPersisted);
+            let is_covered = register.stamp <= self.clock_reservation || self.has(Mutant::ClockReservationNotPersisted);
             if is_covered {
                 let awaited = self.awaited(register.stamp);
                 let message = self.message(Body::Push { registers: vec![register], awaited });
                 self.output.broadcast.push(message);
             } else {
-                self.held.push_back((self.seq, register));
+                self.unreserved.push_back((self.seq, register));
             }
         }
     }

@@ -231,7 +231,7 @@ impl Ledger {
     }
 
     /// One of the two has been taken away, or both; `place`: the one that stays.
-    pub(super) fn is_single_again(&mut self, place: Place, now_ms: u64) {
+    pub(super) fn end_copy(&mut self, place: Place, now_ms: u64) {
         self.copied = None;
         self.lost_rows(place, now_ms);
         let known = self.places.entry(place.index).or_default();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::membership::Membership;
 use crate::random::Random;
-use crate::roster::Roster;
 use crate::{Batch, Loaded, Register, Stamp};
 
 /// See the module.
@@ -38,9 +38,9 @@ impl Disk {
 
     /// How many members of the roster it knows.
     pub(super) fn members(&self) -> usize {
-        let mut roster = Roster::default();
-        self.registers.values().for_each(|register| roster.note(register));
-        roster.members().count()
+        let mut membership = Membership::default();
+        self.registers.values().for_each(|register| membership.note(register));
+        membership.members().count()
     }
 
     /// Whether another input may be worked through: a disk that is full must not fill the memory.

@@ -70,7 +70,7 @@ struct Node {
     /// The disk is full until then.
     full_until_ms: u64,
     /// When something last came from another process of its id.
-    heard_twin_ms: Option<u64>,
+    heard_duplicate_ms: Option<u64>,
 }
 
 enum Event {
@@ -120,7 +120,7 @@ impl<'s> World<'s> {
             sent: (0, 0),
             started_ms: 0,
             full_until_ms: 0,
-            heard_twin_ms: None,
+            heard_duplicate_ms: None,
         };
         Self {
             nodes: (0..=setup.nodes).map(node).collect(),
@@ -196,7 +196,7 @@ impl<'s> World<'s> {
                 if !self.network.is_cut(from, to) && node.life >= life && node.disk.has_room() {
                     let from = self.nodes[from].id;
                     if from == node.id {
-                        self.nodes[to].heard_twin_ms = Some(self.now_ms);
+                        self.nodes[to].heard_duplicate_ms = Some(self.now_ms);
                     }
                     self.handle(to, Input::Message { from, bytes: bytes.to_vec() });
                 }
@@ -270,7 +270,7 @@ impl<'s> World<'s> {
         let node = &mut self.nodes[index];
         node.life += 1;
         node.has_failed = false;
-        (node.started_ms, node.heard_twin_ms) = (self.now_ms, None);
+        (node.started_ms, node.heard_duplicate_ms) = (self.now_ms, None);
         let loaded: Loaded = node.disk.load();
         let instance = self.instance(index);
         let node = &mut self.nodes[index];
@@ -402,8 +402,8 @@ impl<'s> World<'s> {
         }
         self.requests.insert(request, Request { key: Arc::clone(&key), before, waiting, at_ms: self.now_ms });
         let change = Change { key, value, actor: Arc::from("dana"), reason: Arc::default(), expected };
-        let heard_ms = self.nodes[index].heard_twin_ms;
-        let is_copied = heard_ms.is_some_and(|at| self.now_ms - at < TWIN_MS);
+        let heard_ms = self.nodes[index].heard_duplicate_ms;
+        let is_copied = heard_ms.is_some_and(|at| self.now_ms - at < DUPLICATE_MS);
         self.handle(index, Input::Write { request, change, level, timeout_ms: 500 });
         let is_learning = self.now_ms <= self.nodes[index].started_ms + Timing::default().learn_ms;
         if is_copied && !is_learning && self.requests.contains_key(&request) {
@@ -438,4 +438,4 @@ impl<'s> World<'s> {
 }
 
 /// So long after it has heard another process of its id, in milliseconds, a node writes nothing. It is longer.
-const TWIN_MS: u64 = 10_000;
+const DUPLICATE_MS: u64 = 10_000;

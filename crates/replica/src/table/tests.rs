@@ -88,7 +88,7 @@ proptest! {
         for register in registers {
             table.remove(&register.key);
         }
-        prop_assert_eq!(table.tree(), &Tree::default());
+        prop_assert_eq!(table.tree(), &MerkleTree::default());
         prop_assert_eq!(table.tombstone_count(), 0);
     }
 

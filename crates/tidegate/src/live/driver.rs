@@ -289,7 +289,7 @@ impl Driver {
         }
         self.changed.extend(output.changed);
         self.receipts.extend(output.receipts);
-        if output.is_roster_changed {
+        if output.is_membership_changed {
             self.learn_members();
         }
         self.wake_at_ms = output.wake_at_ms;

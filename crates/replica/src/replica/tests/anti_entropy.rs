@@ -97,7 +97,7 @@ fn two_contents_under_one_stamp_converge_beside_other_keys() {
 /// A tombstone of `x` here, which the other node does not hold although it claims this floor.
 fn tombstone_beside(here: Stamp, there: Stamp) -> Cluster {
     let of = |floor: Stamp, registers: Vec<Register>| {
-        let meta = Meta { refusing: floor, claimed: floor, ..Meta::default() };
+        let meta = DurableState { enforced_gc_floor: floor, announced_gc_floor: floor, ..DurableState::default() };
         Loaded { registers, meta: Some(meta.encode()), ..Loaded::default() }
     };
     let removed = Register { value: None, stamp: floor(5_000), key: b"x".as_slice().into(), ..register(0) };
@@ -121,13 +121,13 @@ fn a_floor_of_a_clock_that_is_ahead_collects_nothing_here() {
     let ahead = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(2));
     let cluster = tombstone_beside(Stamp::ZERO, ahead);
     assert!(cluster.nodes[0].get(b"x").is_some_and(Register::is_tombstone));
-    assert_eq!(cluster.status(0).floor, Stamp::ZERO);
+    assert_eq!(cluster.status(0).gc_floor, Stamp::ZERO);
 }
 
 #[test]
 fn an_orphaned_floor_is_kept_until_all_have_been_heard_again() {
     let heard = floor(1_000);
-    let meta = Meta { refusing: heard, claimed: Stamp::ZERO, ..Meta::default() };
+    let meta = DurableState { enforced_gc_floor: heard, announced_gc_floor: Stamp::ZERO, ..DurableState::default() };
     let loaded = Loaded { registers: (1..=2).map(member).collect(), meta: Some(meta.encode()), ..Loaded::default() };
     let start = Now { wall_ms: START_MS, steady_ms: 5 };
     let (mut replica, _) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, start);
@@ -135,7 +135,7 @@ fn an_orphaned_floor_is_kept_until_all_have_been_heard_again() {
     let mut is_taken_after = |ms: u64| {
         let now = Now { wall_ms: START_MS + ms, steady_ms: 5 + ms };
         let body = Body::Repair(kept.registers.clone());
-        let bytes = Message { instance: 2, floor: Stamp::ZERO, body }.encode();
+        let bytes = Message { instance: 2, gc_floor: Stamp::ZERO, body }.encode();
         replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
         replica.handle(Input::Tick, now);
         replica.get(b"x").is_some()
@@ -162,7 +162,7 @@ fn a_tombstone_that_supersedes_a_far_stamp_is_no_floor_and_holds_up_no_other() {
     registers.push(removed("c", 2 * DAY_MS, None));
     let mut cluster = Cluster::loaded(vec![Loaded { registers, ..Loaded::default() }]);
     cluster.pass(3_000);
-    assert_eq!(cluster.status(0).floor.millis(), START_MS - 2 * DAY_MS);
+    assert_eq!(cluster.status(0).gc_floor.millis(), START_MS - 2 * DAY_MS);
     let has = |cluster: &Cluster, key: &str| cluster.nodes[0].get(key.as_bytes()).is_some();
     assert_eq!(["a", "b", "c"].map(|key| has(&cluster, key)), [true, true, false]);
     // A later epoch is above the first, so that it goes with the next removal there; the other's epoch never comes.

@@ -211,7 +211,7 @@ fn a_node_alone_whose_clock_was_ahead_does_not_enrol_again_and_again() {
 #[test]
 fn what_is_released_must_not_stand_under_a_collected_tombstone() {
     let floor = Stamp::new(0, START_MS + 10_000, 0, NodeId::new(2));
-    let meta = Meta { refusing: floor, claimed: floor, ..Meta::default() };
+    let meta = DurableState { enforced_gc_floor: floor, announced_gc_floor: floor, ..DurableState::default() };
     let loaded = Loaded { meta: Some(meta.encode()), ..Loaded::default() };
     let mut cluster = Cluster::loaded(vec![loaded]);
     let of = |key: &[u8], after_ms: u64| Register {
@@ -221,8 +221,8 @@ fn what_is_released_must_not_stand_under_a_collected_tombstone() {
     };
     // Both had a tombstone here once; who sends them does not know of the first one's end.
     let (below, above) = (of(b"below", 9_000), of(b"above", 11_000));
-    cluster.nodes[0].quarantine.insert(Arc::clone(&below.key), Held::new(below, NodeId::new(2), 0));
-    cluster.nodes[0].quarantine.insert(Arc::clone(&above.key), Held::new(above, NodeId::new(2), 0));
+    cluster.nodes[0].quarantine.insert(Arc::clone(&below.key), QuarantinedRegister::new(below, NodeId::new(2), 0));
+    cluster.nodes[0].quarantine.insert(Arc::clone(&above.key), QuarantinedRegister::new(above, NodeId::new(2), 0));
     cluster.pass(12_000);
     assert_eq!((cluster.value(0, "below"), cluster.value(0, "above").is_some()), (None, true));
     assert_eq!(cluster.status(0).quarantined, 0);

@@ -65,8 +65,11 @@ fn an_operator_s_command_in_the_first_seconds_issues_no_stamp() {
 #[test]
 fn what_others_hold_of_an_epoch_that_is_over_does_not_keep_a_node_from_writing() {
     // All clocks were ahead once, and the cluster was repaired: the others hold stamps of this node from the future of then.
-    let repaired =
-        Register { key: epoch::KEY.into(), stamp: Stamp::new(1, START_MS - 9, 0, NodeId::new(2)), ..register(0) };
+    let repaired = Register {
+        key: crate::replica::epoch::KEY.into(),
+        stamp: Stamp::new(1, START_MS - 9, 0, NodeId::new(2)),
+        ..register(0)
+    };
     let loaded = Loaded { registers: (1..=3).map(member).chain([repaired]).collect(), ..Loaded::default() };
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
     let options = Options { expects_peers: true, ..Options::new("tests", NodeId::new(1)) };
@@ -74,7 +77,7 @@ fn what_others_hold_of_an_epoch_that_is_over_does_not_keep_a_node_from_writing()
     for node in [2, 3] {
         let yours = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(1));
         let told = Summary { clock: Stamp::new(1, START_MS, 0, NodeId::new(node)), ..summary(START_MS, yours) };
-        let bytes = Message { instance: node, floor: Stamp::ZERO, body: Body::Root(told) }.encode();
+        let bytes = Message { instance: node, gc_floor: Stamp::ZERO, body: Body::RootRequest(told) }.encode();
         replica.handle(Input::Message { from: NodeId::new(node), bytes }, now);
     }
     assert!(replica.can_write_now(now));
@@ -165,13 +168,13 @@ fn a_message_that_was_long_on_its_way_says_little_of_a_clock() {
     let peer = NodeId::new(2);
     let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
     let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
-        Body::Root(summary) => Some(summary),
+        Body::RootRequest(summary) => Some(summary),
         _ => None,
     });
     let later = Now { wall_ms: now.wall_ms + 1_000, steady_ms: now.steady_ms + 1_000 };
     let summary = Summary { echo_ms: now.steady_ms, wall_ms: now.wall_ms + 1_400, ..asked.unwrap() };
-    let body = Body::Answer { summary, is_same: true, is_durable: true, children: [0; 16] };
-    let bytes = Message { instance: 2, floor: Stamp::ZERO, body }.encode();
+    let body = Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] };
+    let bytes = Message { instance: 2, gc_floor: Stamp::ZERO, body }.encode();
     replica.handle(Input::Message { from: peer, bytes }, later);
     let status = replica.status(later);
     assert_eq!((status.peers[0].clock_offset_ms, status.peers[0].is_clock_off), (Some(900), false));
@@ -218,9 +221,9 @@ fn a_node_that_has_not_heard_the_others_since_its_start_collects_nothing() {
     let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
     let removed = Register { value: None, ..register(1) };
     let own = Register {
-        key: roster::key(NodeId::new(1)),
+        key: membership::key(NodeId::new(1)),
         stamp: Stamp::new(0, START_MS - 1_000_000, 0, NodeId::new(1)),
-        value: Some(roster::member("a", None)),
+        value: Some(membership::member("a", None)),
         ..register(0)
     };
     let loaded = Loaded { registers: vec![removed, own], ..Loaded::default() };

@@ -134,10 +134,10 @@ impl World<'_> {
         let is_linked = !self.network.is_cut(node, copy) && !self.network.is_cut(copy, node);
         let since = [copied_ms, self.linked_ms, self.nodes[node].started_ms, self.nodes[copy].started_ms];
         let both_ms = self.now_ms - since.into_iter().max().unwrap_or_default();
-        let is_certain = is_linked && self.plan.loss == 0 && both_ms > TWIN_NOTICED_MS;
+        let is_certain = is_linked && self.plan.loss == 0 && both_ms > DUPLICATE_NOTICED_MS;
         for index in [node, copy] {
             let is_running = self.nodes[node].replica.is_some() && self.nodes[copy].replica.is_some();
-            let is_deaf = self.nodes[index].heard_twin_ms.is_none() && self.nodes[index].disk.has_room();
+            let is_deaf = self.nodes[index].heard_duplicate_ms.is_none() && self.nodes[index].disk.has_room();
             if is_certain && is_running && is_deaf {
                 let id = self.nodes[node].id;
                 self.judge(Err(("I4", format!("two processes of {id} never heard of each other"))));
@@ -150,7 +150,7 @@ impl World<'_> {
             self.nodes[node].disk = self.nodes[copy].disk.copy();
             self.after(1, Event::Start { node });
         }
-        self.ledger.is_single_again(self.place(node), self.now_ms);
+        self.ledger.end_copy(self.place(node), self.now_ms);
         self.nodes[copy].disk = Disk::default();
     }
 
@@ -202,7 +202,7 @@ impl World<'_> {
             1 => Body::Repair(registers),
             _ => Body::Ack(vec![stamp]),
         };
-        let bytes = Message { instance: self.instance(from), floor: Stamp::ZERO, body }.encode();
+        let bytes = Message { instance: self.instance(from), gc_floor: Stamp::ZERO, body }.encode();
         let from = self.nodes[from].id;
         self.handle(node, Input::Message { from, bytes });
     }
@@ -276,4 +276,4 @@ const FORGER: u64 = 0xf0f0;
 const BEHIND_MS: u64 = 4_500;
 
 /// So long after both run and hear each other, in milliseconds, two processes of one id know of it.
-const TWIN_NOTICED_MS: u64 = 8_000;
+const DUPLICATE_NOTICED_MS: u64 = 8_000;

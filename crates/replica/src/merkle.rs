@@ -51,13 +51,13 @@ impl Branch {
 
 /// See the module.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Tree {
+pub(crate) struct MerkleTree {
     root: u64,
     /// The branches that are not 0, for each depth below the root.
     levels: [BTreeMap<u16, u64>; DEPTH as usize],
 }
 
-impl Tree {
+impl MerkleTree {
     pub(crate) fn root(&self) -> u64 {
         self.root
     }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn every_level_is_the_sum_of_the_one_below() {
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         let entries = [(0_u64, 1), (u64::MAX, 2), (0x1234_5678_9abc_def0, 4), (0x1234_5000_0000_0000, 8)];
         for (hash, entry) in entries {
             tree.toggle(hash, entry);
@@ -113,7 +113,7 @@ mod tests {
         for (hash, entry) in entries {
             tree.toggle(hash, entry);
         }
-        assert_eq!(tree, Tree::default());
+        assert_eq!(tree, MerkleTree::default());
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn all_waits_for_live_members_only() {
     let stamp = cluster.nodes[0].get(b"x").unwrap().stamp;
     let upto = output.persist.last().unwrap().seq;
     assert!(cluster.nodes[0].handle(Input::Persisted { upto }, now).receipts.is_empty(), "the second is there");
-    let bytes = Message { instance: 2, floor: Stamp::ZERO, body: Body::Ack(vec![stamp]) }.encode();
+    let bytes = Message { instance: 2, gc_floor: Stamp::ZERO, body: Body::Ack(vec![stamp]) }.encode();
     let output = cluster.nodes[0].handle(Input::Message { from: NodeId::new(2), bytes }, now);
     let (_, receipt) = output.receipts.into_iter().next().unwrap();
     let receipt = receipt.unwrap();
@@ -174,7 +174,8 @@ fn a_majority_is_not_one_node_that_expects_others() {
 
 #[test]
 fn a_membership_that_a_disk_knows_counts_though_nobody_else_is_left_of_it() {
-    let forgotten = Register { key: roster::key(NodeId::new(2)), value: Some(roster::forgotten("two")), ..register(0) };
+    let forgotten =
+        Register { key: membership::key(NodeId::new(2)), value: Some(membership::forgotten("two")), ..register(0) };
     let loaded = Loaded { registers: vec![forgotten], ..Loaded::default() };
     let mut cluster = Cluster::made(vec![loaded], |options| Options { expects_peers: true, ..options });
     cluster.pass(2_100);

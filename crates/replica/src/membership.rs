@@ -11,11 +11,11 @@ use crate::{Member, NodeId, Register};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roster {
+pub(crate) struct Membership {
     members: BTreeMap<NodeId, Member>,
 }
 
-impl Roster {
+impl Membership {
     /// Takes note of a register, if it is about a member.
     pub(crate) fn note(&mut self, register: &Register) {
         let Some(node) = node_of(&register.key) else { return };

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::merkle::Branch;
 use crate::message::{Body, Entry, Summary};
-use crate::tree::Branch;
 use crate::{NodeId, Now, Register, Stamp, limits};
 
 use super::peers::Asked;
@@ -43,21 +43,21 @@ impl Bucket {
 
 /// Everything is being fetched from a peer: from where on, and when it was last asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Streaming {
+pub(super) struct SnapshotTransfer {
     from: u64,
     asked_ms: u64,
 }
 
 impl Replica {
     /// A peer asks whether this node holds what it holds.
-    pub(super) fn answer(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
-        self.learn(from, theirs, now);
+    pub(super) fn reply_to_root(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
+        self.note_summary(from, theirs, now);
         let is_same = theirs.root == self.root();
         let is_durable = self.is_all_durable();
         let mine = self.summary(from, now);
         let summary = Summary { echo_ms: theirs.steady_ms, merges: theirs.merges, ..mine };
         let children = if is_same { [0; 16] } else { self.table.tree().children(Branch::ROOT) };
-        self.send(from, Body::Answer { summary, is_same, is_durable, children });
+        self.send(from, Body::RootReply { summary, is_same, is_durable, children });
         if is_same {
             self.note_equal(from, floor, now);
         } else if theirs.clock.epoch() > self.clock.epoch() {
@@ -66,7 +66,7 @@ impl Replica {
     }
 
     /// A peer has answered; `same`: it holds the same, and whether on its disk.
-    pub(super) fn answered(
+    pub(super) fn receive_root_reply(
         &mut self,
         from: NodeId,
         floor: Stamp,
@@ -75,7 +75,7 @@ impl Replica {
         children: &[u64; 16],
         now: Now,
     ) {
-        self.learn(from, theirs, now);
+        self.note_summary(from, theirs, now);
         let asked = self.peers.get(&from).and_then(|peer| peer.asked);
         let is_echo = |asked: Asked| asked.steady_ms == theirs.echo_ms && asked.merges == theirs.merges;
         let Some(asked) = asked.filter(|asked| is_echo(*asked)) else { return };
@@ -86,7 +86,7 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.unanswered = 0;
         }
-        let Some(is_durable) = same else { return self.go_on_comparing(from, theirs, children, now) };
+        let Some(is_durable) = same else { return self.descend(from, theirs, children, now) };
         if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
             peer.confirmed = Some(theirs.merges);
         }
@@ -97,20 +97,20 @@ impl Replica {
     }
 
     /// A peer holds something else.
-    fn go_on_comparing(&mut self, from: NodeId, theirs: &Summary, children: &[u64; 16], now: Now) {
+    fn descend(&mut self, from: NodeId, theirs: &Summary, children: &[u64; 16], now: Now) {
         self.note_difference(from);
         if theirs.clock.epoch() > self.clock.epoch() {
             self.ask_for_repairs(from);
         }
-        if self.wants_stream(theirs.count) {
-            self.go_on_streaming(from, now);
+        if self.needs_snapshot(theirs.count) {
+            self.request_snapshot(from, now);
         } else {
-            self.compare(from, &[(Branch::ROOT, *children)]);
+            self.compare_branches(from, &[(Branch::ROOT, *children)]);
         }
     }
 
     /// The numbers below some branches, as a peer has them.
-    pub(super) fn compare(&mut self, from: NodeId, theirs: &[(Branch, [u64; 16])]) {
+    pub(super) fn compare_branches(&mut self, from: NodeId, theirs: &[(Branch, [u64; 16])]) {
         let (mut branches, mut leaves, mut entries) = (Vec::new(), Vec::new(), 0);
         for (branch, children) in theirs.iter().filter(|(branch, _)| !branch.is_leaf()) {
             let mine = self.table.tree().children(*branch);
@@ -167,16 +167,16 @@ impl Replica {
             self.drop_key(&key);
         }
         if !gone.is_empty() {
-            self.send(from, Body::Gone(gone));
+            self.send(from, Body::Collected(gone));
         }
         if !wanted.is_empty() {
-            self.send(from, Body::Want(wanted));
+            self.send(from, Body::RegistersRequest(wanted));
         }
-        self.give(from, &given, now);
+        self.send_requested(from, &given, now);
     }
 
     /// Sends registers to repair a peer, as many as the budget allows. The next round goes on.
-    pub(super) fn give(&mut self, to: NodeId, hashes: &[u64], now: Now) {
+    pub(super) fn send_requested(&mut self, to: NodeId, hashes: &[u64], now: Now) {
         let registers: Vec<Register> =
             hashes.iter().take(limits::ENTRIES_PER_MESSAGE).flat_map(|hash| self.table.at(*hash)).cloned().collect();
         self.send_registers(to, registers, now);
@@ -204,48 +204,49 @@ impl Replica {
     }
 
     /// Whether so much is missing here that it is cheaper to fetch everything.
-    fn wants_stream(&self, theirs: u64) -> bool {
+    fn needs_snapshot(&self, theirs: u64) -> bool {
         let mine = self.table.len() as u64;
-        let is_far_behind = theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::STREAM_FROM;
+        let is_far_behind =
+            theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::SNAPSHOT_MISSING_MIN;
         is_far_behind || self.differences >= DIFFERENCES_MAX
     }
 
     /// Whether this node compares more often, because it has started, is not in sync and somebody is there to compare with. A
     /// node that hears nothing but readers never is in sync, and does not go on for ever.
-    pub(super) fn is_hurried(&self, now: Now) -> bool {
-        let is_new = now.steady_ms.saturating_sub(self.timers.started_ms) < HURRY_MS;
+    pub(super) fn has_fast_rounds(&self, now: Now) -> bool {
+        let is_new = now.steady_ms.saturating_sub(self.timers.started_ms) < FAST_ROUNDS_MS;
         is_new && !self.is_synced && self.peers.values().any(|peer| peer.is_live)
     }
 
     /// A first comparison with a member has shown a difference: it may be a register that came meanwhile, or one that is in
     /// quarantine here and will differ for long.
     fn note_difference(&mut self, from: NodeId) {
-        if !self.is_synced && self.roster.is_member(from) {
+        if !self.is_synced && self.membership.is_member(from) {
             self.differences = self.differences.saturating_add(1);
         }
     }
 
     /// All that a node had is here, by equal roots or by a stream from the beginning to the end.
     fn note_synced(&mut self, from: NodeId) {
-        if self.roster.is_member(from) {
+        if self.membership.is_member(from) {
             (self.is_synced, self.differences) = (true, 0);
         }
     }
 
     /// Asks for everything, or for what comes next, unless that was just done.
-    fn go_on_streaming(&mut self, from: NodeId, now: Now) {
+    fn request_snapshot(&mut self, from: NodeId, now: Now) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
-        let streaming = peer.streaming.get_or_insert(Streaming { from: 0, asked_ms: 0 });
-        if now.steady_ms.saturating_sub(streaming.asked_ms) < STREAM_PATIENCE_MS && streaming.asked_ms > 0 {
+        let snapshot = peer.snapshot.get_or_insert(SnapshotTransfer { from: 0, asked_ms: 0 });
+        if now.steady_ms.saturating_sub(snapshot.asked_ms) < SNAPSHOT_RETRY_MS && snapshot.asked_ms > 0 {
             return;
         }
-        streaming.asked_ms = now.steady_ms;
-        let hash = streaming.from;
-        self.send(from, Body::StreamFrom(hash));
+        snapshot.asked_ms = now.steady_ms;
+        let hash = snapshot.from;
+        self.send(from, Body::SnapshotRequest(hash));
     }
 
     /// Sends a piece of everything.
-    pub(super) fn stream(&mut self, to: NodeId, hash: u64, now: Now) {
+    pub(super) fn send_snapshot_chunk(&mut self, to: NodeId, hash: u64, now: Now) {
         let (mut registers, mut bytes, mut next) = (Vec::new(), 0, None);
         for register in self.table.within(hash..=u64::MAX) {
             let place = self.table.hash(&register.key);
@@ -257,14 +258,14 @@ impl Replica {
             registers.push(register.clone());
         }
         let Some(peer) = self.peers.get_mut(&to) else { return };
-        if peer.budget.stream.take(bytes, limits::STREAM_BYTES_PER_SECOND, now) {
+        if peer.budget.stream.take(bytes, limits::SNAPSHOT_BYTES_PER_SECOND, now) {
             self.counters.repaired = self.counters.repaired.saturating_add(registers.len() as u64);
-            self.send(to, Body::Stream { registers, next });
+            self.send(to, Body::SnapshotChunk { registers, next });
         }
     }
 
     /// A piece of everything has come.
-    pub(super) fn streamed(
+    pub(super) fn receive_snapshot_chunk(
         &mut self,
         from: NodeId,
         floor: Stamp,
@@ -272,18 +273,18 @@ impl Replica {
         next: Option<u64>,
         now: Now,
     ) {
-        self.take(from, floor, registers, false, now);
+        self.receive_registers(from, floor, registers, false, now);
         let Some(peer) = self.peers.get_mut(&from) else { return };
-        if let (Some(next), Some(_)) = (next, peer.streaming) {
-            peer.streaming = Some(Streaming { from: next, asked_ms: now.steady_ms });
-            self.send(from, Body::StreamFrom(next));
+        if let (Some(next), Some(_)) = (next, peer.snapshot) {
+            peer.snapshot = Some(SnapshotTransfer { from: next, asked_ms: now.steady_ms });
+            self.send(from, Body::SnapshotRequest(next));
         } else {
             // What nobody asked for is the end of no stream.
-            let is_end = peer.streaming.take().is_some();
+            let is_end = peer.snapshot.take().is_some();
             if is_end {
                 self.note_synced(from);
             }
-            self.ask_root(from, now);
+            self.send_root_request(from, now);
         }
     }
 
@@ -291,14 +292,14 @@ impl Replica {
     fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
         self.note_synced(from);
         if let Some(peer) = self.peers.get_mut(&from) {
-            peer.equal_floor = self.meta.refusing;
-            peer.streaming = None;
+            peer.agreed_gc_floor = self.durable.enforced_gc_floor;
+            peer.snapshot = None;
         }
-        if floor >= self.meta.refusing || self.is_floor_common() {
-            self.claim_floor();
+        if floor >= self.durable.enforced_gc_floor || self.is_gc_floor_common() {
+            self.announce_gc_floor();
         }
-        let is_forgotten = self.roster.get(self.options.node).is_some_and(|member| member.is_forgotten);
-        let is_whole = self.meta.claimed >= self.meta.refusing;
+        let is_forgotten = self.membership.get(self.options.node).is_some_and(|member| member.is_forgotten);
+        let is_whole = self.durable.announced_gc_floor >= self.durable.enforced_gc_floor;
         if is_forgotten && is_whole && self.options.is_durable && self.refusal(now).is_none() {
             self.enroll(now);
         }
@@ -306,11 +307,11 @@ impl Replica {
 }
 
 /// So long after its start, in milliseconds, a node that is not in sync compares more often.
-const HURRY_MS: u64 = 30_000;
+const FAST_ROUNDS_MS: u64 = 30_000;
 
 /// After so many comparisons with members that have shown a difference, a node that is not in sync yet fetches everything: then it
 /// has all that there was, whatever is written meanwhile.
 const DIFFERENCES_MAX: u32 = 5;
 
 /// A stream that was asked for so long ago, in milliseconds, has stopped.
-const STREAM_PATIENCE_MS: u64 = 2_000;
+const SNAPSHOT_RETRY_MS: u64 = 2_000;

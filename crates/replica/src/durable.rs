@@ -5,20 +5,20 @@ use crate::codec::{DecodeError, Fields, Writer};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Meta {
+pub(crate) struct DurableState {
     /// No stamp above that was issued: epoch and milliseconds.
-    pub(crate) ceiling: Stamp,
+    pub(crate) clock_reservation: Stamp,
     /// Tombstones up to here are collected, and nothing under them is taken from whoever has not done the same.
-    pub(crate) refusing: Stamp,
+    pub(crate) enforced_gc_floor: Stamp,
     /// The same, and all that others hold up to there is held here: what this node tells others.
-    pub(crate) claimed: Stamp,
+    pub(crate) announced_gc_floor: Stamp,
 }
 
-impl Meta {
+impl DurableState {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.byte(VERSION);
-        for (tag, stamp) in [(1, self.ceiling), (2, self.refusing), (3, self.claimed)] {
+        for (tag, stamp) in [(1, self.clock_reservation), (2, self.enforced_gc_floor), (3, self.announced_gc_floor)] {
             writer.field(tag, &stamp.to_bytes());
         }
         writer.into_bytes()
@@ -29,17 +29,17 @@ impl Meta {
         if *version != VERSION {
             return Err(DecodeError::Version(*version));
         }
-        let mut meta = Self::default();
+        let mut state = Self::default();
         for field in Fields::new(rest) {
             let field = field?;
             match field.tag {
-                1 => meta.ceiling = field.stamp()?,
-                2 => meta.refusing = field.stamp()?,
-                3 => meta.claimed = field.stamp()?,
+                1 => state.clock_reservation = field.stamp()?,
+                2 => state.enforced_gc_floor = field.stamp()?,
+                3 => state.announced_gc_floor = field.stamp()?,
                 _ => {}
             }
         }
-        Ok(meta)
+        Ok(state)
     }
 }
 

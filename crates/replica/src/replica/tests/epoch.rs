@@ -82,14 +82,14 @@ fn an_epoch_that_nobody_has_opened_does_not_begin() {
         let mut registers = vec![forged(b"x", b"forged")];
         if epoch > 2 {
             // A repair without those before it.
-            registers.push(forged(epoch::KEY, b""));
+            registers.push(forged(crate::replica::epoch::KEY, b""));
         }
         let summary = Summary { clock: stamp, yours: stamp, ..summary(millis, stamp) };
         for body in [
             Body::Push { registers: registers.clone(), awaited: Awaited::Everybody },
             Body::Repair(registers),
             Body::Ack(vec![stamp]),
-            Body::Root(summary),
+            Body::RootRequest(summary),
         ] {
             cluster.hear(0, 2, body);
             cluster.pass(1_000);
@@ -112,7 +112,7 @@ fn an_epoch_that_nobody_has_opened_does_not_begin() {
 fn a_node_that_knows_none_of_those_who_are_left_catches_up() {
     // All that it knows are gone, and the entry of the one that is there is of an epoch that it does not live in.
     let mut cluster = one_has_missed(3);
-    let all = cluster.nodes[0].get(epoch::KEY).unwrap().clone();
+    let all = cluster.nodes[0].get(crate::replica::epoch::KEY).unwrap().clone();
     let stamp = Stamp::new(3, all.stamp.millis(), 9, NodeId::new(77));
     cluster.hear(2, 77, Body::Repair(vec![Register { stamp, ..member(77) }]));
     assert!(cluster.nodes[2].members().all(|member| member.node != NodeId::new(77)));
@@ -127,7 +127,7 @@ fn a_repair_by_a_clock_that_is_ahead_is_not_believed_and_the_next_ones_count() {
     cluster.meet();
     cluster.pass(3_000);
     let stamp = Stamp::new(1, START_MS + 3_600_000, 0, NodeId::new(2));
-    let key: Arc<[u8]> = epoch::KEY.into();
+    let key: Arc<[u8]> = crate::replica::epoch::KEY.into();
     let ahead = Register { key: Arc::clone(&key), stamp, ..register(0) };
     cluster.hear(0, 2, Body::Repair(vec![ahead.clone()]));
     let status = cluster.status(0);
@@ -146,7 +146,7 @@ fn a_repair_by_a_clock_that_is_ahead_is_not_believed_and_the_next_ones_count() {
     repair(&mut cluster, 0);
     cluster.pass(3_000);
     assert_eq!(epochs(&cluster), [2; 3]);
-    let listed = epoch::repairs(cluster.nodes[2].get(&key).unwrap());
+    let listed = crate::replica::epoch::repairs(cluster.nodes[2].get(&key).unwrap());
     assert!(listed.contains(&1) && listed.contains(&2));
 }
 

@@ -19,11 +19,11 @@ use super::Replica;
 
 impl Replica {
     /// Collects what may go.
-    pub(super) fn collect(&mut self, now: Now) {
-        let is_whole = self.meta.claimed >= self.meta.refusing && self.is_all_durable();
+    pub(super) fn collect_tombstones(&mut self, now: Now) {
+        let is_whole = self.durable.announced_gc_floor >= self.durable.enforced_gc_floor && self.is_all_durable();
         // A node that has just started may not know all members: it would wait for too few.
         let may_collect =
-            self.options.is_durable && is_whole && self.is_synced() && self.roster.is_member(self.options.node);
+            self.options.is_durable && is_whole && self.is_synced() && self.membership.is_member(self.options.node);
         if !may_collect || self.table.tombstone_count() == 0 {
             return;
         }
@@ -45,12 +45,12 @@ impl Replica {
             |tombstone: &Tombstone| (is_old(tombstone) || tombstone.is_superseding) && tombstone.arrived <= confirmed;
         // Those that came late, from below the floor, go with the next one above it: a floor never falls.
         let last = self.table.tombstones().take_while(may_go).filter(is_old).last();
-        if let Some(Tombstone { stamp: floor, .. }) = last.filter(|last| last.stamp > self.meta.refusing) {
-            self.refuse_up_to(floor);
+        if let Some(Tombstone { stamp: floor, .. }) = last.filter(|last| last.stamp > self.durable.enforced_gc_floor) {
+            self.enforce_gc_floor(floor);
             for key in self.table.tombstones_up_to(floor) {
                 self.drop_key(&key);
             }
-            self.claim_floor();
+            self.announce_gc_floor();
         }
     }
 
@@ -63,22 +63,24 @@ impl Replica {
     }
 
     /// A peer says up to where it has collected.
-    pub(super) fn hear_floor(&mut self, floor: Stamp, now: Now) {
-        if floor > self.meta.refusing && !self.is_beyond(floor, now) {
-            self.refuse_up_to(floor);
+    pub(super) fn learn_gc_floor(&mut self, floor: Stamp, now: Now) {
+        if floor > self.durable.enforced_gc_floor && !self.is_beyond(floor, now) {
+            self.enforce_gc_floor(floor);
         }
     }
 
     /// Whether all members hold the same, each by its own word, since this node refuses by its floor. Then nobody is
     /// left to ask, and what they hold is what there is: whoever collected has been forgotten.
-    pub(super) fn is_floor_common(&self) -> bool {
-        let is_equal = |node: NodeId| self.peers.get(&node).is_some_and(|peer| peer.equal_floor >= self.meta.refusing);
-        self.roster.is_member(self.options.node) && self.others().all(is_equal)
+    pub(super) fn is_gc_floor_common(&self) -> bool {
+        let is_equal = |node: NodeId| {
+            self.peers.get(&node).is_some_and(|peer| peer.agreed_gc_floor >= self.durable.enforced_gc_floor)
+        };
+        self.membership.is_member(self.options.node) && self.others().all(is_equal)
     }
 
     /// Whether no member claims the floor by which this node refuses, all having said so again for a while: whoever did,
     /// has lost its disk. Then what members hold is all that there is.
-    pub(super) fn is_floor_orphaned(&self) -> bool {
+    pub(super) fn is_gc_floor_orphaned(&self) -> bool {
         let Some(since) = self.orphaned_since_ms else { return false };
         let heard_again = |peer: &super::Peer| peer.heard_ms.is_some_and(|at| at >= since.saturating_add(ORPHANED_MS));
         self.others().all(|node| self.peers.get(&node).is_some_and(heard_again))
@@ -86,37 +88,39 @@ impl Replica {
 
     pub(super) fn look_for_orphans(&mut self, now: Now) {
         let claimed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
-        let is_below = |claimed: Option<(u64, Stamp)>| claimed.is_some_and(|(_, floor)| floor < self.meta.refusing);
-        let is_orphaned = self.meta.claimed < self.meta.refusing && self.others().map(claimed).all(is_below);
+        let is_below =
+            |claimed: Option<(u64, Stamp)>| claimed.is_some_and(|(_, floor)| floor < self.durable.enforced_gc_floor);
+        let is_orphaned = self.durable.announced_gc_floor < self.durable.enforced_gc_floor
+            && self.others().map(claimed).all(is_below);
         self.orphaned_since_ms = if is_orphaned { self.orphaned_since_ms.or(Some(now.steady_ms)) } else { None };
     }
 
     /// The other members.
     pub(super) fn others(&self) -> impl Iterator<Item = NodeId> {
-        self.roster.members().map(|member| member.node).filter(|node| *node != self.options.node)
+        self.membership.members().map(|member| member.node).filter(|node| *node != self.options.node)
     }
 
-    fn refuse_up_to(&mut self, floor: Stamp) {
-        self.meta.refusing = floor;
-        self.is_meta_new = true;
+    fn enforce_gc_floor(&mut self, floor: Stamp) {
+        self.durable.enforced_gc_floor = floor;
+        self.is_durable_state_new = true;
     }
 
-    pub(super) fn claim_floor(&mut self) {
-        if self.meta.claimed != self.meta.refusing {
-            self.meta.claimed = self.meta.refusing;
-            self.is_meta_new = true;
+    pub(super) fn announce_gc_floor(&mut self) {
+        if self.durable.announced_gc_floor != self.durable.enforced_gc_floor {
+            self.durable.announced_gc_floor = self.durable.enforced_gc_floor;
+            self.is_durable_state_new = true;
         }
     }
 
     /// Whether a tombstone here has been collected, because a node that claims `floor` holds nothing under its key.
     pub(super) fn is_collected(&self, rank_stamp: Stamp, floor: Stamp) -> bool {
-        self.meta.claimed < floor && rank_stamp <= floor.min(self.meta.refusing)
+        self.durable.announced_gc_floor < floor && rank_stamp <= floor.min(self.durable.enforced_gc_floor)
     }
 
     /// A node that has collected up to `floor` says that registers are gone.
-    pub(super) fn let_go(&mut self, floor: Stamp, entries: &[(u64, Stamp)]) {
+    pub(super) fn drop_collected(&mut self, floor: Stamp, entries: &[(u64, Stamp)]) {
         // A floor that this node does not refuse by (its clock may be wrong) says nothing to it.
-        let floor = floor.min(self.meta.refusing);
+        let floor = floor.min(self.durable.enforced_gc_floor);
         for &(hash, stamp) in entries.iter().filter(|(_, stamp)| *stamp <= floor) {
             let gone: Vec<Arc<[u8]>> = self
                 .table

@@ -10,7 +10,14 @@ use super::{Replica, is_users};
 
 impl Replica {
     /// Takes registers in: those of a push, which its sender waits for, or those of anti-entropy.
-    pub(super) fn take(&mut self, from: NodeId, floor: Stamp, registers: Vec<Register>, is_push: bool, now: Now) {
+    pub(super) fn receive_registers(
+        &mut self,
+        from: NodeId,
+        floor: Stamp,
+        registers: Vec<Register>,
+        is_push: bool,
+        now: Now,
+    ) {
         let (mut gone, mut is_behind) = (Vec::new(), false);
         let epoch = self.clock.epoch();
         for register in registers {
@@ -23,15 +30,15 @@ impl Replica {
                 self.accept(register, is_push.then_some(from), now);
             } else if self.is_of_later_epoch(&register) && !self.has(Mutant::EpochsNeedNoRepair) {
                 self.counters.repairs_refused = self.counters.repairs_refused.saturating_add(1);
-            } else if self.is_to_wait(&register, now) {
+            } else if self.must_be_quarantined(&register, now) {
                 is_behind |= register.stamp.epoch() > self.clock.epoch();
-                self.set_aside(register, from, now);
+                self.put_in_quarantine(register, from, now);
             } else {
                 self.accept(register, is_push.then_some(from), now);
             }
         }
         if !gone.is_empty() {
-            self.send(from, Body::Gone(gone));
+            self.send(from, Body::Collected(gone));
         }
         if is_behind {
             self.ask_for_repairs(from);
@@ -44,11 +51,11 @@ impl Replica {
     /// Merges a register, and owes its sender an answer, or its writer if it came another way.
     pub(super) fn accept(&mut self, register: Register, pushed_by: Option<NodeId>, now: Now) {
         let (key, stamp) = (Arc::clone(&register.key), register.stamp);
-        let to = pushed_by.or_else(|| self.origin_that_waits(stamp, now));
+        let to = pushed_by.or_else(|| self.writer_that_waits(stamp, now));
         self.merge(register, now);
         if let Some(to) = to {
             self.batch.is_awaited |= pushed_by.is_none();
-            self.owe_ack(to, key, stamp);
+            self.queue_ack(to, key, stamp);
         }
     }
 
@@ -56,13 +63,13 @@ impl Replica {
     /// from somebody who has not collected as far.
     pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
         // Up to the floor that this node claims itself, it knows what there is.
-        let is_orphaned = self.roster.is_member(from) && self.is_floor_orphaned();
-        let refusing = if is_orphaned { self.meta.claimed } else { self.meta.refusing };
+        let is_orphaned = self.membership.is_member(from) && self.is_gc_floor_orphaned();
+        let refusing = if is_orphaned { self.durable.announced_gc_floor } else { self.durable.enforced_gc_floor };
         rank_stamp <= refusing && floor < refusing
     }
 
     /// The writer of a register that came by way of others, if it may still wait for word.
-    fn origin_that_waits(&self, stamp: Stamp, now: Now) -> Option<NodeId> {
+    fn writer_that_waits(&self, stamp: Stamp, now: Now) -> Option<NodeId> {
         let age = now.wall_ms.saturating_sub(stamp.millis());
         (age < WAITING_MS && stamp.node() != self.options.node).then(|| stamp.node())
     }
