@@ -1,10 +1,15 @@
-//! `cargo xtask check-deps`: the arrows between crates point one way.
+//! `cargo xtask check-deps`: the arrows between crates point one way, and so do those between the modules of a crate.
 //!
 //! Reads what `cargo tree` prints, for all features and targets, and holds it against [`RULES`]: which
 //! members of the workspace a crate may reach, and which foreign crates it must never reach. It also counts the crates that
-//! the program is built from.
+//! the program is built from. The crates of [`WITHOUT_CYCLES`] have no import cycles between their modules; see [`cycles`].
+
+mod cycles;
+mod modules;
+mod tokens;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use crate::run::{self, Failure, cargo};
 
@@ -108,10 +113,24 @@ const PROGRAM: &str = "tidegate-cli";
 /// that brings more is a decision.
 const CRATES_MAX: usize = 220;
 
+/// The root files of the crates whose modules import each other in no circle. A crate that has become free of cycles is added.
+const WITHOUT_CYCLES: &[&str] = &[];
+
 /// Members that may have no foreign dependency at all.
 const STD_ONLY: &[&str] = &["xtask"];
 
-pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
+/// With arguments, only the import cycles of the crates with these root files, listed or not.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    let roots = arguments.iter().map(String::as_str);
+    let problems = if arguments.is_empty() { all_problems()? } else { cycles_of(roots)? };
+    if problems.is_empty() {
+        eprintln!("every arrow points the right way");
+        return Ok(());
+    }
+    Err(Failure::new(format!("the rules of xtask/src/check_deps.rs are broken:\n  {}", problems.join("\n  "))))
+}
+
+fn all_problems() -> Result<Vec<String>, Failure> {
     let members =
         packages(&run::output(&mut cargo(&["tree", "--locked", "--workspace", "--depth", "0", "--prefix", "none"]))?);
     let mut problems = members_and_rules(&members);
@@ -134,11 +153,23 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
             problems.extend(too_many(&tree));
         }
     }
-    if problems.is_empty() {
-        eprintln!("{} crates, every arrow points the right way", members.len());
-        return Ok(());
+    problems.extend(cycles_of(WITHOUT_CYCLES.iter().copied())?);
+    Ok(problems)
+}
+
+/// The import cycles of the crates with these root files.
+fn cycles_of<'r>(roots: impl Iterator<Item = &'r str>) -> Result<Vec<String>, Failure> {
+    let read = |file: &str| fs::read_to_string(file).ok();
+    let mut problems = Vec::new();
+    for root in roots {
+        if read(root).is_none() {
+            return Err(Failure::new(format!(
+                "`{root}` cannot be read; name the root file of a crate, as seen from the workspace's root"
+            )));
+        }
+        problems.extend(cycles::cycles(root, &read));
     }
-    Err(Failure::new(format!("the rules of xtask/src/check_deps.rs are broken:\n  {}", problems.join("\n  "))))
+    Ok(problems)
 }
 
 /// Whether the program is built from more crates than it should be.

@@ -44,8 +44,9 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "check-deps",
-        arguments: "",
-        does: "fail when a dependency arrow turns, or the engine gains input or output",
+        arguments: "[FILE...]",
+        does: "fail when a dependency arrow turns, the engine gains input or output, or modules import each other in a circle; \
+               FILE (crates/x/src/lib.rs): only look for circles in that crate",
         run: check_deps::run,
     },
     Task {
