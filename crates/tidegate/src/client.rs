@@ -103,14 +103,14 @@ impl Tidegate {
         let board = &self.board;
         board.read(|published| {
             let Some(flag) = published.snapshot.find_key(flag_key) else { return false };
-            let decision = published.decide(Some(flag), &published.readings.draw(), board.clock());
+            let decision = published.decide(Some(flag), &published.reader_state.draw(), board.clock());
             published.is_true(decision, flag_key)
         })
     }
 
     /// A flag resolved once, for reads in the hottest of paths. The flag need not exist yet.
     pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
-        let cell = self.shared().cells.of(FlagKey::new(section, flag), &self.board);
+        let cell = self.shared().cells.get_or_create(FlagKey::new(section, flag), &self.board);
         FlagHandle::new(cell, self.clone())
     }
 
@@ -147,7 +147,7 @@ impl Tidegate {
 
     /// Tells of every change from now on, for programs that act on one.
     pub fn subscribe(&self) -> Subscription {
-        self.shared().bell.subscribe()
+        self.shared().notifier.subscribe()
     }
 
     #[cfg(feature = "cluster")]

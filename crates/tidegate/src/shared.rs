@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::read::cells::Cells;
-use crate::read::subscription::Bell;
+use crate::read::cell_table::CellTable;
+use crate::read::subscription::Notifier;
 use crate::status::{Shadowed, Status};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) cells: Cells,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) cells: CellTable,
+    pub(crate) notifier: Arc<Notifier>,
     /// As the background thread knows it. What changes by itself (ages, expired locks, counts of the readers)
     /// is filled in when somebody asks.
     status: Mutex<Status>,
@@ -21,12 +21,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(status: Status) -> Arc<Self> {
-        Self::with_bell(status, Arc::default())
+        Self::with_notifier(status, Arc::default())
     }
 
-    /// Of a further source, whose changes ring the same bell.
-    pub(crate) fn with_bell(status: Status, bell: Arc<Bell>) -> Arc<Self> {
-        Arc::new(Self { cells: Cells::default(), bell, status: Mutex::new(status), shadowed: Mutex::default() })
+    /// Of a further source, whose changes go to the same subscribers.
+    pub(crate) fn with_notifier(status: Status, notifier: Arc<Notifier>) -> Arc<Self> {
+        Arc::new(Self { cells: CellTable::default(), notifier, status: Mutex::new(status), shadowed: Mutex::default() })
     }
 
     /// The status, to be changed or copied. No check ever waits for it.

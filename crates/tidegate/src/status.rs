@@ -123,7 +123,7 @@ impl Status {
         for further in &mut self.further {
             further.age = further.fresh_at.map(|fresh_at| now.since(fresh_at));
         }
-        let (count, flags) = published.readings.type_errors();
+        let (count, flags) = published.reader_state.type_errors();
         self.type_errors = TypeErrors { count, flags };
         self
     }

@@ -158,7 +158,7 @@ fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready:
         work.first = AFTER_PANIC;
     }
     if work.keeper.is_first() {
-        work.keeper.shared().bell.close();
+        work.keeper.shared().notifier.close();
     }
 }
 

@@ -26,7 +26,7 @@ use tidegate_replica::{
 };
 
 use crate::clock::Clock;
-use crate::read::subscription::{Bell, Changes};
+use crate::read::subscription::{Changes, Notifier};
 use crate::stage::Stage;
 use crate::store::{Committer, Outcome};
 
@@ -47,7 +47,7 @@ pub(super) struct Driver {
     node: NodeId,
     replica: Replica,
     stage: Arc<Stage>,
-    bell: Arc<Bell>,
+    notifier: Arc<Notifier>,
     clock: Clock,
     started: Instant,
     carrier: Box<dyn Carrier>,
@@ -172,7 +172,7 @@ impl Driver {
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
         let mut driver = Self {
-            bell: Arc::clone(&stage.shared().bell),
+            notifier: Arc::clone(&stage.shared().notifier),
             node,
             replica,
             stage,
@@ -464,7 +464,7 @@ impl Driver {
             events::tell_received(&line, from, self.share_of(&flag));
         }
         self.report.published += 1;
-        guarded(|| self.bell.ring(told));
+        guarded(|| self.notifier.notify(told));
         self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
     }
 

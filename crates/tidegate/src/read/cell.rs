@@ -48,13 +48,13 @@ pub(crate) struct FlagCell {
     flag: FlagKey,
 }
 
-/// What a cell says to one question.
+/// What a cell answers to one question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Said<T> {
-    /// The answer.
-    Answer(T),
-    /// The cell does not know; the snapshot does.
-    Ask,
+pub(crate) enum CachedAnswer<T> {
+    /// The cell holds the answer.
+    Known(T),
+    /// The cell does not hold the answer; the caller asks the snapshot.
+    Unknown,
 }
 
 impl FlagCell {
@@ -85,13 +85,13 @@ impl FlagCell {
 
     /// Whether the flag is on for a key.
     #[inline]
-    pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> Said<bool> {
+    pub(crate) fn is_active_for(&self, key: &str, clock: &Clock) -> CachedAnswer<bool> {
         self.read(key, clock, |head, has_new| bool_at(head.0, head.bool_place(has_new)))
     }
 
     /// The variant of a key; none for the caller's default and for a value pinned on this host.
     #[inline]
-    pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> Said<Option<Variant>> {
+    pub(crate) fn variant_for(&self, key: &str, clock: &Clock) -> CachedAnswer<Option<Variant>> {
         self.read(key, clock, |head, has_new| Some(head.variant(has_new)))
     }
 
@@ -100,16 +100,16 @@ impl FlagCell {
     /// The key is placed between the two looks at the sequence, so that words which do not belong together
     /// may come by. They are numbers, and any numbers give some answer, which is then thrown away.
     #[inline]
-    fn read<T>(&self, key: &str, clock: &Clock, answer: impl FnOnce(Head, bool) -> Option<T>) -> Said<T> {
+    fn read<T>(&self, key: &str, clock: &Clock, answer: impl FnOnce(Head, bool) -> Option<T>) -> CachedAnswer<T> {
         let words = &self.words;
         let before = words.sequence.load(Ordering::Acquire);
         let head = Head(words.head.load(Ordering::Relaxed));
         let has_new = words.has_new(head, key, clock);
         fence(Ordering::Acquire);
         if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before {
-            return Said::Ask;
+            return CachedAnswer::Unknown;
         }
-        has_new.and_then(|has_new| answer(head, has_new)).map_or(Said::Ask, Said::Answer)
+        has_new.and_then(|has_new| answer(head, has_new)).map_or(CachedAnswer::Unknown, CachedAnswer::Known)
     }
 
     /// Whether the words hold at this instant, so that nothing need be done.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_engine::{FlagKey, Subject, Variant};
 
 use crate::Tidegate;
-use crate::read::cell::{FlagCell, Said};
+use crate::read::cell::{CachedAnswer, FlagCell};
 
 /// One flag, looked up in advance; made by [`Tidegate::flag`].
 ///
@@ -69,8 +69,8 @@ impl FlagHandle {
     pub fn variant_for(&self, key: &str) -> Option<Variant> {
         let board = self.tide.board();
         match self.cell.variant_for(key, board.clock()) {
-            Said::Answer(variant) => variant,
-            Said::Ask => self.ask_for_variant(key),
+            CachedAnswer::Known(variant) => variant,
+            CachedAnswer::Unknown => self.ask_for_variant(key),
         }
     }
 
@@ -87,14 +87,14 @@ impl FlagHandle {
     #[inline(never)]
     fn is_active_by_plan(&self, key: &str) -> bool {
         match self.cell.is_active_for(key, self.tide.board().clock()) {
-            Said::Answer(active) => active,
-            Said::Ask => self.ask(&Subject::key(key)),
+            CachedAnswer::Known(active) => active,
+            CachedAnswer::Unknown => self.ask(&Subject::key(key)),
         }
     }
 
     #[inline(never)]
     fn is_active_by_draw(&self) -> bool {
-        let subject = self.tide.board().read(|published| published.readings.draw());
+        let subject = self.tide.board().read(|published| published.reader_state.draw());
         self.ask(&subject)
     }
 

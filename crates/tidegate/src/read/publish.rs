@@ -18,7 +18,7 @@ use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Answer, Decision, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
 
 use crate::clock::Clock;
-use crate::read::readings::Readings;
+use crate::read::reader_state::ReaderState;
 use crate::read::typed::{self, Read};
 pub(crate) use local::{SPLITMIX_STEP, random, splitmix};
 
@@ -27,7 +27,7 @@ pub(crate) use local::{SPLITMIX_STEP, random, splitmix};
 pub(crate) struct Published {
     pub(crate) snapshot: Snapshot,
     pub(crate) leases: Clocks,
-    pub(crate) readings: Arc<Readings>,
+    pub(crate) reader_state: Arc<ReaderState>,
     /// Which publication it is.
     generation: u64,
     /// An instant that is past, to the second; see [`Published::decide`].
@@ -63,7 +63,7 @@ impl Published {
             Read::Value(value) => Some(value),
             Read::CallerDefault => None,
             Read::WrongType => {
-                self.readings.type_error(section, flag);
+                self.reader_state.type_error(section, flag);
                 None
             }
         }
@@ -72,13 +72,13 @@ impl Published {
     /// Whether the decision is `true`. The caller's default is `false`, and so is, counted, another type.
     #[inline]
     pub(crate) fn is_true(&self, decision: Decision<'_>, flag_key: &str) -> bool {
-        is_true(decision, || self.readings.type_error_of(flag_key))
+        is_true(decision, || self.reader_state.type_error_of(flag_key))
     }
 
     /// The same.
     #[inline]
     pub(crate) fn is_true_of(&self, decision: Decision<'_>, flag: &FlagKey) -> bool {
-        is_true(decision, || self.readings.type_error(flag.section(), flag.flag()))
+        is_true(decision, || self.reader_state.type_error(flag.section(), flag.flag()))
     }
 }
 
@@ -105,9 +105,9 @@ pub(crate) struct Board {
 
 impl Board {
     /// A board with a first publication.
-    pub(crate) fn new(snapshot: Snapshot, leases: Clocks, readings: Readings, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(snapshot: Snapshot, leases: Clocks, reader_state: ReaderState, clock: Clock) -> Arc<Self> {
         let past = AtomicI64::new(past(&clock).get());
-        let first = Published { snapshot, leases, readings: Arc::new(readings), generation: 0, past };
+        let first = Published { snapshot, leases, reader_state: Arc::new(reader_state), generation: 0, past };
         Arc::new(Self { generation: AtomicU64::new(0), clock, current: ArcSwap::from_pointee(first) })
     }
 
@@ -161,9 +161,9 @@ impl Publisher {
     /// Puts a snapshot in force. Readers that come after this see it.
     pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
         let generation = self.board.generation.load(Ordering::Relaxed).wrapping_add(1);
-        let readings = Arc::clone(&self.board.current.load().readings);
+        let reader_state = Arc::clone(&self.board.current.load().reader_state);
         let past = AtomicI64::new(past(&self.board.clock).get());
-        let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, readings, generation, past }));
+        let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, reader_state, generation, past }));
         self.board.generation.store(generation, Ordering::Release);
         self.retired.push(retired);
     }

@@ -61,16 +61,16 @@ pub enum RecvTimeoutError {
 /// ```
 #[derive(Debug)]
 pub struct Subscription {
-    bell: Arc<Bell>,
+    notifier: Arc<Notifier>,
     seen: Counts,
     id: u64,
 }
 
-/// Where changes are rung in.
+/// Where changes are changed in.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
+pub(crate) struct Notifier {
     state: Mutex<State>,
-    rung: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -92,15 +92,15 @@ struct Counts {
     definitions: u64,
 }
 
-impl Bell {
+impl Notifier {
     pub(crate) fn subscribe(self: &Arc<Self>) -> Subscription {
         let mut state = self.lock();
         state.last_id += 1;
-        Subscription { bell: Arc::clone(self), seen: state.counts, id: state.last_id }
+        Subscription { notifier: Arc::clone(self), seen: state.counts, id: state.last_id }
     }
 
-    /// Tells everybody.
-    pub(crate) fn ring(&self, changes: Changes) {
+    /// Tells every subscriber that something has changed.
+    pub(crate) fn notify(&self, changes: Changes) {
         self.update(|state| {
             state.counts.document += u64::from(changes.document);
             state.counts.locks += u64::from(changes.locks);
@@ -110,7 +110,7 @@ impl Bell {
         });
     }
 
-    /// Tells everybody that this was all.
+    /// Tells every subscriber that nothing will change any more.
     pub(crate) fn close(&self) {
         self.update(|state| state.is_closed = true);
     }
@@ -120,7 +120,7 @@ impl Bell {
         update(&mut state);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        self.rung.notify_all();
+        self.changed.notify_all();
         // Wakers are code of others, so no lock is held here.
         for (_, waker) in wakers {
             waker.wake();
@@ -138,13 +138,13 @@ impl Subscription {
     /// # Errors
     /// The instance is gone.
     pub fn recv(&mut self) -> Result<Changes, Closed> {
-        let bell = Arc::clone(&self.bell);
-        let mut state = bell.lock();
+        let notifier = Arc::clone(&self.notifier);
+        let mut state = notifier.lock();
         loop {
             if let Some(news) = self.news(&state) {
                 return news;
             }
-            state = bell.rung.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = notifier.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -154,8 +154,8 @@ impl Subscription {
     /// Nothing has changed, or the instance is gone.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Changes, RecvTimeoutError> {
         let until = Instant::now().checked_add(timeout);
-        let bell = Arc::clone(&self.bell);
-        let mut state = bell.lock();
+        let notifier = Arc::clone(&self.notifier);
+        let mut state = notifier.lock();
         loop {
             if let Some(news) = self.news(&state) {
                 return Ok(news?);
@@ -164,7 +164,7 @@ impl Subscription {
             if left.is_zero() {
                 return Err(RecvTimeoutError::Timeout);
             }
-            state = bell.rung.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = notifier.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -173,8 +173,8 @@ impl Subscription {
     /// # Errors
     /// The instance is gone.
     pub fn try_recv(&mut self) -> Result<Option<Changes>, Closed> {
-        let bell = Arc::clone(&self.bell);
-        let state = bell.lock();
+        let notifier = Arc::clone(&self.notifier);
+        let state = notifier.lock();
         self.news(&state).transpose()
     }
 
@@ -214,8 +214,8 @@ impl Future for Changed<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let subscription = &mut *self.get_mut().subscription;
-        let bell = Arc::clone(&subscription.bell);
-        let mut state = bell.lock();
+        let notifier = Arc::clone(&subscription.notifier);
+        let mut state = notifier.lock();
         if let Some(news) = subscription.news(&state) {
             return Poll::Ready(news);
         }
@@ -230,7 +230,7 @@ impl Future for Changed<'_> {
 
 impl Drop for Changed<'_> {
     fn drop(&mut self) {
-        let mut state = self.subscription.bell.lock();
+        let mut state = self.subscription.notifier.lock();
         let waker = state.take_waker(self.subscription.id);
         drop(state);
         // Dropping it may run code of others, so no lock is held here.
@@ -273,17 +273,17 @@ mod tests {
 
     #[test]
     fn told_once_of_everything_since() {
-        let bell = Arc::new(Bell::default());
-        bell.ring(DOCUMENT);
-        let mut subscription = bell.subscribe();
+        let notifier = Arc::new(Notifier::default());
+        notifier.notify(DOCUMENT);
+        let mut subscription = notifier.subscribe();
         assert_eq!(subscription.try_recv(), Ok(None), "what was before is no change");
-        bell.ring(DOCUMENT);
-        bell.ring(DOCUMENT);
-        bell.ring(LOCKS);
+        notifier.notify(DOCUMENT);
+        notifier.notify(DOCUMENT);
+        notifier.notify(LOCKS);
         assert_eq!(subscription.recv(), Ok(Changes { locks: true, ..DOCUMENT }));
         assert_eq!(subscription.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
-        bell.ring(LOCKS);
-        bell.close();
+        notifier.notify(LOCKS);
+        notifier.close();
         assert_eq!(subscription.recv(), Ok(LOCKS), "the last word is still told");
         assert_eq!(subscription.recv(), Err(Closed));
         assert_eq!(subscription.recv_timeout(Duration::MAX), Err(Closed.into()));
@@ -291,13 +291,13 @@ mod tests {
 
     #[test]
     fn a_waiting_thread_is_woken() {
-        let bell = Arc::new(Bell::default());
-        let mut subscriptions = [bell.subscribe(), bell.subscribe()];
+        let notifier = Arc::new(Notifier::default());
+        let mut subscriptions = [notifier.subscribe(), notifier.subscribe()];
         thread::scope(|scope| {
             for subscription in &mut subscriptions {
                 scope.spawn(|| assert_eq!(subscription.recv(), Ok(DOCUMENT)));
             }
-            bell.ring(DOCUMENT);
+            notifier.notify(DOCUMENT);
         });
     }
 
@@ -312,22 +312,22 @@ mod tests {
 
     #[test]
     fn a_future_is_woken_and_a_dropped_one_is_not() {
-        let bell = Arc::new(Bell::default());
-        let mut subscription = bell.subscribe();
+        let notifier = Arc::new(Notifier::default());
+        let mut subscription = notifier.subscribe();
         let count = Arc::new(CountWakes::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut context = Context::from_waker(&waker);
         let mut changed = Box::pin(subscription.changed());
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
-        bell.ring(LOCKS);
+        notifier.notify(LOCKS);
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Ready(Ok(LOCKS)));
         drop(changed);
         let mut changed = Box::pin(subscription.changed());
         assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
         drop(changed);
-        bell.ring(DOCUMENT);
+        notifier.notify(DOCUMENT);
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
         assert_eq!(Box::pin(subscription.changed()).as_mut().poll(&mut context), Poll::Ready(Ok(DOCUMENT)));
     }

@@ -91,7 +91,7 @@ impl View {
 
     /// See [`Tidegate::is_active`](crate::Tidegate::is_active). Each call draws anew, also in one view.
     pub fn is_active(&self, flag_key: &str) -> bool {
-        self.is_active_to(flag_key, &self.published.readings.draw())
+        self.is_active_to(flag_key, &self.published.reader_state.draw())
     }
 
     /// What a flag answers, and everything that led to it.
@@ -227,7 +227,7 @@ impl<'v> FlagView<'v> {
 
     /// See [`Tidegate::is_active`](crate::Tidegate::is_active).
     pub fn is_active(&self) -> bool {
-        self.is_true(&self.view.published.readings.draw())
+        self.is_true(&self.view.published.reader_state.draw())
     }
 
     /// Which of the flag's values a key has; none for the caller's default and for a value pinned on this host.

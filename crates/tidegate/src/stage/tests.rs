@@ -5,7 +5,7 @@ use tidegate_engine::{Span, compile, read};
 
 use super::*;
 use crate::clock::Clock;
-use crate::read::readings::Readings;
+use crate::read::reader_state::ReaderState;
 use crate::status::{Health, Status};
 
 fn shared() -> Arc<Shared> {
@@ -14,7 +14,7 @@ fn shared() -> Arc<Shared> {
 
 fn stage() -> Arc<Stage> {
     let clock = Clock::manual(Micros::new(500_000_000));
-    Stage::new(Board::new(Snapshot::empty(), Clocks::synced(), Readings::new(None), clock), shared())
+    Stage::new(Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock), shared())
 }
 
 fn part(text: &str, options: CompileOptions, clocks: Clocks) -> SourcePart {
@@ -93,18 +93,18 @@ fn a_definition_comes_back_when_the_document_leaves_the_flag() {
 fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
     let stage = stage();
     let flag = FlagKey::new("f", "x");
-    let cell = stage.shared().cells.of(flag.clone(), stage.board());
+    let cell = stage.shared().cells.get_or_create(flag.clone(), stage.board());
     let is_on = || cell.is_active_for("k", stage.board().clock());
     let activation =
         |share| LiveChange::Activation(flag.clone(), Some(Activation { share, until: None, defined: false }));
     stage.apply(vec![activation(Share::FULL)]);
-    assert_eq!(is_on(), crate::read::cell::Said::Answer(true));
+    assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(true));
     stage.apply(vec![activation(Share::ZERO)]);
-    assert_eq!(is_on(), crate::read::cell::Said::Answer(false));
+    assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
     let pin = tidegate_engine::Pin::Variant(tidegate_engine::Variant::New);
     let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
     stage.set_locks(vec![lock]);
-    assert_eq!(is_on(), crate::read::cell::Said::Answer(true));
+    assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(true));
     stage.set_locks(Vec::new());
-    assert_eq!(is_on(), crate::read::cell::Said::Answer(false));
+    assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
 }

@@ -58,7 +58,7 @@ struct Queue {
     gather: Duration,
     state: Mutex<State>,
     /// Rung when there is something to do.
-    bell: Condvar,
+    wakeup: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ impl Committer {
         store: Box<dyn Store>,
         report: impl FnMut(Outcome) + Send + 'static,
     ) -> io::Result<Self> {
-        let queue = Arc::new(Queue { gather, state: Mutex::default(), bell: Condvar::new() });
+        let queue = Arc::new(Queue { gather, state: Mutex::default(), wakeup: Condvar::new() });
         let is_waiting = store.is_known_to_wait();
         let work = Work { store, queue: Arc::clone(&queue), report: Box::new(report), is_waiting };
         let thread = thread::Builder::new().name("tidegate-store".to_owned()).spawn(move || work.run())?;
@@ -114,7 +114,7 @@ impl Committer {
         state.batches.extend(batches);
         drop(state);
         if is_sooner {
-            self.queue.bell.notify_one();
+            self.queue.wakeup.notify_one();
         }
     }
 
@@ -137,7 +137,7 @@ impl Committer {
 
     fn stop(&mut self) -> Result<(), StoreError> {
         self.queue.lock().is_closing = true;
-        self.queue.bell.notify_one();
+        self.queue.wakeup.notify_one();
         match self.thread.take() {
             Some(thread) => thread.join().unwrap_or(Err(StoreError::Fault)),
             None => Ok(()),
@@ -175,7 +175,7 @@ impl Queue {
                 return Task::Look;
             }
             let until = state.due.map_or(look_at, |due| due.min(look_at));
-            let waited = self.bell.wait_timeout(state, until.saturating_duration_since(now));
+            let waited = self.wakeup.wait_timeout(state, until.saturating_duration_since(now));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut group = Vec::new();
@@ -197,7 +197,7 @@ impl Queue {
     fn pause(&self, pause: Duration) -> bool {
         let state = self.lock();
         let (state, _) = self
-            .bell
+            .wakeup
             .wait_timeout_while(state, pause, |state| !state.is_closing)
             .unwrap_or_else(PoisonError::into_inner);
         state.is_closing

@@ -25,7 +25,7 @@ use crate::ingest::schedule::{Damper, Outcome, Verdict};
 use crate::ingest::signature::{KeyId, SeenFile, Trust};
 use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
 use crate::read::publish::Board;
-use crate::read::readings::Readings;
+use crate::read::reader_state::ReaderState;
 use crate::read::subscription::Changes;
 use crate::shared::Shared;
 use crate::stage::{SourcePart, Stage};
@@ -127,8 +127,8 @@ impl Keeper {
     pub(crate) fn new(options: KeeperOptions) -> Self {
         let clock = options.clock.clone();
         let shared = Shared::new(options.first_status(clock.now()));
-        let readings = Readings::new(options.random_seed);
-        let board = Board::new(Snapshot::empty(), Clocks::synced(), readings, clock);
+        let reader_state = ReaderState::new(options.random_seed);
+        let board = Board::new(Snapshot::empty(), Clocks::synced(), reader_state, clock);
         let stage = Stage::new(board, Arc::clone(&shared));
         Self::on(stage, shared, options)
     }
@@ -136,7 +136,7 @@ impl Keeper {
     /// The keeper of a further source of the same instance.
     pub(crate) fn beside(stage: Arc<Stage>, options: KeeperOptions) -> Self {
         let status = options.first_status(stage.board().clock().now());
-        let shared = Shared::with_bell(status, Arc::clone(&stage.shared().bell));
+        let shared = Shared::with_notifier(status, Arc::clone(&stage.shared().notifier));
         Self::on(stage, shared, options)
     }
 
@@ -242,7 +242,7 @@ impl Keeper {
         let after = (self.in_force.as_ref().map(|document| document.digest), self.health());
         let changes = Changes { document: before.0 != after.0, health: before.1 != after.1, ..Changes::default() };
         if changes != Changes::default() {
-            self.shared.bell.ring(changes);
+            self.shared.notifier.notify(changes);
         }
         outcome
     }
@@ -256,7 +256,7 @@ impl Keeper {
             self.lay_locks();
             self.tell_locks(&mut status);
             drop(status);
-            self.shared.bell.ring(Changes { locks: true, ..Changes::default() });
+            self.shared.notifier.notify(Changes { locks: true, ..Changes::default() });
         }
         self.admission.tick(now);
         if self.slot > 0 {

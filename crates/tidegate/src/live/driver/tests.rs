@@ -7,7 +7,7 @@ use tidegate_replica::Register;
 use super::*;
 use crate::live::carrier::Alone;
 use crate::read::publish::Board;
-use crate::read::readings::Readings;
+use crate::read::reader_state::ReaderState;
 use crate::shared::Shared;
 use crate::status::{Health, Status};
 use crate::store::MemoryStore;
@@ -26,7 +26,7 @@ fn joined(node: u64, name: &str) -> Vec<Register> {
 fn driver(other: Vec<Register>) -> Driver {
     let clock = Clock::manual(Micros::new(i64::try_from(START.wall_ms * 1_000).unwrap()));
     let shared = Shared::new(Status::new(String::new(), Health::Unsourced, clock.now()));
-    let board = Board::new(Snapshot::empty(), Clocks::synced(), Readings::new(None), clock);
+    let board = Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock);
     Driver::new(Parts {
         options: Options::new("tests", NodeId::new(1)),
         loaded: Loaded { registers: other, ..Loaded::default() },

@@ -8,7 +8,7 @@ use tidegate_engine::{Activation, CompileOptions, HostLock, Overlay, Pin, Snapsh
 
 use super::*;
 use crate::read::publish::Board;
-use crate::read::readings::Readings;
+use crate::read::reader_state::ReaderState;
 
 fn snapshot(document: &str) -> Snapshot {
     let (document, _) = read(document.as_bytes()).unwrap_or_else(|diagnostics| panic!("{document}: {diagnostics:?}"));
@@ -16,7 +16,7 @@ fn snapshot(document: &str) -> Snapshot {
 }
 
 fn board_of(snapshot: Snapshot, now: Micros) -> Arc<Board> {
-    Board::new(snapshot, Clocks::synced(), Readings::new(None), Clock::manual(now))
+    Board::new(snapshot, Clocks::synced(), ReaderState::new(None), Clock::manual(now))
 }
 
 fn cell(board: &Board, flag: &str) -> FlagCell {
@@ -35,14 +35,14 @@ fn check(cell: &FlagCell, board: &Board, key: &str) -> Result<bool, TestCaseErro
     if let Some(active) = instant {
         prop_assert_eq!(active, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
     }
-    if let Said::Answer(active) = cell.is_active_for(key, board.clock()) {
+    if let CachedAnswer::Known(active) = cell.is_active_for(key, board.clock()) {
         prop_assert_eq!(active, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
     }
     let said = cell.variant_for(key, board.clock());
-    if let Said::Answer(variant) = said {
+    if let CachedAnswer::Known(variant) = said {
         prop_assert_eq!(variant, decision.variant, "{:?} at {}", decision, moment.now);
     }
-    Ok(said != Said::Ask)
+    Ok(said != CachedAnswer::Unknown)
 }
 
 const HOUR: i64 = 3_600_000_000;
@@ -195,11 +195,11 @@ fn a_ramp_that_is_over_is_as_good_as_an_on_off_flag() {
         "over": {"stable": false, "new": true, "salt": "", "start_time": "2020-01-01 00:00Z", "duration": "1d"},
         "later": {"stable": false, "new": true, "salt": "", "start_time": "2990-01-01 00:00Z", "duration": "1d"}
     }}"#;
-    let board = Board::new(snapshot(document), Clocks::synced(), Readings::new(None), Clock::system());
+    let board = Board::new(snapshot(document), Clocks::synced(), ReaderState::new(None), Clock::system());
     assert_eq!(cell(&board, "s/over").instant(), Some(true));
     let later = cell(&board, "s/later");
     assert_eq!(later.instant(), None);
-    assert_eq!(later.is_active_for("k", board.clock()), Said::Answer(false));
+    assert_eq!(later.is_active_for("k", board.clock()), CachedAnswer::Known(false));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn readers_never_see_half_of_a_change() {
             scope.spawn(|| {
                 let mut known = 0_u32;
                 while !done.load(Ordering::Relaxed) || known == 0 {
-                    if let Said::Answer(active) = cell.is_active_for(&key, boards[0].clock()) {
+                    if let CachedAnswer::Known(active) = cell.is_active_for(&key, boards[0].clock()) {
                         assert!(!active);
                         known += 1;
                     }
@@ -254,16 +254,19 @@ fn words_do_not_hold_at_the_instant_at_which_they_end() {
         let cell = cell(&board, "f/a");
         let key = (0..100)
             .map(|number| format!("k{number}"))
-            .find(|key| cell.is_active_for(key, board.clock()) == Said::Answer(true));
+            .find(|key| cell.is_active_for(key, board.clock()) == CachedAnswer::Known(true));
         let key = key.unwrap();
         // Nobody has rewritten the words yet.
         board.clock().set(Micros::new(until.get() - 1));
         assert_eq!(
             (cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())),
-            (Said::Answer(true), true)
+            (CachedAnswer::Known(true), true)
         );
         board.clock().set(until);
-        assert_eq!((cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())), (Said::Ask, false));
-        assert_eq!(cell.variant_for(&key, board.clock()), Said::Ask);
+        assert_eq!(
+            (cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())),
+            (CachedAnswer::Unknown, false)
+        );
+        assert_eq!(cell.variant_for(&key, board.clock()), CachedAnswer::Unknown);
     }
 }

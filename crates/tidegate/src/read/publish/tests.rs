@@ -14,7 +14,7 @@ fn numbered(number: u64) -> Snapshot {
 }
 
 fn board_of(snapshot: Snapshot) -> Arc<Board> {
-    Board::new(snapshot, Clocks::synced(), Readings::new(None), Clock::system())
+    Board::new(snapshot, Clocks::synced(), ReaderState::new(None), Clock::system())
 }
 
 fn number(published: &Arc<Published>) -> u64 {

@@ -190,7 +190,7 @@ fn trouble_is_counted_from_its_beginning_and_forgotten_at_its_end() {
 fn changes_are_told_when_there_are_some() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeper = keeper(folder.path());
-    let mut subscription = keeper.shared.bell.subscribe();
+    let mut subscription = keeper.shared.notifier.subscribe();
     let mut told = || subscription.try_recv().unwrap().map(|changes| (changes.document, changes.health));
     keeper.take(changed(document(1), "one"));
     assert_eq!(told(), Some((true, true)));

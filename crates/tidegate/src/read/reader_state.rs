@@ -1,4 +1,4 @@
-//! What all reads of one instance have in common besides the snapshot: mistakes, and randomness.
+//! What all reads of one instance share besides the snapshot: counts of reads as a wrong type, and random draws.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,9 @@ use tidegate_engine::{FlagKey, Position, Subject};
 
 use crate::read::publish::{SPLITMIX_STEP, random, splitmix};
 
-/// See the module.
+/// Counts reads as a wrong type, and draws random positions.
 #[derive(Debug, Default)]
-pub(crate) struct Readings {
+pub(crate) struct ReaderState {
     type_errors: AtomicU64,
     /// The flags that were read as another type than they are, the first few.
     misread: Mutex<Vec<FlagKey>>,
@@ -17,7 +17,7 @@ pub(crate) struct Readings {
     seeded: Option<AtomicU64>,
 }
 
-impl Readings {
+impl ReaderState {
     /// `seed`: of the random draws, for tests; without one each thread draws from a generator of its own.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         Self { seeded: seed.map(AtomicU64::new), ..Self::default() }
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_draws() {
         let draws = |seed| {
-            let readings = Readings::new(seed);
-            (0..5).map(|_| format!("{:?}", readings.draw())).collect::<Vec<_>>()
+            let reader_state = ReaderState::new(seed);
+            (0..5).map(|_| format!("{:?}", reader_state.draw())).collect::<Vec<_>>()
         };
         assert_eq!(draws(Some(7)), draws(Some(7)));
         assert_ne!(draws(Some(7)), draws(Some(8)));
@@ -87,12 +87,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_counted_and_the_first_few_named() {
-        let readings = Readings::new(None);
+        let reader_state = ReaderState::new(None);
         for count in 0..MISREAD_MAX + 5 {
-            readings.type_error("s", &format!("f{count}"));
-            readings.type_error("s", "f0");
+            reader_state.type_error("s", &format!("f{count}"));
+            reader_state.type_error("s", "f0");
         }
-        let (count, flags) = readings.type_errors();
+        let (count, flags) = reader_state.type_errors();
         assert_eq!(count, 2 * (MISREAD_MAX as u64 + 5));
         assert_eq!(flags.len(), MISREAD_MAX);
         assert_eq!(flags[0].to_string(), "s/f0");

@@ -1,4 +1,4 @@
-//! The cells that have been handed out, so that the background thread can rewrite them.
+//! All cells that have handles, so that the background thread can rewrite them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,28 +8,28 @@ use tidegate_engine::{FlagKey, Micros};
 use crate::read::cell::FlagCell;
 use crate::read::publish::{Board, Published};
 
-/// One cell per flag that somebody has a handle of.
+/// One cell for each flag that has a handle.
 #[derive(Debug, Default)]
-pub(crate) struct Cells(Mutex<Registry>);
+pub(crate) struct CellTable(Mutex<Entries>);
 
 #[derive(Debug, Default)]
-struct Registry {
+struct Entries {
     by_flag: HashMap<FlagKey, Weak<FlagCell>>,
-    /// Size at which cells that nobody has any more are looked for.
+    /// The size at which cells without a handle are looked for and removed.
     prune_at: usize,
 }
 
-impl Cells {
-    /// The cell of a flag: the one that others have, or a new one. It is up to date.
-    pub(crate) fn of(&self, flag: FlagKey, board: &Board) -> Arc<FlagCell> {
-        let mut registry = self.lock();
-        if let Some(cell) = registry.by_flag.get(&flag).and_then(Weak::upgrade) {
+impl CellTable {
+    /// The cell of a flag, up to date: the one that other handles share, or a new one.
+    pub(crate) fn get_or_create(&self, flag: FlagKey, board: &Board) -> Arc<FlagCell> {
+        let mut entries = self.lock();
+        if let Some(cell) = entries.by_flag.get(&flag).and_then(Weak::upgrade) {
             return cell;
         }
         let cell = Arc::new(FlagCell::new(flag));
-        // Written under the lock: whoever publishes after this look at the board will find the cell.
+        // Written under the lock: a thread that publishes after the board was read here finds the cell in the table.
         cell.write(&board.load(), board.clock());
-        registry.insert(&cell);
+        entries.insert(&cell);
         cell
     }
 
@@ -42,8 +42,8 @@ impl Cells {
 
     /// Rewrites the cells of these flags, after a change that no other flag has a part in.
     pub(crate) fn rewrite_of(&self, flags: &[FlagKey], published: &Published, board: &Board) {
-        let registry = self.lock();
-        for cell in flags.iter().filter_map(|flag| registry.by_flag.get(flag)?.upgrade()) {
+        let entries = self.lock();
+        for cell in flags.iter().filter_map(|flag| entries.by_flag.get(flag)?.upgrade()) {
             cell.write(published, board.clock());
         }
     }
@@ -52,8 +52,8 @@ impl Cells {
     /// instant at which one of them will not hold.
     pub(crate) fn rewrite_due(&self, published: &Published, board: &Board) -> Option<Micros> {
         let now = board.clock().coarse();
-        let registry = self.lock();
-        let cells = registry.by_flag.values().filter_map(Weak::upgrade);
+        let entries = self.lock();
+        let cells = entries.by_flag.values().filter_map(Weak::upgrade);
         cells
             .filter_map(|cell| {
                 if !cell.holds_at(now) {
@@ -64,12 +64,12 @@ impl Cells {
             .min()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Registry> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Registry {
+impl Entries {
     fn insert(&mut self, cell: &Arc<FlagCell>) {
         if self.by_flag.len() >= self.prune_at {
             self.by_flag.retain(|_, cell| cell.strong_count() > 0);
@@ -79,5 +79,5 @@ impl Registry {
     }
 }
 
-/// Below this size nobody looks.
+/// Smaller tables are not pruned.
 const PRUNE_MIN: usize = 64;
