@@ -80,7 +80,7 @@ fn views(tide: &Tidegate, cases: &mut Vec<Case>) {
         let view = Rc::clone(&decided);
         let work = move || {
             let user = view.for_key(black_box("user-00000000001"));
-            (0..FURTHER).filter(|_| user.is_active(black_box(flag_key))).count() as u64
+            (0..FURTHER).filter(|_| user.is_active_for_key(black_box(flag_key))).count() as u64
         };
         Case::work(name, work).of(FURTHER)
     };

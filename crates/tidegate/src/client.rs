@@ -95,10 +95,10 @@ impl Tidegate {
         self.is_active_to(flag_key, &key.into())
     }
 
-    /// Whether a boolean flag is on this time: per cent of calls. Each call draws anew, so at a share of one
-    /// in ten every tenth call is told yes, whoever asks; early adopters do not count.
+    /// Draws at random whether a boolean flag is on for this call: per cent of calls, as Rollout's `active?`. At a share of
+    /// 10 % one call in ten is answered `true`, whatever its key would be; early adopters have no part in it.
     ///
-    /// Otherwise as [`Tidegate::is_active_for`]. To treat the same user alike twice, use that one.
+    /// Otherwise as [`Tidegate::is_active_for`], which gives the same key the same answer each time.
     pub fn is_active(&self, flag_key: &str) -> bool {
         let board = &self.board;
         board.read(|published| {

@@ -55,7 +55,7 @@ impl FlagHandle {
         }
     }
 
-    /// See [`Tidegate::is_active`].
+    /// Draws at random whether the flag is on for this call; see [`Tidegate::is_active`].
     #[inline]
     pub fn is_active(&self) -> bool {
         match self.cell.instant() {

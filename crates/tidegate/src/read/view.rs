@@ -89,7 +89,8 @@ impl View {
         self.is_active_to(flag_key, &key.into())
     }
 
-    /// See [`Tidegate::is_active`](crate::Tidegate::is_active). Each call draws anew, also in one view.
+    /// Draws at random whether a boolean flag is on for this call; see [`Tidegate::is_active`](crate::Tidegate::is_active).
+    /// Two calls on one view are two draws.
     pub fn is_active(&self, flag_key: &str) -> bool {
         self.is_active_to(flag_key, &self.published.reader_state.draw())
     }
@@ -140,7 +141,7 @@ impl View {
 ///     .connect()?;
 /// let view = tide.view();
 /// let user = view.for_key("user-17");
-/// assert!(user.is_active("blue"));
+/// assert!(user.is_active_for_key("blue"));
 /// assert_eq!(user.get("flags", "size", 0), 4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -166,8 +167,9 @@ impl<'v> KeyView<'v> {
         self.view.decide_for(self.view.find(section, flag), &self.subject)
     }
 
-    /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
-    pub fn is_active(&self, flag_key: &str) -> bool {
+    /// Whether a boolean flag is on for the key of this view: the same key, the same answer. See
+    /// [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    pub fn is_active_for_key(&self, flag_key: &str) -> bool {
         self.view.is_active_to(flag_key, &self.subject)
     }
 
@@ -225,7 +227,7 @@ impl<'v> FlagView<'v> {
         self.is_true(&key.into())
     }
 
-    /// See [`Tidegate::is_active`](crate::Tidegate::is_active).
+    /// Draws at random whether the flag is on for this call; see [`Tidegate::is_active`](crate::Tidegate::is_active).
     pub fn is_active(&self) -> bool {
         self.is_true(&self.view.published.reader_state.draw())
     }

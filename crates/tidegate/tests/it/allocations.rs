@@ -63,8 +63,8 @@ fn ask(tide: &Tidegate, flag: &str, key: &str) -> u32 {
         count += u32::from(view.flag(&handle).is_active_for(key));
         count += u32::from(view.flag(&handle).variant_for(key).is_some());
         count += u32::from(view.decide("features", flag, key).error.is_some());
-        count += u32::from(user.is_active(&flag_key));
-        count += u32::from(tide.view().for_key(key).is_active(&flag_key));
+        count += u32::from(user.is_active_for_key(&flag_key));
+        count += u32::from(tide.view().for_key(key).is_active_for_key(&flag_key));
     };
     all();
     let info = measure(|| {
