@@ -188,3 +188,18 @@ pub enum WriteError {
         node: NodeId,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_reads_back_from_its_text() {
+        for level in [Level::Local, Level::One, Level::Majority, Level::All] {
+            assert_eq!(level.to_string().parse(), Ok(level));
+        }
+        for text in ["", "Local", "two", "majority "] {
+            assert_eq!(text.parse::<Level>(), Err(LevelError), "`{text}`");
+        }
+    }
+}

@@ -153,4 +153,13 @@ mod tests {
         assert_eq!(clock.ahead(Stamp::new(1, 900, 0, NODE), 1_000), 0);
         assert_eq!(clock.ahead(Stamp::new(2, 0, 0, NODE), 1_000), u64::MAX);
     }
+
+    #[test]
+    fn a_stamp_of_its_own_that_it_observes_again_costs_no_count() {
+        let mut clock = Clock::new(NODE, Stamp::ZERO, 1);
+        let first = clock.issue(1_000);
+        clock.observe(first);
+        assert_eq!(clock.issue(1_000), Stamp::new(0, 1_000, first.counter() + 1, NODE));
+        assert_eq!(clock.last().counter(), first.counter() + 1);
+    }
 }

@@ -44,3 +44,20 @@ impl DurableState {
 }
 
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::NodeId;
+
+    #[test]
+    fn each_field_reads_back() {
+        let stamp = |millis| Stamp::new(0, millis, 0, NodeId::new(1));
+        let state =
+            DurableState { clock_reservation: stamp(1), enforced_gc_floor: stamp(2), announced_gc_floor: stamp(3) };
+        assert_eq!(DurableState::decode(&state.encode()), Ok(state));
+        assert_eq!(DurableState::decode(&[9]), Err(DecodeError::Version(9)));
+        assert_eq!(DurableState::decode(&[]), Err(DecodeError::Truncated));
+    }
+}

@@ -63,3 +63,36 @@ pub(crate) fn is_register_within(register: &Register) -> bool {
         && register.reason.len() <= TEXT_BYTES_MAX
         && register.extra.len() <= EXTRA_BYTES_MAX
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::{NodeId, Stamp};
+
+    #[test]
+    fn each_part_of_a_register_has_its_own_limit() {
+        let largest = |change: fn(&mut Register)| {
+            let mut register = Register {
+                key: vec![b'k'; KEY_BYTES_MAX].into(),
+                stamp: Stamp::new(0, 1, 0, NodeId::new(1)),
+                value: Some(vec![b'v'; VALUE_BYTES_MAX].into()),
+                replaces: None,
+                supersedes: None,
+                actor: "a".repeat(TEXT_BYTES_MAX).into(),
+                reason: "r".repeat(TEXT_BYTES_MAX).into(),
+                extra: vec![0; EXTRA_BYTES_MAX].into(),
+            };
+            change(&mut register);
+            is_register_within(&register)
+        };
+        assert!(largest(|_| {}));
+        assert!(largest(|register| register.value = None));
+        assert!(!largest(|register| register.key = [].into()));
+        assert!(!largest(|register| register.key = vec![b'k'; KEY_BYTES_MAX + 1].into()));
+        assert!(!largest(|register| register.value = Some(vec![b'v'; VALUE_BYTES_MAX + 1].into())));
+        assert!(!largest(|register| register.actor = "a".repeat(TEXT_BYTES_MAX + 1).into()));
+        assert!(!largest(|register| register.reason = "r".repeat(TEXT_BYTES_MAX + 1).into()));
+        assert!(!largest(|register| register.extra = vec![0; EXTRA_BYTES_MAX + 1].into()));
+    }
+}

@@ -515,4 +515,21 @@ mod tests {
         assert_eq!(Message::decode(&bytes), Err(DecodeError::Version(2)));
         assert_eq!(Message::decode(&[]), Err(DecodeError::Truncated));
     }
+
+    #[test]
+    fn a_message_up_to_the_limit_is_read_and_a_longer_one_is_not() {
+        // A field of an unknown tag fills the message up; its length takes three bytes.
+        let filled = |bytes: usize| {
+            let mut writer = Writer::default();
+            let hello = Message { instance: 1, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
+            writer.raw(&hello);
+            writer.field(99, &vec![0; bytes - hello.len() - 4]);
+            let bytes_written = writer.into_bytes();
+            assert_eq!(bytes_written.len(), bytes);
+            bytes_written
+        };
+        assert!(Message::decode(&filled(limits::MESSAGE_BYTES_MAX)).is_ok());
+        assert_eq!(Message::decode(&filled(limits::MESSAGE_BYTES_MAX + 1)), Err(DecodeError::TooLarge));
+        assert_eq!(Message::decode(&filled(limits::MESSAGE_BYTES_MAX + 2)), Err(DecodeError::TooLarge));
+    }
 }

@@ -106,3 +106,16 @@ impl FromStr for Mutant {
         found.ok_or_else(|| format!("there is no mutant `{text}`; --list-mutants names them"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutant_reads_back_from_its_name() {
+        for mutant in Mutant::ALL {
+            assert_eq!(mutant.to_string().parse(), Ok(mutant));
+        }
+        assert!("no-such-mutant".parse::<Mutant>().is_err());
+    }
+}

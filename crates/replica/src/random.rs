@@ -28,3 +28,26 @@ impl Random {
         usize::try_from(self.below(length as u64)).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_splitmix64() {
+        let mut random = Random::new(0);
+        let expected = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([random.next(), random.next(), random.next()], expected);
+    }
+
+    #[test]
+    fn a_number_below_a_bound_reaches_every_value_and_no_other() {
+        let mut random = Random::new(7);
+        let mut seen = [0_u32; 5];
+        for _ in 0..1_000 {
+            seen[random.index(5)] += 1;
+        }
+        assert!(seen.iter().all(|count| (100..300).contains(count)), "{seen:?}");
+        assert_eq!((random.below(0), random.below(1), random.index(0)), (0, 0, 0));
+    }
+}
