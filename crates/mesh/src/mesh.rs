@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{fmt, io};
 
 use tidegate_replica::NodeId;
 use tokio::sync::watch;
@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::{Address, AddressError, Host, source_ip};
-use crate::cause::Cause;
 use crate::connect::RESOLVING_MAX;
 use crate::dialer::{self, AddressStatus, Dialer, Members};
 use crate::handshake::Local;
@@ -22,36 +21,12 @@ use crate::link::{End, Link};
 use crate::listener::{self, Inbound};
 use crate::options::{Options, Security};
 use crate::pulse;
+use crate::receiver::Receiver;
 use crate::registry::Registry;
 use crate::reload::Reload;
 use crate::socket_options;
 use crate::tls::Tls;
 use crate::wire::{Reason, message};
-
-/// Receives what comes from other nodes. It is called on the thread of the mesh and must return soon: all links wait.
-pub trait Receiver: fmt::Debug + Send + Sync {
-    /// A message of a node of this cluster, to this one or to all. It may send messages.
-    fn message(&self, from: NodeId, bytes: Vec<u8>);
-
-    /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone. It must not
-    /// call the mesh.
-    fn peer(&self, node: NodeId, instance: u64, event: PeerEvent);
-}
-
-/// What has become of a process of a node.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PeerEvent {
-    /// It is connected.
-    Connected {
-        /// The address of its end of the link.
-        remote: SocketAddr,
-    },
-    /// No link to it is left.
-    Lost {
-        /// Why the last one has ended.
-        cause: Cause,
-    },
-}
 
 /// The links to the other nodes of a cluster. They close when it is dropped.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::cause::Cause;
 use crate::link::{End, Link, Process};
-use crate::mesh::{PeerEvent, Receiver};
+use crate::receiver::{PeerEvent, Receiver};
 use crate::wire::Reason;
 
 /// See the module.
