@@ -33,7 +33,7 @@ pub enum AddressError {
     /// It is a URL.
     #[error("it is a URL; leave out the scheme and the path, like `node-a.example:7400`")]
     Url,
-    /// The colons of an IPv6 address cannot be told from that before the port.
+    /// The colons of an IPv6 address cannot be told from the one before the port.
     #[error("put an IPv6 address into brackets, like `[fd00::7]:7400`")]
     Brackets,
     /// It stands for all addresses of a host.
@@ -80,7 +80,7 @@ impl Address {
         }
     }
 
-    /// Whether this node itself listens there, as far as that can be told without a resolver.
+    /// Whether this node itself listens there, as far as this is known without a resolver.
     pub(crate) fn is_own(&self, listen: SocketAddr) -> bool {
         let ip = match &self.host {
             Host::Ip(ip) => *ip,

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_and_goes_is_counted() {
+    fn the_count_follows_every_arrival_and_departure() {
         let mut admission = Admission::new(8);
         let mut there: Vec<(IpAddr, u64)> = Vec::new();
         for step in 0_u8..200 {

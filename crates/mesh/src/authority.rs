@@ -152,7 +152,7 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), cluster: cluster.to_owned(), pem, expires, issuer })
     }
 
-    /// Whether a node could be made with this name and these hosts, as far as that can be told without making it.
+    /// Whether a node could be made with this name and these hosts, as far as this is known without making it.
     ///
     /// # Errors
     /// [`AuthorityError::Name`] and [`AuthorityError::Host`].

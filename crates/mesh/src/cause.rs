@@ -113,7 +113,7 @@ impl Cause {
     }
 
     /// What the system says of a connection.
-    pub(crate) fn of_io(error: &io::Error) -> Self {
+    pub(crate) fn from_io(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
             io::ErrorKind::TimedOut => Self::TimedOut,
@@ -122,19 +122,19 @@ impl Cause {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => Self::Closed,
             _ => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(error) => Self::of_tls(error),
+                Some(error) => Self::from_tls(error),
                 None => Self::Network(error.to_string()),
             },
         }
     }
 
     /// What TLS says of a peer.
-    pub(crate) fn of_tls(error: &rustls::Error) -> Self {
+    pub(crate) fn from_tls(error: &rustls::Error) -> Self {
         use rustls::Error;
         match error {
-            Error::InvalidCertificate(error) => Self::of_certificate(error),
+            Error::InvalidCertificate(error) => Self::from_certificate(error),
             Error::NoCertificatesPresented => Self::UnknownAuthority("it has none".to_owned()),
-            Error::AlertReceived(alert) => Self::of_alert(*alert),
+            Error::AlertReceived(alert) => Self::from_alert(*alert),
             // The first byte of what came is not that of a TLS record.
             Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
                 Self::CertificatesMissing
@@ -147,7 +147,7 @@ impl Cause {
         }
     }
 
-    fn of_certificate(error: &CertificateError) -> Self {
+    fn from_certificate(error: &CertificateError) -> Self {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
@@ -160,7 +160,7 @@ impl Cause {
     }
 
     /// The peer's TLS has ended the handshake and said why, in one byte.
-    fn of_alert(alert: AlertDescription) -> Self {
+    fn from_alert(alert: AlertDescription) -> Self {
         match alert {
             AlertDescription::UnknownCA => Self::Refused("it does not trust the authority of this node's certificate"),
             AlertDescription::CertificateExpired => {

@@ -91,19 +91,19 @@ pub(crate) async fn connect(
     expected: &Expected,
 ) -> Result<Link, Cause> {
     let mut waiting = resolver.resolve(address).await?;
-    let mut dials: JoinSet<Result<TcpStream, Cause>> = JoinSet::new();
+    let mut attempts: JoinSet<Result<TcpStream, Cause>> = JoinSet::new();
     let mut failure: Option<Cause> = None;
     let mut next = Instant::now();
     loop {
         tokio::select! {
             () = sleep_until(next), if !waiting.is_empty() => {
                 if let Some(address) = waiting.pop_front() {
-                    dials.spawn(dial(address));
+                    attempts.spawn(open_tcp(address));
                 }
                 next = Instant::now() + STAGGER;
             }
-            dialled = dials.join_next(), if !dials.is_empty() => {
-                let outcome = match dialled {
+            opened = attempts.join_next(), if !attempts.is_empty() => {
+                let outcome = match opened {
                     Some(Ok(Ok(stream))) => handshake::outbound(local, stream, expected).await,
                     Some(Ok(Err(cause))) => Err(cause),
                     Some(Err(error)) => Err(Cause::Network(error.to_string())),
@@ -133,15 +133,15 @@ fn more_telling(before: Option<Cause>, cause: Cause) -> Cause {
     }
 }
 
-async fn dial(address: SocketAddr) -> Result<TcpStream, Cause> {
+async fn open_tcp(address: SocketAddr) -> Result<TcpStream, Cause> {
     let socket = match address.ip() {
         IpAddr::V4(_) => TcpSocket::new_v4(),
         IpAddr::V6(_) => TcpSocket::new_v6(),
     };
-    let socket = socket.map_err(|error| Cause::of_io(&error))?;
-    socket_options::set(&socket).map_err(|error| Cause::of_io(&error.into()))?;
+    let socket = socket.map_err(|error| Cause::from_io(&error))?;
+    socket_options::set(&socket).map_err(|error| Cause::from_io(&error.into()))?;
     match timeout(ATTEMPT_MAX, socket.connect(address)).await {
-        Ok(connected) => connected.map_err(|error| Cause::of_io(&error)),
+        Ok(connected) => connected.map_err(|error| Cause::from_io(&error)),
         Err(_) => Err(Cause::TimedOut),
     }
 }

@@ -163,13 +163,13 @@ impl Dialer {
         let mut schedule = Schedule::default();
         // Of two members that hear of each other at the same moment, one dials first.
         if member.is_some_and(|member| member < self.local.process.0) {
-            self.is_linked_within(&address, MEMBER_GRACE).await;
+            self.wait_linked(&address, MEMBER_GRACE).await;
         }
         loop {
             if self.is_linked(&address) {
                 self.note_linked(&address);
             }
-            self.unlinked(&address).await;
+            self.wait_unlinked(&address).await;
             let outcome = match timeout(ATTEMPT_MAX, self.attempt(&address, member)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Cause::TimedOut),
@@ -177,7 +177,7 @@ impl Dialer {
             let cause = match outcome {
                 Ok(link) => {
                     self.note_found(&address, link.peer().process.0);
-                    self.unlinked(&address).await;
+                    self.wait_unlinked(&address).await;
                     if link.since().elapsed() >= LASTING {
                         schedule.reset();
                         sleep(schedule::redial()).await;
@@ -190,7 +190,7 @@ impl Dialer {
             };
             let pause = schedule.after(&cause);
             self.note_failure(&address, &cause);
-            self.is_linked_within(&address, pause).await;
+            self.wait_linked(&address, pause).await;
         }
     }
 
@@ -247,12 +247,12 @@ impl Dialer {
     }
 
     /// Waits until there is no link to whoever is at an address.
-    async fn unlinked(&self, address: &Address) {
+    async fn wait_unlinked(&self, address: &Address) {
         self.wait(address, false).await;
     }
 
     /// Waits until there is one, or so long.
-    async fn is_linked_within(&self, address: &Address, pause: Duration) -> bool {
+    async fn wait_linked(&self, address: &Address, pause: Duration) -> bool {
         timeout(pause, self.wait(address, true)).await.is_ok()
     }
 

@@ -85,7 +85,7 @@ async fn exchange(link: &Link, registry: &Registry) -> Ending {
                         link.note_heard();
                         match Frame::decode(bytes) {
                             Some(frame) => {
-                                if let Some(reason) = take(frame, link, registry) {
+                                if let Some(reason) = receive(frame, link, registry) {
                                     return Ending::Theirs(reason);
                                 }
                             }
@@ -93,7 +93,7 @@ async fn exchange(link: &Link, registry: &Registry) -> Ending {
                         }
                     }
                     Ok(None) => return Ending::Broken(Cause::Closed),
-                    Err(error) => return Ending::Broken(Cause::of_io(&error)),
+                    Err(error) => return Ending::Broken(Cause::from_io(&error)),
                 }
             }
             // Also if it was asked for before this task ran for the first time.
@@ -105,7 +105,7 @@ async fn exchange(link: &Link, registry: &Registry) -> Ending {
 }
 
 /// What follows from a frame; a reason if it was the last one.
-fn take(frame: Frame, link: &Link, registry: &Registry) -> Option<Reason> {
+fn receive(frame: Frame, link: &Link, registry: &Registry) -> Option<Reason> {
     match frame {
         Frame::Message(bytes) => registry.receiver().message(link.peer().process.0, bytes.into()),
         Frame::Ping(number) => _ = link.send(pong(number)),

@@ -8,7 +8,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// What to say now, in seconds since 1970, of a certificate that ends then.
-    pub(crate) fn look(&mut self, expires: u64, now: u64) -> Option<String> {
+    pub(crate) fn warning(&mut self, expires: u64, now: u64) -> Option<String> {
         let left = expires.saturating_sub(now);
         let period = if left < DAY { HOUR } else { DAY };
         let is_due = self.last.is_none_or(|last| now.abs_diff(last) >= period);
@@ -24,7 +24,7 @@ impl Watch {
     }
 }
 
-/// What a person is told of a certificate that has expired.
+/// The message for an expired certificate.
 pub(crate) fn expired() -> String {
     format!("the certificate of this node has expired, and no other node accepts it; {REMEDY}")
 }
@@ -43,22 +43,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_said_while_there_is_time() {
-        assert_eq!(Watch::default().look(100 * DAY, 70 * DAY), None);
+    fn there_is_no_warning_while_more_than_30_days_are_left() {
+        assert_eq!(Watch::default().warning(100 * DAY, 70 * DAY), None);
     }
 
     #[test]
-    fn the_last_month_is_told_daily_and_the_last_day_hourly() {
+    fn warnings_are_daily_in_the_last_month_and_hourly_on_the_last_day() {
         let mut watch = Watch::default();
         let minutes = (70 * DAY..100 * DAY).step_by(60);
-        let said: Vec<_> = minutes.filter_map(|now| Some((now, watch.look(100 * DAY, now)?))).collect();
+        let said: Vec<_> = minutes.filter_map(|now| Some((now, watch.warning(100 * DAY, now)?))).collect();
         assert_eq!(said.len(), 30 + 23);
         assert!(said[0].1.contains("expires in 29 days"), "{}", said[0].1);
         assert!(said[40].1.contains(" hours; make a new one"), "{}", said[40].1);
     }
 
     #[test]
-    fn the_end_is_told_too() {
-        assert!(Watch::default().look(5, 6).unwrap().contains("has expired"));
+    fn an_expired_certificate_is_a_warning_too() {
+        assert!(Watch::default().warning(5, 6).unwrap().contains("has expired"));
     }
 }

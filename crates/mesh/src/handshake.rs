@@ -65,7 +65,7 @@ impl Local {
 /// The end that dials.
 pub(crate) async fn outbound(local: &Local, stream: TcpStream, expected: &Expected) -> Result<Link, Cause> {
     in_time(async {
-        let remote = stream.peer_addr().map_err(|error| Cause::of_io(&error))?;
+        let remote = stream.peer_addr().map_err(|error| Cause::from_io(&error))?;
         let Some(tls) = local.tls() else {
             return greet(local, Box::new(stream), (remote, true), None, Some(expected)).await;
         };
@@ -76,7 +76,7 @@ pub(crate) async fn outbound(local: &Local, stream: TcpStream, expected: &Expect
         let stream = TlsConnector::from(Arc::clone(&tls.client))
             .connect(host.clone(), stream)
             .await
-            .map_err(|error| Cause::of_io(&error))?;
+            .map_err(|error| Cause::from_io(&error))?;
         let certificates = stream.get_ref().1.peer_certificates();
         let known = tls.identify(certificates, Role::Server, clock::now())?;
         if let Expected::Host(named) = expected
@@ -97,7 +97,7 @@ pub(crate) async fn inbound(local: &Local, stream: TcpStream, remote: SocketAddr
             return greet(local, Box::new(stream), (remote, false), None, None).await;
         };
         let stream =
-            TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await.map_err(|error| Cause::of_io(&error))?;
+            TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await.map_err(|error| Cause::from_io(&error))?;
         let certificates = stream.get_ref().1.peer_certificates();
         let known = tls.identify(certificates, Role::Client, clock::now())?;
         let shown = Shown::new(&known, certificates, &tls);
@@ -185,13 +185,13 @@ async fn write(stream: &mut Box<dyn Stream>, frame: &[u8]) -> Result<(), Cause> 
         stream.write_all(&bytes).await?;
         stream.flush().await
     };
-    written.await.map_err(|error| Cause::of_io(&error))
+    written.await.map_err(|error| Cause::from_io(&error))
 }
 
 /// The first frame of the peer, which is read byte by byte as far as it goes and no further.
 async fn read_hello(stream: &mut Box<dyn Stream>) -> Result<Hello, Cause> {
     let mut length = [0; LENGTH_BYTES];
-    stream.read_exact(&mut length).await.map_err(|error| Cause::of_io(&error))?;
+    stream.read_exact(&mut length).await.map_err(|error| Cause::from_io(&error))?;
     // The head of a TLS record: a handshake, or an alert.
     if matches!(length, [0x16 | 0x15, 3, ..]) {
         return Err(Cause::CertificatesRequired);
@@ -201,7 +201,7 @@ async fn read_hello(stream: &mut Box<dyn Stream>) -> Result<Hello, Cause> {
         return Err(Cause::Protocol("its first bytes are not a hello"));
     }
     let mut bytes = BytesMut::zeroed(length);
-    stream.read_exact(&mut bytes).await.map_err(|error| Cause::of_io(&error))?;
+    stream.read_exact(&mut bytes).await.map_err(|error| Cause::from_io(&error))?;
     match bytes.split_first() {
         Some((&HELLO, body)) => Hello::decode(body).map_err(|malformed| Cause::Protocol(malformed.0)),
         Some((&GOODBYE, [reason, ..])) => Err(Cause::Ended(Reason::from_byte(*reason))),

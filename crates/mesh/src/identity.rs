@@ -187,7 +187,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A hash of some files, each told apart from the next by its length.
+/// A hash of some files, each preceded by its length.
 fn fingerprint(files: &[&[u8]]) -> Vec<u8> {
     let mut context = Context::new(&SHA256);
     for file in files {

@@ -38,7 +38,7 @@ struct State {
     /// Connections that did not become links, by why.
     refused: BTreeMap<&'static str, u64>,
     /// When each cause was last logged, and how often it came since.
-    told: BTreeMap<&'static str, (Option<Instant>, u64)>,
+    logged: BTreeMap<&'static str, (Option<Instant>, u64)>,
     /// Why nothing can be accepted at the moment.
     problem: Option<String>,
 }
@@ -57,7 +57,7 @@ impl Inbound {
             admission: Admission::new(admission::room(getrlimit(Resource::Nofile).current)),
             handshakes: BTreeMap::new(),
             refused: BTreeMap::new(),
-            told: BTreeMap::new(),
+            logged: BTreeMap::new(),
             problem: None,
         };
         Self { local, registry, state: Mutex::new(state) }
@@ -99,11 +99,11 @@ impl Inbound {
             return tracing::debug!("a connection from {remote} was refused: {cause}");
         }
         let now = Instant::now();
-        let (told, count) = state.told.entry(code).or_default();
+        let (logged, count) = state.logged.entry(code).or_default();
         *count += 1;
-        if told.is_none_or(|told| now.duration_since(told) >= TELL_PERIOD) {
+        if logged.is_none_or(|logged| now.duration_since(logged) >= LOG_PERIOD) {
             let more = *count - 1;
-            (*told, *count) = (Some(now), 0);
+            (*logged, *count) = (Some(now), 0);
             drop(state);
             let more = if more == 0 { String::new() } else { format!(" ({more} more since it was last logged)") };
             tracing::warn!("a connection from {} was refused: {cause}{more}", remote.ip());
@@ -176,7 +176,7 @@ pub(crate) async fn listen(listener: TcpListener, inbound: Arc<Inbound>) {
                 inbound.enter(stream, remote);
             }
             // The other end has gone before it was accepted: nothing is wrong here.
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 if inbound.note_problem(&error) {
                     tracing::warn!("connections of other nodes cannot be accepted: {error}; trying again");
@@ -188,7 +188,7 @@ pub(crate) async fn listen(listener: TcpListener, inbound: Arc<Inbound>) {
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
@@ -217,4 +217,4 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Between two lines in the log about one cause.
-const TELL_PERIOD: Duration = Duration::from_mins(1);
+const LOG_PERIOD: Duration = Duration::from_mins(1);

@@ -38,7 +38,7 @@ pub struct Mesh {
     members: watch::Sender<Members>,
     address: Option<SocketAddr>,
     advertised: Option<String>,
-    fault: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<String>>>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its last work.
@@ -98,7 +98,7 @@ pub enum MeshError {
         /// What the system says.
         source: io::Error,
     },
-    /// The address of a peer can never work. The fault of the configuration.
+    /// The address of a peer can never work. The failure of the configuration.
     #[error("`{}` is not the address of a peer: {source}", .text.escape_debug())]
     Peer {
         /// As it was given.
@@ -106,7 +106,7 @@ pub enum MeshError {
         /// What is wrong with it.
         source: AddressError,
     },
-    /// The address that others are to be told can never work. The fault of the configuration.
+    /// The advertised address can never work. The configuration is wrong.
     #[error("`{}` cannot be advertised: {source}", .text.escape_debug())]
     Advertise {
         /// As it was given.
@@ -114,7 +114,7 @@ pub enum MeshError {
         /// What is wrong with it.
         source: AddressError,
     },
-    /// An address is advertised, and nothing listens. The fault of the configuration.
+    /// An address is advertised, and nothing listens. The failure of the configuration.
     #[error("`{}` is advertised, but this node does not listen for others; say where it listens", .text.escape_debug())]
     AdvertiseWithoutListen {
         /// As it was given.
@@ -172,8 +172,8 @@ impl Mesh {
         let (members, known) = watch::channel(Members::new());
         let (stop, stopped) = watch::channel(false);
         let (finished, done) = mpsc::channel();
-        let fault = Arc::<Mutex<Option<String>>>::default();
-        let mut work = Work { registry: Arc::clone(&registry), fault: Arc::clone(&fault), tasks: JoinSet::new() };
+        let failure = Arc::<Mutex<Option<String>>>::default();
+        let mut work = Work { registry: Arc::clone(&registry), failure: Arc::clone(&failure), tasks: JoinSet::new() };
         let near_registry = Arc::clone(&registry);
         let (near_inbound, near_dialer, near_reload) = (Arc::clone(&inbound), Arc::clone(&dialer), reload.clone());
         let body = move || {
@@ -194,7 +194,7 @@ impl Mesh {
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(body).map_err(MeshError::Thread)?;
         let (thread, done) = (Some(thread), Mutex::new(done));
-        Ok(Self { registry, inbound, dialer, reload, members, address, advertised, fault, stop, thread, done })
+        Ok(Self { registry, inbound, dialer, reload, members, address, advertised, failure, stop, thread, done })
     }
 
     /// Sends to every process of one node. Never waits; what finds no room is dropped, and counted.
@@ -230,7 +230,7 @@ impl Mesh {
     /// How the links are doing.
     pub fn status(&self) -> MeshStatus {
         let inbound = self.inbound.status();
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let certificates = self.reload.as_ref().map(|reload| reload.problems()).unwrap_or_default();
         let listening = inbound.problem.map(|problem| format!("connections cannot be accepted: {problem}"));
         let links = self.registry.newest();
@@ -239,15 +239,15 @@ impl Mesh {
             refused: inbound.refused,
             pending: inbound.pending,
             certificate_expires: self.reload.as_ref().map(|reload| reload.expires()),
-            problems: fault.into_iter().chain(listening).chain(certificates).collect(),
+            problems: failure.into_iter().chain(listening).chain(certificates).collect(),
             addresses: self.dialer.status(),
-            links: links.iter().map(|link| LinkStatus::of(link)).collect(),
+            links: links.iter().map(|link| LinkStatus::from_link(link)).collect(),
         }
     }
 }
 
 impl LinkStatus {
-    fn of(link: &Link) -> Self {
+    fn from_link(link: &Link) -> Self {
         let peer = link.peer();
         let (node, instance) = peer.process;
         let (queued_bytes, dropped) = link.counts();
@@ -277,7 +277,7 @@ impl Drop for Mesh {
 /// What the thread does.
 struct Work {
     registry: Arc<Registry>,
-    fault: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<String>>>,
     /// None of them ends by itself.
     tasks: JoinSet<&'static str>,
 }
@@ -290,12 +290,12 @@ impl Work {
         });
     }
 
-    /// Runs until it is told to stop, and then ends all links in good order.
+    /// Runs until it is told to stop, and then ends all links with a goodbye.
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                Some(ended) = self.tasks.join_next() => self.note_fault(&ended),
+                Some(ended) = self.tasks.join_next() => self.note_failure(&ended),
             }
         }
         self.tasks.abort_all();
@@ -303,13 +303,13 @@ impl Work {
         let _ = timeout(LEAVE_MAX, self.registry.all_ended()).await;
     }
 
-    fn note_fault(&self, ended: &Result<&'static str, tokio::task::JoinError>) {
+    fn note_failure(&self, ended: &Result<&'static str, tokio::task::JoinError>) {
         let what = match ended {
             Ok(name) => format!("the {name} of the links ended"),
             Err(error) => format!("a task of the links failed: {error}"),
         };
         tracing::error!("{what}; please report it. Links that stand go on; start this process again to make new ones");
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 }
 
@@ -327,7 +327,7 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), MeshError> {
     bound().map_err(|source| MeshError::Listen { address, source })
 }
 
-/// What others are told about where this node is.
+/// The address that this node advertises to others.
 fn advertised(options: &Options, address: Option<SocketAddr>, peers: &[Address]) -> Result<Option<String>, MeshError> {
     if let Some(text) = &options.advertise {
         if address.is_none() {

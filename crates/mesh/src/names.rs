@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn other_uris_are_of_no_node() {
+    fn other_uris_name_no_node() {
         for uri in
             ["", "https://shop/000000000000feed", "tidegate://shop", "tidegate://shop/feed/", "tidegate://shop/x"]
         {

@@ -25,17 +25,17 @@ pub(crate) async fn run(registry: Arc<Registry>) {
     loop {
         let now = ticks.tick().await.into_std();
         for link in registry.all() {
-            look(&link, now);
+            check(&link, now);
         }
     }
 }
 
-fn look(link: &Link, now: Instant) {
+fn check(link: &Link, now: Instant) {
     if clock::now() >= link.peer().expires {
         return link.end(End::Goodbye(Reason::Distrusted));
     }
-    let seen = Seen { is_outbound: link.peer().is_outbound, heard: link.last_heard(), sent: link.last_sent() };
-    match seen.verdict(now) {
+    let observed = Observed { is_outbound: link.peer().is_outbound, heard: link.last_heard(), sent: link.last_sent() };
+    match observed.verdict(now) {
         Verdict::Fine => {}
         Verdict::Ping => _ = link.send(ping(0)),
         Verdict::Gone => link.end(End::Broken(Cause::Silent)),
@@ -44,7 +44,7 @@ fn look(link: &Link, now: Instant) {
 
 /// What there is to know of a link.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct Observed {
     is_outbound: bool,
     /// When something last came, and when something was last sent.
     heard: Instant,
@@ -58,7 +58,7 @@ enum Verdict {
     Gone,
 }
 
-impl Seen {
+impl Observed {
     fn verdict(self, now: Instant) -> Verdict {
         if now.saturating_duration_since(self.heard) >= SILENCE_MAX {
             return Verdict::Gone;
@@ -92,7 +92,7 @@ mod tests {
     fn at_rest() -> [u32; 2] {
         let start = Instant::now();
         // The end that dials, then the other one.
-        let mut ends = [true, false].map(|is_outbound| Seen { is_outbound, heard: start, sent: start });
+        let mut ends = [true, false].map(|is_outbound| Observed { is_outbound, heard: start, sent: start });
         let mut pings = [0, 0];
         let trip = Duration::from_millis(10);
         for half_second in 2..1_200 {
@@ -119,14 +119,14 @@ mod tests {
     #[test]
     fn three_pings_without_an_answer_end_a_link() {
         let start = Instant::now();
-        let mut seen = Seen { is_outbound: true, heard: start, sent: start };
+        let mut observed = Observed { is_outbound: true, heard: start, sent: start };
         let mut pings = Vec::new();
         for second in 1..=20 {
             let now = start + Duration::from_secs(second);
-            match seen.verdict(now) {
+            match observed.verdict(now) {
                 Verdict::Fine => {}
                 Verdict::Ping => {
-                    seen.sent = now;
+                    observed.sent = now;
                     pings.push(second);
                 }
                 Verdict::Gone => {
@@ -141,13 +141,13 @@ mod tests {
     #[test]
     fn an_end_that_only_receives_pings_all_the_same() {
         let start = Instant::now();
-        let mut seen = Seen { is_outbound: false, heard: start, sent: start };
+        let mut observed = Observed { is_outbound: false, heard: start, sent: start };
         let mut pings = 0;
         for second in 1..60 {
             let now = start + Duration::from_secs(second);
-            seen.heard = now;
-            if seen.verdict(now) == Verdict::Ping {
-                (seen.sent, pings) = (now, pings + 1);
+            observed.heard = now;
+            if observed.verdict(now) == Verdict::Ping {
+                (observed.sent, pings) = (now, pings + 1);
             }
         }
         assert_eq!(pings, 14);

@@ -1,4 +1,4 @@
-//! What the caller is told: messages of other nodes, and which of their processes are connected.
+//! What the mesh reports to its caller: messages of other nodes, and which of their processes are connected.
 
 use std::fmt;
 use std::net::SocketAddr;

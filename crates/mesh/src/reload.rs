@@ -76,7 +76,7 @@ impl Reload {
             // A file system may hang: that must not hold up the links.
             let read = spawn_blocking(move || active.read_again(clock::now())).await;
             match read {
-                Ok(read) => self.take(read),
+                Ok(read) => self.use_files(read),
                 Err(error) => tracing::debug!("the certificates were not read again: {error}"),
             }
             let rejected = self.lock().active.invalid().cloned();
@@ -85,13 +85,13 @@ impl Reload {
             {
                 tracing::warn!("{}", self::rejected(&invalid));
             }
-            if let Some(warning) = watch.look(self.expires(), clock::now()) {
+            if let Some(warning) = watch.warning(self.expires(), clock::now()) {
                 tracing::warn!("{warning}");
             }
         }
     }
 
-    fn take(&self, read: Result<Identity, IdentityError>) {
+    fn use_files(&self, read: Result<Identity, IdentityError>) {
         let outcome = read.map_err(ReloadError::from).and_then(|identity| self.activate(identity));
         let mut state = self.lock();
         match outcome {
@@ -153,7 +153,7 @@ impl Reload {
     }
 }
 
-/// What a person is told of a certificate that nobody accepts.
+/// The message for a certificate that other nodes do not accept.
 fn rejected(invalid: &Distrust) -> String {
     match invalid {
         Distrust::Expired => expiry::expired(),

@@ -1,4 +1,4 @@
-//! What the system is told of the socket of a link, when it is created.
+//! The options of a link's socket, set when it is created.
 //!
 //! | option | value | because |
 //! | --- | --- | --- |

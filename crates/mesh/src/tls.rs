@@ -193,5 +193,5 @@ fn only_tls13() -> Error {
     Error::General("only TLS 1.3 is supported".to_owned())
 }
 
-/// What TLS is told that is spoken on a link (ALPN, RFC 7301): a connection of anything else ends in the handshake.
+/// The protocol name of a link (ALPN, RFC 7301): a connection of anything else ends in the handshake.
 const PROTOCOL: &[u8] = b"tidegate-link";

@@ -72,7 +72,7 @@ fn another_authority_takes_over_the_nodes() {
 }
 
 #[test]
-fn nothing_that_is_there_is_overwritten() {
+fn existing_files_are_not_overwritten() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     let authority = Authority::create(&folder, "shop", NOW).unwrap();
@@ -128,7 +128,7 @@ fn names_that_are_none_are_refused() {
 }
 
 #[test]
-fn what_was_cut_short_can_be_run_again() {
+fn an_interrupted_run_can_be_repeated() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("certs");
     for name in [".authority.new", ".a.new"] {

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_their_limit_and_begin_anew() {
+    fn pauses_grow_to_their_limit_and_start_again() {
         let mut schedule = Schedule::default();
         let mut pauses = |cause: Cause| -> Vec<u128> {
             let pauses = (0..20).map(|_| {

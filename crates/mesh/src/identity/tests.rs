@@ -71,7 +71,7 @@ fn the_authority_itself_is_no_node() {
 }
 
 #[test]
-fn one_that_nobody_accepts_at_this_time_is_read_all_the_same() {
+fn an_expired_certificate_is_still_read() {
     let place = Place::new();
     let read = |now| Identity::read(&place.path("certs/a"), "shop", now).unwrap();
     for (now, invalid) in [

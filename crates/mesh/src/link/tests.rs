@@ -55,7 +55,7 @@ fn next(end: &Link) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_frame_is_written_by_whoever_sends_it() {
+fn the_sender_writes_a_frame_itself() {
     let (link, there) = link(1 << 20);
     let there = other_end(there);
     for number in 0..3 {
@@ -127,7 +127,7 @@ fn after_the_end_nothing_is_accepted_but_the_last_frame() {
 }
 
 #[test]
-fn a_broken_connection_is_told_to_the_task() {
+fn a_write_error_reaches_the_task() {
     let (link, there) = link(1 << 20);
     let wakes = Arc::<Wakes>::default();
     assert!(read(&link, &wakes).is_pending());

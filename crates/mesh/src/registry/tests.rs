@@ -8,11 +8,11 @@ use super::*;
 use crate::link::Peer;
 use crate::wire::message;
 
-/// What the receiver was told of processes that came and went.
+/// The events that the receiver was given.
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<(u64, u64, bool)>>);
+struct Events(Mutex<Vec<(u64, u64, bool)>>);
 
-impl Receiver for Told {
+impl Receiver for Events {
     fn message(&self, _: NodeId, _: Vec<u8>) {}
 
     fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
@@ -20,9 +20,9 @@ impl Receiver for Told {
     }
 }
 
-fn registry(node: u64, instance: u64) -> (Registry, Arc<Told>) {
-    let told = Arc::<Told>::default();
-    (Registry::new((NodeId::new(node), instance), told.clone()), told)
+fn registry(node: u64, instance: u64) -> (Registry, Arc<Events>) {
+    let events = Arc::<Events>::default();
+    (Registry::new((NodeId::new(node), instance), events.clone()), events)
 }
 
 fn link(node: u64, instance: u64) -> (Arc<Link>, DuplexStream) {
@@ -46,7 +46,7 @@ fn ends(link: &Link) -> Option<End> {
 fn of_two_links_one_node_ends_the_older_and_the_other_none() {
     // The same two links in both orders, seen by both nodes.
     for (own, other, decides) in [((1, 10), (2, 20), true), ((2, 20), (1, 10), false)] {
-        let (registry, told) = registry(own.0, own.1);
+        let (registry, events) = registry(own.0, own.1);
         let ((older, _a), (newer, _b)) = (link(other.0, other.1), link(other.0, other.1));
         registry.add(&older).unwrap();
         registry.add(&newer).unwrap();
@@ -54,18 +54,18 @@ fn of_two_links_one_node_ends_the_older_and_the_other_none() {
         assert_eq!(ends(&newer), None);
         assert_eq!(registry.newest().len(), 1);
         assert!(Arc::ptr_eq(&registry.newest()[0], &newer));
-        assert_eq!(*told.0.lock().unwrap(), [(other.0, other.1, true)], "told once");
+        assert_eq!(*events.0.lock().unwrap(), [(other.0, other.1, true)], "reported once");
         registry.remove(&older);
         registry.remove(&older);
         assert!(registry.is_linked(NodeId::new(other.0)));
         registry.remove(&newer);
-        assert_eq!(*told.0.lock().unwrap(), [(other.0, other.1, true), (other.0, other.1, false)]);
+        assert_eq!(*events.0.lock().unwrap(), [(other.0, other.1, true), (other.0, other.1, false)]);
         assert!(!registry.is_linked(NodeId::new(other.0)));
     }
 }
 
 #[test]
-fn whoever_does_not_decide_keeps_some_links_and_never_all() {
+fn the_node_that_does_not_decide_keeps_at_most_four_links() {
     let (registry, _) = registry(2, 20);
     let links: Vec<_> = (0..7).map(|_| link(1, 10)).collect();
     for (link, _) in &links {
@@ -123,14 +123,14 @@ fn a_message_goes_to_every_process_of_a_node_and_to_no_other() {
 
 #[test]
 fn this_process_itself_and_too_many_are_refused() {
-    let (registry, told) = registry(1, 10);
+    let (registry, events) = registry(1, 10);
     let (own, _end) = link(1, 10);
     assert_eq!(registry.add(&own), Err(Reason::Own));
     let links: Vec<_> = (0..=NODES_MAX as u64).map(|instance| link(2, instance)).collect();
     let outcomes: Vec<_> = links.iter().map(|(link, _)| registry.add(link)).collect();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), NODES_MAX);
     assert_eq!(outcomes[NODES_MAX], Err(Reason::TooMany));
-    assert_eq!(told.0.lock().unwrap().len(), NODES_MAX);
+    assert_eq!(events.0.lock().unwrap().len(), NODES_MAX);
     // Another link to a process that is there is not another process.
     let (again, _end) = link(2, 0);
     assert_eq!(registry.add(&again), Ok(()));

@@ -96,7 +96,7 @@ fn a_name_stands_for_all_its_addresses() {
 }
 
 #[test]
-fn what_is_advertised_is_what_was_said_or_what_can_be_reached() {
+fn the_advertised_address_is_the_configured_or_a_reachable_one() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
     certify_at(&certs, &[1], "node-1.example", now());

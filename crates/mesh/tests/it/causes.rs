@@ -85,7 +85,7 @@ fn certificates_that_are_not_valid_now() {
     meet(&[&a, &b]);
     soon("the link ends with the certificate", || !a.sees(&b) && !b.sees(&a));
     b.fails(&a.address().to_string(), "expired");
-    soon("the other end is told", || a.refused("certificate-refused") > 0);
+    soon("the other end counts it", || a.refused("certificate-refused") > 0);
     let expires = a.mesh.status().certificate_expires.unwrap();
     assert!(now() >= expires);
 }

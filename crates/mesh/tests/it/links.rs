@@ -10,7 +10,7 @@ use tidegate_replica::limits::MESSAGE_BYTES_MAX;
 use crate::support::{Node, certificates, certify, listen, meet, soon};
 
 #[test]
-fn open_nodes_meet_and_speak_to_one_and_to_all() {
+fn open_nodes_connect_and_send_to_one_and_to_all() {
     let a = Node::start(1, 10, &[], Security::Open);
     let b = Node::start(2, 20, &[&a], Security::Open);
     let c = Node::start(3, 30, &[&a, &b], Security::Open);
@@ -25,7 +25,7 @@ fn open_nodes_meet_and_speak_to_one_and_to_all() {
 }
 
 #[test]
-fn nodes_with_certificates_meet_speak_and_part() {
+fn nodes_with_certificates_connect_send_and_disconnect() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
     certify(&certs, &[1, 2, 3]);
@@ -164,7 +164,7 @@ fn nodes_that_dial_each_other_at_once_have_one_link() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_at_once() {
+fn an_address_in_use_is_an_error_at_open() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let refused = Node::try_start("shop", 1, 10, address, &[], Security::Open);
@@ -172,7 +172,7 @@ fn an_address_that_is_taken_is_told_at_once() {
 }
 
 #[test]
-fn whoever_sends_never_waits_and_what_is_too_much_is_dropped() {
+fn a_sender_never_waits_and_messages_beyond_the_queue_are_dropped() {
     let a = Node::start(1, 10, &[], Security::Open);
     let b = Node::start(2, 20, &[&a], Security::Open);
     meet(&[&a, &b]);

@@ -35,7 +35,7 @@ fn a_renewed_certificate_is_used_without_a_restart() {
 }
 
 #[test]
-fn files_that_are_no_good_leave_the_ones_before_active() {
+fn invalid_files_leave_the_previous_certificates_active() {
     let folder = tempfile::tempdir().unwrap();
     let (certs, others) = (folder.path().join("certs"), folder.path().join("others"));
     certify(&certs, &[1, 2, 3]);
@@ -50,11 +50,11 @@ fn files_that_are_no_good_leave_the_ones_before_active() {
         words.iter().all(|word| problems.iter().any(|problem| problem.contains(word)))
     };
     fs::write(own.join("node.pem"), "half of a fi").unwrap();
-    soon("it is told", || has_problem(&["node.pem", "certificate"]));
+    soon("the problem is reported", || has_problem(&["node.pem", "certificate"]));
     replace(&certs.join("2"), &own, &["node.pem", "node.key"]);
-    soon("another node is told", || has_problem(&["another node"]));
+    soon("the other node is reported", || has_problem(&["another node"]));
     replace(&others.join("1"), &own, &["node.pem", "node.key"]);
-    soon("another authority is told", || has_problem(&["authority has not issued it"]));
+    soon("the other authority is reported", || has_problem(&["authority has not issued it"]));
     // All the while others come in.
     let c = Node::start(3, 30, &[&a], certificates(&certs, 3));
     meet(&[&a, &c]);
@@ -103,7 +103,7 @@ fn an_authority_is_replaced_without_an_interruption() {
 }
 
 #[test]
-fn a_node_whose_certificate_has_expired_starts_cut_off_and_comes_back_with_a_new_one() {
+fn a_node_with_an_expired_certificate_starts_and_connects_once_it_is_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
     let year = 365 * 86_400;

@@ -68,7 +68,7 @@ impl Drop for Flood {
 }
 
 #[test]
-fn who_says_nothing_is_let_go_after_three_seconds() {
+fn a_connection_without_a_handshake_is_closed_after_three_seconds() {
     let a = Node::start(1, 10, &[], tidegate_mesh::Security::Open);
     let mut silent: Vec<Raw> = (0..20).map(|_| Raw::connect(a.address())).collect();
     soon("they are counted", || a.mesh.status().pending == 20);

@@ -116,7 +116,7 @@ impl Node {
     /// Says something until the other has heard it: a message may be lost, and the one who needs it says it again.
     pub(crate) fn tells(&self, other: &Self, text: &str) {
         let mut count = 0;
-        soon(&format!("{text}, told by {} to {}", self.id, other.id), || {
+        soon(&format!("{text}, sent by {} to {}", self.id, other.id), || {
             count += 1;
             let text = format!("{text} {count}");
             self.mesh.send(other.id, text.as_bytes());

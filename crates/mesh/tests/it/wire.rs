@@ -37,7 +37,7 @@ fn a_version_that_cannot_be_spoken_is_refused_with_the_reason() {
 }
 
 #[test]
-fn what_is_not_the_protocol_ends_that_connection_alone() {
+fn bytes_outside_the_protocol_end_only_their_connection() {
     let a = Node::start(1, 10, &[], Security::Open);
     let b = Node::start(2, 20, &[&a], Security::Open);
     let too_long = u32::MAX.to_be_bytes();
@@ -70,7 +70,7 @@ fn what_is_not_the_protocol_ends_that_connection_alone() {
 }
 
 #[test]
-fn a_peer_that_says_nothing_any_more_is_gone_after_three_pings() {
+fn a_silent_peer_is_lost_after_three_pings() {
     let a = Node::start(1, 10, &[], Security::Open);
     let mut silent = Raw::join(a.address(), 2, 20);
     soon("it is there", || a.heard_of(2));
