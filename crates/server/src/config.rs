@@ -159,14 +159,14 @@ impl Config {
         for key in Key::ALL {
             // An empty variable is one that is not set: a service manager has no other way to say so.
             if let Some(text) = environment(key.variable()).filter(|text| !text.is_empty()) {
-                said.push(Said::of_variable(key, text)?);
+                said.push(Said::from_variable(key, text)?);
             }
         }
-        said.extend(Said::of_arguments(arguments));
-        Self::of(&said)
+        said.extend(Said::from_arguments(arguments));
+        Self::from_said(&said)
     }
 
-    fn of(said: &[Said]) -> Result<Self, ConfigError> {
+    fn from_said(said: &[Said]) -> Result<Self, ConfigError> {
         let last = |key| said.iter().rfind(|said| said.key == key);
         let config = Self {
             listen: one(last(Key::Listen), LOCAL, address)?,
@@ -283,7 +283,7 @@ impl Config {
 }
 
 impl Said {
-    fn of_variable(key: Key, text: String) -> Result<Self, ConfigError> {
+    fn from_variable(key: Key, text: String) -> Result<Self, ConfigError> {
         let origin = Origin::Environment(key.variable());
         let value = match key.shape() {
             key::Shape::Text => Value::Text(text),
@@ -307,7 +307,7 @@ impl Said {
         Ok(Self { key, value, origin })
     }
 
-    fn of_arguments(arguments: &Arguments) -> Vec<Self> {
+    fn from_arguments(arguments: &Arguments) -> Vec<Self> {
         let said = |key: Key, value| Self { key, value, origin: Origin::Argument(key.argument()) };
         let text = |key, text: &Option<String>| text.clone().map(|text| said(key, Value::Text(text)));
         let list = |key, all: &[String]| (!all.is_empty()).then(|| said(key, Value::List(all.to_vec())));

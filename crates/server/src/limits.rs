@@ -112,7 +112,7 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// Between two signs of life to one who watches: well within the minute after which gateways cut a silent connection.
-pub const LIFE_SIGN_PERIOD: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
 /// A stop waits so long for requests under way, so that the process is gone after 5 s: the rest is for the disk.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(3);

@@ -55,7 +55,7 @@ pub struct Options {
     /// For a client to take some bytes of an answer.
     pub write_timeout: Duration,
     /// Between two signs of life to one who watches.
-    pub life_sign_period: Duration,
+    pub keep_alive_period: Duration,
     /// For requests under way when the server stops.
     pub stop_timeout: Duration,
     /// Names, besides those of the loopback interface and the address of the connection, that a request may give in `Host`.
@@ -73,7 +73,7 @@ impl Default for Options {
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
-            life_sign_period: limits::LIFE_SIGN_PERIOD,
+            keep_alive_period: limits::KEEP_ALIVE_PERIOD,
             stop_timeout: limits::STOP_TIMEOUT,
             hosts: Vec::new(),
         }
@@ -234,7 +234,7 @@ impl Door {
                 Ok(accepted) => {
                     return accepted;
                 }
-                Err(error) if is_of_connection(&error) => {}
+                Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     self.note_problem(&error);
                     self.admission.make_room();
@@ -261,7 +261,7 @@ impl Door {
 }
 
 /// Whether only this connection failed, before it was accepted.
-fn is_of_connection(error: &io::Error) -> bool {
+fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

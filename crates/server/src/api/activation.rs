@@ -1,4 +1,4 @@
-//! The dial of a flag: set, or taken away.
+//! Sets and clears the activation of a flag.
 
 use axum::extract::{Request, State};
 use tidegate::{Change, Percentage, parse_time};

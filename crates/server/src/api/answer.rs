@@ -10,7 +10,7 @@ use super::problem::Problem;
 
 /// A value as JSON, on one line.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let mut body = serde_json::to_vec(value).map_err(|error| Problem::fault(&error))?;
+    let mut body = serde_json::to_vec(value).map_err(|error| Problem::internal(&error))?;
     body.push(b'\n');
     let kind = HeaderValue::from_static("application/json");
     Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response())
@@ -43,7 +43,7 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         reached: receipt.is_reached,
         durable_on: names(&receipt.durable_on),
         pending: names(&receipt.pending),
-        outranked: receipt.outranked.iter().map(Loss::of).collect(),
+        outranked: receipt.outranked.iter().map(Loss::from_outranked).collect(),
         unreached: &receipt.unreached,
         effect: receipt.effect,
         created: receipt.is_created,
@@ -61,7 +61,7 @@ struct Loss {
 }
 
 impl Loss {
-    fn of(loss: &OutrankedBy) -> Self {
+    fn from_outranked(loss: &OutrankedBy) -> Self {
         Self { on: name(&loss.on), stamp: loss.stamp.to_string(), by: name(&loss.by), quarantined: loss.is_quarantined }
     }
 }

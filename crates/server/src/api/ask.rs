@@ -168,7 +168,7 @@ pub(super) async fn body(api: &Api, headers: &HeaderMap, body: Body, wanted: &Wa
     }
     match tokio::time::timeout(wanted.timeout, collect(&api.budget, body, wanted)).await {
         Ok(read) => read,
-        Err(_) => Err(Problem::slow()),
+        Err(_) => Err(Problem::request_timeout()),
     }
 }
 
@@ -300,7 +300,7 @@ pub(super) fn check_origin(request: &Request) -> Result<(), Problem> {
     let origin = origin.to_str().unwrap_or("?");
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let is_own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-    if is_own { Ok(()) } else { Err(Problem::foreign(&shown(origin))) }
+    if is_own { Ok(()) } else { Err(Problem::cross_origin(&shown(origin))) }
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Problem {

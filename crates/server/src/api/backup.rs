@@ -33,7 +33,7 @@ pub(super) async fn write(State(api): Shared, request: Request) -> Answer {
     };
     // It ends with its client, and at the end of its time.
     drop(spawn_blocking(work));
-    let body = ready.first().await.ok_or_else(|| Problem::fault(&"the backup could not be written"))?;
+    let body = ready.first().await.ok_or_else(|| Problem::internal(&"the backup could not be written"))?;
     let kind = HeaderValue::from_static(LINES);
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }

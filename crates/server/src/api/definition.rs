@@ -22,7 +22,7 @@ pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request)
     answer::receipt(&api.send_definition(change, &query).await?)
 }
 
-/// `DELETE`: the definition goes, and the dial stays.
+/// `DELETE`: removes the definition; the activation stays.
 pub(super) async fn remove(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let flag = ask::flag_of(path)?;

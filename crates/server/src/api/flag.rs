@@ -1,4 +1,4 @@
-//! A flag as it is shown: where it is defined, its dial, its share now, and what comes next.
+//! A flag as the API shows it: where it is defined, its activation, its share now, and its next change.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -22,10 +22,10 @@ use crate::limits;
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     flag: String,
-    /// `document <place>`, `api`, `dial`, `default`, or `lock` where only a lock of this host knows it.
+    /// `document <place>`, `api`, `activation`, `default`, or `lock` where only a lock of this host names it.
     source: String,
     definition: Option<Box<RawValue>>,
-    activation: Option<Dial>,
+    activation: Option<ShownActivation>,
     stable: Option<Box<RawValue>>,
     new: Option<Box<RawValue>>,
     share: Share,
@@ -35,9 +35,9 @@ pub(super) struct Shown {
     digest: String,
 }
 
-/// The operator's dial, while it is in force.
+/// The flag's activation, while it is active.
 #[derive(Debug, Serialize)]
-struct Dial {
+struct ShownActivation {
     percentage: Box<RawValue>,
     until: Option<Micros>,
     actor: String,
@@ -93,7 +93,7 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
     let flag = ask::flag_of(path)?;
     Query::read(request.uri(), &[])?;
     let tide = api.tide.clone();
-    let shown = api.blocking(Kind::Read, move || {
+    let answer = api.blocking(Kind::Read, move || {
         let record = match tide.cluster() {
             Some(cluster) => Some(cluster.flag(&flag.to_string())?),
             None => None,
@@ -103,18 +103,18 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
         if found.is_none() && !record.as_ref().is_some_and(has_value) {
             return Err(Problem::unknown_flag(&flag, view.snapshot().nearest(&flag)));
         }
-        Ok(of(&tide, &view, &flag, found, record.as_ref()))
+        Ok(shown(&tide, &view, &flag, found, record.as_ref()))
     });
-    let shown = shown.await??;
-    let tag = shown.digest.clone();
-    answer::json(StatusCode::OK, &shown).map(|response| answer::with_tag(response, &tag))
+    let flag = answer.await??;
+    let tag = flag.digest.clone();
+    answer::json(StatusCode::OK, &flag).map(|response| answer::with_tag(response, &tag))
 }
 
 pub(super) fn has_value(record: &FlagRecord) -> bool {
     [&record.activation, &record.definition].into_iter().flatten().any(|register| register.value.is_some())
 }
 
-pub(super) fn of(
+pub(super) fn shown(
     tide: &Tidegate,
     view: &View,
     key: &FlagKey,
@@ -123,19 +123,19 @@ pub(super) fn of(
 ) -> Shown {
     let moment = view.moment();
     let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.clone());
-    let activation = record.and_then(|record| dial(record, view.now()));
+    let activation = record.and_then(|record| active(record, view.now()));
     let document = record.and_then(|record| record.document.clone());
     let is_defined = flag.is_some_and(|flag| flag.is_defined());
     let source = match (document, &definition) {
         (Some(place), _) => format!("document {place}"),
         (None, Some(_)) => "api".to_owned(),
         (None, None) if is_defined => format!("document {}", tide.status().source),
-        (None, None) if activation.is_some() => "dial".to_owned(),
+        (None, None) if activation.is_some() => "activation".to_owned(),
         (None, None) if flag.is_some_and(|flag| flag.host_lock().is_some()) => "lock".to_owned(),
         (None, None) => "default".to_owned(),
     };
     let raw = |text: Option<&str>| text.and_then(|text| RawValue::from_string(text.to_owned()).ok());
-    // A flag that nobody defines is the boolean flag, unless it had a definition when its dial was set.
+    // A flag without a definition is the boolean flag, unless it had a definition when its activation was set.
     let had_definition = flag.and_then(|flag| flag.activation().map(|activation| activation.defined));
     let is_bare = flag.is_some() && !is_defined && had_definition != Some(true);
     let value = |value: Option<&str>, bare: &'static str| raw(value.or(is_bare.then_some(bare)));
@@ -158,9 +158,9 @@ fn next(change: Change) -> Next {
     Next { at: change.at, what: change.kind.as_str(), share: change.share }
 }
 
-/// The dial, if there is one and it is not over.
-fn dial(record: &FlagRecord, now: Micros) -> Option<Dial> {
-    /// A dial as the library shows it.
+/// The activation, if there is one and it has not expired.
+fn active(record: &FlagRecord, now: Micros) -> Option<ShownActivation> {
+    /// An activation as the library writes it.
     #[derive(Deserialize)]
     struct Value {
         percentage: Box<RawValue>,
@@ -172,7 +172,7 @@ fn dial(record: &FlagRecord, now: Micros) -> Option<Dial> {
     if until.is_some_and(|until| until <= now) {
         return None;
     }
-    Some(Dial {
+    Some(ShownActivation {
         percentage: value.percentage,
         until,
         actor: register.actor.clone(),

@@ -48,7 +48,7 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let status = api.tide.status();
     let is_ready = !std::iter::once(&status).chain(&status.further).any(has_nothing);
-    let shown = serde_json::to_value(&status).map_err(|error| Problem::fault(&error))?;
+    let shown = serde_json::to_value(&status).map_err(|error| Problem::internal(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     let synced = is_synced(&api);
     answer::json(StatusCode::OK, &json!({"version": version, "ready": is_ready, "synced": synced, "status": shown}))

@@ -109,14 +109,14 @@ impl Listing {
         let shown = keys.iter().zip(records).filter_map(|(key, record)| {
             let found = snapshot.find(key.section(), key.flag()).map(|index| snapshot.flag(index));
             let is_there = found.is_some() || record.as_ref().is_some_and(flag::has_value);
-            is_there.then(|| flag::of(&self.tide, &self.view, key, found, record.as_ref()))
+            is_there.then(|| flag::shown(&self.tide, &self.view, key, found, record.as_ref()))
         });
         Ok(shown.collect())
     }
 }
 
 fn put(part: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Problem> {
-    serde_json::to_writer(part, value).map_err(|error| Problem::fault(&error))
+    serde_json::to_writer(part, value).map_err(|error| Problem::internal(&error))
 }
 
 /// Flags that are looked up together. A flag has a few hundred bytes usually, and some 200 KiB at most.

@@ -36,7 +36,7 @@ struct Parts {
 enum Kind {
     Invalid,
     Malformed,
-    Foreign,
+    CrossOrigin,
     UnknownHost,
     UnknownPath,
     UnknownFlag,
@@ -45,7 +45,7 @@ enum Kind {
     NotQuarantined,
     UnknownNode,
     WrongMethod,
-    Slow,
+    RequestTimeout,
     Conflict,
     AmbiguousNode,
     ReachableNode,
@@ -53,7 +53,7 @@ enum Kind {
     TooLarge,
     WrongMedia,
     Refused,
-    Fault,
+    Internal,
     NotLive,
     Busy,
     Clock,
@@ -61,7 +61,7 @@ enum Kind {
     Ended,
     NotReady,
     ChangesRefused,
-    Crowded,
+    TooManyStreams,
     Memory,
     Disk,
 }
@@ -72,7 +72,7 @@ impl Kind {
         match self {
             Self::Invalid => ("invalid", "Something in the request is not valid", StatusCode::BAD_REQUEST),
             Self::Malformed => ("malformed", "The body cannot be read", StatusCode::BAD_REQUEST),
-            Self::Foreign => ("foreign", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
+            Self::CrossOrigin => ("cross-origin", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
             Self::UnknownHost => {
                 ("unknown-host", "The server does not answer under this host name", StatusCode::MISDIRECTED_REQUEST)
             }
@@ -83,7 +83,7 @@ impl Kind {
             Self::NotQuarantined => ("not-quarantined", "No such change is in quarantine", StatusCode::NOT_FOUND),
             Self::UnknownNode => ("unknown-node", "There is no such node", StatusCode::NOT_FOUND),
             Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
-            Self::Slow => ("slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
+            Self::RequestTimeout => ("request-timeout", "The request took too long", StatusCode::REQUEST_TIMEOUT),
             Self::Conflict => ("conflict", "It is defined elsewhere", StatusCode::CONFLICT),
             Self::AmbiguousNode => ("ambiguous-node", "Several members have this name", StatusCode::CONFLICT),
             Self::ReachableNode => ("reachable-node", "The member can be reached", StatusCode::CONFLICT),
@@ -91,7 +91,7 @@ impl Kind {
             Self::TooLarge => ("too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::WrongMedia => ("wrong-media", "The body is of another type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Refused => ("refused", "The definition has errors", StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Fault => ("fault", "The server has made a mistake", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Internal => ("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotLive => ("not-live", "This server takes no changes", StatusCode::NOT_IMPLEMENTED),
             Self::Busy => ("busy", "Too much is waiting", StatusCode::SERVICE_UNAVAILABLE),
             Self::Clock => ("clock", "The clock of this node is wrong", StatusCode::SERVICE_UNAVAILABLE),
@@ -103,7 +103,7 @@ impl Kind {
             Self::ChangesRefused => {
                 ("changes-refused", "This node accepts no changes", StatusCode::SERVICE_UNAVAILABLE)
             }
-            Self::Crowded => ("crowded", "Too many are watching", StatusCode::SERVICE_UNAVAILABLE),
+            Self::TooManyStreams => ("too-many-streams", "Too many event streams", StatusCode::SERVICE_UNAVAILABLE),
             Self::Memory => ("memory", "Too much is held in memory", StatusCode::SERVICE_UNAVAILABLE),
             Self::Disk => ("disk", "The disk takes nothing", StatusCode::INSUFFICIENT_STORAGE),
         }
@@ -117,7 +117,7 @@ impl Problem {
         Self(Box::new(Parts { kind, detail, field, help, place, diagnostics, meant, retry_after }))
     }
 
-    fn of_field(mut self, field: &str) -> Self {
+    fn at_field(mut self, field: &str) -> Self {
         self.0.field = Some(field.to_owned());
         self
     }
@@ -129,7 +129,7 @@ impl Problem {
 
     /// A field of the body, a parameter or a header is wrong.
     pub(crate) fn invalid(field: &str, detail: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid, detail, help).of_field(field)
+        Self::new(Kind::Invalid, detail, help).at_field(field)
     }
 
     /// A flag cannot be named so.
@@ -154,11 +154,11 @@ impl Problem {
         Self::new(Kind::Malformed, format!("the body did not come whole: {error}"), "send it again")
     }
 
-    pub(crate) fn foreign(origin: &str) -> Self {
+    pub(crate) fn cross_origin(origin: &str) -> Self {
         let detail =
             format!("the page of `{}` asks for a change, and this server is another origin", origin.escape_debug());
-        Self::new(Kind::Foreign, detail, "ask from the server's own pages, or without an `Origin` header")
-            .of_field("origin")
+        Self::new(Kind::CrossOrigin, detail, "ask from the server's own pages, or without an `Origin` header")
+            .at_field("origin")
     }
 
     /// The server is asked under a name that is not its own.
@@ -168,7 +168,7 @@ impl Problem {
             "ask at `localhost` or at the address that the server listens on, or allow the name: `hosts = [\"{name}\"]` in \
              the configuration, or `--host {name}`"
         );
-        Self::new(Kind::UnknownHost, detail, help).of_field("host")
+        Self::new(Kind::UnknownHost, detail, help).at_field("host")
     }
 
     pub(crate) fn unknown_path(path: &str) -> Self {
@@ -204,8 +204,8 @@ impl Problem {
         Self::new(Kind::WrongMethod, detail, "the header `Allow` lists what is")
     }
 
-    pub(crate) fn slow() -> Self {
-        Self::new(Kind::Slow, "the body did not come in time", "send it at once, or over a faster line")
+    pub(crate) fn request_timeout() -> Self {
+        Self::new(Kind::RequestTimeout, "the body did not come in time", "send it at once, or over a faster line")
     }
 
     pub(crate) fn too_large(bytes_max: usize) -> Self {
@@ -215,12 +215,12 @@ impl Problem {
 
     pub(crate) fn wrong_media(expected: &str) -> Self {
         let help = format!("send `Content-Type: {expected}`");
-        Self::new(Kind::WrongMedia, "the body is of another type than is read here", help).of_field("content-type")
+        Self::new(Kind::WrongMedia, "the body is of another type than is read here", help).at_field("content-type")
     }
 
     /// What stands there is not what the caller had seen.
     pub(crate) fn changed(header: &str, detail: &str) -> Self {
-        Self::new(Kind::Changed, detail, "GET it, and decide again with the `ETag` that it has now").of_field(header)
+        Self::new(Kind::Changed, detail, "GET it, and decide again with the `ETag` that it has now").at_field(header)
     }
 
     /// The source has not been heard, and there is nothing in force.
@@ -233,9 +233,9 @@ impl Problem {
         Self::new(Kind::ChangesRefused, detail, "ask another node; GET `/api/v1/cluster` says more").retry_after(10)
     }
 
-    pub(crate) fn crowded(watchers_max: usize) -> Self {
+    pub(crate) fn too_many_streams(watchers_max: usize) -> Self {
         let detail = format!("{watchers_max} connections watch already");
-        Self::new(Kind::Crowded, detail, "ask another node, or poll the decision").retry_after(5)
+        Self::new(Kind::TooManyStreams, detail, "ask another node, or poll the decision").retry_after(5)
     }
 
     /// Its turn did not come in time. Nothing was begun.
@@ -268,13 +268,13 @@ impl Problem {
             .retry_after(10)
     }
 
-    /// A mistake of ours.
-    pub(crate) fn fault(error: &dyn Display) -> Self {
-        tracing::error!("a request failed by a mistake of ours; please report it: {error}");
-        Self::new(Kind::Fault, "the request failed; the log of the server says more", "report it")
+    /// A bug of this server.
+    pub(crate) fn internal(error: &dyn Display) -> Self {
+        tracing::error!("a request failed with an internal error; please report it: {error}");
+        Self::new(Kind::Internal, "the request failed; the log of the server says more", "report it")
     }
 
-    fn of_write(error: &WriteError) -> Self {
+    fn from_write(error: &WriteError) -> Self {
         let detail = error.to_string();
         match error {
             WriteError::ClockOff { .. } => {
@@ -296,7 +296,7 @@ impl Problem {
             WriteError::Busy => ChangeError::Busy.into(),
             WriteError::Starting => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
             WriteError::NotMember { .. } => {
-                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").at_field("node")
             }
             WriteError::ForgetsItself { .. } => {
                 Self::invalid("node", detail, "stop this node, and ask another one to forget it")
@@ -332,7 +332,9 @@ impl From<ChangeError> for Problem {
                 "nothing was changed; GET `/api/v1/flags` lists the flags, and where each is defined",
             ),
             ChangeError::Percentage { text, problem } => Self::percentage(&text, problem),
-            ChangeError::Past { .. } => Self::invalid("until", detail, "name a later instant, or clear the dial"),
+            ChangeError::Past { .. } => {
+                Self::invalid("until", detail, "send a later instant, or send DELETE to the activation")
+            }
             ChangeError::TextTooLong { what, .. } => {
                 Self::invalid(what, detail, format!("use at most {} bytes", limits::TEXT_BYTES_MAX))
             }
@@ -348,11 +350,11 @@ impl From<ChangeError> for Problem {
             ChangeError::Entry => {
                 Self::new(Kind::Refused, detail, "send the entry alone, as it stands after the flag's name")
             }
-            ChangeError::Lease => Self::new(Kind::Refused, detail, "leave `lease` out").of_field("lease"),
+            ChangeError::Lease => Self::new(Kind::Refused, detail, "leave `lease` out").at_field("lease"),
             ChangeError::DefinedByDocument { .. } => {
                 Self::new(Kind::Conflict, detail, "change the document, or PUT the flag's activation")
             }
-            ChangeError::Refused(error) => Self::of_write(&error),
+            ChangeError::Refused(error) => Self::from_write(&error),
             ChangeError::Disk { message } => Self::disk(&message),
             ChangeError::Busy => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
             ChangeError::Stopped => {
@@ -378,9 +380,9 @@ impl From<ClusterError> for Problem {
                 Self::new(Kind::ReachableNode, detail, "stop the node first, or say `force=true`")
             }
             ClusterError::NoMember { .. } => {
-                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").of_field("node")
+                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").at_field("node")
             }
-            error => Self::fault(&error),
+            error => Self::internal(&error),
         }
     }
 }
@@ -405,7 +407,7 @@ impl From<RestoreError> for Problem {
                     .retry_after(5)
             }
             RestoreError::Ended(error) => error.into(),
-            error => Self::fault(&error),
+            error => Self::internal(&error),
         }
     }
 }
@@ -497,7 +499,7 @@ mod tests {
         check(ClusterError::Ended { message: String::new() }, 503, Some(5));
         check(refused(WriteError::ReadOnly { message: "EIO".to_owned() }), 507, None);
         check(Problem::disk("no space left"), 507, Some(10));
-        check(Problem::fault(&"x"), 500, None);
+        check(Problem::internal(&"x"), 500, None);
         check(RestoreError::Refused { written: 1, error: ChangeError::Busy }, 503, Some(1));
     }
 

@@ -34,7 +34,7 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
         return Err(Problem::invalid("flag", "`flag` is missing", "say whose decision for this key is meant"));
     }
     let permit = Arc::clone(&api.watchers).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::crowded(api.options.watchers_max))?;
+    let permit = permit.map_err(|_| Problem::too_many_streams(api.options.watchers_max))?;
     let (events, stream) = mpsc::channel(1);
     // From before the first look, so that nothing falls between the two.
     let subscription = api.tide.subscribe();
@@ -62,17 +62,17 @@ impl Watcher {
         let mut stopping = self.api.stopping.clone();
         tokio::select! {
             () = stopped(&mut stopping) => {}
-            () = self.tell() => {}
+            () = self.send_events() => {}
         }
         drop(permit);
     }
 
-    async fn tell(&mut self) {
-        let period = self.api.options.life_sign_period;
-        let mut life_signs = tokio::time::interval_at(Instant::now() + period, period);
-        life_signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn send_events(&mut self) {
+        let period = self.api.options.keep_alive_period;
+        let mut keep_alives = tokio::time::interval_at(Instant::now() + period, period);
+        keep_alives.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let events = self.events.clone();
-        let mut text = self.look().or_else(|| Some(": watching\n\n".to_owned()));
+        let mut text = self.decision_event().or_else(|| Some(": watching\n\n".to_owned()));
         loop {
             if let Some(text) = text.take() {
                 // One that finds no room is as good as lost: who watches connects again, and looks.
@@ -85,18 +85,18 @@ impl Watcher {
             tokio::select! {
                 () = events.closed() => return,
                 changes = self.subscription.changed() => match changes {
-                    Ok(changes) => text = self.hear(changes),
+                    Ok(changes) => text = self.note_changes(changes),
                     Err(_) => return,
                 },
-                () = tokio::time::sleep(pause) => text = self.look(),
-                _ = life_signs.tick() => text = Some(": alive\n\n".to_owned()),
+                () = tokio::time::sleep(pause) => text = self.decision_event(),
+                _ = keep_alives.tick() => text = Some(": alive\n\n".to_owned()),
             }
         }
     }
 
-    fn hear(&mut self, changes: Changes) -> Option<String> {
+    fn note_changes(&mut self, changes: Changes) -> Option<String> {
         if self.flag.is_some() {
-            return self.look();
+            return self.decision_event();
         }
         let told = json!({
             "document": changes.document, "definitions": changes.definitions, "activations": changes.activations,
@@ -106,7 +106,7 @@ impl Watcher {
     }
 
     /// The decision as an event, if it is another one than was told last.
-    fn look(&mut self) -> Option<String> {
+    fn decision_event(&mut self) -> Option<String> {
         let flag = self.flag.as_ref()?;
         let now = decision::explain(&self.api.tide, flag, self.key.as_deref(), None);
         let is_same = self.last.as_ref().is_some_and(|last| {
@@ -122,7 +122,8 @@ impl Watcher {
     fn pause(&self) -> Duration {
         let until = self.last.as_ref().and_then(|last| last.valid_until);
         let now = self.api.tide.view().now();
-        until.map_or(LOOK_PERIOD_MAX, |until| Duration::from_micros(until.since(now).get()).min(LOOK_PERIOD_MAX))
+        until
+            .map_or(DECISION_PERIOD_MAX, |until| Duration::from_micros(until.since(now).get()).min(DECISION_PERIOD_MAX))
     }
 }
 
@@ -153,4 +154,4 @@ impl HttpBody for Stream {
 }
 
 /// Between two looks at the clock.
-const LOOK_PERIOD_MAX: Duration = Duration::from_secs(1);
+const DECISION_PERIOD_MAX: Duration = Duration::from_secs(1);

@@ -74,7 +74,7 @@ impl Work {
         }
     }
 
-    fn of(&self, kind: Kind) -> &Arc<Semaphore> {
+    fn permits(&self, kind: Kind) -> &Arc<Semaphore> {
         match kind {
             Kind::Change => &self.changes,
             Kind::Definition => &self.definitions,
@@ -90,7 +90,7 @@ impl Work {
 impl Api {
     /// A turn for work of this kind, when it comes in time.
     pub(super) async fn turn(&self, kind: Kind) -> Result<OwnedSemaphorePermit, Problem> {
-        let turn = timeout(self.options.turn_timeout, Arc::clone(self.work.of(kind)).acquire_owned()).await;
+        let turn = timeout(self.options.turn_timeout, Arc::clone(self.work.permits(kind)).acquire_owned()).await;
         // The semaphores are never closed.
         turn.ok().and_then(Result::ok).ok_or_else(Problem::busy)
     }
@@ -117,7 +117,7 @@ impl Api {
             done
         };
         tokio::select! {
-            done = spawn_blocking(work) => done.map_err(|error| Problem::fault(&error)),
+            done = spawn_blocking(work) => done.map_err(|error| Problem::internal(&error)),
             () = self.is_over() => Err(Problem::stopping()),
         }
     }

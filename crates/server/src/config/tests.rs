@@ -43,7 +43,7 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
 }
 
 #[test]
-fn mistakes_name_place_key_and_remedy() {
+fn errors_name_place_key_and_remedy() {
     let check = |file: &str, variables: &[(&str, &str)], words: &[&str]| {
         let error = read(file, variables, &Arguments::default()).unwrap_err().to_string();
         for word in words {
@@ -84,7 +84,7 @@ fn mistakes_name_place_key_and_remedy() {
 }
 
 #[test]
-fn other_hosts_are_served_only_where_that_is_said() {
+fn other_hosts_are_served_only_when_configured() {
     for address in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80"] {
         let file = format!("listen = \"{address}\"\n");
         let error = read(&file, &[], &Arguments::default()).unwrap_err();

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_waited_longest_goes_and_work_is_safe() {
+    fn the_connection_that_has_waited_longest_is_closed_and_work_is_kept() {
         let admission = Admission::new(3);
         let mut places: Vec<_> = (0..3).map(|_| admission.try_enter(ip(1)).unwrap()).collect();
         for (place, _) in &places {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_half_of_those_that_wait_go() {
+    fn without_files_half_of_the_waiting_connections_are_closed() {
         let admission = Admission::new(10);
         let places: Vec<_> = (0..5).map(|last| admission.try_enter(ip(last)).unwrap()).collect();
         assert!(places[0].0.work());

@@ -1,4 +1,4 @@
-//! The dial over HTTP, and what a key has then.
+//! Activations over HTTP, and what a key has then.
 
 use serde_json::json;
 use tidegate_server::Options;
@@ -6,12 +6,12 @@ use tidegate_server::Options;
 use crate::support::{Reply, Server, builder};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dial_is_set_and_seen_and_taken_away() {
+async fn an_activation_is_set_shown_and_removed() {
     let server = Server::start().await;
     let body = r#"{"percentage": 12.5, "reason": "a look", "until": "2999-01-01T00:00:00Z"}"#;
     let request = server.request("PUT", "/api/v1/flags/flags/x/activation?ack=all&timeout=1s500ms&create=true");
     let request = request.header("content-type", "application/json; charset=utf-8").header("x-tidegate-actor", "dána");
-    let receipt = Reply::of(request.body(body)).await.good();
+    let receipt = Reply::from_request(request.body(body)).await.good();
     assert_eq!(
         (&receipt["flag"], &receipt["ack"], &receipt["reached"]),
         (&json!("flags/x"), &json!("all"), &json!(true))
@@ -30,7 +30,7 @@ async fn a_dial_is_set_and_seen_and_taken_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_a_flag_that_nobody_knows_is_refused() {
+async fn a_change_of_an_unknown_flag_is_refused() {
     let text = r#"{"features": {"new_login": {"stable": false, "new": true}}}"#;
     let server = Server::with(builder().text(text), Options::default()).await;
     let typo = "/api/v1/flags/features/new_logn/activation";

@@ -28,7 +28,7 @@ async fn who_is_slow_is_let_go() {
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "a silent one is closed, too: {said}");
     let head = "PUT /api/v1/flags/flags/x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     let said = answer(&server, head).await;
-    assert!(said.starts_with("HTTP/1.1 408") && said.contains("urn:tidegate:problem:slow"), "{said}");
+    assert!(said.starts_with("HTTP/1.1 408") && said.contains("urn:tidegate:problem:request-timeout"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +112,7 @@ async fn a_request_at_work_keeps_its_place_and_a_newcomer_waits() {
     let mut options = Options::default();
     options.connections_max = 2;
     let server = Server::with(builder(), options).await;
-    let mut streams = [Stream::of(&server, "/api/v1/watch").await, Stream::of(&server, "/api/v1/watch").await];
+    let mut streams = [Stream::open(&server, "/api/v1/watch").await, Stream::open(&server, "/api/v1/watch").await];
     for stream in &mut streams {
         stream.next().await.unwrap();
     }
@@ -130,7 +130,7 @@ async fn health_has_a_listener_of_its_own() {
     let mut options = Options::default();
     options.connections_max = 1;
     let (mut server, health) = Server::with_health(builder(), options).await;
-    let mut stream = Stream::of(&server, "/api/v1/watch").await;
+    let mut stream = Stream::open(&server, "/api/v1/watch").await;
     stream.next().await.unwrap();
     // Whoever probes asks by whatever name the machine has, and there may be many.
     let ask = async |path: &str| {

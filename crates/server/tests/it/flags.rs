@@ -9,7 +9,7 @@ use crate::support::{Reply, Server, builder};
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_flag_comes_from() {
     let document = r#"{"a/b": {"x y": {"stable": 1.50, "new": [2], "start_time": "2000-01-01 00:00Z", "end_time": "2998-01-01 00:00Z"}}}"#;
-    let server = Server::of(document).await;
+    let server = Server::with_document(document).await;
     let path = "/api/v1/flags/a%2Fb/x%20y";
     let reply = server.get(path).await;
     let text = reply.text().to_owned();
@@ -25,7 +25,7 @@ async fn where_a_flag_comes_from() {
     assert_ne!(again.header("etag"), reply.header("etag"));
     assert_eq!((&again.json()["share"], &again.json()["activation"]["reason"]), (&json!(0.000_001), &json!("r")));
     assert_eq!(again.json()["activation"]["node"], "one");
-    server.put("/api/v1/flags/flags/dial/activation?create=true", r#"{"percentage": 20}"#).await.good();
+    server.put("/api/v1/flags/flags/live/activation?create=true", r#"{"percentage": 20}"#).await.good();
     server.put("/api/v1/flags/api/def", r#"{"stable": "s"}"#).await.good();
     server.put("/api/v1/flags/gone/x", r#"{"stable": "s"}"#).await.good();
     server.delete("/api/v1/flags/gone/x").await.good();
@@ -37,7 +37,7 @@ async fn where_a_flag_comes_from() {
     let expected = [
         ("a%2Fb/x y", "document", json!(1.5), json!([2]), json!(0.000_001)),
         ("api/def", "api", json!("s"), json!(null), json!(0)),
-        ("flags/dial", "dial", json!(false), json!(true), json!(20)),
+        ("flags/live", "activation", json!(false), json!(true), json!(20)),
     ];
     assert_eq!(seen.collect::<Vec<_>>(), expected);
     assert_eq!(list["flags"][1]["definition"], json!({"stable": "s"}));
@@ -45,7 +45,7 @@ async fn where_a_flag_comes_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dial_that_is_over_is_not_shown_and_its_end_is_the_next_change() {
+async fn an_expired_activation_is_not_shown_and_its_end_is_the_next_change() {
     let clock = Clock::manual(Micros::new(1_700_000_000_000_000));
     let server = Server::with(builder().clock(clock.clone()), Options::default()).await;
     let until = "2023-11-14T22:13:21.000000Z";
@@ -69,7 +69,7 @@ async fn history_has_pages() {
     }
     let request =
         server.request("DELETE", "/api/v1/flags/flags/x/activation?reason=over").header("x-tidegate-actor", "lee");
-    Reply::of(request).await.good();
+    Reply::from_request(request).await.good();
     let first = server.get("/api/v1/flags/flags/x/history?limit=2").await.good();
     assert_eq!(first["changes"].as_array().unwrap().len(), 2);
     let cleared = &first["changes"][0];
@@ -89,7 +89,7 @@ async fn history_has_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_at_any_instant() {
     let document = r#"{"f": {"x": {"stable": 1, "new": 2, "start_time": "2001-01-01 00:00Z", "duration": "1d"}}}"#;
-    let server = Server::of(document).await;
+    let server = Server::with_document(document).await;
     let at = |at: &str| format!("/api/v1/flags/f/x/decision?key=k%2B1&at={at}");
     let before = server.get(&at("2000-01-01T00:00:00Z")).await.good();
     let after = server.get(&at("2001-01-02T00:00:00%2B00:00")).await.good();

@@ -82,7 +82,7 @@ const CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_is_answered_with_field_and_remedy_and_changes_nothing() {
-    let server = Server::of(r#"{"doc": {"x": {"stable": 1}}}"#).await;
+    let server = Server::with_document(r#"{"doc": {"x": {"stable": 1}}}"#).await;
     let cluster = || server.tide.cluster().unwrap();
     let state = || (cluster().status().unwrap().registers(), server.tide.snapshot().digest().to_string());
     let before = state();
@@ -92,7 +92,7 @@ async fn each_is_answered_with_field_and_remedy_and_changes_nothing() {
         if method == "PUT" || method == "POST" {
             request = request.header("content-type", "application/json").body(case.body);
         }
-        let problem = Reply::of(request).await.problem(case.status);
+        let problem = Reply::from_request(request).await.problem(case.status);
         let name = format!("{} {}: {problem}", case.request, case.body);
         let field = problem["field"].as_str().unwrap_or_default();
         assert_eq!(field, case.field, "{name}");
@@ -129,7 +129,7 @@ async fn other_types_other_origins_and_other_methods() {
     let put = |headers: &[(&str, &str)]| {
         let request =
             server.request("PUT", "/api/v1/flags/flags/x/activation?create=true").body(r#"{"percentage": 1}"#);
-        Reply::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+        Reply::from_request(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
     };
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json2"] {
         assert_eq!(put(&[("content-type", kind)]).await.problem(415)["field"], "content-type");
@@ -165,7 +165,7 @@ async fn registers_at_rest() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_too_large_is_refused_to_its_face() {
+async fn a_body_that_is_too_large_is_refused_before_the_connection_closes() {
     let server = Server::start().await;
     for bytes in [1024 * 1024 + 1, 5 * 1024 * 1024] {
         let problem: Value = server.put("/api/v1/flags/flags/x", &" ".repeat(bytes)).await.problem(413);

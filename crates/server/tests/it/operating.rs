@@ -31,7 +31,9 @@ async fn a_backup_comes_back_with_who_and_why() {
     assert_eq!((backup.status, backup.header("content-type")), (200, "application/x-ndjson"));
     let restore = |server: &Server, query: &str, body: Vec<u8>| {
         let request = server.request("POST", &format!("/api/v1/restore{query}"));
-        Reply::of(request.header("content-type", "application/x-ndjson").header("x-tidegate-actor", "dana").body(body))
+        Reply::from_request(
+            request.header("content-type", "application/x-ndjson").header("x-tidegate-actor", "dana").body(body),
+        )
     };
     let restored = restore(&other, "?reason=monday", backup.body.clone()).await.good();
     assert_eq!((&restored["registers"], &restored["restored"]), (&json!(2), &json!(2)));
@@ -47,7 +49,7 @@ async fn a_backup_comes_back_with_who_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_is_a_server_with_something_to_answer_from() {
+async fn a_server_is_ready_once_it_has_a_document() {
     let server = Server::start().await;
     assert_eq!(server.get("/healthz").await.good()["status"], "alive");
     assert_eq!(server.get("/readyz").await.good()["status"], "ready", "live changes alone are enough");

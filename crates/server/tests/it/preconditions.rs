@@ -6,7 +6,7 @@ use crate::support::{Reply, Server};
 
 async fn define(server: &Server, header: (&str, &str), value: u32) -> Reply {
     let request = server.request("PUT", "/api/v1/flags/flags/x").header("content-type", "application/json");
-    Reply::of(request.header(header.0, header.1).body(format!("{{\"stable\": {value}}}"))).await
+    Reply::from_request(request.header(header.0, header.1).body(format!("{{\"stable\": {value}}}"))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,13 +22,14 @@ async fn an_edit_of_what_was_not_seen_is_refused() {
     define(&server, ("if-match", &tag), 3).await.problem(412);
     assert_eq!(server.tide.get("flags", "x", "k", 0), 2);
     let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
-    let dial = |tag: String| {
+    let activate = |tag: String| {
         let request = server.request("PUT", "/api/v1/flags/flags/x/activation").header("if-match", tag);
-        Reply::of(request.header("content-type", "application/json").body(r#"{"percentage": 1}"#))
+        Reply::from_request(request.header("content-type", "application/json").body(r#"{"percentage": 1}"#))
     };
-    dial(tag.clone()).await.good();
-    dial(tag.clone()).await.problem(412);
-    let delete = |path: &'static str, tag: &str| Reply::of(server.request("DELETE", path).header("if-match", tag));
+    activate(tag.clone()).await.good();
+    activate(tag.clone()).await.problem(412);
+    let delete =
+        |path: &'static str, tag: &str| Reply::from_request(server.request("DELETE", path).header("if-match", tag));
     delete("/api/v1/flags/flags/x", &tag).await.problem(412);
     delete("/api/v1/flags/flags/x/activation", &tag).await.problem(412);
     let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();

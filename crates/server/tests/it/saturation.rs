@@ -73,7 +73,7 @@ async fn changes_that_wait_hold_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_the_limit_a_change_waits_a_second_and_stands() {
+async fn beyond_the_limit_a_change_waits_a_second_and_is_kept() {
     let mut options = Options::default();
     options.waits_max = 1;
     let folder = tempfile::tempdir().unwrap();
@@ -154,7 +154,7 @@ async fn beyond_the_budget_large_bodies_and_answers_are_refused() {
     server.get("/api/v1/flags").await.problem(503);
     server.get("/api/v1/backup").await.problem(503);
     let restore = server.request("POST", "/api/v1/restore").header("content-type", "application/x-ndjson");
-    Reply::of(restore.body("x".repeat(300 * 1024))).await.problem(503);
+    Reply::from_request(restore.body("x".repeat(300 * 1024))).await.problem(503);
     kill_switch(&server).await;
     server.get("/api/v1/flags/flags/kill").await.good();
     drop(half);
@@ -202,7 +202,7 @@ async fn a_long_list_and_a_backup_are_sent_as_they_are_taken() {
     let keys: Vec<&str> = list["flags"].as_array().unwrap().iter().map(|flag| flag["flag"].as_str().unwrap()).collect();
     assert_eq!(keys.len(), 3_051);
     assert!(keys.is_sorted(), "in the order of their keys");
-    assert_eq!((list["flags"][0]["source"].as_str(), list["digest"].as_str().unwrap().len()), (Some("dial"), 49));
+    assert_eq!((list["flags"][0]["source"].as_str(), list["digest"].as_str().unwrap().len()), (Some("activation"), 49));
 }
 
 /// A page of history has fewer changes where they are long, and says where it goes on.
@@ -254,7 +254,7 @@ async fn a_restore_ends_with_its_client_and_with_the_server() {
             assert!(began.elapsed() < Duration::from_secs(20), "it is at work");
         }
         let second = other.request("POST", "/api/v1/restore").header("content-type", "application/x-ndjson");
-        let refused = Reply::of(second.body(backup.clone())).await;
+        let refused = Reply::from_request(second.body(backup.clone())).await;
         assert_eq!(refused.problem(503)["type"], "urn:tidegate:problem:busy", "one at a time");
         assert_eq!(refused.header("retry-after"), "1");
         if is_stopped {

@@ -12,7 +12,7 @@ use crate::watch::Stream;
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_under_way_end_and_streams_are_ended() {
     let mut server = Server::start().await;
-    let mut stream = Stream::of(&server, "/api/v1/watch?flag=x").await;
+    let mut stream = Stream::open(&server, "/api/v1/watch?flag=x").await;
     stream.event("decision").await;
     // A request of which a part is there.
     let mut half = TcpStream::connect(server.address).await.unwrap();
@@ -37,7 +37,7 @@ async fn requests_under_way_end_and_streams_are_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_end_is_cut_off() {
+async fn a_connection_that_does_not_end_is_cut_off() {
     let mut options = Options::default();
     options.stop_timeout = Duration::from_millis(50);
     let mut server = Server::with(builder(), options).await;

@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// With this document.
-    pub(crate) async fn of(document: &str) -> Self {
+    pub(crate) async fn with_document(document: &str) -> Self {
         Self::with(builder().text(document), Options::default()).await
     }
 
@@ -75,21 +75,25 @@ impl Server {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        Reply::of(self.request("GET", path)).await
+        Reply::from_request(self.request("GET", path)).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
-        Reply::of(self.request("DELETE", path)).await
+        Reply::from_request(self.request("DELETE", path)).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &str) -> Reply {
-        Reply::of(self.request("PUT", path).header(header::CONTENT_TYPE, "application/json").body(body.to_owned()))
-            .await
+        Reply::from_request(
+            self.request("PUT", path).header(header::CONTENT_TYPE, "application/json").body(body.to_owned()),
+        )
+        .await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Reply {
-        Reply::of(self.request("POST", path).header(header::CONTENT_TYPE, "application/json").body(body.to_owned()))
-            .await
+        Reply::from_request(
+            self.request("POST", path).header(header::CONTENT_TYPE, "application/json").body(body.to_owned()),
+        )
+        .await
     }
 
     /// Asks it to stop.
@@ -104,7 +108,7 @@ impl Server {
 }
 
 impl Reply {
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub(crate) async fn from_request(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, body: response.bytes().await.unwrap().to_vec() }

@@ -15,7 +15,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) async fn of(server: &Server, path: &str) -> Self {
+    pub(crate) async fn open(server: &Server, path: &str) -> Self {
         let response = server.request("GET", path).send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
@@ -49,11 +49,11 @@ impl Stream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_decision_at_first_and_whenever_it_is_another() {
+async fn the_decision_is_sent_at_first_and_when_it_changes() {
     let clock = Clock::manual(Micros::new(1_700_000_000_000_000));
     let document = r#"{"f": {"x": {"stable": 1, "new": 2, "start_time": "2023-11-14 22:14Z", "duration": "0s"}}}"#;
     let server = Server::with(builder().text(document).clock(clock.clone()), Options::default()).await;
-    let mut stream = Stream::of(&server, "/api/v1/watch?flag=f/x&key=k").await;
+    let mut stream = Stream::open(&server, "/api/v1/watch?flag=f/x&key=k").await;
     assert_eq!(stream.event("decision").await["value"], 1);
     server.put("/api/v1/flags/f/x/activation", r#"{"percentage": 100}"#).await.good();
     let decision = stream.event("decision").await;
@@ -63,7 +63,7 @@ async fn a_decision_at_first_and_whenever_it_is_another() {
     clock.advance(Duration::from_mins(1));
     let decision = stream.event("decision").await;
     assert_eq!((&decision["value"], &decision["rule"]), (&2.into(), &"ramp".into()), "by the ramp alone");
-    let mut unknown = Stream::of(&server, "/api/v1/watch?flag=never&key=k").await;
+    let mut unknown = Stream::open(&server, "/api/v1/watch?flag=never&key=k").await;
     assert_eq!(unknown.event("decision").await["rule"], "unknown_flag");
     server.put("/api/v1/flags/flags/never/activation?create=true", r#"{"percentage": 100}"#).await.good();
     assert_eq!(unknown.event("decision").await["value"], true);
@@ -72,7 +72,7 @@ async fn a_decision_at_first_and_whenever_it_is_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_flag_it_is_told_that_something_has_changed() {
     let server = Server::start().await;
-    let mut stream = Stream::of(&server, "/api/v1/watch").await;
+    let mut stream = Stream::open(&server, "/api/v1/watch").await;
     assert_eq!(stream.next().await.unwrap(), ": watching");
     server.put("/api/v1/flags/f/x", r#"{"stable": 1}"#).await.good();
     let change = stream.event("change").await;
@@ -80,11 +80,11 @@ async fn without_a_flag_it_is_told_that_something_has_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_signs_of_life_and_a_limit() {
+async fn streams_have_keep_alives_and_a_limit() {
     let mut options = Options::default();
-    (options.life_sign_period, options.watchers_max) = (Duration::from_millis(10), 1);
+    (options.keep_alive_period, options.watchers_max) = (Duration::from_millis(10), 1);
     let server = Server::with(builder(), options).await;
-    let mut stream = Stream::of(&server, "/api/v1/watch?flag=x").await;
+    let mut stream = Stream::open(&server, "/api/v1/watch?flag=x").await;
     while stream.next().await.unwrap() != ": alive" {}
     let refused = server.get("/api/v1/watch").await;
     refused.problem(503);
