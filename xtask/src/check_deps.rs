@@ -114,7 +114,7 @@ const PROGRAM: &str = "tidegate-cli";
 const CRATES_MAX: usize = 220;
 
 /// The root files of the crates whose modules import each other in no circle. A crate that has become free of cycles is added.
-const WITHOUT_CYCLES: &[&str] = &[];
+const WITHOUT_CYCLES: &[&str] = &["crates/mesh/src/lib.rs", "crates/server/src/lib.rs"];
 
 /// Members that may have no foreign dependency at all.
 const STD_ONLY: &[&str] = &["xtask"];

@@ -31,13 +31,14 @@ use axum::routing::{get, post, put};
 use tidegate::{Cluster, Tidegate};
 use tokio::sync::{Semaphore, watch as watched};
 
-use crate::serve::Options;
+use crate::options::Options;
 use budget::Budget;
 use hosts::Hosts;
 use problem::Problem;
 use work::{Kind, Work};
 
 pub(crate) use hosts::{LocalAddress, check_name};
+pub(crate) use watch::EVENTS;
 
 /// What every answer is made from.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/readyz/changes", get(health::changes))
-        .route("/api/v1/flags", get(flag::list))
+        .route("/api/v1/flags", get(listing::list))
         .route("/api/v1/flags/{section}/{flag}", get(flag::show).put(definition::define).delete(definition::remove))
         .route("/api/v1/flags/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
         .route("/api/v1/flags/{section}/{flag}/history", get(history::page))

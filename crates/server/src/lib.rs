@@ -9,7 +9,10 @@ pub mod config;
 #[cfg(test)]
 mod generated;
 pub mod limits;
+mod options;
 mod serve;
+mod stop;
 
 pub use config::{Arguments, Config, ConfigError};
-pub use serve::{Listeners, Options, serve};
+pub use options::Options;
+pub use serve::{Listeners, serve};

@@ -5,7 +5,7 @@
 
 mod admission;
 mod exchange;
-mod patient;
+mod write_timeout;
 
 use std::future::Future;
 use std::io;
@@ -28,70 +28,11 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Api, LocalAddress};
 use crate::limits;
+use crate::options::Options;
+use crate::stop::stopped;
 use admission::{Admission, Place};
 use exchange::{Received, Sent};
-use patient::Patient;
-
-pub(crate) use exchange::EVENTS;
-
-/// How much, and how long. The defaults are those of [`limits`]; tests use less.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// Connections at once.
-    pub connections_max: usize,
-    /// Connections at once that watch.
-    pub watchers_max: usize,
-    /// Changes at once that wait longer than a second for their acknowledgement; one more waits no longer than that.
-    pub waits_max: usize,
-    /// For the turn of a request to come, while others of its kind are at work.
-    pub turn_timeout: Duration,
-    /// Bytes for all bodies and answers that are not small.
-    pub memory_max: usize,
-    /// For the head of a request, and between two requests.
-    pub head_timeout: Duration,
-    /// For the body of a request.
-    pub body_timeout: Duration,
-    /// For a client to take some bytes of an answer.
-    pub write_timeout: Duration,
-    /// Between two signs of life to one who watches.
-    pub keep_alive_period: Duration,
-    /// For requests under way when the server stops.
-    pub stop_timeout: Duration,
-    /// Names, besides those of the loopback interface and the address of the connection, that a request may give in `Host`.
-    pub hosts: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            connections_max: limits::CONNECTIONS_MAX,
-            watchers_max: limits::WATCHERS_MAX,
-            waits_max: limits::WAITS_MAX,
-            turn_timeout: limits::TURN_TIMEOUT,
-            memory_max: limits::MEMORY_BYTES_MAX,
-            head_timeout: limits::HEAD_TIMEOUT,
-            body_timeout: limits::BODY_TIMEOUT,
-            write_timeout: limits::WRITE_TIMEOUT,
-            keep_alive_period: limits::KEEP_ALIVE_PERIOD,
-            stop_timeout: limits::STOP_TIMEOUT,
-            hosts: Vec::new(),
-        }
-    }
-}
-
-impl Options {
-    /// The defaults for a process that may open so many files: connections take half of them at most, so that members of the
-    /// cluster, the data folder and documents have the rest.
-    #[must_use]
-    pub fn for_files(files: u64) -> Self {
-        let files = usize::try_from(files).unwrap_or(usize::MAX);
-        let connections_max = (files / limits::FILES_SHARE).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX);
-        let share = connections_max / limits::LONG_SHARE;
-        let (watchers_max, waits_max) = (share.min(limits::WATCHERS_MAX), share.min(limits::WAITS_MAX));
-        Self { connections_max, watchers_max, waits_max, ..Self::default() }
-    }
-}
+use write_timeout::WriteTimeout;
 
 /// Where a server listens.
 #[derive(Debug)]
@@ -292,7 +233,7 @@ async fn talk(
             Ok::<_, exchange::Displaced>(Sent::answer(response, place))
         }
     });
-    let stream = TokioIo::new(Patient::new(stream, options.write_timeout));
+    let stream = TokioIo::new(WriteTimeout::new(stream, options.write_timeout));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout)
@@ -315,12 +256,6 @@ async fn talk(
     if let Err(error) = ended {
         tracing::debug!("a connection ended: {error}");
     }
-}
-
-/// Waits until the server stops.
-pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that `serve` itself is gone.
-    let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
 fn note_end(ended: Result<(), tokio::task::JoinError>) {

@@ -1,22 +1,15 @@
 //! A flag as the API shows it: where it is defined, its activation, its share now, and its next change.
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use tidegate::{FlagKey, FlagRecord, Micros, Tidegate, Variant, View, parse_time};
 use tidegate_engine::{Change, Flag, Share};
 
 use super::ask::{self, FlagPath, Query};
-use super::budget::Reserved;
-use super::listing::Listing;
-use super::parts::parts;
 use super::problem::Problem;
-use super::{Answer, Api, Kind, Shared, answer, precondition};
-use crate::limits;
+use super::{Answer, Kind, Shared, answer, precondition};
 
 /// A flag as it is written.
 #[derive(Debug, Serialize)]
@@ -53,39 +46,6 @@ struct Next {
     at: Micros,
     what: &'static str,
     share: Share,
-}
-
-/// `GET` of all flags, in the order of their keys.
-pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
-    Query::read(request.uri(), &[])?;
-    let tide = api.tide.clone();
-    let reserved = api.budget.reserve(limits::PARTS_MAX * limits::PART_BYTES + Listing::bytes(&tide.view()))?;
-    let open = move || {
-        let mut listing = Listing::open(tide)?;
-        listing.next_part().map(|part| (part, listing))
-    };
-    let (first, listing) = api.blocking(Kind::List, open).await??;
-    let tag = listing.digest();
-    let kind = HeaderValue::from_static(ask::JSON);
-    let body = if listing.is_ended() { Body::from(first) } else { send(&api, reserved, first, listing) };
-    Ok(answer::with_tag((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response(), &tag))
-}
-
-/// Sends the list as the client takes it.
-fn send(api: &Arc<Api>, reserved: Reserved, first: Vec<u8>, mut listing: Listing) -> Body {
-    let (parts, ready) = parts(reserved, limits::ANSWER_TIMEOUT);
-    let api = Arc::clone(api);
-    tokio::spawn(async move {
-        let mut part = first;
-        while parts.send(part).await.is_ok() && !listing.is_ended() {
-            let work = move || listing.next_part().map(|part| (part, listing));
-            match api.blocking(Kind::Read, work).await.and_then(|made| made) {
-                Ok(made) => (part, listing) = made,
-                Err(problem) => return parts.fail(format!("{problem:?}").into()).await,
-            }
-        }
-    });
-    ready.body()
 }
 
 /// `GET` of one flag.

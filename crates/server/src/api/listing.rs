@@ -3,13 +3,56 @@
 //! One view is held for all parts, so what the list says of documents, values and shares is of one instant. What live changes
 //! say of a flag is of the moment when its part was made.
 
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
 use serde::Serialize;
 use tidegate::{Cluster, FlagKey, Tidegate, View};
 use tidegate_engine::FlagIndex;
 
+use super::ask::{self, Query};
+use super::budget::Reserved;
 use super::flag::{self, Shown};
+use super::parts::parts;
 use super::problem::Problem;
+use super::{Answer, Api, Kind, Shared, answer};
 use crate::limits;
+
+/// `GET` of all flags, in the order of their keys.
+pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
+    Query::read(request.uri(), &[])?;
+    let tide = api.tide.clone();
+    let reserved = api.budget.reserve(limits::PARTS_MAX * limits::PART_BYTES + Listing::bytes(&tide.view()))?;
+    let open = move || {
+        let mut listing = Listing::open(tide)?;
+        listing.next_part().map(|part| (part, listing))
+    };
+    let (first, listing) = api.blocking(Kind::List, open).await??;
+    let tag = listing.digest();
+    let kind = HeaderValue::from_static(ask::JSON);
+    let body = if listing.is_ended() { Body::from(first) } else { send(&api, reserved, first, listing) };
+    Ok(answer::with_tag((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response(), &tag))
+}
+
+/// Sends the list as the client takes it.
+fn send(api: &Arc<Api>, reserved: Reserved, first: Vec<u8>, mut listing: Listing) -> Body {
+    let (parts, ready) = parts(reserved, limits::ANSWER_TIMEOUT);
+    let api = Arc::clone(api);
+    tokio::spawn(async move {
+        let mut part = first;
+        while parts.send(part).await.is_ok() && !listing.is_ended() {
+            let work = move || listing.next_part().map(|part| (part, listing));
+            match api.blocking(Kind::Read, work).await.and_then(|made| made) {
+                Ok(made) => (part, listing) = made,
+                Err(problem) => return parts.fail(format!("{problem:?}").into()).await,
+            }
+        }
+    });
+    ready.body()
+}
 
 /// See the module.
 #[derive(Debug)]

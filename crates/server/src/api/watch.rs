@@ -23,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::ask::{self, Query};
 use super::problem::Problem;
 use super::{Answer, Api, Shared, decision};
-use crate::serve::{EVENTS, stopped};
+use crate::stop::stopped;
 
 /// `GET`: `?flag=F&key=K`, both optional.
 pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
@@ -155,3 +155,6 @@ impl HttpBody for Stream {
 
 /// Between two looks at the clock.
 const DECISION_PERIOD_MAX: Duration = Duration::from_secs(1);
+
+/// The media type of streams of events.
+pub(crate) const EVENTS: &str = "text/event-stream";

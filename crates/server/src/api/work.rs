@@ -17,7 +17,7 @@ use super::Api;
 use super::ask::Query;
 use super::problem::Problem;
 use crate::limits;
-use crate::serve::stopped;
+use crate::stop::stopped;
 
 /// What a request does on a thread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -10,6 +10,7 @@ use axum::response::Response;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::admission::Place;
+use crate::api::EVENTS;
 
 /// The connection was closed to make room for another one, before its request was whole.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +101,3 @@ impl Drop for Sent {
         self.place.wait();
     }
 }
-
-/// The media type of streams of events.
-pub(crate) const EVENTS: &str = "text/event-stream";

@@ -1,4 +1,4 @@
-//! A connection that gives up when its other end takes nothing.
+//! A connection whose writes fail after a while without progress.
 
 use std::io;
 use std::pin::Pin;
@@ -9,35 +9,35 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// A stream whose writes fail when none of them has got on for a while.
-pub(super) struct Patient {
+/// A stream whose write fails when the other end takes nothing within a timeout.
+pub(super) struct WriteTimeout {
     stream: TcpStream,
-    patience: Duration,
+    timeout: Duration,
     /// Runs while a write waits.
     ends: Pin<Box<Sleep>>,
     is_waiting: bool,
 }
 
-impl Patient {
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, ends: Box::pin(tokio::time::sleep(patience)), is_waiting: false }
+impl WriteTimeout {
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> Self {
+        Self { stream, timeout, ends: Box::pin(tokio::time::sleep(timeout)), is_waiting: false }
     }
 
-    /// What came of a write, or that it took too long.
-    fn judge<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    /// Passes on the outcome of a write; an error if it has waited for the whole timeout.
+    fn limit<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.is_waiting = false;
             return polled;
         }
         if !std::mem::replace(&mut self.is_waiting, true) {
-            self.ends.as_mut().reset(Instant::now() + self.patience);
+            self.ends.as_mut().reset(Instant::now() + self.timeout);
         }
         ready!(self.ends.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no answer")))
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -47,10 +47,10 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(polled, context)
+        self.limit(polled, context)
     }
 
     fn poll_write_vectored(
@@ -59,7 +59,7 @@ impl AsyncWrite for Patient {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.judge(polled, context)
+        self.limit(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
