@@ -179,7 +179,7 @@ impl Replica {
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
             Input::Write { request, change, level, timeout_ms } => {
-                self.enqueue_write(request, change, level, timeout_ms, now)
+                self.enqueue_write(request, change, level, timeout_ms, now);
             }
             Input::RaiseEpoch { request, actor, reason } => self.raise_epoch(request, actor, reason, now),
             Input::Resolve { request, key, stamp, resolution, actor, reason } => {

@@ -60,7 +60,7 @@ fn values_rank_on_both_sides_of_a_tombstone() {
 
 proptest! {
     #[test]
-    fn merging_knows_no_order_and_no_repetition(
+    fn merge_is_commutative_associative_and_idempotent(
         registers in registers(),
         swaps in vec((any::<Index>(), any::<Index>()), 0..24),
     ) {
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn the_tree_is_what_it_would_be_anew(registers in registers(), removed in 0..4_u8) {
+    fn the_merkle_tree_equals_one_built_from_scratch(registers in registers(), removed in 0..4_u8) {
         let mut table = merged(&registers);
         table.remove(&[b'k', removed]);
         prop_assert!(table.check_tree());
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn a_register_never_falls(registers in registers()) {
+    fn the_rank_of_a_register_never_decreases(registers in registers()) {
         let mut table = Table::new("tests");
         for register in registers {
             let before = table.get(&register.key).cloned();

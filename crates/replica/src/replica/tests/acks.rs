@@ -62,7 +62,7 @@ fn a_member_that_has_a_greater_stamp_in_quarantine_does_not_count() {
 }
 
 #[test]
-fn a_write_that_loses_here_while_it_waits_is_not_reached_afterwards() {
+fn a_write_that_is_outranked_here_does_not_reach_its_level() {
     let mut cluster = three();
     cluster.is_cut = true;
     let request = cluster.write(0, "x", Some("off"), Level::Majority);
@@ -82,7 +82,7 @@ fn a_write_that_loses_here_while_it_waits_is_not_reached_afterwards() {
 }
 
 #[test]
-fn what_comes_into_quarantine_here_while_a_write_waits_outranks_it() {
+fn a_quarantined_register_outranks_a_write_that_waits() {
     let mut cluster = three();
     cluster.is_cut = true;
     let request = cluster.write(0, "x", Some("off"), Level::Majority);
@@ -94,7 +94,7 @@ fn what_comes_into_quarantine_here_while_a_write_waits_outranks_it() {
 }
 
 #[test]
-fn a_repaired_register_that_is_outranked_is_not_acknowledged_to_its_writer() {
+fn an_outranked_register_from_anti_entropy_is_not_acknowledged() {
     let mut cluster = three();
     cluster.is_cut = true;
     cluster.hear(1, 9, push(of_x("on", cluster.steady_ms + 2_000)));
@@ -108,7 +108,7 @@ fn a_repaired_register_that_is_outranked_is_not_acknowledged_to_its_writer() {
 }
 
 #[test]
-fn all_waits_for_live_members_only() {
+fn level_all_waits_for_reachable_members_only() {
     let mut cluster = three();
     cluster.handle(0, Input::PeerDown { node: NodeId::new(3), instance: 3 });
     cluster.nodes[2] = Replica::new(Options::new("other", NodeId::new(3)), Loaded::default(), cluster.now(2)).0;
@@ -133,7 +133,7 @@ fn all_waits_for_live_members_only() {
 }
 
 #[test]
-fn a_push_that_was_lost_is_sent_again_in_time() {
+fn a_lost_push_is_sent_again_before_the_timeout() {
     let mut cluster = three();
     cluster.is_cut = true;
     let request = cluster.write(0, "x", Some("on"), Level::All);
@@ -145,7 +145,7 @@ fn a_push_that_was_lost_is_sent_again_in_time() {
 }
 
 #[test]
-fn a_majority_is_not_one_node_that_expects_others() {
+fn a_node_that_expects_peers_is_no_majority_alone() {
     let mut cluster = Cluster::expecting(3);
     cluster.is_cut = true;
     let mut requests = Vec::new();
@@ -173,9 +173,12 @@ fn a_majority_is_not_one_node_that_expects_others() {
 }
 
 #[test]
-fn a_membership_that_a_disk_knows_counts_though_nobody_else_is_left_of_it() {
-    let forgotten =
-        Register { key: membership::key(NodeId::new(2)), value: Some(membership::forgotten("two")), ..register(0) };
+fn a_membership_known_from_disk_counts_although_all_others_were_forgotten() {
+    let forgotten = Register {
+        key: crate::membership::key(NodeId::new(2)),
+        value: Some(crate::membership::forgotten("two")),
+        ..register(0)
+    };
     let loaded = Loaded { registers: vec![forgotten], ..Loaded::default() };
     let mut cluster = Cluster::made(vec![loaded], |options| Options { expects_peers: true, ..options });
     cluster.pass(2_100);
@@ -184,7 +187,7 @@ fn a_membership_that_a_disk_knows_counts_though_nobody_else_is_left_of_it() {
 }
 
 #[test]
-fn a_reader_that_knows_nobody_reaches_nothing() {
+fn a_reader_without_members_reaches_no_level() {
     let mut cluster =
         Cluster::made(vec![Loaded::default()], |options| Options { expects_peers: true, is_durable: false, ..options });
     cluster.pass(2_100);
@@ -193,4 +196,59 @@ fn a_reader_that_knows_nobody_reaches_nothing() {
         cluster.pass(600);
         assert!(!cluster.receipt(request).clone().unwrap().is_reached, "{level}");
     }
+}
+
+#[test]
+fn a_write_stands_although_its_level_is_not_reached() {
+    let mut cluster = Cluster::new(3);
+    cluster.meet();
+    cluster.is_cut = true;
+    let request = cluster.write(0, "x", Some("on"), Level::Majority);
+    assert!(cluster.receipts.iter().all(|(number, _)| *number != request));
+    cluster.pass(600);
+    let receipt = cluster.receipt(request).clone().unwrap();
+    assert!(!receipt.is_reached);
+    assert_eq!(receipt.durable_on, [NodeId::new(1)]);
+    assert_eq!(receipt.pending, [NodeId::new(2), NodeId::new(3)]);
+    cluster.is_cut = false;
+    cluster.pass(5_000);
+    assert_eq!(cluster.value(2, "x").as_deref(), Some("on"));
+}
+
+#[test]
+fn only_members_that_the_level_needs_flush_at_once() {
+    let awaited = |level: Level| {
+        let mut cluster = Cluster::new(5);
+        cluster.meet();
+        (0..5).for_each(|index| _ = cluster.write(index, "a", Some("1"), Level::All));
+        // The second and the third answer late.
+        for (node, ms) in [(2, 9), (3, 7), (4, 1), (5, 2)] {
+            cluster.nodes[0].peers.get_mut(&NodeId::new(node)).unwrap().trip_ms = ms;
+        }
+        let change = Change {
+            key: b"b".as_slice().into(),
+            value: None,
+            actor: "".into(),
+            reason: "".into(),
+            expected: Expected::Anything,
+        };
+        let now = cluster.now(0);
+        let mut output = cluster.nodes[0].handle(Input::Write { request: 9, change, level, timeout_ms: 500 }, now);
+        assert!(output.persist.iter().all(|batch| batch.is_awaited), "its writer waits");
+        // A ceiling has to be on the disk first.
+        if let Some(upto) = output.persist.last().map(|batch| batch.seq).filter(|_| output.broadcast.is_empty()) {
+            output = cluster.nodes[0].handle(Input::Persisted { upto }, now);
+        }
+        let bytes = output.broadcast.pop().unwrap();
+        let mut hurries = |index: usize| {
+            let input = Input::Message { from: NodeId::new(1), bytes: bytes.clone() };
+            let now = cluster.now(index);
+            cluster.nodes[index].handle(input, now).persist.iter().any(|batch| batch.is_awaited)
+        };
+        (1..5).filter(|index| hurries(*index)).map(|index| index + 1).collect::<Vec<_>>()
+    };
+    assert_eq!(awaited(Level::Local), []);
+    assert_eq!(awaited(Level::One), [4]);
+    assert_eq!(awaited(Level::Majority), [4, 5]);
+    assert_eq!(awaited(Level::All), [2, 3, 4, 5]);
 }

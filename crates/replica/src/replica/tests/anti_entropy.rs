@@ -61,7 +61,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn two_nodes_agree_on_the_greatest_of_all_that_both_had(held in holdings()) {
+    fn two_nodes_converge_to_the_greatest_registers_of_both(held in holdings()) {
         let (keys, contents) = (&*CROWDED, contents());
         let all = held.each_ref().map(|held| loaded(held, keys, &contents));
         let mut expected = Table::new("tests");
@@ -81,7 +81,7 @@ proptest! {
 }
 
 #[test]
-fn two_contents_under_one_stamp_converge_beside_other_keys() {
+fn two_contents_with_one_stamp_converge_in_a_leaf_with_other_keys() {
     let (keys, contents) = (&*CROWDED, contents());
     for (one, other) in [(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)] {
         let beside = [(1, 0, 0), (2, 0, 1), (3, 0, 2)];
@@ -94,81 +94,76 @@ fn two_contents_under_one_stamp_converge_beside_other_keys() {
     }
 }
 
-/// A tombstone of `x` here, which the other node does not hold although it claims this floor.
-fn tombstone_beside(here: Stamp, there: Stamp) -> Cluster {
-    let of = |floor: Stamp, registers: Vec<Register>| {
-        let meta = DurableState { enforced_gc_floor: floor, announced_gc_floor: floor, ..DurableState::default() };
-        Loaded { registers, meta: Some(meta.encode()), ..Loaded::default() }
-    };
-    let removed = Register { value: None, stamp: floor(5_000), key: b"x".as_slice().into(), ..register(0) };
-    let mut cluster = Cluster::loaded(vec![of(here, vec![removed]), of(there, vec![])]);
-    cluster.meet();
-    cluster.pass(3_000);
-    cluster
+#[test]
+fn one_stale_of_100_000_costs_2_kb() {
+    let (mut stale, fresh) = (with(0..100_000), with(0..100_000));
+    stale.registers.truncate(99_999);
+    let mut cluster = Cluster::loaded(vec![stale, fresh]);
+    cluster.sent = (0, 0);
+    cluster.handle(0, Input::PeerUp { node: NodeId::new(2), instance: 2 });
+    assert_eq!(cluster.value(0, "k99999").as_deref(), Some("{\"percentage\":\"20\"}"));
+    let (messages, bytes) = cluster.sent;
+    // Five questions and their answers, and the word that the register is there.
+    assert!(messages <= 11 && bytes <= 2_048, "{messages} messages, {bytes} bytes");
 }
 
 #[test]
-fn a_tombstone_that_came_late_is_not_taken_for_a_collected_one() {
-    // Both claim the floor: whoever removed it has removed it after the collection, by a clock that was behind.
-    let cluster = tombstone_beside(floor(1_000), floor(1_000));
-    for node in 0..2 {
-        assert!(cluster.nodes[node].get(b"x").is_some_and(Register::is_tombstone), "{node}");
+fn a_new_node_fetches_a_snapshot() {
+    let mut cluster = Cluster::loaded(vec![Loaded::default(), with(0..20_000)]);
+    cluster.handle(0, Input::PeerUp { node: NodeId::new(2), instance: 2 });
+    cluster.pass(5_000);
+    assert_eq!(cluster.nodes[0].root(), cluster.nodes[1].root());
+    assert_eq!(cluster.nodes[0].iter().count(), 20_000);
+}
+
+#[test]
+fn a_root_reply_to_another_process_is_ignored() {
+    let (mut replica, now) = put_back();
+    let peer = NodeId::new(2);
+    let floor = Stamp::new(0, START_MS - 1, 0, peer);
+    let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
+        Body::RootRequest(summary) => Some(summary),
+        _ => None,
+    });
+    let asked = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
+    let others = [
+        Summary { echo_ms: 4, ..asked },
+        Summary { merges: asked.merges + 1, ..asked },
+        Summary { root: asked.root ^ 1, ..asked },
+    ];
+    let mut floor_after = |summary: Summary| {
+        let body = Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] };
+        let bytes = Message { instance: 2, gc_floor: floor, body }.encode();
+        replica.handle(Input::Message { from: peer, bytes }, now);
+        replica.status(now).gc_floor
+    };
+    for other in others {
+        assert_eq!(floor_after(other), Stamp::ZERO, "{other:?}");
     }
+    assert_eq!(floor_after(asked), floor);
 }
 
 #[test]
-fn a_floor_of_a_clock_that_is_ahead_collects_nothing_here() {
-    let ahead = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(2));
-    let cluster = tombstone_beside(Stamp::ZERO, ahead);
-    assert!(cluster.nodes[0].get(b"x").is_some_and(Register::is_tombstone));
-    assert_eq!(cluster.status(0).gc_floor, Stamp::ZERO);
-}
-
-#[test]
-fn an_orphaned_floor_is_kept_until_all_have_been_heard_again() {
-    let heard = floor(1_000);
-    let meta = DurableState { enforced_gc_floor: heard, announced_gc_floor: Stamp::ZERO, ..DurableState::default() };
-    let loaded = Loaded { registers: (1..=2).map(member).collect(), meta: Some(meta.encode()), ..Loaded::default() };
-    let start = Now { wall_ms: START_MS, steady_ms: 5 };
-    let (mut replica, _) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, start);
-    let kept = with_x(Some("kept"), 2_000, Stamp::ZERO);
-    let mut is_taken_after = |ms: u64| {
-        let now = Now { wall_ms: START_MS + ms, steady_ms: 5 + ms };
-        let body = Body::Repair(kept.registers.clone());
-        let bytes = Message { instance: 2, gc_floor: Stamp::ZERO, body }.encode();
-        replica.handle(Input::Message { from: NodeId::new(2), bytes }, now);
-        replica.handle(Input::Tick, now);
-        replica.get(b"x").is_some()
-    };
-    // A message that was on its way when the floor was heard of says nothing of who has it.
-    for (ms, is_taken) in [(1_000, false), (2_000, false), (5_500, false), (7_000, true)] {
-        assert_eq!(is_taken_after(ms), is_taken, "after {ms} ms");
+fn a_root_reply_does_not_cover_registers_that_came_after_the_request() {
+    let (mut replica, now) = put_back();
+    let peer = NodeId::new(2);
+    let output = replica.handle(Input::PeerUp { node: peer, instance: 2 }, now);
+    let asked = output.send.iter().find_map(|(_, bytes)| match Message::decode(bytes).unwrap().0.body {
+        Body::RootRequest(summary) => Some(summary),
+        _ => None,
+    });
+    // Another node, which has not collected, hands in what the peer has removed.
+    let push = Message {
+        instance: 3,
+        gc_floor: Stamp::ZERO,
+        body: Body::Push { registers: vec![register(0)], awaited: Awaited::Everybody },
     }
-}
-
-#[test]
-fn a_tombstone_that_supersedes_a_far_stamp_is_no_floor_and_holds_up_no_other() {
-    let own = NodeId::new(1);
-    let removed = |key: &str, ago_ms: u64, supersedes: Option<Stamp>| Register {
-        key: key.as_bytes().into(),
-        stamp: Stamp::new(0, START_MS - ago_ms, 0, own),
-        value: None,
-        supersedes,
-        ..register(0)
-    };
-    let far = [Stamp::new(0, START_MS + 400 * DAY_MS, 0, own), Stamp::new(900, 5, 0, own)];
-    let mut registers: Vec<Register> =
-        far.iter().zip(["a", "b"]).map(|(far, key)| removed(key, 3 * DAY_MS, Some(*far))).collect();
-    registers.push(removed("c", 2 * DAY_MS, None));
-    let mut cluster = Cluster::loaded(vec![Loaded { registers, ..Loaded::default() }]);
-    cluster.pass(3_000);
-    assert_eq!(cluster.status(0).gc_floor.millis(), START_MS - 2 * DAY_MS);
-    let has = |cluster: &Cluster, key: &str| cluster.nodes[0].get(key.as_bytes()).is_some();
-    assert_eq!(["a", "b", "c"].map(|key| has(&cluster, key)), [true, true, false]);
-    // A later epoch is above the first, so that it goes with the next removal there; the other's epoch never comes.
-    cluster.handle(0, Input::RaiseEpoch { request: 900, actor: "dana".into(), reason: "".into() });
-    cluster.write(0, "d", None, Level::Local);
-    cluster.wall_ms[0] += 2 * DAY_MS;
-    cluster.pass(3_000);
-    assert_eq!(["a", "b", "d"].map(|key| has(&cluster, key)), [false, true, false]);
+    .encode();
+    replica.handle(Input::Message { from: NodeId::new(3), bytes: push }, now);
+    let summary = Summary { echo_ms: now.steady_ms, ..asked.unwrap() };
+    let body = Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] };
+    let bytes = Message { instance: 2, gc_floor: Stamp::new(0, START_MS - 1, 0, peer), body }.encode();
+    replica.handle(Input::Message { from: peer, bytes }, now);
+    assert_eq!(replica.status(now).gc_floor, Stamp::ZERO);
 }

@@ -48,7 +48,7 @@ fn a_node_that_has_missed_any_number_of_repairs_catches_up() {
 }
 
 #[test]
-fn one_member_is_enough_to_catch_up_from_and_a_write_is_enough_to_notice() {
+fn one_member_is_enough_to_catch_up_with_missed_repairs() {
     let mut cluster = one_has_missed(5);
     cluster.nodes.iter_mut().for_each(|node| node.timers.round_ms = u64::MAX);
     cluster.nodes[0] = Replica::new(Options::new("other", NodeId::new(1)), Loaded::default(), Now::default()).0;
@@ -68,7 +68,7 @@ fn a_fresh_node_joins_after_many_repairs() {
 }
 
 #[test]
-fn an_epoch_that_nobody_has_opened_does_not_begin() {
+fn an_epoch_without_a_repair_does_not_begin() {
     let mut cluster = Cluster::new(3);
     cluster.meet();
     cluster.pass(3_000);
@@ -109,7 +109,7 @@ fn an_epoch_that_nobody_has_opened_does_not_begin() {
 }
 
 #[test]
-fn a_node_that_knows_none_of_those_who_are_left_catches_up() {
+fn a_node_that_knows_no_remaining_member_catches_up() {
     // All that it knows are gone, and the entry of the one that is there is of an epoch that it does not live in.
     let mut cluster = one_has_missed(3);
     let all = cluster.nodes[0].get(crate::replica::epoch::KEY).unwrap().clone();
@@ -122,7 +122,7 @@ fn a_node_that_knows_none_of_those_who_are_left_catches_up() {
 }
 
 #[test]
-fn a_repair_by_a_clock_that_is_ahead_is_not_believed_and_the_next_ones_count() {
+fn a_repair_by_a_clock_ahead_is_refused_and_later_ones_count() {
     let mut cluster = Cluster::new(3);
     cluster.meet();
     cluster.pass(3_000);
@@ -164,7 +164,7 @@ fn a_clock_is_not_repaired_beyond_the_last_epoch() {
 /// A node that does not know all members yet waits for too few confirmations. So a repair does not make a removal old: a floor
 /// from it would refuse what the others wrote meanwhile.
 #[test]
-fn a_removal_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
+fn a_tombstone_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
     let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
     let with = |options| Options { timing, ..options };
     let mut cluster = Cluster::made(vec![Loaded::default()], with);
@@ -175,4 +175,32 @@ fn a_removal_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
     assert!(cluster.nodes[0].get(b"x").is_some(), "it is not old enough");
     cluster.pass(15_000);
     assert!(cluster.nodes[0].get(b"x").is_none());
+}
+
+#[test]
+fn writes_by_a_clock_ahead_are_quarantined_and_a_new_epoch_fixes_the_clock() {
+    let mut cluster = Cluster::new(3);
+    cluster.wall_ms[0] += 3_600_000;
+    // Nobody is in sight who could know better.
+    cluster.write(0, "x", Some("future"), Level::Local);
+    cluster.meet();
+    cluster.pass(3_000);
+    assert_eq!(cluster.value(0, "x").as_deref(), Some("future"));
+    assert_eq!(cluster.value(1, "x"), None);
+    assert_eq!(cluster.nodes[1].status(cluster.now(1)).quarantined, 1);
+    cluster.pass(12_000);
+    // By now the node knows that its clock is off.
+    let refused = cluster.write(0, "y", Some("future"), Level::Local);
+    assert!(matches!(cluster.receipt(refused), Err(WriteError::ClockOff { offset_ms }) if *offset_ms > 3_500_000));
+    cluster.wall_ms[0] -= 3_600_000;
+    cluster.pass(12_000);
+    let refused = cluster.write(0, "y", Some("now"), Level::Local);
+    assert!(matches!(cluster.receipt(refused), Err(WriteError::ClockPoisoned { .. })));
+    let request = 1_000;
+    cluster.handle(0, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
+    assert!(cluster.receipt(request).clone().unwrap().is_reached);
+    cluster.pass(12_000);
+    let written = cluster.write(0, "x", Some("now"), Level::All);
+    assert!(cluster.receipt(written).clone().unwrap().is_reached);
+    assert_eq!(cluster.value(2, "x").as_deref(), Some("now"));
 }
