@@ -16,11 +16,11 @@ use crate::clock::{self, Clock};
 use crate::error::ConnectError;
 use crate::files::locks::{self, LockFile};
 use crate::files::paths;
-use crate::ingest::load::Refused;
+use crate::ingest::compile::Refused;
 use crate::ingest::schedule::Schedule;
 use crate::ingest::signature::{SeenFile, Trust};
 use crate::ingest::source::{FetchOptions, Fetcher};
-use crate::ingest::worker::{CachePlace, Keeper, KeeperOptions, Machinery, Running, Starting, Work};
+use crate::ingest::worker::{CachePlace, Machinery, Running, SourceOptions, SourceState, Starting, Work};
 use crate::read::publish::random;
 use crate::status::Health;
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError};
@@ -219,7 +219,7 @@ impl Builder {
     }
 
     /// The folder that remembers the newest version of signed documents. Default: `$XDG_STATE_HOME/tidegate`, or
-    /// `~/.local/state/tidegate`: not the cache, which anybody may clear.
+    /// `~/.local/source/tidegate`: not the cache, which anybody may clear.
     pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(folder.into());
         self
@@ -244,7 +244,7 @@ impl Builder {
     }
 
     /// The file with the locks of this host. Default: `$TIDEGATE_LOCKS`, or `locks.json` in
-    /// `$XDG_STATE_HOME/tidegate` or `~/.local/state/tidegate`. It need not exist.
+    /// `$XDG_STATE_HOME/tidegate` or `~/.local/source/tidegate`. It need not exist.
     pub fn locks_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.locks = LocksAt::File(path.into());
         self
@@ -351,18 +351,19 @@ impl Builder {
         #[cfg(feature = "cluster")]
         let defaults = self.checked_defaults()?;
         let pins = self.pins.iter().map(checked_pin).collect::<Result<_, _>>()?;
-        let first = Keeper::new(KeeperOptions { pins, locks: self.lock_file(), ..self.keeper_options(source, None) });
-        let stage = Arc::clone(first.stage());
+        let first =
+            SourceState::new(SourceOptions { pins, locks: self.lock_file(), ..self.source_options(source, None) });
+        let registry = Arc::clone(first.registry());
         let first = self.prepare(first, source)?;
         let further: Vec<_> = (1..)
             .zip(&self.further)
             .map(|(number, source)| {
-                let options = self.keeper_options(Some(source), Some(number));
-                self.prepare(Keeper::beside(Arc::clone(&stage), options), Some(source))
+                let options = self.source_options(Some(source), Some(number));
+                self.prepare(SourceState::beside(Arc::clone(&registry), options), Some(source))
             })
             .collect::<Result<_, _>>()?;
         #[cfg(feature = "cluster")]
-        let live = self.live.as_ref().map(|live| live.start(Arc::clone(&stage), defaults)).transpose()?;
+        let live = self.live.as_ref().map(|live| live.start(Arc::clone(&registry), defaults)).transpose()?;
         // All are started before any is waited for.
         let start = |(work, wait)| Running::start(work, wait).map_err(ConnectError::Thread);
         let first = start(first)?;
@@ -377,7 +378,7 @@ impl Builder {
         if let Some(live) = &machinery.live {
             live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()));
         }
-        Ok(Tidegate::new(Arc::clone(stage.board()), machinery))
+        Ok(Tidegate::new(Arc::clone(registry.board()), machinery))
     }
 
     #[cfg_attr(not(feature = "cluster"), expect(clippy::unused_self, reason = "with live changes it is looked at"))]
@@ -400,13 +401,13 @@ impl Builder {
         self.defaults.iter().map(checked).collect()
     }
 
-    /// What the keeper of a source is made of; of a further one its number.
-    fn keeper_options(&self, source: Option<&Source>, number: Option<usize>) -> KeeperOptions {
+    /// What the source of a source is made of; of a further one its number.
+    fn source_options(&self, source: Option<&Source>, number: Option<usize>) -> SourceOptions {
         let name = self.cache_name.as_ref().map(|name| match number {
             None => name.clone(),
             Some(number) => format!("{name}-{number}"),
         });
-        KeeperOptions {
+        SourceOptions {
             source: source
                 .map_or_else(|| (NO_SOURCE.to_owned(), 0), |source| (source.to_string(), source.fingerprint())),
             cache: source.map_or(CachePlace::Nowhere, |source| self.cache_place(source, name.clone())),
@@ -428,26 +429,27 @@ impl Builder {
     }
 
     /// Gets the work on a source ready, and says how long to wait for its first word.
-    fn prepare(&self, mut keeper: Keeper, source: Option<&Source>) -> Result<(Work, Duration), ConnectError> {
+    fn prepare(&self, mut state: SourceState, source: Option<&Source>) -> Result<(Work, Duration), ConnectError> {
         let mut schedule =
             Schedule::new(self.poll_interval.unwrap_or(source.map_or(STARTUP_WAIT, Source::default_poll_interval)));
         let Some(source) = source else {
-            let work = Work { keeper, fetcher: None, schedule, first: Duration::ZERO, is_one_shot: self.is_one_shot };
+            let work =
+                Work { source: state, fetcher: None, schedule, first: Duration::ZERO, is_one_shot: self.is_one_shot };
             return Ok((work, Duration::ZERO));
         };
         let text = source.as_text();
         let is_asked = text.is_none() && !(self.is_offline && source.is_remote());
         let fetcher = is_asked.then(|| Fetcher::new(source.clone(), self.fetch_options())).transpose()?;
         if let Some(text) = text {
-            keeper.set_text(text).map_err(|refused| match refused {
+            state.set_text(text).map_err(|refused| match refused {
                 Refused::Diagnostics(diagnostics) => ConnectError::Text(diagnostics),
                 Refused::Panicked => ConnectError::Text(Vec::new()),
                 Refused::Signature(error) => ConnectError::Signature(error),
             })?;
         }
-        let (first, wait) = self.first_poll(source, keeper.has_document(), &mut schedule);
+        let (first, wait) = self.first_poll(source, state.has_document(), &mut schedule);
         let wait = if fetcher.is_some() { wait } else { Duration::ZERO };
-        Ok((Work { keeper, fetcher, schedule, first, is_one_shot: self.is_one_shot }, wait))
+        Ok((Work { source: state, fetcher, schedule, first, is_one_shot: self.is_one_shot }, wait))
     }
 
     /// The same for an async program: does what may block on another thread, and can be awaited in any

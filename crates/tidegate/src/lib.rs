@@ -10,8 +10,8 @@ mod ingest;
 #[cfg(feature = "cluster")]
 mod live;
 mod read;
+mod registry;
 mod shared;
-mod stage;
 mod status;
 #[cfg(feature = "cluster")]
 pub mod store;

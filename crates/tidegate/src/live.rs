@@ -37,7 +37,7 @@ use tidegate_replica::{NodeId, Options};
 
 use crate::clock::Clock;
 use crate::read::publish::random;
-use crate::stage::Stage;
+use crate::registry::Registry;
 use crate::store::{
     Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore,
 };
@@ -200,7 +200,7 @@ impl Live {
     }
 
     /// Opens the store, puts what it has in force, and starts the thread.
-    pub(crate) fn start(&self, stage: Arc<Stage>, defaults: Vec<(FlagKey, Share)>) -> Result<Afloat, LiveError> {
+    pub(crate) fn start(&self, registry: Arc<Registry>, defaults: Vec<(FlagKey, Share)>) -> Result<Afloat, LiveError> {
         for name in self.name.iter().chain([&self.cluster]) {
             check_name(name)?;
         }
@@ -230,12 +230,12 @@ impl Live {
             seed: random(),
             ..Options::new(self.cluster.clone(), opened.node)
         };
-        stage.set_defaults(defaults);
+        registry.set_defaults(defaults);
         let (synced, disk) = (Arc::<Synced>::default(), Arc::<DiskState>::default());
         let parts = Parts {
             options,
             loaded,
-            stage: Arc::clone(&stage),
+            registry: Arc::clone(&registry),
             carrier,
             committer,
             synced: Arc::clone(&synced),
@@ -245,7 +245,7 @@ impl Live {
         let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
         let link = Arc::new(Link {
             inbox,
-            stage,
+            registry,
             history,
             node: opened.node,
             instance: opened.instance,
@@ -394,7 +394,7 @@ fn host_name() -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Link {
     inbox: Arc<Inbox>,
-    stage: Arc<Stage>,
+    registry: Arc<Registry>,
     history: Box<dyn History>,
     node: NodeId,
     instance: u64,
@@ -413,7 +413,7 @@ impl Link {
     }
 
     fn clock(&self) -> &Clock {
-        self.stage.board().clock()
+        self.registry.board().clock()
     }
 
     fn fault(&self) -> Option<String> {

@@ -73,7 +73,7 @@ impl Builder {
     pub fn verify(&self, body: &[u8], signature: Option<&str>) -> Result<Option<KeyId>, SignatureError> {
         let key = self.trust.verify(body, signature.map(str::as_bytes))?;
         if let Ok((document, _)) = tidegate_engine::read(body) {
-            self.trust.judge(document.header.as_ref(), body_digest(body), None, self.clock.now())?;
+            self.trust.check_version(document.header.as_ref(), body_digest(body), None, self.clock.now())?;
         }
         Ok(key)
     }

@@ -125,7 +125,8 @@ impl Folder {
             Err(rustix::io::Errno::LOOP) => return Err(FileError::NotOurs { path: self.path_of(name) }),
             // A socket, or a device that is not there: it cannot even be opened.
             Err(rustix::io::Errno::NXIO) => {
-                let kind = fs::symlink_metadata(self.path_of(name)).ok().and_then(|at| FileKind::of(at.file_type()));
+                let kind =
+                    fs::symlink_metadata(self.path_of(name)).ok().and_then(|at| FileKind::from_type(at.file_type()));
                 let kind = kind.unwrap_or(FileKind::Other);
                 return Err(FileError::NotRegular { path: self.path_of(name), kind });
             }
@@ -135,7 +136,7 @@ impl Folder {
         if metadata.is_dir() {
             return Err(FileError::IsFolder { path: self.path_of(name) });
         }
-        if let Some(kind) = FileKind::of(metadata.file_type()) {
+        if let Some(kind) = FileKind::from_type(metadata.file_type()) {
             return Err(FileError::NotRegular { path: self.path_of(name), kind });
         }
         if is_ours(&metadata) { Ok(Some(file)) } else { Err(FileError::NotOurs { path: self.path_of(name) }) }

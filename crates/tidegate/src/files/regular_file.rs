@@ -70,7 +70,7 @@ fn refuse_irregular(metadata: &Metadata) -> Result<(), FileProblem> {
     if kind.is_dir() {
         return Err(FileProblem::Folder);
     }
-    match FileKind::of(kind) {
+    match FileKind::from_type(kind) {
         Some(kind) => Err(FileProblem::NotRegular { kind }),
         None => Ok(()),
     }
@@ -92,7 +92,7 @@ pub enum FileKind {
 
 impl FileKind {
     /// None for a regular file.
-    pub(crate) fn of(kind: FileType) -> Option<Self> {
+    pub(crate) fn from_type(kind: FileType) -> Option<Self> {
         if kind.is_file() {
             None
         } else if kind.is_fifo() {

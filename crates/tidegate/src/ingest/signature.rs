@@ -67,7 +67,7 @@ impl Trust {
         let text = std::str::from_utf8(text).map_err(|_| SignatureError::Unreadable)?;
         let text = text.strip_prefix(key::BYTE_ORDER_MARK).unwrap_or(text);
         let signature = Signature::decode(text).map_err(|_| SignatureError::Unreadable)?;
-        let id = KeyId::of_second_line(text).ok_or(SignatureError::Unreadable)?;
+        let id = KeyId::from_second_line(text).ok_or(SignatureError::Unreadable)?;
         let mut outcome = Err(SignatureError::UnknownKey { key: id });
         // Two keys may have the same number: it is no secret, and chosen by whoever makes the key.
         for key in self.keys.iter().filter(|key| key.id() == id) {
@@ -84,14 +84,14 @@ impl Trust {
     ///
     /// The environment counts wherever one is set; the rest of the header only under a signature, because
     /// without one anybody may write it.
-    pub(crate) fn judge(
+    pub(crate) fn check_version(
         &self,
         header: Option<&Header>,
         digest: u128,
         seen: Option<Seen>,
         now: Micros,
     ) -> Result<(), SignatureError> {
-        self.judge_kept(header, digest, seen)?;
+        self.check_kept_version(header, digest, seen)?;
         match header.and_then(|header| header.expires) {
             Some(at) if self.wants_signature() && now >= at => Err(SignatureError::Expired { at }),
             _ => Ok(()),
@@ -100,7 +100,7 @@ impl Trust {
 
     /// The same for a document that was taken before and kept: that it is over by now is no reason to answer
     /// nothing.
-    pub(crate) fn judge_kept(
+    pub(crate) fn check_kept_version(
         &self,
         header: Option<&Header>,
         digest: u128,

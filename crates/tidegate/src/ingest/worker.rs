@@ -4,8 +4,8 @@
 //! readers only read. It ends with the last handle, within a bounded time: nothing that it waits for is
 //! beyond its reach, because code of others (a callback) runs on yet another thread, which nobody waits for.
 
-mod keeper;
 mod log;
+mod source_state;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -24,7 +24,7 @@ use crate::ingest::schedule::Schedule;
 use crate::ingest::source::Fetcher;
 use crate::read::publish::random;
 use crate::shared::Shared;
-pub(crate) use keeper::{CachePlace, Keeper, KeeperOptions};
+pub(crate) use source_state::{CachePlace, SourceOptions, SourceState};
 
 /// The client's end of the background thread, which ends when this is dropped.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Starting {
 /// How the thread goes about its work.
 #[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) keeper: Keeper,
+    pub(crate) source: SourceState,
     /// None: the source is left alone.
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) schedule: Schedule,
@@ -81,7 +81,7 @@ pub(crate) struct Work {
 impl Running {
     /// Starts the thread. For at most `wait` it is worth waiting until the source has been asked once.
     pub(crate) fn start(work: Work, wait: Duration) -> io::Result<Starting> {
-        let shared = Arc::clone(work.keeper.shared());
+        let shared = Arc::clone(work.source.shared());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
         let (finished, done) = mpsc::channel();
@@ -153,12 +153,12 @@ fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready:
         if ended.is_ok() {
             break;
         }
-        // A fault of ours must not leave the flags without a keeper.
-        work.keeper.note_panic();
+        // A fault of ours must not leave the flags without a source.
+        work.source.note_panic();
         work.first = AFTER_PANIC;
     }
-    if work.keeper.is_first() {
-        work.keeper.shared().notifier.close();
+    if work.source.is_first() {
+        work.source.shared().notifier.close();
     }
 }
 
@@ -168,19 +168,19 @@ impl Work {
         let Some(fetcher) = &mut self.fetcher else {
             send_ready(ready);
             if !self.is_one_shot {
-                let _ = attend(&mut self.keeper, &mut stopped, std::future::pending::<()>()).await;
+                let _ = attend(&mut self.source, &mut stopped, std::future::pending::<()>()).await;
             }
             return;
         };
         let mut next = Instant::now() + self.first;
         loop {
-            if attend(&mut self.keeper, &mut stopped, sleep_until(next)).await.is_none() {
+            if attend(&mut self.source, &mut stopped, sleep_until(next)).await.is_none() {
                 return;
             }
-            let tag = self.keeper.tag().cloned();
+            let tag = self.source.tag().cloned();
             let fetch = fetcher.fetch(tag.as_ref());
-            let Some(answer) = attend(&mut self.keeper, &mut stopped, fetch).await else { return };
-            let outcome = self.keeper.take(answer);
+            let Some(answer) = attend(&mut self.source, &mut stopped, fetch).await else { return };
+            let outcome = self.source.handle_answer(answer);
             send_ready(ready);
             if self.is_one_shot {
                 return;
@@ -192,12 +192,12 @@ impl Work {
 
 /// Waits for `awaited` and does meanwhile what is due; none: it is time to stop.
 async fn attend<T>(
-    keeper: &mut Keeper,
+    source: &mut SourceState,
     stopped: &mut Pin<&mut oneshot::Receiver<()>>,
     awaited: impl Future<Output = T>,
 ) -> Option<T> {
     let mut awaited = pin!(awaited);
-    let mut tick: Pin<&mut Sleep> = pin!(sleep(keeper.tick()));
+    let mut tick: Pin<&mut Sleep> = pin!(sleep(source.tick()));
     poll_fn(|context| {
         // The sender is only ever dropped.
         if stopped.as_mut().poll(context).is_ready() {
@@ -207,7 +207,7 @@ async fn attend<T>(
             return Poll::Ready(Some(value));
         }
         while tick.as_mut().poll(context).is_ready() {
-            let next = Instant::now() + keeper.tick();
+            let next = Instant::now() + source.tick();
             tick.as_mut().reset(next);
         }
         Poll::Pending

@@ -17,7 +17,7 @@ use super::request::{Done, Names, Request, What, Write};
 use super::target::{Effect, Target};
 use super::value;
 use super::{Link, to_timeout};
-use crate::stage::Stage;
+use crate::registry::Registry;
 
 /// A change that is about to be made; by [`Tidegate::activate`](crate::Tidegate::activate) and its like. Nothing
 /// happens before it is sent.
@@ -170,7 +170,7 @@ impl Change {
     }
 
     fn about(&self) -> About {
-        About { flag: self.flag.clone(), stage: self.link.as_ref().map(|link| Arc::clone(&link.stage)) }
+        About { flag: self.flag.clone(), registry: self.link.as_ref().map(|link| Arc::clone(&link.registry)) }
     }
 
     fn begin(self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
@@ -236,14 +236,14 @@ fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
 /// What is needed besides the driver's answer to say what became of a change.
 struct About {
     flag: FlagKey,
-    stage: Option<Arc<Stage>>,
+    registry: Option<Arc<Registry>>,
 }
 
 impl About {
     fn receipt(self, answer: Result<Done, ChangeError>) -> Result<Receipt, ChangeError> {
         match answer {
             Err(ChangeError::UnknownFlag { flag, has_documents, .. }) => {
-                let meant = self.stage.and_then(|stage| stage.board().load().snapshot.nearest(&flag));
+                let meant = self.registry.and_then(|registry| registry.board().load().snapshot.nearest(&flag));
                 Err(ChangeError::UnknownFlag { flag, meant, has_documents })
             }
             answer => Receipt::of(self.flag, answer),

@@ -69,7 +69,7 @@ impl Cluster {
     pub fn flag(&self, flag_key: &str) -> Result<FlagRecord, ClusterError> {
         let flag = FlagKey::parse(flag_key);
         let mut record = self.look(move |seen| FlagRecord::of(flag, seen))?;
-        record.document = self.link.stage.source_of(&record.flag);
+        record.document = self.link.registry.source_of(&record.flag);
         Ok(record)
     }
 
@@ -88,7 +88,7 @@ impl Cluster {
             }
             records
         })?;
-        for (flag, source) in self.link.stage.defined() {
+        for (flag, source) in self.link.registry.defined() {
             let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
             record.document.get_or_insert(source);
         }
@@ -105,7 +105,7 @@ impl Cluster {
         let look = |seen: &Seen<'_>| flags.into_iter().map(|flag| FlagRecord::of(flag, seen)).collect::<Vec<_>>();
         let mut records = self.look(look)?;
         for record in &mut records {
-            record.document = self.link.stage.source_of(&record.flag);
+            record.document = self.link.registry.source_of(&record.flag);
         }
         Ok(records)
     }

@@ -27,7 +27,7 @@ use tidegate_replica::{
 
 use crate::clock::Clock;
 use crate::read::subscription::{Changes, Notifier};
-use crate::stage::Stage;
+use crate::registry::Registry;
 use crate::store::{Committer, Outcome};
 
 use super::carrier::Carrier;
@@ -46,7 +46,7 @@ use target::Admitted;
 pub(super) struct Driver {
     node: NodeId,
     replica: Replica,
-    stage: Arc<Stage>,
+    registry: Arc<Registry>,
     notifier: Arc<Notifier>,
     clock: Clock,
     started: Instant,
@@ -147,7 +147,7 @@ impl Report {
 pub(super) struct Parts {
     pub(super) options: Options,
     pub(super) loaded: Loaded,
-    pub(super) stage: Arc<Stage>,
+    pub(super) registry: Arc<Registry>,
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) committer: Committer,
     pub(super) synced: Arc<Synced>,
@@ -165,17 +165,17 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, stage, carrier, committer, synced, disk, unwritable } = parts;
+        let Parts { options, loaded, registry, carrier, committer, synced, disk, unwritable } = parts;
         disk.set(unwritable.clone());
         let node = options.node;
-        let (clock, started) = (stage.board().clock().clone(), Instant::now());
+        let (clock, started) = (registry.board().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
         let mut driver = Self {
-            notifier: Arc::clone(&stage.shared().notifier),
+            notifier: Arc::clone(&registry.shared().notifier),
             node,
             replica,
-            stage,
+            registry,
             clock,
             started,
             carrier,
@@ -398,7 +398,7 @@ impl Driver {
                 (ChangeKind::Activation.key(flag), None, false)
             }
             What::Define { value } => {
-                if let Some(source_name) = self.stage.source_of(flag) {
+                if let Some(source_name) = self.registry.source_of(flag) {
                     return Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name });
                 }
                 (ChangeKind::Definition.key(flag), Some(value), false)
@@ -420,7 +420,7 @@ impl Driver {
     /// Makes what has changed active, all at once.
     fn project(&mut self, effort: Effort) {
         let is_long = |key: &Arc<[u8]>| matches!(ChangeKind::of(key), Some((ChangeKind::Definition, _)));
-        let is_left = effort == Effort::Quick && (self.changed.iter().any(is_long) || self.stage.is_busy());
+        let is_left = effort == Effort::Quick && (self.changed.iter().any(is_long) || self.registry.is_busy());
         if self.changed.is_empty() || is_left {
             return;
         }
@@ -459,7 +459,7 @@ impl Driver {
         if changes.is_empty() {
             return;
         }
-        self.stage.apply(changes);
+        self.registry.apply(changes);
         for (line, from, flag) in news {
             events::tell_received(&line, from, self.share_of(&flag));
         }

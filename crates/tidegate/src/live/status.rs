@@ -333,7 +333,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         quarantined: quarantined.collect(),
         quarantined_count: replica.quarantined,
         parked: parked.collect(),
-        shadowed: link.stage.shadowed(),
+        shadowed: link.registry.shadowed(),
         disk: seen.report.disk.clone(),
         damage: link.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
         messages_dropped: link.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),

@@ -101,7 +101,7 @@ impl SqliteStore {
             is_closed: Arc::default(),
             presence: Presence::new(identity),
         };
-        rows::write_identity(&store.connection, identity).map_err(|error| store.judge(error))?;
+        rows::write_identity(&store.connection, identity).map_err(|error| store.classify(error))?;
         // What was left by a crash belongs to no commit of ours.
         match store.tidy() {
             Ok(()) | Err(StoreError::Full { .. } | StoreError::Busy { .. }) => {}
@@ -151,7 +151,7 @@ impl SqliteStore {
         match outcome {
             Ok(false) => Ok(()),
             Ok(true) => Err(StoreError::Busy { path: self.held.path.clone() }),
-            Err(error) => Err(self.judge(error)),
+            Err(error) => Err(self.classify(error)),
         }
     }
 
@@ -160,7 +160,7 @@ impl SqliteStore {
     }
 
     /// Sorts a failure, and finishes the store unless it may be tried again.
-    fn judge(&mut self, error: rusqlite::Error) -> StoreError {
+    fn classify(&mut self, error: rusqlite::Error) -> StoreError {
         let error = explain(&self.held, error);
         if !error.is_retryable() {
             self.finish();
@@ -184,7 +184,7 @@ impl Store for SqliteStore {
         }
         let stock = match Stock::take(&mut self.connection, self.is_marked) {
             Ok(stock) => stock,
-            Err(Unusable::Failed(error)) => return Err(self.judge(error)),
+            Err(Unusable::Failed(error)) => return Err(self.classify(error)),
             Err(unusable) => {
                 self.is_finished = true;
                 return Err(StoreError::Damaged { path: self.held.path.clone(), source: unusable.to_string().into() });
@@ -200,13 +200,13 @@ impl Store for SqliteStore {
         self.tidy()?;
         self.write(batches).map_err(|error| {
             self.is_untidy = true;
-            self.judge(error)
+            self.classify(error)
         })
     }
 
     fn tend(&mut self) -> Result<(), StoreError> {
         self.check_usable()?;
-        let frames = frames_in_log(&self.connection).map_err(|error| self.judge(error))?;
+        let frames = frames_in_log(&self.connection).map_err(|error| self.classify(error))?;
         if frames < i64::from(WAL_PAGES_MAX) {
             return Ok(());
         }

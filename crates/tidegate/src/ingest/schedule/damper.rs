@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 impl Damper {
     /// Judges the document that a poll has brought at `now`. Only documents that pass all other checks are
     /// asked about; a refused one is not a word about the order.
-    pub(crate) fn judge(&mut self, digest: u128, now: Micros) -> Verdict {
+    pub(crate) fn check(&mut self, digest: u128, now: Micros) -> Verdict {
         if self.taken.back() == Some(&digest) {
             self.held = None;
             return Verdict::Same;
@@ -96,7 +96,7 @@ mod tests {
                     damper.unchanged();
                     '='
                 }
-                letter => match damper.judge(u128::from(u32::from(letter)), now) {
+                letter => match damper.check(u128::from(u32::from(letter)), now) {
                     Verdict::Same => '=',
                     Verdict::Take => 't',
                     Verdict::Hold => 'h',
@@ -134,7 +134,7 @@ mod tests {
     fn returns_are_counted() {
         let mut damper = Damper::default();
         for (minute, digest) in [1, 2, 1, 2, 1, 2, 3].into_iter().enumerate() {
-            damper.judge(digest, Micros::new(i64::try_from(minute).unwrap() * 60_000_000));
+            damper.check(digest, Micros::new(i64::try_from(minute).unwrap() * 60_000_000));
         }
         assert_eq!(damper.returns(), 3);
     }

@@ -63,7 +63,7 @@ impl KeyId {
     }
 
     /// The same for the text of a signature.
-    pub(super) fn of_second_line(text: &str) -> Option<Self> {
+    pub(super) fn from_second_line(text: &str) -> Option<Self> {
         Self::of_base64(text.lines().nth(1)?)
     }
 }

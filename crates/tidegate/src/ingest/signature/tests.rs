@@ -106,11 +106,11 @@ fn so_many_keys_and_no_more() {
     assert_eq!(trust.add_key(&key(20)), Err(TrustedKeyError::TooMany));
 }
 
-fn judge(trust: &Trust, body: &str, seen: Option<(u64, &str)>, now: &str, expected: Result<(), &str>) {
+fn check_version(trust: &Trust, body: &str, seen: Option<(u64, &str)>, now: &str, expected: Result<(), &str>) {
     let (document, _) = tidegate_engine::read(body.as_bytes()).unwrap();
     let seen = seen.map(|(version, body)| Seen { version, digest: body_digest(body.as_bytes()) });
     let now = tidegate_engine::document::parse_time(now).unwrap();
-    let found = trust.judge(document.header.as_ref(), body_digest(body.as_bytes()), seen, now);
+    let found = trust.check_version(document.header.as_ref(), body_digest(body.as_bytes()), seen, now);
     match (&found, expected) {
         (Ok(()), Ok(())) => {}
         (Err(error), Err(part)) => assert!(error.to_string().contains(part), "`{error}` lacks `{part}`"),
@@ -123,7 +123,7 @@ const MID_JANUARY: &str = "2026-01-15 00:00Z";
 #[test]
 fn versions_only_rise() {
     let trust = trust(&[FIRST], Some("test"));
-    let check = |body, seen, expected| judge(&trust, body, seen, MID_JANUARY, expected);
+    let check = |body, seen, expected| check_version(&trust, body, seen, MID_JANUARY, expected);
     check(BODY, None, Ok(()));
     check(BODY, Some((41, data!("v41.json"))), Ok(()));
     check(BODY, Some((42, BODY)), Ok(()));
@@ -136,7 +136,7 @@ fn versions_only_rise() {
 #[test]
 fn each_environment_has_its_own() {
     let trusting = trust(&[FIRST], Some("test"));
-    let check = |trust: &Trust, body, expected| judge(trust, body, None, MID_JANUARY, expected);
+    let check = |trust: &Trust, body, expected| check_version(trust, body, None, MID_JANUARY, expected);
     check(&trusting, data!("v43-staging.json"), Err("for `staging`, but this is `test`"));
     check(&trusting, data!("v43-nowhere.json"), Err("for no environment, but this is `test`"));
     check(&trusting, data!("no-header.json"), Err("for no environment"));
@@ -154,13 +154,13 @@ fn each_environment_has_its_own() {
 fn a_document_that_is_over_is_not_taken_but_kept() {
     let trusting = trust(&[FIRST], Some("test"));
     let (before, at) = ("2026-01-31T23:59:59.999999Z", "2026-02-01 00:00Z");
-    judge(&trusting, BODY, None, before, Ok(()));
-    judge(&trusting, BODY, None, at, Err("expired at 2026-02-01T00:00:00.000000Z"));
-    judge(&trusting, data!("v43-nowhere.json"), None, at, Err("no environment"));
-    judge(&trust(&[FIRST], None), data!("v43-nowhere.json"), None, "9999-12-31 23:59Z", Ok(()));
-    judge(&trust(&[], None), BODY, None, at, Ok(()));
+    check_version(&trusting, BODY, None, before, Ok(()));
+    check_version(&trusting, BODY, None, at, Err("expired at 2026-02-01T00:00:00.000000Z"));
+    check_version(&trusting, data!("v43-nowhere.json"), None, at, Err("no environment"));
+    check_version(&trust(&[FIRST], None), data!("v43-nowhere.json"), None, "9999-12-31 23:59Z", Ok(()));
+    check_version(&trust(&[], None), BODY, None, at, Ok(()));
     let (document, _) = tidegate_engine::read(BODY.as_bytes()).unwrap();
-    assert_eq!(trusting.judge_kept(document.header.as_ref(), 0, None), Ok(()));
+    assert_eq!(trusting.check_kept_version(document.header.as_ref(), 0, None), Ok(()));
 }
 
 proptest! {

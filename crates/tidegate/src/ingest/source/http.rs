@@ -176,7 +176,7 @@ impl HttpFetcher {
         is_home: bool,
         condition: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, FetchError> {
-        self.proxy = self.proxies.of(at);
+        self.proxy = self.proxies.proxy_for(at);
         if let Some(proxy) = &self.proxy {
             proxy::refuse_unsupported(proxy)?;
         }

@@ -3,7 +3,7 @@
 use tidegate_engine::{CompileOptions, FlagKey, Snapshot, compile};
 
 use crate::live::value::{ChangeKind, ValueError, read_activation, read_definition_value};
-use crate::stage::LiveChange;
+use crate::registry::LiveChange;
 
 /// What a register says, where `value` is none for one that was removed.
 pub(super) fn of(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Result<LiveChange, ValueError> {

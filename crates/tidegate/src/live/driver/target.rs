@@ -33,7 +33,7 @@ impl Driver {
         let known = self.known(flag);
         let is_known = known.is_defined || known.activation.is_some() || known.has_default;
         if target == Target::Existing && !is_known {
-            let has_documents = self.stage.has_documents();
+            let has_documents = self.registry.has_documents();
             return Err(ChangeError::UnknownFlag { flag: flag.clone(), meant: None, has_documents });
         }
         let had_definition = known.activation == Some(true);
@@ -42,7 +42,7 @@ impl Driver {
                 Target::Elsewhere => true,
                 Target::Existing => had_definition,
                 // With a document that has not been loaded, nobody knows that the definition is gone.
-                Target::Create => had_definition && !self.stage.are_documents_loaded(),
+                Target::Create => had_definition && !self.registry.are_documents_loaded(),
             };
         let is_created = !defined && !known.has_default && known.activation != Some(false);
         Ok(Admitted { defined, is_created })
@@ -57,7 +57,7 @@ impl Driver {
         if known.is_defined || known.has_default {
             return Err(ChangeError::NoActivation { flag: flag.clone() });
         }
-        let has_documents = self.stage.has_documents();
+        let has_documents = self.registry.has_documents();
         Err(ChangeError::UnknownFlag { flag: flag.clone(), meant: None, has_documents })
     }
 
@@ -66,7 +66,7 @@ impl Driver {
         if self.value_of(ChangeKind::Definition, flag).is_some() {
             return Ok(());
         }
-        match self.stage.source_of(flag) {
+        match self.registry.source_of(flag) {
             Some(source_name) => Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name }),
             None => Err(ChangeError::NoDefinition { flag: flag.clone() }),
         }
@@ -74,7 +74,7 @@ impl Driver {
 
     /// The share of keys with `new` by what is active now; none where each caller has its own default.
     pub(super) fn share_of(&self, flag: &FlagKey) -> Option<Share> {
-        let published = self.stage.board().load();
+        let published = self.registry.board().load();
         let index = published.snapshot.find(flag.section(), flag.flag())?;
         let moment = published.moment(self.clock.now());
         let decision = published.snapshot.evaluate(Some(index), &Subject::from(None), &moment);
@@ -85,11 +85,12 @@ impl Driver {
     fn known(&self, flag: &FlagKey) -> Known {
         let activation = self.value_of(ChangeKind::Activation, flag);
         Known {
-            is_defined: self.stage.source_of(flag).is_some() || self.value_of(ChangeKind::Definition, flag).is_some(),
+            is_defined: self.registry.source_of(flag).is_some()
+                || self.value_of(ChangeKind::Definition, flag).is_some(),
             // One that only a newer version can read is there all the same.
             activation: activation
                 .map(|value| value::read_activation(value).is_ok_and(|activation| activation.defined)),
-            has_default: self.stage.has_default(flag),
+            has_default: self.registry.has_default(flag),
         }
     }
 

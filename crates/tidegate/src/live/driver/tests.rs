@@ -30,7 +30,7 @@ fn driver(other: Vec<Register>) -> Driver {
     Driver::new(Parts {
         options: Options::new("tests", NodeId::new(1)),
         loaded: Loaded { registers: other, ..Loaded::default() },
-        stage: Stage::new(board, shared),
+        registry: Registry::new(board, shared),
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
         synced: Arc::default(),

@@ -27,7 +27,7 @@ impl Proxies {
     }
 
     /// The proxy through which a URL is asked, without user name and password; none if it is asked directly.
-    pub(super) fn of(&self, url: &Url) -> Option<String> {
+    pub(super) fn proxy_for(&self, url: &Url) -> Option<String> {
         let uri: Uri = url.as_str().parse().ok()?;
         let proxy = self.0.as_ref()?.intercept(&uri)?;
         // The matcher has taken the credentials away already.
@@ -42,7 +42,7 @@ impl Proxies {
 /// One of the variables is not the address of a proxy.
 pub fn proxy_of(url: &str) -> Result<Option<String>, SourceError> {
     let url = Url::parse(url).map_err(|error| SourceError::Url { reason: error.to_string() })?;
-    Ok(Proxies::new(true)?.of(&url))
+    Ok(Proxies::new(true)?.proxy_for(&url))
 }
 
 /// Refuses a proxy that the client does not speak to.
@@ -102,7 +102,7 @@ mod tests {
         let matcher = Matcher::builder().http("http://user:word@proxy:3128").no("direct.example, 192.0.2.0/24").build();
         let proxies = Proxies(Some(matcher));
         let check = |url: &str, expected: Option<&str>| {
-            assert_eq!(proxies.of(&Url::parse(url).unwrap()).as_deref(), expected, "{url}");
+            assert_eq!(proxies.proxy_for(&Url::parse(url).unwrap()).as_deref(), expected, "{url}");
         };
         check("http://flags.example/x", Some("http://proxy:3128"));
         check("https://flags.example/x", None);

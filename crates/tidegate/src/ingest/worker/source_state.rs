@@ -20,15 +20,15 @@ use tidegate_engine::{CompileOptions, HostLock, Micros, Snapshot};
 use super::log::LogLimit;
 use crate::clock::Clock;
 use crate::files::locks::{LockFile, LockWatch};
-use crate::ingest::load::{self, Loaded, Refused};
+use crate::ingest::compile::{self, Compiled, Refused};
 use crate::ingest::schedule::{Damper, Outcome, Verdict};
 use crate::ingest::signature::{KeyId, SeenFile, Trust};
 use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
 use crate::read::publish::Board;
 use crate::read::reader_state::ReaderState;
 use crate::read::subscription::Changes;
+use crate::registry::{Registry, SourcePart};
 use crate::shared::Shared;
-use crate::stage::{SourcePart, Stage};
 use crate::status::{
     ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, signed_seconds,
 };
@@ -37,10 +37,10 @@ use offset::OffsetWatch;
 pub(crate) use storage::CachePlace;
 use storage::{Storage, Stored};
 
-/// See the module.
-pub(crate) struct Keeper {
-    stage: Arc<Stage>,
-    /// The place of this source's document on the stage; the first source also looks after locks and cells.
+/// What the background thread knows of one source.
+pub(crate) struct SourceState {
+    registry: Arc<Registry>,
+    /// The place of this source's document in the registry; the first source also looks after locks and cells.
     slot: usize,
     /// Of this source.
     shared: Arc<Shared>,
@@ -58,7 +58,7 @@ pub(crate) struct Keeper {
     /// Of the document in force.
     warnings: usize,
     clocks: Clocks,
-    in_force: Option<InForce>,
+    active: Option<ActiveDocument>,
     /// The document that the source has and that is not to be used, so that it is not read at each poll.
     rejected: Option<u128>,
     damper: Damper,
@@ -71,7 +71,7 @@ pub(crate) struct Keeper {
 
 /// What is known of the document in force.
 #[derive(Debug)]
-struct InForce {
+struct ActiveDocument {
     digest: u128,
     signature: Option<String>,
     /// Names it at its source; none if the next question is to be unconditional.
@@ -81,22 +81,22 @@ struct InForce {
 }
 
 /// A document that has come from the source.
-struct Arrived {
+struct NewDocument {
     body: Vec<u8>,
     digest: u128,
     signature: Option<String>,
     tag: Option<Tag>,
 }
 
-impl Arrived {
+impl NewDocument {
     fn new(body: Vec<u8>, signature: Option<String>, tag: Option<Tag>) -> Self {
         Self { digest: body_digest(&body), body, signature, tag }
     }
 }
 
-/// What a [`Keeper`] is made of.
+/// What a [`SourceState`] is made of.
 #[derive(Debug)]
-pub(crate) struct KeeperOptions {
+pub(crate) struct SourceOptions {
     /// The source for people, and its number.
     pub(crate) source: (String, u64),
     pub(crate) cache: CachePlace,
@@ -115,36 +115,36 @@ pub(crate) struct KeeperOptions {
     pub(crate) is_combined: bool,
 }
 
-impl KeeperOptions {
+impl SourceOptions {
     /// Of an instance that serves nothing yet.
     fn first_status(&self, now: Micros) -> Status {
         Status::new(self.source.0.clone(), self.health, now)
     }
 }
 
-impl Keeper {
+impl SourceState {
     /// Begins with what the cache has. Reads the disk, asks nobody.
-    pub(crate) fn new(options: KeeperOptions) -> Self {
+    pub(crate) fn new(options: SourceOptions) -> Self {
         let clock = options.clock.clone();
         let shared = Shared::new(options.first_status(clock.now()));
         let reader_state = ReaderState::new(options.random_seed);
         let board = Board::new(Snapshot::empty(), Clocks::synced(), reader_state, clock);
-        let stage = Stage::new(board, Arc::clone(&shared));
-        Self::on(stage, shared, options)
+        let registry = Registry::new(board, Arc::clone(&shared));
+        Self::on(registry, shared, options)
     }
 
-    /// The keeper of a further source of the same instance.
-    pub(crate) fn beside(stage: Arc<Stage>, options: KeeperOptions) -> Self {
-        let status = options.first_status(stage.board().clock().now());
-        let shared = Shared::with_notifier(status, Arc::clone(&stage.shared().notifier));
-        Self::on(stage, shared, options)
+    /// The state of a further source of the same instance.
+    pub(crate) fn beside(registry: Arc<Registry>, options: SourceOptions) -> Self {
+        let status = options.first_status(registry.board().clock().now());
+        let shared = Shared::with_notifier(status, Arc::clone(&registry.shared().notifier));
+        Self::on(registry, shared, options)
     }
 
-    fn on(stage: Arc<Stage>, shared: Arc<Shared>, options: KeeperOptions) -> Self {
-        let now = stage.board().clock().now();
-        let (slot, compile) = stage.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
-        let mut keeper = Self {
-            stage,
+    fn on(registry: Arc<Registry>, shared: Arc<Shared>, options: SourceOptions) -> Self {
+        let now = registry.board().clock().now();
+        let (slot, compile) = registry.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
+        let mut state = Self {
+            registry,
             slot,
             shared,
             is_combined: options.is_combined,
@@ -158,7 +158,7 @@ impl Keeper {
             leases: Vec::new(),
             warnings: 0,
             clocks: Clocks::synced(),
-            in_force: None,
+            active: None,
             rejected: None,
             damper: Damper::default(),
             offsets: OffsetWatch::default(),
@@ -166,50 +166,50 @@ impl Keeper {
             trouble_log: LogLimit::default(),
             refusal_log: LogLimit::default(),
         };
-        keeper.watch.look(now);
-        keeper.load_cached(now);
-        keeper.publish();
-        keeper.lay_locks();
-        keeper.tell_locks(&mut keeper.shared.status());
-        keeper.tell_storage();
-        keeper
+        state.watch.look(now);
+        state.load_cached(now);
+        state.publish();
+        state.apply_locks();
+        state.update_locks_status(&mut state.shared.status());
+        state.update_storage_status();
+        state
     }
 
     pub(crate) fn board(&self) -> &Arc<Board> {
-        self.stage.board()
+        self.registry.board()
     }
 
-    pub(crate) fn stage(&self) -> &Arc<Stage> {
-        &self.stage
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Whether this is the keeper of the first source, which also looks after locks and handles.
+    /// Whether this is the state of the first source, which also looks after locks and handles.
     pub(crate) fn is_first(&self) -> bool {
         self.slot == 0
     }
 
     /// The tag to ask the source with.
     pub(crate) fn tag(&self) -> Option<&Tag> {
-        self.in_force.as_ref()?.tag.as_ref()
+        self.active.as_ref()?.tag.as_ref()
     }
 
     /// Whether a document is in force.
     pub(crate) fn has_document(&self) -> bool {
-        self.in_force.is_some()
+        self.active.is_some()
     }
 
     /// Puts a document in force that is part of the program.
     pub(crate) fn set_text(&mut self, text: &Text) -> Result<(), Refused> {
         let Text { body, signature } = text;
         let key = self.admission.verify(body, signature.as_deref())?;
-        let loaded = load::load(body, &self.compile)?;
+        let loaded = compile::read_and_compile(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
-        self.admission.judge(loaded.header.as_ref(), digest, now)?;
-        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::Never });
+        self.admission.check_version(loaded.header.as_ref(), digest, now)?;
+        self.active = Some(ActiveDocument { digest, signature: None, tag: None, stored: Stored::Never });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
         self.install(loaded);
@@ -223,23 +223,23 @@ impl Keeper {
     }
 
     /// Takes note of what came of asking the source.
-    pub(crate) fn take(&mut self, answer: Result<Answer, FetchError>) -> Outcome {
+    pub(crate) fn handle_answer(&mut self, answer: Result<Answer, FetchError>) -> Outcome {
         let now = self.now();
-        let before = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        let before = (self.active.as_ref().map(|document| document.digest), self.health());
         self.shared.status().polls += 1;
         let outcome = match answer {
             Ok(answer) => {
                 self.compare_clocks(answer.server_date);
-                self.heard(answer.fetched, now);
+                self.note_answer(answer.fetched, now);
                 Outcome::Fresh
             }
             Err(error) => {
-                self.failed(&error, now);
+                self.note_failure(&error, now);
                 Outcome::Trouble { retry_after: error.retry_after() }
             }
         };
-        self.tell_storage();
-        let after = (self.in_force.as_ref().map(|document| document.digest), self.health());
+        self.update_storage_status();
+        let after = (self.active.as_ref().map(|document| document.digest), self.health());
         let changes = Changes { document: before.0 != after.0, health: before.1 != after.1, ..Changes::default() };
         if changes != Changes::default() {
             self.shared.notifier.notify(changes);
@@ -253,8 +253,8 @@ impl Keeper {
         if self.watch.look(now) {
             let shared = Arc::clone(&self.shared);
             let mut status = shared.status();
-            self.lay_locks();
-            self.tell_locks(&mut status);
+            self.apply_locks();
+            self.update_locks_status(&mut status);
             drop(status);
             self.shared.notifier.notify(Changes { locks: true, ..Changes::default() });
         }
@@ -262,7 +262,7 @@ impl Keeper {
         if self.slot > 0 {
             return TICK;
         }
-        let (next, held) = self.stage.tick();
+        let (next, held) = self.registry.tick();
         self.shared.status().snapshots_held = held;
         let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
         // A manual clock says nothing about how long to wait.
@@ -277,7 +277,7 @@ impl Keeper {
     }
 
     fn now(&self) -> Micros {
-        self.stage.board().clock().now()
+        self.registry.board().clock().now()
     }
 
     fn health(&self) -> Health {
@@ -285,7 +285,7 @@ impl Keeper {
     }
 
     /// The source has answered in good order.
-    fn heard(&mut self, fetched: Fetched, now: Micros) {
+    fn note_answer(&mut self, fetched: Fetched, now: Micros) {
         if self.trouble_log.over() {
             tracing::info!(source = self.storage.source(), "the source answers again");
         }
@@ -293,25 +293,25 @@ impl Keeper {
         match fetched {
             Fetched::Unchanged => {
                 self.damper.unchanged();
-                self.is_fresh(now, None);
+                self.mark_fresh(now, None);
             }
-            Fetched::Changed { body, tag } => self.changed(Arrived::new(body, None, tag), now),
-            Fetched::Signed { body, signature, tag } => self.changed(Arrived::new(body, Some(signature), tag), now),
+            Fetched::Changed { body, tag } => self.changed(NewDocument::new(body, None, tag), now),
+            Fetched::Signed { body, signature, tag } => self.changed(NewDocument::new(body, Some(signature), tag), now),
         }
     }
 
-    fn changed(&mut self, arrived: Arrived, now: Micros) {
+    fn changed(&mut self, arrived: NewDocument, now: Micros) {
         let digest = arrived.digest;
         let verified = self.admission.verify(&arrived.body, arrived.signature.as_deref());
-        if self.in_force.as_ref().is_some_and(|document| document.digest == digest) {
-            self.damper.judge(digest, now);
+        if self.active.as_ref().is_some_and(|document| document.digest == digest) {
+            self.damper.check(digest, now);
             // Where it is not verified, its signature is probably being replaced by the next document's. These
             // bytes were verified before.
             if let Ok(key) = verified {
                 self.admission.signed_by(key);
                 self.keep(arrived, now);
             }
-            return self.is_fresh(now, None);
+            return self.mark_fresh(now, None);
         }
         let key = match verified {
             Ok(key) => key,
@@ -326,47 +326,47 @@ impl Keeper {
         match self.load(&arrived.body, digest) {
             None => self.skip(digest, ServedFrom::Source, now),
             Some(Err(refused)) => self.refuse(digest, refused, now),
-            Some(Ok(loaded)) => match self.admission.judge(loaded.header.as_ref(), digest, now) {
+            Some(Ok(loaded)) => match self.admission.check_version(loaded.header.as_ref(), digest, now) {
                 Err(error) => self.refuse(digest, error.into(), now),
-                Ok(()) => self.judge(loaded, key, arrived, now),
+                Ok(()) => self.accept(loaded, key, arrived, now),
             },
         }
     }
 
     /// Reads a document; none if it is to be skipped, because processes have died of it.
-    fn load(&mut self, body: &[u8], digest: u128) -> Option<Result<Loaded, Refused>> {
+    fn load(&mut self, body: &[u8], digest: u128) -> Option<Result<Compiled, Refused>> {
         let compile = self.compile;
         // A short command does not count deaths: it is stopped for many reasons.
         if self.is_one_shot {
-            return Some(load::load(body, &compile));
+            return Some(compile::read_and_compile(body, &compile));
         }
-        self.storage.watch_loading(digest, || load::load(body, &compile))
+        self.storage.watch_loading(digest, || compile::read_and_compile(body, &compile))
     }
 
     /// A good document that is not the one in force.
-    fn judge(&mut self, loaded: Loaded, key: Option<KeyId>, arrived: Arrived, now: Micros) {
+    fn accept(&mut self, loaded: Compiled, key: Option<KeyId>, arrived: NewDocument, now: Micros) {
         let digest = arrived.digest;
-        let verdict = self.damper.judge(digest, now);
+        let verdict = self.damper.check(digest, now);
         self.shared.status().flip_flops = self.damper.returns();
         if verdict == Verdict::Hold {
-            return self.is_fresh(now, None);
+            return self.mark_fresh(now, None);
         }
-        self.in_force = Some(InForce { digest, signature: None, tag: None, stored: Stored::NotNow });
+        self.active = Some(ActiveDocument { digest, signature: None, tag: None, stored: Stored::NotNow });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.keep(arrived, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
         tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
         let before = std::mem::replace(&mut self.plain, Snapshot::empty());
         self.install(loaded);
-        self.is_fresh(now, Some(&before));
+        self.mark_fresh(now, Some(&before));
     }
 
     /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
     /// without a tag, so that the document comes again and can be kept then; unless it is certain to fail
     /// again, or there is no disk to keep it on.
-    fn keep(&mut self, arrived: Arrived, now: Micros) {
-        let Some(document) = &mut self.in_force else { return };
-        let Arrived { body, signature, tag, .. } = arrived;
+    fn keep(&mut self, arrived: NewDocument, now: Micros) {
+        let Some(document) = &mut self.active else { return };
+        let NewDocument { body, signature, tag, .. } = arrived;
         if document.stored == Stored::Yes && document.tag == tag && document.signature == signature {
             return;
         }
@@ -376,7 +376,7 @@ impl Keeper {
     }
 
     /// The document is the one in force from the next publication on.
-    fn install(&mut self, loaded: Loaded) {
+    fn install(&mut self, loaded: Compiled) {
         self.plain = loaded.snapshot;
         self.document = self.is_combined.then(|| Arc::new(loaded.document));
         self.leases = self.plain.leases();
@@ -385,7 +385,7 @@ impl Keeper {
 
     /// Fresh word: what is in force is what the source has, or what it had at the poll before.
     /// `replaced`: the document that was active before this one, which is yet to be published.
-    fn is_fresh(&mut self, now: Micros, replaced: Option<&Snapshot>) {
+    fn mark_fresh(&mut self, now: Micros, replaced: Option<&Snapshot>) {
         let is_new = replaced.is_some();
         self.rejected = None;
         if self.refusal_log.over() {
@@ -397,7 +397,7 @@ impl Keeper {
             Some(before) => self.clocks.hear_document(now, before, &self.plain),
         }
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
-        if self.in_force.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
+        if self.active.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
             self.admission.remember();
         }
         if self.is_one_shot {
@@ -410,12 +410,12 @@ impl Keeper {
         if is_new {
             self.publish();
         } else if !self.leases.is_empty() && self.clocks != heard_before {
-            self.stage.set_clocks(self.slot, self.clocks.clone());
+            self.registry.set_clocks(self.slot, self.clocks.clone());
         }
         if is_new {
             (status.fetched_at, status.warnings) = (Some(now), self.warnings);
         }
-        if self.in_force.is_some() {
+        if self.active.is_some() {
             status.served_from = ServedFrom::Source;
         }
         (status.refused, status.fresh_at, status.signature) = (None, Some(now), self.admission.status());
@@ -424,7 +424,7 @@ impl Keeper {
         set_health(&mut status, Health::Fresh, now);
     }
 
-    fn failed(&mut self, error: &FetchError, now: Micros) {
+    fn note_failure(&mut self, error: &FetchError, now: Micros) {
         let message = error.to_string();
         if self.trouble_log.trouble(Instant::now()) {
             tracing::warn!(source = self.storage.source(), "{message}; what is in force stays");
@@ -451,17 +451,19 @@ impl Keeper {
             None => return self.skip(digest, ServedFrom::Cache, now),
             // It was accepted once, by another version of this program.
             Some(Err(_)) => {
-                return self.storage.complain("the cached document is not accepted any more; it will be fetched anew");
+                return self
+                    .storage
+                    .report_problem("the cached document is not accepted any more; it will be fetched anew");
             }
             Some(Ok(loaded)) => loaded,
         };
-        if let Err(error) = self.admission.judge_kept(loaded.header.as_ref(), digest) {
+        if let Err(error) = self.admission.check_kept_version(loaded.header.as_ref(), digest) {
             return self.refuse_cached(&error, now);
         }
-        self.damper.judge(digest, now);
+        self.damper.check(digest, now);
         let tag = self.storage.tag_of(&record);
         let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
-        self.in_force = Some(InForce { digest, signature: record.signature, tag, stored });
+        self.active = Some(ActiveDocument { digest, signature: record.signature, tag, stored });
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
         self.clocks = self.storage.load_freshness().unwrap_or_default();
@@ -484,12 +486,12 @@ impl Keeper {
             clocks: self.clocks.clone(),
             is_loaded: self.has_document(),
         };
-        self.stage.install(self.slot, part);
+        self.registry.install(self.slot, part);
     }
 
-    fn lay_locks(&self) {
+    fn apply_locks(&self) {
         if self.slot == 0 {
-            self.stage.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect());
+            self.registry.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect());
         }
     }
 
@@ -516,7 +518,7 @@ impl Keeper {
         }
     }
 
-    fn tell_locks(&self, status: &mut Status) {
+    fn update_locks_status(&self, status: &mut Status) {
         let of = |lock: &HostLock| LockStatus { lock: lock.clone(), is_expired: false };
         let error = self.watch.trouble();
         let locks = LocksStatus {
@@ -536,7 +538,7 @@ impl Keeper {
         status.locks = locks;
     }
 
-    fn tell_storage(&self) {
+    fn update_storage_status(&self) {
         let mut status = self.shared.status();
         (status.cache, status.signature) = (self.storage.status(), self.admission.status());
     }
@@ -548,9 +550,9 @@ fn set_health(status: &mut Status, health: Health, now: Micros) {
     }
 }
 
-impl fmt::Debug for Keeper {
+impl fmt::Debug for SourceState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Keeper").field("in_force", &self.in_force).finish_non_exhaustive()
+        formatter.debug_struct("SourceState").field("active", &self.active).finish_non_exhaustive()
     }
 }
 

@@ -12,9 +12,9 @@ fn shared() -> Arc<Shared> {
     Shared::new(Status::new(String::new(), Health::Fresh, Micros::new(0)))
 }
 
-fn stage() -> Arc<Stage> {
+fn registry() -> Arc<Registry> {
     let clock = Clock::manual(Micros::new(500_000_000));
-    Stage::new(Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock), shared())
+    Registry::new(Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock), shared())
 }
 
 fn part(text: &str, options: CompileOptions, clocks: Clocks) -> SourcePart {
@@ -23,10 +23,11 @@ fn part(text: &str, options: CompileOptions, clocks: Clocks) -> SourcePart {
 }
 
 /// The share of a flag now.
-fn share(stage: &Stage, flag: &str) -> u64 {
-    let published = stage.board().load();
+fn share(registry: &Registry, flag: &str) -> u64 {
+    let published = registry.board().load();
     let index = published.snapshot.find("f", flag).unwrap();
-    published.snapshot.flag(index).share_at(&published.moment(stage.board().clock().now())).to_millionths() / 1_000_000
+    published.snapshot.flag(index).share_at(&published.moment(registry.board().clock().now())).to_millionths()
+        / 1_000_000
 }
 
 #[test]
@@ -42,16 +43,17 @@ fn each_source_holds_its_own_ramps() {
         clocks
     };
     for words in [[100, 490], [490, 100]] {
-        let stage = stage();
-        let options = ["one", "two"].map(|name| stage.add_source(name.to_owned(), CompileOptions::default(), shared()));
+        let registry = registry();
+        let options =
+            ["one", "two"].map(|name| registry.add_source(name.to_owned(), CompileOptions::default(), shared()));
         for (((slot, options), flag), word) in options.into_iter().zip(["x", "y"]).zip(words) {
-            stage.install(slot, part(&document(flag), options, heard(word)));
+            registry.install(slot, part(&document(flag), options, heard(word)));
         }
         let expected = words.map(|word| if word == 490 { 50 } else { 16 });
-        assert_eq!([share(&stage, "x"), share(&stage, "y")], expected, "heard at {words:?}");
+        assert_eq!([share(&registry, "x"), share(&registry, "y")], expected, "heard at {words:?}");
         // The one that was not heard is heard again: it alone goes on.
-        stage.set_clocks(usize::from(words[1] == 100), heard(500));
-        assert_eq!([share(&stage, "x"), share(&stage, "y")], [50, 50]);
+        registry.set_clocks(usize::from(words[1] == 100), heard(500));
+        assert_eq!([share(&registry, "x"), share(&registry, "y")], [50, 50]);
     }
 }
 
@@ -64,26 +66,26 @@ fn definition(flag: &FlagKey, entry: &str) -> LiveChange {
 #[cfg(feature = "cluster")]
 #[test]
 fn a_definition_comes_back_when_the_document_leaves_the_flag() {
-    let stage = stage();
-    let (slot, options) = stage.add_source("one".to_owned(), CompileOptions::default(), shared());
+    let registry = registry();
+    let (slot, options) = registry.add_source("one".to_owned(), CompileOptions::default(), shared());
     let flag = FlagKey::new("f", "x");
     let stable = || {
-        let published = stage.board().load();
+        let published = registry.board().load();
         let found = published.snapshot.find("f", "x").map(|index| published.snapshot.flag(index));
         found.and_then(|flag| flag.stable()).map(str::to_owned)
     };
-    let install = |text: &str| stage.install(slot, part(text, options, Clocks::synced()));
-    stage.apply(vec![definition(&flag, r#"{"stable": 1}"#)]);
-    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("1"), vec![]));
+    let install = |text: &str| registry.install(slot, part(text, options, Clocks::synced()));
+    registry.apply(vec![definition(&flag, r#"{"stable": 1}"#)]);
+    assert_eq!((stable().as_deref(), registry.shadowed()), (Some("1"), vec![]));
     install(r#"{"f": {"x": {"stable": 2}}}"#);
-    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("2"), vec![flag.clone()]));
-    stage.apply(vec![definition(&flag, r#"{"stable": 3}"#)]);
-    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("2"), vec![flag.clone()]));
+    assert_eq!((stable().as_deref(), registry.shadowed()), (Some("2"), vec![flag.clone()]));
+    registry.apply(vec![definition(&flag, r#"{"stable": 3}"#)]);
+    assert_eq!((stable().as_deref(), registry.shadowed()), (Some("2"), vec![flag.clone()]));
     install(r#"{"f": {"y": {"stable": 2}}}"#);
-    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("3"), vec![]));
+    assert_eq!((stable().as_deref(), registry.shadowed()), (Some("3"), vec![]));
     install(r#"{"f": {"x": {"stable": 4}}}"#);
-    stage.apply(vec![LiveChange::Definition(flag.clone(), None)]);
-    assert_eq!((stable().as_deref(), stage.shadowed()), (Some("4"), vec![]));
+    registry.apply(vec![LiveChange::Definition(flag.clone(), None)]);
+    assert_eq!((stable().as_deref(), registry.shadowed()), (Some("4"), vec![]));
     install("{}");
     assert_eq!(stable(), None);
 }
@@ -91,20 +93,20 @@ fn a_definition_comes_back_when_the_document_leaves_the_flag() {
 #[cfg(feature = "cluster")]
 #[test]
 fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
-    let stage = stage();
+    let registry = registry();
     let flag = FlagKey::new("f", "x");
-    let cell = stage.shared().cells.get_or_create(flag.clone(), stage.board());
-    let is_on = || cell.is_active_for("k", stage.board().clock());
+    let cell = registry.shared().cells.get_or_create(flag.clone(), registry.board());
+    let is_on = || cell.is_active_for("k", registry.board().clock());
     let activation =
         |share| LiveChange::Activation(flag.clone(), Some(Activation { share, until: None, defined: false }));
-    stage.apply(vec![activation(Share::FULL)]);
+    registry.apply(vec![activation(Share::FULL)]);
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(true));
-    stage.apply(vec![activation(Share::ZERO)]);
+    registry.apply(vec![activation(Share::ZERO)]);
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
     let pin = tidegate_engine::Pin::Variant(tidegate_engine::Variant::New);
     let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
-    stage.set_locks(vec![lock]);
+    registry.set_locks(vec![lock]);
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(true));
-    stage.set_locks(Vec::new());
+    registry.set_locks(Vec::new());
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
 }

@@ -36,7 +36,7 @@ impl Admission {
         };
         match admission.file.as_ref().map(SeenFile::load).transpose() {
             Ok(seen) => admission.seen = seen.flatten(),
-            Err(error) => admission.complain(&error.to_string()),
+            Err(error) => admission.report_problem(&error.to_string()),
         }
         admission.status.version_seen = admission.seen.map(|seen| seen.version);
         admission
@@ -48,13 +48,18 @@ impl Admission {
     }
 
     /// Whether a document that has come may be put in force.
-    pub(super) fn judge(&self, header: Option<&Header>, digest: u128, now: Micros) -> Result<(), SignatureError> {
-        self.trust.judge(header, digest, self.seen, now)
+    pub(super) fn check_version(
+        &self,
+        header: Option<&Header>,
+        digest: u128,
+        now: Micros,
+    ) -> Result<(), SignatureError> {
+        self.trust.check_version(header, digest, self.seen, now)
     }
 
     /// Whether a document that was kept may be.
-    pub(super) fn judge_kept(&self, header: Option<&Header>, digest: u128) -> Result<(), SignatureError> {
-        self.trust.judge_kept(header, digest, self.seen)
+    pub(super) fn check_kept_version(&self, header: Option<&Header>, digest: u128) -> Result<(), SignatureError> {
+        self.trust.check_kept_version(header, digest, self.seen)
     }
 
     /// A document is in force that was verified and judged.
@@ -88,7 +93,7 @@ impl Admission {
             Ok(()) => (self.is_behind, self.status.error) = (false, None),
             Err(error) => {
                 let message = error.to_string();
-                self.complain(&message);
+                self.report_problem(&message);
             }
         }
     }
@@ -121,7 +126,7 @@ impl Admission {
         self.trust.wants_signature().then(|| self.status.clone())
     }
 
-    fn complain(&mut self, message: &str) {
+    fn report_problem(&mut self, message: &str) {
         if self.status.error.as_deref() != Some(message) {
             tracing::warn!("{message}; within this process it is known");
         }

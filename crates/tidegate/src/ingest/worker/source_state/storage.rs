@@ -9,7 +9,7 @@ use tidegate_engine::{Micros, Span};
 use super::super::log::LogLimit;
 use crate::files::paths;
 use crate::ingest::cache::{Cache, CacheError, FileError, Record};
-use crate::ingest::load::Refused;
+use crate::ingest::compile::Refused;
 use crate::ingest::source::Tag;
 use crate::status::CacheStatus;
 
@@ -63,7 +63,7 @@ impl Storage {
         let CachePlace::Under(name, folder) = place else { return storage };
         storage.is_wanted = true;
         match folder.or_else(paths::cache_dir) {
-            None => storage.complain("there is no home folder for the cache; name a folder for it"),
+            None => storage.report_problem("there is no home folder for the cache; name a folder for it"),
             Some(folder) => {
                 storage.place = Some((folder, name));
                 storage.reopen();
@@ -74,7 +74,7 @@ impl Storage {
 
     fn reopen(&mut self) {
         let opened = self.place.as_ref().map(|(folder, name)| Cache::open(folder, name));
-        self.cache = opened.and_then(|opened| self.told(opened));
+        self.cache = opened.and_then(|opened| self.ok_or_report(opened));
     }
 
     /// The source for people.
@@ -90,12 +90,12 @@ impl Storage {
     /// The document of an earlier process.
     pub(super) fn load(&mut self) -> Option<Record> {
         let loaded = self.cache.as_mut()?.load();
-        self.told(loaded).flatten()
+        self.ok_or_report(loaded).flatten()
     }
 
     pub(super) fn load_freshness(&mut self) -> Option<Clocks> {
         let loaded = self.cache.as_mut()?.load_freshness();
-        self.told(loaded).flatten()
+        self.ok_or_report(loaded).flatten()
     }
 
     /// The tag of a cached document, if it is this source's.
@@ -122,7 +122,7 @@ impl Storage {
             (Ok(Some(loading)), Ok(_) | Err(Refused::Diagnostics(_))) => loading.loaded(),
             (Ok(_), _) => Ok(()),
         };
-        self.told(unmarked);
+        self.ok_or_report(unmarked);
         Some(loaded)
     }
 
@@ -140,12 +140,12 @@ impl Storage {
         }
         match stored {
             Ok(()) => {
-                self.is_well();
+                self.note_recovered();
                 Stored::Yes
             }
             Err(error) => {
                 let is_lasting = is_lasting(&error);
-                self.complain(&error.to_string());
+                self.report_problem(&error.to_string());
                 if is_lasting { Stored::Never } else { Stored::NotNow }
             }
         }
@@ -161,27 +161,27 @@ impl Storage {
         }
         match cache.store_freshness(clocks) {
             Ok(()) => self.freshness_stored = Some(now),
-            Err(error) => self.complain(&error.to_string()),
+            Err(error) => self.report_problem(&error.to_string()),
         }
     }
 
     /// Says what is wrong, in the status, and in the log not too often.
-    pub(super) fn complain(&mut self, message: &str) {
+    pub(super) fn report_problem(&mut self, message: &str) {
         if self.log.trouble(Instant::now()) {
             tracing::warn!(source = self.source, "{message}; going on from memory");
         }
         self.error = Some(message.to_owned());
     }
 
-    fn is_well(&mut self) {
+    fn note_recovered(&mut self) {
         self.error = None;
         if self.log.over() {
             tracing::info!(source = self.source, "the cache is usable again");
         }
     }
 
-    fn told<T>(&mut self, outcome: Result<T, CacheError>) -> Option<T> {
-        outcome.map_err(|error| self.complain(&error.to_string())).ok()
+    fn ok_or_report<T>(&mut self, outcome: Result<T, CacheError>) -> Option<T> {
+        outcome.map_err(|error| self.report_problem(&error.to_string())).ok()
     }
 }
 

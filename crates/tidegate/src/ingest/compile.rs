@@ -9,7 +9,7 @@ use crate::ingest::signature::SignatureError;
 
 /// A document that may be put in force.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct Compiled {
     pub(crate) snapshot: Snapshot,
     /// What the document says of itself.
     pub(crate) header: Option<Header>,
@@ -36,10 +36,10 @@ impl From<SignatureError> for Refused {
 }
 
 /// Reads, checks and compiles a document. Never panics: the document comes from outside.
-pub(crate) fn load(body: &[u8], options: &CompileOptions) -> Result<Loaded, Refused> {
-    let loading = || {
+pub(crate) fn read_and_compile(body: &[u8], options: &CompileOptions) -> Result<Compiled, Refused> {
+    let compiling = || {
         let (document, tally) = read(body).map_err(Refused::Diagnostics)?;
-        Ok(Loaded { snapshot: compile(&document, options), header: document.header.clone(), tally, document })
+        Ok(Compiled { snapshot: compile(&document, options), header: document.header.clone(), tally, document })
     };
-    catch_unwind(loading).unwrap_or(Err(Refused::Panicked))
+    catch_unwind(compiling).unwrap_or(Err(Refused::Panicked))
 }

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use tidegate_engine::Micros;
 
-use super::Keeper;
+use super::SourceState;
 use crate::error::first;
-use crate::ingest::load::Refused;
+use crate::ingest::compile::Refused;
 use crate::ingest::signature::SignatureError;
 use crate::status::{Health, Poisoned, Refusal, ServedFrom};
 
-impl Keeper {
+impl SourceState {
     /// The source's document is not to be used. What was in force stays.
     pub(super) fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
         // What a signature or a clock is to blame for may be well at the next poll, with the same bytes.
@@ -59,6 +59,6 @@ impl Keeper {
     /// has put it there.
     pub(super) fn refuse_cached(&mut self, error: &SignatureError, now: Micros) {
         self.admission.note_refusal(error, now);
-        self.storage.complain(&format!("the cached document is not used: {error}"));
+        self.storage.report_problem(&format!("the cached document is not used: {error}"));
     }
 }

@@ -1,4 +1,5 @@
-//! What is in force, from its parts: documents, definitions of single flags, locks, dials and the clocks of leases.
+//! Everything that is active in one instance: documents, definitions of single flags, locks, activations and the clocks
+//! of leases.
 //!
 //! The parts change on threads of their own: each source has one, and so have live changes. Whoever changes a part
 //! does it here, under one lock, and everything that depends on it is published before the lock is let go. Readers
@@ -25,9 +26,9 @@ use crate::shared::Shared;
 use crate::status::Health;
 use crate::status::Shadowed;
 
-/// See the module.
+/// Everything that is active in one instance.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Registry {
     board: Arc<Board>,
     /// Of the instance: its cells are rewritten with each publication.
     shared: Arc<Shared>,
@@ -86,8 +87,8 @@ pub(crate) enum LiveChange {
     Definition(FlagKey, Option<Snapshot>),
 }
 
-impl Stage {
-    /// A stage on which nothing stands yet.
+impl Registry {
+    /// An empty registry.
     pub(crate) fn new(board: Arc<Board>, shared: Arc<Shared>) -> Arc<Self> {
         let parts = Parts {
             publisher: Publisher::new(Arc::clone(&board)),

@@ -1,4 +1,4 @@
-//! The keeper without thread, network and clock: what becomes of each piece of news.
+//! The source without thread, network and clock: what becomes of each piece of news.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use super::*;
 use crate::ingest::cache::Cache;
 use crate::warnings::Warnings;
 
-fn keeper(folder: &Path) -> Keeper {
-    Keeper::new(KeeperOptions {
+fn source(folder: &Path) -> SourceState {
+    SourceState::new(SourceOptions {
         source: ("the source".to_owned(), 1),
         cache: CachePlace::Under("app".to_owned(), Some(folder.to_owned())),
         compile: CompileOptions::default(),
@@ -45,75 +45,75 @@ fn trouble() -> Result<Answer, FetchError> {
 }
 
 /// The version in force, and the tag to ask with.
-fn state(keeper: &Keeper) -> (String, Option<String>) {
-    let published = keeper.board().load();
+fn state(source: &SourceState) -> (String, Option<String>) {
+    let published = source.board().load();
     let snapshot: &Snapshot = &published.snapshot;
     let moment = published.moment(Micros::new(0));
     let answer = snapshot.evaluate(snapshot.find("s", "version"), &Subject::absent(), &moment).answer;
     let version = answer.to_json().map_or_else(|| "none".to_owned(), Into::into);
-    (version, keeper.tag().map(|tag| tag.as_str().to_owned()))
+    (version, source.tag().map(|tag| tag.as_str().to_owned()))
 }
 
 #[track_caller]
-fn check(keeper: &Keeper, version: &str, tag: Option<&str>, health: Health) {
-    assert_eq!(state(keeper), (version.to_owned(), tag.map(ToOwned::to_owned)));
-    assert_eq!(keeper.health(), health);
+fn check(source: &SourceState, version: &str, tag: Option<&str>, health: Health) {
+    assert_eq!(state(source), (version.to_owned(), tag.map(ToOwned::to_owned)));
+    assert_eq!(source.health(), health);
 }
 
 #[test]
 fn the_tag_is_that_of_the_document_in_force() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    check(&keeper, "none", None, Health::Starting);
-    keeper.take(changed(document(1), "one"));
-    check(&keeper, "1", Some("one"), Health::Fresh);
-    keeper.take(changed(b"{".to_vec(), "two"));
-    check(&keeper, "1", Some("one"), Health::Refused);
-    keeper.take(trouble());
-    check(&keeper, "1", Some("one"), Health::Stale);
-    assert!(keeper.shared.status().refused.is_some(), "the source has not taken it back");
-    keeper.take(changed(b"{".to_vec(), "two"));
-    check(&keeper, "1", Some("one"), Health::Refused);
-    keeper.take(unchanged());
-    check(&keeper, "1", Some("one"), Health::Fresh);
-    assert!(keeper.shared.status().refused.is_none());
-    keeper.take(changed(document(1), "another name of it"));
-    check(&keeper, "1", Some("another name of it"), Health::Fresh);
-    keeper.take(changed(document(2), "three"));
-    check(&keeper, "2", Some("three"), Health::Fresh);
-    assert_eq!(keeper.shared.status().polls, 7);
+    let mut source = source(folder.path());
+    check(&source, "none", None, Health::Starting);
+    source.handle_answer(changed(document(1), "one"));
+    check(&source, "1", Some("one"), Health::Fresh);
+    source.handle_answer(changed(b"{".to_vec(), "two"));
+    check(&source, "1", Some("one"), Health::Refused);
+    source.handle_answer(trouble());
+    check(&source, "1", Some("one"), Health::Stale);
+    assert!(source.shared.status().refused.is_some(), "the source has not taken it back");
+    source.handle_answer(changed(b"{".to_vec(), "two"));
+    check(&source, "1", Some("one"), Health::Refused);
+    source.handle_answer(unchanged());
+    check(&source, "1", Some("one"), Health::Fresh);
+    assert!(source.shared.status().refused.is_none());
+    source.handle_answer(changed(document(1), "another name of it"));
+    check(&source, "1", Some("another name of it"), Health::Fresh);
+    source.handle_answer(changed(document(2), "three"));
+    check(&source, "2", Some("three"), Health::Fresh);
+    assert_eq!(source.shared.status().polls, 7);
 }
 
 #[test]
 fn the_newest_tag_is_kept_for_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
-    let mut first = keeper(folder.path());
-    first.take(changed(document(1), "one"));
-    first.take(changed(document(1), "another name of it"));
+    let mut first = source(folder.path());
+    first.handle_answer(changed(document(1), "one"));
+    first.handle_answer(changed(document(1), "another name of it"));
     drop(first);
-    check(&keeper(folder.path()), "1", Some("another name of it"), Health::Starting);
+    check(&source(folder.path()), "1", Some("another name of it"), Health::Starting);
 }
 
 #[test]
 fn what_cannot_be_kept_is_asked_for_again_until_it_can() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    keeper.take(changed(document(1), "one"));
+    let mut source = source(folder.path());
+    source.handle_answer(changed(document(1), "one"));
     let file = folder.path().join("cache-app.document");
-    let error = |keeper: &Keeper| keeper.shared.status().cache.as_ref().unwrap().error.clone();
-    assert!(file.exists() && error(&keeper).is_none());
+    let error = |source: &SourceState| source.shared.status().cache.as_ref().unwrap().error.clone();
+    assert!(file.exists() && error(&source).is_none());
     // A folder in the place of the file: no rename can succeed.
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir_all(file.join("full")).unwrap();
-    keeper.take(changed(document(2), "two"));
-    check(&keeper, "2", None, Health::Fresh);
-    assert!(error(&keeper).is_some());
-    keeper.take(changed(document(2), "two"));
-    check(&keeper, "2", None, Health::Fresh);
+    source.handle_answer(changed(document(2), "two"));
+    check(&source, "2", None, Health::Fresh);
+    assert!(error(&source).is_some());
+    source.handle_answer(changed(document(2), "two"));
+    check(&source, "2", None, Health::Fresh);
     std::fs::remove_dir_all(&file).unwrap();
-    keeper.take(changed(document(2), "two"));
-    check(&keeper, "2", Some("two"), Health::Fresh);
-    assert!(error(&keeper).is_none());
+    source.handle_answer(changed(document(2), "two"));
+    check(&source, "2", Some("two"), Health::Fresh);
+    assert!(error(&source).is_none());
     assert!(file.is_file());
 }
 
@@ -122,10 +122,10 @@ fn without_a_disk_the_tag_is_used_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let mut keeper = keeper(&file);
-    assert!(keeper.shared.status().cache.as_ref().unwrap().error.is_some());
-    keeper.take(changed(document(1), "one"));
-    check(&keeper, "1", Some("one"), Health::Fresh);
+    let mut source = source(&file);
+    assert!(source.shared.status().cache.as_ref().unwrap().error.is_some());
+    source.handle_answer(changed(document(1), "one"));
+    check(&source, "1", Some("one"), Health::Fresh);
 }
 
 /// Dies while it loads this document, so many times.
@@ -139,33 +139,33 @@ fn die(folder: &Path, body: &[u8], times: u32) {
 #[test]
 fn a_cached_document_that_kills_the_loader_is_skipped_at_the_third_start() {
     let folder = tempfile::tempdir().unwrap();
-    keeper(folder.path()).take(changed(document(1), "one"));
+    source(folder.path()).handle_answer(changed(document(1), "one"));
     die(folder.path(), &document(1), 1);
-    check(&keeper(folder.path()), "1", Some("one"), Health::Starting);
+    check(&source(folder.path()), "1", Some("one"), Health::Starting);
     die(folder.path(), &document(1), 2);
-    let mut third = keeper(folder.path());
+    let mut third = source(folder.path());
     check(&third, "none", None, Health::Starting);
     let poisoned = third.shared.status().poisoned.clone().unwrap();
     assert_eq!(poisoned.from, ServedFrom::Cache);
     assert_eq!(poisoned.body, format!("{:032x}", body_digest(&document(1))));
-    third.take(changed(document(1), "one"));
+    third.handle_answer(changed(document(1), "one"));
     check(&third, "none", None, Health::Refused);
-    third.take(changed(document(2), "two"));
+    third.handle_answer(changed(document(2), "two"));
     check(&third, "2", Some("two"), Health::Fresh);
 }
 
 #[test]
 fn a_document_of_the_source_that_kills_the_loader_leaves_the_last_good_one() {
     let folder = tempfile::tempdir().unwrap();
-    keeper(folder.path()).take(changed(document(1), "one"));
+    source(folder.path()).handle_answer(changed(document(1), "one"));
     die(folder.path(), &document(2), 2);
-    let mut third = keeper(folder.path());
-    third.take(changed(document(2), "two"));
+    let mut third = source(folder.path());
+    third.handle_answer(changed(document(2), "two"));
     check(&third, "1", Some("one"), Health::Refused);
     assert_eq!(third.shared.status().poisoned.as_ref().unwrap().from, ServedFrom::Source);
-    third.take(changed(document(2), "two"));
+    third.handle_answer(changed(document(2), "two"));
     check(&third, "1", Some("one"), Health::Refused);
-    third.take(unchanged());
+    third.handle_answer(unchanged());
     check(&third, "1", Some("one"), Health::Fresh);
     assert_eq!(third.shared.status().poisoned, None);
 }
@@ -173,37 +173,37 @@ fn a_document_of_the_source_that_kills_the_loader_leaves_the_last_good_one() {
 #[test]
 fn trouble_is_counted_from_its_beginning_and_forgotten_at_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    let clock = keeper.board().clock().clone();
+    let mut source = source(folder.path());
+    let clock = source.board().clock().clone();
     for _ in 0..3 {
         clock.advance(Duration::from_secs(1));
-        keeper.take(trouble());
+        source.handle_answer(trouble());
     }
-    let error = keeper.shared.status().last_error.clone().unwrap();
+    let error = source.shared.status().last_error.clone().unwrap();
     assert_eq!((error.count, error.at.since(error.since).get()), (3, 2_000_000));
     assert!(error.message.contains("503"), "{}", error.message);
-    keeper.take(changed(document(1), "one"));
-    assert_eq!(keeper.shared.status().last_error, None);
+    source.handle_answer(changed(document(1), "one"));
+    assert_eq!(source.shared.status().last_error, None);
 }
 
 #[test]
 fn changes_are_told_when_there_are_some() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    let mut subscription = keeper.shared.notifier.subscribe();
+    let mut source = source(folder.path());
+    let mut subscription = source.shared.notifier.subscribe();
     let mut told = || subscription.try_recv().unwrap().map(|changes| (changes.document, changes.health));
-    keeper.take(changed(document(1), "one"));
+    source.handle_answer(changed(document(1), "one"));
     assert_eq!(told(), Some((true, true)));
-    keeper.take(unchanged());
-    keeper.take(changed(document(1), "one"));
+    source.handle_answer(unchanged());
+    source.handle_answer(changed(document(1), "one"));
     assert_eq!(told(), None);
-    keeper.take(trouble());
+    source.handle_answer(trouble());
     assert_eq!(told(), Some((false, true)));
-    keeper.take(trouble());
+    source.handle_answer(trouble());
     assert_eq!(told(), None);
-    keeper.take(changed(document(2), "two"));
+    source.handle_answer(changed(document(2), "two"));
     assert_eq!(told(), Some((true, true)));
-    keeper.take(changed(document(3), "three"));
+    source.handle_answer(changed(document(3), "three"));
     assert_eq!(told(), Some((true, false)));
 }
 
@@ -212,17 +212,17 @@ fn trouble_is_one_line_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || {
-        let mut keeper = keeper(folder.path());
-        keeper.take(changed(document(1), "one"));
+        let mut source = source(folder.path());
+        source.handle_answer(changed(document(1), "one"));
         assert_eq!(warnings.take(), Vec::<String>::new());
         for count in 0..50_u8 {
-            keeper.take(trouble());
-            keeper.take(changed(vec![count], "bad"));
+            source.handle_answer(trouble());
+            source.handle_answer(changed(vec![count], "bad"));
         }
         assert_eq!(warnings.take().len(), 2, "one of the source, one of its document");
         for _ in 0..50 {
-            keeper.take(unchanged());
-            keeper.take(trouble());
+            source.handle_answer(unchanged());
+            source.handle_answer(trouble());
         }
         assert_eq!(warnings.take(), Vec::<String>::new());
     });
@@ -231,15 +231,16 @@ fn trouble_is_one_line_in_the_log() {
 #[test]
 fn a_clock_that_is_off_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    let now = keeper.now();
+    let mut source = source(folder.path());
+    let now = source.now();
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || {
         // The date is cut to the second, and half a second is in the middle of what was cut.
         let mut offset = |milliseconds: i64| {
             let server_date = Some(ServerDate::at_once(Micros::new(now.get() - milliseconds * 1_000)));
-            keeper.take(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
-            let clock = keeper.shared.status().clock.unwrap();
+            source
+                .handle_answer(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
+            let clock = source.shared.status().clock.unwrap();
             ((clock.ahead_seconds * 10.0).round() / 10.0, clock.is_suspicious, warnings.take().len())
         };
         assert_eq!(offset(1_400), (0.9, false, 0), "it may be 0.4 s");
@@ -255,36 +256,36 @@ fn a_clock_that_is_off_is_told_once() {
 #[test]
 fn locks_are_looked_at_more_than_once_a_second() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    assert!(keeper.tick() <= Duration::from_millis(500));
+    let mut source = source(folder.path());
+    assert!(source.tick() <= Duration::from_millis(500));
 }
 
 /// The document that is refused may be the one that says "stop", so its poll says nothing of how fresh the active one is.
 #[test]
 fn a_refused_200_is_no_successful_poll_for_a_lease() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeper = keeper(folder.path());
-    let clock = keeper.board().clock().clone();
+    let mut source = source(folder.path());
+    let clock = source.board().clock().clone();
     // From 0 to 100 % in 1,000 s; held 100 s after the last successful poll.
     let ramp = br#"{"s": {"x": {"stable": 0, "new": 1000, "interpolate": true, "lease": "100s",
         "start_time": "1970-01-01 00:16:40Z", "duration": "1000s"}}}"#;
-    let value = |keeper: &Keeper, seconds: i64| {
+    let value = |source: &SourceState, seconds: i64| {
         clock.set(Micros::new((1_000 + seconds) * 1_000_000));
-        let published = keeper.board().load();
+        let published = source.board().load();
         let moment = published.moment(clock.now());
         let snapshot = &published.snapshot;
         snapshot.evaluate(snapshot.find("s", "x"), &Subject::absent(), &moment).answer.to_json().unwrap().into_owned()
     };
-    keeper.take(changed(ramp.to_vec(), "one"));
-    assert_eq!(value(&keeper, 50), "50");
+    source.handle_answer(changed(ramp.to_vec(), "one"));
+    assert_eq!(value(&source, 50), "50");
     for answer in [changed(b"{".to_vec(), "two"), changed(b"[]".to_vec(), "three"), trouble()] {
         clock.set(Micros::new(1_090_000_000));
-        keeper.take(answer);
+        source.handle_answer(answer);
     }
-    assert_eq!(value(&keeper, 100), "100", "the lease holds it here");
-    assert_eq!(value(&keeper, 300), "100", "90 s later it would go on, had a refused document counted");
+    assert_eq!(value(&source, 100), "100", "the lease holds it here");
+    assert_eq!(value(&source, 300), "100", "90 s later it would go on, had a refused document counted");
     // A 304 is one.
     clock.set(Micros::new(1_300_000_000));
-    keeper.take(unchanged());
-    assert_eq!(value(&keeper, 350), "200", "twice as fast until it has caught up");
+    source.handle_answer(unchanged());
+    assert_eq!(value(&source, 350), "200", "twice as fast until it has caught up");
 }
