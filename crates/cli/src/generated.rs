@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 
-use crate::args::Cli;
+use crate::cli::Cli;
 use crate::exit::Exit;
 
 /// `UPDATE=1` in the environment writes the page instead.

@@ -3,8 +3,10 @@
 mod args;
 mod axis;
 mod chart;
+mod cli;
 mod command;
 mod compare;
+mod data;
 mod exit;
 mod files;
 #[cfg(test)]
@@ -27,9 +29,9 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
-use args::{Cli, Color, Command};
+use cli::{Cli, Color, Command};
 use exit::{Exit, Failure, Outcome};
 use output::Output;
 
@@ -79,7 +81,7 @@ fn run(command: &Command, output: &mut Output) -> Outcome {
         Command::Backup(args) => command::backup::run(args, output),
         Command::Restore(args) => command::restore::run(args, output),
         Command::Schema(args) => command::schema::run(args, output),
-        Command::Completions(args) => command::completions::run(args, output),
-        Command::Man(args) => command::man::run(args, output),
+        Command::Completions(args) => command::completions::run(args, Cli::command(), output),
+        Command::Man(args) => command::man::run(args, Cli::command(), output),
     }
 }

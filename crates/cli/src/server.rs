@@ -25,7 +25,7 @@ use crate::exit::{Exit, Failure, chain};
 use crate::text::escape;
 
 pub(crate) use address::Address;
-pub(crate) use change::{Change, Effect, Outranked, Receipt, What};
+pub(crate) use change::{Change, Effect, Level, Outranked, Receipt, Target, What};
 pub(crate) use events::{Event, listen};
 pub(crate) use flag::{FlagState, Instant, Numeral};
 

@@ -1,6 +1,5 @@
 //! From SOURCE and its options to the library, and back to what a command needs.
 
-mod data;
 mod open;
 mod signed;
 
@@ -12,6 +11,7 @@ use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Micros, Moment, Snapshot, check, limits};
 
 use crate::args::{Place, SourceArgs, SourceOptions};
+use crate::data::Data;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::json::instant;
@@ -20,7 +20,6 @@ use crate::relative::rough;
 use crate::report;
 use crate::text::escape;
 
-pub(crate) use data::{Data, ServerSource};
 pub(crate) use open::{Opened, connect, open};
 pub(crate) use signed::{Verdict, verdict};
 

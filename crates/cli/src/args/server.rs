@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use tidegate_engine::document::{parse_duration, parse_percent, parse_time};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
@@ -10,7 +9,7 @@ use tidegate_engine::{FlagKey, Micros, Share, Span};
 use super::source::extra_roots;
 use super::{FormatArg, duration, host_name};
 use crate::exit::Failure;
-use crate::server::{Address, Server};
+use crate::server::{Address, Level, Server, Target};
 
 /// Which server is asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -114,28 +113,6 @@ impl TargetArgs {
     }
 }
 
-/// Which flags a change may be about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Target {
-    /// Those that the server knows.
-    Existing,
-    /// Any; one that the server does not know becomes a boolean flag.
-    Create,
-    /// Any; one that the server does not know is in documents of other nodes.
-    Elsewhere,
-}
-
-impl Target {
-    /// The parameter that says so.
-    pub(crate) const fn parameter(self) -> Option<&'static str> {
-        match self {
-            Self::Existing => None,
-            Self::Create => Some("create"),
-            Self::Elsewhere => Some("elsewhere"),
-        }
-    }
-}
-
 /// When a dial ends by itself.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct UntilArg {
@@ -176,27 +153,6 @@ fn until(text: &str) -> Result<Until, String> {
 pub(crate) fn percentage(text: &str) -> Result<Share, String> {
     let number = text.trim_end().trim_end_matches('%').trim_end();
     parse_percent(number).map_err(|error| format!("it {error}; {}", error.help()))
-}
-
-/// On how many disks a change has to be before it counts as acknowledged.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Level {
-    Local,
-    One,
-    Majority,
-    All,
-}
-
-impl Level {
-    /// The word for it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::One => "one",
-            Self::Majority => "majority",
-            Self::All => "all",
-        }
-    }
 }
 
 /// The user who runs this, and the host.

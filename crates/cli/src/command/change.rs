@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros, Share};
 
 use super::list::rounded;
-use crate::args::{ChangeArgs, Format, Target, UntilArg};
+use crate::args::{ChangeArgs, Format, UntilArg};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
-use crate::server::{Change, Effect, Numeral, Outranked, Receipt, Server, What};
+use crate::server::{Change, Effect, Numeral, Outranked, Receipt, Server, Target, What};
 use crate::source;
 use crate::text::escape;
 

@@ -1,9 +1,7 @@
 //! `tidegate completions`: a script that completes commands and options in a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 
@@ -19,9 +17,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
+/// `tidegate` is the whole command line.
+pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tidegate", &mut script);
+    clap_complete::generate(args.shell, &mut tidegate, "tidegate", &mut script);
     let script = String::from_utf8(script).map_err(|error| Failure::new(Exit::Failed, error))?;
     output.text(&script)?;
     Ok(Exit::Done)

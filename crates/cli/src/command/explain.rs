@@ -8,10 +8,11 @@ pub(crate) use machine::Lock;
 use tidegate_engine::{Explanation, FlagKey, Micros, Rule, Subject};
 
 use crate::args::{Asked, AskedArgs, AtArg, Format, FormatArg, KeyArg, SourceArgs};
+use crate::data::Data;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::server::{Address, Server};
-use crate::source::{self, Data};
+use crate::source;
 
 /// Say which value a key has, and why: rule, position, share, flips, and how old the data is
 #[derive(Clone, Debug, clap::Args)]

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
 use clap_mangen::Man;
 
-use crate::args::Cli;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::output::Output;
@@ -21,8 +19,8 @@ pub(crate) struct Args {
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let mut tidegate = Cli::command();
+/// `tidegate` is the whole command line.
+pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output) -> Outcome {
     tidegate.build();
     let Some(dir) = &args.dir else {
         let page = page(&tidegate).map_err(|error| failure(Path::new("standard output"), &error))?;

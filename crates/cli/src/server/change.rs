@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -10,7 +11,6 @@ use serde_json::{Map, Value, json};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
 use super::{Numeral, Reply, Request, Server};
-use crate::args::{Level, Target};
 use crate::exit::Failure;
 
 /// What is to be done.
@@ -38,6 +38,49 @@ pub(crate) struct Change {
     pub(crate) reason: Option<String>,
     pub(crate) ack: Option<Level>,
     pub(crate) timeout: Option<Span>,
+}
+
+/// Which flags a change may be about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Target {
+    /// Those that the server knows.
+    Existing,
+    /// Any; one that the server does not know becomes a boolean flag.
+    Create,
+    /// Any; one that the server does not know is in documents of other nodes.
+    Elsewhere,
+}
+
+impl Target {
+    /// The parameter that says so.
+    pub(crate) const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Existing => None,
+            Self::Create => Some("create"),
+            Self::Elsewhere => Some("elsewhere"),
+        }
+    }
+}
+
+/// On how many disks a change has to be before it counts as acknowledged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Level {
+    Local,
+    One,
+    Majority,
+    All,
+}
+
+impl Level {
+    /// The word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::One => "one",
+            Self::Majority => "majority",
+            Self::All => "all",
+        }
+    }
 }
 
 /// What became of a change that was accepted.

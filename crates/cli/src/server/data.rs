@@ -5,8 +5,8 @@ use serde::Deserialize;
 use tidegate_engine::FlagKey;
 
 use super::{FlagState, Server};
+use crate::data::{Data, ServerSource};
 use crate::exit::Failure;
-use crate::source::{Data, ServerSource};
 
 /// What a server says of its sources.
 #[derive(Debug, Deserialize)]

@@ -3,8 +3,8 @@
 use tidegate_engine::document::Adopter;
 use tidegate_engine::{Explanation, HostLock, Micros, Pin, Position, Rule, Share, Variant};
 
+use crate::data::Data;
 use crate::relative::{relative, rough};
-use crate::source::Data;
 use crate::table::{HEADING, paint};
 use crate::text::{escape, escape_json};
 

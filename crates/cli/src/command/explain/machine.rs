@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use tidegate_engine::document::Adopter;
 use tidegate_engine::{ErrorCode, Explanation, HostLock, Micros, Pin, Position, Variant};
 
+use crate::data::Data;
 use crate::json::{Percent, instant, raw};
-use crate::source::Data;
 
 /// The one object that `explain --format json` prints. Fields with a `?` in the reference are left out where
 /// they do not apply; all others are always there, and `null` where there is nothing to say.

@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 use tidegate::{Health, Status};
 use tidegate_engine::{Explanation, Micros, Variant};
 
+use crate::data::Data;
 use crate::json::{instant, raw};
 use crate::server::Address;
-use crate::source::{Data, now};
+use crate::source::now;
 
 /// The value that the key has from an instant on.
 #[derive(Clone, Debug, Serialize)]
