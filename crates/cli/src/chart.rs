@@ -4,23 +4,23 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::axis;
-use crate::outlook::{Outlook, Track};
+use crate::forecast::{Curve, Forecast};
 use crate::table::{FAINT, paint};
 use crate::text::shorten;
 use tidegate_engine::{Micros, Share};
 
 /// The chart: one flag as a line on a grid, several as one row each, at most `rows_most` of them.
-pub(crate) fn draw(outlook: &Outlook<'_>, columns: usize, rows_most: usize) -> Vec<String> {
-    match &*outlook.tracks {
-        [track] => single(outlook, track, columns),
-        _ => several(outlook, columns, rows_most),
+pub(crate) fn draw(forecast: &Forecast<'_>, columns: usize, rows_most: usize) -> Vec<String> {
+    match &*forecast.curves {
+        [curve] => single(forecast, curve, columns),
+        _ => several(forecast, columns, rows_most),
     }
 }
 
 /// One flag: a line of dots, 2 by 4 to a character.
-fn single(outlook: &Outlook<'_>, track: &Track<'_>, columns: usize) -> Vec<String> {
+fn single(forecast: &Forecast<'_>, curve: &Curve<'_>, columns: usize) -> Vec<String> {
     let width = columns - LABEL_COLUMNS - 3;
-    let grid = Grid::drawn(outlook, track, width, ROWS);
+    let grid = Grid::drawn(forecast, curve, width, ROWS);
     let mut lines: Vec<String> = (0..ROWS)
         .map(|row| {
             let label = LABELS.iter().find(|(at, _)| *at == row).map_or("", |(_, label)| *label);
@@ -28,30 +28,30 @@ fn single(outlook: &Outlook<'_>, track: &Track<'_>, columns: usize) -> Vec<Strin
             format!("{label:>LABEL_COLUMNS$} {}{}", paint(edge, FAINT), paint(grid.row(row).trim_end(), LINE))
         })
         .collect();
-    lines.extend(feet(outlook, LABEL_COLUMNS + 1, width));
+    lines.extend(feet(forecast, LABEL_COLUMNS + 1, width));
     lines
 }
 
 /// Several flags: a row of blocks each, and the share at both ends.
-fn several(outlook: &Outlook<'_>, columns: usize, rows_most: usize) -> Vec<String> {
-    let moving: Vec<&Track<'_>> =
-        outlook.tracks.iter().filter(|track| track.turns_within(outlook.from, outlook.to)).collect();
+fn several(forecast: &Forecast<'_>, columns: usize, rows_most: usize) -> Vec<String> {
+    let moving: Vec<&Curve<'_>> =
+        forecast.curves.iter().filter(|curve| curve.changes_within(forecast.from, forecast.to)).collect();
     let shown = &moving[..moving.len().min(rows_most)];
-    let names = shown.iter().map(|track| track.name.width()).max().unwrap_or(0).min(columns / 3);
+    let names = shown.iter().map(|curve| curve.name.width()).max().unwrap_or(0).min(columns / 3);
     let width = columns - names - ENDS_COLUMNS - 4;
     let mut lines: Vec<String> = shown
         .iter()
-        .map(|track| {
-            let name = shorten(&track.name, names);
+        .map(|curve| {
+            let name = shorten(&curve.name, names);
             let pad = " ".repeat(names - name.width());
-            let ends = format!("{} → {} %", brief(track.share_at(outlook.from)), brief(track.share_at(outlook.to)));
-            format!("{name}{pad} {} {}", row(outlook, track, width), paint(&ends, FAINT))
+            let ends = format!("{} → {} %", brief(curve.share_at(forecast.from)), brief(curve.share_at(forecast.to)));
+            format!("{name}{pad} {} {}", row(forecast, curve, width), paint(&ends, FAINT))
         })
         .collect();
     if !shown.is_empty() {
-        lines.extend(feet(outlook, names, width));
+        lines.extend(feet(forecast, names, width));
     }
-    let (unshown, still) = (moving.len() - shown.len(), outlook.tracks.len() - moving.len());
+    let (unshown, still) = (moving.len() - shown.len(), forecast.curves.len() - moving.len());
     let left_out = [(unshown, "more that moves", "more that move"), (still, "that does not move", "that do not move")];
     for (count, one, many) in left_out.into_iter().filter(|(count, ..)| *count > 0) {
         let words = if count == 1 { format!("and 1 flag {one}") } else { format!("and {count} flags {many}") };
@@ -61,10 +61,10 @@ fn several(outlook: &Outlook<'_>, columns: usize, rows_most: usize) -> Vec<Strin
 }
 
 /// One row: `·` nobody, `▁` to `█` by eighths.
-fn row(outlook: &Outlook<'_>, track: &Track<'_>, width: usize) -> String {
+fn row(forecast: &Forecast<'_>, curve: &Curve<'_>, width: usize) -> String {
     let cells: String = (0..width)
         .map(|column| {
-            let share = track.share_at(outlook.instant(2 * column + 1, 2 * width)).get();
+            let share = curve.share_at(forecast.instant(2 * column + 1, 2 * width)).get();
             match share {
                 0 => '·',
                 _ => BLOCKS[usize::try_from((share - 1) * 8 / Share::FULL.get()).unwrap_or(0).min(7)],
@@ -75,11 +75,11 @@ fn row(outlook: &Outlook<'_>, track: &Track<'_>, width: usize) -> String {
 }
 
 /// The axis below: a rule with marks, their labels, and where now is.
-fn feet(outlook: &Outlook<'_>, indent: usize, width: usize) -> Vec<String> {
-    let column = |at: Micros| outlook.place(at).map(|place| at_column(place, width));
+fn feet(forecast: &Forecast<'_>, indent: usize, width: usize) -> Vec<String> {
+    let column = |at: Micros| forecast.place(at).map(|place| at_column(place, width));
     let mut rule = vec!['─'; width];
     let mut labels = String::new();
-    for mark in axis::marks(outlook.from, outlook.to, width / MARK_COLUMNS) {
+    for mark in axis::marks(forecast.from, forecast.to, width / MARK_COLUMNS) {
         let Some(at) = column(mark.at) else { continue };
         let start = at.saturating_sub(mark.label.len() / 2).max(if labels.is_empty() { 0 } else { labels.len() + 1 });
         if start + mark.label.len() <= width + 1 {
@@ -91,16 +91,16 @@ fn feet(outlook: &Outlook<'_>, indent: usize, width: usize) -> Vec<String> {
     let pad = " ".repeat(indent);
     let mut lines = vec![format!("{pad}{}", paint(&format!("└{}", rule.into_iter().collect::<String>()), FAINT))];
     lines.push(format!("{pad} {labels}"));
-    lines.push(format!("{pad} {}", now_line(column(outlook.now), outlook, width)));
+    lines.push(format!("{pad} {}", now_line(column(forecast.now), forecast, width)));
     lines
 }
 
 /// An arrow to now, or the word where it lies.
-fn now_line(column: Option<usize>, outlook: &Outlook<'_>, width: usize) -> String {
+fn now_line(column: Option<usize>, forecast: &Forecast<'_>, width: usize) -> String {
     let text = match column {
         Some(column) if column + 6 <= width => format!("{}▲ now", " ".repeat(column)),
         Some(column) => format!("{}now ▲", " ".repeat(column.saturating_sub(4))),
-        None if outlook.now > outlook.to => format!("{:>width$}", "now is later ▶"),
+        None if forecast.now > forecast.to => format!("{:>width$}", "now is later ▶"),
         None => "◀ now is earlier".to_owned(),
     };
     paint(&text, NOW)
@@ -132,7 +132,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn drawn(outlook: &Outlook<'_>, track: &Track<'_>, width: usize, rows: usize) -> Self {
+    fn drawn(forecast: &Forecast<'_>, curve: &Curve<'_>, width: usize, rows: usize) -> Self {
         let mut grid = Self { cells: vec![vec![0; width]; rows] };
         let (across, top) = (2 * width, 4 * rows - 1);
         let height = |share: Share| {
@@ -141,7 +141,7 @@ impl Grid {
         };
         let mut before: Option<usize> = None;
         for column in 0..across {
-            let here = height(track.share_at(outlook.instant(2 * column + 1, 2 * across)));
+            let here = height(curve.share_at(forecast.instant(2 * column + 1, 2 * across)));
             // A jump is drawn as a line upwards, not as a gap.
             let (low, high) = match before {
                 Some(before) if before + 1 < here => (before + 1, here),

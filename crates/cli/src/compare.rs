@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use tidegate_engine::{CompileOptions, Document, FlagKey, Micros, Snapshot, compile, document};
 
-use crate::outlook::Track;
+use crate::forecast::Curve;
 pub(crate) use fields::Field;
 pub(crate) use movement::{Bounds, Movement, Movements};
 
@@ -120,8 +120,8 @@ impl<'d> Side<'d> {
         Self { snapshot: compile(document, &CompileOptions::default()), entries }
     }
 
-    fn track(&self, section: &str, flag: &str) -> Option<Track<'_>> {
-        self.snapshot.find(section, flag).map(|index| Track::new(self.snapshot.flag(index)))
+    fn curve(&self, section: &str, flag: &str) -> Option<Curve<'_>> {
+        self.snapshot.find(section, flag).map(|index| Curve::new(self.snapshot.flag(index)))
     }
 }
 
@@ -138,8 +138,8 @@ fn difference(
     after: &Side<'_>,
     now: Micros,
 ) -> Difference {
-    let (old, new) = (before.track(section, flag), after.track(section, flag));
-    let line = |track: &Track<'_>| (track.flag.hash(), track.flag.salt().unwrap_or_default().to_owned());
+    let (old, new) = (before.curve(section, flag), after.curve(section, flag));
+    let line = |curve: &Curve<'_>| (curve.flag.hash(), curve.flag.salt().unwrap_or_default().to_owned());
     let is_shuffled = matches!((&old, &new), (Some(old), Some(new)) if line(old) != line(new));
     let movements = Movements::between(old.as_ref(), new.as_ref(), is_shuffled, now);
     Difference { flag: FlagKey::new(section, flag), kind, fields, is_shuffled, movements }

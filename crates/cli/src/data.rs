@@ -52,7 +52,7 @@ impl Data {
     }
 
     /// What a server says of the source that a flag of its comes from.
-    pub(crate) fn of_server(address: String, source: ServerSource, digest: Option<String>) -> Self {
+    pub(crate) fn from_server(address: String, source: ServerSource, digest: Option<String>) -> Self {
         let age = source.age_seconds.map(span);
         let why = source.refused.or(source.last_error).map(|trouble| trouble.message);
         Self {
@@ -68,7 +68,7 @@ impl Data {
     }
 
     /// A server that did not say how old its data is, and why not.
-    pub(crate) fn of_unknown_age(address: String, why: String) -> Self {
+    pub(crate) fn from_server_without_age(address: String, why: String) -> Self {
         Self {
             server: Some(address),
             source: "unknown".to_owned(),
@@ -82,7 +82,7 @@ impl Data {
     }
 
     /// One line for people.
-    pub(crate) fn in_words(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let why = self.why.as_deref().map_or(String::new(), |why| format!(" ({})", escape(why)));
         let server = self.server.as_deref().map_or(String::new(), |server| format!("{}: ", escape(server)));
         if self.server.is_some() && self.health == Health::Unsourced.as_str() {

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Exit {
     /// The command did what it was asked; for `on` the answer is yes.
-    Done,
+    Success,
     /// The answer is no: `on` and the value is `false`, `check` and there are errors, `cluster status` and a person has to act.
-    No,
+    Negative,
     /// The command was used wrongly; also `on` for a value that is not a boolean.
     Usage,
     /// There is no such flag, or it is disabled, and no default was given. Of a change: there is nothing to clear or remove.
@@ -28,8 +28,8 @@ pub(crate) enum Exit {
 impl Exit {
     /// Every code, in order.
     pub(crate) const ALL: [Self; 8] = [
-        Self::Done,
-        Self::No,
+        Self::Success,
+        Self::Negative,
         Self::Usage,
         Self::NoFlag,
         Self::Unreachable,
@@ -41,8 +41,8 @@ impl Exit {
     /// The number that the shell sees.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Self::Done => 0,
-            Self::No => 1,
+            Self::Success => 0,
+            Self::Negative => 1,
             Self::Usage => 2,
             Self::NoFlag => 3,
             Self::Unreachable => 4,
@@ -55,8 +55,8 @@ impl Exit {
     /// What the code means, for help and manual.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done; `on`: the value is true; `check`: nothing worse than warnings",
-            Self::No => {
+            Self::Success => "done; `on`: the value is true; `check`: nothing worse than warnings",
+            Self::Negative => {
                 "the answer is no; `on`: the value is false; `check`: there are errors; `cluster status`: a person has to act"
             }
             Self::Usage => "wrong usage; `on`: the value is not a boolean",
@@ -88,16 +88,16 @@ pub(crate) enum Failure {
     /// Nobody reads standard output any more. That is no trouble: `tidegate list ... | head` does it.
     ClosedPipe,
     /// Something to be said on standard error.
-    Stopped(Box<Stopped>),
+    Reported(Box<ErrorReport>),
 }
 
 /// The end of a command, with what its user should know.
 #[derive(Debug)]
-pub(crate) struct Stopped {
+pub(crate) struct ErrorReport {
     /// The exit code.
     pub(crate) exit: Exit,
     /// Text to be shown before the message as it is: the diagnostics of a refused document.
-    pub(crate) report: String,
+    pub(crate) diagnostics: String,
     /// What went wrong, in one line that begins small and has no full stop.
     pub(crate) message: String,
     /// What to do about it; empty where there is nothing to say.
@@ -106,9 +106,9 @@ pub(crate) struct Stopped {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self::Stopped(Box::new(Stopped {
+        Self::Reported(Box::new(ErrorReport {
             exit,
-            report: String::new(),
+            diagnostics: String::new(),
             message: message.to_string(),
             help: String::new(),
         }))
@@ -121,23 +121,23 @@ impl Failure {
 
     /// Whether nobody could be asked.
     pub(crate) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Stopped(stopped) if stopped.exit == Exit::Unreachable)
+        matches!(self, Self::Reported(report) if report.exit == Exit::Unreachable)
     }
 
     /// The same failure, with what to do about it.
     #[must_use]
     pub(crate) fn help(mut self, help: impl fmt::Display) -> Self {
-        if let Self::Stopped(stopped) = &mut self {
-            stopped.help = help.to_string();
+        if let Self::Reported(report) = &mut self {
+            report.help = help.to_string();
         }
         self
     }
 
     /// The same failure, with the diagnostics that led to it.
     #[must_use]
-    pub(crate) fn report(mut self, report: String) -> Self {
-        if let Self::Stopped(stopped) = &mut self {
-            stopped.report = report;
+    pub(crate) fn diagnostics(mut self, diagnostics: String) -> Self {
+        if let Self::Reported(report) = &mut self {
+            report.diagnostics = diagnostics;
         }
         self
     }

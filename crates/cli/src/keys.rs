@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::args::Place;
+use crate::args::Location;
 use crate::exit::Failure;
 use crate::files;
 
 /// The keys of a file, one a line; `-` is standard input. A line is a key as it stands, without its end;
 /// empty lines are left out.
-pub(crate) fn read(file: &Path, source: Option<&Place>) -> Result<Vec<String>, Failure> {
-    if file.as_os_str() == "-" && source == Some(&Place::Stdin) {
+pub(crate) fn read(file: &Path, source: Option<&Location>) -> Result<Vec<String>, Failure> {
+    if file.as_os_str() == "-" && source == Some(&Location::Stdin) {
         return Err(Failure::usage("the document and the keys cannot both be read from standard input"));
     }
     let text = files::read_or_stdin(file, files::KEYS_BYTES_MAX)

@@ -23,7 +23,7 @@ pub(crate) fn no_answer(snapshot: &Snapshot, key: &FlagKey) -> Failure {
 }
 
 /// Why a server has no answer for a flag: there is none, or it is disabled.
-pub(crate) fn no_answer_of(server: &Address, explanation: &Explanation) -> Failure {
+pub(crate) fn no_server_answer(server: &Address, explanation: &Explanation) -> Failure {
     let (flag, server) = (explanation.flag.to_string(), server.to_string());
     if explanation.rule == Rule::Disabled {
         return Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled", escape(&flag))).help(DISABLED);

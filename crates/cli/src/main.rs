@@ -9,13 +9,13 @@ mod compare;
 mod data;
 mod exit;
 mod files;
+mod forecast;
 #[cfg(test)]
 mod generated;
 mod json;
 mod keys;
 mod log;
 mod lookup;
-mod outlook;
 mod output;
 mod population;
 mod relative;
@@ -45,8 +45,8 @@ fn main() -> ExitCode {
         Err(failure) => {
             output.failure(&failure);
             match failure {
-                Failure::ClosedPipe => Exit::Done.into(),
-                Failure::Stopped(stopped) => stopped.exit.into(),
+                Failure::ClosedPipe => Exit::Success.into(),
+                Failure::Reported(report) => report.exit.into(),
             }
         }
     }

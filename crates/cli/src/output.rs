@@ -16,12 +16,12 @@ use crate::table::{Table, paint};
 /// Standard output and standard error.
 pub(crate) struct Output {
     data: BufWriter<AutoStream<StdoutLock<'static>>>,
-    words: AutoStream<Stderr>,
+    messages: AutoStream<Stderr>,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { data: BufWriter::new(AutoStream::auto(io::stdout().lock())), words: AutoStream::auto(io::stderr()) }
+        Self { data: BufWriter::new(AutoStream::auto(io::stdout().lock())), messages: AutoStream::auto(io::stderr()) }
     }
 
     /// Writes one line of data.
@@ -57,50 +57,50 @@ impl Output {
 
     /// Says something worth knowing, in one line.
     pub(crate) fn note(&mut self, text: impl Display) {
-        self.say("note", AnsiColor::Green, text);
+        self.labelled("note", AnsiColor::Green, text);
     }
 
     /// Says that something is probably not as it was meant, in one line.
     pub(crate) fn warning(&mut self, text: impl Display) {
-        self.say("warning", AnsiColor::Yellow, text);
+        self.labelled("warning", AnsiColor::Yellow, text);
     }
 
     /// Says what went wrong where the work goes on all the same, and what is done instead.
-    pub(crate) fn went_wrong(&mut self, failure: &Failure, instead: &str) {
-        let Failure::Stopped(stopped) = failure else { return };
-        if !stopped.report.is_empty() {
-            self.report(&stopped.report);
+    pub(crate) fn warn_of_fallback(&mut self, failure: &Failure, instead: &str) {
+        let Failure::Reported(report) = failure else { return };
+        if !report.diagnostics.is_empty() {
+            self.report(&report.diagnostics);
         }
-        self.warning(format_args!("{}; {instead}", stopped.message));
+        self.warning(format_args!("{}; {instead}", report.message));
     }
 
     /// Says how the work goes or ended, in one line without a label.
-    pub(crate) fn word(&mut self, text: impl Display) {
-        let _ = writeln!(self.words, "{text}");
+    pub(crate) fn message(&mut self, text: impl Display) {
+        let _ = writeln!(self.messages, "{text}");
     }
 
     /// Shows diagnostics, with an empty line after them.
     pub(crate) fn report(&mut self, report: &str) {
-        let _ = writeln!(self.words, "{report}\n");
+        let _ = writeln!(self.messages, "{report}\n");
     }
 
     /// Says why a command could not go on.
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        let Failure::Stopped(stopped) = failure else { return };
+        let Failure::Reported(report) = failure else { return };
         let _ = self.flush();
-        if !stopped.report.is_empty() {
-            self.report(&stopped.report);
+        if !report.diagnostics.is_empty() {
+            self.report(&report.diagnostics);
         }
-        self.say("error", AnsiColor::Red, &stopped.message);
-        if !stopped.help.is_empty() {
-            self.say("help", AnsiColor::Cyan, &stopped.help);
+        self.labelled("error", AnsiColor::Red, &report.message);
+        if !report.help.is_empty() {
+            self.labelled("help", AnsiColor::Cyan, &report.help);
         }
     }
 
     /// One line with a label. That it cannot be written is no reason to stop.
-    fn say(&mut self, label: &str, color: AnsiColor, text: impl Display) {
+    fn labelled(&mut self, label: &str, color: AnsiColor, text: impl Display) {
         let label = paint(label, Style::new().bold().fg_color(Some(color.into())));
-        let _ = writeln!(self.words, "{label}: {text}");
+        let _ = writeln!(self.messages, "{label}: {text}");
     }
 }
 

@@ -80,13 +80,13 @@ impl<'s> Tally<'s> {
         let count = |(at, change): (&Micros, &i64)| {
             running += change;
             let with_new = u64::try_from(running).unwrap_or(0);
-            self.shared_out(*at, with_new)
+            self.counts_at(*at, with_new)
         };
         self.instants.iter().zip(&self.changes).map(count).collect()
     }
 
     /// Who has what, where `with_new` keys are on `new` by ramp, rollback or as early adopters.
-    fn shared_out(&self, at: Micros, with_new: u64) -> Counts {
+    fn counts_at(&self, at: Micros, with_new: u64) -> Counts {
         let all = self.population;
         let (new, interpolated) = match self.flag.lock() {
             Some(variant) => (if variant == Variant::New && self.flag.new_value().is_some() { all } else { 0 }, 0),

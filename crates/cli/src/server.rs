@@ -25,9 +25,9 @@ use crate::exit::{Exit, Failure, chain};
 use crate::text::escape;
 
 pub(crate) use address::Address;
-pub(crate) use change::{Change, Effect, Level, Outranked, Receipt, Target, What};
+pub(crate) use change::{Change, Effect, Level, Operation, Outranked, Receipt, Target};
 pub(crate) use events::{Event, listen};
-pub(crate) use flag::{FlagState, Instant, Numeral};
+pub(crate) use flag::{FlagState, Percentage, Timestamp};
 
 /// A server, and what is needed to ask it.
 pub(crate) struct Server {
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// A question about a flag. A name that no flag can have is not sent: on its way it could become the name of another one.
-    pub(crate) fn about(
+    pub(crate) fn flag_request(
         &self,
         flag: &FlagKey,
         method: Method,
@@ -134,7 +134,7 @@ impl Server {
             });
             tokio::time::timeout(timeout, exchange).await
         });
-        let (status, headers, body) = asked.map_err(|_| self.silent(timeout, is_change))??;
+        let (status, headers, body) = asked.map_err(|_| self.timed_out(timeout, is_change))??;
         if status.is_success() {
             let reply = Reply { status, body, tag: headers.get(header::ETAG).cloned() };
             return match flag.and_then(|flag| self.check_flag(&reply, &flag, is_change)) {
@@ -153,7 +153,7 @@ impl Server {
 
     /// Reads an answer as JSON.
     pub(crate) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Failure> {
-        serde_json::from_slice(&reply.body).map_err(|error| self.senseless(&error))
+        serde_json::from_slice(&reply.body).map_err(|error| self.invalid_response(&error))
     }
 
     /// Why an answer is not about the flag that was asked for, if it is not: something between here and the server has changed
@@ -169,7 +169,7 @@ impl Server {
             return None;
         }
         let (asked, found) = (asked.to_string(), about.flag);
-        let failure = self.senseless(&format_args!("`{asked}` was asked for, and it is about `{found}`"));
+        let failure = self.invalid_response(&format_args!("`{asked}` was asked for, and it is about `{found}`"));
         Some(if is_change {
             failure.help("look at both with `tidegate history`: the wrong one may have been changed")
         } else {
@@ -190,7 +190,7 @@ impl Server {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.senseless(&format_args!("it is larger than {ANSWER_BYTES_MAX} bytes")));
+                return Err(self.invalid_response(&format_args!("it is larger than {ANSWER_BYTES_MAX} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
@@ -199,7 +199,7 @@ impl Server {
 
     /// The server, by its address, did not answer at all.
     fn unreachable(&self, error: reqwest::Error) -> Failure {
-        let address = self.shown();
+        let address = self.displayed_address();
         if let Some(proxy) = &self.proxy {
             return self.unreachable_through(proxy, error);
         }
@@ -208,7 +208,7 @@ impl Server {
                 .help("start one with `tidegate serve`, or name another with --server");
         }
         if error.is_timeout() {
-            return self.silent(CONNECT_TIMEOUT, false);
+            return self.timed_out(CONNECT_TIMEOUT, false);
         }
         let error = error.without_url();
         let why = chain(&error);
@@ -218,7 +218,7 @@ impl Server {
 
     /// The server, by its address, did not answer through a proxy.
     fn unreachable_through(&self, proxy: &str, error: reqwest::Error) -> Failure {
-        let (address, is_timeout) = (self.shown(), error.is_timeout());
+        let (address, is_timeout) = (self.displayed_address(), error.is_timeout());
         let why = chain(&error.without_url());
         let why = if is_timeout { "it did not answer in time" } else { &*why };
         let message = format!(
@@ -231,24 +231,24 @@ impl Server {
     }
 
     /// The server took too long. Whether it has made a change is not known then.
-    fn silent(&self, timeout: Duration, is_change: bool) -> Failure {
-        let (server, seconds) = (self.shown(), timeout.as_secs_f64());
+    fn timed_out(&self, timeout: Duration, is_change: bool) -> Failure {
+        let (server, seconds) = (self.displayed_address(), timeout.as_secs_f64());
         let failure =
             Failure::new(Exit::Unreachable, format_args!("the server at `{server}` did not answer in {seconds} s"));
         if is_change { failure.help("it may have made the change; `tidegate history` shows it") } else { failure }
     }
 
     /// The answer is not what a server of Tidegate says.
-    pub(crate) fn senseless(&self, why: &dyn std::fmt::Display) -> Failure {
+    pub(crate) fn invalid_response(&self, why: &dyn std::fmt::Display) -> Failure {
         let why = why.to_string();
         Failure::new(
             Exit::Unreachable,
-            format_args!("the answer of `{}` makes no sense: {}", self.shown(), escape(&why)),
+            format_args!("the answer of `{}` makes no sense: {}", self.displayed_address(), escape(&why)),
         )
         .help("is it a server of Tidegate, of this version or a newer one?")
     }
 
-    fn shown(&self) -> String {
+    fn displayed_address(&self) -> String {
         let address = self.address.to_string();
         escape(&address).into_owned()
     }
@@ -312,14 +312,14 @@ impl Request {
 
     /// The same question, to be answered by a stream of events.
     #[must_use]
-    fn accepting_events(mut self) -> Self {
+    fn accept_event_stream(mut self) -> Self {
         self.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         self
     }
 
     /// The same question, with more time for the answer.
     #[must_use]
-    pub(crate) fn patient(mut self, more: Duration) -> Self {
+    pub(crate) fn with_extra_time(mut self, more: Duration) -> Self {
         self.timeout += more;
         self
     }

@@ -10,7 +10,7 @@ use tidegate::{Health, ServedFrom, Status, View};
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Micros, Moment, Snapshot, check, limits};
 
-use crate::args::{Place, SourceArgs, SourceOptions};
+use crate::args::{Location, SourceArgs, SourceOptions};
 use crate::data::Data;
 use crate::exit::{Exit, Failure};
 use crate::files;
@@ -99,7 +99,7 @@ fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status)
         ServedFrom::Nowhere => Some(missing(&source.source, &status, text.as_deref())),
         ServedFrom::Source | ServedFrom::Cache => None,
     };
-    remark(&status, &data, missing.is_some(), output);
+    warn_about_source(&status, &data, missing.is_some(), output);
     Ok((Loaded { view, data, missing }, status))
 }
 
@@ -111,13 +111,13 @@ pub(crate) fn refuse_unknown_locks(status: &Status) -> Result<(), Failure> {
 }
 
 /// The text of a source as it is, whatever is wrong with it.
-pub(crate) fn read(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(place: &Location, options: &SourceOptions, output: &mut Output) -> Result<Vec<u8>, Failure> {
     read_signed(place, options, output).map(|(text, _)| text)
 }
 
 /// The same with its signature, if there is one and a key is trusted.
 pub(crate) fn read_signed(
-    place: &Place,
+    place: &Location,
     options: &SourceOptions,
     output: &mut Output,
 ) -> Result<(Vec<u8>, Option<String>), Failure> {
@@ -125,14 +125,15 @@ pub(crate) fn read_signed(
         Failure::new(Exit::Unreachable, format_args!("`{}` cannot be read: {error}", escape(&place.to_string())))
     };
     match place {
-        Place::Stdin => Ok((stdin()?, None)),
-        Place::Path(path) => {
+        Location::Stdin => Ok((stdin()?, None)),
+        Location::Path(path) => {
             let text = files::read_start(path, limits::DOCUMENT_BYTES_MAX).map_err(|error| unreadable(&error))?;
             let is_signed = !options.trusted_keys.is_empty();
-            let signature = if is_signed { signed::beside(path).map_err(|error| unreadable(&error))? } else { None };
+            let signature =
+                if is_signed { signed::signature_of(path).map_err(|error| unreadable(&error))? } else { None };
             Ok((text, signature))
         }
-        Place::Url(_) => {
+        Location::Url(_) => {
             let opened = open(place, options, output)?;
             opened.builder.fetch_signed_text().map_err(|error| unreadable(&escape(&error.to_string())))
         }
@@ -146,13 +147,14 @@ fn stdin() -> Result<Vec<u8>, Failure> {
 }
 
 /// Why there is no document.
-fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
+fn missing(place: &Location, status: &Status, text: Option<&[u8]>) -> Failure {
     let source = match place {
-        Place::Stdin | Place::Path(_) => escape(&place.to_string()).into_owned(),
-        Place::Url(_) => escape(&status.source).into_owned(),
+        Location::Stdin | Location::Path(_) => escape(&place.to_string()).into_owned(),
+        Location::Url(_) => escape(&status.source).into_owned(),
     };
-    let refused =
-        |report| Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused")).report(report);
+    let refused = |diagnostics| {
+        Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused")).diagnostics(diagnostics)
+    };
     let text = text.map(Cow::Borrowed).or_else(|| text_of(place).map(Cow::Owned));
     if let Some(refusal) = status.refused.as_ref().filter(|refusal| refusal.diagnostics.is_empty()) {
         let message = escape(&refusal.message);
@@ -170,7 +172,7 @@ fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
         (Health::Offline, _) => Failure::new(Exit::Unreachable, format_args!("nothing is cached of `{source}`"))
             .help("run once without --offline, or name another cache with --cache"),
         // What is said of a file names it already.
-        (_, Some(why)) if matches!(place, Place::Path(_)) => Failure::new(Exit::Unreachable, why),
+        (_, Some(why)) if matches!(place, Location::Path(_)) => Failure::new(Exit::Unreachable, why),
         (_, Some(why)) => Failure::new(Exit::Unreachable, format_args!("`{source}` cannot be read: {why}")),
         (_, None) => Failure::new(Exit::Unreachable, format_args!("`{source}` did not answer in time"))
             .help("give it more time with --timeout"),
@@ -178,15 +180,15 @@ fn missing(place: &Place, status: &Status, text: Option<&[u8]>) -> Failure {
 }
 
 /// The text of a file, to show lines of it.
-fn text_of(place: &Place) -> Option<Vec<u8>> {
+fn text_of(place: &Location) -> Option<Vec<u8>> {
     match place {
-        Place::Path(path) => files::read_start(path, limits::DOCUMENT_BYTES_MAX).ok(),
-        Place::Stdin | Place::Url(_) => None,
+        Location::Path(path) => files::read_start(path, limits::DOCUMENT_BYTES_MAX).ok(),
+        Location::Stdin | Location::Url(_) => None,
     }
 }
 
 /// Says how old the answer is where it is not fresh, and whatever else is wrong, each in one line.
-fn remark(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
+fn warn_about_source(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
     let source = escape(&status.source);
     let age = status.age.map_or("of unknown age".to_owned(), |age| format!("{} old", rough(age)));
     let why = data.why.as_deref().map_or(String::new(), |why| format!(": {}", escape(why)));

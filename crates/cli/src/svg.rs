@@ -8,30 +8,30 @@ use std::fmt::Write as _;
 use tidegate_engine::{Micros, Share};
 
 use crate::axis;
-use crate::outlook::{Outlook, Track};
+use crate::forecast::{Curve, Forecast};
 use crate::relative::short;
 use crate::text::{escape, shorten};
 
-/// Draws the outlook; `source` is shown in the title.
-pub(crate) fn draw(outlook: &Outlook<'_>, source: &str) -> String {
-    let moving = || outlook.tracks.iter().filter(|track| track.turns_within(outlook.from, outlook.to));
-    let tracks: Vec<&Track<'_>> = if outlook.tracks.len() == 1 || moving().next().is_none() {
-        outlook.tracks.iter().take(LINES_MOST).collect()
+/// Draws the forecast; `source` is shown in the title.
+pub(crate) fn draw(forecast: &Forecast<'_>, source: &str) -> String {
+    let moving = || forecast.curves.iter().filter(|curve| curve.changes_within(forecast.from, forecast.to));
+    let curves: Vec<&Curve<'_>> = if forecast.curves.len() == 1 || moving().next().is_none() {
+        forecast.curves.iter().take(LINES_MOST).collect()
     } else {
         moving().collect()
     };
-    let title = match &*outlook.tracks {
-        [track] => track.name.clone(),
+    let title = match &*forecast.curves {
+        [curve] => curve.name.clone(),
         _ => escape(source).into_owned(),
     };
-    let picture = Picture { outlook, tracks };
-    if picture.tracks.len() <= LINES_MOST { picture.lines(&title) } else { picture.bands(&title) }
+    let picture = Picture { forecast, curves };
+    if picture.curves.len() <= LINES_MOST { picture.lines(&title) } else { picture.bands(&title) }
 }
 
 /// What is drawn.
 struct Picture<'o, 's> {
-    outlook: &'o Outlook<'s>,
-    tracks: Vec<&'o Track<'s>>,
+    forecast: &'o Forecast<'s>,
+    curves: Vec<&'o Curve<'s>>,
 }
 
 /// A rectangle to draw a share in: 100 per cent at its top, 0 at its bottom.
@@ -48,7 +48,7 @@ impl Picture<'_, '_> {
     fn lines(&self, title: &str) -> String {
         let field = Field { left: 64.0, top: HEAD, width: WIDTH - 64.0 - MARGIN, height: 340.0 };
         let legend_top = field.bottom() + 58.0;
-        let height = legend_top + LEGEND_LINE * count(self.tracks.len()) + 10.0;
+        let height = legend_top + LEGEND_LINE * count(self.curves.len()) + 10.0;
         let mut svg = self.head(title, height);
         for percent in [0, 25, 50, 75, 100] {
             let y = field.bottom() - field.height * f64::from(percent) / 100.0;
@@ -62,16 +62,16 @@ impl Picture<'_, '_> {
             );
         }
         self.axis(&mut svg, field);
-        let is_single = self.tracks.len() == 1;
-        for (number, track) in self.tracks.iter().enumerate() {
+        let is_single = self.curves.len() == 1;
+        for (number, curve) in self.curves.iter().enumerate() {
             if is_single {
-                let _ = writeln!(svg, r#"<path class="area c{number}" d="{}"/>"#, self.area(track, field));
+                let _ = writeln!(svg, r#"<path class="area c{number}" d="{}"/>"#, self.area(curve, field));
             }
-            let _ = writeln!(svg, r#"<path class="line c{number}" d="{}"/>"#, self.line(track, field));
+            let _ = writeln!(svg, r#"<path class="line c{number}" d="{}"/>"#, self.line(curve, field));
         }
         self.now(&mut svg, field);
-        for (number, track) in self.tracks.iter().enumerate() {
-            self.legend(&mut svg, number, track, field.left, legend_top + LEGEND_LINE * count(number));
+        for (number, curve) in self.curves.iter().enumerate() {
+            self.legend(&mut svg, number, curve, field.left, legend_top + LEGEND_LINE * count(number));
         }
         svg.push_str("</svg>\n");
         svg
@@ -79,7 +79,7 @@ impl Picture<'_, '_> {
 
     /// Each flag as a band of its own under the others.
     fn bands(&self, title: &str) -> String {
-        let shown = &self.tracks[..self.tracks.len().min(BANDS_MOST)];
+        let shown = &self.curves[..self.curves.len().min(BANDS_MOST)];
         let names = 250.0;
         let whole = Field {
             left: MARGIN + names,
@@ -87,11 +87,11 @@ impl Picture<'_, '_> {
             width: WIDTH - 2.0 * MARGIN - names - 60.0,
             height: BAND * count(shown.len()),
         };
-        let rest = self.tracks.len() - shown.len();
+        let rest = self.curves.len() - shown.len();
         let height = whole.bottom() + if rest > 0 { 76.0 } else { 52.0 };
         let mut svg = self.head(title, height);
         self.axis(&mut svg, whole);
-        for (number, track) in shown.iter().enumerate() {
+        for (number, curve) in shown.iter().enumerate() {
             let band = Field { top: whole.top + BAND * count(number) + 6.0, height: BAND - 6.0, ..whole };
             let color = number % LINES_MOST;
             let middle = band.top + band.height / 2.0 + 4.0;
@@ -101,13 +101,13 @@ impl Picture<'_, '_> {
                 band.left,
                 band.right(),
                 band.left - 12.0,
-                xml(&shorten(&track.name, 34)),
+                xml(&shorten(&curve.name, 34)),
                 band.right() + 8.0,
-                brief(track.share_at(self.outlook.to)),
+                brief(curve.share_at(self.forecast.to)),
                 y = band.bottom()
             );
-            let _ = writeln!(svg, r#"<path class="area c{color}" d="{}"/>"#, self.area(track, band));
-            let _ = writeln!(svg, r#"<path class="line thin c{color}" d="{}"/>"#, self.line(track, band));
+            let _ = writeln!(svg, r#"<path class="area c{color}" d="{}"/>"#, self.area(curve, band));
+            let _ = writeln!(svg, r#"<path class="line thin c{color}" d="{}"/>"#, self.line(curve, band));
         }
         self.now(&mut svg, whole);
         if rest > 0 {
@@ -124,7 +124,7 @@ impl Picture<'_, '_> {
 
     /// Everything up to the title.
     fn head(&self, title: &str, height: f64) -> String {
-        let (from, to) = (short(self.outlook.from), short(self.outlook.to));
+        let (from, to) = (short(self.forecast.from), short(self.forecast.to));
         format!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0}" width="{WIDTH}" height="{height:.0}" role="img" aria-labelledby="title about">
 <title id="title">{full}: share on new over time</title>
@@ -136,7 +136,7 @@ impl Picture<'_, '_> {
 "#,
             from = date(&from),
             to = date(&to),
-            now = short(self.outlook.now),
+            now = short(self.forecast.now),
             full = xml(title),
             shown = xml(&shorten(title, 70))
         )
@@ -144,7 +144,7 @@ impl Picture<'_, '_> {
 
     /// The marks of the time axis.
     fn axis(&self, svg: &mut String, field: Field) {
-        for mark in axis::marks(self.outlook.from, self.outlook.to, 8) {
+        for mark in axis::marks(self.forecast.from, self.forecast.to, 8) {
             let Some(x) = self.x(mark.at, field) else { continue };
             let _ = writeln!(
                 svg,
@@ -160,7 +160,7 @@ impl Picture<'_, '_> {
 
     /// The line at now.
     fn now(&self, svg: &mut String, field: Field) {
-        let Some(x) = self.x(self.outlook.now, field) else { return };
+        let Some(x) = self.x(self.forecast.now, field) else { return };
         let _ = writeln!(
             svg,
             r#"<line class="now" x1="{x:.1}" y1="{:.1}" x2="{x:.1}" y2="{:.1}"/><text class="nowlabel" x="{x:.1}" y="{:.1}" text-anchor="middle">now</text>"#,
@@ -170,11 +170,11 @@ impl Picture<'_, '_> {
         );
     }
 
-    fn legend(&self, svg: &mut String, number: usize, track: &Track<'_>, x: f64, y: f64) {
+    fn legend(&self, svg: &mut String, number: usize, curve: &Curve<'_>, x: f64, y: f64) {
         let ends = format!(
             "{} % now, {} % at the end",
-            brief(track.share_at(self.outlook.now)),
-            brief(track.share_at(self.outlook.to))
+            brief(curve.share_at(self.forecast.now)),
+            brief(curve.share_at(self.forecast.to))
         );
         let _ = writeln!(
             svg,
@@ -182,14 +182,14 @@ impl Picture<'_, '_> {
             x + 24.0,
             x + 34.0,
             y + 4.5,
-            xml(&shorten(&track.name, 80))
+            xml(&shorten(&curve.name, 80))
         );
     }
 
     /// The share's line: straight between its corners, upright where it jumps.
-    fn line(&self, track: &Track<'_>, field: Field) -> String {
+    fn line(&self, curve: &Curve<'_>, field: Field) -> String {
         let mut path = String::new();
-        for (at, share) in track.corners(self.outlook.from, self.outlook.to) {
+        for (at, share) in curve.corners(self.forecast.from, self.forecast.to) {
             let letter = if path.is_empty() { 'M' } else { 'L' };
             let _ = write!(path, "{letter}{:.1} {:.1}", self.x(at, field).unwrap_or(field.left), field.y(share));
         }
@@ -197,13 +197,13 @@ impl Picture<'_, '_> {
     }
 
     /// The same, closed along the bottom.
-    fn area(&self, track: &Track<'_>, field: Field) -> String {
-        let line = self.line(track, field);
+    fn area(&self, curve: &Curve<'_>, field: Field) -> String {
+        let line = self.line(curve, field);
         format!("{line}L{:.1} {:.1}L{:.1} {:.1}Z", field.right(), field.bottom(), field.left, field.bottom())
     }
 
     fn x(&self, at: Micros, field: Field) -> Option<f64> {
-        self.outlook.place(at).map(|place| field.left + field.width * place)
+        self.forecast.place(at).map(|place| field.left + field.width * place)
     }
 }
 

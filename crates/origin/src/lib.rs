@@ -26,6 +26,7 @@ mod proxy;
 mod reply;
 mod request;
 mod server;
+mod state;
 mod wire;
 
 pub use certificate::{Authority, Handshake};

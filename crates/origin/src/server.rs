@@ -1,15 +1,16 @@
 //! The listening origin: its script, its log, its threads.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::certificate::{Handshake, Security};
+use crate::state::{Answer, Script, Shared, lock};
 use crate::wire::{self, Stream, Then};
 use crate::{Authority, Reply, Request};
 
@@ -20,27 +21,6 @@ pub struct Origin {
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
-
-/// What the threads of one origin share.
-pub(crate) struct Shared {
-    security: Security,
-    scripts: Mutex<HashMap<String, Script>>,
-    requests: Mutex<Vec<Request>>,
-    has_requests: Condvar,
-    connections: Mutex<HashMap<usize, TcpStream>>,
-    connection_count: AtomicUsize,
-    sent: AtomicU64,
-    is_down: Mutex<bool>,
-    goes_down: Condvar,
-}
-
-#[derive(Default)]
-struct Script {
-    coming: VecDeque<Answer>,
-    last: Option<Answer>,
-}
-
-type Answer = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 
 impl Origin {
     /// Starts an origin over plain HTTP that answers 404 until it has a script.
@@ -257,27 +237,6 @@ impl Shared {
         drop(scripts);
         answer.map_or_else(|| Reply::status(404), |answer| answer(request))
     }
-
-    /// Waits, unless the origin goes down meanwhile.
-    pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
-        let until = Instant::now() + pause;
-        let mut is_down = lock(&self.is_down);
-        while !*is_down {
-            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
-                return Ok(());
-            };
-            is_down = self.goes_down.wait_timeout(is_down, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Err(io::ErrorKind::ConnectionAborted.into())
-    }
-
-    pub(crate) fn count_sent(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Origin {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_linger;
 
 use crate::reply::{Before, Body, Ending, Framing, Reply};
-use crate::server::Shared;
+use crate::state::Shared;
 
 /// A connection, secured or not.
 pub(crate) trait Stream: Read + Write + Send {

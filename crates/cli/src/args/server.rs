@@ -36,13 +36,13 @@ impl ServerArgs {
 
 /// Which flag is meant, in one word.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct OneFlagArg {
+pub(crate) struct FlagKeyArg {
     /// The flag key, as `features/x`; `x` alone means `flags/x`
     #[arg(value_name = "FLAG")]
     flag: String,
 }
 
-impl OneFlagArg {
+impl FlagKeyArg {
     /// The flag's key.
     pub(crate) fn key(&self) -> FlagKey {
         FlagKey::parse(&self.flag)

@@ -15,7 +15,7 @@ use crate::files;
 pub(crate) struct SourceArgs {
     /// The document: a path, `-` for standard input, or a URL
     #[arg(value_hint = clap::ValueHint::AnyPath)]
-    pub(crate) source: Place,
+    pub(crate) source: Location,
 
     #[command(flatten)]
     pub(crate) options: SourceOptions,
@@ -79,7 +79,7 @@ const HEADING: &str = "Options of the source";
 
 /// Where a document is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// A file.
     Path(PathBuf),
     /// Standard input.
@@ -88,7 +88,7 @@ pub(crate) enum Place {
     Url(String),
 }
 
-impl Place {
+impl Location {
     /// The word as it was typed.
     pub(super) fn as_typed(&self) -> String {
         match self {
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(formatter),
@@ -109,7 +109,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -135,11 +135,11 @@ mod tests {
     #[test]
     fn places() {
         let places = [
-            ("-", Some(Place::Stdin)),
-            ("flags.json", Some(Place::Path("flags.json".into()))),
-            ("./http:/x", Some(Place::Path("./http:/x".into()))),
-            ("HTTPS://x/y", Some(Place::Url("HTTPS://x/y".to_owned()))),
-            ("a b://c", Some(Place::Path("a b://c".into()))),
+            ("-", Some(Location::Stdin)),
+            ("flags.json", Some(Location::Path("flags.json".into()))),
+            ("./http:/x", Some(Location::Path("./http:/x".into()))),
+            ("HTTPS://x/y", Some(Location::Url("HTTPS://x/y".to_owned()))),
+            ("a b://c", Some(Location::Path("a b://c".into()))),
             ("ftp://x/y", None),
             ("file:///x", None),
             ("", None),

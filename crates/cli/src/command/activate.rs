@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg};
+use crate::args::{ChangeArgs, FlagKeyArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -19,7 +19,7 @@ clear` takes it away. A flag that the server does not know is an error, unless -
 false and true.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     #[command(flatten)]
     until: UntilArg,

@@ -40,15 +40,15 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let backup = server.ask(server.request(Method::GET, &["backup"], &[]))?.body;
     if args.file.as_os_str() == "-" {
         output.bytes(&backup)?;
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     }
     let name = args.file.display();
     write(&args.file, &backup)
         .map_err(|error| Failure::new(Exit::Failed, format_args!("`{name}` cannot be written: {error}")))?;
     let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(AROUND);
     let are = if registers == 1 { "register is" } else { "registers are" };
-    output.word(format_args!("{registers} {are} in `{name}`, {} bytes", backup.len()));
-    Ok(Exit::Done)
+    output.message(format_args!("{registers} {are} in `{name}`, {} bytes", backup.len()));
+    Ok(Exit::Success)
 }
 
 /// Lines of a backup that are no registers: the first, which says what it is, and the last, which says that it is whole.

@@ -8,7 +8,7 @@ use crate::args::{ChangeArgs, Format, UntilArg};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
-use crate::server::{Change, Effect, Numeral, Outranked, Receipt, Server, Target, What};
+use crate::server::{Change, Effect, Operation, Outranked, Percentage, Receipt, Server, Target};
 use crate::source;
 use crate::text::escape;
 
@@ -27,27 +27,27 @@ pub(super) fn activate(
         Share::ZERO => "deactivated".to_owned(),
         share => format!("activated for {share} %"),
     };
-    make(&server, flag, What::Activate(share, target), until, &done, args, output)
+    apply(&server, flag, Operation::Activate(share, target), until, &done, args, output)
 }
 
 /// Makes a change, and says what became of it: `done` completes "`flag` is ...".
-pub(super) fn make(
+pub(super) fn apply(
     server: &Server,
     flag: FlagKey,
-    what: What,
+    operation: Operation,
     until: Option<Micros>,
     done: &str,
     args: &ChangeArgs,
     output: &mut Output,
 ) -> Outcome {
     let (reason, actor) = (args.author.reason.clone(), args.author.actor());
-    let change = Change { flag, what, until, actor, reason, ack: args.ack, timeout: args.timeout };
-    let (receipt, json) = server.change(&change).map_err(|failure| unknown_target(failure, &change.what))?;
-    let done = format!("{done}{}", ends(until));
-    let exit = tell(&change.flag, &done, &receipt, &json, args.format.format, output)?;
+    let change = Change { flag, operation, until, actor, reason, ack: args.ack, timeout: args.timeout };
+    let (receipt, json) = server.change(&change).map_err(|failure| unknown_target(failure, &change.operation))?;
+    let done = format!("{done}{}", until_text(until));
+    let exit = report(&change.flag, &done, &receipt, &json, args.format.format, output)?;
     let has_no_answer = matches!(&receipt.effect, Some(Effect { to: None, .. }));
     if has_no_answer
-        && matches!(change.what, What::Activate(..) | What::Hold(..))
+        && matches!(change.operation, Operation::Activate(..) | Operation::Hold(..))
         && args.format.format == Format::Human
     {
         output.note(format_args!(
@@ -59,7 +59,7 @@ pub(super) fn make(
 }
 
 /// Says what became of a change: `done` completes "`flag` is ...".
-pub(super) fn tell(
+pub(super) fn report(
     flag: &FlagKey,
     done: &str,
     receipt: &Receipt,
@@ -72,22 +72,26 @@ pub(super) fn tell(
         Format::Human => {
             let flag = flag.to_string();
             let flag = escape(&flag);
-            output.word(format_args!("`{flag}` is {done}{}; {}", effect(receipt), acknowledged(receipt)));
+            output.message(format_args!(
+                "`{flag}` is {done}{}; {}",
+                effect_text(receipt),
+                acknowledgement_text(receipt)
+            ));
             if receipt.created {
                 output.note(format_args!("the server knew no flag `{flag}`: it is a new boolean flag"));
             }
         }
     }
     if receipt.reached {
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     }
     if receipt.outranked.is_empty() {
         output.warning(format_args!(
             "accepted, but not acknowledged in time{}; the change stands, and reaches the others by itself",
-            level(receipt)
+            level_text(receipt)
         ));
     } else {
-        let losses: Vec<_> = receipt.outranked.iter().map(Outranked::in_words).collect();
+        let losses: Vec<_> = receipt.outranked.iter().map(Outranked::describe).collect();
         output.warning(format_args!(
             "stored, but outranked {}; look at the history, and make it again",
             losses.join(", ")
@@ -100,10 +104,10 @@ pub(super) fn tell(
 }
 
 /// The same failure; of an activation of a flag that the server does not know, with the options that allow it.
-fn unknown_target(failure: Failure, what: &What) -> Failure {
+fn unknown_target(failure: Failure, what: &Operation) -> Failure {
     match failure {
-        Failure::Stopped(stopped) if stopped.exit == Exit::NoFlag && matches!(what, What::Activate(..)) => {
-            Failure::Stopped(stopped).help(
+        Failure::Reported(report) if report.exit == Exit::NoFlag && matches!(what, Operation::Activate(..)) => {
+            Failure::Reported(report).help(
                 "--create makes it a boolean flag; --elsewhere changes a flag of other nodes' documents; \
                  `tidegate flags` lists the flags of a server",
             )
@@ -113,22 +117,22 @@ fn unknown_target(failure: Failure, what: &What) -> Failure {
 }
 
 /// When it ends by itself.
-fn ends(until: Option<Micros>) -> String {
+fn until_text(until: Option<Micros>) -> String {
     until.map_or(String::new(), |until| format!(" until {}, {}", short(until), relative(until, source::now())))
 }
 
 impl Outranked {
     /// Where, and by which change.
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         let state = if self.quarantined { "a quarantined change" } else { "a change" };
         format!("on {} by {state} of node {} (stamp {})", escape(&self.on), escape(&self.by), escape(&self.stamp))
     }
 }
 
 /// What it did to the share of keys with new, on the node that was asked.
-fn effect(receipt: &Receipt) -> String {
+fn effect_text(receipt: &Receipt) -> String {
     let Some(Effect { from, to }) = &receipt.effect else { return String::new() };
-    let shown = |share: &Option<Numeral>| match share {
+    let shown = |share: &Option<Percentage>| match share {
         Some(share) => format!("{} %", rounded(share.0)),
         None => "caller's default".to_owned(),
     };
@@ -136,7 +140,7 @@ fn effect(receipt: &Receipt) -> String {
 }
 
 /// How many members have acknowledged it, and which have not yet.
-fn acknowledged(receipt: &Receipt) -> String {
+fn acknowledgement_text(receipt: &Receipt) -> String {
     let (has, all) = (receipt.durable_on.len(), receipt.durable_on.len() + receipt.pending.len());
     if all == 0 {
         return "no member has acknowledged it".to_owned();
@@ -149,7 +153,7 @@ fn acknowledged(receipt: &Receipt) -> String {
 }
 
 /// What was asked for.
-fn level(receipt: &Receipt) -> &'static str {
+fn level_text(receipt: &Receipt) -> &'static str {
     match &*receipt.ack {
         "local" => " by this node",
         "one" => " by one more node",

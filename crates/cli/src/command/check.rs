@@ -5,7 +5,7 @@ mod against;
 use serde::Serialize;
 use tidegate_engine::{Code, Diagnostic, Document, Micros, Severity, check};
 
-use crate::args::{Format, FormatArg, Place, SourceOptions};
+use crate::args::{Format, FormatArg, Location, SourceOptions};
 use crate::compare::Comparison;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -29,11 +29,11 @@ cannot be read. With --format json there is one object a source, on a line of it
 pub(crate) struct Args {
     /// The documents: paths, `-` for standard input, or URLs
     #[arg(required_unless_present = "explain", value_name = "SOURCE", value_hint = clap::ValueHint::AnyPath)]
-    sources: Vec<Place>,
+    sources: Vec<Location>,
 
     /// Also say what differs from OLD, and how much of the line gains or loses new, now and at most
     #[arg(long, value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
-    against: Option<Place>,
+    against: Option<Location>,
 
     /// Explain a diagnostic code, such as E031
     #[arg(long, value_name = "CODE", conflicts_with_all = ["sources", "against"])]
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     if let Some(code) = args.explain {
         output.text(&code.page())?;
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     }
     if args.against.is_some() && args.sources.len() > 1 {
         return Err(Failure::usage("--against compares one document with another one")
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     }
     let old = args.against.as_ref().map(|place| accepted(place, &args.options, output)).transpose()?;
     let now = source::now();
-    let mut worst = Exit::Done;
+    let mut worst = Exit::Success;
     for place in &args.sources {
         let (text, signature) = match source::read_signed(place, &args.options, output) {
             Ok(text) => text,
@@ -81,8 +81,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             Format::Human => human(&name, &text, &checked.diagnostics, &verdict, comparison.as_ref(), output)?,
         }
         let is_refused = checked.document.is_none() || matches!(verdict, Verdict::Refused(_));
-        if is_refused && worst == Exit::Done {
-            worst = Exit::No;
+        if is_refused && worst == Exit::Success {
+            worst = Exit::Negative;
         }
     }
     Ok(worst)
@@ -96,14 +96,14 @@ struct Compared {
 }
 
 /// The older document, which has to be one.
-fn accepted(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Document, Failure> {
+fn accepted(place: &Location, options: &SourceOptions, output: &mut Output) -> Result<Document, Failure> {
     let text = source::read(place, options, output)?;
     let checked = check(&text);
     let name = place.to_string();
     checked.document.ok_or_else(|| {
         Failure::new(Exit::Refused, format_args!("`{}` has errors, so nothing can be compared with it", escape(&name)))
             .help("give a document that was accepted")
-            .report(report::render(&checked.diagnostics, &name, Some(&text)))
+            .diagnostics(report::render(&checked.diagnostics, &name, Some(&text)))
     })
 }
 
@@ -120,8 +120,8 @@ fn human(
         output.line("")?;
     }
     let signed = match verdict {
-        Verdict::None | Verdict::Taken(None) => String::new(),
-        Verdict::Taken(Some(key)) => format!(", signed by {key}"),
+        Verdict::NotChecked | Verdict::Accepted(None) => String::new(),
+        Verdict::Accepted(Some(key)) => format!(", signed by {key}"),
         Verdict::Refused(why) => format!(", but readers refuse it: {}", escape(why)),
     };
     output.line(format_args!("{}: {}{signed}", escape(name), summary(found)))?;
@@ -176,7 +176,7 @@ impl<'d> Line<'d> {
             errors: count(found, Severity::Error),
             warnings: count(found, Severity::Warning),
             notes: count(found, Severity::Note),
-            signed_by: if let Verdict::Taken(Some(key)) = verdict { Some(key) } else { None },
+            signed_by: if let Verdict::Accepted(Some(key)) = verdict { Some(key) } else { None },
             refused: if let Verdict::Refused(why) = verdict { Some(why) } else { None },
             against: compared.map(against),
         }

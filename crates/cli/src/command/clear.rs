@@ -1,10 +1,10 @@
 //! `tidegate clear`: back to the ramp.
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg};
+use crate::args::{ChangeArgs, FlagKeyArg};
 use crate::exit::Outcome;
 use crate::output::Output;
-use crate::server::What;
+use crate::server::Operation;
 
 /// Take the dial of a flag away: it returns to its ramp, at once, on every node
 #[derive(Clone, Debug, clap::Args)]
@@ -15,7 +15,7 @@ Examples:
 A flag that nobody has defined is unknown again. Where there is no activation, nothing is changed and it ends with 3.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     #[command(flatten)]
     change: ChangeArgs,
@@ -23,5 +23,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    change::make(&server, flag, What::Clear, None, "no longer activated", &args.change, output)
+    change::apply(&server, flag, Operation::Clear, None, "no longer activated", &args.change, output)
 }

@@ -4,7 +4,7 @@ mod forget;
 mod init;
 mod quarantine;
 mod repair_clock;
-mod state;
+mod status;
 
 use clap::Subcommand;
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     Init(init::Args),
-    Status(state::Args),
+    Status(status::Args),
     Forget(forget::Args),
     Quarantine(quarantine::Args),
     RepairClock(repair_clock::Args),
@@ -32,7 +32,7 @@ enum Command {
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     match &args.command {
         Command::Init(args) => init::run(args, output),
-        Command::Status(args) => state::run(args, output),
+        Command::Status(args) => status::run(args, output),
         Command::Forget(args) => forget::run(args, output),
         Command::Quarantine(args) => quarantine::run(args, output),
         Command::RepairClock(args) => repair_clock::run(args, output),

@@ -23,5 +23,5 @@ pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output)
     clap_complete::generate(args.shell, &mut tidegate, "tidegate", &mut script);
     let script = String::from_utf8(script).map_err(|error| Failure::new(Exit::Failed, error))?;
     output.text(&script)?;
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

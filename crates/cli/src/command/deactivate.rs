@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg};
+use crate::args::{ChangeArgs, FlagKeyArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -19,7 +19,7 @@ It sets the flag's dial to 0 %, which goes before the ramp, early adopters and e
 others as soon as they are back.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     #[command(flatten)]
     until: UntilArg,

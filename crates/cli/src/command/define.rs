@@ -6,12 +6,12 @@ use tidegate_engine::document::read_definition;
 use tidegate_engine::{FlagKey, limits};
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg};
+use crate::args::{ChangeArgs, FlagKeyArg};
 use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::output::Output;
 use crate::report;
-use crate::server::What;
+use crate::server::Operation;
 use crate::text::escape;
 
 /// Define a flag on a server, as an entry of a document would
@@ -26,7 +26,7 @@ defined here, too; its dial can be set all the same. What is probably not as it 
 shows it, and is no reason to refuse the entry.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     /// The entry: a file with JSON, or `-` for standard input
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", escape(&name))))?;
     let server = args.change.server.connect()?;
     show_warnings(&args.flag.key(), &name, &entry, output);
-    change::make(&server, args.flag.key(), What::Define(name, entry), None, "defined", &args.change, output)
+    change::apply(&server, args.flag.key(), Operation::Define(name, entry), None, "defined", &args.change, output)
 }
 
 /// Shows what `check` would say of the entry in a document. An entry that is refused is left to the server, which says why.

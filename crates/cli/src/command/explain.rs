@@ -1,13 +1,13 @@
 //! `tidegate explain`: the value that a key has, and everything that led to it.
 
-mod human;
-mod machine;
+mod json;
+mod text;
 
-pub(crate) use machine::Lock;
+pub(crate) use json::Lock;
 
 use tidegate_engine::{Explanation, FlagKey, Micros, Rule, Subject};
 
-use crate::args::{Asked, AskedArgs, AtArg, Format, FormatArg, KeyArg, SourceArgs};
+use crate::args::{AtArg, Format, FormatArg, KeyArg, Query, QueryArgs, SourceArgs};
 use crate::data::Data;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -31,7 +31,7 @@ With --at the answer is a pure function of the document, the key and the time: l
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: AskedArgs,
+    query: QueryArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -45,21 +45,21 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let key = args.key.or_host();
-    let explained = match args.asked.about_a_flag()? {
-        Asked::Document(source, flag) => by_document(&source, &flag, &key, args, output)?,
-        Asked::Server(address, flag) => by_server(address, &flag, &key, args)?,
+    let explained = match args.query.with_flag()? {
+        Query::Document(source, flag) => by_document(&source, &flag, &key, args, output)?,
+        Query::Server(address, flag) => by_server(address, &flag, &key, args)?,
     };
     let Explained { explanation, now, data } = &explained;
     match args.format.format {
-        Format::Json => output.json(&machine::line(explanation, &key, data))?,
+        Format::Json => output.json(&json::line(explanation, &key, data))?,
         Format::Human => {
-            for (name, text) in human::lines(explanation, &key, *now, data) {
-                output.line(human::line(name, &text))?;
+            for (name, text) in text::lines(explanation, &key, *now, data) {
+                output.line(text::line(name, &text))?;
             }
         }
     }
     let has_answer = !matches!(explanation.rule, Rule::UnknownFlag | Rule::Disabled);
-    Ok(if has_answer { Exit::Done } else { Exit::NoFlag })
+    Ok(if has_answer { Exit::Success } else { Exit::NoFlag })
 }
 
 /// An explanation, as of when, and where it is from.
@@ -88,8 +88,8 @@ fn by_document(
 }
 
 fn by_server(address: Address, flag: &FlagKey, key: &str, args: &Args) -> Result<Explained, Failure> {
-    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
     let explanation = server.decide(flag, key, args.at.at)?;
     let now = args.at.at.unwrap_or_else(source::now);
-    Ok(Explained { explanation, now, data: server.data_of(flag) })
+    Ok(Explained { explanation, now, data: server.data_for(flag) })
 }

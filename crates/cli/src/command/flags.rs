@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::{Change, ChangeKind, Micros};
 
 use crate::args::{Format, FormatArg, ServerArgs};
-use crate::command::list::{VALUE_COLUMNS, in_words, rounded};
+use crate::command::list::{VALUE_COLUMNS, describe_change, rounded};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
@@ -45,21 +45,21 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Format::Human if list.flags.is_empty() => output.note("the server has no flags"),
         Format::Human => output.table(&table(&server, &list.flags)?)?,
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 fn table(server: &Server, flags: &[Box<RawValue>]) -> Result<Table, Failure> {
     let now = source::now();
     let mut table = Table::new(&["FLAG", "STABLE", "NEW", "SHARE>", "NEXT CHANGE", ""]);
     for flag in flags {
-        let flag: FlagState = serde_json::from_str(flag.get()).map_err(|error| server.senseless(&error))?;
+        let flag: FlagState = serde_json::from_str(flag.get()).map_err(|error| server.invalid_response(&error))?;
         let value = |json: Option<&RawValue>| match json {
             Some(json) => Cell::new(shorten(&escape_json(json.get()), VALUE_COLUMNS)),
             None => Cell::new("-").styled(FAINT),
         };
         let next = flag.next_change.as_ref().and_then(|next| {
             let kind = KINDS.into_iter().find(|kind| kind.as_str() == next.what)?;
-            Some(in_words(&Change { at: next.at.0, kind, share: next.share.0 }, "dial", now))
+            Some(describe_change(&Change { at: next.at.0, kind, share: next.share.0 }, "dial", now))
         });
         table.row([
             Cell::new(escape(&flag.flag)),

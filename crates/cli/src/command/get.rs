@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_engine::{FlagKey, Subject};
 
-use crate::args::{Asked, AskedArgs, AtArg, KeyArg, SourceArgs, json};
+use crate::args::{AtArg, KeyArg, Query, QueryArgs, SourceArgs, json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
@@ -32,7 +32,7 @@ one the exit code is 4 or 5."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: AskedArgs,
+    query: QueryArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -50,32 +50,32 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let answered = match args.asked.about_a_flag()? {
-        Asked::Document(source, flag) => of_document(&source, &flag, args, output)?,
-        Asked::Server(address, flag) => of_server(address, &flag, args)?,
+    let answered = match args.query.with_flag()? {
+        Query::Document(source, flag) => from_document(&source, &flag, args, output)?,
+        Query::Server(address, flag) => from_server(address, &flag, args)?,
     };
     match (answered, &args.default) {
         (Ok(value), _) => print(&value, args, output)?,
-        (Err(NoValue::UpToTheCaller(_)), Some(default)) => print(default, args, output)?,
-        (Err(NoValue::NobodyAsked(failure)), Some(default)) => {
+        (Err(NoValue::CallerDefault(_)), Some(default)) => print(default, args, output)?,
+        (Err(NoValue::Unavailable(failure)), Some(default)) => {
             print(default, args, output)?;
-            output.went_wrong(&failure, "the answer is the default");
+            output.warn_of_fallback(&failure, "the answer is the default");
         }
-        (Err(NoValue::UpToTheCaller(failure) | NoValue::NobodyAsked(failure)), None) => return Err(failure),
+        (Err(NoValue::CallerDefault(failure) | NoValue::Unavailable(failure)), None) => return Err(failure),
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// Why there is no value, and what to say where there is no default either.
 enum NoValue {
     /// The flag is unknown or disabled.
-    UpToTheCaller(Failure),
+    CallerDefault(Failure),
     /// There is no document, or no server.
-    NobodyAsked(Failure),
+    Unavailable(Failure),
 }
 
 /// The value as JSON, by a document.
-fn of_document(
+fn from_document(
     source: &SourceArgs,
     flag: &FlagKey,
     args: &Args,
@@ -85,20 +85,20 @@ fn of_document(
     let missing = loaded.take_missing();
     Ok(match (answer(&loaded, flag, args), missing) {
         (Some(answer), _) => Ok(answer),
-        (None, Some(missing)) => Err(NoValue::NobodyAsked(missing)),
-        (None, None) => Err(NoValue::UpToTheCaller(lookup::no_answer(loaded.snapshot(), flag))),
+        (None, Some(missing)) => Err(NoValue::Unavailable(missing)),
+        (None, None) => Err(NoValue::CallerDefault(lookup::no_answer(loaded.snapshot(), flag))),
     })
 }
 
 /// The value as JSON, by a server.
-fn of_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<String, NoValue>, Failure> {
-    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+fn from_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<String, NoValue>, Failure> {
+    let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
     Ok(match server.decide(flag, &args.key.or_host(), args.at.at) {
-        Err(failure) if failure.is_unreachable() => Err(NoValue::NobodyAsked(failure)),
+        Err(failure) if failure.is_unreachable() => Err(NoValue::Unavailable(failure)),
         Err(failure) => return Err(failure),
         Ok(explanation) => {
-            let no_answer = lookup::no_answer_of(server.address(), &explanation);
-            explanation.value.ok_or(NoValue::UpToTheCaller(no_answer))
+            let no_answer = lookup::no_server_answer(server.address(), &explanation);
+            explanation.value.ok_or(NoValue::CallerDefault(no_answer))
         }
     })
 }

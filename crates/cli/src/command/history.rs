@@ -9,7 +9,7 @@ use crate::args::{Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
-use crate::server::{Instant, Numeral, Server};
+use crate::server::{Percentage, Server, Timestamp};
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::{escape, shorten};
@@ -64,7 +64,7 @@ struct Page {
 #[derive(Debug, Deserialize)]
 struct Missing {
     flag: String,
-    at: Instant,
+    at: Timestamp,
     #[serde(default)]
     known_to: Vec<String>,
 }
@@ -74,7 +74,7 @@ struct Missing {
 struct Entry {
     #[serde(default)]
     flag: String,
-    at: Instant,
+    at: Timestamp,
     kind: String,
     #[serde(default)]
     value: Option<Value>,
@@ -92,9 +92,9 @@ struct Entry {
 #[derive(Debug, Deserialize)]
 struct Value {
     #[serde(default)]
-    percentage: Option<Numeral>,
+    percentage: Option<Percentage>,
     #[serde(default)]
-    until: Option<Instant>,
+    until: Option<Timestamp>,
 }
 
 impl Args {
@@ -122,13 +122,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         let verb = if found.others.len() == 1 { "has its own" } else { "have their own" };
         output.note(format_args!("this is the history of `{node}`; {others} {verb}"));
     }
-    for missing in found.missing.iter().take(MISSING_SHOWN) {
+    for missing in found.missing.iter().take(MISSING_MAX) {
         let known_to = if missing.known_to.is_empty() { &found.others } else { &missing.known_to };
         let ask = if known_to.is_empty() { String::new() } else { format!("; {} may know it", listed(known_to)) };
         let (flag, at) = (escape(&missing.flag), short(missing.at.0));
         output.note(format_args!("a change of `{flag}` at {at} was replaced and is not in this history{ask}"));
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 fn listed(names: &[String]) -> String {
@@ -141,11 +141,11 @@ fn find(server: &Server, args: &Args) -> Result<Page, Failure> {
     let mut found =
         Page { node: String::new(), others: Vec::new(), missing: Vec::new(), changes: Vec::new(), next: None };
     loop {
-        let limit = (args.limit - found.changes.len()).clamp(1, PAGE_MOST).to_string();
+        let limit = (args.limit - found.changes.len()).clamp(1, PAGE_MAX).to_string();
         let mut query = vec![("limit", &*limit)];
         query.extend(before.as_deref().map(|before| ("before", before)));
         let request = match &flag {
-            Some(flag) => server.about(flag, Method::GET, &["history"], &query)?,
+            Some(flag) => server.flag_request(flag, Method::GET, &["history"], &query)?,
             None => server.request(Method::GET, &["history"], &query),
         };
         let page: Page = server.ask_for(request)?;
@@ -170,12 +170,12 @@ fn table(server: &Server, args: &Args, changes: &[Box<RawValue>]) -> Result<Tabl
     let headings: &[_] = &["AT", "", "FLAG", "CHANGE", "BY", "NODE", "REASON", ""];
     let mut table = Table::new(if is_of_all { headings } else { &["AT", "", "CHANGE", "BY", "NODE", "REASON", ""] });
     for change in changes {
-        let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.senseless(&error))?;
+        let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.invalid_response(&error))?;
         let lost = entry.lost_to.as_ref().map_or("", |_| "lost to a change made at the same time");
         let when = [Cell::new(short(entry.at.0)), Cell::new(relative(entry.at.0, now)).styled(FAINT)];
         let flag = is_of_all.then(|| Cell::new(escape(&entry.flag)));
         let what = [
-            Cell::new(in_words(&entry)),
+            Cell::new(describe_entry(&entry)),
             Cell::new(shorten(&escape(&entry.actor), TEXT_COLUMNS)),
             Cell::new(shorten(&escape(&entry.node), TEXT_COLUMNS)),
             Cell::new(shorten(&escape(entry.reason.as_deref().unwrap_or_default()), TEXT_COLUMNS)),
@@ -187,7 +187,7 @@ fn table(server: &Server, args: &Args, changes: &[Box<RawValue>]) -> Result<Tabl
 }
 
 /// What was done.
-fn in_words(entry: &Entry) -> String {
+fn describe_entry(entry: &Entry) -> String {
     match (&*entry.kind, &entry.value) {
         ("activation", None) => "cleared".to_owned(),
         ("activation", Some(value)) => {
@@ -202,9 +202,9 @@ fn in_words(entry: &Entry) -> String {
 }
 
 /// A server gives no more at once.
-const PAGE_MOST: usize = 100;
+const PAGE_MAX: usize = 100;
 /// Longer texts are shortened.
 const TEXT_COLUMNS: usize = 50;
 
 /// Missing changes that are named.
-const MISSING_SHOWN: usize = 3;
+const MISSING_MAX: usize = 3;

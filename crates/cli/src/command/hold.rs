@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, UntilArg};
+use crate::args::{ChangeArgs, FlagKeyArg, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
-use crate::server::{FlagState, What};
+use crate::server::{FlagState, Operation};
 use crate::source;
 
 /// Keep the share that a flag has now: the ramp pauses
@@ -20,7 +20,7 @@ It sets the flag's dial to the share it has at this instant, to a millionth of a
 behind it: after `tidegate clear` the flag has the share that the ramp has by then.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     #[command(flatten)]
     until: UntilArg,
@@ -31,15 +31,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    let reply = server.ask(server.about(&flag, Method::GET, &[], &[])?)?;
+    let reply = server.ask(server.flag_request(&flag, Method::GET, &[], &[])?)?;
     let state: FlagState = server.read(&reply)?;
     let share = state.share.0;
     let until = args.until.instant(source::now());
-    change::make(
+    change::apply(
         &server,
         flag,
         // A change made since then is newer than the share that was read, and stays.
-        What::Hold(share, reply.tag),
+        Operation::Hold(share, reply.tag),
         until,
         &format!("held at {share} %"),
         &args.change,

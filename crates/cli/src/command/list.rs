@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Format::Human if loaded.snapshot().flags().next().is_none() => output.note("the document has no flags"),
         Format::Human => output.table(&table(loaded.snapshot().flags(), &moment))?,
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 fn table<'s>(flags: impl Iterator<Item = Flag<'s>>, moment: &Moment<'_>) -> Table {
@@ -51,7 +51,7 @@ fn table<'s>(flags: impl Iterator<Item = Flag<'s>>, moment: &Moment<'_>) -> Tabl
             json.map_or(Cell::new("-").styled(FAINT), |json| Cell::new(shorten(&escape_json(json), VALUE_COLUMNS)))
         };
         let next = match flag.next_change(moment) {
-            Some(change) => Cell::new(in_words(&change, "lock", moment.now)),
+            Some(change) => Cell::new(describe_change(&change, "lock", moment.now)),
             None => Cell::new("-").styled(FAINT),
         };
         table.row([
@@ -74,7 +74,7 @@ pub(crate) fn rounded(share: Share) -> String {
 }
 
 /// A change as a sentence without a subject; with what it is that may end by itself.
-pub(crate) fn in_words(change: &Change, ending: &str, now: Micros) -> String {
+pub(crate) fn describe_change(change: &Change, ending: &str, now: Micros) -> String {
     let what = match change.kind {
         ChangeKind::Rises => format!("rises from {} %", change.share),
         ChangeKind::Holds => format!("holds at {} %", change.share),

@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
-    let (flag, pin) = meant(&words, args.value.as_deref())?;
+    let (flag, pin) = parse_words(&words, args.value.as_deref())?;
     let now = source::now();
     if args.lasting == Some(Span::ZERO) {
         return Err(Failure::usage("--for is no time at all").help("give a duration such as `2h`, or leave it out"));
@@ -58,12 +58,12 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let until = args.lasting.map(|lasting| now.saturating_add(lasting).ceil_to_second());
     let who = args.who.clone().unwrap_or_else(user_at_host);
     let lock = HostLock { flag, pin, who, why: args.why.clone(), until };
-    let replaced = file()?.add(&lock).map_err(|error| failure(&error))?;
+    let replaced = lock_file()?.add(&lock).map_err(|error| failure(&error))?;
     if let Some(replaced) = replaced.filter(|replaced| replaced.until.is_none_or(|until| now < until)) {
         let why = if replaced.why.is_empty() { String::new() } else { format!(": {}", escape(&replaced.why)) };
         output.note(format_args!(
             "it replaces the lock to {} by {}{why}",
-            pinned(&replaced.pin),
+            pin_text(&replaced.pin),
             escape(&replaced.who)
         ));
     }
@@ -72,13 +72,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         None => "until it is unlocked".to_owned(),
     };
     let flag = lock.flag.to_string();
-    output.word(format_args!("`{}` is locked to {} on this host {until}", escape(&flag), pinned(&lock.pin)));
-    Ok(Exit::Done)
+    output.message(format_args!("`{}` is locked to {} on this host {until}", escape(&flag), pin_text(&lock.pin)));
+    Ok(Exit::Success)
 }
 
 /// What the words mean, by their number: a flag key or section and flag, and then a variant unless there is
 /// a value.
-fn meant(words: &[&str], value: Option<&str>) -> Result<(FlagKey, Pin), Failure> {
+fn parse_words(words: &[&str], value: Option<&str>) -> Result<(FlagKey, Pin), Failure> {
     let variant = |word: &str| match word {
         "stable" => Ok(Pin::Variant(Variant::Stable)),
         "new" => Ok(Pin::Variant(Variant::New)),
@@ -98,7 +98,7 @@ fn meant(words: &[&str], value: Option<&str>) -> Result<(FlagKey, Pin), Failure>
 }
 
 /// The file with the locks of this host.
-pub(crate) fn file() -> Result<LockFile, Failure> {
+pub(crate) fn lock_file() -> Result<LockFile, Failure> {
     LockFile::of_this_host().map_err(|error| failure(&error))
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn failure(error: &LockError) -> Failure {
 }
 
 /// What a lock pins to, for people.
-pub(crate) fn pinned(pin: &Pin) -> String {
+pub(crate) fn pin_text(pin: &Pin) -> String {
     match pin {
         Pin::Variant(variant) => variant.to_string(),
         Pin::Value(value) => shorten(&escape_json(value), VALUE_COLUMNS).into_owned(),
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn check(words: &[&str], value: Option<&str>, expected: Option<(&str, &str)>) {
-        let found = meant(words, value).ok().map(|(flag, pin)| (flag.to_string(), pinned(&pin)));
+        let found = parse_words(words, value).ok().map(|(flag, pin)| (flag.to_string(), pin_text(&pin)));
         let expected = expected.map(|(flag, pin)| (flag.to_owned(), pin.to_owned()));
         assert_eq!(found, expected, "{words:?} {value:?}");
     }

@@ -6,7 +6,7 @@ use tidegate_engine::Micros;
 
 use crate::args::{Format, FormatArg};
 use crate::command::explain::Lock;
-use crate::command::lock::{failure, file, pinned};
+use crate::command::lock::{failure, lock_file, pin_text};
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::relative::{relative, short};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let file = file()?;
+    let file = lock_file()?;
     let locks = file.list().map_err(|error| failure(&error))?;
     let now = source::now();
     match args.format.format {
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             output.table(&table)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 fn row(lock: &HostLock, now: Micros) -> [Cell; 6] {
@@ -53,7 +53,7 @@ fn row(lock: &HostLock, now: Micros) -> [Cell; 6] {
     };
     [
         Cell::new(escape(&lock.flag.to_string())),
-        Cell::new(pinned(&lock.pin)),
+        Cell::new(pin_text(&lock.pin)),
         Cell::new(until),
         Cell::new(distance).styled(FAINT),
         Cell::new(shorten(&escape(&lock.who), TEXT_COLUMNS)),

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output)
     let Some(dir) = &args.dir else {
         let page = page(&tidegate).map_err(|error| failure(Path::new("standard output"), &error))?;
         output.text(&page)?;
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     };
     std::fs::create_dir_all(dir).map_err(|error| failure(dir, &error))?;
     for command in with_those_below(&tidegate) {
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output)
         let page = page(command).map_err(|error| failure(&file, &error))?;
         files::write(&file, page).map_err(|error| failure(&file, &error))?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// A command, and all commands below it.

@@ -2,7 +2,7 @@
 
 use tidegate_engine::{Answer, FlagKey, Subject};
 
-use crate::args::{Asked, AskedArgs, AtArg, KeyArg, SourceArgs};
+use crate::args::{AtArg, KeyArg, Query, QueryArgs, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
@@ -27,7 +27,7 @@ exit code is that of the default wherever there is no value; a warning says why.
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: AskedArgs,
+    query: QueryArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -41,11 +41,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let is_on = match args.asked.about_a_flag()? {
-        Asked::Document(source, flag) => by_document(&source, &flag, args, output)?,
-        Asked::Server(address, flag) => by_server(address, &flag, args, output)?,
+    let is_on = match args.query.with_flag()? {
+        Query::Document(source, flag) => by_document(&source, &flag, args, output)?,
+        Query::Server(address, flag) => by_server(address, &flag, args, output)?,
     };
-    Ok(if is_on { Exit::Done } else { Exit::No })
+    Ok(if is_on { Exit::Success } else { Exit::Negative })
 }
 
 fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<bool, Failure> {
@@ -55,31 +55,31 @@ fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Ou
     let index = snapshot.find(flag.section(), flag.flag());
     let answer = snapshot.evaluate(index, &Subject::key(&key), &loaded.moment(args.at.at)).answer;
     match (answer, missing) {
-        (Answer::CallerDefault, Some(missing)) => instead(args, missing, output),
+        (Answer::CallerDefault, Some(missing)) => default_or(args, missing, output),
         (Answer::CallerDefault, None) => args.default.ok_or_else(|| lookup::no_answer(snapshot, flag)),
         (answer, _) => answer.as_bool().ok_or_else(|| not_boolean(flag, &key, &answer.to_json().unwrap_or_default())),
     }
 }
 
 /// The default, where nobody could be asked.
-fn instead(args: &Args, failure: Failure, output: &mut Output) -> Result<bool, Failure> {
+fn default_or(args: &Args, failure: Failure, output: &mut Output) -> Result<bool, Failure> {
     let Some(default) = args.default else { return Err(failure) };
-    output.went_wrong(&failure, "the answer is the default");
+    output.warn_of_fallback(&failure, "the answer is the default");
     Ok(default)
 }
 
 fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<bool, Failure> {
-    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
+    let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
     let key = args.key.or_host();
     let explanation = match server.decide(flag, &key, args.at.at) {
-        Err(failure) if failure.is_unreachable() => return instead(args, failure, output),
+        Err(failure) if failure.is_unreachable() => return default_or(args, failure, output),
         decided => decided?,
     };
     match explanation.value.as_deref() {
         Some("true") => Ok(true),
         Some("false") => Ok(false),
         Some(value) => Err(not_boolean(flag, &key, value)),
-        None => args.default.ok_or_else(|| lookup::no_answer_of(server.address(), &explanation)),
+        None => args.default.ok_or_else(|| lookup::no_server_answer(server.address(), &explanation)),
     }
 }
 

@@ -3,7 +3,7 @@
 use tidegate_engine::Share;
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg, TargetArgs, UntilArg, percentage};
+use crate::args::{ChangeArgs, FlagKeyArg, TargetArgs, UntilArg, percentage};
 use crate::exit::Outcome;
 use crate::output::Output;
 
@@ -18,7 +18,7 @@ It sets the flag's dial, which goes before the ramp of a document until `tidegat
 new keeps it when the percentage rises.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     /// From 0 to 100, with at most six decimals
     #[arg(value_name = "PCT", value_parser = percentage)]

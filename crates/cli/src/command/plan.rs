@@ -9,9 +9,9 @@ use crate::args::{Format, FormatArg, SourceArgs};
 use crate::chart;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
+use crate::forecast::{Forecast, Overlap};
 use crate::json::{Percent, instant};
 use crate::lookup;
-use crate::outlook::{Outlook, Overlap};
 use crate::output::Output;
 use crate::relative::{relative, rough, short};
 use crate::source;
@@ -66,12 +66,12 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let loaded = source::load(&args.source, output)?;
     let snapshot = loaded.snapshot().overlaid(&Overlay::default());
     let flags = chosen(&snapshot, args)?;
-    let outlook = Outlook::new(flags.into_iter(), loaded.now(), args.from, args.to);
+    let forecast = Forecast::new(flags.into_iter(), loaded.now(), args.from, args.to);
     if let Some(file) = &args.svg {
-        let picture = svg::draw(&outlook, &loaded.data.source);
+        let picture = svg::draw(&forecast, &loaded.data.source);
         if file == Path::new("-") {
             output.text(&picture)?;
-            return Ok(Exit::Done);
+            return Ok(Exit::Success);
         }
         files::write(file, picture).map_err(|error| {
             Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
@@ -79,10 +79,10 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         output.note(format_args!("the picture is in `{}`", file.display()));
     }
     match args.format.format {
-        Format::Json => output.json(&Plan::new(&outlook))?,
-        Format::Human => human(&outlook, output)?,
+        Format::Json => output.json(&Plan::new(&forecast))?,
+        Format::Human => human(&forecast, output)?,
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// The flags that were asked for: all, those of a section, or one.
@@ -98,40 +98,40 @@ fn chosen<'s>(snapshot: &'s Snapshot, args: &Args) -> Result<Vec<Flag<'s>>, Fail
     }
 }
 
-fn human(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
-    if outlook.tracks.is_empty() {
+fn human(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
+    if forecast.curves.is_empty() {
         output.note("the document has no flags");
         return Ok(());
     }
-    if let [track] = &*outlook.tracks {
+    if let [curve] = &*forecast.curves {
         let value = |json: Option<&str>| json.map_or("-".into(), |json| shorten(&escape_json(json), 30).into_owned());
-        let values = format!("{} → {}", value(track.flag.stable()), value(track.flag.new_value()));
-        let share = format!("{} % now", track.share_at(outlook.now));
-        output.line(format_args!("{}  {values}  {share}", paint(&track.name, HEADING)))?;
+        let values = format!("{} → {}", value(curve.flag.stable()), value(curve.flag.new_value()));
+        let share = format!("{} % now", curve.share_at(forecast.now));
+        output.line(format_args!("{}  {values}  {share}", paint(&curve.name, HEADING)))?;
     }
     output.line("")?;
-    for line in chart::draw(outlook, terminal::columns(), ROWS_MOST) {
+    for line in chart::draw(forecast, terminal::columns(), ROWS_MOST) {
         output.line(line)?;
     }
     output.line("")?;
-    changes(outlook, output)?;
-    overlaps(outlook, output)
+    print_changes(forecast, output)?;
+    print_overlaps(forecast, output)
 }
 
 /// What comes next, in time order.
-fn changes(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
-    let coming = outlook.coming();
+fn print_changes(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
+    let coming = forecast.coming();
     if coming.is_empty() {
         return output.line("nothing changes after now in this time");
     }
     let mut table = Table::new(&["NEXT CHANGES", "", "FLAG", "SHARE>", "", ""]);
-    for (track, turn) in coming.iter().take(CHANGES_MOST) {
+    for (curve, change) in coming.iter().take(CHANGES_MOST) {
         table.row([
-            Cell::new(short(turn.at)),
-            Cell::new(relative(turn.at, outlook.now)).styled(FAINT),
-            Cell::new(&*track.name),
-            Cell::new(format!("{} %", turn.share)),
-            Cell::new(turn.kind.as_str()),
+            Cell::new(short(change.at)),
+            Cell::new(relative(change.at, forecast.now)).styled(FAINT),
+            Cell::new(&*curve.name),
+            Cell::new(format!("{} %", change.share)),
+            Cell::new(change.kind.as_str()),
         ]);
     }
     output.table(&table)?;
@@ -142,15 +142,15 @@ fn changes(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// When several flags move at once.
-fn overlaps(outlook: &Outlook<'_>, output: &mut Output) -> Result<(), Failure> {
-    let overlaps = outlook.overlaps();
+fn print_overlaps(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
+    let overlaps = forecast.overlaps();
     if overlaps.is_empty() {
         return Ok(());
     }
     output.line("")?;
     let mut table = Table::new(&["MOVING AT ONCE", "", "FOR", "UP TO>", "FLAGS"]);
     for overlap in overlaps.iter().take(CHANGES_MOST) {
-        let names: Vec<&str> = overlap.tracks.iter().map(|number| &*outlook.tracks[*number].name).collect();
+        let names: Vec<&str> = overlap.curves.iter().map(|number| &*forecast.curves[*number].name).collect();
         let shown = names.iter().take(NAMES_MOST).copied().collect::<Vec<_>>().join(", ");
         let more = names.len().saturating_sub(NAMES_MOST);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -171,14 +171,14 @@ struct Plan<'o> {
     from: String,
     to: String,
     now: String,
-    flags: Vec<Line<'o>>,
-    changes: Vec<Turn>,
-    overlaps: Vec<Both>,
+    flags: Vec<CurveLine<'o>>,
+    changes: Vec<ChangeLine>,
+    overlaps: Vec<OverlapLine>,
 }
 
 /// The share of one flag over time: linear between the corners, a jump where two share an instant.
 #[derive(Debug, Serialize)]
-struct Line<'o> {
+struct CurveLine<'o> {
     flag: String,
     section: &'o str,
     name: &'o str,
@@ -193,7 +193,7 @@ struct Corner {
 }
 
 #[derive(Debug, Serialize)]
-struct Turn {
+struct ChangeLine {
     at: String,
     flag: String,
     what: &'static str,
@@ -202,7 +202,7 @@ struct Turn {
 
 /// A time in which several flags move at once.
 #[derive(Debug, Serialize)]
-struct Both {
+struct OverlapLine {
     from: String,
     to: String,
     most: usize,
@@ -210,37 +210,37 @@ struct Both {
 }
 
 impl<'o> Plan<'o> {
-    fn new(outlook: &'o Outlook<'_>) -> Self {
-        let lines = outlook.tracks.iter().map(|track| Line {
-            flag: track.flag.key().to_string(),
-            section: track.flag.section(),
-            name: track.flag.name(),
-            share: Percent(track.share_at(outlook.now)),
-            corners: track
-                .corners(outlook.from, outlook.to)
+    fn new(forecast: &'o Forecast<'_>) -> Self {
+        let lines = forecast.curves.iter().map(|curve| CurveLine {
+            flag: curve.flag.key().to_string(),
+            section: curve.flag.section(),
+            name: curve.flag.name(),
+            share: Percent(curve.share_at(forecast.now)),
+            corners: curve
+                .corners(forecast.from, forecast.to)
                 .into_iter()
                 .map(|(at, share)| Corner { at: instant(at), share: Percent(share) })
                 .collect(),
         });
-        let turns = outlook.coming().into_iter().map(|(track, turn)| Turn {
-            at: instant(turn.at),
-            flag: track.flag.key().to_string(),
-            what: turn.kind.as_str(),
-            share: Percent(turn.share),
+        let changes = forecast.coming().into_iter().map(|(curve, change)| ChangeLine {
+            at: instant(change.at),
+            flag: curve.flag.key().to_string(),
+            what: change.kind.as_str(),
+            share: Percent(change.share),
         });
-        let both = |overlap: Overlap| Both {
+        let overlap_line = |overlap: Overlap| OverlapLine {
             from: instant(overlap.from),
             to: instant(overlap.to),
             most: overlap.most,
-            flags: overlap.tracks.iter().map(|number| outlook.tracks[*number].flag.key().to_string()).collect(),
+            flags: overlap.curves.iter().map(|number| forecast.curves[*number].flag.key().to_string()).collect(),
         };
         Self {
-            from: instant(outlook.from),
-            to: instant(outlook.to),
-            now: instant(outlook.now),
+            from: instant(forecast.from),
+            to: instant(forecast.to),
+            now: instant(forecast.now),
             flags: lines.collect(),
-            changes: turns.collect(),
-            overlaps: outlook.overlaps().into_iter().map(both).collect(),
+            changes: changes.collect(),
+            overlaps: forecast.overlaps().into_iter().map(overlap_line).collect(),
         }
     }
 }

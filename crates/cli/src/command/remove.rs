@@ -1,10 +1,10 @@
 //! `tidegate remove`: takes back what `define` said.
 
 use super::change;
-use crate::args::{ChangeArgs, OneFlagArg};
+use crate::args::{ChangeArgs, FlagKeyArg};
 use crate::exit::Outcome;
 use crate::output::Output;
-use crate::server::What;
+use crate::server::Operation;
 
 /// Take the definition of a flag away that was made on a server
 #[derive(Clone, Debug, clap::Args)]
@@ -15,7 +15,7 @@ Examples:
 The dial of the flag stays as it is; `tidegate clear` takes it away.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     #[command(flatten)]
     change: ChangeArgs,
@@ -23,5 +23,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    change::make(&server, flag, What::Remove, None, "no longer defined here", &args.change, output)
+    change::apply(&server, flag, Operation::Remove, None, "no longer defined here", &args.change, output)
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         let mut body = Vec::new();
         backup::write(&mut body, &header, batch).map_err(|error| Failure::new(Exit::Failed, error))?;
         let request = server.request(Method::POST, &["restore"], &query).body(body, "application/x-ndjson");
-        let reply = server.ask(request.actor(&args.author.actor()).patient(PATIENCE)).and_then(|reply| {
+        let reply = server.ask(request.actor(&args.author.actor()).with_extra_time(PATIENCE)).and_then(|reply| {
             let restored: Sum = server.read(&reply)?;
             Ok(restored)
         });
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             Err(failure) => {
                 if sum.registers > 0 {
                     let done = sum.registers;
-                    output.word(format_args!(
+                    output.message(format_args!(
                         "{done} of {total} registers are done; run it again, and it goes on from there"
                     ));
                 }
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         sum.left += restored.left;
         sum.unknown += restored.unknown;
         if sum.registers < total {
-            output.word(format_args!("{} of {total} registers", sum.registers));
+            output.message(format_args!("{} of {total} registers", sum.registers));
         }
     }
     match args.format.format {
@@ -107,10 +107,10 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
                 (_, 0) => "; the others are the same here, or newer".to_owned(),
                 (_, unknown) => format!("; {unknown} can only be read by a newer version"),
             };
-            output.word(format_args!("{} of {} registers are restored{others}", sum.restored, sum.registers));
+            output.message(format_args!("{} of {} registers are restored{others}", sum.restored, sum.registers));
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// The backup in a file, which is restored only if it is whole.

@@ -17,5 +17,5 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, output: &mut Output) -> Outcome {
     output.text(&schema())?;
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

@@ -143,14 +143,14 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     // Before the network between nodes takes its share.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);
-    let stop = stopped()?;
+    let stop = stop_signal()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     // Taken before the data folder is, so that a second server on one port fails without a trace.
     let mut listeners = Listeners::new(runtime.block_on(listen(config.listen.value, Key::Listen))?);
     let health = config.health_listen.value.map(|address| runtime.block_on(listen(address, Key::HealthListen)));
     if let Some(listener) = health.transpose()? {
         let address = listener.local_addr().map_err(|error| failed(&error))?;
-        output.word(format_args!("answering for health on http://{address}"));
+        output.message(format_args!("answering for health on http://{address}"));
         listeners = listeners.health(listener);
     }
     let address = listeners.address().map_err(|error| failed(&error))?;
@@ -158,39 +158,39 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let connected = runtime.block_on(async {
         tokio::select! {
             connected = connecting => Some(connected),
-            () = told(stop.clone()) => None,
+            () = stop_requested(stop.clone()) => None,
         }
     });
     if let Some(connected) = connected {
         let connected = connected.map_err(|error| failed(&io::Error::other(error)))?;
         let tide = connected.map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
-        output.word(format_args!("listening on http://{address}"));
+        output.message(format_args!("listening on http://{address}"));
         output.flush()?;
         let serving = tidegate_server::serve(listeners, tide.clone(), options, async {
-            told(stop.clone()).await;
+            stop_requested(stop.clone()).await;
         });
         runtime.block_on(serving).map_err(|error| failed(&error))?;
-        end(runtime, tide, *stop.borrow(), output);
+        shut_down(runtime, tide, *stop.borrow(), output);
     } else {
         runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     }
-    output.word("stopped");
-    Ok(Exit::Done)
+    output.message("stopped");
+    Ok(Exit::Success)
 }
 
 /// Lets everything go, within 5 s after the process was told to end, whatever is still at work.
-fn end(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &mut Output) {
+fn shut_down(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &mut Output) {
     let ends = told.unwrap_or_else(Instant::now) + STOP_MAX;
     let left = || ends.saturating_duration_since(Instant::now());
     // Work that blocks a thread is not waited for; what it has begun is the library's to finish.
     runtime.shutdown_timeout(RUNTIME_TIMEOUT.min(left()));
     // The last handle waits until everything that was accepted is on the disk.
     let (sender, gone) = mpsc::channel();
-    let goodbye = move || {
+    let shut_down_library = move || {
         drop(tide);
         let _ = sender.send(());
     };
-    let is_started = thread::Builder::new().name("goodbye".to_owned()).spawn(goodbye).is_ok();
+    let is_started = thread::Builder::new().name("shutdown".to_owned()).spawn(shut_down_library).is_ok();
     if is_started && gone.recv_timeout(left()).is_err() {
         output.warning("the disk did not take everything in time; what was acknowledged is on it");
     }
@@ -222,7 +222,7 @@ fn raise_file_limit(output: &mut Output) -> u64 {
 }
 
 /// Has the instant at which the process is told to end.
-fn stopped() -> Result<watch::Receiver<Option<Instant>>, Failure> {
+fn stop_signal() -> Result<watch::Receiver<Option<Instant>>, Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
     let (sender, receiver) = watch::channel(None);
     let wait = move || {
@@ -237,7 +237,7 @@ fn stopped() -> Result<watch::Receiver<Option<Instant>>, Failure> {
 }
 
 /// Ready when the process is told to end.
-async fn told(mut stop: watch::Receiver<Option<Instant>>) {
+async fn stop_requested(mut stop: watch::Receiver<Option<Instant>>) {
     let _ = stop.wait_for(Option::is_some).await;
 }
 

@@ -9,10 +9,10 @@ use tidegate_engine::{Flag, Micros, Overlay, Span};
 
 use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::forecast::Forecast;
 use crate::json::instant;
 use crate::keys;
 use crate::lookup;
-use crate::outlook::Outlook;
 use crate::output::Output;
 use crate::population::{Counts, Tally};
 use crate::relative::{relative, short};
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         (None, population) => add_numbers(&mut tally, population.unwrap_or_default()),
     }
     show(&tally.counts(), args.format.format, loaded.now(), output)?;
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// From `--from` to `--to` in steps of `--every`, both included.
@@ -91,9 +91,9 @@ fn instants(flag: Flag<'_>, every: Span, args: &Args) -> Result<Vec<Micros>, Fai
     if every == Span::ZERO {
         return Err(Failure::usage("--every is no time at all").help("give a step such as `1h`"));
     }
-    let outlook = Outlook::new(std::iter::once(flag), Micros::MIN, None, None);
-    let turns = outlook.tracks.first().map(|track| &*track.turns).unwrap_or_default();
-    let (first, last) = (turns.first().map(|turn| turn.at), turns.last().map(|turn| turn.at));
+    let forecast = Forecast::new(std::iter::once(flag), Micros::MIN, None, None);
+    let changes = forecast.curves.first().map(|curve| &*curve.changes).unwrap_or_default();
+    let (first, last) = (changes.first().map(|change| change.at), changes.last().map(|change| change.at));
     let (Some(from), Some(to)) = (args.from.or(first), args.to.or(last)) else {
         return Err(Failure::usage("the share of this flag never moves, so there is no time to go through")
             .help("give --from and --to, or --at"));

@@ -91,7 +91,7 @@ struct Clock {
 
 impl Clock {
     /// What is wrong, if it is.
-    fn in_words(&self) -> Option<String> {
+    fn describe(&self) -> Option<String> {
         let which = if self.ahead_seconds > 0.0 { "ahead of" } else { "behind" };
         let words = || format!("the server's clock is {:.1} s {which} that of the source", self.ahead_seconds.abs());
         self.is_suspicious.then(words)
@@ -109,10 +109,10 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let reply = server.ask(server.request(Method::GET, &["status"], &[]))?;
     let answer: Answer = server.read(&reply)?;
     match args.format.format {
-        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Json => output.json(&server.json_line(&reply)?)?,
         Format::Human => human(&server.address().to_string(), &answer, output)?,
     }
-    Ok(if answer.ready { Exit::Done } else { Exit::No })
+    Ok(if answer.ready { Exit::Success } else { Exit::Negative })
 }
 
 fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Failure> {
@@ -133,7 +133,7 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     let mut table = Table::new(&["DOCUMENT", "IS", "FROM", "HEARD", ""]);
     for source in sources {
         let trouble = source.refused.as_ref().or(source.last_error.as_ref()).map(|trouble| trouble.message.clone());
-        let clock = source.clock.as_ref().and_then(Clock::in_words);
+        let clock = source.clock.as_ref().and_then(Clock::describe);
         let trouble: Vec<_> = [trouble, clock, source.shadowed.shown()].into_iter().flatten().collect();
         let trouble = trouble.join("; ");
         table.row([

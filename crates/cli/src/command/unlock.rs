@@ -1,7 +1,7 @@
 //! `tidegate unlock`: takes a pin on this host away.
 
 use crate::args::FlagArgs;
-use crate::command::lock::{failure, file, pinned};
+use crate::command::lock::{failure, lock_file, pin_text};
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::text::escape;
@@ -21,13 +21,17 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let flag = args.flag.key();
-    let removed = file()?.remove(&flag).map_err(|error| failure(&error))?;
+    let removed = lock_file()?.remove(&flag).map_err(|error| failure(&error))?;
     let name = flag.to_string();
     match removed {
         Some(lock) => {
-            output.word(format_args!("`{}` is no longer locked to {} on this host", escape(&name), pinned(&lock.pin)));
+            output.message(format_args!(
+                "`{}` is no longer locked to {} on this host",
+                escape(&name),
+                pin_text(&lock.pin)
+            ));
         }
         None => output.note(format_args!("`{}` was not locked on this host", escape(&name))),
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

@@ -1,7 +1,7 @@
 //! `tidegate watch`: stays, and prints a line for each change.
 
-mod doorbell;
-mod events;
+mod inbox;
+mod lines;
 mod remote;
 
 use std::sync::mpsc::RecvTimeoutError;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tidegate::{Clock, Health, Tidegate};
 use tidegate_engine::{FlagKey, Micros, Moment, Span, Subject};
 
-use crate::args::{Asked, AskedArgs, KeyArg, SourceArgs, duration};
+use crate::args::{KeyArg, Query, QueryArgs, SourceArgs, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::source;
 use crate::text::escape;
-use doorbell::{Doorbell, Ring};
-use events::{DocumentLine, SourceLine, ValueLine};
+use inbox::{Inbox, Input};
+use lines::{DocumentLine, SourceLine, ValueLine};
 
 /// Stay, and print one line of JSON for each change
 #[derive(Clone, Debug, clap::Args)]
@@ -41,7 +41,7 @@ its output any more."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: AskedArgs,
+    query: QueryArgs,
 
     #[command(flatten)]
     key: KeyArg,
@@ -52,50 +52,50 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let asked = args.asked.about_some_flag()?;
-    if matches!(&asked, Asked::Document(_, None) | Asked::Server(_, None)) && args.key.key.is_some() {
+    let asked = args.query.with_optional_flag()?;
+    if matches!(&asked, Query::Document(_, None) | Query::Server(_, None)) && args.key.key.is_some() {
         return Err(Failure::usage("--key asks about a flag, and there is none").help("add the flag"));
     }
     match asked {
-        Asked::Document(source, flag) => watch_document(&source, flag, args, output),
-        Asked::Server(address, flag) => remote::watch(address, flag, args, output),
+        Query::Document(source, flag) => watch_document(&source, flag, args, output),
+        Query::Server(address, flag) => remote::watch(address, flag, args, output),
     }
 }
 
 fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, output: &mut Output) -> Outcome {
     let mut builder = source::open(&source.source, &source.options, output)?.builder;
     if let Some(poll) = args.poll {
-        if poll < POLL_LEAST {
-            return Err(Failure::usage(format_args!("--poll is below {POLL_LEAST}")).help("give it more time"));
+        if poll < POLL_MIN {
+            return Err(Failure::usage(format_args!("--poll is below {POLL_MIN}")).help("give it more time"));
         }
         builder = builder.poll_interval(source::duration(poll));
     }
     let tide = source::connect(builder.startup_wait(source::duration(source.options.timeout)))?;
     source::refuse_unknown_locks(&tide.status())?;
-    let doorbell = Doorbell::new()?;
-    doorbell.listen_to(tide.subscribe())?;
+    let inbox = Inbox::new()?;
+    inbox.forward_subscription(tide.subscribe())?;
     let clock = Clock::system();
     let mut watch = Watch { tide, clock, flag, key: args.key.or_host(), last: None, health: None };
-    watch.begin(output)?;
+    watch.print_first(output)?;
     loop {
         output.flush()?;
-        match doorbell.wait(watch.time_left()) {
-            Ok(Ring::Changes(changes)) => {
+        match inbox.wait(watch.time_left()) {
+            Ok(Input::Changes(changes)) => {
                 // What was put in force may have changed the value, so the document is told of first.
                 if changes.document {
-                    watch.tell_document(output)?;
+                    watch.print_document(output)?;
                 }
                 if changes.health {
-                    watch.tell_source(output)?;
+                    watch.print_source(output)?;
                 }
                 if changes.locks {
                     watch.warn_of_locks(output);
                 }
-                watch.tell_value_now(output)?;
+                watch.print_value_now(output)?;
             }
-            Err(RecvTimeoutError::Timeout) => watch.catch_up(output)?,
-            Ok(Ring::Server(_)) => {}
-            Ok(Ring::Over) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Done),
+            Err(RecvTimeoutError::Timeout) => watch.print_due_flips(output)?,
+            Ok(Input::Server(_)) => {}
+            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Success),
         }
     }
 }
@@ -106,39 +106,39 @@ struct Watch {
     clock: Clock,
     flag: Option<FlagKey>,
     key: String,
-    last: Option<Told>,
+    last: Option<LastValue>,
     health: Option<Health>,
 }
 
 /// The last value that was told.
-struct Told {
+struct LastValue {
     value: ValueLine,
     /// It holds until then, unless the document or the locks change.
     until: Option<Micros>,
 }
 
 impl Watch {
-    fn begin(&mut self, output: &mut Output) -> Result<(), Failure> {
-        self.tell_value_now(output)?;
+    fn print_first(&mut self, output: &mut Output) -> Result<(), Failure> {
+        self.print_value_now(output)?;
         if self.flag.is_none() {
-            self.tell_document(output)?;
+            self.print_document(output)?;
         }
         let is_fresh = self.tide.status().health == Health::Fresh;
-        if self.flag.is_none() || !is_fresh { self.tell_source(output) } else { Ok(()) }
+        if self.flag.is_none() || !is_fresh { self.print_source(output) } else { Ok(()) }
     }
 
-    /// How long nothing happens by itself; at most [`LOOK_MOST`], because clocks may be set.
+    /// How long nothing happens by itself; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
     fn time_left(&self) -> Duration {
         let until = self.last.as_ref().and_then(|last| last.until);
-        until.map_or(LOOK_MOST, |until| source::duration(until.since(self.clock.now())).min(LOOK_MOST))
+        until.map_or(CLOCK_CHECK_MAX, |until| source::duration(until.since(self.clock.now())).min(CLOCK_CHECK_MAX))
     }
 
     /// Tells of each flip that has come, at its own instant, and of the present.
-    fn catch_up(&mut self, output: &mut Output) -> Result<(), Failure> {
-        self.news().iter().try_for_each(|value| output.json(value))
+    fn print_due_flips(&mut self, output: &mut Output) -> Result<(), Failure> {
+        self.new_values().iter().try_for_each(|value| output.json(value))
     }
 
-    fn tell_value_now(&mut self, output: &mut Output) -> Result<(), Failure> {
+    fn print_value_now(&mut self, output: &mut Output) -> Result<(), Failure> {
         match self.value_at(self.clock.now()) {
             Some(value) => output.json(&value),
             None => Ok(()),
@@ -147,18 +147,18 @@ impl Watch {
 
     /// The values since the last one that was told: each flip that has come, at its own instant. Then the present, which is
     /// another one also where the clock was set back.
-    fn news(&mut self) -> Vec<ValueLine> {
+    fn new_values(&mut self) -> Vec<ValueLine> {
         let now = self.clock.now();
-        let mut news = Vec::new();
+        let mut values = Vec::new();
         // After a long sleep of the host only the present counts.
-        for _ in 0..FLIPS_MOST {
+        for _ in 0..FLIPS_MAX {
             let Some(until) = self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now) else {
                 break;
             };
-            news.extend(self.value_at(until));
+            values.extend(self.value_at(until));
         }
-        news.extend(self.value_at(now));
-        news
+        values.extend(self.value_at(now));
+        values
     }
 
     /// The value at an instant if it is another one than before.
@@ -168,9 +168,9 @@ impl Watch {
         let moment = Moment { now: at, ..view.moment() };
         let explanation = view.snapshot().explain(flag.section(), flag.flag(), &Subject::key(&self.key), &moment);
         let value = ValueLine::new(&explanation, &self.key, at);
-        let is_news = self.last.as_ref().is_none_or(|last| !last.value.is_same(&value));
-        self.last = Some(Told { value: value.clone(), until: explanation.valid_until });
-        is_news.then_some(value)
+        let is_new = self.last.as_ref().is_none_or(|last| !last.value.is_same(&value));
+        self.last = Some(LastValue { value: value.clone(), until: explanation.valid_until });
+        is_new.then_some(value)
     }
 
     fn warn_of_locks(&self, output: &mut Output) {
@@ -179,11 +179,11 @@ impl Watch {
         }
     }
 
-    fn tell_document(&self, output: &mut Output) -> Result<(), Failure> {
+    fn print_document(&self, output: &mut Output) -> Result<(), Failure> {
         output.json(&DocumentLine::new(&self.tide.status()))
     }
 
-    fn tell_source(&mut self, output: &mut Output) -> Result<(), Failure> {
+    fn print_source(&mut self, output: &mut Output) -> Result<(), Failure> {
         let status = self.tide.status();
         if self.health != Some(status.health) {
             self.health = Some(status.health);
@@ -194,11 +194,11 @@ impl Watch {
 }
 
 /// The library asks no more often.
-const POLL_LEAST: Span = Span::from_micros(100_000);
+const POLL_MIN: Span = Span::from_micros(100_000);
 /// The longest sleep without a look at the clock, which may be set: a flip is told within that.
-const LOOK_MOST: Duration = Duration::from_secs(1);
+const CLOCK_CHECK_MAX: Duration = Duration::from_secs(1);
 /// Flips told one by one before it is given up: an interpolated number has one each second.
-const FLIPS_MOST: usize = 1_000;
+const FLIPS_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +219,7 @@ mod tests {
         for (time, expected) in steps {
             clock.set(at(time));
             let told: Vec<(String, String)> = watch
-                .news()
+                .new_values()
                 .iter()
                 .map(|line| serde_json::to_value(line).unwrap())
                 .map(|line| (line["at"].as_str().unwrap()[11..19].to_owned(), line["value"].to_string()))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tidegate_engine::{Explanation, Flag, FlagKey, Flips, Micros, Rule, Subject, Variant};
 
-use crate::args::{Asked, AskedArgs, AtArg, Format, FormatArg, KeyFileArg, Place, SourceArgs, host_name};
+use crate::args::{AtArg, Format, FormatArg, KeyFileArg, Location, Query, QueryArgs, SourceArgs, host_name};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::json::instant;
 use crate::keys;
@@ -31,7 +31,7 @@ be those of other hosts. A flag that is locked for everyone, dialled or disabled
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    asked: AskedArgs,
+    query: QueryArgs,
 
     /// A key; may be given several times [default: this host's name]
     #[arg(long = "key", value_name = "KEY", conflicts_with = "keys_from")]
@@ -48,12 +48,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
-    let (turns, now) = match args.asked.about_a_flag()? {
-        Asked::Document(source, flag) => by_document(&source, &flag, args, output)?,
-        Asked::Server(address, flag) => by_server(address, &flag, args, output)?,
+    let (flips_by_key, now) = match args.query.with_flag()? {
+        Query::Document(source, flag) => by_document(&source, &flag, args, output)?,
+        Query::Server(address, flag) => by_server(address, &flag, args, output)?,
     };
     let mut table = Table::new(&["KEY", "FLIP", "TO", ""]);
-    for (key, flips) in &turns {
+    for (key, flips) in &flips_by_key {
         match args.format.format {
             Format::Json => output.json(&Line::new(key, *flips, now))?,
             Format::Human => table.row(row(key, *flips, now)),
@@ -62,47 +62,47 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     if args.format.format == Format::Human {
         output.table(&table)?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// Each key with its flips, and the instant as of which they are told.
-type Turns = (Vec<(String, Flips)>, Micros);
+type FlipsByKey = (Vec<(String, Flips)>, Micros);
 
-fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<Turns, Failure> {
+fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<FlipsByKey, Failure> {
     let keys = keys(args, Some(&source.source))?;
     let loaded = source::load(source, output)?;
     let moment = loaded.moment(args.at.at);
     let flag = lookup::find(loaded.snapshot(), flag)?;
-    remark(&flag, moment.now, output);
+    note_flag(&flag, moment.now, output);
     let is_still = flag.lock().is_some() || !flag.is_enabled() || flag.interpolates();
     let flips = |key: &str| if is_still { Flips::default() } else { flag.flips(&Subject::key(key), &moment) };
-    let turns = keys.into_iter().map(|key| {
+    let flips_by_key = keys.into_iter().map(|key| {
         let flips = flips(&key);
         (key, flips)
     });
-    let turns = turns.collect();
-    Ok((turns, moment.now))
+    let flips_by_key = flips_by_key.collect();
+    Ok((flips_by_key, moment.now))
 }
 
-fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<Turns, Failure> {
+fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<FlipsByKey, Failure> {
     let keys = keys(args, None)?;
-    let server = Server::new(address)?.timeout(source::duration(args.asked.options.timeout));
-    let mut turns = Vec::with_capacity(keys.len());
+    let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
+    let mut flips_by_key = Vec::with_capacity(keys.len());
     for key in keys {
         let explanation = server.decide(flag, &key, args.at.at)?;
         if explanation.rule == Rule::UnknownFlag {
-            return Err(lookup::no_answer_of(server.address(), &explanation));
+            return Err(lookup::no_server_answer(server.address(), &explanation));
         }
-        if turns.is_empty() {
-            remark_on(&explanation, output);
+        if flips_by_key.is_empty() {
+            note_server_flag(&explanation, output);
         }
-        turns.push((key, explanation.flips));
+        flips_by_key.push((key, explanation.flips));
     }
-    Ok((turns, args.at.at.unwrap_or_else(source::now)))
+    Ok((flips_by_key, args.at.at.unwrap_or_else(source::now)))
 }
 
 /// The keys that are asked about.
-fn keys(args: &Args, source: Option<&Place>) -> Result<Vec<String>, Failure> {
+fn keys(args: &Args, source: Option<&Location>) -> Result<Vec<String>, Failure> {
     match &args.file.keys_from {
         Some(file) => keys::read(file, source),
         None if args.keys.is_empty() => Ok(vec![host_name()]),
@@ -111,7 +111,7 @@ fn keys(args: &Args, source: Option<&Place>) -> Result<Vec<String>, Failure> {
 }
 
 /// Why nobody flips by the ramp of a flag of a server, where that is so.
-fn remark_on(explanation: &Explanation, output: &mut Output) {
+fn note_server_flag(explanation: &Explanation, output: &mut Output) {
     let name = explanation.flag.to_string();
     let name = escape(&name);
     match explanation.rule {
@@ -128,7 +128,7 @@ fn remark_on(explanation: &Explanation, output: &mut Output) {
 }
 
 /// Why the instants may not be what is asked for.
-fn remark(flag: &Flag<'_>, now: Micros, output: &mut Output) {
+fn note_flag(flag: &Flag<'_>, now: Micros, output: &mut Output) {
     let name = flag.key().to_string();
     let name = escape(&name);
     if let Some(variant) = flag.lock() {

@@ -2,7 +2,7 @@
 
 use tidegate_engine::{Micros, Share, Span};
 
-use crate::outlook::Track;
+use crate::forecast::Curve;
 
 /// What a change does to the line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ pub(crate) struct Bounds {
 impl Movements {
     /// The movements from the old to the new state of a flag, from `now` on. A flag that does not exist
     /// gives `new` to nobody.
-    pub(crate) fn between(old: Option<&Track<'_>>, new: Option<&Track<'_>>, is_shuffled: bool, now: Micros) -> Self {
+    pub(crate) fn between(old: Option<&Curve<'_>>, new: Option<&Curve<'_>>, is_shuffled: bool, now: Micros) -> Self {
         let sides = Sides { old, new, is_shuffled };
         Self { gain: movement(&sides, now, false), loss: movement(&sides, now, true) }
     }
@@ -41,15 +41,15 @@ impl Movements {
 
 /// The share by the old and by the new document.
 struct Sides<'a, 's> {
-    old: Option<&'a Track<'s>>,
-    new: Option<&'a Track<'s>>,
+    old: Option<&'a Curve<'s>>,
+    new: Option<&'a Curve<'s>>,
     is_shuffled: bool,
 }
 
 impl Sides<'_, '_> {
     /// How much moves to the share `to` from the share `from`: the gain, or the loss with the two exchanged.
     fn moved_at(&self, at: Micros, is_loss: bool) -> Bounds {
-        let share = |track: Option<&Track<'_>>| track.map_or(Share::ZERO, |track| track.share_at(at)).get();
+        let share = |curve: Option<&Curve<'_>>| curve.map_or(Share::ZERO, |curve| curve.share_at(at)).get();
         let (old, new) = (share(self.old), share(self.new));
         let (from, to) = if is_loss { (new, old) } else { (old, new) };
         let least = to.saturating_sub(from);
@@ -61,16 +61,16 @@ impl Sides<'_, '_> {
 
     /// Whether the two shares together are more than the whole line.
     fn is_crowded(&self, at: Micros) -> bool {
-        let share = |track: Option<&Track<'_>>| track.map_or(0, |track| track.share_at(at).get());
+        let share = |curve: Option<&Curve<'_>>| curve.map_or(0, |curve| curve.share_at(at).get());
         share(self.old) + share(self.new) > Share::FULL.get()
     }
 
     /// Every instant from now on at which one of the bounds may be at its greatest: both sides of each
     /// corner, and, since the upper bound of shuffled keys rises with one share and falls with the other, the
-    /// instant between two corners at which it turns.
+    /// instant between two corners at which it changes.
     fn candidates(&self, now: Micros) -> Vec<Micros> {
-        let turns = self.old.iter().chain(&self.new).flat_map(|track| &track.turns);
-        let mut corners: Vec<Micros> = turns.map(|turn| turn.at).filter(|at| *at > now).collect();
+        let changes = self.old.iter().chain(&self.new).flat_map(|curve| &curve.changes);
+        let mut corners: Vec<Micros> = changes.map(|change| change.at).filter(|at| *at > now).collect();
         corners.sort_unstable();
         corners.dedup();
         let mut candidates = vec![now];
@@ -136,10 +136,10 @@ mod tests {
     /// Gain and loss now and at most, as per cent; `None` is a flag that is not there.
     fn check_movements(old: Option<&str>, new: Option<&str>, is_shuffled: bool, expected: [(&str, &str); 4]) {
         let (before, after) = (old.map(snapshot), new.map(snapshot));
-        let old_track = before.as_ref().and_then(|snapshot| snapshot.flags().map(Track::new).next());
-        let new_track = after.as_ref().and_then(|snapshot| snapshot.flags().map(Track::new).next());
+        let old_curve = before.as_ref().and_then(|snapshot| snapshot.flags().map(Curve::new).next());
+        let new_curve = after.as_ref().and_then(|snapshot| snapshot.flags().map(Curve::new).next());
         let now = parse_time("2026-01-05 00:00Z").unwrap();
-        let found = Movements::between(old_track.as_ref(), new_track.as_ref(), is_shuffled, now);
+        let found = Movements::between(old_curve.as_ref(), new_curve.as_ref(), is_shuffled, now);
         let bounds = [found.gain.now, found.gain.most, found.loss.now, found.loss.most];
         for (number, (bounds, (least, most))) in bounds.into_iter().zip(expected).enumerate() {
             let near = |share: Share, text: &str| {

@@ -10,12 +10,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
-use super::{Numeral, Reply, Request, Server};
+use super::{Percentage, Reply, Request, Server};
 use crate::exit::Failure;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum Operation {
     /// The activation is set to this share.
     Activate(Share, Target),
     /// The activation is set to the share that was read, if the flag is still in the state with this tag.
@@ -32,7 +32,7 @@ pub(crate) enum What {
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) flag: FlagKey,
-    pub(crate) what: What,
+    pub(crate) operation: Operation,
     pub(crate) until: Option<Micros>,
     pub(crate) actor: String,
     pub(crate) reason: Option<String>,
@@ -133,9 +133,9 @@ pub(crate) struct Unreached {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Effect {
     #[serde(default)]
-    pub(crate) from: Option<Numeral>,
+    pub(crate) from: Option<Percentage>,
     #[serde(default)]
-    pub(crate) to: Option<Numeral>,
+    pub(crate) to: Option<Percentage>,
 }
 
 impl Server {
@@ -144,15 +144,15 @@ impl Server {
         let reply = self.ask(self.request_for(change)?)?;
         let mut receipt: Receipt = self.read(&reply)?;
         receipt.reached = receipt.reached && reply.status != StatusCode::ACCEPTED;
-        Ok((receipt, self.line(&reply)?))
+        Ok((receipt, self.json_line(&reply)?))
     }
 
     /// The JSON of an answer, for a line of its own.
-    pub(crate) fn line(&self, reply: &Reply) -> Result<Box<RawValue>, Failure> {
+    pub(crate) fn json_line(&self, reply: &Reply) -> Result<Box<RawValue>, Failure> {
         let json: Box<RawValue> = self.read(reply)?;
         if json.get().contains(['\n', '\r']) {
             let value: Value = self.read(reply)?;
-            return RawValue::from_string(value.to_string()).map_err(|error| self.senseless(&error));
+            return RawValue::from_string(value.to_string()).map_err(|error| self.invalid_response(&error));
         }
         Ok(json)
     }
@@ -166,28 +166,30 @@ impl Server {
         if let Some(timeout) = &timeout {
             query.push(("timeout", timeout));
         }
-        if matches!(change.what, What::Clear | What::Remove | What::Define(..)) {
+        if matches!(change.operation, Operation::Clear | Operation::Remove | Operation::Define(..)) {
             // There is no place for it in the body.
             query.extend(change.reason.as_deref().map(|reason| ("reason", reason)));
         }
-        if let What::Activate(_, target) = &change.what {
+        if let Operation::Activate(_, target) = &change.operation {
             query.extend(target.parameter().map(|parameter| (parameter, "true")));
         }
         let flag = &change.flag;
-        let request = match &change.what {
-            What::Activate(share, _) => {
-                self.about(flag, Method::PUT, &["activation"], &query)?.json(&activation(change, *share))
+        let request = match &change.operation {
+            Operation::Activate(share, _) => {
+                self.flag_request(flag, Method::PUT, &["activation"], &query)?.json(&activation(change, *share))
             }
-            What::Hold(share, seen) => self
-                .about(flag, Method::PUT, &["activation"], &query)?
+            Operation::Hold(share, seen) => self
+                .flag_request(flag, Method::PUT, &["activation"], &query)?
                 .json(&activation(change, *share))
                 .if_match(seen.as_ref()),
-            What::Clear => self.about(flag, Method::DELETE, &["activation"], &query)?,
-            What::Define(name, entry) => self.about(flag, Method::PUT, &[], &query)?.entry(name.clone(), entry.clone()),
-            What::Remove => self.about(flag, Method::DELETE, &[], &query)?,
+            Operation::Clear => self.flag_request(flag, Method::DELETE, &["activation"], &query)?,
+            Operation::Define(name, entry) => {
+                self.flag_request(flag, Method::PUT, &[], &query)?.entry(name.clone(), entry.clone())
+            }
+            Operation::Remove => self.flag_request(flag, Method::DELETE, &[], &query)?,
         };
         let more = change.timeout.map_or(Duration::ZERO, |timeout| Duration::from_micros(timeout.get()));
-        Ok(request.actor(&change.actor).patient(more))
+        Ok(request.actor(&change.actor).with_extra_time(more))
     }
 }
 

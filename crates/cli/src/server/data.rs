@@ -26,29 +26,29 @@ struct Status {
 
 impl Server {
     /// Where the server has a flag from, and how old that is. That it cannot be asked is part of the answer.
-    pub(crate) fn data_of(&self, flag: &FlagKey) -> Data {
+    pub(crate) fn data_for(&self, flag: &FlagKey) -> Data {
         let address = self.address().to_string();
-        match self.try_data_of(flag) {
-            Ok((source, digest)) => Data::of_server(address, source, digest),
-            Err(Failure::Stopped(stopped)) => Data::of_unknown_age(address, stopped.message),
-            Err(Failure::ClosedPipe) => Data::of_unknown_age(address, String::new()),
+        match self.try_data_for(flag) {
+            Ok((source, digest)) => Data::from_server(address, source, digest),
+            Err(Failure::Reported(report)) => Data::from_server_without_age(address, report.message),
+            Err(Failure::ClosedPipe) => Data::from_server_without_age(address, String::new()),
         }
     }
 
-    fn try_data_of(&self, flag: &FlagKey) -> Result<(ServerSource, Option<String>), Failure> {
+    fn try_data_for(&self, flag: &FlagKey) -> Result<(ServerSource, Option<String>), Failure> {
         let Answer { status } = self.ask_for(self.request(Method::GET, &["status"], &[]))?;
         let Status { first, digest, further } = status;
         if further.is_empty() {
             return Ok((first, digest));
         }
-        let place = self.place_of(flag);
+        let place = self.document_of(flag);
         let found = further.into_iter().find(|source| place.as_deref() == Some(&*source.source));
         Ok((found.unwrap_or(first), digest))
     }
 
     /// The document that defines the flag, if one does.
-    fn place_of(&self, flag: &FlagKey) -> Option<String> {
-        let flag: FlagState = self.ask_for(self.about(flag, Method::GET, &[], &[]).ok()?).ok()?;
+    fn document_of(&self, flag: &FlagKey) -> Option<String> {
+        let flag: FlagState = self.ask_for(self.flag_request(flag, Method::GET, &[], &[]).ok()?).ok()?;
         flag.source.strip_prefix("document ").map(str::to_owned)
     }
 }

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 
 /// The JSON of a decision. What is not there does not apply.
 #[derive(Debug, Deserialize)]
-struct Told {
+struct DecisionBody {
     flag: String,
     #[serde(default)]
     value: Option<Box<RawValue>>,
@@ -29,7 +29,7 @@ struct Told {
     #[serde(default)]
     flip: Option<String>,
     #[serde(default)]
-    flips: Turns,
+    flips: FlipsBody,
     #[serde(default)]
     valid_until: Option<String>,
     #[serde(default)]
@@ -37,19 +37,19 @@ struct Told {
     #[serde(default)]
     adopter: Option<Value>,
     #[serde(default)]
-    lock: Option<Pinned>,
+    lock: Option<LockBody>,
 }
 
 /// When the key comes to `new`, and when it leaves it.
 #[derive(Debug, Default, Deserialize)]
-struct Turns {
+struct FlipsBody {
     on: Option<String>,
     off: Option<String>,
 }
 
 /// A lock of the server's host.
 #[derive(Debug, Deserialize)]
-struct Pinned {
+struct LockBody {
     #[serde(default)]
     variant: Option<String>,
     #[serde(default)]
@@ -66,16 +66,16 @@ impl Server {
         let at = at.map(|at| at.to_string());
         let mut query = vec![("key", key)];
         query.extend(at.as_deref().map(|at| ("at", at)));
-        match self.ask(self.about(flag, Method::GET, &["decision"], &query)?) {
-            Ok(reply) => explanation(&reply.body).map_err(|error| self.senseless(&error)),
-            Err(Failure::Stopped(stopped)) if stopped.exit == Exit::NoFlag => Ok(unknown(flag)),
+        match self.ask(self.flag_request(flag, Method::GET, &["decision"], &query)?) {
+            Ok(reply) => explanation(&reply.body).map_err(|error| self.invalid_response(&error)),
+            Err(Failure::Reported(report)) if report.exit == Exit::NoFlag => Ok(unknown_flag(flag)),
             Err(failure) => Err(failure),
         }
     }
 }
 
 /// There is no such flag.
-fn unknown(flag: &FlagKey) -> Explanation {
+fn unknown_flag(flag: &FlagKey) -> Explanation {
     Explanation {
         flag: flag.clone(),
         value: None,
@@ -96,30 +96,30 @@ fn unknown(flag: &FlagKey) -> Explanation {
 
 /// The decision in this JSON, or what about it makes no sense.
 fn explanation(json: &[u8]) -> Result<Explanation, String> {
-    let told: Told = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-    let rule = one_of(&RULES, Rule::as_str, &told.rule, "rule")?;
+    let body: DecisionBody = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let rule = one_of(&RULES, Rule::as_str, &body.rule, "rule")?;
     let null = |value: &RawValue| value.get() == "null" && matches!(rule, Rule::UnknownFlag | Rule::Disabled);
-    let share = told.share.as_deref().filter(|share| share.get() != "null");
-    let flag = FlagKey::parse(&told.flag);
+    let share = body.share.as_deref().filter(|share| share.get() != "null");
+    let flag = FlagKey::parse(&body.flag);
     Ok(Explanation {
-        lock: told.lock.map(|lock| lock.read(&flag)).transpose()?,
+        lock: body.lock.map(|lock| lock.read(&flag)).transpose()?,
         flag,
-        value: told.value.filter(|value| !null(value)).map(|value| value.get().to_owned()),
-        variant: told.variant.as_deref().map(variant).transpose()?,
-        reason: one_of(&REASONS, Reason::as_str, &told.reason, "reason")?,
-        error: told.error_code.as_deref().map(|code| one_of(&ERRORS, ErrorCode::as_str, code, "error")).transpose()?,
+        value: body.value.filter(|value| !null(value)).map(|value| value.get().to_owned()),
+        variant: body.variant.as_deref().map(variant).transpose()?,
+        reason: one_of(&REASONS, Reason::as_str, &body.reason, "reason")?,
+        error: body.error_code.as_deref().map(|code| one_of(&ERRORS, ErrorCode::as_str, code, "error")).transpose()?,
         rule,
-        position: told.position.map(Position::new),
+        position: body.position.map(Position::new),
         share: share.map(|share| parse_percent(share.get()).map_err(|error| error.to_string())).transpose()?,
-        flips: Flips { on: instant(told.flips.on.as_deref())?, off: instant(told.flips.off.as_deref())? },
-        flip: instant(told.flip.as_deref())?,
-        valid_until: instant(told.valid_until.as_deref())?,
-        ramp_instant: instant(told.ramp_instant.as_deref())?,
-        adopter: told.adopter.as_ref().and_then(adopter),
+        flips: Flips { on: instant(body.flips.on.as_deref())?, off: instant(body.flips.off.as_deref())? },
+        flip: instant(body.flip.as_deref())?,
+        valid_until: instant(body.valid_until.as_deref())?,
+        ramp_instant: instant(body.ramp_instant.as_deref())?,
+        adopter: body.adopter.as_ref().and_then(adopter),
     })
 }
 
-impl Pinned {
+impl LockBody {
     fn read(self, flag: &FlagKey) -> Result<HostLock, String> {
         let pin = match (self.variant, self.value) {
             (Some(word), _) => Pin::Variant(variant(&word)?),
@@ -140,8 +140,8 @@ fn variant(word: &str) -> Result<Variant, String> {
 }
 
 /// The early adopter, as documents write it: a text or `{"regex": text}`.
-fn adopter(told: &Value) -> Option<Adopter> {
-    match told {
+fn adopter(body: &Value) -> Option<Adopter> {
+    match body {
         Value::String(key) => Some(Adopter::Key(key.as_str().into())),
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -153,9 +153,9 @@ fn adopter(told: &Value) -> Option<Adopter> {
     }
 }
 
-fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, told: &str, what: &str) -> Result<T, String> {
-    let found = all.iter().copied().find(|one| word(*one) == told);
-    found.ok_or_else(|| format!("there is no {what} `{told}`"))
+fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, body: &str, what: &str) -> Result<T, String> {
+    let found = all.iter().copied().find(|one| word(*one) == body);
+    found.ok_or_else(|| format!("there is no {what} `{body}`"))
 }
 
 const RULES: [Rule; 11] = [

@@ -14,7 +14,7 @@ pub(crate) enum Event {
     /// The stream is there, and what was missed meanwhile has to be asked for.
     Connected,
     /// Something has changed: the name of the event and its data.
-    News { name: String, data: String },
+    Message { name: String, data: String },
     /// The server is away, and why. It is tried again.
     Lost(String),
     /// The server refuses; it is not tried again.
@@ -22,35 +22,35 @@ pub(crate) enum Event {
 }
 
 /// Listens to the events of this query, on a thread of its own that ends when nobody wants to hear any more: when
-/// `tell` returns `false`. A server that has accepted a connection has `timeout` to answer.
+/// `deliver` returns `false`. A server that has accepted a connection has `timeout` to answer.
 pub(crate) fn listen(
     address: Address,
     query: Vec<(String, String)>,
     timeout: Duration,
-    tell: impl Fn(Event) -> bool + Send + 'static,
+    deliver: impl Fn(Event) -> bool + Send + 'static,
 ) -> Result<(), Failure> {
     let server = Server::new(address)?.timeout(timeout);
     let body = move || {
-        let mut pause = PAUSE_LEAST;
+        let mut delay = RETRY_DELAY_MIN;
         loop {
             let ended = server.stream(&query, &mut |event| {
-                pause = PAUSE_LEAST;
-                tell(event)
+                delay = RETRY_DELAY_MIN;
+                deliver(event)
             });
             match ended {
-                Ended::Unheard => return,
+                Ended::NoReceiver => return,
                 Ended::Refused(failure) => {
-                    tell(Event::Refused(failure));
+                    deliver(Event::Refused(failure));
                     return;
                 }
                 Ended::Lost(why) => {
-                    if !tell(Event::Lost(why)) {
+                    if !deliver(Event::Lost(why)) {
                         return;
                     }
                 }
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE_MOST);
+            thread::sleep(delay);
+            delay = (delay * 2).min(RETRY_DELAY_MAX);
         }
     };
     thread::Builder::new()
@@ -63,7 +63,7 @@ pub(crate) fn listen(
 /// How a stream ended.
 enum Ended {
     /// Nobody wants to hear more.
-    Unheard,
+    NoReceiver,
     /// It broke, or never began.
     Lost(String),
     /// The server will not have it.
@@ -72,15 +72,15 @@ enum Ended {
 
 impl Server {
     /// One connection, until it ends.
-    fn stream(&self, query: &[(String, String)], tell: &mut dyn FnMut(Event) -> bool) -> Ended {
+    fn stream(&self, query: &[(String, String)], deliver: &mut dyn FnMut(Event) -> bool) -> Ended {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let request = self.request(Method::GET, &["watch"], &query).accepting_events();
+        let request = self.request(Method::GET, &["watch"], &query).accept_event_stream();
         self.runtime().block_on(async {
             let timeout = request.timeout;
             let mut response = match tokio::time::timeout(timeout, self.send(request)).await {
                 Ok(Ok(response)) => response,
-                Ok(Err(Failure::Stopped(stopped))) => return Ended::Lost(stopped.message),
-                Ok(Err(Failure::ClosedPipe)) => return Ended::Unheard,
+                Ok(Err(Failure::Reported(report))) => return Ended::Lost(report.message),
+                Ok(Err(Failure::ClosedPipe)) => return Ended::NoReceiver,
                 Err(_) => return Ended::Lost(format!("the server at `{}` does not answer", self.address)),
             };
             if !response.status().is_success() {
@@ -95,18 +95,18 @@ impl Server {
                     Ended::Refused(failure)
                 };
             }
-            if !tell(Event::Connected) {
-                return Ended::Unheard;
+            if !deliver(Event::Connected) {
+                return Ended::NoReceiver;
             }
-            let mut lines = Lines::default();
+            let mut parser = Parser::default();
             loop {
-                match tokio::time::timeout(SILENCE_MOST, response.chunk()).await {
+                match tokio::time::timeout(SILENCE_MAX, response.chunk()).await {
                     Ok(Ok(Some(chunk))) => {
-                        if lines.bytes.len() + chunk.len() > EVENT_BYTES_MAX {
+                        if parser.bytes.len() + chunk.len() > EVENT_BYTES_MAX {
                             return Ended::Lost("an event is too large".to_owned());
                         }
-                        if !lines.take(&chunk).into_iter().all(&mut *tell) {
-                            return Ended::Unheard;
+                        if !parser.push(&chunk).into_iter().all(&mut *deliver) {
+                            return Ended::NoReceiver;
                         }
                     }
                     Ok(Ok(None)) => return Ended::Lost(format!("the server at `{}` has ended", self.address)),
@@ -118,16 +118,16 @@ impl Server {
     }
 }
 
-/// From bytes to events, as the WHATWG says it: lines, fields, an empty line at the end.
+/// From bytes to events, as the WHATWG says it: parser, fields, an empty line at the end.
 #[derive(Default)]
-struct Lines {
+struct Parser {
     bytes: Vec<u8>,
     name: String,
     data: String,
 }
 
-impl Lines {
-    fn take(&mut self, chunk: &[u8]) -> Vec<Event> {
+impl Parser {
+    fn push(&mut self, chunk: &[u8]) -> Vec<Event> {
         self.bytes.extend_from_slice(chunk);
         let mut events = Vec::new();
         while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
@@ -137,7 +137,7 @@ impl Lines {
             if line.is_empty() {
                 let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
                 if !data.is_empty() || !name.is_empty() {
-                    events.push(Event::News { name, data });
+                    events.push(Event::Message { name, data });
                 }
                 continue;
             }
@@ -160,11 +160,11 @@ impl Lines {
 }
 
 /// The server sends a sign of life more often than that.
-const SILENCE_MOST: Duration = Duration::from_secs(45);
+const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// A server that restarts is back within a second.
-const PAUSE_LEAST: Duration = Duration::from_millis(100);
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 /// One that is away for long is asked no more often.
-const PAUSE_MOST: Duration = Duration::from_secs(5);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 /// A value has 64 KiB at most, and there are two of them in an event.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
@@ -177,12 +177,12 @@ mod tests {
         let text = b": hello\r\nevent: change\r\ndata: {\"a\":\ndata: 1}\nid: 7\n\n\ndata:x\n\n: alive\n\n";
         let expected = [("change", "{\"a\":\n1}"), ("", "x")];
         for size in 1..text.len() {
-            let mut lines = Lines::default();
-            let events: Vec<Event> = text.chunks(size).flat_map(|chunk| lines.take(chunk)).collect();
+            let mut parser = Parser::default();
+            let events: Vec<Event> = text.chunks(size).flat_map(|chunk| parser.push(chunk)).collect();
             let found: Vec<(&str, &str)> = events
                 .iter()
                 .map(|event| match event {
-                    Event::News { name, data } => (&**name, &**data),
+                    Event::Message { name, data } => (&**name, &**data),
                     other => panic!("{other:?}"),
                 })
                 .collect();

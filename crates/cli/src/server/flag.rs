@@ -18,34 +18,34 @@ pub(crate) struct FlagState {
     pub(crate) stable: Option<Box<RawValue>>,
     #[serde(default)]
     pub(crate) new: Option<Box<RawValue>>,
-    pub(crate) share: Numeral,
+    pub(crate) share: Percentage,
     #[serde(default)]
-    pub(crate) next_change: Option<Next>,
+    pub(crate) next_change: Option<NextChange>,
 }
 
 /// The dial of a flag.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Activation {
     #[serde(default)]
-    pub(crate) until: Option<Instant>,
+    pub(crate) until: Option<Timestamp>,
     #[serde(default)]
     pub(crate) actor: Option<String>,
 }
 
 /// The next change of a flag's share.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Next {
-    pub(crate) at: Instant,
+pub(crate) struct NextChange {
+    pub(crate) at: Timestamp,
     pub(crate) what: String,
-    pub(crate) share: Numeral,
+    pub(crate) share: Percentage,
 }
 
 /// A percentage, exactly as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Box<RawValue>")]
-pub(crate) struct Numeral(pub(crate) Share);
+pub(crate) struct Percentage(pub(crate) Share);
 
-impl TryFrom<Box<RawValue>> for Numeral {
+impl TryFrom<Box<RawValue>> for Percentage {
     type Error = String;
 
     fn try_from(json: Box<RawValue>) -> Result<Self, String> {
@@ -56,9 +56,9 @@ impl TryFrom<Box<RawValue>> for Numeral {
 /// An instant, as RFC 3339.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Instant(pub(crate) Micros);
+pub(crate) struct Timestamp(pub(crate) Micros);
 
-impl TryFrom<String> for Instant {
+impl TryFrom<String> for Timestamp {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {

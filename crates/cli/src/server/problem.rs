@@ -21,13 +21,13 @@ struct Problem {
     help: Option<String>,
     #[serde(rename = "type")]
     kind: String,
-    diagnostics: Vec<Told>,
+    diagnostics: Vec<DiagnosticBody>,
 }
 
 /// A diagnostic as a server tells it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Told {
+struct DiagnosticBody {
     code: String,
     severity: String,
     path: String,
@@ -61,7 +61,7 @@ pub(super) fn failure(
         None => escape(&detail).into_owned(),
     };
     let exit = if status == StatusCode::NOT_FOUND && flag.is_some() { Exit::NoFlag } else { Exit::Refused };
-    let mut help = own_help(&problem.kind).map_or_else(|| problem.help.unwrap_or_default(), str::to_owned);
+    let mut help = command_help(&problem.kind).map_or_else(|| problem.help.unwrap_or_default(), str::to_owned);
     if help.is_empty() && exit == Exit::NoFlag {
         FLAGS.clone_into(&mut help);
     }
@@ -70,12 +70,12 @@ pub(super) fn failure(
         return failure;
     }
     let name = text.map_or_else(|| server.into_owned(), |(name, _)| name.clone());
-    let found: Vec<Found<'_>> = problem.diagnostics.iter().map(Told::found).collect();
-    failure.report(report::render_found(&found, &name, text.map(|(_, text)| text.as_slice())))
+    let found: Vec<Found<'_>> = problem.diagnostics.iter().map(DiagnosticBody::found).collect();
+    failure.diagnostics(report::render_found(&found, &name, text.map(|(_, text)| text.as_slice())))
 }
 
 /// What to do about a problem, in terms of this program instead of requests.
-fn own_help(kind: &str) -> Option<&'static str> {
+fn command_help(kind: &str) -> Option<&'static str> {
     match kind.strip_prefix("urn:tidegate:problem:")? {
         "unknown-flag" => Some(FLAGS),
         "changed" => Some("somebody has changed the flag in between; look at `tidegate history`, and decide again"),
@@ -86,7 +86,7 @@ fn own_help(kind: &str) -> Option<&'static str> {
     }
 }
 
-impl Told {
+impl DiagnosticBody {
     fn found(&self) -> Found<'_> {
         Found {
             severity: match &*self.severity {

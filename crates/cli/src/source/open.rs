@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate::{Builder, Fetched, Tidegate};
 
-use crate::args::{Header, Place, SourceOptions, read_headers};
+use crate::args::{Header, Location, SourceOptions, read_headers};
 use crate::exit::{Exit, Failure, chain};
 use crate::files;
 use crate::output::Output;
@@ -20,12 +20,12 @@ pub(crate) struct Opened {
 }
 
 /// Makes ready what the command line says of a source.
-pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) -> Result<Opened, Failure> {
+pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Output) -> Result<Opened, Failure> {
     let timeout = duration(options.timeout);
     let mut builder = Tidegate::builder().timeout(timeout).connect_timeout(timeout.min(CONNECT_TIMEOUT));
     let mut text = None;
     match place {
-        Place::Url(url) => {
+        Location::Url(url) => {
             let made = builder.http(url);
             builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
             builder = builder.offline(options.offline);
@@ -33,8 +33,8 @@ pub(crate) fn open(place: &Place, options: &SourceOptions, output: &mut Output) 
                 builder = builder.root_certificates(pem);
             }
         }
-        Place::Path(path) if !files::is_stream(path) => builder = builder.file(path),
-        Place::Path(_) | Place::Stdin => {
+        Location::Path(path) if !files::is_stream(path) => builder = builder.file(path),
+        Location::Path(_) | Location::Stdin => {
             let bytes: Arc<[u8]> = read(place, options, output)?.into();
             text = Some(Arc::clone(&bytes));
             builder = builder.callback(move |_| Ok(Fetched::Changed { body: bytes.to_vec(), tag: None }));

@@ -13,9 +13,9 @@ use crate::files;
 /// Whether readers with these keys and this environment would take a document.
 pub(crate) enum Verdict {
     /// Nobody has asked.
-    None,
+    NotChecked,
     /// They would; and who has signed it, where there are keys.
-    Taken(Option<String>),
+    Accepted(Option<String>),
     /// They would refuse it.
     Refused(String),
 }
@@ -23,17 +23,17 @@ pub(crate) enum Verdict {
 /// What readers with these options would say of a text and its signature.
 pub(crate) fn verdict(options: &SourceOptions, text: &[u8], signature: Option<&str>) -> Result<Verdict, Failure> {
     if options.trusted_keys.is_empty() && options.environment.is_none() {
-        return Ok(Verdict::None);
+        return Ok(Verdict::NotChecked);
     }
     let builder = trusting(Tidegate::builder(), options)?;
     Ok(match builder.verify(text, signature) {
-        Ok(key) => Verdict::Taken(key.map(|key| key.to_string())),
+        Ok(key) => Verdict::Accepted(key.map(|key| key.to_string())),
         Err(error) => Verdict::Refused(error.to_string()),
     })
 }
 
 /// The signature beside a file; none if there is no such file.
-pub(super) fn beside(path: &Path) -> Result<Option<String>, String> {
+pub(super) fn signature_of(path: &Path) -> Result<Option<String>, String> {
     let mut name = OsString::from(path);
     name.push(".minisig");
     let name = Path::new(&name);

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use crate::run::{Host, until};
-use crate::serving::{Serving, limited};
+use crate::server_process::{ServerProcess, limited};
 
 /// Three nodes of one cluster, each with a certificate.
 pub(crate) struct Cluster {
@@ -18,13 +18,13 @@ impl Cluster {
     }
 
     /// Starts a node that knows where these are.
-    pub(crate) fn start(&self, name: &str, others: &[&Serving]) -> Serving {
+    pub(crate) fn start(&self, name: &str, others: &[&ServerProcess]) -> ServerProcess {
         let peers: String = others.iter().map(|other| " --peer ".to_owned() + &self.address(other)).collect();
         let line = format!("--name {name} --data-dir {name} --cluster shop --certificates certs/{name}");
-        Serving::start(&self.host, &format!("{line} --cluster-listen 127.0.0.1:0{peers}"))
+        ServerProcess::start(&self.host, &format!("{line} --cluster-listen 127.0.0.1:0{peers}"))
     }
 
-    pub(crate) fn start_all(&self) -> [Serving; 3] {
+    pub(crate) fn start_all(&self) -> [ServerProcess; 3] {
         let a = self.start("a", &[]);
         let b = self.start("b", &[&a]);
         let c = self.start("c", &[&a, &b]);
@@ -35,8 +35,8 @@ impl Cluster {
     }
 
     /// The same, where each process may have so many files open.
-    pub(crate) fn start_all_with_files(&self, files: u32) -> [Serving; 3] {
-        let mut nodes: Vec<Serving> = Vec::new();
+    pub(crate) fn start_all_with_files(&self, files: u32) -> [ServerProcess; 3] {
+        let mut nodes: Vec<ServerProcess> = Vec::new();
         for name in ["a", "b", "c"] {
             let peers: String = nodes.iter().map(|node| " --peer ".to_owned() + &self.address(node)).collect();
             let line = format!(
@@ -45,7 +45,7 @@ impl Cluster {
             );
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             let mut command = limited(&self.host.command(&words), &format!("-n {files}"));
-            nodes.push(Serving::spawn(&mut command));
+            nodes.push(ServerProcess::spawn(&mut command));
         }
         for node in &nodes {
             self.meets(node, 2);
@@ -53,17 +53,17 @@ impl Cluster {
         nodes.try_into().ok().unwrap()
     }
 
-    pub(crate) fn state(&self, node: &Serving) -> serde_json::Value {
+    pub(crate) fn state(&self, node: &ServerProcess) -> serde_json::Value {
         let said = self.host.run(&format!("cluster status --format json --server {}", node.url)).said();
         said.json().remove(0)
     }
 
-    pub(crate) fn address(&self, node: &Serving) -> String {
+    pub(crate) fn address(&self, node: &ServerProcess) -> String {
         self.state(node)["node"]["address"].as_str().unwrap().to_owned()
     }
 
     /// Waits until a node has so many others in reach, and knows them for members.
-    fn meets(&self, node: &Serving, count: usize) {
+    fn meets(&self, node: &ServerProcess, count: usize) {
         until("the nodes see each other", || {
             let state = self.state(node);
             let reachable = state["peers"].as_array().unwrap().iter().filter(|peer| peer["reachable"] == true);
@@ -73,7 +73,7 @@ impl Cluster {
     }
 
     /// Waits until the flag is on at a node, or off.
-    pub(crate) fn soon(&self, node: &Serving, flag: &str, is_on: bool) {
+    pub(crate) fn soon(&self, node: &ServerProcess, flag: &str, is_on: bool) {
         until(&format!("`{flag}` to be {is_on}"), || {
             let said = self.host.run(&format!("on --server {} {flag}", node.url)).said();
             (said.code == i32::from(!is_on)).then_some(())
@@ -163,8 +163,8 @@ fn strangers_and_other_folders_are_kept_out() {
     let join = |certificates: &str| {
         format!("--name b --cluster shop {certificates} --cluster-listen 127.0.0.1:0 --peer {address}")
     };
-    let wrong_authority = Serving::start(&cluster.host, &join("--data-dir other --certificates others/b"));
-    let without = Serving::start(&cluster.host, &join("--data-dir none"));
+    let wrong_authority = ServerProcess::start(&cluster.host, &join("--data-dir other --certificates others/b"));
+    let without = ServerProcess::start(&cluster.host, &join("--data-dir none"));
     let b = cluster.start("b", &[&a]);
     cluster.host.run(&format!("activate x --create --ack all --timeout 10s --server {}", b.url)).code(0).said();
     cluster.soon(&a, "x", true);
@@ -220,11 +220,11 @@ fn other_hosts_need_certificates_or_a_word() {
     let open = "serve --listen 127.0.0.1:0 --cluster-listen 0.0.0.0:0";
     let said = host.run(open).said();
     assert!(said.code == 7 && said.stderr.contains("tidegate cluster init"), "{} {}", said.code, said.stderr);
-    let node = Serving::start(&host, "--data-dir state --cluster-listen 0.0.0.0:0 --cluster-insecure");
+    let node = ServerProcess::start(&host, "--data-dir state --cluster-listen 0.0.0.0:0 --cluster-insecure");
     // Right after its start it asks others which stamps it has used, and there are none.
     host.run(&format!("activate x --create --timeout 20s --server {}", node.url)).code(0).said();
     // A node of a cluster that keeps nothing on a disk is a reader: what it is told is durable nowhere.
-    let reader = Serving::start(&host, "--cluster-listen 127.0.0.1:0");
+    let reader = ServerProcess::start(&host, "--cluster-listen 127.0.0.1:0");
     let said = host.run(&format!("activate x --create --timeout 5s --server {}", reader.url)).code(6).said();
     assert!(said.stderr.contains("no member has acknowledged it"), "{}", said.stderr);
 }
@@ -247,7 +247,7 @@ fn the_cluster_of_the_readme_works() {
     host.run(&init[0]).code(0).said();
     let serve = commands("serve");
     assert_eq!((init.len(), serve.len()), (1, 3));
-    let start = || -> Vec<Serving> { serve.iter().map(|line| Serving::start_as(&host, line)).collect() };
+    let start = || -> Vec<ServerProcess> { serve.iter().map(|line| ServerProcess::start_as(&host, line)).collect() };
     let nodes = start();
     let percentage = commands("percentage").remove(0).replace("'all of them'", "all");
     host.run(&(percentage + " --ack all --timeout 20s")).code(0).said();
@@ -324,7 +324,7 @@ fn a_node_that_has_reached_nobody_is_no_majority() {
     let host = Host::new();
     let port = free_ports(1)[0];
     let line = format!("--data-dir state --cluster-listen 127.0.0.1:0 --startup-wait 100ms --peer 127.0.0.1:{port}");
-    let node = Serving::start(&host, &line);
+    let node = ServerProcess::start(&host, &line);
     let at = format!("--server {}", node.url);
     let said = host.run(&format!("activate x --create --timeout 3s {at}")).code(6).said();
     assert!(said.stderr.contains("acknowledged by 1 of 1 member (majority)"), "{}", said.stderr);

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::run::{Host, Said, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 const DOCUMENT: &str = r#"{"f": {"x": {"stable": false, "new": true, "early_adopters": ["alice"]}}}"#;
 
@@ -104,7 +104,7 @@ fn so_is_a_file_of_locks_and_a_certificate() {
 #[test]
 fn a_server_says_what_is_wrong_with_its_document() {
     let (host, _socket) = host();
-    let serving = Serving::start(&host, "--document pipe --document flags.json");
+    let serving = ServerProcess::start(&host, "--document pipe --document flags.json");
     serving.logged(|line| line.contains("is a named pipe (FIFO)"));
     host.run(&format!("get --server {} f/x --key alice", serving.url)).stdout("true\n").check();
 }
@@ -141,7 +141,7 @@ fn a_byte_order_mark_is_accepted_wherever_a_file_is_read() {
     let said = host.run("when flags.json f x --keys-from keys --format json").said();
     assert!(said.stdout.contains("\"alice\"") && !said.stdout.contains('\u{feff}'), "{}", said.stdout);
     host.write("serve.toml", "\u{feff}name = \"n1\"\n");
-    let serving = Serving::start(&host, "--config serve.toml");
+    let serving = ServerProcess::start(&host, "--config serve.toml");
     host.write("entry.json", "\u{feff}{\"stable\": 1, \"new\": 2}");
     host.run(&format!("define --server {} g/y entry.json", serving.url)).code(0).said();
     host.run(&format!("get --server {} g/y", serving.url)).stdout("1\n").check();

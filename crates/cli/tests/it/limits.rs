@@ -10,26 +10,26 @@ use std::time::{Duration, Instant};
 use tidegate_origin::{Origin, Reply};
 
 use crate::run::{Host, LONGEST_WAIT, until};
-use crate::serving::{Serving, limited};
+use crate::server_process::{ServerProcess, limited};
 
-fn start(host: &Host, limit: &str, options: &str) -> Serving {
+fn start(host: &Host, limit: &str, options: &str) -> ServerProcess {
     let line = format!("serve --listen 127.0.0.1:0 {options}");
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    Serving::spawn(&mut limited(&host.command(&words), limit))
+    ServerProcess::spawn(&mut limited(&host.command(&words), limit))
 }
 
-fn address(server: &Serving) -> SocketAddr {
+fn address(server: &ServerProcess) -> SocketAddr {
     server.url.trim_start_matches("http://").parse().unwrap()
 }
 
-fn connect(server: &Serving) -> TcpStream {
+fn connect(server: &ServerProcess) -> TcpStream {
     let stream = TcpStream::connect(address(server)).unwrap();
     stream.set_read_timeout(Some(LONGEST_WAIT)).unwrap();
     stream
 }
 
 /// The status of `/healthz`, on a connection of its own, which is kept; none if there is no answer.
-fn health(server: &Serving) -> Option<TcpStream> {
+fn health(server: &ServerProcess) -> Option<TcpStream> {
     let mut stream = connect(server);
     let mut status = [0; 12];
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").ok()?;
@@ -38,14 +38,14 @@ fn health(server: &Serving) -> Option<TcpStream> {
 }
 
 /// The kill switch, which is at once.
-fn kill_switch(host: &Host, server: &Serving) {
+fn kill_switch(host: &Host, server: &ServerProcess) {
     let began = Instant::now();
     host.run(&format!("activate x --create --server {}", server.url)).code(0).said();
     host.run(&format!("deactivate x --create --server {}", server.url)).code(0).said();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-fn limit_of(server: &Serving) -> (u64, u64) {
+fn limit_of(server: &ServerProcess) -> (u64, u64) {
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let mut numbers = line.split_whitespace().skip(3).map(|number| number.parse().unwrap_or(u64::MAX));
@@ -81,7 +81,7 @@ fn connections_that_ask_nothing_keep_nobody_out() {
 #[test]
 fn a_server_without_files_closes_idle_connections_and_goes_on() {
     let host = Host::new();
-    let server = Serving::start(&host, "");
+    let server = ServerProcess::start(&host, "");
     let pid = server.id();
     let _kept: Vec<TcpStream> = (0..20).map(|_| health(&server).unwrap()).collect();
     let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
@@ -110,7 +110,7 @@ fn a_server_without_files_closes_idle_connections_and_goes_on() {
 }
 
 /// A request that is sent, and not waited for.
-fn sent(server: &Serving, line: &str, kind: &str, body: &[u8]) -> TcpStream {
+fn sent(server: &ServerProcess, line: &str, kind: &str, body: &[u8]) -> TcpStream {
     let mut stream = connect(server);
     let length = body.len();
     let head =
@@ -121,7 +121,7 @@ fn sent(server: &Serving, line: &str, kind: &str, body: &[u8]) -> TcpStream {
 }
 
 /// How long a server takes to end when it is told to.
-fn time_to_end(server: Serving) -> Duration {
+fn time_to_end(server: ServerProcess) -> Duration {
     let began = Instant::now();
     assert_eq!(server.end("-TERM"), Some(0));
     began.elapsed()
@@ -130,7 +130,7 @@ fn time_to_end(server: Serving) -> Duration {
 #[test]
 fn it_ends_in_time_although_changes_wait() {
     let host = Host::new();
-    let server = Serving::start(&host, "--data-dir state --cluster-listen 127.0.0.1:0 --peer 127.0.0.1:1");
+    let server = ServerProcess::start(&host, "--data-dir state --cluster-listen 127.0.0.1:0 --peer 127.0.0.1:1");
     let line = "PUT /api/v1/flags/flags/x?ack=one&timeout=1m";
     let mut waiting = sent(&server, line, "application/json", br#"{"stable": 1}"#);
     let get = format!("get x --server {}", server.url);
@@ -139,7 +139,7 @@ fn it_ends_in_time_although_changes_wait() {
     let mut said = String::new();
     waiting.read_to_string(&mut said).unwrap();
     assert!(said.contains("the change was made"), "{said}");
-    let again = Serving::start(&host, "--data-dir state");
+    let again = ServerProcess::start(&host, "--data-dir state");
     host.run(&format!("get x --server {}", again.url)).stdout("1\n").check();
 }
 
@@ -151,7 +151,7 @@ fn memory(process: u32) -> u64 {
 }
 
 /// How much more it has at most while this is done.
-fn more_memory(server: &Serving, work: impl FnOnce()) -> u64 {
+fn more_memory(server: &ServerProcess, work: impl FnOnce()) -> u64 {
     let (process, is_done) = (server.id(), AtomicBool::new(false));
     let before = memory(process);
     let most = std::thread::scope(|scope| {
@@ -175,7 +175,7 @@ fn more_memory(server: &Serving, work: impl FnOnce()) -> u64 {
 #[test]
 fn many_restores_at_once_have_a_bound() {
     let host = Host::new();
-    let server = Serving::start(&host, "");
+    let server = ServerProcess::start(&host, "");
     let (url, body) = (address(&server), vec![b'x'; 40 << 20]);
     let restore = || {
         let mut stream = TcpStream::connect(url).unwrap();
@@ -219,7 +219,7 @@ fn many_readers_of_a_long_list_have_a_bound() {
         .map(|number| (format!("flag-{number}"), serde_json::json!({"stable": "v".repeat(1_000)})))
         .collect();
     host.write("flags.json", serde_json::json!({"f": flags}).to_string());
-    let server = Serving::start(&host, "--document flags.json");
+    let server = ServerProcess::start(&host, "--document flags.json");
     until("the document", || {
         (host.run(&format!("get f/flag-1 --server {}", server.url)).said().code == 0).then_some(())
     });

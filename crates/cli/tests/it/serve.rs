@@ -4,14 +4,14 @@ use serde_json::json;
 use tidegate_origin::{Origin, Reply};
 
 use crate::run::{Host, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill() {
     let host = Host::new();
     host.write("flags.json", r#"{"features": {"greeting": {"stable": "Hello", "new": "Welcome"}}}"#);
     let options = "--data-dir state --document flags.json --name one";
-    let first = Serving::start(&host, options);
+    let first = ServerProcess::start(&host, options);
     let server = first.url.clone();
     host.run(&format!("percentage features/greeting 20 --reason trial --server {server}"))
         .stderr("`features/greeting` is activated for 20 %: 0 % -> 20 %; acknowledged by 1 of 1 member (majority)\n")
@@ -20,7 +20,7 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     assert_eq!(first.end("-KILL"), None);
     host.run(&format!("on --server {server} maintenance")).code(4).said();
 
-    let second = Serving::start(&host, options);
+    let second = ServerProcess::start(&host, options);
     let server = second.url.clone();
     host.run(&format!("on --server {server} maintenance")).code(0).said();
     let flags = host.run(&format!("flags --format json --server {server}")).said().json();
@@ -36,7 +36,7 @@ fn what_was_acknowledged_is_there_after_a_kill() {
 fn a_server_says_how_its_documents_are() {
     let host = Host::new();
     host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
-    let server = Serving::start(&host, "--document flags.json");
+    let server = ServerProcess::start(&host, "--document flags.json");
     let said = host.run(&format!("status --server {}", server.url)).code(0).said();
     for part in ["ready   yes", "flags   1 defined", "flags.json", "fresh"] {
         assert!(said.stdout.contains(part), "`{part}` is not in: {}", said.stdout);
@@ -48,7 +48,7 @@ fn a_server_says_how_its_documents_are() {
         let said = host.run(&format!("status --server {}", server.url)).code(0).said();
         said.stdout.contains("refused").then_some(())
     });
-    let without = Serving::start(&host, "--document missing.json");
+    let without = ServerProcess::start(&host, "--document missing.json");
     let said = host.run(&format!("status --server {}", without.url)).code(1).said();
     assert!(said.stdout.contains("ready   no"), "{}", said.stdout);
 }
@@ -56,12 +56,12 @@ fn a_server_says_how_its_documents_are() {
 #[test]
 fn a_backup_of_one_is_restored_in_another() {
     let host = Host::new();
-    let first = Serving::start(&host, "--data-dir first");
+    let first = ServerProcess::start(&host, "--data-dir first");
     host.run(&format!("activate x --create --server {}", first.url)).code(0).said();
     host.run(&format!("deactivate y --create --server {}", first.url)).code(0).said();
     let said = host.run(&format!("backup kept --server {}", first.url)).said();
     assert!(said.stderr.starts_with("2 registers are in `kept`"), "{}", said.stderr);
-    let second = Serving::start(&host, "--data-dir second");
+    let second = ServerProcess::start(&host, "--data-dir second");
     host.run(&format!("restore kept --server {}", second.url)).code(0).said();
     host.run(&format!("on --server {} x", second.url)).code(0).said();
     host.run(&format!("on --server {} y", second.url)).code(1).said();
@@ -70,8 +70,8 @@ fn a_backup_of_one_is_restored_in_another() {
 #[test]
 fn a_restore_goes_in_batches_says_how_far_it_is_and_goes_on_where_it_was_stopped() {
     let host = Host::new();
-    let serving = Serving::start(&host, "--data-dir first");
-    std::fs::write(host.path("large.backup"), crate::server::real_backup(2_100)).unwrap();
+    let serving = ServerProcess::start(&host, "--data-dir first");
+    std::fs::write(host.path("large.backup"), crate::scripted_server::real_backup(2_100)).unwrap();
     host.run(&format!("restore large.backup --server {}", serving.url))
         .stderr("1000 of 2100 registers\n2000 of 2100 registers\n2100 of 2100 registers are restored\n")
         .check();
@@ -103,7 +103,7 @@ fn what_cannot_be_served_is_refused_before_anything_is_made() {
 #[test]
 fn one_folder_and_one_port_have_one_server() {
     let host = Host::new();
-    let first = Serving::start(&host, "--data-dir state");
+    let first = ServerProcess::start(&host, "--data-dir state");
     let said = host.run("serve --listen 127.0.0.1:0 --data-dir state").said();
     assert!(said.code == 7 && said.stderr.contains("state"), "{} {}", said.code, said.stderr);
     let place = first.url.trim_start_matches("http://");
@@ -116,7 +116,7 @@ fn one_folder_and_one_port_have_one_server() {
 fn a_change_of_a_misspelt_flag_is_no_success() {
     let host = Host::new();
     host.write("flags.json", r#"{"features": {"new_login": {"stable": false, "new": true, "lock": "new"}}}"#);
-    let server = Serving::start(&host, "--document flags.json --name one");
+    let server = ServerProcess::start(&host, "--document flags.json --name one");
     let at = format!("--server {}", server.url);
     for line in ["activate features/new_logn", "deactivate features/new_logn", "percentage features/new_logn 5"] {
         host.run(&format!("{line} {at}"))
@@ -158,7 +158,7 @@ fn a_change_of_a_misspelt_flag_is_no_success() {
 fn explain_tells_how_old_the_data_of_the_server_is() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
     host.write("second.json", r#"{"g": {"y": {"stable": 2}}}"#);
-    let server = Serving::start(&host, "--document flags.json --document second.json");
+    let server = ServerProcess::start(&host, "--document flags.json --document second.json");
     let data = |flag: &str| {
         let said = host.run(&format!("explain --server {} {flag} --format json", server.url)).said();
         said.json()[0]["data"].clone()
@@ -180,7 +180,7 @@ fn explain_tells_how_old_the_data_of_the_server_is() {
 #[test]
 fn define_shows_what_check_shows() {
     let host = Host::new();
-    let server = Serving::start(&host, "");
+    let server = ServerProcess::start(&host, "");
     let entry = r#"{"stable": false, "new": true, "lokc": "new"}"#;
     host.write("entry.json", entry);
     let said = host.run(&format!("define --server {} f/x entry.json", server.url)).code(0).said();
@@ -208,7 +208,7 @@ fn a_log_filter_that_cannot_be_read_is_wrong_usage() {
     for filter in ["", "info", "info,", "OFF", "warn,tidegate=debug", "info, hyper=off"] {
         let mut host = Host::new();
         host.set("TIDEGATE_LOG", filter);
-        Serving::start(&host, "");
+        ServerProcess::start(&host, "");
     }
 }
 
@@ -218,7 +218,7 @@ fn the_clock_of_a_server_without_peers_is_judged_by_its_source() {
     // Long ago: whatever the clock of this machine shows, it is ahead.
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     origin.always(Reply::ok(r#"{"f": {"x": {"stable": 1}}}"#).header("Date", date));
-    let server = Serving::start(&host, &format!("--document {}", origin.url("/flags.json")));
+    let server = ServerProcess::start(&host, &format!("--document {}", origin.url("/flags.json")));
     server.logged(|line| line.contains("this host's clock is") && line.contains("s ahead of that of the source"));
     let said = host.run(&format!("status --server {}", server.url)).code(0).said();
     assert!(said.stdout.contains("s ahead of that of the source"), "{}", said.stdout);

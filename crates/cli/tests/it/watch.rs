@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tidegate_origin::{Origin, Reply};
 
 use crate::run::{Host, LONGEST_WAIT, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 /// A program that stays, with its lines as they come.
 struct Watched {
@@ -187,7 +187,7 @@ fn a_server_that_never_answers_is_asked_again() {
 #[test]
 fn a_server_without_a_flag_tells_of_every_change() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
-    let server = Serving::start(&host, "--document flags.json");
+    let server = ServerProcess::start(&host, "--document flags.json");
     let watched = Watched::start(&host, &format!("watch --server {}", server.url));
     assert_eq!(watched.next()["event"], json!("source"));
     let change = |line: &str| {

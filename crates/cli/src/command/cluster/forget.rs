@@ -44,8 +44,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let request = server.request(Method::POST, &["cluster", "forget"], query).json(&body).actor(&args.author.actor());
     let reply = server.ask(request)?;
     match args.format.format {
-        Format::Json => output.json(&server.line(&reply)?)?,
-        Format::Human => output.word(format_args!("`{}` is no longer a member", escape(&args.node))),
+        Format::Json => output.json(&server.json_line(&reply)?)?,
+        Format::Human => output.message(format_args!("`{}` is no longer a member", escape(&args.node))),
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

@@ -70,17 +70,17 @@ struct Line<'a> {
 pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let now = u64::try_from(source::now().get() / 1_000_000).unwrap_or(0);
     let failed = |error| Failure::new(Exit::Failed, chain(&error));
-    let mut nodes: Vec<(&str, Vec<Place>, Vec<String>)> = Vec::new();
+    let mut nodes: Vec<(&str, Vec<HostPort>, Vec<String>)> = Vec::new();
     for node in &args.nodes {
         let (name, hosts) = node.split_once('=').unwrap_or((node, node));
-        let places: Vec<Place> = hosts.split(',').map(Place::of).collect();
-        let hosts: Vec<String> = places.iter().map(|place| place.host.clone()).collect();
+        let addresses: Vec<HostPort> = hosts.split(',').map(HostPort::parse).collect();
+        let hosts: Vec<String> = addresses.iter().map(|address| address.host.clone()).collect();
         // Before anything is made, so that whoever mends a slip can say the same again.
         Authority::check(name, &hosts).map_err(failed)?;
         if nodes.iter().any(|(other, ..)| *other == name) {
             return Err(Failure::usage(format_args!("the node `{}` is named twice", escape(name))));
         }
-        nodes.push((name, places, hosts));
+        nodes.push((name, addresses, hosts));
     }
     let taken_over = args.nodes_of.as_deref().map(Authority::nodes_in).transpose().map_err(failed)?.unwrap_or_default();
     if let Some(folder) = args.nodes_of.as_ref().filter(|_| taken_over.is_empty()) {
@@ -101,14 +101,14 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let authority = authority.map_err(failed)?;
     let mut made: Vec<Made<'_>> = Vec::new();
     for name in &args.renew {
-        made.push(Made { name, place: None, issued: authority.renew(name, now).map_err(failed)? });
+        made.push(Made { name, address: None, issued: authority.renew(name, now).map_err(failed)? });
     }
     for (name, node, hosts) in &taken_over {
-        made.push(Made { name, place: None, issued: authority.issue_as(*node, name, hosts, now).map_err(failed)? });
+        made.push(Made { name, address: None, issued: authority.issue_as(*node, name, hosts, now).map_err(failed)? });
     }
-    for (name, places, hosts) in nodes {
+    for (name, addresses, hosts) in nodes {
         let issued = authority.issue(name, &hosts, now).map_err(failed)?;
-        made.push(Made { name, place: places.into_iter().next(), issued });
+        made.push(Made { name, address: addresses.into_iter().next(), issued });
     }
     match args.format.format {
         Format::Json => {
@@ -129,29 +129,29 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
                 ]);
             }
             output.table(&table)?;
-            warn_of_one_day(&made, output);
-            advise(args, is_new, &authority, &made, output);
+            warn_of_common_expiry(&made, output);
+            print_next_steps(args, is_new, &authority, &made, output);
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 /// A node for which something was made.
 struct Made<'a> {
     name: &'a str,
     /// Where others reach it, if it is new.
-    place: Option<Place>,
+    address: Option<HostPort>,
     issued: Issued,
 }
 
 /// Where a node is reached.
-struct Place {
+struct HostPort {
     host: String,
     port: u16,
 }
 
-impl Place {
-    fn of(text: &str) -> Self {
+impl HostPort {
+    fn parse(text: &str) -> Self {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         // An address of six groups and more has colons of its own.
         let is_address = bare.parse::<IpAddr>().is_ok();
@@ -166,12 +166,12 @@ impl Place {
 
     /// Where the node itself listens: at a name, on all its addresses.
     fn listen(&self) -> SocketAddr {
-        let address = self.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        SocketAddr::new(address, self.port)
+        let ip = self.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        SocketAddr::new(ip, self.port)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
@@ -179,7 +179,7 @@ impl fmt::Display for Place {
 }
 
 /// In a large cluster ends cannot all be apart.
-fn warn_of_one_day(made: &[Made<'_>], output: &mut Output) {
+fn warn_of_common_expiry(made: &[Made<'_>], output: &mut Output) {
     let mut days: BTreeMap<String, usize> = BTreeMap::new();
     for made in made {
         *days.entry(day(made.issued.expires)).or_default() += 1;
@@ -190,10 +190,10 @@ fn warn_of_one_day(made: &[Made<'_>], output: &mut Output) {
 }
 
 /// What to do next.
-fn advise(args: &Args, is_new: bool, authority: &Authority, made: &[Made<'_>], output: &mut Output) {
+fn print_next_steps(args: &Args, is_new: bool, authority: &Authority, made: &[Made<'_>], output: &mut Output) {
     if is_new {
         let folder = args.folder.display().to_string();
-        output.word(format_args!(
+        output.message(format_args!(
             "`{}/authority` is the authority of the cluster, good until {}; keep its key away from the nodes",
             escape(&folder),
             day(authority.expires())
@@ -204,16 +204,16 @@ fn advise(args: &Args, is_new: bool, authority: &Authority, made: &[Made<'_>], o
     } else {
         format!(" --cluster '{}'", escape(&args.cluster))
     };
-    let places = made.iter().filter_map(|made| made.place.as_ref());
-    let peers = places.fold(String::new(), |peers, place| peers + " --peer " + &place.to_string());
-    for Made { name, place, issued } in made {
-        let Some(place) = place else { continue };
+    let addresses = made.iter().filter_map(|made| made.address.as_ref());
+    let peers = addresses.fold(String::new(), |peers, address| peers + " --peer " + &address.to_string());
+    for Made { name, address, issued } in made {
+        let Some(address) = address else { continue };
         let folder = issued.folder.display().to_string();
-        output.word(format_args!(
+        output.message(format_args!(
             "start {name} with: tidegate serve --name {name} --data-dir DIR{cluster} --certificates {} --cluster-listen \
              {}{}",
             escape(&folder),
-            place.listen(),
+            address.listen(),
             escape(&peers)
         ));
     }
@@ -244,9 +244,9 @@ mod tests {
             ("[fd00::7]", "fd00::7", "[fd00::7]:7400", "[fd00::7]:7400"),
             ("[fd00::7]:1", "fd00::7", "[fd00::7]:1", "[fd00::7]:1"),
         ] {
-            let place = Place::of(text);
+            let address = HostPort::parse(text);
             assert_eq!(
-                (place.host.as_str(), place.listen(), place.to_string().as_str()),
+                (address.host.as_str(), address.listen(), address.to_string().as_str()),
                 (host, listen.parse().unwrap(), shown)
             );
         }

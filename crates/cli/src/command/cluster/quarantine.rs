@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::args::{AuthorArgs, Format, FormatArg, OneFlagArg, ServerArgs};
+use crate::args::{AuthorArgs, FlagKeyArg, Format, FormatArg, ServerArgs};
 use crate::command::change;
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::relative::relative;
-use crate::server::{Instant, Receipt};
+use crate::server::{Receipt, Timestamp};
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::escape;
@@ -52,7 +52,7 @@ struct ListArgs {
 #[derive(Clone, Debug, clap::Args)]
 struct ResolveArgs {
     #[command(flatten)]
-    flag: OneFlagArg,
+    flag: FlagKeyArg,
 
     /// Which change of the flag, where two are in quarantine
     #[arg(long, value_enum)]
@@ -86,7 +86,7 @@ struct Listed {
 struct Entry {
     flag: String,
     kind: String,
-    at: Instant,
+    at: Timestamp,
     node: String,
     value: Option<Box<RawValue>>,
 }
@@ -106,16 +106,16 @@ fn list(args: &ListArgs, output: &mut Output) -> Outcome {
         for change in &listed.changes {
             output.json(change)?;
         }
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     }
     if listed.changes.is_empty() {
         output.note("no change is in quarantine");
-        return Ok(Exit::Done);
+        return Ok(Exit::Success);
     }
     let now = source::now();
     let mut table = Table::new(&["FLAG", "KIND", "VALUE", "STAMPED", "BY NODE"]);
     for change in &listed.changes {
-        let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.senseless(&error))?;
+        let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.invalid_response(&error))?;
         let value = entry.value.as_ref().map_or("removed", |value| value.get());
         table.row([
             Cell::new(escape(&entry.flag)),
@@ -126,7 +126,7 @@ fn list(args: &ListArgs, output: &mut Output) -> Outcome {
         ]);
     }
     output.table(&table)?;
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
 fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> Outcome {
@@ -144,5 +144,5 @@ fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> O
     let request = server.request(Method::POST, &["cluster", "quarantine", path], &[]).json(&body);
     let reply = server.ask(request.actor(&args.author.actor()))?;
     let receipt: Receipt = server.read(&reply)?;
-    change::tell(&flag, done, &receipt, &server.line(&reply)?, args.format.format, output)
+    change::report(&flag, done, &receipt, &server.json_line(&reply)?, args.format.format, output)
 }

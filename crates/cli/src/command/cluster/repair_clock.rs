@@ -33,8 +33,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
         server.request(Method::POST, &["cluster", "repair-clock"], &[]).json(&body).actor(&args.author.actor());
     let reply = server.ask(request)?;
     match args.format.format {
-        Format::Json => output.json(&server.line(&reply)?)?,
-        Format::Human => output.word("the epoch is raised: changes from now on outrank all earlier ones"),
+        Format::Json => output.json(&server.json_line(&reply)?)?,
+        Format::Human => output.message("the epoch is raised: changes from now on outrank all earlier ones"),
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

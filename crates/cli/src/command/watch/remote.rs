@@ -11,38 +11,38 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 use tidegate_engine::{FlagKey, Micros};
 
-use super::doorbell::{Doorbell, Ring};
-use super::events::{ChangeLine, SourceLine, ValueLine};
-use super::{Args, FLIPS_MOST, Told};
+use super::inbox::{Inbox, Input};
+use super::lines::{ChangeLine, SourceLine, ValueLine};
+use super::{Args, FLIPS_MAX, LastValue};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::server::{Address, Event, Server};
 use crate::source;
 
 pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output: &mut Output) -> Outcome {
-    let timeout = source::duration(args.asked.options.timeout);
+    let timeout = source::duration(args.query.options.timeout);
     let server = Server::new(address.clone())?.timeout(timeout);
-    let doorbell = Doorbell::new()?;
+    let inbox = Inbox::new()?;
     let mut query = Vec::new();
     if let Some(flag) = &flag {
         query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
     }
     let mut watch =
-        Watch { server, flag, key: args.key.or_host(), last: None, flags: None, is_due: false, is_away: false };
-    watch.begin(output)?;
-    doorbell.listen_to_server(address, query, timeout)?;
+        Watch { server, flag, key: args.key.or_host(), last: None, flags: None, is_due: false, is_unreachable: false };
+    watch.print_first(output)?;
+    inbox.forward_server(address, query, timeout)?;
     loop {
         output.flush()?;
         let time_left = if watch.is_due { Duration::ZERO } else { watch.time_left() };
-        match doorbell.wait(time_left) {
-            Ok(Ring::Server(Event::Refused(failure))) => return Err(failure),
-            Ok(Ring::Server(Event::Lost(why))) => watch.lose(why, output)?,
-            Ok(Ring::Server(Event::Connected)) => watch.look(None, output)?,
-            Ok(Ring::Server(Event::News { name, data })) => watch.hear(&name, &data)?,
-            Ok(Ring::Changes(_)) => {}
-            Err(RecvTimeoutError::Timeout) if watch.is_due => watch.look(None, output)?,
-            Err(RecvTimeoutError::Timeout) => watch.catch_up(output)?,
-            Ok(Ring::Over) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Done),
+        match inbox.wait(time_left) {
+            Ok(Input::Server(Event::Refused(failure))) => return Err(failure),
+            Ok(Input::Server(Event::Lost(why))) => watch.mark_unreachable(why, output)?,
+            Ok(Input::Server(Event::Connected)) => watch.refresh(None, output)?,
+            Ok(Input::Server(Event::Message { name, data })) => watch.on_message(&name, &data)?,
+            Ok(Input::Changes(_)) => {}
+            Err(RecvTimeoutError::Timeout) if watch.is_due => watch.refresh(None, output)?,
+            Err(RecvTimeoutError::Timeout) => watch.print_due_flips(output)?,
+            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Success),
         }
     }
 }
@@ -52,12 +52,12 @@ struct Watch {
     server: Server,
     flag: Option<FlagKey>,
     key: String,
-    last: Option<Told>,
+    last: Option<LastValue>,
     /// Without a flag: all of them, as they were told or found last.
     flags: Option<Flags>,
     /// Something has changed, and is to be asked for once nothing more comes.
     is_due: bool,
-    is_away: bool,
+    is_unreachable: bool,
 }
 
 /// Flags by their keys, each without what moves by itself.
@@ -65,28 +65,28 @@ type Flags = BTreeMap<String, Map<String, Value>>;
 
 impl Watch {
     /// At the start the server has to be there: a wrong address is seen at once.
-    fn begin(&mut self, output: &mut Output) -> Result<(), Failure> {
+    fn print_first(&mut self, output: &mut Output) -> Result<(), Failure> {
         if let Some(flag) = &self.flag {
             let at = source::now();
             let explanation = self.server.decide(flag, &self.key, None)?;
             let value = ValueLine::new(&explanation, &self.key, at);
             output.json(&value)?;
-            self.last = Some(Told { value, until: explanation.valid_until });
+            self.last = Some(LastValue { value, until: explanation.valid_until });
         } else {
             self.flags = Some(self.list()?);
-            output.json(&SourceLine::of_server(self.server.address(), None))?;
+            output.json(&SourceLine::from_server(self.server.address(), None))?;
         }
         Ok(())
     }
 
-    /// How long nothing happens by itself; at most [`LOOK_MOST`], because clocks may be set.
+    /// How long nothing happens by itself; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
     fn time_left(&self) -> Duration {
-        let until = self.last.as_ref().and_then(|last| last.until).filter(|_| !self.is_away);
-        until.map_or(LOOK_MOST, |until| source::duration(until.since(source::now())).min(LOOK_MOST))
+        let until = self.last.as_ref().and_then(|last| last.until).filter(|_| !self.is_unreachable);
+        until.map_or(CLOCK_CHECK_MAX, |until| source::duration(until.since(source::now())).min(CLOCK_CHECK_MAX))
     }
 
-    /// The server has news.
-    fn hear(&mut self, name: &str, data: &str) -> Result<(), Failure> {
+    /// The server has values.
+    fn on_message(&mut self, name: &str, data: &str) -> Result<(), Failure> {
         if let Some(flag) = &self.flag {
             self.check_flag(flag, name, data)?;
         }
@@ -104,12 +104,12 @@ impl Watch {
         if name != "decision" {
             return Ok(());
         }
-        let about: About = serde_json::from_str(data).map_err(|error| self.server.senseless(&error))?;
+        let about: About = serde_json::from_str(data).map_err(|error| self.server.invalid_response(&error))?;
         if FlagKey::parse(&about.flag) == *asked {
             return Ok(());
         }
         let found = about.flag;
-        Err(self.server.senseless(&format_args!("`{asked}` was asked for, and an event is about `{found}`")))
+        Err(self.server.invalid_response(&format_args!("`{asked}` was asked for, and an event is about `{found}`")))
     }
 
     /// All flags of the server.
@@ -133,12 +133,12 @@ impl Watch {
     fn compare(&mut self, output: &mut Output) -> Result<(), Failure> {
         let now = match self.list() {
             Ok(flags) => flags,
-            Err(Failure::Stopped(stopped)) if stopped.exit == Exit::Unreachable => {
-                return self.lose(stopped.message, output);
+            Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
+                return self.mark_unreachable(report.message, output);
             }
             Err(failure) => return Err(failure),
         };
-        self.find(output)?;
+        self.mark_reachable(output)?;
         let before = self.flags.take().unwrap_or_default();
         for (key, state) in now.iter().filter(|(key, state)| before.get(*key) != Some(state)) {
             output.json(&ChangeLine::new(key.clone(), Some(state.clone())))?;
@@ -151,52 +151,52 @@ impl Watch {
     }
 
     /// Tells of each flip that has come, at its own instant.
-    fn catch_up(&mut self, output: &mut Output) -> Result<(), Failure> {
-        for _ in 0..FLIPS_MOST {
+    fn print_due_flips(&mut self, output: &mut Output) -> Result<(), Failure> {
+        for _ in 0..FLIPS_MAX {
             let now = source::now();
-            match self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now && !self.is_away) {
-                Some(until) => self.look(Some(until), output)?,
+            match self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now && !self.is_unreachable) {
+                Some(until) => self.refresh(Some(until), output)?,
                 None => return Ok(()),
             }
         }
         // After a long sleep of the host only the present counts.
-        self.look(None, output)
+        self.refresh(None, output)
     }
 
     /// Asks what the key has, now or at the instant of a flip, and tells of it if it is another value than before.
-    fn look(&mut self, at: Option<Micros>, output: &mut Output) -> Result<(), Failure> {
+    fn refresh(&mut self, at: Option<Micros>, output: &mut Output) -> Result<(), Failure> {
         self.is_due = false;
         let Some(flag) = &self.flag else { return self.compare(output) };
         let explanation = match self.server.decide(flag, &self.key, at) {
             Ok(explanation) => explanation,
-            Err(Failure::Stopped(stopped)) if stopped.exit == Exit::Unreachable => {
-                return self.lose(stopped.message, output);
+            Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
+                return self.mark_unreachable(report.message, output);
             }
             Err(failure) => return Err(failure),
         };
-        self.find(output)?;
+        self.mark_reachable(output)?;
         let value = ValueLine::new(&explanation, &self.key, at.unwrap_or_else(source::now));
         if self.last.as_ref().is_none_or(|last| !last.value.is_same(&value)) {
             output.json(&value)?;
         }
-        self.last = Some(Told { value, until: explanation.valid_until });
+        self.last = Some(LastValue { value, until: explanation.valid_until });
         Ok(())
     }
 
     /// The server is there.
-    fn find(&mut self, output: &mut Output) -> Result<(), Failure> {
-        if std::mem::take(&mut self.is_away) {
-            output.json(&SourceLine::of_server(self.server.address(), None))?;
+    fn mark_reachable(&mut self, output: &mut Output) -> Result<(), Failure> {
+        if std::mem::take(&mut self.is_unreachable) {
+            output.json(&SourceLine::from_server(self.server.address(), None))?;
         }
         Ok(())
     }
 
     /// The server is away: that is told once.
-    fn lose(&mut self, why: String, output: &mut Output) -> Result<(), Failure> {
-        if std::mem::replace(&mut self.is_away, true) {
+    fn mark_unreachable(&mut self, why: String, output: &mut Output) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.is_unreachable, true) {
             return Ok(());
         }
-        output.json(&SourceLine::of_server(self.server.address(), Some(why)))
+        output.json(&SourceLine::from_server(self.server.address(), Some(why)))
     }
 }
 
@@ -204,4 +204,4 @@ impl Watch {
 const MOVING: &[&str] = &["share", "next_change"];
 
 /// The longest sleep without a look at the clock, which may be set.
-const LOOK_MOST: Duration = Duration::from_secs(10);
+const CLOCK_CHECK_MAX: Duration = Duration::from_secs(10);

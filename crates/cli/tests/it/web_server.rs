@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::run::{Host, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 #[test]
 fn nginx_sends_one_body_and_then_only_304() {
@@ -30,7 +30,7 @@ fn nginx_sends_one_body_and_then_only_304() {
 #[test]
 fn a_server_behind_nginx() {
     let host = Host::new();
-    let server = Serving::start(&host, "--data-dir state");
+    let server = ServerProcess::start(&host, "--data-dir state");
     let nginx = Nginx::start_with(&host, &format!("location / {{ proxy_pass {}; }}", server.url));
     let url = nginx.url("");
     host.run(&format!("activate a%2Fb/x --create --server {url}")).code(0).said();

@@ -45,7 +45,7 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
         lines.push(("ramp clock", format!("{instant}{behind}")));
     }
     lines.push(("as of", now.to_string()));
-    lines.push(("data", data.in_words()));
+    lines.push(("data", data.describe()));
     lines
 }
 

@@ -7,12 +7,12 @@ use tidegate::{Level, Live, Tidegate};
 
 use crate::cluster::Cluster;
 use crate::run::{Host, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 /// Starts a node of the cluster at this address, with these options besides.
-fn start(cluster: &Cluster, name: &str, listen: &str, options: &str) -> Serving {
+fn start(cluster: &Cluster, name: &str, listen: &str, options: &str) -> ServerProcess {
     let line = format!("--name {name} --data-dir {name} --cluster shop --certificates certs/{name}");
-    Serving::start(&cluster.host, &format!("{line} --cluster-listen {listen} {options}"))
+    ServerProcess::start(&cluster.host, &format!("{line} --cluster-listen {listen} {options}"))
 }
 
 /// How many others a node is connected to.
@@ -20,7 +20,7 @@ fn reachable(state: &Value) -> usize {
     state["peers"].as_array().unwrap().iter().filter(|peer| peer["reachable"] == true).count()
 }
 
-fn all_meet(cluster: &Cluster, nodes: &[&Serving]) {
+fn all_meet(cluster: &Cluster, nodes: &[&ServerProcess]) {
     for node in nodes {
         until("the nodes to see each other", || {
             let state = cluster.state(node);
@@ -67,7 +67,7 @@ fn the_status_shows_a_link_to_each_configured_address() {
     let cluster = Cluster::new();
     let [a, b, c] = cluster.start_all();
     let said = cluster.host.run(&format!("cluster status --server {}", c.url)).code(0).said();
-    let of = |node: &Serving, name: &str| {
+    let of = |node: &ServerProcess, name: &str| {
         let address = cluster.address(node);
         let line = said.stdout.lines().find(|line| line.starts_with(&address)).map(str::to_owned).unwrap();
         assert_eq!(
@@ -110,7 +110,7 @@ fn the_status_and_the_log_say_why_there_is_no_link() {
         "--name b --data-dir other --cluster shop --certificates others/b --cluster-listen 127.0.0.1:0 --peer {seed} \
          --peer {closed} --peer no-such-host.invalid:7400"
     );
-    let stranger = Serving::start(&cluster.host, &line);
+    let stranger = ServerProcess::start(&cluster.host, &line);
     let causes = [
         (seed.as_str(), "unknown-authority"),
         (&closed, "connection-refused"),
@@ -235,7 +235,7 @@ fn a_node_without_files_lets_strangers_go_and_goes_on() {
 fn a_node_says_what_is_wrong_with_its_own_certificates() {
     let host = Host::new();
     host.run("cluster init certs a=127.0.0.1").code(0).said();
-    let node = Serving::start(&host, "--data-dir a --certificates certs/a --cluster-listen 127.0.0.1:0");
+    let node = ServerProcess::start(&host, "--data-dir a --certificates certs/a --cluster-listen 127.0.0.1:0");
     host.write("certs/a/node.pem", "half of a fi");
     let status = || host.run(&format!("cluster status --server {}", node.url)).said().stdout;
     until("the problem to be shown", || status().contains("node.pem").then_some(()));

@@ -39,10 +39,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let status: ClusterStatus = server.read(&reply)?;
     match args.format.format {
         // As the server says it, with what only a newer version knows.
-        Format::Json => output.json(&server.line(&reply)?)?,
+        Format::Json => output.json(&server.json_line(&reply)?)?,
         Format::Human => human(&status, output)?,
     }
-    Ok(if status.needs_action() { Exit::No } else { Exit::Done })
+    Ok(if status.needs_action() { Exit::Negative } else { Exit::Success })
 }
 
 /// This node in lines, the others in a table.

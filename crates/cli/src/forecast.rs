@@ -1,6 +1,6 @@
 //! What will happen: how the shares of flags move over a stretch of time.
 //!
-//! The outlook is that of a fleet, not of this host: locks of this host and leases are left aside, so that
+//! The forecast is that of a fleet, not of this host: locks of this host and leases are left aside, so that
 //! every share is a pure function of time.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use tidegate_engine::{Change, Flag, Micros, Moment, Share, Span};
 use crate::source::SYNCED;
 
 /// The flags that are looked at, over a stretch of time.
-pub(crate) struct Outlook<'s> {
+pub(crate) struct Forecast<'s> {
     /// The first instant that is shown.
     pub(crate) from: Micros,
     /// The last instant that is shown; after `from`.
@@ -18,16 +18,16 @@ pub(crate) struct Outlook<'s> {
     /// The wall clock.
     pub(crate) now: Micros,
     /// The flags.
-    pub(crate) tracks: Vec<Track<'s>>,
+    pub(crate) curves: Vec<Curve<'s>>,
 }
 
 /// One flag and its way.
-pub(crate) struct Track<'s> {
+pub(crate) struct Curve<'s> {
     pub(crate) flag: Flag<'s>,
     /// The flag's key, safe to print.
     pub(crate) name: String,
     /// Every instant at which the share takes another course, in order.
-    pub(crate) turns: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// A time in which several flags move at once.
@@ -37,25 +37,25 @@ pub(crate) struct Overlap {
     pub(crate) to: Micros,
     /// How many flags move at once when it is most.
     pub(crate) most: usize,
-    /// The tracks that move in that time, by their numbers.
-    pub(crate) tracks: BTreeSet<usize>,
+    /// The curves that move in that time, by their numbers.
+    pub(crate) curves: BTreeSet<usize>,
 }
 
-impl<'s> Outlook<'s> {
-    /// The outlook on these flags. Where no stretch is given it goes from the earliest to the latest turn
-    /// around now; turns more than [`NEAR`] away count only where there is none nearer.
+impl<'s> Forecast<'s> {
+    /// The forecast on these flags. Where no stretch is given it goes from the earliest to the latest change
+    /// around now; changes more than [`NEAR`] away count only where there is none nearer.
     pub(crate) fn new(
         flags: impl Iterator<Item = Flag<'s>>,
         now: Micros,
         from: Option<Micros>,
         to: Option<Micros>,
     ) -> Self {
-        let tracks: Vec<Track<'s>> = flags.map(Track::new).collect();
-        let turns = || tracks.iter().flat_map(|track| &track.turns).map(|turn| turn.at);
-        let (first, last) = stretch(turns, now);
+        let curves: Vec<Curve<'s>> = flags.map(Curve::new).collect();
+        let changes = || curves.iter().flat_map(|curve| &curve.changes).map(|change| change.at);
+        let (first, last) = stretch(changes, now);
         let from = from.unwrap_or_else(|| to.map_or(first, |to| first.min(to.saturating_sub(Span::SECOND))));
         let to = to.unwrap_or_else(|| last.max(from.saturating_add(Span::SECOND)));
-        Self { from, to, now, tracks }
+        Self { from, to, now, curves }
     }
 
     /// The instant so far into the stretch, of `whole` parts.
@@ -73,23 +73,23 @@ impl<'s> Outlook<'s> {
             .then(|| instant.since(self.from).get() as f64 / length.max(1) as f64)
     }
 
-    /// The turns after now and in the stretch, in time order, each with its track.
-    pub(crate) fn coming(&self) -> Vec<(&Track<'s>, Change)> {
-        let is_coming = |turn: &&Change| turn.at > self.now && turn.at >= self.from && turn.at <= self.to;
+    /// The changes after now and in the stretch, in time order, each with its curve.
+    pub(crate) fn coming(&self) -> Vec<(&Curve<'s>, Change)> {
+        let is_coming = |change: &&Change| change.at > self.now && change.at >= self.from && change.at <= self.to;
         let mut coming: Vec<_> = self
-            .tracks
+            .curves
             .iter()
-            .flat_map(|track| track.turns.iter().filter(is_coming).map(move |turn| (track, *turn)))
+            .flat_map(|curve| curve.changes.iter().filter(is_coming).map(move |change| (curve, *change)))
             .collect();
-        coming.sort_by_key(|(_, turn)| turn.at);
+        coming.sort_by_key(|(_, change)| change.at);
         coming
     }
 
     /// The times of the stretch in which two or more flags move at once.
     pub(crate) fn overlaps(&self) -> Vec<Overlap> {
         let mut events: Vec<(Micros, bool, usize)> = Vec::new();
-        for (number, track) in self.tracks.iter().enumerate() {
-            for (from, to) in track.moves() {
+        for (number, curve) in self.curves.iter().enumerate() {
+            for (from, to) in curve.moves() {
                 let (from, to) = (from.max(self.from), to.min(self.to));
                 if from < to {
                     events.push((from, true, number));
@@ -103,16 +103,16 @@ impl<'s> Outlook<'s> {
     }
 }
 
-impl<'s> Track<'s> {
+impl<'s> Curve<'s> {
     /// The whole way of a flag.
     pub(crate) fn new(flag: Flag<'s>) -> Self {
-        let mut turns = Vec::new();
+        let mut changes = Vec::new();
         let mut moment = Moment { now: Micros::MIN, leases: SYNCED };
-        while let Some(turn) = flag.next_change(&moment) {
-            turns.push(turn);
-            moment.now = turn.at;
+        while let Some(change) = flag.next_change(&moment) {
+            changes.push(change);
+            moment.now = change.at;
         }
-        Self { flag, name: crate::text::escape(&flag.key().to_string()).into_owned(), turns }
+        Self { flag, name: crate::text::escape(&flag.key().to_string()).into_owned(), changes }
     }
 
     /// The share on `new` at an instant.
@@ -121,13 +121,14 @@ impl<'s> Track<'s> {
     }
 
     /// Whether the share is not the same throughout the stretch.
-    pub(crate) fn turns_within(&self, from: Micros, to: Micros) -> bool {
-        self.turns.iter().any(|turn| turn.at > from && turn.at <= to) || self.share_at(from) != self.share_at(to)
+    pub(crate) fn changes_within(&self, from: Micros, to: Micros) -> bool {
+        self.changes.iter().any(|change| change.at > from && change.at <= to)
+            || self.share_at(from) != self.share_at(to)
     }
 
     /// The stretches in which the share moves.
     fn moves(&self) -> impl Iterator<Item = (Micros, Micros)> {
-        self.turns.windows(2).filter_map(|pair| {
+        self.changes.windows(2).filter_map(|pair| {
             let [from, to] = pair else { return None };
             let before_the_end = to.at.saturating_sub(Span::from_micros(1));
             (self.share_at(from.at) != self.share_at(before_the_end)).then_some((from.at, to.at))
@@ -137,11 +138,11 @@ impl<'s> Track<'s> {
     /// The corners of the share's line from `from` to `to`, with both sides of each jump.
     pub(crate) fn corners(&self, from: Micros, to: Micros) -> Vec<(Micros, Share)> {
         let mut corners = vec![(from, self.share_at(from))];
-        for turn in self.turns.iter().filter(|turn| turn.at > from && turn.at < to) {
-            let before = self.share_at(turn.at.saturating_sub(Span::from_micros(1)));
-            corners.push((turn.at, before));
-            if turn.share.get().abs_diff(before.get()) > JUMP_LEAST {
-                corners.push((turn.at, turn.share));
+        for change in self.changes.iter().filter(|change| change.at > from && change.at < to) {
+            let before = self.share_at(change.at.saturating_sub(Span::from_micros(1)));
+            corners.push((change.at, before));
+            if change.share.get().abs_diff(before.get()) > JUMP_LEAST {
+                corners.push((change.at, change.share));
             }
         }
         corners.push((to, self.share_at(to)));
@@ -149,14 +150,14 @@ impl<'s> Track<'s> {
     }
 }
 
-/// The stretch from the first to the last turn around now, with a margin.
-fn stretch<I: Iterator<Item = Micros>>(turns: impl Fn() -> I, now: Micros) -> (Micros, Micros) {
+/// The stretch from the first to the last change around now, with a margin.
+fn stretch<I: Iterator<Item = Micros>>(changes: impl Fn() -> I, now: Micros) -> (Micros, Micros) {
     let near = |at: &Micros| now.since(*at) <= NEAR && at.since(now) <= NEAR;
-    let bounds = |mut turns: Box<dyn Iterator<Item = Micros> + '_>| {
-        let first = turns.next()?;
-        Some(turns.fold((first, first), |(from, to), at| (from.min(at), to.max(at))))
+    let bounds = |mut changes: Box<dyn Iterator<Item = Micros> + '_>| {
+        let first = changes.next()?;
+        Some(changes.fold((first, first), |(from, to), at| (from.min(at), to.max(at))))
     };
-    let found = bounds(Box::new(turns().filter(near))).or_else(|| bounds(Box::new(turns())));
+    let found = bounds(Box::new(changes().filter(near))).or_else(|| bounds(Box::new(changes())));
     let Some((mut from, mut to)) = found else {
         return (now.saturating_sub(MARGIN_LEAST), now.saturating_add(MARGIN_LEAST));
     };
@@ -183,11 +184,11 @@ fn overlaps(events: &[(Micros, bool, usize)]) -> Vec<Overlap> {
         }
         match &mut open {
             None if moving.len() >= 2 => {
-                open = Some(Overlap { from: at, to: at, most: moving.len(), tracks: moving.clone() });
+                open = Some(Overlap { from: at, to: at, most: moving.len(), curves: moving.clone() });
             }
             Some(overlap) if begins => {
                 overlap.most = overlap.most.max(moving.len());
-                overlap.tracks.insert(number);
+                overlap.curves.insert(number);
             }
             Some(overlap) if moving.len() < 2 => {
                 overlap.to = at;
@@ -207,7 +208,7 @@ fn join(overlaps: Vec<Overlap>) -> Vec<Overlap> {
             Some(last) if last.to == overlap.from => {
                 last.to = overlap.to;
                 last.most = last.most.max(overlap.most);
-                last.tracks.extend(overlap.tracks);
+                last.curves.extend(overlap.curves);
             }
             _ => joined.push(overlap),
         }

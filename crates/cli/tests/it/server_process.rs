@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use crate::run::{Host, LONGEST_WAIT, until};
 
 /// A server, and where it listens.
-pub(crate) struct Serving {
+pub(crate) struct ServerProcess {
     process: Child,
     pub(crate) url: String,
     words: std::sync::mpsc::Receiver<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Serving {
     logged: RefCell<Vec<String>>,
 }
 
-impl Serving {
+impl ServerProcess {
     pub(crate) fn start(host: &Host, options: &str) -> Self {
         Self::start_as(host, &format!("serve --listen 127.0.0.1:0 {options}"))
     }
@@ -96,7 +96,7 @@ pub(crate) fn limited(command: &Command, limit: &str) -> Command {
     limited
 }
 
-impl Drop for Serving {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

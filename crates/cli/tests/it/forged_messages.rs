@@ -16,7 +16,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::cluster::Cluster;
 use crate::run::until;
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 /// A link to a node, made by hand from the tables of the wire format in `docs/reference/wire-format.md`.
 struct Insider {
@@ -26,7 +26,7 @@ struct Insider {
 
 impl Insider {
     /// Says that it is this node, whatever its certificate says.
-    fn connect(cluster: &Cluster, certificate: &str, to: &Serving, claims: u64, instance: u64) -> Self {
+    fn connect(cluster: &Cluster, certificate: &str, to: &ServerProcess, claims: u64, instance: u64) -> Self {
         let folder = cluster.host.path(&format!("certs/{certificate}"));
         let socket = TcpStream::connect(cluster.address(to)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -90,7 +90,7 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
     let made = cluster.host.run("cluster init certs --cluster shop d=127.0.0.1 --format json").code(0).said().json();
     let own = u64::from_str_radix(made[0]["id"].as_str().unwrap(), 16).unwrap();
     let nodes = cluster.start_all();
-    let id_of = |node: &Serving| cluster.state(node)["node"]["id"].as_str().unwrap().to_owned();
+    let id_of = |node: &ServerProcess| cluster.state(node)["node"]["id"].as_str().unwrap().to_owned();
     let everywhere = |line: &str| {
         cluster.host.run(&format!("{line} --ack all --timeout 20s --server {}", nodes[0].url)).code(0).said()
     };
@@ -162,7 +162,7 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
     }
 }
 
-fn digests(cluster: &Cluster, nodes: &[Serving; 3]) -> BTreeSet<String> {
+fn digests(cluster: &Cluster, nodes: &[ServerProcess; 3]) -> BTreeSet<String> {
     nodes.iter().map(|node| cluster.state(node)["node"]["digest"].as_str().unwrap().to_owned()).collect()
 }
 

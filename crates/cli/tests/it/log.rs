@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::run::Host;
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 #[test]
 fn peers_majorities_and_changes_are_told_by_name() {
@@ -43,7 +43,7 @@ fn peers_majorities_and_changes_are_told_by_name() {
 #[test]
 fn a_node_that_reaches_nobody_says_so_with_the_causes() {
     let host = Host::new();
-    let node = Serving::start(&host, "--data-dir a --cluster-listen 127.0.0.1:0 --peer 127.0.0.1:1");
+    let node = ServerProcess::start(&host, "--data-dir a --cluster-listen 127.0.0.1:0 --peer 127.0.0.1:1");
     let told = node.logged(|line| line.contains("no other node was reached since the start"));
     assert!(told.contains(" WARN ") && told.contains("127.0.0.1:1: connection refused"), "{told}");
 }
@@ -51,7 +51,7 @@ fn a_node_that_reaches_nobody_says_so_with_the_causes() {
 #[test]
 fn texts_of_others_cannot_act_on_the_terminal_or_forge_a_line() {
     let host = Host::new();
-    let node = Serving::start(&host, "--data-dir a");
+    let node = ServerProcess::start(&host, "--data-dir a");
     let line = format!("activate x --create --server {}", node.url);
     host.run(&line).word("--reason").word("\u{1b}[2J\u{202e}").code(0).said();
     let told = node.logged(|line| line.contains("`flags/x`"));
@@ -66,7 +66,7 @@ fn a_level_that_cannot_be_read_is_an_error() {
     assert!(said.stderr.contains("`tidegate=loud`") && said.stderr.contains("debug"), "{}", said.stderr);
     let mut host = Host::new();
     host.set("TIDEGATE_LOG", "warn");
-    let node = Serving::start(&host, "--data-dir a");
+    let node = ServerProcess::start(&host, "--data-dir a");
     host.run(&format!("activate x --create --server {}", node.url)).code(0).said();
     assert_eq!(node.said_so_far().iter().filter(|line| line.contains(" INFO ")).count(), 0);
 }

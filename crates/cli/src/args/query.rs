@@ -2,16 +2,16 @@
 
 use tidegate_engine::FlagKey;
 
-use super::{Place, SourceArgs, SourceOptions};
+use super::{Location, SourceArgs, SourceOptions};
 use crate::exit::Failure;
 use crate::server::Address;
 
 /// A document or a server, and the flag that is asked about.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct AskedArgs {
+pub(crate) struct QueryArgs {
     /// The document: a path, `-` for standard input, or a URL; there is none with --server
     #[arg(value_hint = clap::ValueHint::AnyPath, required_unless_present = "server")]
-    source: Option<Place>,
+    source: Option<Location>,
 
     /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
     section: Option<String>,
@@ -20,7 +20,7 @@ pub(crate) struct AskedArgs {
     flag: Option<String>,
 
     /// Ask the server at URL (or host and port) instead of a document
-    #[arg(long, value_name = "URL", conflicts_with_all = OF_DOCUMENTS)]
+    #[arg(long, value_name = "URL", conflicts_with_all = DOCUMENT_OPTIONS)]
     server: Option<Address>,
 
     #[command(flatten)]
@@ -29,40 +29,40 @@ pub(crate) struct AskedArgs {
 
 /// Who is asked about which flag.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked<F> {
+pub(crate) enum Query<F> {
     /// This document.
     Document(Box<SourceArgs>, F),
     /// The server at this address.
     Server(Address, F),
 }
 
-impl AskedArgs {
+impl QueryArgs {
     /// Who is asked, and about which flag: there has to be one.
-    pub(crate) fn about_a_flag(&self) -> Result<Asked<FlagKey>, Failure> {
+    pub(crate) fn with_flag(&self) -> Result<Query<FlagKey>, Failure> {
         let missing = || {
             Failure::usage("it is not said which flag is meant")
                 .help("give its key, as `features/x`, or section and name")
         };
-        match self.about_some_flag()? {
-            Asked::Document(source, flag) => Ok(Asked::Document(source, flag.ok_or_else(missing)?)),
-            Asked::Server(address, flag) => Ok(Asked::Server(address, flag.ok_or_else(missing)?)),
+        match self.with_optional_flag()? {
+            Query::Document(source, flag) => Ok(Query::Document(source, flag.ok_or_else(missing)?)),
+            Query::Server(address, flag) => Ok(Query::Server(address, flag.ok_or_else(missing)?)),
         }
     }
 
     /// Who is asked, and about which flag, if any.
-    pub(crate) fn about_some_flag(&self) -> Result<Asked<Option<FlagKey>>, Failure> {
+    pub(crate) fn with_optional_flag(&self) -> Result<Query<Option<FlagKey>>, Failure> {
         let (section, flag) = (self.section.as_deref(), self.flag.as_deref());
         match (&self.server, &self.source) {
             (None, Some(source)) => {
                 let source = SourceArgs { source: source.clone(), options: self.options.clone() };
-                Ok(Asked::Document(Box::new(source), meant(section, flag)))
+                Ok(Query::Document(Box::new(source), flag_key(section, flag)))
             }
             (Some(_), Some(_)) if flag.is_some() => Err(Failure::usage("there is both a --server and a word too many")
                 .help("with --server give the flag alone: there is no document")),
             (Some(server), first) => {
-                let first = first.as_ref().map(Place::as_typed);
+                let first = first.as_ref().map(Location::as_typed);
                 let server = server.clone().trusting(self.options.extra_roots()?);
-                Ok(Asked::Server(server, meant(first.as_deref(), section)))
+                Ok(Query::Server(server, flag_key(first.as_deref(), section)))
             }
             // The parser does not let that pass.
             (None, None) => Err(Failure::usage("there is neither a document nor a --server")),
@@ -71,7 +71,7 @@ impl AskedArgs {
 }
 
 /// The flag of one word or two.
-fn meant(first: Option<&str>, second: Option<&str>) -> Option<FlagKey> {
+fn flag_key(first: Option<&str>, second: Option<&str>) -> Option<FlagKey> {
     match (first, second) {
         (Some(section), Some(flag)) => Some(FlagKey::new(section, flag)),
         (Some(key), None) => Some(FlagKey::parse(key)),
@@ -80,4 +80,4 @@ fn meant(first: Option<&str>, second: Option<&str>) -> Option<FlagKey> {
 }
 
 /// Options that say how to read a document.
-const OF_DOCUMENTS: &[&str] = &["cache", "offline", "headers", "header_file", "trusted_keys", "environment"];
+const DOCUMENT_OPTIONS: &[&str] = &["cache", "offline", "headers", "header_file", "trusted_keys", "environment"];

@@ -106,7 +106,7 @@ pub(super) struct SourceLine {
 
 impl SourceLine {
     /// How a server is doing: it answers, or why it does not.
-    pub(super) fn of_server(address: &Address, why: Option<String>) -> Self {
+    pub(super) fn from_server(address: &Address, why: Option<String>) -> Self {
         let health = if why.is_some() { Health::Stale } else { Health::Fresh };
         Self {
             event: "source",

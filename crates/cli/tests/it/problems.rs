@@ -8,9 +8,9 @@ use tidegate::authority::Authority;
 
 use crate::cluster::Cluster;
 use crate::run::{Host, until};
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
-fn status(host: &Host, node: &Serving) -> (i32, Value) {
+fn status(host: &Host, node: &ServerProcess) -> (i32, Value) {
     let said = host.run(&format!("cluster status --format json --server {}", node.url)).said();
     (said.code, said.json().remove(0))
 }
@@ -24,7 +24,7 @@ fn codes(status: &Value) -> Vec<String> {
 fn a_data_folder_that_is_deleted_ends_the_changes_and_not_the_reads() {
     let host = Host::new();
     for (deed, what) in [("folder", "was deleted"), ("database", "was deleted"), ("replaced", "was replaced")] {
-        let node = Serving::start(&host, &format!("--data-dir {deed}"));
+        let node = ServerProcess::start(&host, &format!("--data-dir {deed}"));
         host.run(&format!("activate x --create --server {}", node.url)).code(0).said();
         assert_eq!(status(&host, &node).0, 0);
         let path = host.path(deed);
@@ -75,7 +75,7 @@ fn a_node_whose_certificate_has_expired_answers_and_says_why_it_is_alone() {
     let line = format!(
         "--name c --data-dir c --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0 --peer {address}"
     );
-    let c = Serving::start(host, &line);
+    let c = ServerProcess::start(host, &line);
     c.logged(|line| line.contains("the certificate of this node has expired") && line.contains("--renew"));
     host.run(&format!("on x --server {}", c.url)).code(0).said();
     until("it says why it is alone", || {
@@ -120,7 +120,7 @@ fn only_a_member_that_is_meant_and_gone_is_forgotten() {
     let line = format!(
         "--name b --data-dir c --cluster shop --certificates certs/c --cluster-listen 127.0.0.1:0 --peer {address}"
     );
-    let c = Serving::start(host, &line);
+    let c = ServerProcess::start(host, &line);
     let members = || cluster.state(&a)["members"].as_array().unwrap().clone();
     let called = |name: &str| members().into_iter().filter(|member| member["name"] == name).collect::<Vec<_>>();
     until("two have one name", || (called("b").len() == 2).then_some(()));

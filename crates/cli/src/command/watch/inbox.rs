@@ -15,45 +15,45 @@ use crate::server::{Address, Event, listen};
 
 /// What happened.
 #[derive(Debug)]
-pub(super) enum Ring {
+pub(super) enum Input {
     /// The library has news.
     Changes(Changes),
     /// A server has news.
     Server(Event),
     /// It is time to end: an interrupt, or nobody reads any more.
-    Over,
+    Stop,
 }
 
 /// Collects everything that may happen. Its threads end with the process.
-pub(super) struct Doorbell {
-    rings: mpsc::Receiver<Ring>,
-    bell: mpsc::Sender<Ring>,
+pub(super) struct Inbox {
+    receiver: mpsc::Receiver<Input>,
+    sender: mpsc::Sender<Input>,
 }
 
-impl Doorbell {
+impl Inbox {
     pub(super) fn new() -> Result<Self, Failure> {
-        let (bell, rings) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| failure(&error))?;
-        let interrupted = bell.clone();
+        let interrupted = sender.clone();
         spawn("signals", move || {
             for _ in &mut signals {
-                let _ = interrupted.send(Ring::Over);
+                let _ = interrupted.send(Input::Stop);
             }
         })?;
-        let unread = bell.clone();
+        let unread = sender.clone();
         spawn("output", move || {
             wait_for_closed_output();
-            let _ = unread.send(Ring::Over);
+            let _ = unread.send(Input::Stop);
         })?;
-        Ok(Self { rings, bell })
+        Ok(Self { receiver, sender })
     }
 
     /// Passes on what a subscription tells.
-    pub(super) fn listen_to(&self, mut subscription: Subscription) -> Result<(), Failure> {
-        let bell = self.bell.clone();
+    pub(super) fn forward_subscription(&self, mut subscription: Subscription) -> Result<(), Failure> {
+        let sender = self.sender.clone();
         spawn("changes", move || {
             while let Ok(changes) = subscription.recv() {
-                if bell.send(Ring::Changes(changes)).is_err() {
+                if sender.send(Input::Changes(changes)).is_err() {
                     break;
                 }
             }
@@ -61,18 +61,18 @@ impl Doorbell {
     }
 
     /// Passes on what a server tells, which has `timeout` to answer each time that it is asked.
-    pub(super) fn listen_to_server(
+    pub(super) fn forward_server(
         &self,
         address: Address,
         query: Vec<(String, String)>,
         timeout: Duration,
     ) -> Result<(), Failure> {
-        let bell = self.bell.clone();
-        listen(address, query, timeout, move |event| bell.send(Ring::Server(event)).is_ok())
+        let sender = self.sender.clone();
+        listen(address, query, timeout, move |event| sender.send(Input::Server(event)).is_ok())
     }
 
-    pub(super) fn wait(&self, timeout: Duration) -> Result<Ring, RecvTimeoutError> {
-        self.rings.recv_timeout(timeout)
+    pub(super) fn wait(&self, timeout: Duration) -> Result<Input, RecvTimeoutError> {
+        self.receiver.recv_timeout(timeout)
     }
 }
 
@@ -88,7 +88,7 @@ fn wait_for_closed_output() {
                 if watched.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
                     return;
                 }
-                thread::park_timeout(PAUSE);
+                thread::park_timeout(POLL_PAUSE);
             }
             Err(rustix::io::Errno::INTR) => {}
             Err(_) => loop {
@@ -107,4 +107,4 @@ fn failure(error: &io::Error) -> Failure {
 }
 
 /// Between two looks at an output that has something else to say; not expected.
-const PAUSE: Duration = Duration::from_secs(1);
+const POLL_PAUSE: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use tidegate_origin::{Authority, Origin, Proxy, Reply};
 
 use crate::run::Host;
-use crate::serving::Serving;
+use crate::server_process::ServerProcess;
 
 const DOCUMENT: &str = r#"{"f": {"x": {"stable": 1}}}"#;
 
@@ -102,7 +102,7 @@ fn the_error_of_a_proxy_names_it() {
 fn a_local_server_is_asked_directly() {
     let (mut host, _origin, proxy) = behind(&["HTTP_PROXY", "ALL_PROXY"]);
     host.write("flags.json", DOCUMENT);
-    let server = Serving::start(&host, "--document flags.json");
+    let server = ServerProcess::start(&host, "--document flags.json");
     host.run(&format!("get --server {} f/x", server.url)).stdout("1\n").check();
     assert_eq!(proxy.asked(), Vec::<String>::new());
     // A server elsewhere is asked through it.
@@ -132,7 +132,7 @@ fn authorities_come_from_an_option_or_a_variable() {
         assert!(said.stderr.contains(words), "{}", said.stderr);
     }
     host.write("empty.pem", "");
-    let server = Serving::start(&host, &format!("--cacert ca.pem --document {url}"));
+    let server = ServerProcess::start(&host, &format!("--cacert ca.pem --document {url}"));
     host.run(&format!("get --server {} f/x", server.url)).stdout("1\n").check();
     let said = host.run(&format!("serve --listen 127.0.0.1:0 --cacert none.pem --document {url}")).code(2).said();
     assert!(said.stderr.contains("`cacert` is `none.pem` by the argument --cacert"), "{}", said.stderr);
