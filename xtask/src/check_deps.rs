@@ -114,7 +114,13 @@ const PROGRAM: &str = "tidegate-cli";
 const CRATES_MAX: usize = 220;
 
 /// The root files of the crates whose modules import each other in no circle. A crate that has become free of cycles is added.
-const WITHOUT_CYCLES: &[&str] = &["crates/mesh/src/lib.rs", "crates/server/src/lib.rs"];
+const WITHOUT_CYCLES: &[&str] = &[
+    "crates/cli/src/main.rs",
+    "crates/mesh/src/lib.rs",
+    "crates/origin/src/lib.rs",
+    "crates/server/src/lib.rs",
+    "xtask/src/main.rs",
+];
 
 /// Members that may have no foreign dependency at all.
 const STD_ONLY: &[&str] = &["xtask"];

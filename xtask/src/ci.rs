@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, instructions, machine, simulate, soak};
+use crate::{check_deps, instructions, prerequisites, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -54,7 +54,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
 
 fn programs() -> Result<(), Failure> {
     for (program, debian_package) in PROGRAMS {
-        machine::need(program, debian_package)?;
+        prerequisites::need(program, debian_package)?;
     }
     Ok(())
 }

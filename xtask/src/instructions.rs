@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::machine;
+use crate::prerequisites;
 use crate::run::{self, Failure, cargo, finish, program};
 
 /// The committed counts: a case, a tab, its instructions.
@@ -34,7 +34,7 @@ struct Case {
 }
 
 pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
-    machine::need("valgrind", "valgrind")?;
+    prerequisites::need("valgrind", "valgrind")?;
     finish(&mut cargo(&[
         "build",
         "--release",

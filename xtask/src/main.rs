@@ -10,7 +10,7 @@ mod ci;
 mod fuzz;
 mod generate;
 mod instructions;
-mod machine;
+mod prerequisites;
 mod run;
 mod simulate;
 mod soak;

@@ -13,6 +13,7 @@ mod ledger;
 mod load;
 mod random;
 mod report;
+mod round;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -93,11 +94,11 @@ fn enter(arguments: &[String], program: &Path) -> Result<(), Failure> {
 
 fn need_programs() -> Result<(), Failure> {
     for (program, package) in PROGRAMS {
-        crate::machine::need(program, package)?;
+        crate::prerequisites::need(program, package)?;
     }
     let faketime = faults::FAKETIME;
     if !Path::new(faketime).exists() {
-        crate::machine::need("faketime", "faketime")?;
+        crate::prerequisites::need("faketime", "faketime")?;
     }
     if Path::new(faketime).exists() {
         Ok(())
@@ -125,7 +126,7 @@ fn work(options: &Options, program: &Path) -> Result<(), Failure> {
             Choice::One(fault) => vec![fault],
         };
         for fault in chosen {
-            let outcome = load::round(&mut fleet, fault, &mut random)
+            let outcome = round::run(&mut fleet, fault, &mut random)
                 .map_err(|error| failed(format!("round {round}, {}: {error}\n{}", fault.name, fleet.logs())))?;
             eprintln!("{round:>4} {:<16} {outcome}", fault.name);
             report.add(fault.name, &outcome);

@@ -1,20 +1,24 @@
-//! One round: changes and reads without a pause, one fault, and then the reckoning.
+//! Changes and reads without a pause, from several threads, and what was answered.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::faults::Fault;
 use super::fleet::{Fleet, SHORT};
 use super::http;
 use super::ledger::Ledger;
 use super::random::Random;
-use super::report::Outcome;
 
-/// What the threads of a round share.
-struct Load {
+/// Writers and a reader at work, until [`Load::stop`].
+pub(super) struct Load {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What its threads share.
+struct Shared {
     ledger: Arc<Ledger>,
     targets: Vec<(SocketAddr, Arc<AtomicU64>)>,
     is_over: AtomicBool,
@@ -24,57 +28,44 @@ struct Load {
     failed_reads: AtomicU64,
 }
 
-/// Does one fault under load, heals, and compares.
-pub(super) fn round(fleet: &mut Fleet, fault: &Fault, random: &mut Random) -> Result<Outcome, String> {
-    let load = Arc::new(Load {
-        ledger: ledger(),
-        targets: fleet.nodes.iter().map(|node| (node.http(), Arc::clone(&node.up))).collect(),
-        is_over: AtomicBool::new(false),
-        is_strict: fault.is_strict,
-        reads: AtomicU64::new(0),
-        failed_reads: AtomicU64::new(0),
-    });
-    let before = load.ledger.counts();
-    let mut threads = Vec::new();
-    for _ in 0..WRITERS {
-        let (load, random) = (Arc::clone(&load), Random::new(random.next()));
-        threads.push(thread::spawn(move || load.write(random)));
+impl Load {
+    /// Starts to write to all nodes and to read from them.
+    pub(super) fn start(fleet: &Fleet, is_strict: bool, random: &mut Random) -> Self {
+        let shared = Arc::new(Shared {
+            ledger: ledger(),
+            targets: fleet.nodes.iter().map(|node| (node.http(), Arc::clone(&node.up))).collect(),
+            is_over: AtomicBool::new(false),
+            is_strict,
+            reads: AtomicU64::new(0),
+            failed_reads: AtomicU64::new(0),
+        });
+        let mut threads = Vec::new();
+        for _ in 0..WRITERS {
+            let (shared, random) = (Arc::clone(&shared), Random::new(random.next()));
+            threads.push(thread::spawn(move || shared.write(random)));
+        }
+        let reader = Arc::clone(&shared);
+        threads.push(thread::spawn(move || reader.read()));
+        Self { shared, threads }
     }
-    let reader = Arc::clone(&load);
-    threads.push(thread::spawn(move || reader.read()));
-    let done = (fault.run)(fleet, random);
-    load.is_over.store(true, Ordering::SeqCst);
-    for thread in threads {
-        thread.join().map_err(|_| "a thread of the load panicked".to_owned())?;
+
+    /// Ends all threads. Returns the reads that were answered, and those that failed.
+    pub(super) fn stop(self) -> Result<(u64, u64), String> {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            thread.join().map_err(|_| "a thread of the load panicked".to_owned())?;
+        }
+        Ok((self.shared.reads.load(Ordering::SeqCst), self.shared.failed_reads.load(Ordering::SeqCst)))
     }
-    let faults = done?;
-    let healed = fleet.wait_until_equal(PATIENCE)?;
-    let standing = fleet.standing(0)?;
-    let mut divergent = 0;
-    for index in 1..fleet.nodes.len() {
-        let other = fleet.standing(index)?;
-        divergent += standing.iter().filter(|(flag, standing)| other.get(flag) != Some(standing)).count() as u64;
-    }
-    let after = load.ledger.counts();
-    Ok(Outcome {
-        faults,
-        acknowledged: after.0 - before.0,
-        refused: after.1 - before.1,
-        lost: load.ledger.wrong(&standing),
-        divergent,
-        reads: load.reads.load(Ordering::SeqCst),
-        failed_reads: load.failed_reads.load(Ordering::SeqCst),
-        healed: vec![healed],
-    })
 }
 
 /// One ledger for all rounds: what was acknowledged in the first one still stands in the last.
-fn ledger() -> Arc<Ledger> {
+pub(super) fn ledger() -> Arc<Ledger> {
     static LEDGER: std::sync::OnceLock<Arc<Ledger>> = std::sync::OnceLock::new();
     Arc::clone(LEDGER.get_or_init(Arc::default))
 }
 
-impl Load {
+impl Shared {
     /// Makes one change after the other, on any node.
     fn write(&self, mut random: Random) {
         while !self.is_over.load(Ordering::SeqCst) {
@@ -174,6 +165,3 @@ fn next_percentage() -> String {
 
 const FLAGS: usize = 20;
 const WRITERS: usize = 3;
-
-/// How long nodes may take to agree once everything is well again.
-const PATIENCE: Duration = Duration::from_secs(90);
