@@ -102,6 +102,14 @@ impl<'a> Subject<'a> {
         Self { who: Who::Absent, unsalted_sha1: Cell::new(None) }
     }
 
+    /// The key; `None` for a random draw and where there is no key.
+    pub const fn as_key(&self) -> Option<&'a str> {
+        match self.who {
+            Who::Key(key) => Some(key),
+            Who::Drawn(_) | Who::Absent => None,
+        }
+    }
+
     pub(crate) const fn who(&self) -> Who<'a> {
         self.who
     }

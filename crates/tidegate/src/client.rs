@@ -11,6 +11,7 @@ use crate::ingest::worker::Machinery;
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, Percentage, Wish};
 use crate::read::handle::FlagHandle;
+use crate::read::misreads::Named;
 use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
 use crate::read::view::View;
@@ -71,7 +72,7 @@ impl Tidegate {
         let subject = key.into();
         let value = self.board.read(|published| {
             let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
-            published.value(decision, section, flag)
+            published.value(decision, Named::Pair(section, flag), &subject)
         });
         value.unwrap_or(default)
     }
@@ -82,6 +83,7 @@ impl Tidegate {
         let subject = key.into();
         self.board.read(|published| {
             let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
+            published.note_unanswered(decision, Named::Pair(section, flag), &subject);
             decision.answer.to_json().map(Into::into)
         })
     }
@@ -102,9 +104,9 @@ impl Tidegate {
     pub fn is_active(&self, flag_key: &str) -> bool {
         let board = &self.board;
         board.read(|published| {
-            let Some(flag) = published.snapshot.find_key(flag_key) else { return false };
-            let decision = published.decide(Some(flag), &published.reader_state.draw(), board.clock());
-            published.is_true(decision, flag_key)
+            let (flag, subject) = (published.snapshot.find_key(flag_key), published.reader_state.draw());
+            let decision = published.decide(flag, &subject, board.clock());
+            published.is_true(decision, Named::Key(flag_key), &subject)
         })
     }
 
@@ -167,7 +169,7 @@ impl Tidegate {
     fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
         self.board.read(|published| {
             let decision = published.decide(published.snapshot.find_key(flag_key), subject, self.board.clock());
-            published.is_true(decision, flag_key)
+            published.is_true(decision, Named::Key(flag_key), subject)
         })
     }
 }

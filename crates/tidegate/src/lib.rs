@@ -43,8 +43,8 @@ pub use read::handle::FlagHandle;
 pub use read::subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
 pub use read::view::{FlagView, KeyView, View};
 pub use status::{
-    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Poisoned, Refusal, RollbackAlarm,
-    ServedFrom, Shadowed, ShadowedEntry, SignatureStatus, SourceTrouble, Status, TypeErrors,
+    CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Misreads, Poisoned, Refusal,
+    RollbackAlarm, ServedFrom, Shadowed, ShadowedEntry, SignatureStatus, SourceTrouble, Status,
 };
 pub use tidegate_engine as engine;
 pub use tidegate_engine::document::parse_time;

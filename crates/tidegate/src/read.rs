@@ -3,6 +3,7 @@
 pub(crate) mod cell;
 pub(crate) mod cell_table;
 pub(crate) mod handle;
+pub(crate) mod misreads;
 pub(crate) mod publish;
 pub(crate) mod reader_state;
 pub(crate) mod subscription;

@@ -240,6 +240,10 @@ impl Registry {
     /// Does what is due by time alone. The next instant at which a handle's words no longer hold, and how many
     /// publications some reader still holds.
     pub(crate) fn tick(&self) -> (Option<Micros>, usize) {
+        // Before the lock: what is told of an event may be code of the program.
+        let published = self.board.load();
+        published.reader_state.misreads.log(&published.snapshot);
+        drop(published);
         let mut parts = self.parts();
         let published = self.board.load();
         published.look_at(self.board.clock());

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
 
 use crate::ingest::signature::CLOCKS_APART;
+use crate::read::misreads::MisreadKind;
 use crate::read::publish::Published;
 
 /// What an instance serves, where it comes from, how old it is, and what is wrong; made by
@@ -69,8 +70,14 @@ pub struct Status {
     pub cache: Option<CacheStatus>,
     /// The locks of this host.
     pub locks: LocksStatus,
-    /// Values that were asked for as another type than they are.
-    pub type_errors: TypeErrors,
+    /// Reads of flags that are unknown, which answered the caller's default. A handle may be made before its flag and counts
+    /// nothing here, and nothing counts while no flag at all is loaded.
+    pub unknown_flags: Misreads,
+    /// Reads of values as another type than they have, which answered the caller's default.
+    pub type_errors: Misreads,
+    /// Reads of an unknown flag where another argument of the call names a known one: two arguments are exchanged, such as
+    /// the flag and the key. The flags that were meant are listed.
+    pub swapped_arguments: Misreads,
     /// Earlier snapshots that some thread or view still holds.
     pub snapshots_held: usize,
     /// The further sources, each as this is of the first: what is of the whole instance is only told there.
@@ -102,7 +109,9 @@ impl Status {
             clock: None,
             cache: None,
             locks: LocksStatus::default(),
-            type_errors: TypeErrors::default(),
+            unknown_flags: Misreads::default(),
+            type_errors: Misreads::default(),
+            swapped_arguments: Misreads::default(),
             snapshots_held: 0,
             further: Vec::new(),
         }
@@ -123,8 +132,13 @@ impl Status {
         for further in &mut self.further {
             further.age = further.fresh_at.map(|fresh_at| now.since(fresh_at));
         }
-        let (count, flags) = published.reader_state.type_errors();
-        self.type_errors = TypeErrors { count, flags };
+        let misreads = |kind| {
+            let (count, flags) = published.reader_state.misreads.of_kind(kind);
+            Misreads { count, flags }
+        };
+        self.unknown_flags = misreads(MisreadKind::UnknownFlag);
+        self.type_errors = misreads(MisreadKind::WrongType);
+        self.swapped_arguments = misreads(MisreadKind::SwappedArguments);
         self
     }
 }
@@ -362,13 +376,13 @@ pub struct LockStatus {
     pub is_expired: bool,
 }
 
-/// Values that were asked for as another type than they are, so that the caller's default was the answer.
+/// Reads that cannot mean what their author meant, so that the caller's default was the answer. The log names each flag once.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct TypeErrors {
+pub struct Misreads {
     /// How often, by this process.
     pub count: u64,
-    /// The first few such flags.
+    /// The first 16 of the flags.
     #[serde(serialize_with = "flag_keys")]
     pub flags: Vec<FlagKey>,
 }

@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 use tidegate_engine::lease::Clocks;
-use tidegate_engine::{Answer, Decision, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
+use tidegate_engine::{Answer, Decision, ErrorCode, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
 
 use crate::clock::Clock;
+use crate::read::misreads::Named;
 use crate::read::reader_state::ReaderState;
 use crate::read::typed::{self, Read};
-pub(crate) use local::{SPLITMIX_STEP, random, splitmix};
+pub(crate) use local::{SPLITMIX_STEP, random, splitmix, thread_shard};
 
 /// Everything that readers see, as one piece.
 #[derive(Debug)]
@@ -56,40 +57,68 @@ impl Published {
         self.past.store(past(clock).get(), Ordering::Relaxed);
     }
 
-    /// The decision's value as a `T`; none for the caller's default and, counted, for another type.
+    /// The decision's value as a `T`; `None` for the caller's default and for another type. A misread is counted.
     #[inline]
-    pub(crate) fn value<T: DeserializeOwned>(&self, decision: Decision<'_>, section: &str, flag: &str) -> Option<T> {
+    pub(crate) fn value<T: DeserializeOwned>(
+        &self,
+        decision: Decision<'_>,
+        named: Named<'_>,
+        subject: &Subject<'_>,
+    ) -> Option<T> {
+        let value = self.known_value(decision, named);
+        if value.is_none() {
+            self.note_unanswered(decision, named, subject);
+        }
+        value
+    }
+
+    /// The same for a flag that need not exist.
+    #[inline]
+    pub(crate) fn known_value<T: DeserializeOwned>(&self, decision: Decision<'_>, named: Named<'_>) -> Option<T> {
         match typed::read(decision.answer) {
             Read::Value(value) => Some(value),
             Read::CallerDefault => None,
             Read::WrongType => {
-                self.reader_state.type_error(section, flag);
+                self.reader_state.misreads.wrong_type(named);
                 None
             }
         }
     }
 
-    /// Whether the decision is `true`. The caller's default is `false`, and so is, counted, another type.
+    /// Whether the decision is `true`. The caller's default is `false`, and so is another type. A misread is counted.
     #[inline]
-    pub(crate) fn is_true(&self, decision: Decision<'_>, flag_key: &str) -> bool {
-        is_true(decision, || self.reader_state.type_error_of(flag_key))
+    pub(crate) fn is_true(&self, decision: Decision<'_>, named: Named<'_>, subject: &Subject<'_>) -> bool {
+        match (decision.answer.as_bool(), decision.answer) {
+            (Some(value), _) => value,
+            (None, Answer::CallerDefault) => {
+                self.note_unanswered(decision, named, subject);
+                false
+            }
+            (None, _) => {
+                self.reader_state.misreads.wrong_type(named);
+                false
+            }
+        }
     }
 
-    /// The same.
+    /// The same of a handle's flag, which need not exist: a handle may be made before its flag.
     #[inline]
     pub(crate) fn is_true_of(&self, decision: Decision<'_>, flag: &FlagKey) -> bool {
-        is_true(decision, || self.reader_state.type_error(flag.section(), flag.flag()))
+        match (decision.answer.as_bool(), decision.answer) {
+            (Some(value), _) => value,
+            (None, Answer::CallerDefault) => false,
+            (None, _) => {
+                self.reader_state.misreads.wrong_type(Named::Pair(flag.section(), flag.flag()));
+                false
+            }
+        }
     }
-}
 
-#[inline]
-fn is_true(decision: Decision<'_>, count: impl FnOnce()) -> bool {
-    match (decision.answer.as_bool(), decision.answer) {
-        (Some(value), _) => value,
-        (None, Answer::CallerDefault) => false,
-        (None, _) => {
-            count();
-            false
+    /// Counts a decision that leaves the answer to the caller, if that is because its flag is unknown.
+    #[inline]
+    pub(crate) fn note_unanswered(&self, decision: Decision<'_>, named: Named<'_>, subject: &Subject<'_>) {
+        if decision.error == Some(ErrorCode::FlagNotFound) {
+            self.reader_state.misreads.unknown(named, subject, &self.snapshot);
         }
     }
 }

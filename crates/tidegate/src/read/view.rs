@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tidegate_engine::{Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Snapshot, Subject, Variant};
 
 use crate::read::handle::FlagHandle;
+use crate::read::misreads::Named;
 use crate::read::publish::Published;
 
 /// One snapshot and one instant. Everything read through it belongs together.
@@ -76,7 +77,10 @@ impl View {
 
     /// The value as JSON text, compact and as it stands in the document; none where it is up to the caller.
     pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<Cow<'_, str>> {
-        self.decide(section, flag, key).answer.to_json()
+        let subject = key.into();
+        let decision = self.decide_for(self.find(section, flag), &subject);
+        self.published.note_unanswered(decision, Named::Pair(section, flag), &subject);
+        decision.answer.to_json()
     }
 
     /// The value with its variant and the reason for it.
@@ -121,12 +125,12 @@ impl View {
 
     fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
         let decision = self.decide_for(self.published.snapshot.find_key(flag_key), subject);
-        self.published.is_true(decision, flag_key)
+        self.published.is_true(decision, Named::Key(flag_key), subject)
     }
 
     fn for_subject<T: DeserializeOwned>(&self, section: &str, flag: &str, subject: &Subject<'_>, default: T) -> T {
         let decision = self.decide_for(self.find(section, flag), subject);
-        self.published.value(decision, section, flag).unwrap_or(default)
+        self.published.value(decision, Named::Pair(section, flag), subject).unwrap_or(default)
     }
 }
 
@@ -159,7 +163,9 @@ impl<'v> KeyView<'v> {
 
     /// See [`View::raw`].
     pub fn raw(&self, section: &str, flag: &str) -> Option<Cow<'v, str>> {
-        self.decide(section, flag).answer.to_json()
+        let decision = self.decide(section, flag);
+        self.view.published.note_unanswered(decision, Named::Pair(section, flag), &self.subject);
+        decision.answer.to_json()
     }
 
     /// See [`View::decide`].
@@ -208,8 +214,9 @@ pub struct FlagView<'v> {
 impl<'v> FlagView<'v> {
     /// See [`Tidegate::get`](crate::Tidegate::get).
     pub fn get<'k, T: DeserializeOwned>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
-        let value = self.view.published.value(self.decide(key), self.flag.section(), self.flag.flag());
-        value.unwrap_or(default)
+        let (published, named) = (&self.view.published, Named::Pair(self.flag.section(), self.flag.flag()));
+        // A handle may be made before its flag, so one that is unknown is no misread.
+        published.known_value(self.decide(key), named).unwrap_or(default)
     }
 
     /// See [`View::raw`].

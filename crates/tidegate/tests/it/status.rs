@@ -26,10 +26,39 @@ fn everything_in_one_json() {
     assert!(json["fresh_at"].as_str().unwrap().ends_with('Z'));
     assert_eq!(json["type_errors"]["count"], 2);
     assert_eq!(json["type_errors"]["flags"], serde_json::json!(["features/version"]));
+    assert_eq!(json["unknown_flags"], serde_json::json!({"count": 0, "flags": []}));
     assert_eq!(json["clock"]["is_suspicious"], false);
     assert!(json["cache"]["file"].as_str().unwrap().contains("/cache/"));
     assert_eq!(json["cache"]["error"], serde_json::Value::Null);
     assert_eq!(json["locks"]["locks"], serde_json::json!([]));
+}
+
+#[test]
+fn misreads_are_counted_in_every_way_of_reading() {
+    let tide = Tidegate::builder().text(document(1)).without_locks().connect().unwrap();
+    let handle = tide.flag("features", "onn");
+    let view = tide.view();
+    let unknown: [&dyn Fn() -> bool; 8] = [
+        &|| tide.is_active("features/onn"),
+        &|| tide.is_active_for("features/onn", "k"),
+        &|| tide.get("features", "onn", "k", false),
+        &|| tide.raw("features", "onn", "k").is_some(),
+        &|| view.is_active_for("features/onn", "k"),
+        &|| view.get("features", "onn", "k", false),
+        &|| view.raw("features", "onn", "k").is_some(),
+        &|| view.for_key("k").is_active_for_key("features/onn") || view.for_key("k").raw("features", "onn").is_some(),
+    ];
+    assert!(unknown.iter().all(|read| !read()));
+    assert!(
+        !handle.is_active_for("k") && !view.flag(&handle).is_active_for("k") && !view.flag(&handle).get("k", false)
+    );
+    assert!(!tide.is_active_for("k", "features/on") && !tide.get("features", "k", "on", false));
+    assert!(tide.is_active_for("features/on", "k") && tide.explain("features", "onn", "k").variant.is_none());
+    let status = tide.status();
+    assert_eq!(status.unknown_flags.count, 9, "a handle may be made before its flag, and explaining is no misread");
+    assert_eq!(status.unknown_flags.flags[0].to_string(), "features/onn");
+    assert_eq!((status.swapped_arguments.count, status.swapped_arguments.flags.len()), (2, 1));
+    assert_eq!(status.type_errors.count, 0);
 }
 
 #[test]

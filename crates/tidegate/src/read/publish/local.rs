@@ -91,6 +91,18 @@ fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
+/// A number of the calling thread, for what threads count in shards. Two threads may have the same one.
+#[inline]
+pub(crate) fn thread_shard() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    // Threads have their variables at different addresses; the multiplication spreads them.
+    let address = PLACE.try_with(|place| ptr::from_ref(place).addr()).unwrap_or(0);
+    let address = u64::try_from(address).unwrap_or(0);
+    usize::try_from(address.wrapping_mul(SPLITMIX_STEP) >> 56).unwrap_or(0)
+}
+
 fn id(board: &Arc<Board>) -> usize {
     ptr::from_ref::<Board>(board).addr()
 }
