@@ -1,14 +1,15 @@
-//! What ARCHITECTURE.md says of files and tests is so.
+//! ARCHITECTURE.md names files, tests, crates and threads as they are.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::docs::root;
 
 /// Each heading of the code map that is a folder is followed by all of its files, and no others.
 #[test]
 fn the_map_is_complete() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let text = page();
     let sections = text.split("\n### `").skip(1).map(|section| section.split_once("`\n").unwrap());
     let mut mapped = Vec::new();
     for (folder, section) in sections {
@@ -31,7 +32,7 @@ fn the_map_is_complete() {
 /// Each invariant names files that exist, and tests that are in the file named before them.
 #[test]
 fn guards_exist() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let text = page();
     let invariants = text.split_once("\n## Invariants\n").unwrap().1;
     let mut file = String::new();
     for word in quoted(invariants) {
@@ -43,6 +44,92 @@ fn guards_exist() {
             assert!(is_lint || file.contains(&format!("fn {word}(")), "no test `{word}` in the file named before it");
         }
     }
+}
+
+/// Every file that the page names exists, the write that it describes step by step included.
+#[test]
+fn files_exist() {
+    let is_path = |word: &&str| word.ends_with(".rs") && (word.starts_with("crates/") || word.starts_with("xtask/"));
+    let mut is_code = false;
+    let mut count = 0;
+    for line in page().lines() {
+        is_code ^= line.starts_with("```");
+        for word in quoted(line).filter(|word| !is_code && is_path(word)) {
+            assert!(root().join(word).is_file(), "ARCHITECTURE.md names `{word}`, which does not exist");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
+#[test]
+fn every_crate_is_listed() {
+    let page = page();
+    for folder in fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()) {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let name = manifest.split("name = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let row = format!("| `{name}` | `crates/{}` |", folder.file_name().unwrap().to_str().unwrap());
+        assert!(page.contains(&row), "no row begins with {row}");
+    }
+}
+
+/// The table of threads has each thread that the crates start by a name, in a row that names its file.
+#[test]
+fn every_thread_is_listed() {
+    let page = page();
+    let table = page.split_once("\n## Threads\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let rows: Vec<Vec<&str>> =
+        table.lines().filter(|line| line.starts_with("| ")).map(|row| row.split('|').collect()).collect();
+    let mut count = 0;
+    for folder in fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()) {
+        // Its threads are those of tests.
+        if folder.ends_with("origin") {
+            continue;
+        }
+        for file in sources_below(&folder.join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let file = file.strip_prefix(root()).unwrap().to_str().unwrap();
+            for name in thread_names(&text, file) {
+                let is_row = |row: &&Vec<&str>| {
+                    quoted(row[1]).any(|thread| thread == name) && quoted(row[2]).any(|place| place == file)
+                };
+                assert!(rows.iter().any(|row| is_row(&row)), "no row for the thread `{name}`, which {file} starts");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 10, "only {count} threads were found in the sources");
+}
+
+/// The names that a file gives to threads: as texts, or in constants whose names end with `THREAD`.
+fn thread_names<'t>(text: &'t str, file: &str) -> BTreeSet<&'t str> {
+    if !text.contains("thread::Builder::new()") && !text.contains(".thread_name(") {
+        return BTreeSet::new();
+    }
+    let literal = |rest: &'t str| rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
+    let after = |mark: &'static str| text.split(mark).skip(1).filter_map(literal);
+    let spawned = text.split("thread::Builder::new()").skip(1);
+    let spawned = spawned.filter_map(|rest| rest.trim_start().strip_prefix(".name(")).filter_map(literal);
+    let named = spawned.chain(after(" spawn(")).chain(after(".thread_name(")).chain(after("THREAD: &str = "));
+    let names: BTreeSet<&str> = named.collect();
+    assert!(!names.is_empty(), "{file} starts a thread whose name this test does not find");
+    names
+}
+
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files.extend(sources_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
 }
 
 /// What stands between backticks.
