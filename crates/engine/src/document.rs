@@ -4,7 +4,7 @@
 //! instead. Names, values and numbers are carried exactly as written: a value keeps the spelling of its
 //! numbers, so that nothing is rounded on its way to the reader.
 
-pub(crate) mod adopters;
+mod adopters;
 mod cursor;
 mod definition;
 mod duration;
@@ -14,12 +14,14 @@ mod findings;
 mod header;
 mod members;
 pub(crate) mod names;
+pub(crate) mod patterns;
 mod percent;
 mod places;
 mod reader;
 mod scan;
 mod schedule;
 mod schema;
+mod seen;
 mod syntax;
 pub(crate) mod time;
 mod value;

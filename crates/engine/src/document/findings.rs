@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Tally;
-use super::adopters::Ledger;
-use super::names::Seed;
+use super::patterns::Ledger;
+use super::seen::Seed;
 use crate::diagnostic::{Code, Path, Severity, Trail};
 use crate::limits;
 

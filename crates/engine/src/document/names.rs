@@ -1,85 +1,15 @@
-//! Names: which were seen, which are legal, and which was probably meant.
+//! Names: which are legal, which are easily taken for each other, and which was probably meant.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 
 use unicode_normalization::UnicodeNormalization as _;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::cursor::Token;
 use super::findings::Findings;
+use super::seen::{Insert, Seen};
 use crate::diagnostic::{Code, Trail, is_deceptive, quote};
 use crate::flag_key::is_dots;
 use crate::limits;
-
-/// What became of a name that was to be remembered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Insert {
-    /// It is the first of its kind.
-    New,
-    /// It was there before.
-    Twice,
-    /// There are too many names to remember another one.
-    Full,
-}
-
-/// The names of one object, to find those that occur twice; at most [`limits::NAMES_MAX`].
-#[derive(Debug)]
-pub(crate) struct Seen<'t> {
-    few: Vec<Cow<'t, str>>,
-    many: HashSet<Cow<'t, str>, Seed>,
-}
-
-/// What the hashes of names begin with: a digest of the whole text. Nobody can choose names that collide,
-/// because choosing them changes it; and the same text always takes the same time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seed(u64);
-
-impl Seed {
-    /// The seed of a text.
-    pub(crate) fn of(text: &str) -> Self {
-        Self(xxh3_64(text.as_bytes()))
-    }
-}
-
-impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.0);
-        hasher
-    }
-}
-
-impl<'t> Seen<'t> {
-    /// No names yet.
-    pub(crate) fn new(seed: Seed) -> Self {
-        Self { few: Vec::new(), many: HashSet::with_hasher(seed) }
-    }
-
-    /// Remembers a name.
-    pub(crate) fn insert(&mut self, name: Cow<'t, str>) -> Insert {
-        let is_new = if self.many.is_empty() {
-            let is_new = !self.few.contains(&name);
-            if is_new {
-                self.few.push(name);
-            }
-            if self.few.len() > FEW {
-                self.many.extend(self.few.drain(..));
-            }
-            is_new
-        } else if self.many.len() < limits::NAMES_MAX {
-            self.many.insert(name)
-        } else if self.many.contains(&name) {
-            false
-        } else {
-            return Insert::Full;
-        };
-        if is_new { Insert::New } else { Insert::Twice }
-    }
-}
 
 /// Says that an object has more names than can be remembered.
 pub(crate) fn report_full(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
@@ -247,8 +177,6 @@ pub(crate) fn distance(from: &[char], to: &[char]) -> usize {
     last.last().copied().unwrap_or_default()
 }
 
-/// So few names are found faster one by one than by hash.
-const FEW: usize = 16;
 /// Longer names are no misspelling of any of ours.
 const MISSPELT_BYTES_MAX: usize = 40;
 
@@ -283,17 +211,6 @@ mod tests {
             assert_eq!(noted(one, other), [0, 0], "{one:?} and {other:?}");
         }
         assert_eq!(noted("x", "x"), [0, 0], "one name is no two names");
-    }
-
-    #[test]
-    fn names_are_seen_once() {
-        let mut seen = Seen::new(Seed::of("text"));
-        for round in 0..2 {
-            for number in 0..100 {
-                let expected = if round == 0 { Insert::New } else { Insert::Twice };
-                assert_eq!(seen.insert(Cow::Owned(number.to_string())), expected, "{number}");
-            }
-        }
     }
 
     #[test]

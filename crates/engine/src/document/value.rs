@@ -6,7 +6,8 @@
 use super::Value;
 use super::cursor::{Kind, Token};
 use super::findings::Findings;
-use super::names::{self, Insert, Seen};
+use super::names;
+use super::seen::{Insert, Seen};
 use crate::diagnostic::{Code, Trail, quote};
 use crate::limits;
 

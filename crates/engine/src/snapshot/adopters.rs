@@ -7,7 +7,7 @@ use regex::RegexSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::document::Adopter;
-use crate::document::adopters::compile_patterns;
+use crate::document::patterns::compile_patterns;
 
 /// The early adopters of one flag.
 #[derive(Default)]
