@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Severity, pages};
+use super::Severity;
 
 macro_rules! codes {
     ($($code:ident $name:ident $title:literal)*) => {
@@ -114,30 +114,6 @@ impl Code {
             [b'W', ..] => Severity::Warning,
             _ => Severity::Note,
         }
-    }
-
-    /// A document in which this is found, whole also where [`Code::page`] abridges it.
-    pub fn example(self) -> Vec<u8> {
-        pages::of(self).wrong.bytes()
-    }
-
-    /// The page about it, as Markdown: what was found, an example, the same mended, and why it matters.
-    ///
-    /// ```
-    /// use tidegate_engine::Code;
-    ///
-    /// assert!(Code::WindowReversed.page().starts_with("# E033: the window ends before it starts\n"));
-    /// ```
-    pub fn page(self) -> String {
-        let page = pages::of(self);
-        format!(
-            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nMended:\n\n```json\n{mended}\n```\n\n{why}\n",
-            title = self.title(),
-            what = page.what,
-            wrong = page.wrong.shown(),
-            mended = page.mended.shown(),
-            why = page.why,
-        )
     }
 }
 

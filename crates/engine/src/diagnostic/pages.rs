@@ -49,8 +49,34 @@ const fn page(what: &'static str, wrong: &'static str, mended: &'static str, why
     Page { what, wrong: Example::Text(wrong), mended: Example::Text(mended), why }
 }
 
+impl Code {
+    /// A document in which this is found, whole also where [`Code::page`] abridges it.
+    pub fn example(self) -> Vec<u8> {
+        of(self).wrong.bytes()
+    }
+
+    /// The page about it, as Markdown: what was found, an example, the same mended, and why it matters.
+    ///
+    /// ```
+    /// use tidegate_engine::Code;
+    ///
+    /// assert!(Code::WindowReversed.page().starts_with("# E033: the window ends before it starts\n"));
+    /// ```
+    pub fn page(self) -> String {
+        let page = of(self);
+        format!(
+            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nMended:\n\n```json\n{mended}\n```\n\n{why}\n",
+            title = self.title(),
+            what = page.what,
+            wrong = page.wrong.shown(),
+            mended = page.mended.shown(),
+            why = page.why,
+        )
+    }
+}
+
 /// The page of a code.
-pub(super) const fn of(code: Code) -> Page {
+const fn of(code: Code) -> Page {
     match code.as_str().as_bytes() {
         [b'E', b'0', b'0', ..] => text::of(code),
         [b'E', b'0', b'1' | b'2', ..] => shape::of(code),

@@ -3,6 +3,8 @@
 //! Instants are computed with a civil calendar in whole microseconds, because a document may say the last
 //! minute of the year 9999, where time zones' own instants have already ended.
 
+use std::fmt;
+
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time, date};
 
@@ -208,9 +210,24 @@ pub(crate) fn to_rfc3339(instant: Micros) -> Option<String> {
     Some(format!("{moment:.6}Z"))
 }
 
+impl fmt::Display for Micros {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match to_rfc3339(*self) {
+            Some(text) => formatter.write_str(&text),
+            None => write!(formatter, "{}us", self.get()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_beyond_the_calendar_still_print() {
+        assert_eq!(Micros::MAX.to_string(), "9223372036854775807us");
+        assert_eq!(Micros::new(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+    }
 
     #[test]
     fn read_to_the_microsecond() {
