@@ -9,10 +9,10 @@
 use std::hint::select_unpredictable;
 
 use crate::bucket::{self, Who};
-use crate::course::{Course, Timeline, earliest};
 use crate::document::Adopter;
 use crate::lease::Clocks;
 use crate::snapshot::{Entry, Extra, FlagIndex, Flips, NONE, Pinned, Record, Snapshot, Values};
+use crate::timeline::{Segment, Timeline, earliest};
 use crate::{
     Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Pin, Position, Reason, Share, Span,
     Subject, Variant,
@@ -80,7 +80,7 @@ pub(crate) trait Trace {
     fn expires(&mut self, until: Option<Micros>);
     fn lock(&mut self, lock: &HostLock);
     fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>);
-    fn course(&mut self, facts: impl FnOnce() -> Facts);
+    fn share(&mut self, facts: impl FnOnce() -> Facts);
 }
 
 /// What the share has to do with an answer.
@@ -108,7 +108,7 @@ impl Trace for NoTrace {
     #[inline]
     fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
     #[inline]
-    fn course(&mut self, _: impl FnOnce() -> Facts) {}
+    fn share(&mut self, _: impl FnOnce() -> Facts) {}
 }
 
 /// Decides.
@@ -194,10 +194,10 @@ impl<'s> Asked<'s, '_> {
     /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
     fn by_dial(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
         trace.expires(activation.until);
-        let unanimous = Course::Level(activation.share).unanimous();
+        let unanimous = Segment::Level(activation.share).unanimous();
         if let Some(has_new) = unanimous {
             trace.rule(Rule::Activation);
-            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            trace.share(|| Facts { share: activation.share, ..Facts::default() });
             return value_of(entry, has_new, Reason::Static);
         }
         let extra = entry.extra();
@@ -206,7 +206,7 @@ impl<'s> Asked<'s, '_> {
             return value_of(entry, false, Reason::Static);
         }
         if let Some(decision) = self.by_adopters(entry, extra, || None, trace) {
-            trace.course(|| Facts {
+            trace.share(|| Facts {
                 position: self.position(entry),
                 share: activation.share,
                 until: extra.and_then(|extra| extra.adopters_leave),
@@ -216,11 +216,11 @@ impl<'s> Asked<'s, '_> {
         }
         trace.rule(Rule::Activation);
         if let Some(interpolation) = extra.and_then(|extra| extra.interpolation) {
-            trace.course(|| Facts { share: activation.share, ..Facts::default() });
+            trace.share(|| Facts { share: activation.share, ..Facts::default() });
             return interpolated(interpolation.at(activation.share));
         }
         let position = self.position(entry);
-        trace.course(|| Facts { position, share: activation.share, ..Facts::default() });
+        trace.share(|| Facts { position, share: activation.share, ..Facts::default() });
         let Some(position) = position else { return key_missing(entry, trace) };
         value_of(entry, activation.share.includes(position), Reason::Split)
     }
@@ -243,8 +243,8 @@ impl<'s> Asked<'s, '_> {
         let share = in_force.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
         trace.rule(if in_force.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
         trace.expires(in_force.and_then(|activation| activation.until));
-        trace.course(|| Facts { position, share, ..Facts::default() });
-        match (Course::Level(share).unanimous(), position) {
+        trace.share(|| Facts { position, share, ..Facts::default() });
+        match (Segment::Level(share).unanimous(), position) {
             (Some(has_new), _) => bare(has_new, Reason::Static, None),
             (None, Some(position)) => bare(share.includes(position), Reason::Split, None),
             (None, None) => {
@@ -300,11 +300,11 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
-        let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.course(now).unanimous() != Some(true);
+        let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.segment(now).unanimous() != Some(true);
         if is_asked && let Some(decision) = self.by_adopters(entry, Some(extra), || timeline.next_corner(now), trace) {
-            trace.course(|| Facts {
+            trace.share(|| Facts {
                 position: self.position(entry),
-                share: timeline.course(now).share(),
+                share: timeline.segment(now).share(),
                 flips: Flips { on: None, off: extra.adopters_leave },
                 ramp_instant: shown_instant(timeline, now),
                 until: None,
@@ -313,15 +313,15 @@ impl<'s> Asked<'s, '_> {
         }
         let interpolation = extra.interpolation?;
         let second = now.floor_to_second();
-        let course = timeline.course(second);
+        let segment = timeline.segment(second);
         trace.rule(Rule::Interpolation);
-        trace.course(|| Facts {
-            share: course.line(),
-            until: next_number(timeline, second, course),
+        trace.share(|| Facts {
+            share: segment.line(),
+            until: next_number(timeline, second, segment),
             ramp_instant: shown_instant(timeline, second),
             ..Facts::default()
         });
-        Some(interpolated(interpolation.at(course.line())))
+        Some(interpolated(interpolation.at(segment.line())))
     }
 
     /// `new` for an early adopter, `TARGETING_KEY_MISSING` where one might be one, `None` for everybody else.
@@ -361,26 +361,26 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Decision<'s> {
         let (now, record) = (self.moment.now, entry.record);
-        let course = if now > record.moves_until { Course::Level(record.rest) } else { timeline.course(now) };
+        let segment = if now > record.moves_until { Segment::Level(record.rest) } else { timeline.segment(now) };
         let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
         trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
-        trace.course(|| {
+        trace.share(|| {
             let position = self.position(entry);
             Facts {
                 position,
-                share: course.share(),
+                share: segment.share(),
                 flips: position.map(|position| timeline.flips(position, now)).unwrap_or_default(),
                 until: if position.is_none() { timeline.next_corner(now) } else { timeline.foreseen(now) },
                 ramp_instant: shown_instant(timeline, now),
             }
         });
-        if let Some(has_new) = course.unanimous() {
+        if let Some(has_new) = segment.unanimous() {
             let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| extra.adopters.is_empty());
             let reason = if is_fixed { Reason::Static } else { Reason::Split };
             return value_of(entry, has_new, reason);
         }
         let Some(position) = self.position(entry) else { return key_missing(entry, trace) };
-        value_of(entry, course.has_new(position), Reason::Split)
+        value_of(entry, segment.has_new(position), Reason::Split)
     }
 
     /// Where the subject falls on the flag's line; `None` without a key.
@@ -459,12 +459,12 @@ fn shown_instant(timeline: &Timeline<'_>, now: Micros) -> Option<Micros> {
 }
 
 /// The first whole second after `second` at which an interpolated number can be another one.
-fn next_number(timeline: &Timeline<'_>, second: Micros, course: Course) -> Option<Micros> {
+fn next_number(timeline: &Timeline<'_>, second: Micros, segment: Segment) -> Option<Micros> {
     let next_second = second.saturating_add(Span::SECOND);
     let corner = timeline.next_corner(second).map(|corner| corner.ceil_to_second().max(next_second));
-    match course {
-        Course::Level(_) => corner,
-        Course::Rise(..) | Course::Fall(..) => earliest(Some(next_second), corner),
+    match segment {
+        Segment::Level(_) => corner,
+        Segment::Rise(..) | Segment::Fall(..) => earliest(Some(next_second), corner),
     }
 }
 

@@ -85,7 +85,7 @@ impl Trace for Recorder {
     }
 
     fn expires(&mut self, until: Option<Micros>) {
-        self.expires = crate::course::earliest(self.expires, until);
+        self.expires = crate::timeline::earliest(self.expires, until);
     }
 
     fn lock(&mut self, lock: &HostLock) {
@@ -96,7 +96,7 @@ impl Trace for Recorder {
         self.adopter = adopter();
     }
 
-    fn course(&mut self, facts: impl FnOnce() -> Facts) {
+    fn share(&mut self, facts: impl FnOnce() -> Facts) {
         self.facts = Some(facts());
     }
 }

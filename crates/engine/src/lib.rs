@@ -22,7 +22,6 @@
 
 mod bucket;
 mod compile;
-mod course;
 mod decision;
 pub mod diagnostic;
 mod digest;
@@ -39,6 +38,7 @@ mod ramp;
 mod share;
 mod snapshot;
 mod span;
+mod timeline;
 mod variant;
 
 pub use bucket::{HashAlgorithm, Subject};

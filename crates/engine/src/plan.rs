@@ -5,10 +5,10 @@
 //! adopters, a salt that is hashed, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
 
 use crate::bucket;
-use crate::course::{Course, Timeline, earliest};
 use crate::evaluate::bool_of;
 use crate::ramp::{Fall, Rise};
 use crate::snapshot::{Entry, FlagIndex, NONE, Record, Snapshot};
+use crate::timeline::{Segment, Timeline, earliest};
 use crate::{Decision, HashAlgorithm, Micros, Moment, Position, Share, Subject, Variant};
 
 /// What a flag answers at each instant from `from` to before `until`, for every key.
@@ -115,11 +115,11 @@ pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> P
         plan.kind = fixed(&decision);
         return plan;
     }
-    by_course(entry, moment, plan)
+    by_ramp(entry, moment, plan)
 }
 
 /// The plan of a flag that its ramp decides.
-fn by_course(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
+fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     let now = moment.now;
     let (record, extra) = (entry.record, entry.extra());
     let asks =
@@ -128,14 +128,14 @@ fn by_course(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
         return plan;
     }
     let timeline = Timeline::new(entry, extra, moment.leases);
-    let course = timeline.course(now);
-    let kind = match (course, course.unanimous(), Line::of(record)) {
+    let segment = timeline.segment(now);
+    let kind = match (segment, segment.unanimous(), Line::of(record)) {
         (_, Some(true), _) => PlanKind::Fixed(Some(Variant::New), plan.new),
         (_, Some(false), _) => PlanKind::Fixed(Some(Variant::Stable), plan.stable),
         (_, None, None) => return plan,
-        (Course::Level(share), None, Some(line)) => PlanKind::Share(line, share),
-        (Course::Rise(rise, _), None, Some(line)) => PlanKind::Rise(line, rise),
-        (Course::Fall(fall, _), None, Some(line)) => PlanKind::Fall(line, fall),
+        (Segment::Level(share), None, Some(line)) => PlanKind::Share(line, share),
+        (Segment::Rise(rise, _), None, Some(line)) => PlanKind::Rise(line, rise),
+        (Segment::Fall(fall, _), None, Some(line)) => PlanKind::Fall(line, fall),
     };
     let from = plan.from.max(timeline.last_corner(now));
     Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::course::{Timeline, earliest};
 use crate::document::{Adopter, Details};
 use crate::plan::{self, Plan};
+use crate::timeline::{Timeline, earliest};
 use crate::{
     Activation, FlagKey, HashAlgorithm, HostLock, Micros, Moment, Point, Share, Span, Subject, Variant, evaluate,
 };
@@ -239,7 +239,7 @@ impl<'s> Flag<'s> {
 
     /// The share that ramp and rollback alone give at this instant.
     pub fn ramp_share_at(&self, moment: &Moment<'_>) -> Share {
-        self.timeline(moment).map_or(Share::ZERO, |timeline| timeline.course(moment.now).share())
+        self.timeline(moment).map_or(Share::ZERO, |timeline| timeline.segment(moment.now).share())
     }
 
     /// The instants at which a subject changes variant by ramp and rollback alone, locks and dials left aside.
@@ -260,7 +260,7 @@ impl<'s> Flag<'s> {
         self.record().filter(moves)?;
         let timeline = self.timeline(moment)?;
         let at = timeline.next_corner(now)?;
-        let share = timeline.course(at).share();
+        let share = timeline.segment(at).share();
         let kind = timeline.turn_at(at);
         Some(Change { at, share, kind })
     }

@@ -16,7 +16,7 @@ pub(crate) struct Timeline<'s> {
 
 /// What the share does at an instant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Course {
+pub(crate) enum Segment {
     /// It stays.
     Level(Share),
     /// It rises; the ramp stands at this instant of its own clock.
@@ -25,7 +25,7 @@ pub(crate) enum Course {
     Fall(Fall, Micros),
 }
 
-impl Course {
+impl Segment {
     /// Whether this position has `new`.
     #[inline]
     pub(crate) fn has_new(self, position: Position) -> bool {
@@ -45,7 +45,7 @@ impl Course {
         }
     }
 
-    /// The share as the line itself has it, for a number between two others: exact at every corner.
+    /// The share on the straight line between the corners, for interpolated numbers: exact at every corner.
     pub(crate) fn line(self) -> Share {
         match self {
             Self::Level(share) => share,
@@ -54,7 +54,7 @@ impl Course {
         }
     }
 
-    /// The one answer for every position, where there is one without a look at the share's course.
+    /// The one answer for every position, where there is one without a look at the share.
     #[inline]
     pub(crate) fn unanimous(self) -> Option<bool> {
         match self {
@@ -90,17 +90,21 @@ impl<'s> Timeline<'s> {
 
     /// What the share does at this instant of the wall clock.
     #[inline]
-    pub(crate) fn course(&self, now: Micros) -> Course {
+    pub(crate) fn segment(&self, now: Micros) -> Segment {
         match self.written_rollback() {
             Some(fall) if now >= fall.start => {
                 let fall = self.fall(fall, now);
-                if now >= fall.end() || fall.from == fall.to { Course::Level(fall.to) } else { Course::Fall(fall, now) }
+                if now >= fall.end() || fall.from == fall.to {
+                    Segment::Level(fall.to)
+                } else {
+                    Segment::Fall(fall, now)
+                }
             }
             _ => {
                 let instant = self.ramp_instant(now);
                 match self.ramp.stretch_at(instant) {
-                    Stretch::Level(share) => Course::Level(share),
-                    Stretch::Rise(rise) => Course::Rise(rise, instant),
+                    Stretch::Level(share) => Segment::Level(share),
+                    Stretch::Rise(rise) => Segment::Rise(rise, instant),
                 }
             }
         }
@@ -154,7 +158,7 @@ impl<'s> Timeline<'s> {
         if off.is_some() && off <= on { Flips::default() } else { Flips { on, off } }
     }
 
-    /// The next instant after `now` at which the share takes another course.
+    /// The next instant after `now` at which the share begins another segment.
     pub(crate) fn next_corner(&self, now: Micros) -> Option<Micros> {
         match self.rollback(now) {
             Some(fall) if now >= fall.start => Some(fall.end()).filter(|end| *end > now),
@@ -166,7 +170,7 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// The last instant up to `now`, on the wall clock, at which the share took another course.
+    /// The last instant up to `now`, on the wall clock, at which the share began another segment.
     pub(crate) fn last_corner(&self, now: Micros) -> Micros {
         match self.written_rollback() {
             Some(fall) if now >= fall.end() => fall.end(),
@@ -181,11 +185,11 @@ impl<'s> Timeline<'s> {
 
     /// What begins at this corner.
     pub(crate) fn turn_at(&self, corner: Micros) -> ChangeKind {
-        match self.course(corner) {
-            Course::Rise(..) => ChangeKind::Rises,
-            Course::Fall(..) => ChangeKind::Falls,
-            Course::Level(_) if self.next_corner(corner).is_none() => ChangeKind::Ends,
-            Course::Level(_) => ChangeKind::Holds,
+        match self.segment(corner) {
+            Segment::Rise(..) => ChangeKind::Rises,
+            Segment::Fall(..) => ChangeKind::Falls,
+            Segment::Level(_) if self.next_corner(corner).is_none() => ChangeKind::Ends,
+            Segment::Level(_) => ChangeKind::Holds,
         }
     }
 
