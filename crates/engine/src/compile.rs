@@ -86,6 +86,13 @@ pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
     Snapshot::from_core(tables.into_core(digest.finish()))
 }
 
+impl Snapshot {
+    /// The snapshot without any flag: everybody has the caller's default.
+    pub fn empty() -> Self {
+        compile(&Document::default(), &CompileOptions::default())
+    }
+}
+
 fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, tables: &mut Tables) -> Record {
     let algorithm = flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref()));
     let salt = flag.salt.as_deref().unwrap_or_default();

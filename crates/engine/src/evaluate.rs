@@ -9,23 +9,15 @@
 use std::hint::select_unpredictable;
 
 use crate::bucket::{self, Who};
+use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::lease::Clocks;
-use crate::snapshot::{Entry, Extra, FlagIndex, Flips, NONE, Pinned, Record, Snapshot, Values};
-use crate::timeline::{Segment, Timeline, earliest};
+use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Pinned, Record, Snapshot, Values};
+use crate::timeline::{Segment, Timeline};
 use crate::{
-    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Pin, Position, Reason, Share, Span,
-    Subject, Variant,
+    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Share,
+    Span, Subject, Variant,
 };
-
-/// The instant of a question, and the clocks of the leases on this host.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment<'a> {
-    /// The wall clock.
-    pub now: Micros,
-    /// Where each leased ramp stands; [`Clocks::synced`] where every ramp follows the wall clock.
-    pub leases: &'a Clocks,
-}
 
 /// The rule that decided.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -111,6 +103,36 @@ impl Trace for NoTrace {
     fn share(&mut self, _: impl FnOnce() -> Facts) {}
 }
 
+impl Snapshot {
+    /// What a flag answers; `None` stands for a flag that was not found. Never blocks, panics or fails.
+    #[inline]
+    pub fn evaluate(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
+        decide(self, flag, subject, moment, &mut NoTrace)
+    }
+
+    /// The constant answer of the document's record, whatever is laid over it.
+    pub(crate) fn unpinned_constant<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
+        let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
+        let asked = Asked { snapshot: self, subject: &Subject::absent(), moment: &moment };
+        entry.record.is_constant.then(|| asked.by_document(entry, &mut NoTrace))
+    }
+}
+
+impl Flag<'_> {
+    /// The instants at which a subject changes variant by ramp and rollback alone, locks and dials left aside.
+    pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
+        let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
+        let extra = entry.extra();
+        let is_adopter = |extra: &&Extra| matches!(subject.who(), Who::Key(key) if extra.adopters.has(key));
+        if let Some(extra) = extra.filter(is_adopter) {
+            return Flips { on: None, off: extra.adopters_leave };
+        }
+        let timeline = Timeline::new(entry, extra, moment.leases);
+        let asked = Asked { snapshot: self.snapshot(), subject, moment };
+        asked.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
+    }
+}
+
 /// Decides.
 #[inline]
 pub(crate) fn decide<'s>(
@@ -132,25 +154,6 @@ pub(crate) fn decide<'s>(
         None => not_found(trace),
         Some(entry) => asked.by_document(entry, trace),
     }
-}
-
-/// The answer of a constant record.
-pub(crate) fn by_entry<'s>(snapshot: &'s Snapshot, entry: Entry<'s>) -> Decision<'s> {
-    let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
-    let asked = Asked { snapshot, subject: &Subject::absent(), moment: &moment };
-    asked.by_document(entry, &mut NoTrace)
-}
-
-/// The instants at which a subject changes variant by ramp and rollback alone.
-pub(crate) fn flips(snapshot: &Snapshot, entry: Entry<'_>, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
-    let asked = Asked { snapshot, subject, moment };
-    let extra = entry.extra();
-    let is_adopter = |extra: &&Extra| matches!(subject.who(), Who::Key(key) if extra.adopters.has(key));
-    if let Some(extra) = extra.filter(is_adopter) {
-        return Flips { on: None, off: extra.adopters_leave };
-    }
-    let timeline = Timeline::new(entry, extra, moment.leases);
-    asked.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
 }
 
 /// One question, on its way through the rules.

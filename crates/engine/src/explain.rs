@@ -2,9 +2,10 @@
 
 mod json;
 
+use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::evaluate::{self, Facts, Trace};
-use crate::snapshot::{Flips, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::{ErrorCode, FlagKey, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
 
 /// The answer of a flag and everything that led to it.
@@ -40,32 +41,30 @@ pub struct Explanation {
     pub lock: Option<HostLock>,
 }
 
-pub(crate) fn explain(
-    snapshot: &Snapshot,
-    section: &str,
-    flag: &str,
-    subject: &Subject<'_>,
-    moment: &Moment<'_>,
-) -> Explanation {
-    let mut recorder = Recorder::default();
-    let decision = evaluate::decide(snapshot, snapshot.find(section, flag), subject, moment, &mut recorder);
-    let facts = recorder.facts.unwrap_or_default();
-    let ends = [recorder.expires, facts.flips.coming(moment.now), facts.until];
-    Explanation {
-        flag: FlagKey::new(section, flag),
-        value: decision.answer.to_json().map(Into::into),
-        variant: decision.variant,
-        reason: decision.reason,
-        error: decision.error,
-        rule: recorder.rule.unwrap_or(Rule::UnknownFlag),
-        position: facts.position,
-        share: recorder.facts.map(|facts| facts.share),
-        flips: facts.flips,
-        flip: facts.flips.nearest(moment.now),
-        valid_until: ends.into_iter().flatten().filter(|end| *end > moment.now).min(),
-        ramp_instant: facts.ramp_instant,
-        adopter: recorder.adopter,
-        lock: recorder.lock,
+impl Snapshot {
+    /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
+    /// because it is the same code with a trace that records.
+    pub fn explain(&self, section: &str, flag: &str, subject: &Subject<'_>, moment: &Moment<'_>) -> Explanation {
+        let mut recorder = Recorder::default();
+        let decision = evaluate::decide(self, self.find(section, flag), subject, moment, &mut recorder);
+        let facts = recorder.facts.unwrap_or_default();
+        let ends = [recorder.expires, facts.flips.coming(moment.now), facts.until];
+        Explanation {
+            flag: FlagKey::new(section, flag),
+            value: decision.answer.to_json().map(Into::into),
+            variant: decision.variant,
+            reason: decision.reason,
+            error: decision.error,
+            rule: recorder.rule.unwrap_or(Rule::UnknownFlag),
+            position: facts.position,
+            share: recorder.facts.map(|facts| facts.share),
+            flips: facts.flips,
+            flip: facts.flips.nearest(moment.now),
+            valid_until: ends.into_iter().flatten().filter(|end| *end > moment.now).min(),
+            ramp_instant: facts.ramp_instant,
+            adopter: recorder.adopter,
+            lock: recorder.lock,
+        }
     }
 }
 
@@ -85,7 +84,7 @@ impl Trace for Recorder {
     }
 
     fn expires(&mut self, until: Option<Micros>) {
-        self.expires = crate::timeline::earliest(self.expires, until);
+        self.expires = earliest(self.expires, until);
     }
 
     fn lock(&mut self, lock: &HostLock) {

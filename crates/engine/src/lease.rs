@@ -6,7 +6,7 @@
 //! together do not jump together. Invariant: for a given host the ramp's instant never falls while its wall
 //! clock does not, and is never after the wall clock.
 
-use crate::{Micros, Snapshot, Span};
+use crate::{Micros, Span};
 
 /// The clocks of all leases in use on one host: the instant of the last fresh word, and where each lease's
 /// ramp stood then. It is small, and is kept beside the cache so that a restart changes nothing.
@@ -110,38 +110,8 @@ impl Clocks {
         *self = next;
     }
 
-    /// The same when a document takes the place of another one.
-    ///
-    /// A flag of both documents goes on from where its ramp stood, whatever its lease was before and is now; nothing jumps.
-    /// A lease that a flag no longer has is another matter: its ramp is a pure function of time from then on.
-    pub fn hear_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
-        let mut next = self.clone();
-        next.moved.clear();
-        next.hear(now, &after.leases());
-        for flag in after.flags() {
-            let Some(lease) = flag.lease() else { continue };
-            let Some(earlier) = before.find(flag.section(), flag.name()).map(|earlier| before.flag(earlier)) else {
-                continue;
-            };
-            let key = flag.key().to_string();
-            let rollback = flag.rollback_start();
-            let (instant, mark) = match earlier.lease() {
-                None => (now, rollback.filter(|start| *start <= now)),
-                Some(earlier) => {
-                    let clock = self.clock(earlier, &key);
-                    (clock.ramp_instant(now), clock.mark(rollback, now))
-                }
-            };
-            let ramp = MovedRamp { flag: key.into(), lease, instant, rollback, mark };
-            if !next.has(&ramp, now) {
-                next.moved.push(ramp);
-            }
-        }
-        *self = next;
-    }
-
     /// Whether the ramps of its lease stand where this one does.
-    fn has(&self, ramp: &MovedRamp, now: Micros) -> bool {
+    pub(crate) fn has(&self, ramp: &MovedRamp, now: Micros) -> bool {
         let clock = self.clock(ramp.lease, "");
         clock.ramp_instant(now) == ramp.instant && clock.mark(ramp.rollback, now) == ramp.mark
     }
@@ -240,7 +210,7 @@ impl LeaseClock<'_> {
     }
 
     /// The ramp's instant at the start of a rollback that has begun.
-    fn mark(&self, rollback: Option<Micros>, now: Micros) -> Option<Micros> {
+    pub(crate) fn mark(&self, rollback: Option<Micros>, now: Micros) -> Option<Micros> {
         rollback.filter(|start| *start <= now).map(|start| self.ramp_instant_at_rollback(start))
     }
 

@@ -21,6 +21,7 @@
 #![warn(missing_docs)]
 
 mod bucket;
+mod change;
 mod compile;
 mod decision;
 pub mod diagnostic;
@@ -32,6 +33,7 @@ mod flag_key;
 pub mod lease;
 pub mod limits;
 mod micros;
+mod moment;
 mod overlay;
 mod plan;
 mod ramp;
@@ -42,19 +44,21 @@ mod timeline;
 mod variant;
 
 pub use bucket::{HashAlgorithm, Subject};
+pub use change::{Change, ChangeKind, Flips};
 pub use compile::{CompileOptions, Part, compile, compile_all};
 pub use decision::{Answer, Decision, ErrorCode, Reason};
 pub use diagnostic::{Code, Diagnostic, Path, Place, Severity};
 pub use digest::Digest;
 pub use document::{Checked, Document, Tally, check, read};
-pub use evaluate::{Moment, Rule};
+pub use evaluate::Rule;
 pub use explain::Explanation;
 pub use flag_key::{FlagKey, FlagKeyError};
 pub use micros::Micros;
+pub use moment::Moment;
 pub use overlay::{Activation, HostLock, Overlay, Pin};
 pub use plan::{Line, Plan, PlanKind};
 pub use ramp::{Fall, Point, Ramp, Rise, Stretch};
 pub use share::{Position, Share};
-pub use snapshot::{Change, ChangeKind, Flag, FlagIndex, Flips, Snapshot};
+pub use snapshot::{Flag, FlagIndex, Snapshot};
 pub use span::Span;
 pub use variant::Variant;

@@ -5,10 +5,11 @@
 //! adopters, a salt that is hashed, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
 
 use crate::bucket;
+use crate::change::earliest;
 use crate::evaluate::bool_of;
 use crate::ramp::{Fall, Rise};
-use crate::snapshot::{Entry, FlagIndex, NONE, Record, Snapshot};
-use crate::timeline::{Segment, Timeline, earliest};
+use crate::snapshot::{Entry, Flag, FlagIndex, NONE, Record, Snapshot};
+use crate::timeline::{Segment, Timeline};
 use crate::{Decision, HashAlgorithm, Micros, Moment, Position, Share, Subject, Variant};
 
 /// What a flag answers at each instant from `from` to before `until`, for every key.
@@ -85,8 +86,15 @@ impl Plan {
     }
 }
 
+impl Flag<'_> {
+    /// The form in which a handle keeps this flag ready at this instant.
+    pub fn plan(&self, moment: &Moment<'_>) -> Plan {
+        of(self.snapshot(), self.index(), moment)
+    }
+}
+
 /// The plan of a flag at this instant.
-pub(crate) fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
+fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
     let now = moment.now;
     let (from, pin_ends) = pin_bounds(snapshot, flag, now);
     let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());

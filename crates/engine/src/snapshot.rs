@@ -10,6 +10,7 @@ mod chunks;
 mod extra;
 mod flag;
 mod index;
+mod leases;
 mod nearest;
 mod pins;
 mod store;
@@ -19,16 +20,11 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::lease::Leased;
-use crate::{
-    Activation, Decision, Explanation, FlagKey, HostLock, Micros, Moment, Overlay, Point, Share, Subject, Variant,
-    evaluate, explain,
-};
+use crate::{Activation, Digest, FlagKey, HostLock, Micros, Overlay, Point, Share, Variant};
 
-use crate::Digest;
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
-pub use flag::{Change, ChangeKind, Flag, Flips};
+pub use flag::Flag;
 use pins::Defined;
 pub(crate) use pins::{Pinned, Pins, Stranger};
 pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
@@ -45,11 +41,6 @@ pub struct Snapshot {
 pub struct FlagIndex(u32);
 
 impl Snapshot {
-    /// The snapshot without any flag: everybody has the caller's default.
-    pub fn empty() -> Self {
-        crate::compile(&crate::Document::default(), &crate::CompileOptions::default())
-    }
-
     pub(crate) fn from_core(core: Core) -> Self {
         Self { core: Arc::new(core), pins: None }
     }
@@ -175,38 +166,11 @@ impl Snapshot {
         (0..known).chain(strangers).map(|index| Flag::new(self, FlagIndex(index)))
     }
 
-    /// What a flag answers; `None` stands for a flag that was not found. Never blocks, panics or fails.
-    #[inline]
-    pub fn evaluate(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
-        evaluate::decide(self, flag, subject, moment, &mut evaluate::NoTrace)
-    }
-
     /// Whether the time no longer matters to what a flag answers: from `instant` on, every key keeps the answer
     /// that it has then. A reader that knows an instant which is past need not look at the clock.
     #[inline]
     pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
         self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.pinned(flag).is_none()
-    }
-
-    /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
-    /// because it is the same code with a trace that records.
-    pub fn explain(&self, section: &str, flag: &str, subject: &Subject<'_>, moment: &Moment<'_>) -> Explanation {
-        explain::explain(self, section, flag, subject, moment)
-    }
-
-    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::hear`] wants.
-    pub fn leases(&self) -> Vec<Leased> {
-        let lease_of =
-            |extra: &Extra| extra.lease.map(|lease| Leased { lease, rollback: extra.rollback.map(|fall| fall.start) });
-        let mut leases: Vec<Leased> = self.core.extras.iter().filter_map(lease_of).collect();
-        leases.sort_unstable();
-        leases.dedup();
-        leases
-    }
-
-    /// The constant answer of the document's record, whatever is laid over it.
-    pub(crate) fn unpinned_constant<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
-        entry.record.is_constant.then(|| evaluate::by_entry(self, entry))
     }
 
     /// How many flags the table has, as a number of it.

@@ -1,9 +1,10 @@
 //! What the share of a flag does at an instant, ramp, rollback and lease taken together.
 
+use crate::change::{Change, ChangeKind, Flips, earliest};
 use crate::lease::{Clocks, LeaseClock};
 use crate::ramp::{Fall, Ramp, Rise, Stretch};
-use crate::snapshot::{ChangeKind, Entry, Extra, Flips};
-use crate::{Micros, Position, Share, Span};
+use crate::snapshot::{Entry, Extra, Flag, NONE, Record};
+use crate::{Micros, Moment, Pin, Position, Share, Span, Variant};
 
 /// The ramp and the rollback of one flag, under the clocks of this host.
 #[derive(Clone, Copy, Debug)]
@@ -200,10 +201,63 @@ impl<'s> Timeline<'s> {
     }
 }
 
-/// The earlier of two instants, either of which may never come.
-pub(crate) fn earliest(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+/// What the share of a flag is and will be.
+impl<'s> Flag<'s> {
+    /// The way down, as this host will see it.
+    pub fn rollback(&self, moment: &Moment<'_>) -> Option<Fall> {
+        self.timeline(moment)?.rollback(moment.now)
+    }
+
+    /// The share on `new` at this instant, locks, dials and switches included; a flag without `new` has none.
+    pub fn share_at(&self, moment: &Moment<'_>) -> Share {
+        let fixed = |variant| if variant == Variant::New { Share::FULL } else { Share::ZERO };
+        let pinned = self.snapshot().pinned(self.index());
+        let is_in_force = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
+        if let Some(lock) = pinned.and_then(|pinned| pinned.lock.as_ref())
+            && is_in_force(lock.until)
+            && let Pin::Variant(variant) = lock.pin
+        {
+            return fixed(variant);
+        }
+        if let Some(activation) = pinned.and_then(|pinned| pinned.activation.as_ref())
+            && is_in_force(activation.until)
+        {
+            return activation.share;
+        }
+        match self.record() {
+            Some(Record { lock: Some(variant), .. }) => fixed(*variant),
+            Some(record) if record.enabled && record.new != NONE => self.ramp_share_at(moment),
+            None => pinned.filter(|pinned| pinned.is_bare()).and_then(|pinned| pinned.default).unwrap_or(Share::ZERO),
+            _ => Share::ZERO,
+        }
+    }
+
+    /// The share that ramp and rollback alone give at this instant.
+    pub fn ramp_share_at(&self, moment: &Moment<'_>) -> Share {
+        self.timeline(moment).map_or(Share::ZERO, |timeline| timeline.segment(moment.now).share())
+    }
+
+    /// The next turn of the share after this instant, if there is one.
+    pub fn next_change(&self, moment: &Moment<'_>) -> Option<Change> {
+        let now = moment.now;
+        if let Some(until) = self.pinned_until(now) {
+            let at = until?;
+            let share = self.share_at(&Moment { now: at, ..*moment });
+            return Some(Change { at, share, kind: ChangeKind::Expires });
+        }
+        let moves = |record: &&Record| record.lock.is_none() && record.enabled && record.new != NONE;
+        self.record().filter(moves)?;
+        let timeline = self.timeline(moment)?;
+        let at = timeline.next_corner(now)?;
+        let share = timeline.segment(at).share();
+        let kind = timeline.turn_at(at);
+        Some(Change { at, share, kind })
+    }
+
+    fn timeline<'a>(&self, moment: &Moment<'a>) -> Option<Timeline<'a>>
+    where
+        's: 'a,
+    {
+        Some(Timeline::new(self.entry()?, self.extra(), moment.leases))
     }
 }

@@ -2,15 +2,9 @@
 
 use std::fmt;
 
+use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
 use crate::document::{Adopter, Details};
-use crate::plan::{self, Plan};
-use crate::timeline::{Timeline, earliest};
-use crate::{
-    Activation, FlagKey, HashAlgorithm, HostLock, Micros, Moment, Point, Share, Span, Subject, Variant, evaluate,
-};
-
-use super::{Entry, FlagIndex, NONE, Record, Snapshot};
-use crate::ramp::Fall;
+use crate::{Activation, FlagKey, HashAlgorithm, HostLock, Micros, Point, Span, Variant};
 
 /// One flag of a snapshot.
 #[derive(Clone, Copy)]
@@ -18,75 +12,6 @@ pub struct Flag<'s> {
     snapshot: &'s Snapshot,
     index: FlagIndex,
     entry: Option<Entry<'s>>,
-}
-
-/// The instants at which one key changes variant.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Flips {
-    /// From here on it has `new`; `None`: the ramp never brings it there.
-    pub on: Option<Micros>,
-    /// From here on it has `stable` again; `None`: no rollback takes it back.
-    pub off: Option<Micros>,
-}
-
-impl Flips {
-    /// The next flip after `now`, or the last one there was.
-    pub fn nearest(self, now: Micros) -> Option<Micros> {
-        match (self.on, self.off) {
-            (Some(on), Some(off)) => Some(if on > now { on } else { off }),
-            (on, off) => on.or(off),
-        }
-    }
-
-    /// The next flip after `now`.
-    pub fn coming(self, now: Micros) -> Option<Micros> {
-        earliest(self.on.filter(|on| *on > now), self.off.filter(|off| *off > now))
-    }
-}
-
-/// The next turn of a flag's share.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Change {
-    /// When it comes.
-    pub at: Micros,
-    /// The share from that instant on, or at that instant where it moves.
-    pub share: Share,
-    /// What begins then.
-    pub kind: ChangeKind,
-}
-
-/// What begins at a [`Change`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ChangeKind {
-    /// The share begins to rise, or rises at another speed.
-    Rises,
-    /// The share stays for now.
-    Holds,
-    /// The share stays for good.
-    Ends,
-    /// A rollback begins.
-    Falls,
-    /// A lock or a dial ends by itself.
-    Expires,
-}
-
-impl ChangeKind {
-    /// The word for it in answers and reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rises => "rises",
-            Self::Holds => "holds",
-            Self::Ends => "ends",
-            Self::Falls => "falls",
-            Self::Expires => "expires",
-        }
-    }
-}
-
-impl fmt::Display for ChangeKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
 }
 
 impl<'s> Flag<'s> {
@@ -208,81 +133,22 @@ impl<'s> Flag<'s> {
         self.entry.map_or(&[], |entry| entry.core.points(entry.record))
     }
 
-    /// The way down, as this host will see it.
-    pub fn rollback(&self, moment: &Moment<'_>) -> Option<Fall> {
-        self.timeline(moment)?.rollback(moment.now)
+    /// The snapshot that has it.
+    pub(crate) fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
     }
 
-    /// The share on `new` at this instant, locks, dials and switches included; a flag without `new` has none.
-    pub fn share_at(&self, moment: &Moment<'_>) -> Share {
-        let fixed = |variant| if variant == Variant::New { Share::FULL } else { Share::ZERO };
-        let pinned = self.snapshot.pinned(self.index);
-        let is_in_force = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
-        if let Some(lock) = pinned.and_then(|pinned| pinned.lock.as_ref())
-            && is_in_force(lock.until)
-            && let crate::Pin::Variant(variant) = lock.pin
-        {
-            return fixed(variant);
-        }
-        if let Some(activation) = pinned.and_then(|pinned| pinned.activation.as_ref())
-            && is_in_force(activation.until)
-        {
-            return activation.share;
-        }
-        match self.record() {
-            Some(Record { lock: Some(variant), .. }) => fixed(*variant),
-            Some(record) if record.enabled && record.new != NONE => self.ramp_share_at(moment),
-            None => pinned.filter(|pinned| pinned.is_bare()).and_then(|pinned| pinned.default).unwrap_or(Share::ZERO),
-            _ => Share::ZERO,
-        }
+    /// What it was compiled to; `None` for a flag that only a lock or an activation knows.
+    pub(crate) fn entry(&self) -> Option<Entry<'s>> {
+        self.entry
     }
 
-    /// The share that ramp and rollback alone give at this instant.
-    pub fn ramp_share_at(&self, moment: &Moment<'_>) -> Share {
-        self.timeline(moment).map_or(Share::ZERO, |timeline| timeline.segment(moment.now).share())
-    }
-
-    /// The instants at which a subject changes variant by ramp and rollback alone, locks and dials left aside.
-    pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
-        let Some(entry) = self.entry.filter(|entry| entry.record.new != NONE) else { return Flips::default() };
-        evaluate::flips(self.snapshot, entry, subject, moment)
-    }
-
-    /// The next turn of the share after this instant, if there is one.
-    pub fn next_change(&self, moment: &Moment<'_>) -> Option<Change> {
-        let now = moment.now;
-        if let Some(until) = self.pinned_until(now) {
-            let at = until?;
-            let share = self.share_at(&Moment { now: at, ..*moment });
-            return Some(Change { at, share, kind: ChangeKind::Expires });
-        }
-        let moves = |record: &&Record| record.lock.is_none() && record.enabled && record.new != NONE;
-        self.record().filter(moves)?;
-        let timeline = self.timeline(moment)?;
-        let at = timeline.next_corner(now)?;
-        let share = timeline.segment(at).share();
-        let kind = timeline.turn_at(at);
-        Some(Change { at, share, kind })
-    }
-
-    /// The form in which a handle keeps this flag ready at this instant.
-    pub fn plan(&self, moment: &Moment<'_>) -> Plan {
-        plan::of(self.snapshot, self.index, moment)
-    }
-
-    fn extra(&self) -> Option<&'s super::Extra> {
+    pub(crate) fn extra(&self) -> Option<&'s Extra> {
         self.entry?.extra()
     }
 
-    fn record(&self) -> Option<&'s Record> {
+    pub(crate) fn record(&self) -> Option<&'s Record> {
         self.entry.map(|entry| entry.record)
-    }
-
-    fn timeline<'a>(&self, moment: &Moment<'a>) -> Option<Timeline<'a>>
-    where
-        's: 'a,
-    {
-        Some(Timeline::new(self.entry?, self.extra(), moment.leases))
     }
 }
 

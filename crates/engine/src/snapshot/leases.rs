@@ -1,0 +1,49 @@
+//! The leases that the flags of a snapshot use, and their clocks when one snapshot takes the place of another.
+
+use super::{Extra, Snapshot};
+use crate::Micros;
+use crate::lease::{Clocks, Leased, MovedRamp};
+
+impl Snapshot {
+    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::hear`] wants.
+    pub fn leases(&self) -> Vec<Leased> {
+        let lease_of =
+            |extra: &Extra| extra.lease.map(|lease| Leased { lease, rollback: extra.rollback.map(|fall| fall.start) });
+        let mut leases: Vec<Leased> = self.core.extras.iter().filter_map(lease_of).collect();
+        leases.sort_unstable();
+        leases.dedup();
+        leases
+    }
+}
+
+impl Clocks {
+    /// The same when a document takes the place of another one.
+    ///
+    /// A flag of both documents goes on from where its ramp stood, whatever its lease was before and is now; nothing jumps.
+    /// A lease that a flag no longer has is another matter: its ramp is a pure function of time from then on.
+    pub fn hear_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
+        let mut next = self.clone();
+        next.moved.clear();
+        next.hear(now, &after.leases());
+        for flag in after.flags() {
+            let Some(lease) = flag.lease() else { continue };
+            let Some(earlier) = before.find(flag.section(), flag.name()).map(|earlier| before.flag(earlier)) else {
+                continue;
+            };
+            let key = flag.key().to_string();
+            let rollback = flag.rollback_start();
+            let (instant, mark) = match earlier.lease() {
+                None => (now, rollback.filter(|start| *start <= now)),
+                Some(earlier) => {
+                    let clock = self.clock(earlier, &key);
+                    (clock.ramp_instant(now), clock.mark(rollback, now))
+                }
+            };
+            let ramp = MovedRamp { flag: key.into(), lease, instant, rollback, mark };
+            if !next.has(&ramp, now) {
+                next.moved.push(ramp);
+            }
+        }
+        *self = next;
+    }
+}
