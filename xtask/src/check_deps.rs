@@ -119,6 +119,7 @@ const WITHOUT_CYCLES: &[&str] = &[
     "crates/engine/src/lib.rs",
     "crates/mesh/src/lib.rs",
     "crates/origin/src/lib.rs",
+    "crates/replica/src/lib.rs",
     "crates/server/src/lib.rs",
     "xtask/src/main.rs",
 ];

@@ -1,7 +1,5 @@
 //! Every limit, with its reason.
 
-use crate::Register;
-
 /// A key: section and flag of 256 bytes each, every byte of them escaped to three, with a letter before and a separator
 /// between them.
 pub const KEY_BYTES_MAX: usize = 2 * 256 * 3 + 2;
@@ -54,45 +52,3 @@ pub(crate) const ENTRIES_PER_MESSAGE: usize = 4_096;
 
 /// A node that lacks so many registers, and most of them, fetches everything in one stream.
 pub(crate) const SNAPSHOT_MISSING_MIN: u64 = 1_000;
-
-/// Whether a register that came from outside may be kept.
-pub(crate) fn is_register_within(register: &Register) -> bool {
-    (1..=KEY_BYTES_MAX).contains(&register.key.len())
-        && register.value.as_ref().is_none_or(|value| value.len() <= VALUE_BYTES_MAX)
-        && register.actor.len() <= TEXT_BYTES_MAX
-        && register.reason.len() <= TEXT_BYTES_MAX
-        && register.extra.len() <= EXTRA_BYTES_MAX
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::{NodeId, Stamp};
-
-    #[test]
-    fn each_part_of_a_register_has_its_own_limit() {
-        let largest = |change: fn(&mut Register)| {
-            let mut register = Register {
-                key: vec![b'k'; KEY_BYTES_MAX].into(),
-                stamp: Stamp::new(0, 1, 0, NodeId::new(1)),
-                value: Some(vec![b'v'; VALUE_BYTES_MAX].into()),
-                replaces: None,
-                supersedes: None,
-                actor: "a".repeat(TEXT_BYTES_MAX).into(),
-                reason: "r".repeat(TEXT_BYTES_MAX).into(),
-                extra: vec![0; EXTRA_BYTES_MAX].into(),
-            };
-            change(&mut register);
-            is_register_within(&register)
-        };
-        assert!(largest(|_| {}));
-        assert!(largest(|register| register.value = None));
-        assert!(!largest(|register| register.key = [].into()));
-        assert!(!largest(|register| register.key = vec![b'k'; KEY_BYTES_MAX + 1].into()));
-        assert!(!largest(|register| register.value = Some(vec![b'v'; VALUE_BYTES_MAX + 1].into())));
-        assert!(!largest(|register| register.actor = "a".repeat(TEXT_BYTES_MAX + 1).into()));
-        assert!(!largest(|register| register.reason = "r".repeat(TEXT_BYTES_MAX + 1).into()));
-        assert!(!largest(|register| register.extra = vec![0; EXTRA_BYTES_MAX + 1].into()));
-    }
-}

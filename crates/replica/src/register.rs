@@ -138,7 +138,16 @@ impl Register {
             reason,
             extra: extra.into(),
         };
-        if limits::is_register_within(&register) { Ok(register) } else { Err(DecodeError::TooLarge) }
+        if register.is_within_limits() { Ok(register) } else { Err(DecodeError::TooLarge) }
+    }
+
+    /// Whether a register from outside may be kept.
+    pub(crate) fn is_within_limits(&self) -> bool {
+        (1..=limits::KEY_BYTES_MAX).contains(&self.key.len())
+            && self.value.as_ref().is_none_or(|value| value.len() <= limits::VALUE_BYTES_MAX)
+            && self.actor.len() <= limits::TEXT_BYTES_MAX
+            && self.reason.len() <= limits::TEXT_BYTES_MAX
+            && self.extra.len() <= limits::EXTRA_BYTES_MAX
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod acks;
 mod anti_entropy;
+mod budget;
 pub(crate) mod epoch;
 mod peers;
 mod quarantine;

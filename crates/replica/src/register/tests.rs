@@ -89,3 +89,29 @@ fn fields_of_a_newer_version_survive() {
     assert_eq!(again, register);
     assert_eq!(again.encode(), register.encode());
 }
+
+#[test]
+fn each_part_of_a_register_has_its_own_limit() {
+    let largest = |change: fn(&mut Register)| {
+        let mut register = Register {
+            key: vec![b'k'; limits::KEY_BYTES_MAX].into(),
+            stamp: Stamp::new(0, 1, 0, NodeId::new(1)),
+            value: Some(vec![b'v'; limits::VALUE_BYTES_MAX].into()),
+            replaces: None,
+            supersedes: None,
+            actor: "a".repeat(limits::TEXT_BYTES_MAX).into(),
+            reason: "r".repeat(limits::TEXT_BYTES_MAX).into(),
+            extra: vec![0; limits::EXTRA_BYTES_MAX].into(),
+        };
+        change(&mut register);
+        register.is_within_limits()
+    };
+    assert!(largest(|_| {}));
+    assert!(largest(|register| register.value = None));
+    assert!(!largest(|register| register.key = [].into()));
+    assert!(!largest(|register| register.key = vec![b'k'; limits::KEY_BYTES_MAX + 1].into()));
+    assert!(!largest(|register| register.value = Some(vec![b'v'; limits::VALUE_BYTES_MAX + 1].into())));
+    assert!(!largest(|register| register.actor = "a".repeat(limits::TEXT_BYTES_MAX + 1).into()));
+    assert!(!largest(|register| register.reason = "r".repeat(limits::TEXT_BYTES_MAX + 1).into()));
+    assert!(!largest(|register| register.extra = vec![0; limits::EXTRA_BYTES_MAX + 1].into()));
+}

@@ -10,43 +10,8 @@ use crate::merkle::Branch;
 use crate::message::{Body, Entry, Summary};
 use crate::{NodeId, Now, Register, Stamp, limits};
 
-use super::peers::Asked;
+use super::peers::{Asked, SnapshotTransfer};
 use super::{Replica, size_of};
-
-/// Bytes that may still be sent.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    repair: Bucket,
-    stream: Bucket,
-}
-
-/// What comes in at a steady rate and is taken out in pieces.
-#[derive(Debug, Default)]
-struct Bucket {
-    bytes: u64,
-    at_ms: Option<u64>,
-}
-
-impl Bucket {
-    /// Takes so much, if there is any left. A piece may go beyond what is left, once.
-    fn take(&mut self, bytes: usize, per_second: u64, now: Now) -> bool {
-        let passed = self.at_ms.map_or(1_000, |at| now.steady_ms.saturating_sub(at));
-        self.bytes = self.bytes.saturating_add(passed.saturating_mul(per_second) / 1_000).min(per_second);
-        self.at_ms = Some(now.steady_ms);
-        let has_some = self.bytes > 0;
-        if has_some {
-            self.bytes = self.bytes.saturating_sub(bytes as u64);
-        }
-        has_some
-    }
-}
-
-/// Everything is being fetched from a peer: from where on, and when it was last asked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SnapshotTransfer {
-    from: u64,
-    asked_ms: u64,
-}
 
 impl Replica {
     /// A peer asks whether this node holds what it holds.
@@ -258,7 +223,7 @@ impl Replica {
             registers.push(register.clone());
         }
         let Some(peer) = self.peers.get_mut(&to) else { return };
-        if peer.budget.stream.take(bytes, limits::SNAPSHOT_BYTES_PER_SECOND, now) {
+        if peer.budget.snapshot.take(bytes, limits::SNAPSHOT_BYTES_PER_SECOND, now) {
             self.counters.repaired = self.counters.repaired.saturating_add(registers.len() as u64);
             self.send(to, Body::SnapshotChunk { registers, next });
         }

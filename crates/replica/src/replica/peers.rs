@@ -4,7 +4,7 @@ use crate::message::{Body, Summary};
 use crate::{Mutant, NodeId, Now, Stamp, limits};
 
 use super::Replica;
-use super::anti_entropy::{Budget, SnapshotTransfer};
+use super::budget::Budget;
 
 /// Another node, as this one sees it.
 #[derive(Debug, Default)]
@@ -44,6 +44,13 @@ pub(super) struct Asked {
     pub(super) steady_ms: u64,
     pub(super) merges: u64,
     pub(super) root: u64,
+}
+
+/// Everything is being fetched from a peer: from where on, and when it was last asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SnapshotTransfer {
+    pub(super) from: u64,
+    pub(super) asked_ms: u64,
 }
 
 impl Peer {
