@@ -9,7 +9,7 @@ use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 use crate::builder::Builder;
 use crate::ingest::worker::Machinery;
 #[cfg(feature = "cluster")]
-use crate::live::{Change, Cluster, Percentage, Wish};
+use crate::live::{Change, Cluster, Operation, Percentage};
 use crate::read::handle::FlagHandle;
 use crate::read::misreads::Named;
 use crate::read::publish::Board;
@@ -153,9 +153,9 @@ impl Tidegate {
     }
 
     #[cfg(feature = "cluster")]
-    fn change(&self, flag_key: &str, wish: Wish) -> Change {
-        let link = self.machinery.live.as_ref().map(|live| Arc::clone(live.link()));
-        Change::new(link, flag_key, wish)
+    fn change(&self, flag_key: &str, operation: Operation) -> Change {
+        let driver = self.machinery.live.as_ref().map(|live| Arc::clone(live.driver()));
+        Change::new(driver, flag_key, operation)
     }
 
     pub(crate) fn board(&self) -> &Arc<Board> {
@@ -192,12 +192,12 @@ impl Tidegate {
     /// Sets the dial of a flag: so many per cent of keys have `new`, whatever its ramp says. Raising it takes `new` from
     /// nobody. From 0 to 100 with at most six decimals.
     pub fn activate_percentage(&self, flag_key: &str, percentage: impl Into<Percentage>) -> Change {
-        self.change(flag_key, Wish::Set(percentage.into()))
+        self.change(flag_key, Operation::Set(percentage.into()))
     }
 
     /// Takes the dial of a flag away, which returns to its ramp; one that nobody defines to its default.
     pub fn clear(&self, flag_key: &str) -> Change {
-        self.change(flag_key, Wish::Clear)
+        self.change(flag_key, Operation::Clear)
     }
 
     /// Defines a flag by its entry, as it would stand in a document, or defines it anew. Without a `salt` in it, its flag key
@@ -213,17 +213,17 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn define(&self, flag_key: &str, entry: &str) -> Change {
-        self.change(flag_key, Wish::Define(entry.to_owned()))
+        self.change(flag_key, Operation::Define(entry.to_owned()))
     }
 
     /// Removes a definition that was made by [`Tidegate::define`]. Its dial stays.
     pub fn remove(&self, flag_key: &str) -> Change {
-        self.change(flag_key, Wish::Remove)
+        self.change(flag_key, Operation::Remove)
     }
 
     /// The cluster as this node sees it; none where the instance takes no live changes.
     pub fn cluster(&self) -> Option<Cluster> {
-        self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.link())))
+        self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
     }
 }
 

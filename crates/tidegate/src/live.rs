@@ -1,4 +1,4 @@
-//! Changes while programs run: dials and definitions that a cluster of nodes agrees on and remembers.
+//! Changes while programs run: activations and definitions that a cluster of nodes agrees on and remembers.
 //!
 //! A change goes one way, wherever it was made: it becomes a register, the register becomes durable and goes to the
 //! other nodes, and what it says is put in force. So a change made here takes the path of a change made elsewhere, and
@@ -63,7 +63,7 @@ pub use status::{
 pub use target::Effect;
 pub use value::ChangeKind;
 
-pub(crate) use change::Wish;
+pub(crate) use change::Operation;
 
 /// Lets an instance take live changes, and says where it keeps them; for
 /// [`Builder::live`](crate::Builder::live).
@@ -200,7 +200,11 @@ impl Live {
     }
 
     /// Opens the store, puts what it has in force, and starts the thread.
-    pub(crate) fn start(&self, registry: Arc<Registry>, defaults: Vec<(FlagKey, Share)>) -> Result<Afloat, LiveError> {
+    pub(crate) fn start(
+        &self,
+        registry: Arc<Registry>,
+        defaults: Vec<(FlagKey, Share)>,
+    ) -> Result<LiveThread, LiveError> {
         for name in self.name.iter().chain([&self.cluster]) {
             check_name(name)?;
         }
@@ -243,7 +247,7 @@ impl Live {
             unwritable: opened.folder.as_ref().and_then(|folder| folder.unwritable.clone()),
         };
         let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
-        let link = Arc::new(Link {
+        let driver = Arc::new(DriverHandle {
             inbox,
             registry,
             history,
@@ -257,7 +261,7 @@ impl Live {
             synced,
             disk,
         });
-        Afloat::start(runner, link).map_err(LiveError::Thread)
+        LiveThread::start(runner, driver).map_err(LiveError::Thread)
     }
 
     /// Whether it was told where other nodes are.
@@ -392,7 +396,7 @@ fn host_name() -> Option<String> {
 
 /// The near end of live changes, shared by everything that asks something of the driver.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct DriverHandle {
     inbox: Arc<Inbox>,
     registry: Arc<Registry>,
     history: Box<dyn History>,
@@ -407,7 +411,7 @@ pub(crate) struct Link {
     disk: Arc<DiskState>,
 }
 
-impl Link {
+impl DriverHandle {
     fn now(&self) -> Micros {
         self.clock().now()
     }
@@ -423,32 +427,32 @@ impl Link {
 
 /// The driver at work; it ends when this is dropped, and what was accepted is on the disk then.
 #[derive(Debug)]
-pub(crate) struct Afloat {
-    link: Arc<Link>,
+pub(crate) struct LiveThread {
+    driver: Arc<DriverHandle>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its last work.
     done: Mutex<mpsc::Receiver<()>>,
 }
 
-impl Afloat {
-    fn start(runner: Arc<Runner>, link: Arc<Link>) -> io::Result<Self> {
+impl LiveThread {
+    fn start(runner: Arc<Runner>, driver: Arc<DriverHandle>) -> io::Result<Self> {
         let (finished, done) = mpsc::channel();
-        link.inbox.set_runner(Arc::downgrade(&runner));
+        driver.inbox.set_runner(Arc::downgrade(&runner));
         let thread = thread::Builder::new().name("tidegate-live".to_owned()).spawn(move || {
             // Dropped last, whatever happens.
             let _finished: mpsc::Sender<()> = finished;
             runner.run();
         })?;
-        Ok(Self { link, thread: Some(thread), done: Mutex::new(done) })
+        Ok(Self { driver, thread: Some(thread), done: Mutex::new(done) })
     }
 
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.link
+    pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
+        &self.driver
     }
 
     /// Waits until this node has the cluster's state, at most that long.
     pub(crate) fn wait_synced(&self, timeout: Duration) {
-        if !self.link.synced.wait(timeout) && !timeout.is_zero() {
+        if !self.driver.synced.wait(timeout) && !timeout.is_zero() {
             tracing::warn!(
                 "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
                  which may be out of date; `tidegate cluster status` says why",
@@ -458,9 +462,9 @@ impl Afloat {
     }
 }
 
-impl Drop for Afloat {
+impl Drop for LiveThread {
     fn drop(&mut self) {
-        self.link.inbox.close();
+        self.driver.inbox.close();
         let Some(thread) = self.thread.take() else { return };
         // The last handle may be dropped by code that the driver itself calls (a waker).
         if Runner::is_running_here() || thread.thread().id() == thread::current().id() {

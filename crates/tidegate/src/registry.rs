@@ -81,7 +81,7 @@ pub(crate) struct SourcePart {
 #[cfg(feature = "cluster")]
 #[derive(Debug)]
 pub(crate) enum LiveChange {
-    /// The dial of a flag was set or cleared.
+    /// The activation of a flag was set or cleared.
     Activation(FlagKey, Option<Activation>),
     /// The definition of a flag was made, and compiled by itself, or removed.
     Definition(FlagKey, Option<Snapshot>),

@@ -41,7 +41,7 @@ pub(crate) struct Running {
 #[derive(Debug)]
 pub(crate) struct Machinery {
     #[cfg(feature = "cluster")]
-    pub(crate) live: Option<crate::live::Afloat>,
+    pub(crate) live: Option<crate::live::LiveThread>,
     pub(crate) first: Running,
     /// One for each further source.
     pub(crate) further: Vec<Running>,

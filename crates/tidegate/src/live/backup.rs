@@ -7,7 +7,7 @@ use serde::Serialize;
 use tidegate_engine::FlagKey;
 use tidegate_replica::{Expected, Level, Register, Stamp, WriteError};
 
-use super::Link;
+use super::DriverHandle;
 use super::change::{ACK_TIMEOUT, ChangeError};
 use super::cluster::{Cluster, ClusterError};
 use super::request::{Request, What, Write as Wanted};
@@ -64,8 +64,8 @@ pub enum RestoreError {
     Ended(#[from] ClusterError),
 }
 
-pub(super) fn write(link: &Link, out: &mut dyn Write, registers: &[Register]) -> io::Result<u64> {
-    let header = Header { cluster: link.cluster.clone(), node: link.node, created_at: link.now() };
+pub(super) fn write(driver: &DriverHandle, out: &mut dyn Write, registers: &[Register]) -> io::Result<u64> {
+    let header = Header { cluster: driver.cluster.clone(), node: driver.node, created_at: driver.now() };
     backup::write(out, &header, registers)
 }
 
@@ -78,8 +78,8 @@ pub(super) fn restore(
     is_wanted: impl Fn() -> bool,
 ) -> Result<Restored, RestoreError> {
     let read = backup::read(input)?;
-    if read.header.cluster != cluster.link().cluster {
-        let (found, own) = (read.header.cluster, cluster.link().cluster.clone());
+    if read.header.cluster != cluster.driver().cluster {
+        let (found, own) = (read.header.cluster, cluster.driver().cluster.clone());
         return Err(RestoreError::Cluster { found, own });
     }
     let made_at = read.header.created_at;
@@ -113,7 +113,7 @@ impl<'c> Restore<'c> {
     }
 
     /// Writes the registers of a batch that are to be written, all at once, so that they share commits. A register that was
-    /// changed between the look at it and the write is looked at again: each write names what was seen.
+    /// changed between the look at it and the write is looked at again: each write names what was view.
     fn batch(&mut self, registers: Vec<Register>) -> Result<(), RestoreError> {
         let mut left = registers;
         for _ in 0..ATTEMPTS_MAX {
@@ -129,13 +129,13 @@ impl<'c> Restore<'c> {
     /// The registers that are to be written, each with what stands in its place now.
     fn choose(&mut self, registers: Vec<Register>) -> Result<Vec<(Register, FlagKey, Expected)>, RestoreError> {
         let keys: Vec<Arc<[u8]>> = registers.iter().map(|register| Arc::clone(&register.key)).collect();
-        let held: Vec<Option<Held>> = self.cluster.look(move |seen| {
+        let held: Vec<Option<Held>> = self.cluster.query(move |view| {
             let entry = |register: &Register| (register.stamp, register.value.clone());
-            keys.iter().map(|key| seen.replica.get(key).map(entry)).collect()
+            keys.iter().map(|key| view.replica.get(key).map(entry)).collect()
         })?;
         let mut writes = Vec::new();
         for (register, held) in registers.into_iter().zip(held) {
-            let Some((kind, flag)) = ChangeKind::of(&register.key) else {
+            let Some((kind, flag)) = ChangeKind::from_key(&register.key) else {
                 self.done.unknown += 1;
                 continue;
             };
@@ -175,7 +175,7 @@ impl<'c> Restore<'c> {
                     let _ = sender.send(answer);
                 }),
             };
-            match self.cluster.link().inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from) {
+            match self.cluster.driver().inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from) {
                 Ok(()) => waiting.push((register, receiver)),
                 Err(ChangeError::Busy) => left.push(register),
                 Err(error) => return Err(self.refused(error)),

@@ -16,7 +16,7 @@ use super::percentage::Percentage;
 use super::request::{Done, Names, Request, What, Write};
 use super::target::{Effect, Target};
 use super::value;
-use super::{Link, to_timeout};
+use super::{DriverHandle, to_timeout};
 use crate::registry::Registry;
 
 /// A change that is about to be made; by [`Tidegate::activate`](crate::Tidegate::activate) and its like. Nothing
@@ -34,9 +34,9 @@ use crate::registry::Registry;
 #[derive(Clone, Debug)]
 #[must_use = "a change does nothing until it is sent"]
 pub struct Change {
-    link: Option<Arc<Link>>,
+    driver: Option<Arc<DriverHandle>>,
     flag: FlagKey,
-    wish: Wish,
+    operation: Operation,
     target: Target,
     actor: String,
     reason: String,
@@ -48,7 +48,7 @@ pub struct Change {
 
 /// What is wished for, unchecked.
 #[derive(Clone, Debug)]
-pub(crate) enum Wish {
+pub(crate) enum Operation {
     Set(Percentage),
     Clear,
     Define(String),
@@ -56,11 +56,11 @@ pub(crate) enum Wish {
 }
 
 impl Change {
-    pub(crate) fn new(link: Option<Arc<Link>>, flag_key: &str, wish: Wish) -> Self {
+    pub(crate) fn new(driver: Option<Arc<DriverHandle>>, flag_key: &str, operation: Operation) -> Self {
         Self {
-            link,
+            driver,
             flag: FlagKey::parse(flag_key),
-            wish,
+            operation,
             target: Target::default(),
             actor: String::new(),
             reason: String::new(),
@@ -83,7 +83,7 @@ impl Change {
         self
     }
 
-    /// A dial is in force while now is before this; then the flag returns to its ramp, and one that nobody defines to
+    /// A activation is in force while now is before this; then the flag returns to its ramp, and one that nobody defines to
     /// its default. Default: until it is cleared. On other changes it has no effect.
     pub fn until(mut self, until: Micros) -> Self {
         self.until = Some(until);
@@ -170,12 +170,12 @@ impl Change {
     }
 
     fn about(&self) -> About {
-        About { flag: self.flag.clone(), registry: self.link.as_ref().map(|link| Arc::clone(&link.registry)) }
+        About { flag: self.flag.clone(), registry: self.driver.as_ref().map(|driver| Arc::clone(&driver.registry)) }
     }
 
     fn begin(self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
-        let link = self.link.as_ref().ok_or(ChangeError::NotLive)?;
-        let what = self.check(link.now())?;
+        let driver = self.driver.as_ref().ok_or(ChangeError::NotLive)?;
+        let what = self.check(driver.now())?;
         let write = Write {
             flag: self.flag,
             what,
@@ -187,7 +187,7 @@ impl Change {
             timeout: to_timeout(self.timeout),
             reply: Box::new(reply),
         };
-        link.inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from)
+        driver.inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from)
     }
 
     /// All that is wrong with the change by itself.
@@ -198,10 +198,10 @@ impl Change {
                 return Err(ChangeError::TextTooLong { what, bytes: text.len() });
             }
         }
-        match &self.wish {
-            Wish::Clear => Ok(What::Clear),
-            Wish::Remove => Ok(What::Remove),
-            Wish::Set(percentage) => {
+        match &self.operation {
+            Operation::Clear => Ok(What::Clear),
+            Operation::Remove => Ok(What::Remove),
+            Operation::Set(percentage) => {
                 let share = share_of(percentage)?;
                 if let Some(until) = self.until.filter(|until| *until <= now) {
                     return Err(ChangeError::Past { until, now });
@@ -211,7 +211,7 @@ impl Change {
                 }
                 Ok(What::Set { share, until: self.until })
             }
-            Wish::Define(entry) => {
+            Operation::Define(entry) => {
                 let (definition, _) = read_definition(&self.flag, entry)?;
                 let value = value::write_definition(&self.flag, &definition.entry);
                 Ok(What::Define { value: value.map_err(|_| ChangeError::Entry)? })
@@ -246,7 +246,7 @@ impl About {
                 let meant = self.registry.and_then(|registry| registry.board().load().snapshot.nearest(&flag));
                 Err(ChangeError::UnknownFlag { flag, meant, has_documents })
             }
-            answer => Receipt::of(self.flag, answer),
+            answer => Receipt::from_answer(self.flag, answer),
         }
     }
 }
@@ -288,9 +288,9 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(super) fn of(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
+    pub(super) fn from_answer(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
         let Done { written, names, effect, is_created, unreached } = answer?;
-        let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::of(*node, &names)).collect();
+        let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::new(*node, &names)).collect();
         Ok(Self {
             flag,
             stamp: written.stamp,
@@ -299,7 +299,7 @@ impl Receipt {
             is_reached: written.is_reached,
             durable_on: named(&written.durable_on),
             pending: named(&written.pending),
-            outranked: written.outranked.iter().map(|loss| OutrankedBy::of(loss, &names)).collect(),
+            outranked: written.outranked.iter().map(|loss| OutrankedBy::new(loss, &names)).collect(),
             unreached,
             effect: effect.unwrap_or(Effect { from: None, to: None }),
             is_created,
@@ -318,7 +318,7 @@ pub struct UnreachedPeer {
 }
 
 impl UnreachedPeer {
-    pub(super) fn of(address: &AddressStatus) -> Option<Self> {
+    pub(super) fn from_address(address: &AddressStatus) -> Option<Self> {
         let is_missing = address.is_configured && !address.is_connected;
         let problem = address.cause.as_ref().map_or_else(|| "not connected yet".to_owned(), ToString::to_string);
         is_missing.then(|| Self { address: address.address.clone(), problem })
@@ -342,11 +342,11 @@ pub struct OutrankedBy {
 }
 
 impl OutrankedBy {
-    fn of(loss: &Outranked, names: &Names) -> Self {
+    fn new(loss: &Outranked, names: &Names) -> Self {
         Self {
-            on: NodeName::of(loss.node, names),
+            on: NodeName::new(loss.node, names),
             stamp: loss.by,
-            by: NodeName::of(loss.by.node(), names),
+            by: NodeName::new(loss.by.node(), names),
             is_quarantined: loss.is_quarantined,
         }
     }
@@ -365,7 +365,7 @@ pub struct NodeName {
 }
 
 impl NodeName {
-    pub(super) fn of(node: NodeId, names: &std::collections::BTreeMap<NodeId, String>) -> Self {
+    pub(super) fn new(node: NodeId, names: &std::collections::BTreeMap<NodeId, String>) -> Self {
         Self { node, name: names.get(&node).cloned().unwrap_or_default() }
     }
 }
@@ -426,8 +426,8 @@ pub enum ChangeError {
         /// What is wrong.
         problem: PercentError,
     },
-    /// The end of the dial is past. The caller's fault, or this host's clock is wrong.
-    #[error("`until` is {until}, which is past: it is {now} here; name a later instant, or clear the dial")]
+    /// The end of the activation is past. The caller's fault, or this host's clock is wrong.
+    #[error("`until` is {until}, which is past: it is {now} here; name a later instant, or clear the activation")]
     Past {
         /// The end.
         until: Micros,
@@ -457,8 +457,8 @@ pub enum ChangeError {
     /// A lease counts from the last word of a document's source. The caller's fault.
     #[error("`lease` is for flags of documents; leave it out")]
     Lease,
-    /// A document defines the flag already. Change it there, or take it out there first. Its dial can be set here.
-    #[error("`{flag}` is defined by the document {source_name}; change it there, or set its dial")]
+    /// A document defines the flag already. Change it there, or take it out there first. Its activation can be set here.
+    #[error("`{flag}` is defined by the document {source_name}; change it there, or set its activation")]
     DefinedByDocument {
         /// The flag.
         flag: FlagKey,

@@ -12,10 +12,10 @@ use super::change::{ChangeError, NodeName};
 use super::history::{self, HistoryPage, Whose};
 use super::inbox::Refused;
 use super::record::FlagRecord;
-use super::request::{Done, Request, Seen};
+use super::request::{Done, DriverView, Request};
 use super::status::{self, ClusterStatus};
 use super::value::ChangeKind;
-use super::{Link, RestoreError, Restored, backup, driver, to_timeout};
+use super::{DriverHandle, RestoreError, Restored, backup, driver, to_timeout};
 use crate::store::StoreError;
 
 /// The cluster as this node sees it; made by [`Tidegate::cluster`](crate::Tidegate::cluster). Its methods ask a thread of
@@ -33,12 +33,12 @@ use crate::store::StoreError;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    link: Arc<Link>,
+    driver: Arc<DriverHandle>,
 }
 
 impl Cluster {
-    pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link }
+    pub(crate) fn new(driver: Arc<DriverHandle>) -> Self {
+        Self { driver }
     }
 
     /// How this node, its peers and its disk are doing.
@@ -46,20 +46,20 @@ impl Cluster {
     /// # Errors
     /// The thread of live changes has ended by a fault of this library; the error has its word.
     pub fn status(&self) -> Result<ClusterStatus, ClusterError> {
-        let link = Arc::clone(&self.link);
-        self.look(move |seen| status::of(&link, seen))
+        let driver = Arc::clone(&self.driver);
+        self.query(move |view| status::cluster_status(&driver, view))
     }
 
     /// Whether this node has compared all that it holds with one member since it was started, and has what that one had. Before
     /// that, what it answers may be what was true when it was stopped. True at once where no other node is to be expected.
     pub fn is_synced(&self) -> bool {
-        self.link.synced.is_synced()
+        self.driver.synced.is_synced()
     }
 
     /// Why the disk takes nothing at the moment; none while it takes what it is given. It is the `disk` of
     /// [`Cluster::status`], for those who ask before each change: it waits for nobody.
     pub fn disk_trouble(&self) -> Option<String> {
-        self.link.disk.trouble()
+        self.driver.disk.trouble()
     }
 
     /// What live changes say of a flag on this node.
@@ -68,8 +68,8 @@ impl Cluster {
     /// The thread of live changes has ended.
     pub fn flag(&self, flag_key: &str) -> Result<FlagRecord, ClusterError> {
         let flag = FlagKey::parse(flag_key);
-        let mut record = self.look(move |seen| FlagRecord::of(flag, seen))?;
-        record.document = self.link.registry.source_of(&record.flag);
+        let mut record = self.query(move |view| FlagRecord::from_view(flag, view))?;
+        record.document = self.driver.registry.source_of(&record.flag);
         Ok(record)
     }
 
@@ -79,16 +79,16 @@ impl Cluster {
     /// # Errors
     /// The thread of live changes has ended.
     pub fn flags(&self) -> Result<Vec<FlagRecord>, ClusterError> {
-        let mut records = self.look(|seen| {
+        let mut records = self.query(|view| {
             let mut records = BTreeMap::new();
-            for register in seen.replica.iter() {
-                let Some((kind, flag)) = ChangeKind::of(&register.key) else { continue };
+            for register in view.replica.iter() {
+                let Some((kind, flag)) = ChangeKind::from_key(&register.key) else { continue };
                 let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
-                record.put(kind, register, seen);
+                record.put(kind, register, view);
             }
             records
         })?;
-        for (flag, source) in self.link.registry.defined() {
+        for (flag, source) in self.driver.registry.defined() {
             let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
             record.document.get_or_insert(source);
         }
@@ -102,10 +102,11 @@ impl Cluster {
     /// The thread of live changes has ended.
     pub fn records(&self, flags: &[FlagKey]) -> Result<Vec<FlagRecord>, ClusterError> {
         let flags = flags.to_vec();
-        let look = |seen: &Seen<'_>| flags.into_iter().map(|flag| FlagRecord::of(flag, seen)).collect::<Vec<_>>();
-        let mut records = self.look(look)?;
+        let query =
+            |view: &DriverView<'_>| flags.into_iter().map(|flag| FlagRecord::from_view(flag, view)).collect::<Vec<_>>();
+        let mut records = self.query(query)?;
         for record in &mut records {
-            record.document = self.link.registry.source_of(&record.flag);
+            record.document = self.driver.registry.source_of(&record.flag);
         }
         Ok(records)
     }
@@ -116,7 +117,7 @@ impl Cluster {
     /// # Errors
     /// The thread of live changes has ended.
     pub fn digest(&self) -> Result<u64, ClusterError> {
-        self.look(|seen| seen.replica.root())
+        self.query(|view| view.replica.root())
     }
 
     /// Why this node refuses changes at the moment, and what to do; none while it accepts them. It is the `writes_refused` of
@@ -125,8 +126,8 @@ impl Cluster {
     /// # Errors
     /// The thread of live changes has ended.
     pub fn refusal(&self) -> Result<Option<String>, ClusterError> {
-        let link = Arc::clone(&self.link);
-        self.look(move |seen| status::refusal(&link, seen))
+        let driver = Arc::clone(&self.driver);
+        self.query(move |view| status::refusal(&driver, view))
     }
 
     /// The flags of which a live change says something now and which are wanted, in the order of their keys.
@@ -135,11 +136,11 @@ impl Cluster {
     /// The thread of live changes has ended.
     pub fn changed_flags(&self, is_wanted: impl Fn(&FlagKey) -> bool) -> Result<Vec<FlagKey>, ClusterError> {
         // That thread only lists the keys; they are read here.
-        let keys = self.look(|seen| {
-            let set = seen.replica.iter().filter(|register| register.value.is_some());
+        let keys = self.query(|view| {
+            let set = view.replica.iter().filter(|register| register.value.is_some());
             set.map(|register| Arc::clone(&register.key)).collect::<Vec<_>>()
         })?;
-        let flags = keys.iter().filter_map(|key| ChangeKind::of(key).map(|(_, flag)| flag));
+        let flags = keys.iter().filter_map(|key| ChangeKind::from_key(key).map(|(_, flag)| flag));
         let mut flags: Vec<FlagKey> = flags.filter(is_wanted).collect();
         flags.sort_unstable();
         flags.dedup();
@@ -154,7 +155,7 @@ impl Cluster {
     /// The store cannot be read.
     pub fn history(&self, flag_key: &str, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
         let flag = FlagKey::parse(flag_key);
-        Ok(history::page(&*self.link.history, Some(&flag), before, limit, self.whose_history()?)?)
+        Ok(history::page(&*self.driver.history, Some(&flag), before, limit, self.whose_history()?)?)
     }
 
     /// What happened to all flags on this node, in the same way.
@@ -162,16 +163,16 @@ impl Cluster {
     /// # Errors
     /// The store cannot be read.
     pub fn history_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
-        Ok(history::page(&*self.link.history, None, before, limit, self.whose_history()?)?)
+        Ok(history::page(&*self.driver.history, None, before, limit, self.whose_history()?)?)
     }
 
     fn whose_history(&self) -> Result<Whose, ClusterError> {
-        let node = NodeName { node: self.link.node, name: self.link.name.clone() };
+        let node = NodeName { node: self.driver.node, name: self.driver.name.clone() };
         let own = node.node;
-        self.look(move |seen| {
-            let others = seen.replica.members().filter(|member| !member.is_forgotten && member.node != own);
+        self.query(move |view| {
+            let others = view.replica.members().filter(|member| !member.is_forgotten && member.node != own);
             let others = others.map(|member| NodeName { node: member.node, name: member.name.clone() }).collect();
-            Whose { node, others, names: Arc::clone(seen.names) }
+            Whose { node, others, names: Arc::clone(view.names) }
         })
     }
 
@@ -215,10 +216,10 @@ impl Cluster {
         reason: &str,
         may_be_reachable: bool,
     ) -> Result<NodeName, ClusterError> {
-        let (text, own) = (node.to_owned(), self.link.node);
-        let found = self.look(move |seen| {
-            let found = driver::members_called(&text, seen.replica);
-            let is_reachable = |node: &NodeName| node.node != own && seen.replica.is_reachable(node.node);
+        let (text, own) = (node.to_owned(), self.driver.node);
+        let found = self.query(move |view| {
+            let found = driver::members_called(&text, view.replica);
+            let is_reachable = |node: &NodeName| node.node != own && view.replica.is_reachable(node.node);
             (found.first().is_some_and(is_reachable), found)
         })?;
         let found = match found {
@@ -248,8 +249,8 @@ impl Cluster {
     /// # Errors
     /// The writer failed. What it has is refused when it is read.
     pub fn backup(&self, mut out: impl Write) -> Result<u64, ClusterError> {
-        let registers = self.look(|seen| seen.replica.iter().cloned().collect::<Vec<_>>())?;
-        Ok(backup::write(&self.link, &mut out, &registers)?)
+        let registers = self.query(|view| view.replica.iter().cloned().collect::<Vec<_>>())?;
+        Ok(backup::write(&self.driver, &mut out, &registers)?)
     }
 
     /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
@@ -290,20 +291,20 @@ impl Cluster {
         backup::restore(self, input, overwrites, actor, reason, is_wanted)
     }
 
-    pub(super) fn link(&self) -> &Arc<Link> {
-        &self.link
+    pub(super) fn driver(&self) -> &Arc<DriverHandle> {
+        &self.driver
     }
 
     /// Looks something up where it is known.
-    pub(super) fn look<R: Send + 'static>(
+    pub(super) fn query<R: Send + 'static>(
         &self,
-        look: impl FnOnce(&Seen<'_>) -> R + Send + 'static,
+        query: impl FnOnce(&DriverView<'_>) -> R + Send + 'static,
     ) -> Result<R, ClusterError> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let look = Box::new(move |seen: &Seen<'_>| {
-            let _ = sender.send(look(seen));
+        let query = Box::new(move |view: &DriverView<'_>| {
+            let _ = sender.send(query(view));
         });
-        self.ask(Request::Look(look))?;
+        self.ask(Request::Query(query))?;
         receiver.recv().map_err(|_| self.ended())
     }
 
@@ -316,14 +317,14 @@ impl Cluster {
     }
 
     pub(super) fn ask(&self, request: Request) -> Result<(), ClusterError> {
-        self.link.inbox.request(request).map_err(|refused| match refused {
+        self.driver.inbox.request(request).map_err(|refused| match refused {
             Refused::Busy => ClusterError::Change(ChangeError::Busy),
             Refused::Gone => self.ended(),
         })
     }
 
     pub(super) fn ended(&self) -> ClusterError {
-        ClusterError::Ended { message: self.link.fault().unwrap_or_else(|| "the instance is ending".to_owned()) }
+        ClusterError::Ended { message: self.driver.fault().unwrap_or_else(|| "the instance is ending".to_owned()) }
     }
 }
 

@@ -33,7 +33,7 @@ use crate::store::{Committer, Outcome};
 use super::carrier::Carrier;
 use super::change::{ChangeError, NodeName, UnreachedPeer};
 use super::inbox::Taken;
-use super::request::{Done, Names, Reply, Request, Resolve, Seen, What, Write};
+use super::request::{Done, DriverView, Names, Reply, Request, Resolve, What, Write};
 use super::status;
 use super::synced::Synced;
 use super::target::{Effect, Target};
@@ -350,15 +350,21 @@ impl Driver {
                 self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
-                let name = status::shown_node(&NodeName::of(node, &self.names));
+                let name = status::shown_node(&NodeName::new(node, &self.names));
                 let line = format!("{name} is taken out of the cluster{}", events::by(&actor, &reason));
                 let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
                 self.handle(Input::Forget { request, node, actor, reason });
             }
-            Request::Look(look) => {
+            Request::Query(query) => {
                 let Now { steady_ms, .. } = self.now();
                 let carrier = self.carrier.as_ref();
-                look(&Seen { replica: &self.replica, report: &self.report, names: &self.names, carrier, steady_ms });
+                query(&DriverView {
+                    replica: &self.replica,
+                    report: &self.report,
+                    names: &self.names,
+                    carrier,
+                    steady_ms,
+                });
             }
             Request::Wait { flag, stamp, until, reply } => {
                 let keys = [ChangeKind::Activation.key(&flag), ChangeKind::Definition.key(&flag)];
@@ -377,7 +383,7 @@ impl Driver {
             Err(error) => return reply(Err(error)),
         };
         let from = self.share_of(&flag);
-        let kind = ChangeKind::of(&key).map_or(ChangeKind::Activation, |(kind, _)| kind);
+        let kind = ChangeKind::from_key(&key).map_or(ChangeKind::Activation, |(kind, _)| kind);
         let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
         let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
@@ -419,7 +425,7 @@ impl Driver {
 
     /// Makes what has changed active, all at once.
     fn project(&mut self, effort: Effort) {
-        let is_long = |key: &Arc<[u8]>| matches!(ChangeKind::of(key), Some((ChangeKind::Definition, _)));
+        let is_long = |key: &Arc<[u8]>| matches!(ChangeKind::from_key(key), Some((ChangeKind::Definition, _)));
         let is_left = effort == Effort::Quick && (self.changed.iter().any(is_long) || self.registry.is_busy());
         if self.changed.is_empty() || is_left {
             return;
@@ -430,9 +436,9 @@ impl Driver {
         let mut news = Vec::new();
         for key in std::mem::take(&mut self.changed) {
             // A newer version may know more kinds of keys.
-            let Some((kind, flag)) = ChangeKind::of(&key) else { continue };
+            let Some((kind, flag)) = ChangeKind::from_key(&key) else { continue };
             let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
-            match projection::of(kind, &flag, value) {
+            match projection::project(kind, &flag, value) {
                 Ok(change) => {
                     self.report.parked.remove(&key);
                     // One that was made here is told with its receipt.
@@ -492,7 +498,7 @@ impl Driver {
     /// The configured addresses at which no node is connected.
     fn unreached(&self) -> Vec<UnreachedPeer> {
         let links = self.carrier.status();
-        links.iter().flat_map(|links| &links.addresses).filter_map(UnreachedPeer::of).collect()
+        links.iter().flat_map(|links| &links.addresses).filter_map(UnreachedPeer::from_address).collect()
     }
 
     fn tell_waiting(&mut self) {
@@ -573,7 +579,7 @@ fn now(clock: &Clock, started: Instant) -> Now {
 /// quarter of a processor.
 const REST_FACTOR: u32 = 3;
 
-/// Beyond this a change would be seen too late by those who wait for it.
+/// Beyond this a change would be view too late by those who wait for it.
 const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Between two looks at what should not happen.

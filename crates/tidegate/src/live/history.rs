@@ -1,4 +1,4 @@
-//! What happened to a flag: its dial and its definition in one list.
+//! What happened to a flag: its activation and its definition in one list.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -59,7 +59,7 @@ pub struct HistoryEntry {
     pub at: Micros,
     /// What was changed.
     pub kind: ChangeKind,
-    /// What it was changed to, JSON: of a dial an object with `percentage`, `until` and `defined`, of a definition its
+    /// What it was changed to, JSON: of a activation an object with `percentage`, `until` and `defined`, of a definition its
     /// entry; none: it was cleared or removed.
     pub value: Option<Box<RawValue>>,
     /// Who.
@@ -106,7 +106,7 @@ pub(super) fn page(
             let mut known_to = vec![replaced.node(), event.register.stamp.node()];
             known_to.dedup();
             known_to.retain(|node| *node != whose.node.node);
-            let known_to = known_to.into_iter().map(|node| NodeName::of(node, &whose.names)).collect();
+            let known_to = known_to.into_iter().map(|node| NodeName::new(node, &whose.names)).collect();
             missing.push(MissingChange { flag: flag.to_string(), stamp: replaced, at: instant_of(replaced), known_to });
         }
     }
@@ -148,7 +148,7 @@ fn events_of_all(
         before = page.last().map(|event| event.register.stamp);
         // The membership has a history as well, and a newer version may know more kinds.
         events.extend(page.into_iter().filter_map(|event| {
-            let (kind, flag) = ChangeKind::of(&event.register.key)?;
+            let (kind, flag) = ChangeKind::from_key(&event.register.key)?;
             Some((kind, flag, event))
         }));
         if is_last || events.len() >= limit {
@@ -195,7 +195,7 @@ fn entry(kind: ChangeKind, flag: &FlagKey, event: Event, names: &Names) -> Histo
         value: register.value.as_deref().and_then(|value| shown(kind, value)),
         actor: register.actor.to_string(),
         reason: register.reason.to_string(),
-        node: NodeName::of(register.stamp.node(), names),
+        node: NodeName::new(register.stamp.node(), names),
         replaced: register.replaces,
         lost_to,
     }
@@ -242,7 +242,7 @@ mod tests {
     fn whose() -> Whose {
         let known = |node: u64, name: &str| (NodeId::new(node), name.to_owned());
         let names = Arc::new([known(1, "a"), known(2, "b"), known(3, "c")].into());
-        let (node, other) = (NodeName::of(NodeId::new(1), &names), NodeName::of(NodeId::new(2), &names));
+        let (node, other) = (NodeName::new(NodeId::new(1), &names), NodeName::new(NodeId::new(2), &names));
         Whose { node, others: vec![other], names }
     }
 

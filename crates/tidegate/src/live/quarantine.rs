@@ -14,7 +14,7 @@ use tidegate_replica::{Resolution, Stamp};
 
 use super::change::{ChangeError, NodeName, Receipt, display, instant_of};
 use super::cluster::{Cluster, ClusterError};
-use super::request::{Request, Resolve, Seen};
+use super::request::{DriverView, Request, Resolve};
 use super::value::{ChangeKind, shown};
 
 /// A change in quarantine on this node; made by [`Cluster::quarantine`].
@@ -94,7 +94,7 @@ impl Cluster {
     /// # Errors
     /// The thread of live changes has ended.
     pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>, ClusterError> {
-        self.look(|seen| seen.replica.quarantine().filter_map(|held| entry(&held, seen)).collect())
+        self.query(|view| view.replica.quarantine().filter_map(|held| entry(&held, view)).collect())
     }
 
     /// Decides about a quarantined change of a flag; `kind` is needed where an activation and a definition of it are both in
@@ -134,21 +134,21 @@ impl Cluster {
         let resolve = Resolve { flag: flag.clone(), key, stamp: entry.stamp, resolution, actor, reason, reply };
         self.ask(Request::Resolve(Box::new(resolve)))?;
         let answer = receiver.recv().map_err(|_| self.ended())?;
-        Ok(Receipt::of(flag, answer)?)
+        Ok(Receipt::from_answer(flag, answer)?)
     }
 }
 
-fn entry(held: &tidegate_replica::Quarantined, seen: &Seen<'_>) -> Option<QuarantineEntry> {
+fn entry(held: &tidegate_replica::Quarantined, view: &DriverView<'_>) -> Option<QuarantineEntry> {
     // Changes of a kind that only a newer version knows are decided about there.
-    let (kind, flag) = ChangeKind::of(&held.key)?;
-    let register = seen.replica.quarantined(&held.key)?;
+    let (kind, flag) = ChangeKind::from_key(&held.key)?;
+    let register = view.replica.quarantined(&held.key)?;
     Some(QuarantineEntry {
         flag,
         kind,
         stamp: held.stamp,
         at: instant_of(held.stamp),
-        node: NodeName::of(held.stamp.node(), seen.names),
-        from: NodeName::of(held.from, seen.names),
+        node: NodeName::new(held.stamp.node(), view.names),
+        from: NodeName::new(held.from, view.names),
         since: Micros::new(i64::try_from(held.since_ms).unwrap_or(i64::MAX).saturating_mul(1_000)),
         value: register.value.as_deref().and_then(|value| shown(kind, value)),
         actor: register.actor.to_string(),

@@ -1,4 +1,4 @@
-//! What stands in the registers of a flag: its dial and its definition, with who wrote them and why.
+//! What stands in the registers of a flag: its activation and its definition, with who wrote them and why.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{Register, Stamp};
 
 use super::change::{NodeName, display, instant_of};
-use super::request::Seen;
+use super::request::DriverView;
 use super::value::{ChangeKind, shown};
 
 /// The registers of one flag on this node; made by [`Cluster::flag`](super::Cluster::flag). Both are none for a flag of
@@ -17,7 +17,7 @@ pub struct FlagRecord {
     /// The flag.
     #[serde(serialize_with = "display")]
     pub flag: FlagKey,
-    /// Its dial.
+    /// Its activation.
     pub activation: Option<Record>,
     /// Its definition apart from any document.
     pub definition: Option<Record>,
@@ -34,7 +34,7 @@ pub struct Record {
     pub stamp: Stamp,
     /// The same instant for people.
     pub at: Micros,
-    /// What it says, JSON: of a dial an object with `percentage`, `until` and `defined`, of a definition its entry; none: it
+    /// What it says, JSON: of a activation an object with `percentage`, `until` and `defined`, of a definition its entry; none: it
     /// was cleared or removed.
     pub value: Option<Box<RawValue>>,
     /// Who wrote it.
@@ -51,24 +51,24 @@ impl FlagRecord {
         Self { flag, activation: None, definition: None, document: None }
     }
 
-    pub(super) fn of(flag: FlagKey, seen: &Seen<'_>) -> Self {
+    pub(super) fn from_view(flag: FlagKey, view: &DriverView<'_>) -> Self {
         let mut record = Self::empty(flag);
         for kind in [ChangeKind::Activation, ChangeKind::Definition] {
-            if let Some(register) = seen.replica.get(&kind.key(&record.flag)) {
-                record.put(kind, register, seen);
+            if let Some(register) = view.replica.get(&kind.key(&record.flag)) {
+                record.put(kind, register, view);
             }
         }
         record
     }
 
-    pub(super) fn put(&mut self, kind: ChangeKind, register: &Register, seen: &Seen<'_>) {
+    pub(super) fn put(&mut self, kind: ChangeKind, register: &Register, view: &DriverView<'_>) {
         let record = Some(Record {
             stamp: register.stamp,
             at: instant_of(register.stamp),
             value: register.value.as_deref().and_then(|value| shown(kind, value)),
             actor: register.actor.to_string(),
             reason: register.reason.to_string(),
-            node: NodeName::of(register.stamp.node(), seen.names),
+            node: NodeName::new(register.stamp.node(), view.names),
         });
         match kind {
             ChangeKind::Activation => self.activation = record,

@@ -24,7 +24,7 @@ pub(super) enum Request {
     /// A node is to be taken out of the roster.
     Forget { node: NodeId, actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// Something is to be looked up.
-    Look(Box<dyn FnOnce(&Seen<'_>) + Send>),
+    Query(Box<dyn FnOnce(&DriverView<'_>) + Send>),
     /// Somebody wants to know when this node has a change.
     Wait { flag: FlagKey, stamp: Stamp, until: Instant, reply: Box<dyn FnOnce(bool) + Send> },
 }
@@ -68,9 +68,9 @@ pub(super) struct Resolve {
 /// What is to be changed.
 #[derive(Debug)]
 pub(super) enum What {
-    /// The dial is set.
+    /// The activation is set.
     Set { share: Share, until: Option<Micros> },
-    /// The dial is cleared.
+    /// The activation is cleared.
     Clear,
     /// The flag is defined by this value.
     Define { value: Arc<[u8]> },
@@ -97,7 +97,7 @@ pub(super) struct Done {
 pub(super) type Names = Arc<std::collections::BTreeMap<NodeId, String>>;
 
 /// What there is to be looked up.
-pub(super) struct Seen<'d> {
+pub(super) struct DriverView<'d> {
     pub(super) replica: &'d Replica,
     pub(super) report: &'d super::driver::Report,
     pub(super) names: &'d Names,
@@ -113,7 +113,7 @@ impl fmt::Debug for Request {
             Self::RaiseEpoch { .. } => "RaiseEpoch",
             Self::Resolve(_) => "Resolve",
             Self::Forget { .. } => "Forget",
-            Self::Look(_) => "Look",
+            Self::Query(_) => "Query",
             Self::Wait { .. } => "Wait",
         })
     }

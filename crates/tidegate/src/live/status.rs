@@ -12,9 +12,9 @@ use tidegate_engine::{FlagKey, Micros};
 use tidegate_mesh::{AddressStatus, Cause};
 use tidegate_replica::{Counters, NodeId, Now, Stamp, WriteError};
 
-use super::Link;
+use super::DriverHandle;
 use super::change::{NodeName, instant_of};
-use super::request::Seen;
+use super::request::DriverView;
 use super::value::ChangeKind;
 
 pub(super) use problems::{clock, shown as shown_node};
@@ -252,23 +252,23 @@ impl ClusterStatus {
 }
 
 /// Why changes are refused on this node, if they are: the `writes_refused` of its status, without anything else.
-pub(super) fn refusal(link: &Link, seen: &Seen<'_>) -> Option<String> {
-    let wall_ms = u64::try_from(link.now().get() / 1_000).unwrap_or(0);
-    refusal_of(seen, seen.replica.writes_refused(Now { wall_ms, steady_ms: seen.steady_ms }).as_ref())
+pub(super) fn refusal(driver: &DriverHandle, view: &DriverView<'_>) -> Option<String> {
+    let wall_ms = u64::try_from(driver.now().get() / 1_000).unwrap_or(0);
+    refusal_of(view, view.replica.writes_refused(Now { wall_ms, steady_ms: view.steady_ms }).as_ref())
 }
 
 /// A disk that takes nothing comes first: no change could be kept, whatever else there is.
-fn refusal_of(seen: &Seen<'_>, refusal: Option<&WriteError>) -> Option<String> {
-    seen.report.refusal().or_else(|| refusal.map(ToString::to_string))
+fn refusal_of(view: &DriverView<'_>, refusal: Option<&WriteError>) -> Option<String> {
+    view.report.refusal().or_else(|| refusal.map(ToString::to_string))
 }
 
 /// Puts together what the driver and the near end know.
-pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
-    let wall = link.now();
-    let now = Now { wall_ms: u64::try_from(wall.get() / 1_000).unwrap_or(0), steady_ms: seen.steady_ms };
-    let replica = seen.replica.status(now);
-    let name_of = |node| NodeName::of(node, seen.names);
-    let unresponsive: BTreeSet<NodeId> = seen.replica.unresponsive_peers(now).collect();
+pub(super) fn cluster_status(driver: &DriverHandle, view: &DriverView<'_>) -> ClusterStatus {
+    let wall = driver.now();
+    let now = Now { wall_ms: u64::try_from(wall.get() / 1_000).unwrap_or(0), steady_ms: view.steady_ms };
+    let replica = view.replica.status(now);
+    let name_of = |node| NodeName::new(node, view.names);
+    let unresponsive: BTreeSet<NodeId> = view.replica.unresponsive_peers(now).collect();
     let peers = replica.peers.iter().map(|peer| PeerView {
         node: name_of(peer.node),
         is_reachable: peer.is_live,
@@ -287,7 +287,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         is_silent: replica.silent.contains(&member.node),
     });
     let quarantined = replica.quarantine.iter().map(|change| {
-        let about = ChangeKind::of(&change.key);
+        let about = ChangeKind::from_key(&change.key);
         QuarantinedChange {
             flag: about.as_ref().map(|(_, flag)| flag.to_string()),
             kind: about.map(|(kind, _)| kind),
@@ -297,25 +297,25 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             from: Some(name_of(change.from)),
         }
     });
-    let parked = seen.report.parked.iter().take(PARKED_SHOWN).filter_map(|(key, problem)| {
-        let (kind, flag) = ChangeKind::of(key)?;
+    let parked = view.report.parked.iter().take(PARKED_SHOWN).filter_map(|(key, problem)| {
+        let (kind, flag) = ChangeKind::from_key(key)?;
         Some(ParkedChange { flag: flag.to_string(), kind, problem: problem.clone() })
     });
-    let mesh = seen.carrier.status();
+    let mesh = view.carrier.status();
     let mesh = mesh.as_ref();
     let refused = mesh.into_iter().flat_map(|mesh| &mesh.refused);
     let refusal = replica.writes_refused.as_ref();
     let mut status = ClusterStatus {
         node: NodeStatus {
             id: replica.node,
-            name: link.name.clone(),
-            cluster: link.cluster.clone(),
-            instance: link.instance,
-            uptime_ms: seen.steady_ms,
-            is_durable: link.is_durable,
-            folder: link.folder.as_ref().map(|folder| folder.path.display().to_string()),
-            address: seen.carrier.address(),
-            advertised: seen.carrier.advertised(),
+            name: driver.name.clone(),
+            cluster: driver.cluster.clone(),
+            instance: driver.instance,
+            uptime_ms: view.steady_ms,
+            is_durable: driver.is_durable,
+            folder: driver.folder.as_ref().map(|folder| folder.path.display().to_string()),
+            address: view.carrier.address(),
+            advertised: view.carrier.advertised(),
             certificate_expires: mesh
                 .and_then(|mesh| mesh.certificate_expires)
                 .map(|seconds| at_ms(seconds.saturating_mul(1_000))),
@@ -325,7 +325,7 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
             tombstones: replica.tombstones,
         },
         problems: Vec::new(),
-        writes_refused: refusal_of(seen, refusal),
+        writes_refused: refusal_of(view, refusal),
         isolated_since: replica.isolated_since_ms.map(at_ms),
         peers: peers.collect(),
         members: members.collect(),
@@ -333,17 +333,17 @@ pub(super) fn of(link: &Link, seen: &Seen<'_>) -> ClusterStatus {
         quarantined: quarantined.collect(),
         quarantined_count: replica.quarantined,
         parked: parked.collect(),
-        shadowed: link.registry.shadowed(),
-        disk: seen.report.disk.clone(),
-        damage: link.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
-        messages_dropped: link.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
+        shadowed: driver.registry.shadowed(),
+        disk: view.report.disk.clone(),
+        damage: driver.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
+        messages_dropped: driver.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
         messages_refused: messages_refused(replica.counters),
         connections_refused: refused.map(|(cause, count)| ((*cause).to_owned(), *count)).collect(),
         connections_pending: mesh.map_or(0, |mesh| mesh.pending),
         link_problems: mesh.map(|mesh| mesh.problems.clone()).unwrap_or_default(),
-        published: seen.report.published,
+        published: view.report.published,
     };
-    status.problems = problems::of(&status, refusal.map(code_of), wall);
+    status.problems = problems::find(&status, refusal.map(code_of), wall);
     status
 }
 

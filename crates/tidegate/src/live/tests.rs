@@ -14,7 +14,7 @@ use tidegate_replica::{Expected, Level, NodeId};
 
 use super::carrier::Carrier;
 use super::inbox::Inbox;
-use super::request::{Request, Seen, What, Write};
+use super::request::{DriverView, Request, What, Write};
 use super::status;
 use super::target::Target;
 use super::value::ChangeKind;
@@ -262,8 +262,10 @@ fn the_status_names_who_is_silent_for_a_week() {
     let cluster = nodes[0].cluster().unwrap();
     soon("c is forgotten", || cluster.forget("c", "dana", "gone for good").is_ok());
     let after = |ms: u64| {
-        let link = Arc::clone(cluster.link());
-        let status = cluster.look(move |seen| status::of(&link, &Seen { steady_ms: seen.steady_ms + ms, ..*seen }));
+        let driver = Arc::clone(cluster.driver());
+        let status = cluster.query(move |view| {
+            status::cluster_status(&driver, &DriverView { steady_ms: view.steady_ms + ms, ..*view })
+        });
         let members = status.unwrap().members.into_iter();
         members.filter(|member| member.is_silent).map(|member| member.node.name).collect::<Vec<_>>()
     };
@@ -282,7 +284,7 @@ fn a_forgotten_node_counts_no_more() {
     let cluster = left.cluster().unwrap();
     assert!(cluster.forget("nobody", "dana", "").is_err());
     for name in ["b", "c"] {
-        soon("it is seen to be gone", || {
+        soon("it is view to be gone", || {
             cluster.forget(name, "dana", "gone for good").is_ok_and(|found| found.name == name)
         });
     }
@@ -304,7 +306,7 @@ fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
         timeout: Duration::from_secs(20),
         reply: Box::new(move |answer| sender.send(answer.map(drop)).unwrap()),
     };
-    tide.cluster().unwrap().link().inbox.request(Request::Write(Box::new(write))).unwrap();
+    tide.cluster().unwrap().driver().inbox.request(Request::Write(Box::new(write))).unwrap();
     receiver.recv().unwrap().unwrap();
 }
 
@@ -347,7 +349,7 @@ fn the_caller_runs_the_driver_if_nobody_else_does() {
     let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
     let cluster = tide.cluster().unwrap();
     let own = std::thread::current().id();
-    soon("it runs here", || cluster.look(|_| std::thread::current().id()).unwrap() == own);
+    soon("it runs here", || cluster.query(|_| std::thread::current().id()).unwrap() == own);
 }
 
 #[test]
@@ -359,7 +361,7 @@ fn nobody_waits_for_whoever_runs_the_driver() {
     let busy = std::thread::spawn({
         let cluster = cluster.clone();
         move || {
-            cluster.look(move |_| {
+            cluster.query(move |_| {
                 entered.send(()).unwrap();
                 released.recv().unwrap();
             })
@@ -367,11 +369,11 @@ fn nobody_waits_for_whoever_runs_the_driver() {
     });
     is_in.recv().unwrap();
     // All of these return, although the driver is held by somebody.
-    let inbox = Arc::clone(&cluster.link().inbox);
+    let inbox = Arc::clone(&cluster.driver().inbox);
     inbox.message(NodeId::new(9), b"not a message".to_vec());
     let (sender, receiver) = mpsc::channel();
-    let look = Box::new(move |seen: &Seen<'_>| sender.send(seen.replica.root()).unwrap());
-    inbox.request(Request::Look(look)).unwrap();
+    let query = Box::new(move |view: &DriverView<'_>| sender.send(view.replica.root()).unwrap());
+    inbox.request(Request::Query(query)).unwrap();
     assert!(receiver.try_recv().is_err(), "it is held");
     release.send(()).unwrap();
     busy.join().unwrap().unwrap();
@@ -388,7 +390,7 @@ fn the_last_handle_may_go_while_the_driver_runs() {
         let again = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
         let (own, inner) = (std::thread::current().id(), again.cluster().unwrap());
         inner
-            .look(move |_| {
+            .query(move |_| {
                 drop(again);
                 std::thread::current().id() == own
             })
@@ -403,7 +405,7 @@ fn a_panic_ends_changes_and_not_reads() {
     let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
     tide.activate("blog").send().unwrap();
     let cluster = tide.cluster().unwrap();
-    let ended = cluster.look(|_| panic!("a fault"));
+    let ended = cluster.query(|_| panic!("a fault"));
     assert!(matches!(ended, Err(ClusterError::Ended { .. })));
     soon("it is told", || cluster.status().is_err_and(|error| error.to_string().contains("panicked")));
     assert!(matches!(tide.deactivate("blog").send(), Err(ChangeError::Stopped)));

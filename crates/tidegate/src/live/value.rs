@@ -1,6 +1,6 @@
 //! What registers say of flags: their keys, and their values as JSON.
 //!
-//! A flag has two registers, its dial and its definition, so that an edit and a kill switch never overwrite each
+//! A flag has two registers, its activation and its definition, so that an edit and a kill switch never overwrite each
 //! other. Values of a newer version may have members that this one does not know: they are not looked at, and
 //! the bytes stay as they are.
 
@@ -15,7 +15,7 @@ use tidegate_engine::{Activation, FlagKey, Micros, Share};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// The operator's dial of a flag.
+    /// The operator's activation of a flag.
     Activation,
     /// The definition of a flag apart from any document.
     Definition,
@@ -32,7 +32,7 @@ impl ChangeKind {
     }
 
     /// What a key is about; none for one that only a newer version knows.
-    pub(super) fn of(key: &[u8]) -> Option<(Self, FlagKey)> {
+    pub(super) fn from_key(key: &[u8]) -> Option<(Self, FlagKey)> {
         let text = str::from_utf8(key).ok()?;
         let (kind, name) = match text.split_at_checked(1)? {
             ("a", name) => (Self::Activation, name),
@@ -45,9 +45,9 @@ impl ChangeKind {
     }
 }
 
-/// A dial as a register has it.
+/// A activation as a register has it.
 #[derive(Debug, Deserialize, Serialize)]
-struct Dial {
+struct ActivationValue {
     /// As decimal text: exact, and the same in every language.
     percentage: String,
     /// Microseconds since 1970.
@@ -59,7 +59,7 @@ struct Dial {
 
 /// A definition as a register has it.
 #[derive(Debug, Deserialize, Serialize)]
-struct Entry {
+struct DefinitionValue {
     entry: Box<RawValue>,
 }
 
@@ -79,27 +79,27 @@ pub(super) enum ValueError {
 
 pub(super) fn write_activation(activation: &Activation) -> Arc<[u8]> {
     let until = activation.until.map(Micros::get);
-    let dial = Dial { percentage: activation.share.to_string(), until, defined: activation.defined };
-    to_bytes(&dial)
+    let activation = ActivationValue { percentage: activation.share.to_string(), until, defined: activation.defined };
+    to_bytes(&activation)
 }
 
 pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
-    let dial: Dial = serde_json::from_slice(value)?;
-    let share: Share = parse_percent(&dial.percentage)?;
-    Ok(Activation { share, until: dial.until.map(Micros::new), defined: dial.defined })
+    let activation: ActivationValue = serde_json::from_slice(value)?;
+    let share: Share = parse_percent(&activation.percentage)?;
+    Ok(Activation { share, until: activation.until.map(Micros::new), defined: activation.defined })
 }
 
 /// The value for the entry of a flag, which is JSON already. It is read back as other nodes will read it: what they could
 /// not put in force is not written.
 pub(super) fn write_definition(flag: &FlagKey, entry: &str) -> Result<Arc<[u8]>, ValueError> {
-    let value = to_bytes(&Entry { entry: RawValue::from_string(entry.to_owned())? });
+    let value = to_bytes(&DefinitionValue { entry: RawValue::from_string(entry.to_owned())? });
     check(ChangeKind::Definition, flag, &value)?;
     Ok(value)
 }
 
 /// The flag as a document of its own.
 pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<Document>, ValueError> {
-    let entry: Entry = serde_json::from_slice(value)?;
+    let entry: DefinitionValue = serde_json::from_slice(value)?;
     let (definition, _) = read_definition(flag, entry.entry.get())?;
     Ok(Arc::new(definition.into_document()))
 }
@@ -114,7 +114,7 @@ pub(super) fn check(kind: ChangeKind, flag: &FlagKey, value: &[u8]) -> Result<()
 
 /// The entry alone, for people.
 fn entry_of(value: &[u8]) -> Option<String> {
-    let entry: Entry = serde_json::from_slice(value).ok()?;
+    let entry: DefinitionValue = serde_json::from_slice(value).ok()?;
     Some(entry.entry.get().to_owned())
 }
 
@@ -150,13 +150,13 @@ mod tests {
         for kind in [ChangeKind::Activation, ChangeKind::Definition] {
             for flag in ["x", "a%2Fb/c/d", "50%25/x"] {
                 let flag = FlagKey::parse(flag);
-                assert_eq!(ChangeKind::of(&kind.key(&flag)), Some((kind, flag)));
+                assert_eq!(ChangeKind::from_key(&kind.key(&flag)), Some((kind, flag)));
             }
         }
         for key in ["", "a", "ax", "zflags/x", "a50%/x", "a\u{e9}"] {
-            assert_eq!(ChangeKind::of(key.as_bytes()), None, "{key}");
+            assert_eq!(ChangeKind::from_key(key.as_bytes()), None, "{key}");
         }
-        assert_eq!(ChangeKind::of(&[b'a', 0xff]), None);
+        assert_eq!(ChangeKind::from_key(&[b'a', 0xff]), None);
     }
 
     #[test]
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn values_as_people_see_them() {
         let text = |kind, value: &str| shown(kind, value.as_bytes()).map(|json| json.get().to_owned());
-        let dial = text(ChangeKind::Activation, r#"{"percentage":"12.5","until":1000000,"colour":"red"}"#);
+        let activation = text(ChangeKind::Activation, r#"{"percentage":"12.5","until":1000000,"colour":"red"}"#);
         let until = r#""1970-01-01T00:00:01.000000Z""#;
-        assert_eq!(dial, Some(format!(r#"{{"percentage":12.5,"until":{until},"defined":false}}"#)));
+        assert_eq!(activation, Some(format!(r#"{{"percentage":12.5,"until":{until},"defined":false}}"#)));
         let entry = text(ChangeKind::Definition, r#"{"entry":{"stable":1.50}}"#);
         assert_eq!(entry.as_deref(), Some(r#"{"stable":1.50}"#));
         assert_eq!(text(ChangeKind::Activation, "[]"), None);
@@ -200,15 +200,15 @@ mod tests {
             for kind in [ChangeKind::Activation, ChangeKind::Definition] {
                 let key = kind.key(&flag);
                 assert!(key.len() <= tidegate_replica::limits::KEY_BYTES_MAX, "{} bytes", key.len());
-                assert_eq!(ChangeKind::of(&key), Some((kind, flag.clone())));
+                assert_eq!(ChangeKind::from_key(&key), Some((kind, flag.clone())));
             }
         }
     }
 
     #[test]
     fn what_a_newer_version_adds_is_not_looked_at() {
-        let dial = read_activation(br#"{"percentage":"5","colour":"red"}"#).unwrap();
-        assert_eq!((dial.until, dial.defined), (None, false));
+        let activation = read_activation(br#"{"percentage":"5","colour":"red"}"#).unwrap();
+        assert_eq!((activation.until, activation.defined), (None, false));
         for value in
             ["", "{}", "5", r#"{"percentage":5}"#, r#"{"percentage":"101"}"#, r#"{"percentage":"5","until":"x"}"#]
         {

@@ -104,9 +104,12 @@ fn what_stands_in_the_registers_of_a_flag() {
     tide.define("y", r#"{"stable": 2}"#).send().unwrap();
     tide.remove("y").send().unwrap();
     let x = cluster.flag("f/x").unwrap();
-    let dial = x.activation.unwrap();
-    assert_eq!((dial.stamp, dial.actor.as_str(), dial.reason.as_str()), (receipt.stamp, "dana", "a look"));
-    assert_eq!(dial.value.unwrap().get(), r#"{"percentage":0.5,"until":null,"defined":true}"#);
+    let activation = x.activation.unwrap();
+    assert_eq!(
+        (activation.stamp, activation.actor.as_str(), activation.reason.as_str()),
+        (receipt.stamp, "dana", "a look")
+    );
+    assert_eq!(activation.value.unwrap().get(), r#"{"percentage":0.5,"until":null,"defined":true}"#);
     assert!(x.definition.is_none() && x.document.is_some());
     let removed = cluster.flag("y").unwrap().definition.unwrap();
     assert!(removed.value.is_none(), "it is remembered that it was removed");
@@ -221,7 +224,7 @@ fn a_process_has_documents_and_live_changes_both() {
     assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"b\""));
     tide.deactivate("f/x").send().unwrap();
     tide.activate("f/off").send().unwrap();
-    assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"a\""), "the dial stands above the ramp");
+    assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"a\""), "the activation stands above the ramp");
     assert!(tide.is_active("f/off"), "and above the switch");
     let twice = tide.define("f/x", r#"{"stable": 1}"#).send();
     assert!(matches!(twice, Err(ChangeError::DefinedByDocument { .. })), "{twice:?}");

@@ -32,7 +32,7 @@ impl Client {
         Self { runtime, fetcher: Fetcher::new(source, options).unwrap() }
     }
 
-    fn of(origin: &Origin) -> Self {
+    fn for_origin(origin: &Origin) -> Self {
         Self::at(&origin.url("/flags.json"), quick())
     }
 

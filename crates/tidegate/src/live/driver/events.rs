@@ -280,7 +280,7 @@ impl Events {
 
 /// What a register is about.
 fn about(key: &[u8]) -> String {
-    match ChangeKind::of(key) {
+    match ChangeKind::from_key(key) {
         Some((_, flag)) => format!("a change of `{}`", flag.to_string().escape_debug()),
         None => "a change that only a newer version knows".to_owned(),
     }
@@ -324,7 +324,7 @@ pub(super) fn by(actor: &str, reason: &str) -> String {
 
 /// A change that was made on another node.
 pub(super) fn described(kind: ChangeKind, flag: &FlagKey, register: &Register, names: &Names) -> String {
-    let node = NodeName::of(register.stamp.node(), names);
+    let node = NodeName::new(register.stamp.node(), names);
     let (what, by) = (what(kind, flag, register.value.as_deref()), by(&register.actor, &register.reason));
     format!("{what}{by} on {}", status::shown_node(&node))
 }

@@ -6,7 +6,7 @@ use crate::live::value::{ChangeKind, ValueError, read_activation, read_definitio
 use crate::registry::LiveChange;
 
 /// What a register says, where `value` is none for one that was removed.
-pub(super) fn of(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Result<LiveChange, ValueError> {
+pub(super) fn project(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Result<LiveChange, ValueError> {
     Ok(match kind {
         ChangeKind::Activation => LiveChange::Activation(flag.clone(), value.map(read_activation).transpose()?),
         ChangeKind::Definition => {

@@ -6,7 +6,7 @@ use super::{AddressView, ClusterProblem, ClusterStatus, MemberStatus};
 use crate::live::change::NodeName;
 
 /// All that is wrong now. `refusal`: why the replica refuses changes, as a word.
-pub(super) fn of(status: &ClusterStatus, refusal: Option<&'static str>, now: Micros) -> Vec<ClusterProblem> {
+pub(super) fn find(status: &ClusterStatus, refusal: Option<&'static str>, now: Micros) -> Vec<ClusterProblem> {
     let mut problems = Problems(Vec::new());
     writes(status, refusal, &mut problems);
     for damage in &status.damage {

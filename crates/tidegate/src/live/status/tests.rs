@@ -37,7 +37,7 @@ fn found(changes: impl FnOnce(&mut Value), refusal: Option<&'static str>) -> Vec
     changes(&mut json);
     let status: ClusterStatus = serde_json::from_value(json).unwrap();
     let now = Micros::new(1_780_272_000_000_000); // 2026-06-01
-    problems::of(&status, refusal, now)
+    problems::find(&status, refusal, now)
 }
 
 fn check(changes: impl FnOnce(&mut Value), expected: &[(&str, bool, &str)]) {

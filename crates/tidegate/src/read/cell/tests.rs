@@ -103,7 +103,7 @@ prop_compose! {
 prop_compose! {
     fn overlay()(
         lock in prop::option::weighted(0.2, (0..4, prop::option::of(0_i64..100))),
-        dial in prop::option::weighted(0.2, (0_u64..=100, prop::option::of(0_i64..100))),
+        activation in prop::option::weighted(0.2, (0_u64..=100, prop::option::of(0_i64..100))),
         flag in prop::sample::select(vec!["s/f", "s/g"]),
     ) -> Overlay {
         let until = |hours: Option<i64>| hours.map(|hours| Micros::new(hours * HOUR));
@@ -118,7 +118,7 @@ prop_compose! {
             let (who, why) = (String::new(), String::new());
             overlay.locks.push(HostLock { flag: FlagKey::parse(flag), pin, who, why, until: until(hours) });
         }
-        if let Some((percent, hours)) = dial {
+        if let Some((percent, hours)) = activation {
             let share = Share::from_millionths(percent * 1_000_000).unwrap();
             overlay.activations.push((FlagKey::parse(flag), Activation { share, until: until(hours), defined: false }));
         }
@@ -166,7 +166,7 @@ fn plain_flags_need_no_snapshot() {
         r#"{{"s": {{
             "off": {{"stable": false}},
             "on": {{"stable": true}},
-            "dial": {{"stable": false, "new": true, "salt": "", "start_time": "{0}", "duration": "0s", "end_pct": 50}},
+            "activation": {{"stable": false, "new": true, "salt": "", "start_time": "{0}", "duration": "0s", "end_pct": 50}},
             "ramp": {{"stable": false, "new": true, "salt": "", {ramp}}},
             "back": {{"stable": false, "new": true, "salt": "", {ramp},
                       "rollback": {{"start_time": "{1}", "duration": "20h"}}}},
@@ -178,7 +178,7 @@ fn plain_flags_need_no_snapshot() {
     );
     let board = board_of(snapshot(&document), Micros::new(15 * HOUR));
     let is_ready = |flag| check(&cell(&board, flag), &board, "k").unwrap();
-    for flag in ["s/off", "s/on", "s/dial", "s/ramp", "s/back", "s/sha1", "s/unknown"] {
+    for flag in ["s/off", "s/on", "s/activation", "s/ramp", "s/back", "s/sha1", "s/unknown"] {
         assert!(is_ready(flag), "{flag}");
     }
     assert!(!is_ready("s/murmur3"));

@@ -7,7 +7,7 @@ use super::*;
 fn check(reply: Reply, words: &str) -> FetchError {
     let origin = Origin::start();
     origin.always(reply);
-    Client::of(&origin).fails_with(words)
+    Client::for_origin(&origin).fails_with(words)
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn whatever_is_whole_is_handed_on() {
         for reply in [Reply::ok(body), Reply::ok(body).gzip(), Reply::ok(body).chunked(), Reply::ok(body).until_close()]
         {
             origin.always(reply);
-            assert_eq!(Client::of(&origin).changed(None).0, body);
+            assert_eq!(Client::for_origin(&origin).changed(None).0, body);
         }
     }
 }
@@ -60,7 +60,7 @@ fn reading_stops_at_the_limit() {
     for reply in [Reply::ok("x".repeat(100_000)), Reply::ok("x".repeat(100_000)).gzip().chunked()] {
         let origin = Origin::start();
         origin.always(reply);
-        assert_eq!(Client::of(&origin).changed(None).0.len(), 100_000);
+        assert_eq!(Client::for_origin(&origin).changed(None).0.len(), 100_000);
     }
 }
 
@@ -70,7 +70,7 @@ fn gzip_that_yields_nothing_is_counted_too() {
     let origin = Origin::start();
     let member = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     origin.always(Reply::endless(member.repeat(1_000)).header("Content-Encoding", "gzip"));
-    Client::of(&origin).fails_with("exceeds the limit");
+    Client::for_origin(&origin).fails_with("exceeds the limit");
 }
 
 #[test]

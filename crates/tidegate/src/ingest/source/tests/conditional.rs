@@ -8,7 +8,7 @@ use super::*;
 fn check(reply: &Reply, sent_back: Option<&str>) {
     let origin = Origin::start();
     origin.always(reply.clone());
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (body, tag) = client.changed(None);
     assert_eq!(body, GOOD, "{reply:?}");
     let again = client.fetch(tag.as_ref()).unwrap();
@@ -63,7 +63,7 @@ fn a_tag_that_cannot_be_trusted_is_not_sent_back() {
 fn an_unchanged_poll_costs_less_than_a_kilobyte_on_one_connection() {
     let origin = Origin::start();
     origin.always(document().tag("\"1\""));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (_, tag) = client.changed(None);
     for _ in 0..10 {
         let sent = origin.bytes_sent();
@@ -79,7 +79,7 @@ fn an_unchanged_poll_costs_less_than_a_kilobyte_on_one_connection() {
 fn not_modified_without_a_condition_is_an_error() {
     let origin = Origin::start();
     origin.always(Reply::not_modified().tag("\"1\""));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for _ in 0..2 {
         let error = client.fails_with("`not modified` to a request without a condition");
         assert!(matches!(error, FetchError::NotModifiedUnasked));
@@ -91,7 +91,7 @@ fn not_modified_without_a_condition_is_an_error() {
 fn a_new_body_under_the_same_tag_is_handed_on() {
     let origin = Origin::start();
     origin.script([Reply::ok(GOOD).tag("\"1\""), Reply::ok("{}").tag("\"1\"")]);
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (first, tag) = client.changed(None);
     let (second, again) = client.changed(tag.as_ref());
     assert_ne!(body_digest(first.as_bytes()), body_digest(second.as_bytes()));
@@ -102,7 +102,7 @@ fn a_new_body_under_the_same_tag_is_handed_on() {
 fn the_same_body_under_new_tags_has_the_same_digest() {
     let origin = Origin::start();
     origin.script((0..3).map(|n| Reply::ok(GOOD).tag(format!("\"{n}\""))));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let mut tag = None;
     for n in 0..3 {
         let (body, new) = client.changed(tag.as_ref());
@@ -116,7 +116,7 @@ fn the_same_body_under_new_tags_has_the_same_digest() {
 fn a_new_tag_in_a_304_is_not_taken_over() {
     let origin = Origin::start();
     origin.script([Reply::ok(GOOD).tag("\"1\""), Reply::not_modified().tag("\"2\"")]);
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (_, tag) = client.changed(None);
     client.unchanged(tag.as_ref());
 }
@@ -130,7 +130,7 @@ fn the_origins_clock_is_reported() {
         document().tag("\"1\"").header("Date", date).header("Age", "60"),
         document().tag("\"1\""),
     ]);
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let seconds = |answer: Answer| answer.server_date.map(|date| date.bounds().0.get() / 1_000_000);
     assert_eq!(seconds(client.fetch(None).unwrap()), Some(784_111_777));
     let tag = Tag::new("\"1\"").unwrap();

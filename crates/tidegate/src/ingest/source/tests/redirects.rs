@@ -21,7 +21,7 @@ fn five_are_followed_and_a_sixth_is_not() {
             origin.script_at(&from, [Reply::redirect(status, format!("/{}", hop + 1))]);
         }
         origin.script_at(&format!("/{hops}"), [Reply::document(GOOD).tag("\"1\"")]);
-        let mut client = Client::of(&origin);
+        let mut client = Client::for_origin(&origin);
         if is_followed {
             let (body, tag) = client.changed(None);
             assert_eq!(body, GOOD);
@@ -36,14 +36,14 @@ fn five_are_followed_and_a_sixth_is_not() {
 fn a_loop_ends() {
     let origin = Origin::start();
     origin.always(Reply::redirect(302, "/flags.json"));
-    assert_eq!(refused(Client::of(&origin).fails_with("more than 5 in a row")), RedirectError::TooMany);
+    assert_eq!(refused(Client::for_origin(&origin).fails_with("more than 5 in a row")), RedirectError::TooMany);
     assert_eq!(origin.requests().len(), 6);
 }
 
 #[test]
 fn bad_targets_are_not_followed() {
     let origin = Origin::start();
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for (target, words) in [
         ("file:///etc/passwd", "scheme `file`"),
         ("ftp://127.0.0.1/", "scheme `ftp`"),
@@ -63,7 +63,7 @@ fn bad_targets_are_not_followed() {
 #[test]
 fn other_redirects_are_errors() {
     let origin = Origin::start();
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for status in [300, 305, 306] {
         origin.always(Reply::redirect(status, "/other").body(GOOD));
         client.fails_with(&format!("the origin answered {status}"));

@@ -83,7 +83,7 @@ fn a_name_without_an_address_is_named() {
 fn refusal_is_named_and_the_next_poll_recovers() {
     let mut origin = Origin::start();
     origin.always(Reply::document(GOOD).tag("\"1\""));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (_, tag) = client.changed(None);
     origin.go_down();
     for _ in 0..2 {
@@ -98,7 +98,7 @@ fn refusal_is_named_and_the_next_poll_recovers() {
 fn a_connection_closed_between_polls_is_replaced_without_an_error() {
     let origin = Origin::start();
     origin.always(Reply::document(GOOD).tag("\"1\""));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (_, tag) = client.changed(None);
     for _ in 0..3 {
         origin.close_connections();

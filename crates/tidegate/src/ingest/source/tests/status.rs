@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn only_a_200_is_ever_applied() {
     let origin = Origin::start();
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let have = Tag::new("\"1\"").unwrap();
     for code in
         [201, 202, 203, 204, 205, 206, 226, 400, 401, 403, 404, 405, 410, 418, 429, 500, 501, 502, 503, 504, 599]
@@ -27,7 +27,7 @@ fn only_a_200_is_ever_applied() {
 #[test]
 fn the_common_ones_say_what_to_do() {
     let origin = Origin::start();
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for (code, words) in [
         (204, "a document must come as 200"),
         (206, "nobody asked for a part"),
@@ -47,7 +47,7 @@ fn the_common_ones_say_what_to_do() {
 #[test]
 fn retry_after_is_passed_on_and_capped() {
     let origin = Origin::start();
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for (value, seconds) in [
         ("7", Some(7)),
         ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
@@ -68,7 +68,7 @@ fn retry_after_is_passed_on_and_capped() {
 fn an_error_page_does_not_cost_the_connection() {
     let origin = Origin::start();
     origin.always(Reply::ok("<html>".repeat(100)).with_status(503));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     for _ in 0..5 {
         client.fails(None);
     }
@@ -79,7 +79,7 @@ fn an_error_page_does_not_cost_the_connection() {
 fn recovery_is_immediate() {
     let origin = Origin::start();
     origin.script([Reply::status(500), Reply::status(404), Reply::document(GOOD)]);
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     client.fails(None);
     client.fails(None);
     assert_eq!(client.changed(None).0, GOOD);

@@ -37,7 +37,7 @@ fn waiting_ends_at_the_total_time_and_says_for_what() {
 fn an_error_with_a_body_that_hangs_is_still_that_error() {
     let origin = Origin::start();
     origin.always(Reply::ok(GOOD).with_status(503).hang_after(10));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     assert!(matches!(client.fails(None), FetchError::Status { status: 503, .. }));
 }
 
@@ -45,7 +45,7 @@ fn an_error_with_a_body_that_hangs_is_still_that_error() {
 fn no_thread_is_left_after_a_thousand_polls() {
     let origin = Origin::start();
     origin.always(Reply::document(GOOD).tag("\"1\""));
-    let mut client = Client::of(&origin);
+    let mut client = Client::for_origin(&origin);
     let (_, tag) = client.changed(None);
     // Other tests start and end threads meanwhile; those of this one have its runtime's name.
     for _ in 0..1_000 {
