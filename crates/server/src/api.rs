@@ -21,6 +21,7 @@ mod watch;
 mod work;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -105,6 +106,16 @@ pub(crate) fn health_router(api: Arc<Api>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
+}
+
+/// What is answered while the node starts.
+pub(crate) fn starting_router(since: Instant, options: &Options) -> Router {
+    starting_health_router(since).layer(middleware::from_fn_with_state(Hosts::new(&options.hosts), guard))
+}
+
+/// The same on a listener for health alone.
+pub(crate) fn starting_health_router(since: Instant) -> Router {
+    Router::new().route("/healthz", get(health::alive)).fallback(move || health::starting(since))
 }
 
 async fn unknown_path(request: Request) -> Problem {

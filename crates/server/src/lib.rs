@@ -15,4 +15,4 @@ mod stop;
 
 pub use config::{Arguments, Config, ConfigError};
 pub use options::Options;
-pub use serve::{Listeners, serve};
+pub use serve::{Listeners, Server, serve};

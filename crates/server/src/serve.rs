@@ -11,7 +11,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -70,52 +70,119 @@ impl From<TcpListener> for Listeners {
     }
 }
 
-/// Serves `tide` on these listeners until `shutdown` is ready. Then nobody is let in any more, streams end, and requests
-/// under way have [`Options::stop_timeout`] to end; what is left then is cut off. It needs a runtime with time and network.
+/// Serves `tide` on these listeners until `shutdown` is ready; see [`Server::run_until`].
 ///
 /// # Errors
-/// A listener's address cannot be told. That a connection fails is no error, and neither is that none can be taken for a
-/// while because the system has no more files: it is logged and tried again.
+/// As [`Server::start`].
 pub async fn serve(
     listeners: impl Into<Listeners>,
     tide: Tidegate,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let Listeners { api: listener, health } = listeners.into();
-    tracing::info!("listening on http://{}", listener.local_addr()?);
-    let (stop, stopping) = watch::channel(false);
-    let api = Api::new(tide, options.clone(), stopping.clone());
-    let admission = Admission::new(options.connections_max);
-    let health = health.map(|listener| Door {
-        listener,
-        router: api::health_router(Arc::clone(&api)),
-        admission: Admission::new(limits::HEALTH_CONNECTIONS_MAX),
-        other: Some(Arc::clone(&admission)),
-        logged: Mutex::default(),
-        options: options.clone(),
-        stopping: stopping.clone(),
-    });
-    let (router, logged) = (api::router(api), Mutex::default());
-    let door = Door { listener, router, admission, other: None, logged, options, stopping };
-    let stops = async {
-        shutdown.await;
-        // Nobody listens where there is no connection.
-        let _ = stop.send(true);
-    };
-    let health = async {
-        if let Some(door) = health {
-            door.open().await;
-        }
-    };
-    tokio::join!(stops, door.open(), health);
+    let server = Server::start(listeners, options)?;
+    server.open(tide);
+    server.run_until(shutdown).await;
     Ok(())
+}
+
+/// A server that answers from its first moment on, also while its node still waits for documents and for the cluster.
+///
+/// Until [`open`](Self::open) it answers `/healthz` with 200 and everything else with 503, `not-ready`. When it is dropped, it
+/// closes all connections.
+#[derive(Debug)]
+pub struct Server {
+    routes: Arc<Routes>,
+    health_routes: Option<Arc<Routes>>,
+    options: Options,
+    stop: watch::Sender<bool>,
+    doors: JoinSet<()>,
+}
+
+impl Server {
+    /// Accepts connections from now on. It needs a tokio runtime with time and network.
+    ///
+    /// That a connection fails later is no error, and neither is that the system has no more files for a while: the server
+    /// logs it and tries again.
+    ///
+    /// # Errors
+    /// The address of a listener is unknown to the system.
+    pub fn start(listeners: impl Into<Listeners>, options: Options) -> io::Result<Self> {
+        let Listeners { api: listener, health } = listeners.into();
+        tracing::info!("listening on http://{}", listener.local_addr()?);
+        let (stop, stopping) = watch::channel(false);
+        let since = Instant::now();
+        let admission = Admission::new(options.connections_max);
+        let mut doors = JoinSet::new();
+        let health_routes = health.map(|listener| {
+            let routes = Arc::new(Routes::new(api::starting_health_router(since)));
+            let door = Door {
+                listener,
+                routes: Arc::clone(&routes),
+                admission: Admission::new(limits::HEALTH_CONNECTIONS_MAX),
+                other: Some(Arc::clone(&admission)),
+                logged: Mutex::default(),
+                options: options.clone(),
+                stopping: stopping.clone(),
+            };
+            doors.spawn(door.open());
+            routes
+        });
+        let routes = Arc::new(Routes::new(api::starting_router(since, &options)));
+        let (door_routes, logged, door_options) = (Arc::clone(&routes), Mutex::default(), options.clone());
+        let door =
+            Door { listener, routes: door_routes, admission, other: None, logged, options: door_options, stopping };
+        doors.spawn(door.open());
+        Ok(Self { routes, health_routes, options, stop, doors })
+    }
+
+    /// Answers everything from `tide` from now on. Only the first call counts.
+    pub fn open(&self, tide: Tidegate) {
+        let api = Api::new(tide, self.options.clone(), self.stop.subscribe());
+        if let Some(routes) = &self.health_routes {
+            routes.open(api::health_router(Arc::clone(&api)));
+        }
+        self.routes.open(api::router(api));
+    }
+
+    /// Serves until `shutdown` is ready. Then the server accepts no more connections and ends event streams; requests under
+    /// way have [`Options::stop_timeout`] to end, and connections that remain are closed.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        // Without a listener there is no receiver.
+        let _ = self.stop.send(true);
+        while let Some(ended) = self.doors.join_next().await {
+            note_end(ended);
+        }
+    }
+}
+
+/// The routes of a listener: those of a start, then all.
+#[derive(Debug)]
+struct Routes {
+    starting: Router,
+    ready: OnceLock<Router>,
+}
+
+impl Routes {
+    fn new(starting: Router) -> Self {
+        Self { starting, ready: OnceLock::new() }
+    }
+
+    fn open(&self, router: Router) {
+        // A second instance would split the server in two.
+        let _ = self.ready.set(router);
+    }
+
+    fn current(&self) -> Router {
+        self.ready.get().unwrap_or(&self.starting).clone()
+    }
 }
 
 /// A listener, and what is answered on it.
 struct Door {
     listener: TcpListener,
-    router: Router,
+    routes: Arc<Routes>,
     admission: Arc<Admission>,
     /// The room of the other listener, which may have the files that this one needs.
     other: Option<Arc<Admission>>,
@@ -152,8 +219,8 @@ impl Door {
             tokio::select! {
                 () = stopped(&mut stopping) => return,
                 (stream, place, go) = next.as_mut() => {
-                    let (router, options) = (self.router.clone(), self.options.clone());
-                    connections.spawn(talk(stream, Arc::new(place), go, router, options, self.stopping.clone()));
+                    let (routes, options) = (Arc::clone(&self.routes), self.options.clone());
+                    connections.spawn(talk(stream, Arc::new(place), go, routes, options, self.stopping.clone()));
                     next.set(self.next());
                 }
                 Some(ended) = connections.join_next(), if !connections.is_empty() => note_end(ended),
@@ -212,17 +279,17 @@ async fn talk(
     stream: TcpStream,
     place: Arc<Place>,
     mut go: oneshot::Receiver<()>,
-    router: Router,
+    routes: Arc<Routes>,
     options: Options,
     mut stopping: watch::Receiver<bool>,
 ) {
     // Answers are small and written at once; a failure costs milliseconds.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let answers = TowerToHyperService::new(router);
     let own_place = Arc::clone(&place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (answers, place) = (answers.clone(), Arc::clone(&place));
+        // Looked up for each request: a connection may be older than the end of the start.
+        let (answers, place) = (TowerToHyperService::new(routes.current()), Arc::clone(&place));
         async move {
             place.begin();
             let (parts, body) = request.into_parts();

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate::Tidegate;
 use tidegate_server::config::Key;
-use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options};
+use tidegate_server::{Arguments, Config, ConfigError, Listeners, Options, Server};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -154,6 +154,9 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         listeners = listeners.health(listener);
     }
     let address = listeners.address().map_err(|error| failed(&error))?;
+    output.flush()?;
+    // From here on probes are answered, also while the library waits for documents and for the cluster.
+    let server = runtime.block_on(async { Server::start(listeners, options) }).map_err(|error| failed(&error))?;
     let connecting = runtime.spawn_blocking(move || builder.connect());
     let connected = runtime.block_on(async {
         tokio::select! {
@@ -164,14 +167,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     if let Some(connected) = connected {
         let connected = connected.map_err(|error| failed(&io::Error::other(error)))?;
         let tide = connected.map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+        server.open(tide.clone());
         output.message(format_args!("listening on http://{address}"));
         output.flush()?;
-        let serving = tidegate_server::serve(listeners, tide.clone(), options, async {
-            stop_requested(stop.clone()).await;
-        });
-        runtime.block_on(serving).map_err(|error| failed(&error))?;
+        runtime.block_on(server.run_until(stop_requested(stop.clone())));
         shut_down(runtime, tide, *stop.borrow(), output);
     } else {
+        drop(server);
         runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     }
     output.message("stopped");

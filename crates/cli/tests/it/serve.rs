@@ -1,9 +1,12 @@
 //! `serve`: a real server, its commands, and what is left after it was killed.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 use tidegate_origin::{Origin, Reply};
 
-use crate::run::{Host, until};
+use crate::run::{Host, LONGEST_WAIT, until};
 use crate::server_process::ServerProcess;
 
 #[test]
@@ -226,4 +229,38 @@ fn the_clock_of_a_server_without_peers_is_judged_by_its_source() {
     host.run(&format!("activate y --create --server {}", server.url)).code(0).said();
     let said = host.run(&format!("get {} f x", origin.url("/flags.json"))).code(0).said();
     assert!(said.stderr.starts_with("warning: this host's clock is about "), "{}", said.stderr);
+}
+
+/// The first line and the body of what is answered at a URL `http://address`.
+fn ask(url: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(LONGEST_WAIT)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn probes_are_answered_while_the_start_waits_for_its_documents() {
+    let host = Host::new();
+    let origin = Origin::start();
+    origin.always(Reply::hang());
+    let options = format!("--document {} --startup-wait 1m", origin.url("/flags.json"));
+    let server = ServerProcess::starting(&host, &options);
+    let line = server.logged(|line| line.contains("listening on http://"));
+    let main = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    origin.wait_for_requests(1);
+    for url in [&server.url, &main] {
+        assert!(ask(url, "/healthz").starts_with("HTTP/1.1 200"), "{url}");
+        let starting = ask(url, "/readyz");
+        assert!(starting.starts_with("HTTP/1.1 503") && starting.contains("has been starting"), "{url}: {starting}");
+    }
+    origin.always(Reply::document(r#"{"f": {"x": {"stable": 1}}}"#));
+    origin.close_connections();
+    server.logged(|line| line.starts_with("listening on "));
+    for url in [&server.url, &main] {
+        until("the document", || ask(url, "/readyz").starts_with("HTTP/1.1 200").then_some(()));
+    }
+    assert_eq!(server.end("-TERM"), Some(0));
 }

@@ -28,6 +28,17 @@ impl ServerProcess {
 
     /// Starts it by a command that becomes it.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_until(command, "listening on ")
+    }
+
+    /// The same for one that has a listener for health, at whose URL the server is then; it may still be starting.
+    pub(crate) fn starting(host: &Host, options: &str) -> Self {
+        let line = format!("serve --listen 127.0.0.1:0 --health-listen 127.0.0.1:0 {options}");
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Self::spawn_until(&mut host.command(&words), "answering for health on ")
+    }
+
+    fn spawn_until(command: &mut Command, beginning: &str) -> Self {
         let null = Stdio::null;
         let mut process = command.stdin(null()).stdout(null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, words) = std::sync::mpsc::channel();
@@ -36,7 +47,7 @@ impl ServerProcess {
         let mut serving = Self { process, url: String::new(), words, logged: RefCell::default() };
         loop {
             let line = serving.words.recv_timeout(LONGEST_WAIT).expect("it says where it listens");
-            if let Some(url) = line.strip_prefix("listening on ") {
+            if let Some(url) = line.strip_prefix(beginning) {
                 url.clone_into(&mut serving.url);
                 return serving;
             }

@@ -1,5 +1,7 @@
 //! Whether the process works, and whether it can be asked.
 
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde_json::json;
@@ -12,6 +14,11 @@ use super::{Answer, Api, Kind, Shared, answer};
 /// `GET /healthz`: the process works, whatever its sources and its cluster do.
 pub(super) async fn alive() -> Answer {
     answer::json(StatusCode::OK, &json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// Everything else while the node starts.
+pub(super) async fn starting(since: Instant) -> Problem {
+    Problem::starting(since.elapsed())
 }
 
 /// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.

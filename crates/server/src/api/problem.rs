@@ -4,6 +4,7 @@
 //! say otherwise. What only the operator should know goes into the log.
 
 use std::fmt::{Display, Write as _};
+use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -226,6 +227,16 @@ impl Problem {
     /// The source has not been heard, and there is nothing in force.
     pub(crate) fn not_ready(detail: impl Into<String>) -> Self {
         Self::new(Kind::NotReady, detail, "wait; the log says what the source does").retry_after(1)
+    }
+
+    /// The node starts: its instance is not connected yet.
+    pub(crate) fn starting(since: Duration) -> Self {
+        let detail = format!(
+            "the server has been starting for {} s; it waits for the first poll of its documents and for a first comparison \
+             with a member of its cluster",
+            since.as_secs()
+        );
+        Self::new(Kind::NotReady, detail, "send the request again; `startup_wait` bounds the start").retry_after(1)
     }
 
     /// Changes are refused, for a reason that says what to do.

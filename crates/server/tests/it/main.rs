@@ -9,6 +9,7 @@ mod mistakes;
 mod operating;
 mod preconditions;
 mod saturation;
+mod starting;
 mod stop;
 mod support;
 mod watch;
