@@ -419,7 +419,7 @@ fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
 const VERSION: u8 = 1;
 const TAG_INSTANCE: u8 = 1;
 const TAG_GC_FLOOR: u8 = 2;
-const TAG_REGISTER: u8 = 3;
+pub(crate) const TAG_REGISTER: u8 = 3;
 const TAG_STAMPS: u8 = 4;
 const TAG_HASHES: u8 = 5;
 const TAG_ENTRIES: u8 = 6;

@@ -14,6 +14,7 @@ mod membership;
 mod peers;
 mod quarantine;
 mod receive;
+mod report;
 mod start;
 mod tombstones;
 mod write;

@@ -58,6 +58,27 @@ fn values_rank_on_both_sides_of_a_tombstone() {
     assert_eq!(table.tombstone_count(), 1);
 }
 
+#[test]
+fn a_table_counts_its_registers_and_remembers_the_greatest_stamp_of_each_node() {
+    let of = |key: &[u8], millis: u64, node: u64| Register {
+        key: key.into(),
+        stamp: Stamp::new(0, millis, 0, NodeId::new(node)),
+        value: None,
+        replaces: None,
+        supersedes: None,
+        actor: "".into(),
+        reason: "".into(),
+        extra: [].into(),
+    };
+    let mut table = merged(&[of(b"a", 5, 1), of(b"b", 9, 1), of(b"a", 3, 1), of(b"c", 7, 2)]);
+    assert_eq!(table.len(), 3);
+    let greatest = |table: &Table| [1, 2, 3].map(|node| table.greatest_of(NodeId::new(node)).millis());
+    assert_eq!(greatest(&table), [9, 7, 0]);
+    // What is removed was still issued.
+    table.remove(b"b");
+    assert_eq!((table.len(), greatest(&table)), (2, [9, 7, 0]));
+}
+
 proptest! {
     #[test]
     fn merge_is_commutative_associative_and_idempotent(

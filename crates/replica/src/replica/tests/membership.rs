@@ -139,3 +139,17 @@ fn a_single_node_whose_clock_was_ahead_enrols_once() {
     cluster.pass(10_000);
     assert_eq!(since(&cluster), before);
 }
+
+#[test]
+fn a_member_enrols_again_when_its_name_or_its_address_alone_changes() {
+    let address = "node-1.example:7400";
+    for (name, address) in [("one", None), ("tests", Some(address)), ("one", Some(address))] {
+        let mut cluster = Cluster::new(1);
+        cluster.pass(3_000);
+        cluster.nodes[0].options.name = name.to_owned();
+        cluster.nodes[0].options.address = address.map(str::to_owned);
+        cluster.pass(3_000);
+        let member = cluster.nodes[0].members().next().unwrap().clone();
+        assert_eq!((member.name.as_str(), member.address.as_deref()), (name, address));
+    }
+}
