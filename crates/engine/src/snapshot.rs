@@ -7,6 +7,7 @@
 
 mod adopters;
 mod chunks;
+mod difference;
 mod extra;
 mod flag;
 mod index;

@@ -40,7 +40,7 @@ pub use live::{
     QuarantineEntry, QuarantinedChange, Receipt, Record, RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
 };
 pub use read::handle::FlagHandle;
-pub use read::subscription::{Changed, Changes, Closed, RecvTimeoutError, Subscription};
+pub use read::subscription::{Changed, ChangedFlags, Changes, Closed, RecvTimeoutError, Subscription};
 pub use read::view::{FlagView, KeyView, View};
 pub use status::{
     CacheStatus, ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, Misreads, Poisoned, Refusal,

@@ -21,6 +21,7 @@ use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Overlay, Part, Snapshot, compile_all};
 
 use crate::read::publish::{Board, Publisher};
+use crate::read::subscription::{ChangedFlags, LISTED_MAX};
 use crate::shared::Shared;
 #[cfg(feature = "cluster")]
 use crate::status::Health;
@@ -174,14 +175,21 @@ impl Registry {
     }
 
     /// Puts the document of a source in force, with the clocks of its leases.
-    pub(crate) fn install(&self, slot: usize, part: SourcePart) {
+    /// The flags that it has changed, for those who subscribe.
+    pub(crate) fn install(&self, slot: usize, part: SourcePart) -> ChangedFlags {
         let mut parts = self.parts();
         if let Some(slot) = parts.slots.get_mut(slot) {
             slot.part = part;
         }
+        let before = parts.plain.clone();
         parts.compile();
         parts.lay();
         self.publish(&mut parts);
+        let after = parts.plain.clone();
+        drop(parts);
+        // One that subscribes only now learns that any flag may have changed.
+        let changed = self.shared.notifier.has_subscriptions().then(|| after.changed_flags(&before, LISTED_MAX));
+        changed.flatten().map_or_else(ChangedFlags::any, ChangedFlags::of_flags)
     }
 
     /// The clocks of a source's leases have moved on.
@@ -194,10 +202,12 @@ impl Registry {
     }
 
     /// Puts these locks of this host in force, and no others.
-    pub(crate) fn set_locks(&self, locks: Vec<HostLock>) {
+    /// The flags whose lock is another now.
+    pub(crate) fn set_locks(&self, locks: Vec<HostLock>) -> ChangedFlags {
         let mut parts = self.parts();
         let changed = parts.set_locks(locks);
         self.publish_of(&mut parts, &changed);
+        ChangedFlags::of_flags(changed)
     }
 
     /// The shares of flags of which nobody has said anything.
@@ -213,7 +223,7 @@ impl Registry {
 
     /// Puts live changes in force, all at once.
     #[cfg(feature = "cluster")]
-    pub(crate) fn apply(&self, changes: Vec<LiveChange>) {
+    pub(crate) fn apply(&self, changes: Vec<LiveChange>) -> ChangedFlags {
         let mut parts = self.parts();
         let mut flags = Vec::with_capacity(changes.len());
         for change in changes {
@@ -223,6 +233,7 @@ impl Registry {
             });
         }
         self.publish_of(&mut parts, &flags);
+        ChangedFlags::of_flags(flags)
     }
 
     /// Whether somebody is compiling, so that a change would wait.

@@ -465,7 +465,7 @@ impl Driver {
         if changes.is_empty() {
             return;
         }
-        self.registry.apply(changes);
+        told.flags = self.registry.apply(changes);
         for (line, from, flag) in news {
             events::tell_received(&line, from, self.share_of(&flag));
         }

@@ -154,6 +154,22 @@ fn conditions_are_ignored_and_tags_change_each_time() {
 }
 
 #[test]
+fn subscribers_learn_which_flags_a_new_document_changes() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(reply(1));
+    let tide = connect(&host, &origin);
+    let mut changes = tide.subscribe();
+    origin.always(reply(2));
+    let told = changes.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+    let flags: Vec<String> = told.flags.listed().unwrap().iter().map(ToString::to_string).collect();
+    assert!(told.document && !told.health, "{told:?}");
+    assert_eq!(flags, ["features/version"], "and not those whose entries are as before");
+    origin.always(Reply::ok("no document"));
+    let told = changes.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+    assert!(told.health && !told.document && told.flags.is_empty(), "{told:?}");
+}
+
+#[test]
 fn not_modified_with_another_tag() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.script([reply(1), Reply::not_modified().tag("\"v9\"")]);

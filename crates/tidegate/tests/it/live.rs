@@ -295,8 +295,10 @@ fn subscribers_hear_of_live_changes() {
     tide.activate("x").send().unwrap();
     let heard = changes.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(heard.activations && !heard.definitions && !heard.document && !heard.locks && !heard.health);
+    assert_eq!(heard.flags.listed().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["flags/x"]);
     tide.define("y", r#"{"stable": 1}"#).send().unwrap();
-    assert!(changes.recv_timeout(Duration::from_secs(20)).unwrap().definitions);
+    let heard = changes.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(heard.definitions && heard.flags.contains("y") && !heard.flags.contains("x"), "{heard:?}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn a_lock_is_seen_while_running_and_survives_a_restart() {
     file.add(&lock("features/version", value("7"))).unwrap();
     let told = changes.recv_timeout(Duration::from_secs(30)).unwrap();
     assert!(told.locks && !told.document, "{told:?}");
+    assert!(told.flags.contains("features/version") && !told.flags.contains("features/on"), "{told:?}");
     assert_eq!(version(&tide), 7);
     file.add(&lock("features/on", value("false"))).unwrap();
     until("the handle sees it", || !handle.is_active_for("k"));

@@ -26,7 +26,7 @@ use crate::ingest::signature::{KeyId, SeenFile, Trust};
 use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
 use crate::read::publish::Board;
 use crate::read::reader_state::ReaderState;
-use crate::read::subscription::Changes;
+use crate::read::subscription::{ChangedFlags, Changes};
 use crate::registry::{Registry, SourcePart};
 use crate::shared::Shared;
 use crate::status::{
@@ -62,6 +62,8 @@ pub(crate) struct SourceState {
     /// The document that the source has and that is not to be used, so that it is not read at each poll.
     rejected: Option<u128>,
     damper: Damper,
+    /// By the document that was published last, until subscribers are notified of it.
+    changed_flags: ChangedFlags,
     offsets: OffsetWatch,
     /// One answer is all there will be: ramps are asked at the instant of the answer.
     is_one_shot: bool,
@@ -161,6 +163,7 @@ impl SourceState {
             active: None,
             rejected: None,
             damper: Damper::default(),
+            changed_flags: ChangedFlags::default(),
             offsets: OffsetWatch::default(),
             is_one_shot: options.is_one_shot,
             trouble_log: LogLimit::default(),
@@ -240,8 +243,10 @@ impl SourceState {
         };
         self.update_storage_status();
         let after = (self.active.as_ref().map(|document| document.digest), self.health());
-        let changes = Changes { document: before.0 != after.0, health: before.1 != after.1, ..Changes::default() };
-        if changes != Changes::default() {
+        let flags = std::mem::take(&mut self.changed_flags);
+        let changes =
+            Changes { document: before.0 != after.0, health: before.1 != after.1, flags, ..Changes::default() };
+        if changes.document || changes.health {
             self.shared.notifier.notify(changes);
         }
         outcome
@@ -253,10 +258,10 @@ impl SourceState {
         if self.watch.look(now) {
             let shared = Arc::clone(&self.shared);
             let mut status = shared.status();
-            self.apply_locks();
+            let flags = self.apply_locks();
             self.update_locks_status(&mut status);
             drop(status);
-            self.shared.notifier.notify(Changes { locks: true, ..Changes::default() });
+            self.shared.notifier.notify(Changes { locks: true, flags, ..Changes::default() });
         }
         self.admission.tick(now);
         if self.slot > 0 {
@@ -408,7 +413,7 @@ impl SourceState {
         let shared = Arc::clone(&self.shared);
         let mut status = shared.status();
         if is_new {
-            self.publish();
+            self.changed_flags = self.publish();
         } else if !self.leases.is_empty() && self.clocks != heard_before {
             self.registry.set_clocks(self.slot, self.clocks.clone());
         }
@@ -479,20 +484,23 @@ impl SourceState {
         status.fresh_at = self.clocks.fresh;
     }
 
-    fn publish(&self) {
+    /// Publishes the document; the flags that it has changed.
+    fn publish(&self) -> ChangedFlags {
         let part = SourcePart {
             snapshot: self.plain.clone(),
             document: self.document.clone(),
             clocks: self.clocks.clone(),
             is_loaded: self.has_document(),
         };
-        self.registry.install(self.slot, part);
+        self.registry.install(self.slot, part)
     }
 
-    fn apply_locks(&self) {
-        if self.slot == 0 {
-            self.registry.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect());
+    /// The flags whose lock is another now.
+    fn apply_locks(&self) -> ChangedFlags {
+        if self.slot > 0 {
+            return ChangedFlags::default();
         }
+        self.registry.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect())
     }
 
     fn set_health(&self, health: Health, now: Micros) {
