@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     let Ok((document, _)) = read(document.as_bytes()) else { return };
     let snapshot = compile(&document, &CompileOptions::default());
     let mut clocks = Clocks::synced();
-    clocks.hear(now, &snapshot.leases());
+    clocks.note_poll(now, &snapshot.leases());
     for flag in snapshot.flags().take(FLAGS) {
         assert_eq!(snapshot.find(flag.section(), flag.name()), Some(flag.index()));
         assert_eq!(snapshot.find_key(&flag.key().to_string()), Some(flag.index()));

@@ -68,19 +68,19 @@ impl fmt::Display for HashAlgorithm {
     }
 }
 
-/// Who asks: a key, a random draw, or nobody in particular.
+/// What a subject is: a key, a position drawn at random, or nothing.
 ///
 /// It remembers the SHA-1 of its key once a flag has asked for it, since that is the same for every flag
 /// without a salt; so make one per request and ask all flags with it.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
-    who: Who<'a>,
+    kind: SubjectKind<'a>,
     unsalted_sha1: Cell<Option<Position>>,
 }
 
 /// The forms of a [`Subject`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Who<'a> {
+pub(crate) enum SubjectKind<'a> {
     Key(&'a str),
     Drawn(Position),
     Absent,
@@ -89,29 +89,29 @@ pub(crate) enum Who<'a> {
 impl<'a> Subject<'a> {
     /// A key: a user, a host, anything that should keep its variant. The empty text is a key like any other.
     pub const fn key(key: &'a str) -> Self {
-        Self { who: Who::Key(key), unsalted_sha1: Cell::new(None) }
+        Self { kind: SubjectKind::Key(key), unsalted_sha1: Cell::new(None) }
     }
 
     /// A place drawn at random, for a share of calls instead of keys; it is never an early adopter.
     pub const fn drawn(position: Position) -> Self {
-        Self { who: Who::Drawn(position), unsalted_sha1: Cell::new(None) }
+        Self { kind: SubjectKind::Drawn(position), unsalted_sha1: Cell::new(None) }
     }
 
     /// No key. Where a flag needs one the answer is `stable`, with the error `TARGETING_KEY_MISSING`.
     pub const fn absent() -> Self {
-        Self { who: Who::Absent, unsalted_sha1: Cell::new(None) }
+        Self { kind: SubjectKind::Absent, unsalted_sha1: Cell::new(None) }
     }
 
     /// The key; `None` for a random draw and where there is no key.
     pub const fn as_key(&self) -> Option<&'a str> {
-        match self.who {
-            Who::Key(key) => Some(key),
-            Who::Drawn(_) | Who::Absent => None,
+        match self.kind {
+            SubjectKind::Key(key) => Some(key),
+            SubjectKind::Drawn(_) | SubjectKind::Absent => None,
         }
     }
 
-    pub(crate) const fn who(&self) -> Who<'a> {
-        self.who
+    pub(crate) const fn kind(&self) -> SubjectKind<'a> {
+        self.kind
     }
 
     /// The SHA-1 place of `key` without a salt, worked out at most once.

@@ -23,7 +23,7 @@ pub struct CompileOptions {
     /// The lease of flags that name none. Default: none, so that the ramp is a pure function of time.
     pub default_lease: Option<Span>,
     /// The number of the document's source, for its leases: they follow the clocks of this source, see
-    /// [`Clocks::of_source`](crate::lease::Clocks::of_source). Default: 0, for programs with one source.
+    /// [`Clocks::for_source`](crate::lease::Clocks::for_source). Default: 0, for programs with one source.
     pub source: u16,
 }
 
@@ -96,7 +96,7 @@ impl Snapshot {
 fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, tables: &mut Tables) -> Record {
     let algorithm = flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref()));
     let salt = flag.salt.as_deref().unwrap_or_default();
-    let points = points::of(&flag.schedule);
+    let points = points::from_schedule(&flag.schedule);
     let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
     let lease = if points.is_empty() { None } else { flag.lease.or(options.default_lease) };
     let extra = Extra {
@@ -109,7 +109,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
         lease,
         source: options.source,
-        interpolation: Interpolation::of(flag),
+        interpolation: Interpolation::from_flag(flag),
         details: flag.details.clone(),
     };
     let moves = flag.enabled && flag.new.is_some() && !(points.is_empty() && flag.early_adopters.is_empty());

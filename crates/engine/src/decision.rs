@@ -10,7 +10,7 @@ use crate::Variant;
 pub struct Decision<'s> {
     /// The value.
     pub answer: Answer<'s>,
-    /// Which of the flag's values it is; `None` for the caller's default and for a value pinned on this host.
+    /// Which of the flag's values it is; `None` for the caller's default and for a value overridden on this host.
     pub variant: Option<Variant>,
     /// Why.
     pub reason: Reason,
@@ -72,7 +72,7 @@ fn float_to_json(float: f64) -> String {
 /// Why an answer is what it is, in OpenFeature's words (specification, "resolution details").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// Nothing about the subject or the time was asked: a lock, a dial at an end, no `new`, no window.
+    /// Nothing about the subject or the time was query: a lock, a dial at an end, no `new`, no window.
     Static,
     /// A rule chose: an early adopter, or a number interpolated at this instant.
     TargetingMatch,

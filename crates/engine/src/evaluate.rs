@@ -8,11 +8,11 @@
 
 use std::hint::select_unpredictable;
 
-use crate::bucket::{self, Who};
+use crate::bucket::{self, SubjectKind};
 use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::lease::Clocks;
-use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Pinned, Record, Snapshot, Values};
+use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, Snapshot, Values};
 use crate::timeline::{Segment, Timeline};
 use crate::{
     Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Share,
@@ -111,10 +111,10 @@ impl Snapshot {
     }
 
     /// The constant answer of the document's record, whatever is laid over it.
-    pub(crate) fn unpinned_constant<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
+    pub(crate) fn constant_without_override<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
         let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
-        let asked = Asked { snapshot: self, subject: &Subject::absent(), moment: &moment };
-        entry.record.is_constant.then(|| asked.by_document(entry, &mut NoTrace))
+        let query = Query { snapshot: self, subject: &Subject::absent(), moment: &moment };
+        entry.record.is_constant.then(|| query.by_document(entry, &mut NoTrace))
     }
 }
 
@@ -123,13 +123,13 @@ impl Flag<'_> {
     pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
         let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
         let extra = entry.extra();
-        let is_adopter = |extra: &&Extra| matches!(subject.who(), Who::Key(key) if extra.adopters.has(key));
+        let is_adopter = |extra: &&Extra| matches!(subject.kind(), SubjectKind::Key(key) if extra.adopters.has(key));
         if let Some(extra) = extra.filter(is_adopter) {
             return Flips { on: None, off: extra.adopters_leave };
         }
         let timeline = Timeline::new(entry, extra, moment.leases);
-        let asked = Asked { snapshot: self.snapshot(), subject, moment };
-        asked.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
+        let query = Query { snapshot: self.snapshot(), subject, moment };
+        query.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
     }
 }
 
@@ -143,59 +143,59 @@ pub(crate) fn decide<'s>(
     trace: &mut impl Trace,
 ) -> Decision<'s> {
     let Some(flag) = flag else { return not_found(trace) };
-    let asked = Asked { snapshot, subject, moment };
+    let query = Query { snapshot, subject, moment };
     let entry = snapshot.entry(flag);
-    if let Some(pinned) = snapshot.pinned(flag)
-        && let Some(decision) = asked.by_pin(flag, entry, pinned, trace)
+    if let Some(overridden) = snapshot.overridden(flag)
+        && let Some(decision) = query.by_override(flag, entry, overridden, trace)
     {
         return decision;
     }
     match entry {
         None => not_found(trace),
-        Some(entry) => asked.by_document(entry, trace),
+        Some(entry) => query.by_document(entry, trace),
     }
 }
 
 /// One question, on its way through the rules.
-struct Asked<'s, 'q> {
+struct Query<'s, 'q> {
     snapshot: &'s Snapshot,
     subject: &'q Subject<'q>,
     moment: &'q Moment<'q>,
 }
 
-impl<'s> Asked<'s, '_> {
+impl<'s> Query<'s, '_> {
     /// The lock of this host, then the dial; `None` where neither is in force.
     #[cold]
-    fn by_pin(
+    fn by_override(
         &self,
         flag: FlagIndex,
         entry: Option<Entry<'s>>,
-        pinned: &'s Pinned,
+        overridden: &'s Overridden,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
-        if let Some(lock) = pinned.lock.as_ref().filter(|lock| self.is_in_force(lock.until))
-            && let Some(decision) = by_lock(entry, pinned, lock)
+        if let Some(lock) = overridden.lock.as_ref().filter(|lock| self.is_active(lock.until))
+            && let Some(decision) = by_lock(entry, overridden, lock)
         {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
             trace.expires(lock.until);
             return Some(decision);
         }
-        let in_force = pinned.activation.as_ref().filter(|activation| self.is_in_force(activation.until));
+        let active = overridden.activation.as_ref().filter(|activation| self.is_active(activation.until));
         match entry {
-            Some(entry) => Some(self.by_dial(entry, in_force?, trace)),
-            None if pinned.is_bare() => Some(self.by_bare_dial(flag, pinned.default, in_force, trace)),
+            Some(entry) => Some(self.by_activation(entry, active?, trace)),
+            None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
             // It had a definition that is not loaded: nobody can say what its values are.
             None => None,
         }
     }
 
-    fn is_in_force(&self, until: Option<Micros>) -> bool {
+    fn is_active(&self, until: Option<Micros>) -> bool {
         until.is_none_or(|until| self.moment.now < until)
     }
 
     /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
-    fn by_dial(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
+    fn by_activation(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
         trace.expires(activation.until);
         let unanimous = Segment::Level(activation.share).unanimous();
         if let Some(has_new) = unanimous {
@@ -230,22 +230,22 @@ impl<'s> Asked<'s, '_> {
 
     /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
     /// no dial is in force, the share of such a flag is that of the program, or 0.
-    fn by_bare_dial(
+    fn by_bare_activation(
         &self,
         flag: FlagIndex,
         default: Option<Share>,
-        in_force: Option<&Activation>,
+        active: Option<&Activation>,
         trace: &mut impl Trace,
     ) -> Decision<'s> {
-        let seed = self.snapshot.stranger(flag).map_or(0, |stranger| stranger.seed);
-        let position = match self.subject.who() {
-            Who::Key(key) => Some(bucket::xxh3_position(seed, key)),
-            Who::Drawn(position) => Some(position),
-            Who::Absent => None,
+        let seed = self.snapshot.undocumented(flag).map_or(0, |undocumented| undocumented.seed);
+        let position = match self.subject.kind() {
+            SubjectKind::Key(key) => Some(bucket::xxh3_position(seed, key)),
+            SubjectKind::Drawn(position) => Some(position),
+            SubjectKind::Absent => None,
         };
-        let share = in_force.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
-        trace.rule(if in_force.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
-        trace.expires(in_force.and_then(|activation| activation.until));
+        let share = active.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
+        trace.rule(if active.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
+        trace.expires(active.and_then(|activation| activation.until));
         trace.share(|| Facts { position, share, ..Facts::default() });
         match (Segment::Level(share).unanimous(), position) {
             (Some(has_new), _) => bare(has_new, Reason::Static, None),
@@ -303,7 +303,8 @@ impl<'s> Asked<'s, '_> {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
-        let is_asked = !matches!(self.subject.who(), Who::Absent) || timeline.segment(now).unanimous() != Some(true);
+        let is_asked =
+            !matches!(self.subject.kind(), SubjectKind::Absent) || timeline.segment(now).unanimous() != Some(true);
         if is_asked && let Some(decision) = self.by_adopters(entry, Some(extra), || timeline.next_corner(now), trace) {
             trace.share(|| Facts {
                 position: self.position(entry),
@@ -341,13 +342,13 @@ impl<'s> Asked<'s, '_> {
         if extra.adopters_leave.is_some_and(|leave| now >= leave) {
             return None;
         }
-        match self.subject.who() {
-            Who::Key(key) if extra.adopters.has(key) => {
+        match self.subject.kind() {
+            SubjectKind::Key(key) if extra.adopters.has(key) => {
                 trace.rule(Rule::EarlyAdopter);
                 trace.adopter(|| extra.adopters.which(key).cloned());
                 Some(value_of(entry, true, Reason::TargetingMatch))
             }
-            Who::Absent if extra.interpolation.is_none() => {
+            SubjectKind::Absent if extra.interpolation.is_none() => {
                 trace.expires(next_corner());
                 Some(key_missing(entry, trace))
             }
@@ -390,10 +391,10 @@ impl<'s> Asked<'s, '_> {
     #[inline]
     fn position(&self, entry: Entry<'_>) -> Option<Position> {
         let record = entry.record;
-        let key = match self.subject.who() {
-            Who::Key(key) => key,
-            Who::Drawn(position) => return Some(position),
-            Who::Absent => return None,
+        let key = match self.subject.kind() {
+            SubjectKind::Key(key) => key,
+            SubjectKind::Drawn(position) => return Some(position),
+            SubjectKind::Absent => return None,
         };
         Some(match record.algorithm {
             HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
@@ -415,13 +416,15 @@ fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
     Decision { answer: core.values.answer(id), variant: Some(variant), reason, error: None }
 }
 
-fn by_lock<'s>(entry: Option<Entry<'s>>, pinned: &Pinned, lock: &'s HostLock) -> Option<Decision<'s>> {
+fn by_lock<'s>(entry: Option<Entry<'s>>, overridden: &Overridden, lock: &'s HostLock) -> Option<Decision<'s>> {
     match (&lock.pin, entry) {
         (Pin::Value(value), _) => {
             Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
         }
         (Pin::Variant(variant), Some(entry)) => Some(value_of(entry, *variant == Variant::New, Reason::Static)),
-        (Pin::Variant(variant), None) => pinned.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None)),
+        (Pin::Variant(variant), None) => {
+            overridden.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{ErrorCode, FlagKey, HostLock, Micros, Moment, Position, Reason, Rule
 /// The answer of a flag and everything that led to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The flag that was asked.
+    /// The flag that was query.
     pub flag: FlagKey,
     /// The value, compact JSON text; `None` for the caller's default.
     pub value: Option<String>,

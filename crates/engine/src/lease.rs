@@ -13,7 +13,7 @@ use crate::{Micros, Span};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Clocks {
     /// The instant of the last fresh word; `None` where the ramp simply follows the wall clock.
-    pub fresh: Option<Micros>,
+    pub last_poll: Option<Micros>,
     /// The ramp's instant at the last fresh word, for each lease in use.
     pub ramps: Vec<LeaseRamp>,
     /// The ramp's instant at the start of each rollback that has begun, so that the share from which a
@@ -23,7 +23,7 @@ pub struct Clocks {
     /// was blind. Nearly always none.
     pub moved: Vec<MovedRamp>,
     /// The clocks of further sources, whose numbers begin at 1: a lease counts from the last word of the flag's own source.
-    pub further: Vec<Clocks>,
+    pub additional: Vec<Clocks>,
 }
 
 /// Where the ramps under one lease stood at the last fresh word.
@@ -73,14 +73,14 @@ pub struct Leased {
 impl Clocks {
     /// Clocks of a host that is always well informed: every ramp follows the wall clock.
     pub const fn synced() -> Self {
-        Self { fresh: None, ramps: Vec::new(), marks: Vec::new(), moved: Vec::new(), further: Vec::new() }
+        Self { last_poll: None, ramps: Vec::new(), marks: Vec::new(), moved: Vec::new(), additional: Vec::new() }
     }
 
     /// Takes note of fresh word from the source at `now`, for the leases that the snapshot in force uses.
     ///
     /// Leases no longer in use are forgotten, one that is new to this host begins in step with the wall clock. When a document
-    /// changes, call [`Clocks::hear_document`] instead.
-    pub fn hear(&mut self, now: Micros, leases: &[Leased]) {
+    /// changes, call [`Clocks::note_document`] instead.
+    pub fn note_poll(&mut self, now: Micros, leases: &[Leased]) {
         let mut ramps: Vec<LeaseRamp> = Vec::new();
         let mut marks: Vec<RollbackMark> = Vec::new();
         for &Leased { lease, rollback } in leases {
@@ -94,11 +94,16 @@ impl Clocks {
             }
         }
         let moved = std::mem::take(&mut self.moved);
-        let mut next =
-            Self { fresh: Some(now), ramps, marks, moved: Vec::new(), further: std::mem::take(&mut self.further) };
+        let mut next = Self {
+            last_poll: Some(now),
+            ramps,
+            marks,
+            moved: Vec::new(),
+            additional: std::mem::take(&mut self.additional),
+        };
         let stood = moved.into_iter().map(|ramp| {
             let clock = LeaseClock {
-                fresh: self.fresh,
+                last_poll: self.last_poll,
                 ramp: Some(ramp.instant),
                 moved: Some(&ramp),
                 ..self.clock(ramp.lease, "")
@@ -118,10 +123,10 @@ impl Clocks {
 
     /// The clocks of a source, by its number.
     #[inline]
-    pub fn of_source(&self, number: u16) -> &Self {
+    pub fn for_source(&self, number: u16) -> &Self {
         match number.checked_sub(1) {
             None => self,
-            Some(further) => self.further.get(usize::from(further)).unwrap_or(const { &Self::synced() }),
+            Some(index) => self.additional.get(usize::from(index)).unwrap_or(const { &Self::synced() }),
         }
     }
 
@@ -130,7 +135,7 @@ impl Clocks {
         let moved = self.moved.iter().find(|ramp| ramp.lease == lease && *ramp.flag == *flag);
         let of_lease = || Some(self.ramps.iter().find(|ramp| ramp.lease == lease)?.instant);
         let ramp = moved.map(|ramp| ramp.instant).or_else(of_lease);
-        LeaseClock { lease, fresh: self.fresh, ramp, marks: &self.marks, moved }
+        LeaseClock { lease, last_poll: self.last_poll, ramp, marks: &self.marks, moved }
     }
 
     /// The ramp's instant at `now` under this lease.
@@ -164,7 +169,7 @@ impl Clocks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeaseClock<'c> {
     lease: Span,
-    fresh: Option<Micros>,
+    last_poll: Option<Micros>,
     /// The ramp's instant at the last fresh word.
     ramp: Option<Micros>,
     marks: &'c [RollbackMark],
@@ -174,15 +179,15 @@ pub(crate) struct LeaseClock<'c> {
 impl LeaseClock<'_> {
     /// See [`Clocks::ramp_instant`].
     pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
-        let Some((fresh, ramp)) = self.last_word() else { return now };
-        let heard = now.min(fresh.saturating_add(self.lease));
-        let caught_up = if heard >= fresh {
-            let since = heard.since(fresh);
+        let Some((last_poll, ramp)) = self.poll_and_ramp() else { return now };
+        let until = now.min(last_poll.saturating_add(self.lease));
+        let caught_up = if until >= last_poll {
+            let since = until.since(last_poll);
             ramp.saturating_add(since.saturating_add(since))
         } else {
-            ramp.saturating_sub(fresh.since(heard))
+            ramp.saturating_sub(last_poll.since(until))
         };
-        heard.min(caught_up)
+        until.min(caught_up)
     }
 
     /// See [`Clocks::ramp_instant_foreseen`].
@@ -201,10 +206,10 @@ impl LeaseClock<'_> {
         if let Some(marked) = of_flag.or_else(of_lease) {
             return marked;
         }
-        match self.last_word() {
+        match self.poll_and_ramp() {
             // The rollback began before the last fresh word, and nobody was told of it then: the ramp was at
             // most where it was later.
-            Some((fresh, ramp)) if start < fresh => start.min(ramp),
+            Some((last_poll, ramp)) if start < last_poll => start.min(ramp),
             _ => self.ramp_instant(start),
         }
     }
@@ -216,22 +221,22 @@ impl LeaseClock<'_> {
 
     /// See [`Clocks::wall`].
     pub(crate) fn wall(&self, ramp_instant: Micros, now: Micros) -> Micros {
-        let Some((mut fresh, mut ramp)) = self.last_word() else { return ramp_instant };
+        let Some((mut last_poll, mut ramp)) = self.poll_and_ramp() else { return ramp_instant };
         let stands_at = self.ramp_instant(now);
-        if now > fresh.saturating_add(self.lease) && ramp_instant > stands_at {
-            (fresh, ramp) = (now, stands_at);
+        if now > last_poll.saturating_add(self.lease) && ramp_instant > stands_at {
+            (last_poll, ramp) = (now, stands_at);
         }
         let reached = if ramp_instant <= ramp {
-            fresh.saturating_sub(ramp.since(ramp_instant))
+            last_poll.saturating_sub(ramp.since(ramp_instant))
         } else {
             let ahead = ramp_instant.since(ramp).get();
-            fresh.saturating_add(Span::from_micros(ahead.div_ceil(2)))
+            last_poll.saturating_add(Span::from_micros(ahead.div_ceil(2)))
         };
         ramp_instant.max(reached)
     }
 
     /// The last fresh word and the ramp's instant then; `None` where the ramp follows the wall clock.
-    fn last_word(&self) -> Option<(Micros, Micros)> {
-        Some((self.fresh?, self.ramp?))
+    fn poll_and_ramp(&self) -> Option<(Micros, Micros)> {
+        Some((self.last_poll?, self.ramp?))
     }
 }

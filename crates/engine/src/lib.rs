@@ -56,7 +56,7 @@ pub use flag_key::{FlagKey, FlagKeyError};
 pub use micros::Micros;
 pub use moment::Moment;
 pub use overlay::{Activation, HostLock, Overlay, Pin};
-pub use plan::{Line, Plan, PlanKind};
+pub use plan::{KeyHash, Plan, PlanKind};
 pub use ramp::{Fall, Point, Ramp, Rise, Stretch};
 pub use share::{Position, Share};
 pub use snapshot::{Flag, FlagIndex, Snapshot};

@@ -5,7 +5,7 @@ use crate::{FlagKey, Micros, Share, Variant};
 /// Everything that overrides the document of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
-    /// Pins of single flags on this host. Of two locks on one flag the later in the list counts.
+    /// Overrides of single flags on this host. Of two locks on one flag the later in the list counts.
     pub locks: Vec<HostLock>,
     /// Live dials of single flags. Of two dials on one flag the later in the list counts.
     pub activations: Vec<(FlagKey, Activation)>,
@@ -19,9 +19,9 @@ pub struct Overlay {
 pub struct HostLock {
     /// The flag.
     pub flag: FlagKey,
-    /// What it is pinned to.
+    /// What it is locked to.
     pub pin: Pin,
-    /// Who pinned it.
+    /// Who locked it.
     pub who: String,
     /// Why.
     pub why: String,
@@ -29,7 +29,7 @@ pub struct HostLock {
     pub until: Option<Micros>,
 }
 
-/// What a host lock pins a flag to.
+/// What a host lock overrides a flag to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Pin {
     /// One of the flag's own values. Of a flag that nobody knows it says nothing.

@@ -30,29 +30,29 @@ pub struct Plan {
 /// How a [`Plan`] answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PlanKind {
-    /// The same for every key: this variant, or the caller's default, or a value pinned on this host, whose
+    /// The same for every key: this variant, or the caller's default, or a value overridden on this host, whose
     /// boolean is given.
     Fixed(Option<Variant>, Option<bool>),
     /// `new` where the position lies below the share.
-    Share(Line, Share),
+    Share(KeyHash, Share),
     /// `new` where the position has flipped on the rising stretch.
-    Rise(Line, Rise),
+    Rise(KeyHash, Rise),
     /// `new` where the position has not yet left in the rollback.
-    Fall(Line, Fall),
+    Fall(KeyHash, Fall),
     /// Ask the snapshot.
     Ask,
 }
 
 /// How a [`Plan`] places keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Line {
+pub enum KeyHash {
     /// By `xxh3` under this seed.
     Xxh3(u64),
     /// By `sha1` without a salt.
     Sha1,
 }
 
-impl Line {
+impl KeyHash {
     /// The place of `key`.
     #[inline]
     pub fn position(self, key: &str) -> Position {
@@ -63,7 +63,7 @@ impl Line {
     }
 
     /// How a flag places keys; `None` where its salt is hashed together with each key.
-    fn of(record: &Record) -> Option<Self> {
+    fn from_record(record: &Record) -> Option<Self> {
         match record.algorithm {
             HashAlgorithm::Xxh3 => Some(Self::Xxh3(record.seed)),
             HashAlgorithm::Sha1 if record.salt == NONE => Some(Self::Sha1),
@@ -78,9 +78,9 @@ impl Plan {
     pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {
         match self.kind {
             PlanKind::Fixed(variant, _) => Some(variant? == Variant::New),
-            PlanKind::Share(line, share) => Some(share.includes(line.position(key))),
-            PlanKind::Rise(line, rise) => Some(rise.has_new(line.position(key), now)),
-            PlanKind::Fall(line, fall) => Some(fall.has_new(line.position(key), now)),
+            PlanKind::Share(hash, share) => Some(share.includes(hash.position(key))),
+            PlanKind::Rise(hash, rise) => Some(rise.has_new(hash.position(key), now)),
+            PlanKind::Fall(hash, fall) => Some(fall.has_new(hash.position(key), now)),
             PlanKind::Ask => None,
         }
     }
@@ -89,16 +89,16 @@ impl Plan {
 impl Flag<'_> {
     /// The form in which a handle keeps this flag ready at this instant.
     pub fn plan(&self, moment: &Moment<'_>) -> Plan {
-        of(self.snapshot(), self.index(), moment)
+        plan_at(self.snapshot(), self.index(), moment)
     }
 }
 
 /// The plan of a flag at this instant.
-fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
+fn plan_at(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
     let now = moment.now;
-    let (from, pin_ends) = pin_bounds(snapshot, flag, now);
+    let (from, override_ends) = override_bounds(snapshot, flag, now);
     let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());
-    let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: pin_ends };
+    let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: override_ends };
     let Some(entry) = snapshot.entry(flag) else {
         // A flag that only a lock or a dial knows; a dial between its ends is asked by key.
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
@@ -109,17 +109,17 @@ fn of(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
     };
     plan.stable = bool_of(entry.record, false);
     plan.new = bool_of(entry.record, true);
-    if snapshot.flag(flag).pinned_until(now).is_some() {
+    if snapshot.flag(flag).overridden_until(now).is_some() {
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         let activation = snapshot.flag(flag).activation();
-        match (decision.reason, activation, plain_line(entry)) {
+        match (decision.reason, activation, plain_hash(entry)) {
             (crate::Reason::Static, ..) => plan.kind = fixed(&decision),
-            (_, Some(activation), Some(line)) => plan.kind = PlanKind::Share(line, activation.share),
+            (_, Some(activation), Some(hash)) => plan.kind = PlanKind::Share(hash, activation.share),
             _ => {}
         }
         return plan;
     }
-    if let Some(decision) = snapshot.unpinned_constant(entry) {
+    if let Some(decision) = snapshot.constant_without_override(entry) {
         plan.kind = fixed(&decision);
         return plan;
     }
@@ -137,31 +137,31 @@ fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     }
     let timeline = Timeline::new(entry, extra, moment.leases);
     let segment = timeline.segment(now);
-    let kind = match (segment, segment.unanimous(), Line::of(record)) {
+    let kind = match (segment, segment.unanimous(), KeyHash::from_record(record)) {
         (_, Some(true), _) => PlanKind::Fixed(Some(Variant::New), plan.new),
         (_, Some(false), _) => PlanKind::Fixed(Some(Variant::Stable), plan.stable),
         (_, None, None) => return plan,
-        (Segment::Level(share), None, Some(line)) => PlanKind::Share(line, share),
-        (Segment::Rise(rise, _), None, Some(line)) => PlanKind::Rise(line, rise),
-        (Segment::Fall(fall, _), None, Some(line)) => PlanKind::Fall(line, fall),
+        (Segment::Level(share), None, Some(hash)) => PlanKind::Share(hash, share),
+        (Segment::Rise(rise, _), None, Some(hash)) => PlanKind::Rise(hash, rise),
+        (Segment::Fall(fall, _), None, Some(hash)) => PlanKind::Fall(hash, fall),
     };
     let from = plan.from.max(timeline.last_corner(now));
     Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }
 }
 
 /// How a flag places keys, if nothing but the position decides a dial between its ends.
-fn plain_line(entry: Entry<'_>) -> Option<Line> {
+fn plain_hash(entry: Entry<'_>) -> Option<KeyHash> {
     let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
-    if plain && entry.record.new != NONE { Line::of(entry.record) } else { None }
+    if plain && entry.record.new != NONE { KeyHash::from_record(entry.record) } else { None }
 }
 
 /// From when to when nothing changes in what lies over the flag.
-fn pin_bounds(snapshot: &Snapshot, flag: FlagIndex, now: Micros) -> (Micros, Option<Micros>) {
-    let pinned = snapshot.pinned(flag);
-    let lock = pinned.and_then(|pinned| pinned.lock.as_ref()?.until);
-    let dial = pinned.and_then(|pinned| pinned.activation.as_ref()?.until);
+fn override_bounds(snapshot: &Snapshot, flag: FlagIndex, now: Micros) -> (Micros, Option<Micros>) {
+    let overridden = snapshot.overridden(flag);
+    let lock = overridden.and_then(|overridden| overridden.lock.as_ref()?.until);
+    let activation = overridden.and_then(|overridden| overridden.activation.as_ref()?.until);
     let mut bounds = (Micros::MIN, None);
-    for until in [lock, dial].into_iter().flatten() {
+    for until in [lock, activation].into_iter().flatten() {
         if until <= now {
             bounds.0 = bounds.0.max(until);
         } else {

@@ -13,7 +13,7 @@ mod flag;
 mod index;
 mod leases;
 mod nearest;
-mod pins;
+mod overrides;
 mod store;
 
 use std::fmt;
@@ -26,15 +26,15 @@ use crate::{Activation, Digest, FlagKey, HostLock, Micros, Overlay, Point, Share
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::Flag;
-use pins::Defined;
-pub(crate) use pins::{Pinned, Pins, Stranger};
+use overrides::Defined;
+pub(crate) use overrides::{Overridden, Overrides, Undocumented};
 pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
 
 /// All flags of a document, compiled, with whatever overrides them on this host.
 #[derive(Clone)]
 pub struct Snapshot {
     core: Arc<Core>,
-    pins: Option<Arc<Pins>>,
+    overrides: Option<Arc<Overrides>>,
 }
 
 /// The place of a flag in a snapshot. It means nothing in another snapshot.
@@ -43,18 +43,18 @@ pub struct FlagIndex(u32);
 
 impl Snapshot {
     pub(crate) fn from_core(core: Core) -> Self {
-        Self { core: Arc::new(core), pins: None }
+        Self { core: Arc::new(core), overrides: None }
     }
 
     /// The same flags of documents under another overlay, which replaces any earlier one, definitions of single flags
     /// included. The tables are shared.
     #[must_use]
     pub fn overlaid(&self, overlay: &Overlay) -> Self {
-        let mut laid = Self { core: Arc::clone(&self.core), pins: None };
+        let mut laid = Self { core: Arc::clone(&self.core), overrides: None };
         if *overlay != Overlay::default() {
-            let mut pins = Pins::new(&self.core);
-            pins.lay(&self.core, overlay);
-            laid.pins = Some(Arc::new(pins));
+            let mut overrides = Overrides::new(&self.core);
+            overrides.lay(&self.core, overlay);
+            laid.overrides = Some(Arc::new(overrides));
         }
         laid
     }
@@ -62,17 +62,17 @@ impl Snapshot {
     /// Sets or clears the activation of one flag. It takes some microseconds, however many flags there are; clones
     /// that were made before are left as they are.
     pub fn set_activation(&mut self, flag: &FlagKey, activation: Option<Activation>) {
-        self.change_pin(flag, |pinned| pinned.activation = activation);
+        self.change_override(flag, |overridden| overridden.activation = activation);
     }
 
     /// Sets or removes the lock of this host on one flag, at the same cost.
     pub fn set_lock(&mut self, flag: &FlagKey, lock: Option<HostLock>) {
-        self.change_pin(flag, |pinned| pinned.lock = lock.map(Arc::new));
+        self.change_override(flag, |overridden| overridden.lock = lock.map(Arc::new));
     }
 
-    fn change_pin(&mut self, flag: &FlagKey, change: impl FnOnce(&mut Pinned)) {
-        let pins = self.pins.get_or_insert_with(|| Arc::new(Pins::new(&self.core)));
-        Arc::make_mut(pins).change(&self.core, flag, change);
+    fn change_override(&mut self, flag: &FlagKey, change: impl FnOnce(&mut Overridden)) {
+        let overrides = self.overrides.get_or_insert_with(|| Arc::new(Overrides::new(&self.core)));
+        Arc::make_mut(overrides).change(&self.core, flag, change);
     }
 
     /// Sets the definition of one flag that no document of this snapshot defines: the flag of `definition`, a snapshot that
@@ -97,14 +97,14 @@ impl Snapshot {
             return false;
         }
         let defined = definition.and_then(|alone| Defined::new(&alone.core, flag));
-        let pins = self.pins.get_or_insert_with(|| Arc::new(Pins::new(&self.core)));
-        Arc::make_mut(pins).define(flag, defined);
+        let overrides = self.overrides.get_or_insert_with(|| Arc::new(Overrides::new(&self.core)));
+        Arc::make_mut(overrides).define(flag, defined);
         true
     }
 
     /// How many flags documents define, and definitions of single flags.
     pub fn len(&self) -> usize {
-        self.core.records.len().saturating_add(self.pins.as_ref().map_or(0, |pins| pins.defined()))
+        self.core.records.len().saturating_add(self.overrides.as_ref().map_or(0, |overrides| overrides.defined()))
     }
 
     /// Whether there is no such flag.
@@ -114,7 +114,7 @@ impl Snapshot {
 
     /// What these flags say, as one number; see [`Digest`].
     pub fn digest(&self) -> Digest {
-        self.pins.as_ref().map_or(self.core.digest, |pins| self.core.digest.plus(pins.digest()))
+        self.overrides.as_ref().map_or(self.core.digest, |overrides| self.core.digest.plus(overrides.digest()))
     }
 
     /// The place of a flag, also of one that only a lock or an activation knows.
@@ -122,7 +122,7 @@ impl Snapshot {
     pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         match self.core.find(section, flag) {
             Some(id) => Some(FlagIndex(id)),
-            None => self.find_stranger(section, flag),
+            None => self.find_undocumented(section, flag),
         }
     }
 
@@ -149,8 +149,8 @@ impl Snapshot {
     }
 
     #[inline(never)]
-    fn find_stranger(&self, section: &str, flag: &str) -> Option<FlagIndex> {
-        let number = self.pins.as_ref()?.find(section, flag)?;
+    fn find_undocumented(&self, section: &str, flag: &str) -> Option<FlagIndex> {
+        let number = self.overrides.as_ref()?.find(section, flag)?;
         Some(FlagIndex(self.known().saturating_add(number)))
     }
 
@@ -163,15 +163,19 @@ impl Snapshot {
     /// their own, and those that only a lock or an activation knows.
     pub fn flags(&self) -> impl Iterator<Item = Flag<'_>> {
         let known = self.known();
-        let strangers = self.pins.iter().flat_map(|pins| pins.strangers()).map(move |id| known.saturating_add(id));
-        (0..known).chain(strangers).map(|index| Flag::new(self, FlagIndex(index)))
+        let undocumented_flags = self
+            .overrides
+            .iter()
+            .flat_map(|overrides| overrides.undocumented_flags())
+            .map(move |id| known.saturating_add(id));
+        (0..known).chain(undocumented_flags).map(|index| Flag::new(self, FlagIndex(index)))
     }
 
     /// Whether the time no longer matters to what a flag answers: from `instant` on, every key keeps the answer
     /// that it has then. A reader that knows an instant which is past need not look at the clock.
     #[inline]
     pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
-        self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.pinned(flag).is_none()
+        self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.overridden(flag).is_none()
     }
 
     /// How many flags the table has, as a number of it.
@@ -191,18 +195,18 @@ impl Snapshot {
 
     #[inline(never)]
     fn entry_beside(&self, flag: FlagIndex) -> Option<Entry<'_>> {
-        self.stranger(flag)?.definition()?.entry()
+        self.undocumented(flag)?.definition()?.entry()
     }
 
     /// The lock and the dial on a flag.
     #[inline]
-    pub(crate) fn pinned(&self, flag: FlagIndex) -> Option<&Pinned> {
-        let pins = self.pins.as_deref()?;
-        pins.of(flag.0, self.known())
+    pub(crate) fn overridden(&self, flag: FlagIndex) -> Option<&Overridden> {
+        let overrides = self.overrides.as_deref()?;
+        overrides.get(flag.0, self.known())
     }
 
-    pub(crate) fn stranger(&self, flag: FlagIndex) -> Option<&Stranger> {
-        self.pins.as_deref()?.stranger(flag.0.checked_sub(self.known())?)
+    pub(crate) fn undocumented(&self, flag: FlagIndex) -> Option<&Undocumented> {
+        self.overrides.as_deref()?.undocumented(flag.0.checked_sub(self.known())?)
     }
 }
 

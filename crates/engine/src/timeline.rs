@@ -86,7 +86,7 @@ impl<'s> Timeline<'s> {
     /// The clock of this flag under its lease.
     fn clock(&self, lease: Span) -> LeaseClock<'s> {
         let Entry { core, record } = self.entry;
-        self.clocks.of_source(self.extra.map_or(0, |extra| extra.source)).clock(lease, core.name(record.key))
+        self.clocks.for_source(self.extra.map_or(0, |extra| extra.source)).clock(lease, core.name(record.key))
     }
 
     /// What the share does at this instant of the wall clock.
@@ -211,23 +211,26 @@ impl<'s> Flag<'s> {
     /// The share on `new` at this instant, locks, dials and switches included; a flag without `new` has none.
     pub fn share_at(&self, moment: &Moment<'_>) -> Share {
         let fixed = |variant| if variant == Variant::New { Share::FULL } else { Share::ZERO };
-        let pinned = self.snapshot().pinned(self.index());
-        let is_in_force = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
-        if let Some(lock) = pinned.and_then(|pinned| pinned.lock.as_ref())
-            && is_in_force(lock.until)
+        let overridden = self.snapshot().overridden(self.index());
+        let is_active = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
+        if let Some(lock) = overridden.and_then(|overridden| overridden.lock.as_ref())
+            && is_active(lock.until)
             && let Pin::Variant(variant) = lock.pin
         {
             return fixed(variant);
         }
-        if let Some(activation) = pinned.and_then(|pinned| pinned.activation.as_ref())
-            && is_in_force(activation.until)
+        if let Some(activation) = overridden.and_then(|overridden| overridden.activation.as_ref())
+            && is_active(activation.until)
         {
             return activation.share;
         }
         match self.record() {
             Some(Record { lock: Some(variant), .. }) => fixed(*variant),
             Some(record) if record.enabled && record.new != NONE => self.ramp_share_at(moment),
-            None => pinned.filter(|pinned| pinned.is_bare()).and_then(|pinned| pinned.default).unwrap_or(Share::ZERO),
+            None => overridden
+                .filter(|overridden| overridden.is_bare())
+                .and_then(|overridden| overridden.default)
+                .unwrap_or(Share::ZERO),
             _ => Share::ZERO,
         }
     }
@@ -240,7 +243,7 @@ impl<'s> Flag<'s> {
     /// The next turn of the share after this instant, if there is one.
     pub fn next_change(&self, moment: &Moment<'_>) -> Option<Change> {
         let now = moment.now;
-        if let Some(until) = self.pinned_until(now) {
+        if let Some(until) = self.overridden_until(now) {
             let at = until?;
             let share = self.share_at(&Moment { now: at, ..*moment });
             return Some(Change { at, share, kind: ChangeKind::Expires });

@@ -378,7 +378,7 @@ impl Parts {
     fn combine_clocks(&mut self) {
         let mut clocks = self.slots.iter().map(|slot| slot.part.clocks.clone());
         let first = clocks.next().unwrap_or(const { Clocks::synced() });
-        self.clocks = Clocks { further: clocks.collect(), ..first };
+        self.clocks = Clocks { additional: clocks.collect(), ..first };
     }
 }
 

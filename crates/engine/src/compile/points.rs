@@ -5,7 +5,7 @@ use crate::share::round_half_even;
 use crate::{Micros, Point, Share, Span};
 
 /// The corners of a schedule, in order; none for a flag without a window.
-pub(super) fn of(schedule: &Schedule) -> Vec<Point> {
+pub(super) fn from_schedule(schedule: &Schedule) -> Vec<Point> {
     match schedule {
         Schedule::None => Vec::new(),
         Schedule::Window { start, end, from, to, curve } => match curve {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn corners(schedule: &Schedule) -> Vec<(i64, u64)> {
-        of(schedule).iter().map(|point| (point.at.get(), point.share.to_millionths() / 1_000_000)).collect()
+        from_schedule(schedule).iter().map(|point| (point.at.get(), point.share.to_millionths() / 1_000_000)).collect()
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
             curve: Curve::Exponential,
         };
         // 12.5 -> 25 -> 50 -> 100 would take three equal times; 10 -> 20 -> 40 -> 80 -> 100 ends with a quarter.
-        let exact = of(&Schedule::Window {
+        let exact = from_schedule(&Schedule::Window {
             start: Micros::new(0),
             end: Micros::new(300),
             from: Share::new(1 << 29).unwrap(),
@@ -102,7 +102,7 @@ mod tests {
         });
         assert_eq!(exact.iter().map(|point| point.at.get()).collect::<Vec<_>>(), [0, 100, 200, 300]);
         assert_eq!(exact.iter().map(|point| point.share.get() >> 29).collect::<Vec<_>>(), [1, 2, 4, 8]);
-        let partial = of(&window(10, 100, 3_250));
+        let partial = from_schedule(&window(10, 100, 3_250));
         assert_eq!(partial.iter().map(|point| point.at.get()).collect::<Vec<_>>(), [0, 1_000, 2_000, 3_000, 3_250]);
         assert_eq!(corners(&window(40, 40, 10)), [(0, 40), (10, 40)]);
         assert_eq!(corners(&window(60, 100, 10)), [(0, 60), (10, 100)], "less than a doubling is one stretch");

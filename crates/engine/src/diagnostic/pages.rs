@@ -1,4 +1,4 @@
-//! The page of each code: what it means, an example, the same mended, and why.
+//! The page of each code: what it means, an example, the same fixed, and why.
 //!
 //! The examples are tested: the first one produces the code, the second one does not.
 
@@ -17,7 +17,7 @@ pub(super) struct Page {
     /// A document with the mistake.
     pub(super) wrong: Example,
     /// The same document without it.
-    pub(super) mended: Example,
+    pub(super) fixed: Example,
     /// Why it matters.
     pub(super) why: &'static str,
 }
@@ -45,17 +45,17 @@ impl Example {
     }
 }
 
-const fn page(what: &'static str, wrong: &'static str, mended: &'static str, why: &'static str) -> Page {
-    Page { what, wrong: Example::Text(wrong), mended: Example::Text(mended), why }
+const fn page(what: &'static str, wrong: &'static str, fixed: &'static str, why: &'static str) -> Page {
+    Page { what, wrong: Example::Text(wrong), fixed: Example::Text(fixed), why }
 }
 
 impl Code {
     /// A document in which this is found, whole also where [`Code::page`] abridges it.
     pub fn example(self) -> Vec<u8> {
-        of(self).wrong.bytes()
+        for_code(self).wrong.bytes()
     }
 
-    /// The page about it, as Markdown: what was found, an example, the same mended, and why it matters.
+    /// The page about it, as Markdown: what was found, an example, the same fixed, and why it matters.
     ///
     /// ```
     /// use tidegate_engine::Code;
@@ -63,26 +63,26 @@ impl Code {
     /// assert!(Code::WindowReversed.page().starts_with("# E033: the window ends before it starts\n"));
     /// ```
     pub fn page(self) -> String {
-        let page = of(self);
+        let page = for_code(self);
         format!(
-            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nMended:\n\n```json\n{mended}\n```\n\n{why}\n",
+            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nMended:\n\n```json\n{fixed}\n```\n\n{why}\n",
             title = self.title(),
             what = page.what,
             wrong = page.wrong.shown(),
-            mended = page.mended.shown(),
+            fixed = page.fixed.shown(),
             why = page.why,
         )
     }
 }
 
 /// The page of a code.
-const fn of(code: Code) -> Page {
+const fn for_code(code: Code) -> Page {
     match code.as_str().as_bytes() {
-        [b'E', b'0', b'0', ..] => text::of(code),
-        [b'E', b'0', b'1' | b'2', ..] => shape::of(code),
-        [b'E', ..] => schedule::of(code),
-        [b'W', ..] => warnings::of(code),
-        _ => notes::of(code),
+        [b'E', b'0', b'0', ..] => text::for_code(code),
+        [b'E', b'0', b'1' | b'2', ..] => shape::for_code(code),
+        [b'E', ..] => schedule::for_code(code),
+        [b'W', ..] => warnings::for_code(code),
+        _ => notes::for_code(code),
     }
 }
 
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn the_example_of_each_page_shows_its_code_and_the_mended_one_does_not() {
         for &code in Code::ALL {
-            let page = of(code);
+            let page = for_code(code);
             let wrong = codes(&page.wrong);
             assert!(wrong.contains(&code), "{code}: the wrong example has {wrong:?}");
-            let mended = codes(&page.mended);
-            assert!(!mended.contains(&code), "{code}: the mended example has {mended:?}");
-            let has_errors = mended.iter().any(|code| code.severity() == crate::Severity::Error);
-            assert!(!has_errors, "{code}: the mended example has {mended:?}");
+            let fixed = codes(&page.fixed);
+            assert!(!fixed.contains(&code), "{code}: the fixed example has {fixed:?}");
+            let has_errors = fixed.iter().any(|code| code.severity() == crate::Severity::Error);
+            assert!(!has_errors, "{code}: the fixed example has {fixed:?}");
         }
     }
 }

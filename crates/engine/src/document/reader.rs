@@ -24,9 +24,9 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
     let mut reader = Reader { findings, document: Document::default(), sections: 0, flags: 0, unsalted: Vec::new() };
     if let Some(text) = reader.decode(bytes)
         && let Some(scanned) = reader.scan(text)
-        && reader.judge(&scanned.text)
+        && reader.check_syntax(&scanned.text)
     {
-        reader.findings.seed = Seed::of(&scanned.text);
+        reader.findings.seed = Seed::from_text(&scanned.text);
         reader.walk(&scanned.text);
         reader.note_shared_fate();
     }
@@ -124,7 +124,7 @@ impl Reader<'_> {
     }
 
     /// Whether a strict reader accepts the text.
-    fn judge(&mut self, text: &str) -> bool {
+    fn check_syntax(&mut self, text: &str) -> bool {
         let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return true };
         let at = if error.is_eof() { text.len() } else { offset(text, error.line(), error.column()) };
         let whole = error.to_string();

@@ -33,7 +33,7 @@ pub(crate) struct Seed(u64);
 
 impl Seed {
     /// The seed of a text.
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn from_text(text: &str) -> Self {
         Self(xxh3_64(text.as_bytes()))
     }
 }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn names_are_seen_once() {
-        let mut seen = Seen::new(Seed::of("text"));
+        let mut seen = Seen::new(Seed::from_text("text"));
         for round in 0..2 {
             for number in 0..100 {
                 let expected = if round == 0 { Insert::New } else { Insert::Twice };

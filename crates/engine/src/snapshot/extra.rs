@@ -18,7 +18,7 @@ pub(crate) struct Extra {
     /// The share that the rollback asks for, which may be above the share in force.
     pub(crate) rollback_to: Share,
     pub(crate) lease: Option<Span>,
-    /// Whose word the lease counts from: see [`crate::lease::Clocks::of_source`].
+    /// Whose word the lease counts from: see [`crate::lease::Clocks::for_source`].
     pub(crate) source: u16,
     pub(crate) interpolation: Option<Interpolation>,
     pub(crate) details: Option<Box<Details>>,
@@ -45,7 +45,7 @@ pub(crate) enum Interpolation {
 }
 
 impl Interpolation {
-    pub(crate) fn of(flag: &Flag) -> Option<Self> {
+    pub(crate) fn from_flag(flag: &Flag) -> Option<Self> {
         if !flag.interpolate {
             return None;
         }

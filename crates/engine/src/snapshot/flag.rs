@@ -26,17 +26,17 @@ impl<'s> Flag<'s> {
 
     /// The section's name.
     pub fn section(&self) -> &'s str {
-        match (self.entry, self.snapshot.stranger(self.index)) {
+        match (self.entry, self.snapshot.undocumented(self.index)) {
             (Some(entry), _) => entry.core.section_name(entry.record.section),
-            (None, stranger) => stranger.map_or("", |stranger| &stranger.section),
+            (None, undocumented) => undocumented.map_or("", |undocumented| &undocumented.section),
         }
     }
 
     /// The flag's name.
     pub fn name(&self) -> &'s str {
-        match (self.entry, self.snapshot.stranger(self.index)) {
+        match (self.entry, self.snapshot.undocumented(self.index)) {
             (Some(entry), _) => entry.core.flag_name(entry.record),
-            (None, stranger) => stranger.map_or("", |stranger| &stranger.name),
+            (None, undocumented) => undocumented.map_or("", |undocumented| &undocumented.name),
         }
     }
 
@@ -73,21 +73,21 @@ impl<'s> Flag<'s> {
 
     /// The lock of this host, whether in force or expired.
     pub fn host_lock(&self) -> Option<&'s HostLock> {
-        self.snapshot.pinned(self.index)?.lock.as_deref()
+        self.snapshot.overridden(self.index)?.lock.as_deref()
     }
 
     /// The operator's dial, whether in force or expired.
     pub fn activation(&self) -> Option<&'s Activation> {
-        self.snapshot.pinned(self.index)?.activation.as_ref()
+        self.snapshot.overridden(self.index)?.activation.as_ref()
     }
 
     /// The lock or the dial that stands above the document at this instant ends then; the outer `None`:
     /// none is in force.
-    pub fn pinned_until(&self, now: Micros) -> Option<Option<Micros>> {
-        let pinned = self.snapshot.pinned(self.index)?;
+    pub fn overridden_until(&self, now: Micros) -> Option<Option<Micros>> {
+        let overridden = self.snapshot.overridden(self.index)?;
         let untils = [
-            pinned.lock.as_ref().map(|lock| lock.until),
-            pinned.activation.as_ref().map(|activation| activation.until),
+            overridden.lock.as_ref().map(|lock| lock.until),
+            overridden.activation.as_ref().map(|activation| activation.until),
         ];
         untils.into_iter().flatten().find(|until| until.is_none_or(|until| now < until))
     }

@@ -5,7 +5,7 @@ use crate::Micros;
 use crate::lease::{Clocks, Leased, MovedRamp};
 
 impl Snapshot {
-    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::hear`] wants.
+    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::note_poll`] wants.
     pub fn leases(&self) -> Vec<Leased> {
         let lease_of =
             |extra: &Extra| extra.lease.map(|lease| Leased { lease, rollback: extra.rollback.map(|fall| fall.start) });
@@ -21,10 +21,10 @@ impl Clocks {
     ///
     /// A flag of both documents goes on from where its ramp stood, whatever its lease was before and is now; nothing jumps.
     /// A lease that a flag no longer has is another matter: its ramp is a pure function of time from then on.
-    pub fn hear_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
+    pub fn note_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
         let mut next = self.clone();
         next.moved.clear();
-        next.hear(now, &after.leases());
+        next.note_poll(now, &after.leases());
         for flag in after.flags() {
             let Some(lease) = flag.lease() else { continue };
             let Some(earlier) = before.find(flag.section(), flag.name()).map(|earlier| before.flag(earlier)) else {

@@ -114,16 +114,16 @@ fn any_changes_leave_what_compiling_everything_would() {
                 model.locks.extend(is_set.then(|| (flag.clone(), lock)));
             }
         }
-        let anew = model.snapshot(&documents);
-        assert_eq!((snapshot.digest(), snapshot.len()), (anew.digest(), anew.len()), "step {step}");
+        let compiled_again = model.snapshot(&documents);
+        assert_eq!((snapshot.digest(), snapshot.len()), (compiled_again.digest(), compiled_again.len()), "step {step}");
         let keys = |snapshot: &Snapshot| {
             let mut keys: Vec<String> = snapshot.flags().map(|flag| format!("{flag:?}")).collect();
             keys.sort();
             keys
         };
-        assert_eq!(keys(&snapshot), keys(&anew), "step {step}");
+        assert_eq!(keys(&snapshot), keys(&compiled_again), "step {step}");
         for flag in &flags {
-            assert_eq!(says(&snapshot, flag), says(&anew, flag), "step {step}, {flag}");
+            assert_eq!(says(&snapshot, flag), says(&compiled_again, flag), "step {step}, {flag}");
         }
     }
 }

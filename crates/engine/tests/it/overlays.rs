@@ -8,7 +8,7 @@ use tidegate_engine::{
 
 const DAY: i64 = 86_400_000_000;
 
-/// A snapshot of this document under these pins.
+/// A snapshot of this document under these overrides.
 fn snapshot(text: &str, overlay: &Overlay) -> Snapshot {
     let (document, _) = read(text.as_bytes()).unwrap();
     compile(&document, &CompileOptions::default()).overlaid(overlay)
@@ -18,7 +18,7 @@ fn ask(snapshot: &Snapshot, subject: &Subject<'_>, now: Micros) -> Explanation {
     snapshot.explain("f", "x", subject, &Moment { now, leases: &Clocks::synced() })
 }
 
-fn dial(percent: &str, until: Option<Micros>, defined: bool) -> Overlay {
+fn activation(percent: &str, until: Option<Micros>, defined: bool) -> Overlay {
     let share = document::parse_percent(percent).unwrap();
     Overlay { activations: vec![(FlagKey::new("f", "x"), Activation { share, until, defined })], ..Overlay::default() }
 }
@@ -31,7 +31,7 @@ fn told(explanation: &Explanation) -> (Option<&str>, &str) {
 fn adopters_stay_away_after_a_rollback_to_nothing_also_under_a_dial() {
     let text = r#"{"f": {"x": {"stable": 1, "new": 2, "salt": "", "early_adopters": ["k"],
         "start_time": "1970-01-01 00:00Z", "duration": "4d", "rollback": {"start_time": "1970-01-03 00:00Z", "duration": "1d"}}}}"#;
-    let snapshot = snapshot(text, &dial("0.000001", None, true));
+    let snapshot = snapshot(text, &activation("0.000001", None, true));
     let end = Micros::new(3 * DAY);
     let before = ask(&snapshot, &Subject::key("k"), Micros::new(end.get() - 1));
     assert_eq!(told(&before), (Some("2"), "early_adopter"));
@@ -43,7 +43,7 @@ fn adopters_stay_away_after_a_rollback_to_nothing_also_under_a_dial() {
 #[test]
 fn a_flag_that_is_only_a_dial_is_false_again_when_the_dial_ends() {
     let until = Micros::new(DAY);
-    let snapshot = snapshot("{}", &dial("100", Some(until), false));
+    let snapshot = snapshot("{}", &activation("100", Some(until), false));
     let before = ask(&snapshot, &Subject::key("k"), Micros::new(DAY - 1));
     assert_eq!((told(&before), before.valid_until), ((Some("true"), "activation"), Some(until)));
     for subject in [Subject::key("k"), Subject::absent()] {
@@ -54,7 +54,7 @@ fn a_flag_that_is_only_a_dial_is_false_again_when_the_dial_ends() {
 
 #[test]
 fn a_flag_that_is_only_a_dial_says_when_it_needs_a_key() {
-    let snapshot = snapshot("{}", &dial("50", None, false));
+    let snapshot = snapshot("{}", &activation("50", None, false));
     let told_by = ask(&snapshot, &Subject::absent(), Micros::new(0));
     assert_eq!((told(&told_by), told_by.error.is_some()), ((Some("false"), "key_missing"), true));
 }
@@ -64,12 +64,12 @@ fn a_lock_holds_a_flag_that_is_only_a_dial() {
     for (variant, value) in [(Variant::Stable, "false"), (Variant::New, "true")] {
         let (who, why) = ("operator".to_owned(), "a test".to_owned());
         let lock = HostLock { flag: FlagKey::new("f", "x"), pin: Pin::Variant(variant), who, why, until: None };
-        let mut overlay = dial("50", None, false);
+        let mut overlay = activation("50", None, false);
         overlay.locks.push(lock);
         let locked = snapshot("{}", &overlay);
         assert_eq!(told(&ask(&locked, &Subject::absent(), Micros::new(0))), (Some(value), "host_lock"));
         // Without the dial, or with one that was set on a definition that is not loaded, nobody knows its values.
-        overlay.activations.iter_mut().for_each(|(_, dial)| dial.defined = true);
+        overlay.activations.iter_mut().for_each(|(_, activation)| activation.defined = true);
         let unknown = snapshot("{}", &overlay);
         assert_eq!(told(&ask(&unknown, &Subject::absent(), Micros::new(0))), (None, "unknown_flag"));
     }
@@ -85,16 +85,16 @@ fn a_default_stands_below_every_dial_and_every_document() {
     let mut overlay = Overlay { defaults, ..Overlay::default() };
     assert_eq!(answer("{}", &overlay, 0).as_deref(), Some("true"));
     assert_eq!(answer(r#"{"f": {"x": {"stable": 1}}}"#, &overlay, 0).as_deref(), Some("1"));
-    overlay.activations = dial("0", Some(Micros::new(DAY)), false).activations;
+    overlay.activations = activation("0", Some(Micros::new(DAY)), false).activations;
     assert_eq!(answer("{}", &overlay, DAY - 1).as_deref(), Some("false"));
-    assert_eq!(answer("{}", &overlay, DAY).as_deref(), Some("true"), "the dial is over");
+    assert_eq!(answer("{}", &overlay, DAY).as_deref(), Some("true"), "the activation is over");
     // It had a definition that is not loaded: nobody guesses.
-    overlay.activations = dial("100", None, true).activations;
+    overlay.activations = activation("100", None, true).activations;
     assert_eq!(answer("{}", &overlay, 0), None);
 }
 
 #[test]
-fn dials_come_and_go_one_by_one_and_leave_earlier_snapshots_alone() {
+fn setting_one_activation_leaves_earlier_snapshots_unchanged() {
     let (document, _) = read(br#"{"f": {"x": {"stable": 1, "new": 2, "salt": ""}}}"#).unwrap();
     let plain = compile(&document, &CompileOptions::default());
     let full = || Some(Activation { share: tidegate_engine::Share::FULL, until: None, defined: false });

@@ -13,7 +13,7 @@ use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 
 use tidegate_engine::{
-    Answer, Fall, FlagKey, Line, Micros, Plan, PlanKind, Position, Rise, Share, Span, Subject, Variant,
+    Answer, Fall, FlagKey, KeyHash, Micros, Plan, PlanKind, Position, Rise, Share, Span, Subject, Variant,
 };
 
 use crate::clock::Clock;
@@ -186,19 +186,19 @@ impl Encoded {
                 }
             }
             PlanKind::Share(line, share) => {
-                words.head = Head::SHARE | settled | bools | line_bit(line);
+                words.head = Head::SHARE | settled | bools | hash_bit(line);
                 (words.seed, words.shares) = (seed_of(line), share.get());
             }
             PlanKind::Rise(line, rise) => {
                 if let Some(shares) = pack(rise.from, rise.to) {
-                    words.head = Head::RISE | bools | line_bit(line);
+                    words.head = Head::RISE | bools | hash_bit(line);
                     (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (rise.start.get(), rise.over.get());
                 }
             }
             PlanKind::Fall(line, fall) => {
                 if let Some(shares) = pack(fall.to, fall.from) {
-                    words.head = Head::FALL | bools | line_bit(line);
+                    words.head = Head::FALL | bools | hash_bit(line);
                     (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (fall.start.get(), fall.over.get());
                 }
@@ -251,7 +251,8 @@ impl Words {
 
     #[inline]
     fn position(&self, head: Head, key: &str) -> Position {
-        let line = if head.0 & Head::SHA1 == 0 { Line::Xxh3(self.seed.load(Ordering::Relaxed)) } else { Line::Sha1 };
+        let line =
+            if head.0 & Head::SHA1 == 0 { KeyHash::Xxh3(self.seed.load(Ordering::Relaxed)) } else { KeyHash::Sha1 };
         line.position(key)
     }
 
@@ -340,17 +341,17 @@ impl Head {
     }
 }
 
-const fn seed_of(line: Line) -> u64 {
+const fn seed_of(line: KeyHash) -> u64 {
     match line {
-        Line::Xxh3(seed) => seed,
-        Line::Sha1 => 0,
+        KeyHash::Xxh3(seed) => seed,
+        KeyHash::Sha1 => 0,
     }
 }
 
-const fn line_bit(line: Line) -> u64 {
+const fn hash_bit(line: KeyHash) -> u64 {
     match line {
-        Line::Xxh3(_) => 0,
-        Line::Sha1 => Head::SHA1,
+        KeyHash::Xxh3(_) => 0,
+        KeyHash::Sha1 => Head::SHA1,
     }
 }
 

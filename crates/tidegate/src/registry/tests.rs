@@ -39,7 +39,7 @@ fn each_source_holds_its_own_ramps() {
     let lease = Leased { lease: Span::from_micros(60_000_000), rollback: None };
     let heard = |second: i64| {
         let mut clocks = Clocks::synced();
-        clocks.hear(Micros::new(second * 1_000_000), &[lease]);
+        clocks.note_poll(Micros::new(second * 1_000_000), &[lease]);
         clocks
     };
     for words in [[100, 490], [490, 100]] {

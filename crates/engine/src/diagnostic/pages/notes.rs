@@ -3,14 +3,14 @@
 use super::{Code, Example, Page, page};
 use crate::limits;
 
-pub(super) const fn of(code: Code) -> Page {
+pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::ByteOrderMark => Page {
             what: "The document begins with a byte order mark, the invisible character U+FEFF.",
             wrong: Example::Made("<U+FEFF>{\"features\": {\"dark_mode\": {\"stable\": false}}}", || {
                 "\u{feff}{\"features\": {\"dark_mode\": {\"stable\": false}}}".as_bytes().to_vec()
             }),
-            mended: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
+            fixed: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
             why: "Some editors write it. It is skipped here; other readers of JSON refuse it.",
         },
         Code::Comment => page(
@@ -70,7 +70,7 @@ pub(super) const fn of(code: Code) -> Page {
                 let flags = (0..=limits::DIAGNOSTICS_MAX).map(|n| format!("\"f{n}\":0")).collect::<Vec<_>>();
                 format!("{{\"features\":{{{}}}}}", flags.join(",")).into_bytes()
             }),
-            mended: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
+            fixed: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
             why: "At most 100 of each code are shown. So many usually have one cause: mend the first few and check again.",
         },
     }

@@ -3,7 +3,7 @@
 use super::{Code, Page, page};
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each code")]
-pub(super) const fn of(code: Code) -> Page {
+pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::StableMissing => page(
             "An entry has no `stable`, the value of everyone who is not on `new`.",

@@ -4,7 +4,7 @@ use super::{Code, Example, Page, page};
 use crate::limits;
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each code")]
-pub(super) const fn of(code: Code) -> Page {
+pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::DocumentNotObject => page(
             "A document is an object of sections; this is something else.",
@@ -54,7 +54,7 @@ pub(super) const fn of(code: Code) -> Page {
                 format!("{{\"features\":{{\"{}\":{{\"stable\":false}}}}}}", "n".repeat(limits::NAME_BYTES_MAX + 1))
                     .into_bytes()
             }),
-            mended: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
+            fixed: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
             why: "Names travel in URLs, log lines, metrics and keys of other systems, which cut off or refuse long ones.",
         },
         Code::NameHasControl => page(
@@ -76,7 +76,7 @@ pub(super) const fn of(code: Code) -> Page {
                 let flags = (0..=limits::FLAGS_MAX).map(|n| format!("\"f{n}\":{{\"stable\":0}}")).collect::<Vec<_>>();
                 format!("{{\"features\":{{{}}}}}", flags.join(",")).into_bytes()
             }),
-            mended: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
+            fixed: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
             why: "It is ten times what the largest fleets use, and bounds memory and the time of a change. A loop that \
                   writes one flag for each user is better one flag with early adopters.",
         },
@@ -86,7 +86,7 @@ pub(super) const fn of(code: Code) -> Page {
                 format!("{{\"features\":{{\"terms\":{{\"stable\":\"{}\"}}}}}}", "x".repeat(limits::VALUE_BYTES_MAX))
                     .into_bytes()
             }),
-            mended: Example::Text("{\"features\": {\"terms\": {\"stable\": \"https://example.com/terms/3\"}}}"),
+            fixed: Example::Text("{\"features\": {\"terms\": {\"stable\": \"https://example.com/terms/3\"}}}"),
             why: "A flag chooses between things; it is not where large things are kept. Every host has the document in \
                   memory and fetches it again at each change.",
         },
@@ -103,7 +103,7 @@ pub(super) const fn of(code: Code) -> Page {
                     .into_bytes()
                 },
             ),
-            mended: Example::Text(
+            fixed: Example::Text(
                 "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^beta-\"}]}}}",
             ),
             why: "So many keys are a share of the line, which costs no memory: begin the ramp with a `start_pct`.",
@@ -117,7 +117,7 @@ pub(super) const fn of(code: Code) -> Page {
                     format!("{{\"f\":{{\"a\":{{\"stable\":0,\"new\":1,\"start_time\":\"2026-12-01 00:00Z\",\"steps\":[{steps}]}}}}}}").into_bytes()
                 },
             ),
-            mended: Example::Text(
+            fixed: Example::Text(
                 "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"steps\": [{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"1d\"}], \"start_time\": \"2026-12-01 00:00Z\"}}}",
             ),
             why: "A step with `over` already rises evenly: many small steps are one long one.",
@@ -152,7 +152,7 @@ pub(super) const fn of(code: Code) -> Page {
                     format!("{{\"features\":{{{}}}}}", (0..1_000).map(flag).collect::<Vec<_>>().join(",")).into_bytes()
                 },
             ),
-            mended: Example::Text(
+            fixed: Example::Text(
                 "{\"features\": {\"flag_0\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^u0-[0-9]+$\"}]}}}",
             ),
             why: "Every host compiles the document before it can use it. The cost is counted rather than measured, so that a document \
@@ -165,7 +165,7 @@ pub(super) const fn of(code: Code) -> Page {
                 let names = (0..=limits::NAMES_MAX).map(|n| format!("\"n{n}\":0")).collect::<Vec<_>>();
                 format!("{{\"$tidegate\":{{{}}}}}", names.join(",")).into_bytes()
             }),
-            mended: Example::Text("{\"$tidegate\": {\"n0\": 0, \"n1\": 0}}"),
+            fixed: Example::Text("{\"$tidegate\": {\"n0\": 0, \"n1\": 0}}"),
             why: "Names have to be remembered to find those that occur twice; the limit bounds the memory for it.",
         },
     }

@@ -3,12 +3,12 @@
 use super::{Code, Example, Page, page};
 use crate::limits;
 
-pub(super) const fn of(code: Code) -> Page {
+pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::DocumentTooLarge => Page {
             what: "The document is longer than 16 MiB, after any decompression.",
             wrong: Example::Made("{\"features\": { ... 100 MB ... }}", || vec![b' '; limits::DOCUMENT_BYTES_MAX + 1]),
-            mended: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
+            fixed: Example::Text("{\"features\": {\"dark_mode\": {\"stable\": false}}}"),
             why: "A document is read as a whole and kept in memory by every host. One of 100,000 ordinary flags has \
                   about 6 MiB, so a longer one is a mistake or an attack. Split it, or keep large values elsewhere.",
         },
@@ -17,7 +17,7 @@ pub(super) const fn of(code: Code) -> Page {
             wrong: Example::Made("{\"features\": {\"gr\\xfc\\xdfe\": {\"stable\": false}}}", || {
                 b"{\"features\": {\"gr\xfc\xdfe\": {\"stable\": false}}}".to_vec()
             }),
-            mended: Example::Text("{\"features\": {\"grüße\": {\"stable\": false}}}"),
+            fixed: Example::Text("{\"features\": {\"grüße\": {\"stable\": false}}}"),
             why: "An editor or a template may have written Latin-1 or UTF-16, a server may have left the document \
                   compressed, a disk may have damaged it. Guessing would give names and values that nobody wrote.",
         },
@@ -33,7 +33,7 @@ pub(super) const fn of(code: Code) -> Page {
             wrong: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[ ... ]]]]}}}", || {
                 nested(limits::NESTING_MAX)
             }),
-            mended: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[1]]]]}}}", || nested(4)),
+            fixed: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[1]]]]}}}", || nested(4)),
             why: "Readers of JSON in many languages run out of stack on deep nesting. No value that people write comes \
                   near the limit.",
         },
@@ -43,7 +43,7 @@ pub(super) const fn of(code: Code) -> Page {
                 format!("{{\"features\": {{\"limit\": {{\"stable\": 0.{}}}}}}}", "3".repeat(limits::NUMBER_BYTES_MAX))
                     .into_bytes()
             }),
-            mended: Example::Text("{\"features\": {\"limit\": {\"stable\": 0.3333333333333333}}}"),
+            fixed: Example::Text("{\"features\": {\"limit\": {\"stable\": 0.3333333333333333}}}"),
             why: "Seventeen digits say any double exactly enough to read it back. More digits only cost time.",
         },
         Code::NotUnicode => page(

@@ -2,7 +2,7 @@
 
 use super::{Code, Page, page};
 
-pub(super) const fn of(code: Code) -> Page {
+pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::UnknownField => page(
             "A field is none that this version knows. It has no effect.",

@@ -26,14 +26,14 @@ proptest! {
         let leases = [Leased { lease, rollback: Some(rollback) }];
         let mut clocks = Clocks::synced();
         let mut now = Micros::new(0);
-        clocks.hear(now, &leases);
+        clocks.note_poll(now, &leases);
         let mut stood = clocks.ramp_instant(lease, now);
         let mut at_rollback = None;
         for event in events {
             let before = now;
             match event {
                 Event::Passes(micros) => now = now.saturating_add(Span::from_micros(micros)),
-                Event::Hears => clocks.hear(now, &leases),
+                Event::Hears => clocks.note_poll(now, &leases),
             }
             let stands = clocks.ramp_instant(lease, now);
             prop_assert!(stands <= now);
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let (lease, word) = (Span::from_micros(lease), Micros::new(1_000_000));
         let mut clocks = Clocks::synced();
-        clocks.hear(word, &[Leased { lease, rollback: None }]);
+        clocks.note_poll(word, &[Leased { lease, rollback: None }]);
         clocks.ramps[0].instant = word.saturating_sub(Span::from_micros(lag));
         let now = word.saturating_add(Span::from_micros(passed));
         let stands = clocks.ramp_instant(lease, now);
@@ -70,10 +70,10 @@ proptest! {
             // With fresh word at every instant from now on, the ramp comes there exactly then.
             prop_assert!(wall > now);
             let mut informed = clocks.clone();
-            informed.hear(now, &[Leased { lease: Span::MAX, rollback: None }, Leased { lease, rollback: None }]);
+            informed.note_poll(now, &[Leased { lease: Span::MAX, rollback: None }, Leased { lease, rollback: None }]);
             let ramp = informed.ramps.iter().find(|ramp| ramp.lease == lease).unwrap().instant;
             let unbounded = Clocks {
-                fresh: Some(now),
+                last_poll: Some(now),
                 ramps: vec![tidegate_engine::lease::LeaseRamp { lease: Span::MAX, instant: ramp }],
                 ..Clocks::synced()
             };
@@ -89,18 +89,18 @@ fn blind_then_informed_again() {
     let lease = Span::from_micros(100);
     let leases = [Leased { lease, rollback: None }];
     let mut clocks = Clocks::synced();
-    clocks.hear(Micros::new(1_000), &leases);
+    clocks.note_poll(Micros::new(1_000), &leases);
     let stands = |clocks: &Clocks, now| clocks.ramp_instant(lease, Micros::new(now)).get();
     assert_eq!(stands(&clocks, 1_050), 1_050);
     assert_eq!(stands(&clocks, 1_500), 1_100, "blind: held at the end of the lease");
-    clocks.hear(Micros::new(1_500), &leases);
+    clocks.note_poll(Micros::new(1_500), &leases);
     assert_eq!(stands(&clocks, 1_500), 1_100, "no jump");
     assert_eq!(stands(&clocks, 1_550), 1_200, "twice the speed");
-    clocks.hear(Micros::new(1_600), &leases);
-    clocks.hear(Micros::new(1_700), &leases);
-    clocks.hear(Micros::new(1_800), &leases);
+    clocks.note_poll(Micros::new(1_600), &leases);
+    clocks.note_poll(Micros::new(1_700), &leases);
+    clocks.note_poll(Micros::new(1_800), &leases);
     assert_eq!(stands(&clocks, 1_899), 1_898, "about to catch up");
-    clocks.hear(Micros::new(1_900), &leases);
+    clocks.note_poll(Micros::new(1_900), &leases);
     assert_eq!(stands(&clocks, 1_990), 1_990, "in step again");
 }
 
@@ -115,9 +115,9 @@ fn the_clock_of_a_host_that_was_never_told_anything_is_the_wall_clock() {
 fn leases_no_longer_in_use_are_forgotten() {
     let mut clocks = Clocks::synced();
     let (short, long) = (Span::from_micros(10), Span::from_micros(20));
-    clocks.hear(Micros::new(5), &[Leased { lease: short, rollback: Some(Micros::new(3)) }]);
+    clocks.note_poll(Micros::new(5), &[Leased { lease: short, rollback: Some(Micros::new(3)) }]);
     assert_eq!((clocks.ramps.len(), clocks.marks.len()), (1, 1));
-    clocks.hear(Micros::new(6), &[Leased { lease: long, rollback: None }]);
+    clocks.note_poll(Micros::new(6), &[Leased { lease: long, rollback: None }]);
     assert_eq!((clocks.ramps.len(), clocks.marks.len()), (1, 0));
     assert_eq!(clocks.ramps[0].lease, long);
 }
@@ -152,16 +152,16 @@ fn a_lease_of_another_duration_makes_no_ramp_jump() {
             for changed_at in [150, 250, 300, 350, 500] {
                 let now = seconds(changed_at);
                 let mut clocks = Clocks::synced();
-                clocks.hear(seconds(100), &before.leases());
+                clocks.note_poll(seconds(100), &before.leases());
                 let stood = [share(&before, "x", now, &clocks), share(&before, "other", now, &clocks)];
-                clocks.hear_document(now, &before, &after);
+                clocks.note_document(now, &before, &after);
                 let stands = [share(&after, "x", now, &clocks), share(&after, "other", now, &clocks)];
                 assert_eq!(stands, stood, "{from:?} to {to:?} at {changed_at}");
                 // From there on it goes its way, at most at twice the speed, while word keeps coming.
                 let mut last = stands[0];
                 for second in changed_at + 1..changed_at + 700 {
                     let now = seconds(second);
-                    clocks.hear(now, &after.leases());
+                    clocks.note_poll(now, &after.leases());
                     let next = share(&after, "x", now, &clocks);
                     assert!(next.abs_diff(last) <= 200_100, "{from:?} to {to:?}: {last} to {next} at {second}");
                     last = next;
@@ -192,11 +192,11 @@ fn each_lease_counts_from_the_word_of_its_own_source() {
     let snapshot = compile_all(&parts.collect::<Vec<_>>());
     let heard = |second: i64| {
         let mut clocks = Clocks::synced();
-        clocks.hear(seconds(second), &[Leased { lease: Span::from_micros(60_000_000), rollback: None }]);
+        clocks.note_poll(seconds(second), &[Leased { lease: Span::from_micros(60_000_000), rollback: None }]);
         clocks
     };
     for (first, second) in [(100, 490), (490, 100)] {
-        let clocks = Clocks { further: vec![heard(second)], ..heard(first) };
+        let clocks = Clocks { additional: vec![heard(second)], ..heard(first) };
         let shares = ["x", "y"].map(|flag| share(&snapshot, flag, seconds(500), &clocks));
         let expected = [first, second].map(|heard: i64| if heard == 490 { 50_000_000 } else { 16_000_000 });
         assert!(shares.iter().zip(expected).all(|(share, expected)| share.abs_diff(expected) <= 1), "{shares:?}");
@@ -209,11 +209,11 @@ fn a_rollback_that_is_learnt_late_begins_where_the_ramp_stood() {
     let (before, after) = (leased(Some(60), false), leased(Some(60), true));
     let lease = Span::from_micros(60_000_000);
     let mut clocks = Clocks::synced();
-    clocks.hear(seconds(100), &before.leases());
-    clocks.hear(seconds(500), &before.leases());
+    clocks.note_poll(seconds(100), &before.leases());
+    clocks.note_poll(seconds(500), &before.leases());
     assert_eq!(clocks.ramp_instant_at_rollback(lease, seconds(300)), seconds(160));
     let stood = share(&before, "x", seconds(500), &clocks);
-    clocks.hear_document(seconds(501), &before, &after);
+    clocks.note_document(seconds(501), &before, &after);
     assert_eq!(clocks.ramp_instant_at_rollback(lease, seconds(300)), seconds(160), "and so it is marked");
     for second in [501, 600, 700] {
         assert!(share(&after, "x", seconds(second), &clocks) <= stood, "nobody gets `new` in a rollback");

@@ -127,16 +127,19 @@ fn overlay() -> impl Strategy<Value = Overlay> {
         why: "a law".to_owned(),
         until,
     });
-    let dial = (percent(), until(), any::<bool>()).prop_map(|(percent, until, defined)| {
+    let activation = (percent(), until(), any::<bool>()).prop_map(|(percent, until, defined)| {
         (
             FlagKey::new("f", "a"),
             Activation { share: Share::from_millionths(percent * 1_000_000).unwrap(), until, defined },
         )
     });
-    (prop_oneof![3 => Just(None), 1 => lock.prop_map(Some)], prop_oneof![3 => Just(None), 1 => dial.prop_map(Some)])
-        .prop_map(|(lock, dial)| Overlay {
+    (
+        prop_oneof![3 => Just(None), 1 => lock.prop_map(Some)],
+        prop_oneof![3 => Just(None), 1 => activation.prop_map(Some)],
+    )
+        .prop_map(|(lock, activation)| Overlay {
             locks: lock.into_iter().collect(),
-            activations: dial.into_iter().collect(),
+            activations: activation.into_iter().collect(),
             ..Overlay::default()
         })
 }
@@ -150,7 +153,7 @@ fn case() -> impl Strategy<Value = Case> {
             if let Some((heard, lag)) = clocks {
                 let heard = Micros::new(START + heard * 1_000_000);
                 let (snapshot, _) = case.snapshot();
-                case.clocks.hear(heard, &snapshot.leases());
+                case.clocks.note_poll(heard, &snapshot.leases());
                 for ramp in &mut case.clocks.ramps {
                     ramp.instant = heard.saturating_sub(Span::from_micros(u64::try_from(lag * 1_000_000).unwrap()));
                 }
@@ -329,7 +332,7 @@ proptest! {
         let leases = snapshot.leases();
         let first = Micros::new(START);
         case.clocks = Clocks::synced();
-        case.clocks.hear(first, &leases);
+        case.clocks.note_poll(first, &leases);
         let mut instants: Vec<(Micros, bool)> = case.instants(&snapshot, index).into_iter().map(|at| (at, false)).collect();
         instants.extend(words.iter().map(|micros| (Micros::new(START + micros), true)));
         instants.retain(|(at, _)| *at >= first);
@@ -337,7 +340,7 @@ proptest! {
         let mut explained: Vec<Option<(Option<String>, Option<Micros>)>> = case.keys.iter().map(|_| None).collect();
         for (now, is_word) in instants {
             if is_word {
-                case.clocks.hear(now, &leases);
+                case.clocks.note_poll(now, &leases);
             }
             for (key, before) in case.keys.iter().zip(&mut explained) {
                 let answer = snapshot.explain("f", "a", &Subject::key(key), &case.moment(now));
@@ -443,17 +446,17 @@ fn a_lagging_ramp_is_cut_off_by_its_rollback() {
     let index = snapshot.find("f", "a").unwrap();
     let second = |second: i64| Micros::new(START + second * 1_000_000);
     let mut clocks = Clocks::synced();
-    clocks.hear(second(0), &snapshot.leases());
+    clocks.note_poll(second(0), &snapshot.leases());
     // Blind from 1,000 on, until a word at 2,800 lets it run at twice its speed: at 3,000 it stands at 1,400.
-    clocks.hear(second(2_800), &snapshot.leases());
-    clocks.hear(second(3_100), &snapshot.leases());
+    clocks.note_poll(second(2_800), &snapshot.leases());
+    clocks.note_poll(second(3_100), &snapshot.leases());
     let moment = Moment { now: second(3_100), leases: &clocks };
     let fall = snapshot.flag(index).rollback(&moment).unwrap();
     assert_eq!(fall.from.to_string(), "35");
     // Blind from 1,000 until long after the rollback began: the last to come did so before it.
     let mut clocks = Clocks::synced();
-    clocks.hear(second(0), &snapshot.leases());
-    clocks.hear(second(3_900), &snapshot.leases());
+    clocks.note_poll(second(0), &snapshot.leases());
+    clocks.note_poll(second(3_900), &snapshot.leases());
     let moment = Moment { now: second(3_900), leases: &clocks };
     let mut came = 0;
     for number in 0..200 {

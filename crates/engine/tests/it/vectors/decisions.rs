@@ -25,7 +25,7 @@ struct Vector {
     #[serde(default)]
     host_locks: Vec<Lock>,
     #[serde(default)]
-    activations: Vec<Dial>,
+    activations: Vec<ActivationVector>,
     lease_state: Option<LeaseState>,
     expect: Expect,
 }
@@ -39,7 +39,7 @@ struct Lock {
 }
 
 #[derive(Deserialize)]
-struct Dial {
+struct ActivationVector {
     flag: String,
     percent: Box<RawValue>,
     until: Option<String>,
@@ -176,9 +176,12 @@ fn overlay(vector: &Vector) -> Overlay {
         why: "a vector".into(),
         until: until(&lock.until),
     });
-    let activations = vector.activations.iter().map(|dial| {
-        let share = document::parse_percent(dial.percent.get()).unwrap();
-        (FlagKey::parse(&dial.flag), Activation { share, until: until(&dial.until), defined: dial.had_definition })
+    let activations = vector.activations.iter().map(|activation| {
+        let share = document::parse_percent(activation.percent.get()).unwrap();
+        (
+            FlagKey::parse(&activation.flag),
+            Activation { share, until: until(&activation.until), defined: activation.had_definition },
+        )
     });
     Overlay { locks: locks.collect(), activations: activations.collect(), ..Overlay::default() }
 }
@@ -187,5 +190,5 @@ fn clocks(vector: &Vector, leases: &[tidegate_engine::Span]) -> Clocks {
     let Some(state) = &vector.lease_state else { return Clocks::synced() };
     let instant = time(&state.ramp);
     let ramps = leases.iter().map(|&lease| LeaseRamp { lease, instant }).collect();
-    Clocks { fresh: Some(time(&state.fresh)), ramps, ..Clocks::synced() }
+    Clocks { last_poll: Some(time(&state.fresh)), ramps, ..Clocks::synced() }
 }

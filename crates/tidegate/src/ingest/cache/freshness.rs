@@ -26,7 +26,7 @@ type Moved = (Box<str>, u64, i64, Option<i64>, Option<i64>);
 
 pub(super) fn to_text(clocks: &Clocks) -> String {
     let file = File {
-        fresh: clocks.fresh.map(Micros::get),
+        fresh: clocks.last_poll.map(Micros::get),
         ramps: clocks.ramps.iter().map(|ramp| (ramp.lease.get(), ramp.instant.get())).collect(),
         marks: clocks.marks.iter().map(|mark| (mark.lease.get(), mark.start.get(), mark.instant.get())).collect(),
         moved: clocks.moved.iter().map(moved).collect(),
@@ -46,7 +46,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Clocks, Fault> {
         instant: Micros::new(instant),
     };
     Ok(Clocks {
-        fresh: file.fresh.map(Micros::new),
+        last_poll: file.fresh.map(Micros::new),
         ramps: file.ramps.into_iter().map(ramp).collect(),
         marks: file.marks.into_iter().map(mark).collect(),
         moved: file
@@ -60,7 +60,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Clocks, Fault> {
                 mark: mark.map(Micros::new),
             })
             .collect(),
-        further: Vec::new(),
+        additional: Vec::new(),
     })
 }
 

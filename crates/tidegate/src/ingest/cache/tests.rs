@@ -215,13 +215,13 @@ fn lease_clocks_come_back_as_they_were() {
     assert_eq!(kept.open().load_freshness().unwrap(), None);
     let (lease, start) = (Span::from_micros(u64::MAX), Micros::new(4));
     let clocks = Clocks {
-        fresh: Some(Micros::new(-5)),
+        last_poll: Some(Micros::new(-5)),
         ramps: [Micros::MIN, Micros::new(7)].map(|instant| LeaseRamp { lease, instant }).into(),
         marks: vec![RollbackMark { lease, start, instant: Micros::MAX }],
         moved: [None, Some(Micros::new(9))]
             .map(|mark| MovedRamp { flag: "f/\u{7}\"x".into(), lease, instant: start, rollback: Some(start), mark })
             .into(),
-        further: Vec::new(),
+        additional: Vec::new(),
     };
     for clocks in [clocks, Clocks::synced()] {
         kept.open().store_freshness(&clocks).unwrap();

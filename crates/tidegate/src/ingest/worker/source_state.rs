@@ -398,8 +398,8 @@ impl SourceState {
         }
         let heard_before = self.clocks.clone();
         match replaced {
-            None => self.clocks.hear(now, &self.leases),
-            Some(before) => self.clocks.hear_document(now, before, &self.plain),
+            None => self.clocks.note_poll(now, &self.leases),
+            Some(before) => self.clocks.note_document(now, before, &self.plain),
         }
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
         if self.active.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
@@ -472,16 +472,16 @@ impl SourceState {
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.admission.remember();
         self.clocks = self.storage.load_freshness().unwrap_or_default();
-        if self.clocks.fresh.is_none() {
+        if self.clocks.last_poll.is_none() {
             // Nothing is known of what came later, so the ramps begin where the document was fetched.
-            self.clocks.hear(record.fetched_at, &loaded.snapshot.leases());
+            self.clocks.note_poll(record.fetched_at, &loaded.snapshot.leases());
         }
         self.install(loaded);
         let mut status = self.shared.status();
         (status.served_from, status.warnings) = (ServedFrom::Cache, self.warnings);
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.fetched_at = Some(record.fetched_at);
-        status.fresh_at = self.clocks.fresh;
+        status.fresh_at = self.clocks.last_poll;
     }
 
     /// Publishes the document; the flags that it has changed.

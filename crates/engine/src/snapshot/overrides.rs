@@ -15,21 +15,21 @@ use super::{Core, Entry, NONE, hash_flag, hash_section};
 
 /// What stands over and beside the table of one snapshot, ready to be read.
 #[derive(Clone, Debug)]
-pub(crate) struct Pins {
+pub(crate) struct Overrides {
     /// For each flag of the table its pin.
-    of_flag: Chunks<PinNumber>,
-    pinned: Chunks<Pinned>,
-    /// Numbers of pins that are free.
+    of_flag: Chunks<OverrideNumber>,
+    overridden: Chunks<Overridden>,
+    /// Numbers of overrides that are free.
     free: Chunks<u32>,
     /// Flags that no document defines. A leaf of this table is copied by counting references, each in a place of its own,
     /// so what changes often stands apart from it.
-    strangers: Chunks<Option<Arc<Stranger>>>,
-    /// For each of them its pin.
-    of_stranger: Chunks<PinNumber>,
-    /// Numbers of strangers that are free.
-    free_strangers: Chunks<u32>,
+    undocumented_flags: Chunks<Option<Arc<Undocumented>>>,
+    /// For each of them the number of its overrides.
+    of_undocumented: Chunks<OverrideNumber>,
+    /// Numbers that are free among them.
+    free_undocumented: Chunks<u32>,
     by_name: Index,
-    /// How many of the strangers have a definition.
+    /// How many of these flags have a definition.
     defined: usize,
     /// The digest of these definitions.
     digest: Digest,
@@ -37,9 +37,9 @@ pub(crate) struct Pins {
 
 /// The number of a pin, or [`NONE`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct PinNumber(u32);
+struct OverrideNumber(u32);
 
-impl Default for PinNumber {
+impl Default for OverrideNumber {
     fn default() -> Self {
         Self(NONE)
     }
@@ -47,14 +47,14 @@ impl Default for PinNumber {
 
 /// What is laid over one flag.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pinned {
+pub(crate) struct Overridden {
     pub(crate) lock: Option<Arc<HostLock>>,
     pub(crate) activation: Option<Activation>,
     /// The share of a flag that nobody defines while no dial is in force.
     pub(crate) default: Option<Share>,
 }
 
-impl Pinned {
+impl Overridden {
     /// Whether the flag is the boolean flag `false`/`true` as long as no document defines it: its dial, in force or
     /// not, was set on a flag without a definition, or it has only a default.
     pub(crate) fn is_bare(&self) -> bool {
@@ -68,7 +68,7 @@ impl Pinned {
 
 /// A flag that no document defines: one that only a lock or an activation knows, or that was defined by itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Stranger {
+pub(crate) struct Undocumented {
     pub(crate) section: Box<str>,
     pub(crate) name: Box<str>,
     /// The seed of its salt, which is its flag key.
@@ -99,7 +99,7 @@ impl fmt::Debug for Defined {
     }
 }
 
-impl Stranger {
+impl Undocumented {
     fn new(flag: &FlagKey) -> Self {
         let seed = bucket::xxh3_seed(&flag.to_string());
         Self { section: flag.section().into(), name: flag.flag().into(), seed, definition: None }
@@ -110,15 +110,15 @@ impl Stranger {
     }
 }
 
-impl Pins {
+impl Overrides {
     pub(super) fn new(core: &Core) -> Self {
         Self {
             of_flag: Chunks::of_defaults(core.records.len()),
-            pinned: Chunks::default(),
+            overridden: Chunks::default(),
             free: Chunks::default(),
-            strangers: Chunks::default(),
-            of_stranger: Chunks::default(),
-            free_strangers: Chunks::default(),
+            undocumented_flags: Chunks::default(),
+            of_undocumented: Chunks::default(),
+            free_undocumented: Chunks::default(),
             by_name: Index::default(),
             defined: 0,
             digest: Digest::default(),
@@ -127,31 +127,31 @@ impl Pins {
 
     pub(super) fn lay(&mut self, core: &Core, overlay: &Overlay) {
         for lock in &overlay.locks {
-            self.change(core, &lock.flag, |pinned| pinned.lock = Some(Arc::new(lock.clone())));
+            self.change(core, &lock.flag, |overridden| overridden.lock = Some(Arc::new(lock.clone())));
         }
         for (flag, activation) in &overlay.activations {
-            self.change(core, flag, |pinned| pinned.activation = Some(activation.clone()));
+            self.change(core, flag, |overridden| overridden.activation = Some(activation.clone()));
         }
         for (flag, share) in &overlay.defaults {
-            self.change(core, flag, |pinned| pinned.default = Some(*share));
+            self.change(core, flag, |overridden| overridden.default = Some(*share));
         }
     }
 
     /// Changes what is laid over one flag; what is left with nothing goes.
-    pub(super) fn change(&mut self, core: &Core, flag: &FlagKey, change: impl FnOnce(&mut Pinned)) {
+    pub(super) fn change(&mut self, core: &Core, flag: &FlagKey, change: impl FnOnce(&mut Overridden)) {
         if let Some(record) = core.find(flag.section(), flag.flag()) {
             let before = self.of_flag.get(record as usize).copied().unwrap_or_default();
-            let after = self.change_pin(before, change);
+            let after = self.change_override(before, change);
             return set(&mut self.of_flag, record, before, after);
         }
         let id = self.find(flag.section(), flag.flag());
-        let before = id.and_then(|id| self.of_stranger.get(id as usize)).copied().unwrap_or_default();
-        let after = self.change_pin(before, change);
+        let before = id.and_then(|id| self.of_undocumented.get(id as usize)).copied().unwrap_or_default();
+        let after = self.change_override(before, change);
         if after == before {
             return;
         }
-        let id = id.unwrap_or_else(|| self.add_stranger(flag));
-        set(&mut self.of_stranger, id, before, after);
+        let id = id.unwrap_or_else(|| self.add_undocumented(flag));
+        set(&mut self.of_undocumented, id, before, after);
         self.remove_empty(id);
     }
 
@@ -161,16 +161,16 @@ impl Pins {
         if id.is_none() && definition.is_none() {
             return;
         }
-        let id = id.unwrap_or_else(|| self.add_stranger(flag));
-        let Some(stranger) = self.stranger(id) else { return };
-        let changed = Stranger { definition: definition.clone(), ..stranger.clone() };
-        if let Some(before) = stranger.definition.clone() {
+        let id = id.unwrap_or_else(|| self.add_undocumented(flag));
+        let Some(undocumented) = self.undocumented(id) else { return };
+        let changed = Undocumented { definition: definition.clone(), ..undocumented.clone() };
+        if let Some(before) = undocumented.definition.clone() {
             self.count(&before, false);
         }
         if let Some(after) = definition {
             self.count(&after, true);
         }
-        if let Some(place) = self.strangers.get_mut(id as usize) {
+        if let Some(place) = self.undocumented_flags.get_mut(id as usize) {
             *place = Some(Arc::new(changed));
         }
         self.remove_empty(id);
@@ -196,36 +196,36 @@ impl Pins {
     }
 
     /// Changes a pin, makes it or lets it go, and gives its number.
-    fn change_pin(&mut self, pin: PinNumber, change: impl FnOnce(&mut Pinned)) -> PinNumber {
-        let mut pinned = self.pinned.get(pin.0 as usize).cloned().unwrap_or_default();
-        change(&mut pinned);
-        match (pin.0 == NONE, pinned.is_empty()) {
+    fn change_override(&mut self, pin: OverrideNumber, change: impl FnOnce(&mut Overridden)) -> OverrideNumber {
+        let mut overridden = self.overridden.get(pin.0 as usize).cloned().unwrap_or_default();
+        change(&mut overridden);
+        match (pin.0 == NONE, overridden.is_empty()) {
             (true, true) => pin,
-            (true, false) => PinNumber(put(&mut self.pinned, &mut self.free, pinned)),
+            (true, false) => OverrideNumber(put(&mut self.overridden, &mut self.free, overridden)),
             (false, is_empty) => {
-                if let Some(place) = self.pinned.get_mut(pin.0 as usize) {
-                    *place = pinned;
+                if let Some(place) = self.overridden.get_mut(pin.0 as usize) {
+                    *place = overridden;
                 }
                 if !is_empty {
                     return pin;
                 }
                 self.free.push(pin.0);
-                PinNumber::default()
+                OverrideNumber::default()
             }
         }
     }
 
     /// A new flag that the table does not have, with nothing yet.
-    fn add_stranger(&mut self, flag: &FlagKey) -> u32 {
-        let stranger = Some(Arc::new(Stranger::new(flag)));
-        let id = match self.free_strangers.pop() {
+    fn add_undocumented(&mut self, flag: &FlagKey) -> u32 {
+        let undocumented = Some(Arc::new(Undocumented::new(flag)));
+        let id = match self.free_undocumented.pop() {
             None => {
-                self.of_stranger.push(PinNumber::default());
-                number(self.strangers.push(stranger))
+                self.of_undocumented.push(OverrideNumber::default());
+                number(self.undocumented_flags.push(undocumented))
             }
             Some(id) => {
-                if let Some(place) = self.strangers.get_mut(id as usize) {
-                    *place = stranger;
+                if let Some(place) = self.undocumented_flags.get_mut(id as usize) {
+                    *place = undocumented;
                 }
                 id
             }
@@ -236,15 +236,15 @@ impl Pins {
 
     /// Lets a flag go that has neither a pin nor a definition.
     fn remove_empty(&mut self, id: u32) {
-        let Some(stranger) = self.stranger(id) else { return };
-        let has_pin = self.of_stranger.get(id as usize).is_some_and(|pin| pin.0 != NONE);
-        if has_pin || stranger.definition.is_some() {
+        let Some(undocumented) = self.undocumented(id) else { return };
+        let has_override = self.of_undocumented.get(id as usize).is_some_and(|pin| pin.0 != NONE);
+        if has_override || undocumented.definition.is_some() {
             return;
         }
-        let hash = hash_name(&stranger.section, &stranger.name);
+        let hash = hash_name(&undocumented.section, &undocumented.name);
         self.by_name.remove(hash, id);
-        self.free_strangers.push(id);
-        if let Some(place) = self.strangers.get_mut(id as usize) {
+        self.free_undocumented.push(id);
+        if let Some(place) = self.undocumented_flags.get_mut(id as usize) {
             *place = None;
         }
     }
@@ -252,33 +252,34 @@ impl Pins {
     /// The number of a flag that no document defines.
     pub(super) fn find(&self, section: &str, flag: &str) -> Option<u32> {
         self.by_name.find(hash_name(section, flag), |id| {
-            self.stranger(id).is_some_and(|stranger| *stranger.name == *flag && *stranger.section == *section)
+            self.undocumented(id)
+                .is_some_and(|undocumented| *undocumented.name == *flag && *undocumented.section == *section)
         })
     }
 
     /// The numbers of the flags that no document defines.
-    pub(super) fn strangers(&self) -> impl Iterator<Item = u32> {
-        (0..number(self.strangers.len())).filter(|id| self.stranger(*id).is_some())
+    pub(super) fn undocumented_flags(&self) -> impl Iterator<Item = u32> {
+        (0..number(self.undocumented_flags.len())).filter(|id| self.undocumented(*id).is_some())
     }
 
     #[inline]
-    pub(super) fn stranger(&self, number: u32) -> Option<&Stranger> {
-        self.strangers.get(number as usize)?.as_deref()
+    pub(super) fn undocumented(&self, number: u32) -> Option<&Undocumented> {
+        self.undocumented_flags.get(number as usize)?.as_deref()
     }
 
     /// What is laid over the flag of this index, where the table has `known` flags.
     #[inline]
-    pub(super) fn of(&self, flag: u32, known: u32) -> Option<&Pinned> {
+    pub(super) fn get(&self, flag: u32, known: u32) -> Option<&Overridden> {
         let pin = match flag.checked_sub(known) {
             None => self.of_flag.get(flag as usize)?.0,
-            Some(stranger) => self.of_stranger.get(stranger as usize)?.0,
+            Some(undocumented) => self.of_undocumented.get(undocumented as usize)?.0,
         };
-        if pin == NONE { None } else { self.pinned.get(pin as usize) }
+        if pin == NONE { None } else { self.overridden.get(pin as usize) }
     }
 }
 
 /// Notes the pin of a flag, if it is another one.
-fn set(table: &mut Chunks<PinNumber>, id: u32, before: PinNumber, after: PinNumber) {
+fn set(table: &mut Chunks<OverrideNumber>, id: u32, before: OverrideNumber, after: OverrideNumber) {
     if after != before
         && let Some(place) = table.get_mut(id as usize)
     {
