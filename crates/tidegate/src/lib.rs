@@ -62,8 +62,8 @@ pub use tidegate_replica::{Level, LevelError, NodeId, NodeIdError, Stamp, StampE
 struct Readme;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/embedding.md")]
-struct EmbeddingGuide;
+#[doc = include_str!("../../../docs/guide/service.md")]
+struct ServiceGuide;
 
 #[cfg(all(doctest, feature = "cluster"))]
 #[doc = include_str!("../../../docs/guide/live.md")]

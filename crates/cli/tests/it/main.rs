@@ -16,6 +16,7 @@ mod limits;
 mod list;
 mod locks;
 mod log;
+mod log_messages;
 mod plan;
 mod problems;
 mod proxies;
