@@ -46,7 +46,7 @@ fn report(tide: &Tidegate) {
     let from = match status.served_from {
         ServedFrom::Source => "the source".to_owned(),
         ServedFrom::Cache => format!("the cache, {} old", status.age.map_or_else(String::new, |age| age.to_string())),
-        ServedFrom::Nowhere => "nowhere, so this is the default".to_owned(),
+        ServedFrom::NoDocument => "no document, so this is the default".to_owned(),
     };
     say(&format!("install to {target} (from {from})"));
     if let Some(error) = status.last_error {

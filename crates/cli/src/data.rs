@@ -85,7 +85,7 @@ impl Data {
     pub(crate) fn describe(&self) -> String {
         let why = self.why.as_deref().map_or(String::new(), |why| format!(" ({})", escape(why)));
         let server = self.server.as_deref().map_or(String::new(), |server| format!("{}: ", escape(server)));
-        if self.server.is_some() && self.health == Health::Unsourced.as_str() {
+        if self.server.is_some() && self.health == Health::NoSource.as_str() {
             return format!("{server}live changes alone, no document{why}");
         }
         let age = match self.age {

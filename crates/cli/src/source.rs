@@ -96,7 +96,7 @@ fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status)
         data.source = source.source.to_string();
     }
     let missing = match status.served_from {
-        ServedFrom::Nowhere => Some(missing(&source.source, &status, text.as_deref())),
+        ServedFrom::NoDocument => Some(missing(&source.source, &status, text.as_deref())),
         ServedFrom::Source | ServedFrom::Cache => None,
     };
     warn_about_source(&status, &data, missing.is_some(), output);

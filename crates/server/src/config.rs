@@ -236,7 +236,7 @@ impl Config {
     pub fn builder(&self) -> Result<Builder, ConfigError> {
         let mut builder = Tidegate::builder().live(self.live());
         for document in &self.documents.value {
-            builder = builder.also(source(document, &self.documents.origin)?);
+            builder = builder.additional_source(source(document, &self.documents.origin)?);
         }
         if let Some(path) = &self.cacert.value {
             let unreadable = |problem: tidegate::FileProblem| {

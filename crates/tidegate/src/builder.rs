@@ -50,7 +50,7 @@ pub use fetch::TextError;
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {
     source: Option<Source>,
-    further: Vec<Source>,
+    additional_sources: Vec<Source>,
     #[cfg(feature = "cluster")]
     live: Option<Live>,
     #[cfg(feature = "cluster")]
@@ -84,7 +84,7 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             source: None,
-            further: Vec::new(),
+            additional_sources: Vec::new(),
             #[cfg(feature = "cluster")]
             live: None,
             #[cfg(feature = "cluster")]
@@ -143,17 +143,17 @@ impl Builder {
         self
     }
 
-    /// A further document comes from this source, beside those named before; it is asked on a schedule of its own, and
+    /// An additional document comes from this source, beside those named before; it is asked on a schedule of its own, and
     /// has a cache and a [`Status`](crate::Status) of its own. Everything else that is said here counts for all sources.
     ///
     /// Of a flag that several documents define, the first counts, in the order in which their sources are named here,
     /// whichever was loaded first. The entries of the others have no effect, which [`Status::shadowed`](crate::Status::shadowed)
     /// of their source tells.
-    pub fn also(mut self, source: Source) -> Self {
+    pub fn additional_source(mut self, source: Source) -> Self {
         if self.source.is_none() {
             return self.source(source);
         }
-        self.further.push(source);
+        self.additional_sources.push(source);
         self
     }
 
@@ -355,8 +355,8 @@ impl Builder {
             SourceState::new(SourceOptions { pins, locks: self.lock_file(), ..self.source_options(source, None) });
         let registry = Arc::clone(first.registry());
         let first = self.prepare(first, source)?;
-        let further: Vec<_> = (1..)
-            .zip(&self.further)
+        let additional_sources: Vec<_> = (1..)
+            .zip(&self.additional_sources)
             .map(|(number, source)| {
                 let options = self.source_options(Some(source), Some(number));
                 self.prepare(SourceState::beside(Arc::clone(&registry), options), Some(source))
@@ -367,12 +367,12 @@ impl Builder {
         // All are started before any is waited for.
         let start = |(work, wait)| Running::start(work, wait).map_err(ConnectError::Thread);
         let first = start(first)?;
-        let further = further.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
+        let additional_sources = additional_sources.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
         let machinery = Machinery {
             #[cfg(feature = "cluster")]
             live,
             first: first.wait(),
-            further: further.into_iter().map(Starting::wait).collect(),
+            additional_sources: additional_sources.into_iter().map(Starting::wait).collect(),
         };
         #[cfg(feature = "cluster")]
         if let Some(live) = &machinery.live {
@@ -401,7 +401,7 @@ impl Builder {
         self.defaults.iter().map(checked).collect()
     }
 
-    /// What the source of a source is made of; of a further one its number.
+    /// What the state of a source is made of; `number` is that of an additional source.
     fn source_options(&self, source: Option<&Source>, number: Option<usize>) -> SourceOptions {
         let name = self.cache_name.as_ref().map(|name| match number {
             None => name.clone(),
@@ -420,11 +420,11 @@ impl Builder {
             clock: self.clock.clone(),
             is_one_shot: self.is_one_shot,
             health: match source {
-                None => Health::Unsourced,
+                None => Health::NoSource,
                 Some(source) if self.is_offline && source.is_remote() => Health::Offline,
                 Some(_) => Health::Starting,
             },
-            is_combined: !self.further.is_empty(),
+            is_combined: !self.additional_sources.is_empty(),
         }
     }
 

@@ -142,8 +142,8 @@ impl Tidegate {
     /// How the instance is doing: source, age, health, what is wrong, locks.
     pub fn status(&self) -> Status {
         let mut status = self.shared().full_status();
-        let further = &self.machinery.further;
-        status.further = further.iter().map(|running| running.shared().full_status()).collect();
+        let additional = &self.machinery.additional_sources;
+        status.additional_sources = additional.iter().map(|running| running.shared().full_status()).collect();
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
 

@@ -150,8 +150,8 @@ impl Registry {
     /// Whether the documents of all sources have been loaded, so that what none of them defines is defined nowhere.
     #[cfg(feature = "cluster")]
     pub(crate) fn are_documents_loaded(&self) -> bool {
-        let is_unsourced = self.shared.status().health == Health::Unsourced;
-        is_unsourced || self.parts().slots.iter().all(|slot| slot.part.is_loaded)
+        let has_no_source = self.shared.status().health == Health::NoSource;
+        has_no_source || self.parts().slots.iter().all(|slot| slot.part.is_loaded)
     }
 
     /// Whether the program has a default for a flag of which nobody has said anything.

@@ -24,7 +24,7 @@ impl Shared {
         Self::with_notifier(status, Arc::default())
     }
 
-    /// Of a further source, whose changes go to the same subscribers.
+    /// Of an additional source, whose changes go to the same subscribers.
     pub(crate) fn with_notifier(status: Status, notifier: Arc<Notifier>) -> Arc<Self> {
         Arc::new(Self { cells: CellTable::default(), notifier, status: Mutex::new(status), shadowed: Mutex::default() })
     }

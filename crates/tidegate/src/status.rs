@@ -80,8 +80,8 @@ pub struct Status {
     pub swapped_arguments: Misreads,
     /// Earlier snapshots that some thread or view still holds.
     pub snapshots_held: usize,
-    /// The further sources, each as this is of the first: what is of the whole instance is only told there.
-    pub further: Vec<Status>,
+    /// The additional sources, each as this is of the first: what is of the whole instance is only told there.
+    pub additional_sources: Vec<Status>,
 }
 
 impl Status {
@@ -91,7 +91,7 @@ impl Status {
             source,
             health,
             health_since: now,
-            served_from: ServedFrom::Nowhere,
+            served_from: ServedFrom::NoDocument,
             tag: None,
             fetched_at: None,
             fresh_at: None,
@@ -113,7 +113,7 @@ impl Status {
             type_errors: Misreads::default(),
             swapped_arguments: Misreads::default(),
             snapshots_held: 0,
-            further: Vec::new(),
+            additional_sources: Vec::new(),
         }
     }
 
@@ -129,8 +129,8 @@ impl Status {
             signature.is_expired = signature.expires.is_some_and(|expires| now >= expires);
             signature.is_from_future = signature.issued.is_some_and(|at| at > now.saturating_add(CLOCKS_APART));
         }
-        for further in &mut self.further {
-            further.age = further.fresh_at.map(|fresh_at| now.since(fresh_at));
+        for source in &mut self.additional_sources {
+            source.age = source.fresh_at.map(|fresh_at| now.since(fresh_at));
         }
         let misreads = |kind| {
             let (count, flags) = published.reader_state.misreads.of_kind(kind);
@@ -193,7 +193,7 @@ pub enum Health {
     /// It is not asked, by request.
     Offline,
     /// There is none: flags come from live changes alone.
-    Unsourced,
+    NoSource,
 }
 
 impl Health {
@@ -205,7 +205,7 @@ impl Health {
             Self::Stale => "stale",
             Self::Refused => "refused",
             Self::Offline => "offline",
-            Self::Unsourced => "unsourced",
+            Self::NoSource => "no_source",
         }
     }
 }
@@ -219,7 +219,7 @@ pub enum ServedFrom {
     /// The cache, as an earlier process left it.
     Cache,
     /// There is none: every flag answers the caller's default.
-    Nowhere,
+    NoDocument,
 }
 
 /// What is wrong with a source.

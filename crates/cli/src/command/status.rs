@@ -58,7 +58,7 @@ struct State {
     #[serde(default)]
     flags: u64,
     #[serde(default)]
-    further: Vec<State>,
+    additional_sources: Vec<State>,
 }
 
 /// Entries of a document that have no effect, because an earlier document defines the flags.
@@ -125,7 +125,7 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
         output.line(format_args!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING)))?;
     }
     let sources: Vec<&State> =
-        std::iter::once(state).chain(&state.further).filter(|state| state.health != UNSOURCED).collect();
+        std::iter::once(state).chain(&state.additional_sources).filter(|state| state.health != NO_SOURCE).collect();
     if sources.is_empty() {
         return Ok(());
     }
@@ -138,8 +138,8 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
         let trouble = trouble.join("; ");
         table.row([
             Cell::new(escape(&source.source)),
-            Cell::new(escape(&source.health)),
-            Cell::new(escape(&source.served_from)),
+            Cell::new(escape(&source.health.replace('_', " "))),
+            Cell::new(escape(&source.served_from.replace('_', " "))),
             Cell::new(source.age_seconds.map_or("never".to_owned(), ago)),
             Cell::new(escape(&trouble)),
         ]);
@@ -159,4 +159,4 @@ fn ago(seconds: f64) -> String {
 const NAME_COLUMNS: usize = 6;
 
 /// Where there are no documents at all.
-const UNSOURCED: &str = "unsourced";
+const NO_SOURCE: &str = "no_source";

@@ -21,7 +21,7 @@ struct Status {
     #[serde(default)]
     digest: Option<String>,
     #[serde(default)]
-    further: Vec<ServerSource>,
+    additional_sources: Vec<ServerSource>,
 }
 
 impl Server {
@@ -37,12 +37,12 @@ impl Server {
 
     fn try_data_for(&self, flag: &FlagKey) -> Result<(ServerSource, Option<String>), Failure> {
         let Answer { status } = self.ask_for(self.request(Method::GET, &["status"], &[]))?;
-        let Status { first, digest, further } = status;
-        if further.is_empty() {
+        let Status { first, digest, additional_sources } = status;
+        if additional_sources.is_empty() {
             return Ok((first, digest));
         }
         let place = self.document_of(flag);
-        let found = further.into_iter().find(|source| place.as_deref() == Some(&*source.source));
+        let found = additional_sources.into_iter().find(|source| place.as_deref() == Some(&*source.source));
         Ok((found.unwrap_or(first), digest))
     }
 

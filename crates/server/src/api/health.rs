@@ -24,7 +24,8 @@ pub(super) async fn starting(since: Instant) -> Problem {
 /// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.
 pub(super) async fn ready(State(api): Shared) -> Answer {
     let status = api.tide.status();
-    if let Some(source) = std::iter::once(&status).chain(&status.further).find(|status| has_nothing(status)) {
+    if let Some(source) = std::iter::once(&status).chain(&status.additional_sources).find(|status| has_nothing(status))
+    {
         let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
         let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
         return Err(Problem::not_ready(format!("nothing has come from `{}`: {why}", source.source.escape_debug())));
@@ -54,7 +55,7 @@ fn is_synced(api: &Api) -> Option<bool> {
 pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let status = api.tide.status();
-    let is_ready = !std::iter::once(&status).chain(&status.further).any(has_nothing);
+    let is_ready = !std::iter::once(&status).chain(&status.additional_sources).any(has_nothing);
     let shown = serde_json::to_value(&status).map_err(|error| Problem::internal(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     let synced = is_synced(&api);
@@ -63,5 +64,5 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
 
 /// Whether a source has given nothing, now or before.
 fn has_nothing(status: &Status) -> bool {
-    status.served_from == ServedFrom::Nowhere && status.health != Health::Unsourced
+    status.served_from == ServedFrom::NoDocument && status.health != Health::NoSource
 }

@@ -56,7 +56,7 @@ async fn a_server_is_ready_once_it_has_a_document() {
     assert_eq!(server.get("/readyz").await.good()["synced"], true, "no other node is to be expected");
     assert_eq!(server.get("/readyz/changes").await.good(), json!({"status": "ready", "synced": true}));
     let status = server.get("/api/v1/status").await.good();
-    assert_eq!((&status["ready"], &status["status"]["health"]), (&json!(true), &json!("unsourced")));
+    assert_eq!((&status["ready"], &status["status"]["health"]), (&json!(true), &json!("no_source")));
     let away = builder().callback(|_| Err::<Fetched, _>("away".into()));
     let server = Server::with(away, Options::default()).await;
     assert_eq!(server.get("/healthz").await.good()["status"], "alive");
@@ -64,7 +64,7 @@ async fn a_server_is_ready_once_it_has_a_document() {
     assert!(reply.problem(503)["detail"].as_str().unwrap().contains("away"), "{}", reply.text());
     assert_eq!(reply.header("retry-after"), "1");
     let status = server.get("/api/v1/status").await.good();
-    assert_eq!((&status["ready"], &status["status"]["served_from"]), (&json!(false), &json!("nowhere")));
+    assert_eq!((&status["ready"], &status["status"]["served_from"]), (&json!(false), &json!("no_document")));
     server.get("/api/v1/status?x=1").await.problem(400);
     let refused = Tidegate::builder()
         .without_locks()

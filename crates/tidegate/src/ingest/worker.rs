@@ -43,8 +43,8 @@ pub(crate) struct Machinery {
     #[cfg(feature = "cluster")]
     pub(crate) live: Option<crate::live::LiveThread>,
     pub(crate) first: Running,
-    /// One for each further source.
-    pub(crate) further: Vec<Running>,
+    /// One for each additional source.
+    pub(crate) additional_sources: Vec<Running>,
 }
 
 /// A thread that was started and has not asked its source yet.

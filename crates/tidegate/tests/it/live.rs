@@ -343,7 +343,7 @@ fn several_documents_are_in_force_together() {
     write(&second, r#"{"f": {"y": {"stable": 2}}, "g": {"z": {"stable": 3}}}"#);
     let tide = Tidegate::builder()
         .file(&first)
-        .also(Source::file(&second))
+        .additional_source(Source::file(&second))
         .poll_interval(Duration::from_millis(100))
         .without_locks()
         .connect()
@@ -351,11 +351,11 @@ fn several_documents_are_in_force_together() {
     let seen = || (tide.get("f", "x", "k", 0), tide.get("f", "y", "k", 0), tide.get("g", "z", "k", 0));
     soon("both are read", || seen() == (1, 2, 3));
     let status = tide.status();
-    assert_eq!((status.flags, status.further.len()), (3, 1));
+    assert_eq!((status.flags, status.additional_sources.len()), (3, 1));
     // The later one may define what the earlier one does; of these entries the earlier one's count.
     write(&second, r#"{"f": {"x": {"stable": 4}, "y": {"stable": 5}}}"#);
     soon("its other entries count", || seen() == (1, 5, 0));
-    let later = || tide.status().further.remove(0);
+    let later = || tide.status().additional_sources.remove(0);
     let shadowed = later().shadowed;
     assert_eq!((shadowed.count, later().health, later().refused.is_none()), (1, Health::Fresh, true));
     assert_eq!(shadowed.entries[0].flag.to_string(), "f/x");
@@ -366,8 +366,9 @@ fn several_documents_are_in_force_together() {
     soon("the status follows", || later().shadowed.entries.iter().any(|entry| entry.flag.flag() == "y"));
     assert_eq!(later().shadowed.count, 1);
     let text = Tidegate::builder().text(r#"{"f": {"x": {"stable": 1}}}"#);
-    let twice = text.also(Source::text(r#"{"f": {"x": {"stable": 2}}}"#)).without_locks().connect().unwrap();
-    assert_eq!((twice.get("f", "x", "k", 0), twice.status().further[0].shadowed.count), (1, 1));
+    let twice =
+        text.additional_source(Source::text(r#"{"f": {"x": {"stable": 2}}}"#)).without_locks().connect().unwrap();
+    assert_eq!((twice.get("f", "x", "k", 0), twice.status().additional_sources[0].shadowed.count), (1, 1));
 }
 
 #[test]
@@ -384,8 +385,8 @@ fn of_several_documents_the_first_counts_whichever_was_loaded_first() {
         write(order[0]);
         let tide = Tidegate::builder()
             .file(&paths[0])
-            .also(Source::file(&paths[1]))
-            .also(Source::file(&paths[2]))
+            .additional_source(Source::file(&paths[1]))
+            .additional_source(Source::file(&paths[2]))
             .poll_interval(Duration::from_millis(100))
             .startup_wait(Duration::from_millis(1))
             .without_locks()
@@ -400,9 +401,9 @@ fn of_several_documents_the_first_counts_whichever_was_loaded_first() {
         }
         assert_eq!(tide.get("f", "x", "k", usize::MAX), 0);
         let status = tide.status();
-        let counts: Vec<usize> = status.further.iter().map(|further| further.shadowed.count).collect();
+        let counts: Vec<usize> = status.additional_sources.iter().map(|further| further.shadowed.count).collect();
         assert_eq!((status.shadowed.count, counts), (0, vec![1, 1]), "{order:?}");
-        assert!(status.further[1].shadowed.entries[0].by.contains("first.json"));
+        assert!(status.additional_sources[1].shadowed.entries[0].by.contains("first.json"));
     }
 }
 

@@ -37,7 +37,7 @@ fn a_start_with_everything_away_serves_the_defaults() {
     let tide = host.builder_of(&origin).connect().unwrap();
     assert_eq!(tide.get("features", "version", "k", 42), 42);
     let status = tide.status();
-    assert_eq!((status.health, status.served_from), (Health::Stale, ServedFrom::Nowhere));
+    assert_eq!((status.health, status.served_from), (Health::Stale, ServedFrom::NoDocument));
     assert!(status.last_error.unwrap().message.contains("cannot connect"));
 }
 

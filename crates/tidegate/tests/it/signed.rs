@@ -279,7 +279,7 @@ fn a_cache_that_was_put_back_is_not_used() {
     fs::write(&record, old).unwrap();
     let tide = builder(&host, &origin).offline(true).connect().unwrap();
     let status = tide.status();
-    assert_eq!((version(&tide), status.served_from), (0, ServedFrom::Nowhere));
+    assert_eq!((version(&tide), status.served_from), (0, ServedFrom::NoDocument));
     assert!(status.cache.unwrap().error.unwrap().contains("has version 42, but 43 was seen"));
     assert!(status.signature.unwrap().rollback.is_some());
 }

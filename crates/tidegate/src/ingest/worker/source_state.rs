@@ -135,7 +135,7 @@ impl SourceState {
         Self::on(registry, shared, options)
     }
 
-    /// The state of a further source of the same instance.
+    /// The state of an additional source of the same instance.
     pub(crate) fn beside(registry: Arc<Registry>, options: SourceOptions) -> Self {
         let status = options.first_status(registry.board().clock().now());
         let shared = Shared::with_notifier(status, Arc::clone(&registry.shared().notifier));

@@ -25,7 +25,7 @@ fn joined(node: u64, name: &str) -> Vec<Register> {
 /// A driver of node 1 that knows of another member.
 fn driver(other: Vec<Register>) -> Driver {
     let clock = Clock::manual(Micros::new(i64::try_from(START.wall_ms * 1_000).unwrap()));
-    let shared = Shared::new(Status::new(String::new(), Health::Unsourced, clock.now()));
+    let shared = Shared::new(Status::new(String::new(), Health::NoSource, clock.now()));
     let board = Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock);
     Driver::new(Parts {
         options: Options::new("tests", NodeId::new(1)),
