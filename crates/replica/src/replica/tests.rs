@@ -9,6 +9,7 @@ use crate::{Expected, Level, Receipt, Resolution, WriteError};
 
 mod acks;
 mod anti_entropy;
+mod boundaries;
 mod epoch;
 mod membership;
 mod peers;

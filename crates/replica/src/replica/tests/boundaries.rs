@@ -1,0 +1,254 @@
+//! The exact instant, count and condition at which the rules for acknowledgements and tombstones begin to apply.
+
+use super::*;
+use crate::limits::PENDING_MAX;
+
+const AT: Now = Now { wall_ms: START_MS, steady_ms: 10_000 };
+
+/// The first of some members, live and in sync, whose outputs the test performs itself.
+fn first_of(members: u64, with: impl Fn(Options) -> Options) -> Replica {
+    let loaded = Loaded { registers: (1..=members).map(member).collect(), ..Loaded::default() };
+    let options = with(Options::new("tests", NodeId::new(1)));
+    let mut replica = Replica::new(options, loaded, AT).0;
+    for node in 2..=members {
+        replica.handle(Input::PeerUp { node: NodeId::new(node), instance: node }, AT);
+    }
+    replica
+}
+
+fn write(replica: &mut Replica, request: u64, level: Level, now: Now) -> Output {
+    let change = Change {
+        key: format!("x{request}").into_bytes().into(),
+        value: Some(b"on".as_slice().into()),
+        actor: "dana".into(),
+        reason: "".into(),
+        expected: Expected::Anything,
+    };
+    replica.handle(Input::Write { request, change, level, timeout_ms: 60_000 }, now)
+}
+
+fn hear(replica: &mut Replica, from: u64, body: Body, now: Now) -> Output {
+    let bytes = Message { instance: from, gc_floor: Stamp::ZERO, body }.encode();
+    replica.handle(Input::Message { from: NodeId::new(from), bytes }, now)
+}
+
+fn bodies(output: &Output) -> Vec<(u64, Body)> {
+    output.send.iter().map(|(to, bytes)| (to.get(), Message::decode(bytes).unwrap().0.body)).collect()
+}
+
+/// The members to which an output sends registers.
+fn pushed_to(output: &Output) -> Vec<u64> {
+    bodies(output).into_iter().filter(|(_, body)| matches!(body, Body::Push { .. })).map(|(to, _)| to).collect()
+}
+
+fn last_seq(output: &Output) -> u64 {
+    output.persist.last().unwrap().seq
+}
+
+#[test]
+fn a_majority_of_others_does_not_count_before_the_writers_own_disk() {
+    let mut replica = first_of(3, |options| options);
+    let written = write(&mut replica, 1, Level::Majority, AT);
+    let stamp = replica.get(b"x1").unwrap().stamp;
+    for node in [2, 3] {
+        assert!(hear(&mut replica, node, Body::Ack(vec![stamp]), AT).receipts.is_empty());
+    }
+    let output = replica.handle(Input::Persisted { upto: last_seq(&written) }, AT);
+    assert!(output.receipts[0].1.as_ref().unwrap().is_reached);
+}
+
+#[test]
+fn a_reader_reaches_a_level_through_members() {
+    for (level, needed) in [(Level::Local, 1), (Level::One, 1), (Level::Majority, 2), (Level::All, 2)] {
+        let loaded = Loaded { registers: [2, 3].map(member).into(), ..Loaded::default() };
+        let options = Options { is_durable: false, ..Options::new("tests", NodeId::new(1)) };
+        let mut replica = Replica::new(options, loaded, AT).0;
+        for node in [2, 3] {
+            replica.handle(Input::PeerUp { node: NodeId::new(node), instance: node }, AT);
+        }
+        write(&mut replica, 1, level, AT);
+        let stamp = replica.get(b"x1").unwrap().stamp;
+        let mut acks = 0;
+        let receipt = loop {
+            acks += 1;
+            let output = hear(&mut replica, acks + 1, Body::Ack(vec![stamp]), AT);
+            if let Some((_, receipt)) = output.receipts.first() {
+                break receipt.clone().unwrap();
+            }
+        };
+        assert_eq!((receipt.is_reached, acks), (true, needed), "{level}");
+    }
+}
+
+#[test]
+fn a_register_that_is_pushed_again_is_acknowledged_again_at_once() {
+    let mut replica = first_of(2, |options| options);
+    let body = || Body::Push { registers: vec![register(1)], awaited: Awaited::Everybody };
+    let acks = |output: &Output| bodies(output).into_iter().filter(|(_, body)| matches!(body, Body::Ack(_))).count();
+    let first = hear(&mut replica, 2, body(), AT);
+    assert_eq!(acks(&first), 0, "it is not on the disk yet");
+    // The second copy is in no batch, and waits for the batch of the first.
+    assert_eq!(acks(&hear(&mut replica, 2, body(), AT)), 0);
+    let output = replica.handle(Input::Persisted { upto: last_seq(&first) }, AT);
+    assert_eq!(bodies(&output).last().unwrap().1, Body::Ack(vec![register(1).stamp; 2]));
+    assert_eq!(acks(&hear(&mut replica, 2, body(), AT)), 1);
+}
+
+#[test]
+fn a_losing_register_is_acknowledged_after_its_history_is_on_the_disk() {
+    let mut replica = first_of(2, |options| options);
+    let of = |millis: u64| Register { stamp: Stamp::new(0, START_MS + millis, 0, NodeId::new(2)), ..register(1) };
+    let body = |register: Register| Body::Push { registers: vec![register], awaited: Awaited::Everybody };
+    let winner = hear(&mut replica, 2, body(of(2)), AT);
+    replica.handle(Input::Persisted { upto: last_seq(&winner) }, AT);
+    let loser = hear(&mut replica, 2, body(of(1)), AT);
+    let batch = loser.persist.last().unwrap();
+    assert_eq!((batch.registers.len(), batch.history.len()), (0, 1));
+    assert!(bodies(&loser).is_empty());
+    let output = replica.handle(Input::Persisted { upto: batch.seq }, AT);
+    assert!(matches!(bodies(&output)[0].1, Body::Outranked(_)));
+}
+
+#[test]
+fn a_write_is_sent_twice_more_and_only_to_members_that_have_not_answered() {
+    let mut replica = first_of(5, |options| options);
+    replica.timers.round_ms = u64::MAX;
+    let written = write(&mut replica, 1, Level::All, AT);
+    replica.handle(Input::Persisted { upto: last_seq(&written) }, AT);
+    let stamp = replica.get(b"x1").unwrap().stamp;
+    hear(&mut replica, 2, Body::Ack(vec![stamp]), AT);
+    replica.handle(Input::PeerDown { node: NodeId::new(5), instance: 5 }, AT);
+    let mut sent = Vec::new();
+    for ms in 1..1_000 {
+        let output = replica.handle(Input::Tick, Now { steady_ms: AT.steady_ms + ms, ..AT });
+        sent.extend(pushed_to(&output).into_iter().map(|to| (ms, to)));
+    }
+    assert_eq!(sent, [(100, 3), (100, 4), (300, 3), (300, 4)]);
+}
+
+#[test]
+fn a_change_names_the_nearest_members_that_answer() {
+    let mut replica = first_of(5, |options| options);
+    for (node, trip_ms, unanswered) in [(2, 9, 0), (3, 5, 1), (4, 1, 2), (5, 7, 0)] {
+        let peer = replica.peers.get_mut(&NodeId::new(node)).unwrap();
+        (peer.trip_ms, peer.unanswered) = (trip_ms, unanswered);
+    }
+    let named = |replica: &mut Replica, request: u64, level: Level| {
+        let output = write(replica, request, level, AT);
+        replica.handle(Input::Persisted { upto: last_seq(&output) }, AT);
+        let stamp = replica.get(format!("x{request}").as_bytes()).unwrap().stamp;
+        replica.awaited(stamp)
+    };
+    let only = |nodes: &[u64]| Awaited::Only(nodes.iter().map(|node| NodeId::new(*node)).collect());
+    assert_eq!(named(&mut replica, 1, Level::One), only(&[3]));
+    assert_eq!(named(&mut replica, 2, Level::Majority), only(&[3, 5]));
+    assert_eq!(named(&mut replica, 3, Level::All), Awaited::Everybody);
+    assert_eq!(named(&mut replica, 4, Level::Local), only(&[]));
+    // Two comparisons without an answer put a peer last, however near it is.
+    replica.peers.get_mut(&NodeId::new(4)).unwrap().unanswered = 3;
+    assert_eq!(named(&mut replica, 5, Level::Majority), only(&[3, 5]));
+    // With exactly as many peers as are needed there is nothing to choose.
+    for node in [2, 5] {
+        replica.handle(Input::PeerDown { node: NodeId::new(node), instance: node }, AT);
+    }
+    assert_eq!(named(&mut replica, 6, Level::Majority), Awaited::Everybody);
+}
+
+#[test]
+fn a_list_names_at_most_sixteen_members() {
+    for (members, is_list) in [(32, true), (33, true), (34, false), (35, false)] {
+        let mut replica = first_of(members, |options| options);
+        write(&mut replica, 1, Level::Majority, AT);
+        let awaited = replica.awaited(replica.get(b"x1").unwrap().stamp);
+        assert_eq!(matches!(awaited, Awaited::Only(_)), is_list, "{members} members: {awaited:?}");
+    }
+}
+
+#[test]
+fn writes_beyond_the_limit_of_those_that_wait_are_refused() {
+    let mut replica = first_of(2, |options| options);
+    for request in 0..PENDING_MAX as u64 {
+        assert!(write(&mut replica, request, Level::All, AT).receipts.is_empty());
+    }
+    let output = write(&mut replica, PENDING_MAX as u64, Level::All, AT);
+    assert!(matches!(output.receipts[0].1, Err(WriteError::Busy)), "{:?}", output.receipts);
+}
+
+/// A node alone with tombstones of these stamps, in the epoch and at the steady time at which it began.
+fn with_tombstones(stamps: &[(u16, u64)], epoch: (u16, u64)) -> Replica {
+    let registers = stamps.iter().enumerate().map(|(number, (epoch, millis))| Register {
+        stamp: Stamp::new(*epoch, *millis, 0, NodeId::new(1)),
+        value: None,
+        ..register(number as u64)
+    });
+    let own = Register { stamp: Stamp::new(epoch.0, START_MS - 9, 0, NodeId::new(1)), ..member(1) };
+    let loaded = Loaded { registers: registers.chain([own]).collect(), ..Loaded::default() };
+    let (mut replica, output) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, AT);
+    if let Some(batch) = output.persist.last() {
+        replica.handle(Input::Persisted { upto: batch.seq }, AT);
+    }
+    replica.timers.epoch = epoch;
+    replica
+}
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+#[test]
+fn a_tombstone_goes_when_it_is_older_than_its_age_and_not_before() {
+    let mut replica = with_tombstones(&[(0, START_MS)], (0, 0));
+    replica.collect_tombstones(Now { wall_ms: START_MS + DAY_MS, ..AT });
+    assert!(replica.get(b"k0").is_some(), "at its age");
+    replica.collect_tombstones(Now { wall_ms: START_MS + DAY_MS + 1, ..AT });
+    assert!(replica.get(b"k0").is_none(), "after it");
+    assert_eq!(replica.durable.announced_gc_floor.millis(), START_MS);
+}
+
+#[test]
+fn a_tombstone_of_an_earlier_epoch_goes_when_the_epoch_is_old() {
+    // Its stamp lies in the future: a clock was ahead, and was repaired.
+    let mut replica = with_tombstones(&[(0, START_MS + 9 * DAY_MS)], (1, AT.steady_ms));
+    replica.collect_tombstones(Now { wall_ms: START_MS + 1, steady_ms: AT.steady_ms + DAY_MS });
+    assert!(replica.get(b"k0").is_some(), "the epoch is as old as a tombstone has to be");
+    replica.collect_tombstones(Now { wall_ms: START_MS + 1, steady_ms: AT.steady_ms + DAY_MS + 1 });
+    assert!(replica.get(b"k0").is_none());
+}
+
+#[test]
+fn a_tombstone_of_this_epoch_is_not_old_because_the_epoch_is() {
+    let mut replica = with_tombstones(&[(1, START_MS)], (1, AT.steady_ms));
+    replica.collect_tombstones(Now { wall_ms: START_MS + 1, steady_ms: AT.steady_ms + 2 * DAY_MS });
+    assert!(replica.get(b"k0").is_some());
+}
+
+#[test]
+fn a_tombstone_of_a_later_epoch_is_never_old() {
+    let mut replica = with_tombstones(&[(0, START_MS)], (0, AT.steady_ms));
+    let later = Register { stamp: Stamp::new(1, START_MS, 0, NodeId::new(2)), value: None, ..register(7) };
+    replica.table.merge(later, false);
+    replica.collect_tombstones(Now { wall_ms: START_MS + 3 * DAY_MS, steady_ms: AT.steady_ms + 3 * DAY_MS });
+    assert!(replica.get(b"k0").is_none() && replica.get(b"k7").is_some());
+}
+
+#[test]
+fn nothing_is_collected_while_a_batch_waits_for_the_disk() {
+    let mut replica = with_tombstones(&[(0, START_MS)], (0, 0));
+    let now = Now { wall_ms: START_MS + DAY_MS + 1, ..AT };
+    let written = write(&mut replica, 1, Level::Local, now);
+    replica.collect_tombstones(now);
+    assert!(replica.get(b"k0").is_some());
+    replica.handle(Input::Persisted { upto: last_seq(&written) }, now);
+    replica.collect_tombstones(now);
+    assert!(replica.get(b"k0").is_none());
+}
+
+#[test]
+fn nothing_is_collected_while_a_gc_floor_is_enforced_that_is_not_announced() {
+    let mut replica = with_tombstones(&[(0, START_MS)], (0, 0));
+    replica.durable.enforced_gc_floor = Stamp::new(0, START_MS - 5, 0, NodeId::new(2));
+    let now = Now { wall_ms: START_MS + DAY_MS + 1, ..AT };
+    replica.collect_tombstones(now);
+    assert!(replica.get(b"k0").is_some());
+    replica.announce_gc_floor();
+    replica.collect_tombstones(now);
+    assert!(replica.get(b"k0").is_none());
+}
