@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, instructions, prerequisites, simulate, soak};
+use crate::{check_deps, commits, instructions, prerequisites, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -17,6 +17,7 @@ struct Step {
 /// of the fuzz corpus are plain tests and belong to the last one.
 const STEPS: &[Step] = &[
     Step { name: "programs that the tests need", run: programs },
+    Step { name: "commit subjects", run: || commits::run(&[]) },
     Step { name: "format", run: format },
     Step { name: "lock files", run: lock_files },
     Step { name: "dependency arrows", run: || check_deps::run(&[]) },

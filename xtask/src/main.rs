@@ -7,6 +7,7 @@ mod audit;
 mod bench;
 mod check_deps;
 mod ci;
+mod commits;
 mod fuzz;
 mod generate;
 mod instructions;
@@ -48,6 +49,12 @@ const TASKS: &[Task] = &[
         does: "fail when a dependency arrow turns, the engine gains input or output, or modules import each other in a circle; \
                FILE (crates/x/src/lib.rs): only look for circles in that crate",
         run: check_deps::run,
+    },
+    Task {
+        name: "check-commits",
+        arguments: "",
+        does: "the subjects of the commits that the main branch does not have, against CONTRIBUTING.md; a step of ci",
+        run: commits::run,
     },
     Task {
         name: "audit",
