@@ -1,6 +1,6 @@
-//! Where a key falls on the line: hash algorithms, each fixed for ever under its name.
+//! Bucketing: from a key to its position, by one of several hash algorithms.
 //!
-//! A position decides who moves first, so an algorithm never changes under its name: golden vectors in
+//! A position decides which keys get `new` first, so an algorithm never changes under its name: golden vectors in
 //! `conformance/positions.json` guard each of them. None is used for security.
 
 use std::cell::Cell;
@@ -87,17 +87,18 @@ pub(crate) enum SubjectKind<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// A key: a user, a host, anything that should keep its variant. The empty text is a key like any other.
+    /// A key: a user id, a host name, anything that should keep its variant (OpenFeature: targeting key). The empty text is a
+    /// key like any other.
     pub const fn key(key: &'a str) -> Self {
         Self { kind: SubjectKind::Key(key), unsalted_sha1: Cell::new(None) }
     }
 
-    /// A place drawn at random, for a share of calls instead of keys; it is never an early adopter.
+    /// A position drawn at random, for a percentage of calls instead of keys; it is never an early adopter.
     pub const fn drawn(position: Position) -> Self {
         Self { kind: SubjectKind::Drawn(position), unsalted_sha1: Cell::new(None) }
     }
 
-    /// No key. Where a flag needs one the answer is `stable`, with the error `TARGETING_KEY_MISSING`.
+    /// No key. If a flag needs one, the answer is `stable` with the error `TARGETING_KEY_MISSING`.
     pub const fn absent() -> Self {
         Self { kind: SubjectKind::Absent, unsalted_sha1: Cell::new(None) }
     }
@@ -114,7 +115,7 @@ impl<'a> Subject<'a> {
         self.kind
     }
 
-    /// The SHA-1 place of `key` without a salt, worked out at most once.
+    /// The SHA-1 position of `key` without a salt, computed at most once.
     pub(crate) fn unsalted_sha1(&self, key: &str) -> Position {
         if let Some(position) = self.unsalted_sha1.get() {
             return position;
@@ -144,18 +145,18 @@ impl<'a> From<Option<&'a str>> for Subject<'a> {
     }
 }
 
-/// The seed that stands for a salt in `xxh3`, worked out once per flag.
+/// The seed that stands for a salt in `xxh3`, computed once per flag.
 pub(crate) fn xxh3_seed(salt: &str) -> u64 {
     xxh3_64(salt.as_bytes())
 }
 
-/// The place of `key` under a seed of [`xxh3_seed`].
+/// The position of `key` under a seed of [`xxh3_seed`].
 #[inline]
 pub(crate) fn xxh3_position(seed: u64, key: &str) -> Position {
     Position::new((xxh3_64_with_seed(key.as_bytes(), seed) >> 32) as u32)
 }
 
-/// The place of `key` after `salt` by SHA-1.
+/// The position of `key` after `salt` by SHA-1.
 pub(crate) fn sha1_position(salt: &str, key: &str) -> Position {
     let mut hasher = Sha1::new();
     hasher.update(salt.as_bytes());

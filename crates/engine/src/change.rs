@@ -7,14 +7,14 @@ use crate::{Micros, Share};
 /// The instants at which one key changes variant.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Flips {
-    /// From here on it has `new`; `None`: the ramp never brings it there.
+    /// From this instant on the key has `new`; `None`: the ramp never reaches it.
     pub on: Option<Micros>,
-    /// From here on it has `stable` again; `None`: no rollback takes it back.
+    /// From this instant on the key has `stable` again; `None`: no rollback takes `new` from it.
     pub off: Option<Micros>,
 }
 
 impl Flips {
-    /// The next flip after `now`, or the last one there was.
+    /// The next flip after `now`; without one, the last flip before it.
     pub fn nearest(self, now: Micros) -> Option<Micros> {
         match (self.on, self.off) {
             (Some(on), Some(off)) => Some(if on > now { on } else { off }),
@@ -28,12 +28,12 @@ impl Flips {
     }
 }
 
-/// The next turn of a flag's share.
+/// The next change in how a flag's share moves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Change {
-    /// When it comes.
+    /// The instant of the change.
     pub at: Micros,
-    /// The share from that instant on, or at that instant where it moves.
+    /// The share at that instant.
     pub share: Share,
     /// What begins then.
     pub kind: ChangeKind,
@@ -42,20 +42,20 @@ pub struct Change {
 /// What begins at a [`Change`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ChangeKind {
-    /// The share begins to rise, or rises at another speed.
+    /// The share begins to rise, or continues to rise at another speed.
     Rises,
-    /// The share stays for now.
+    /// The share stays, until a later change.
     Holds,
-    /// The share stays for good.
+    /// The share stays, and no later change follows.
     Ends,
     /// A rollback begins.
     Falls,
-    /// A lock or a dial ends by itself.
+    /// A lock or an activation expires.
     Expires,
 }
 
 impl ChangeKind {
-    /// The word for it in answers and reports.
+    /// The word in explanations and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rises => "rises",
@@ -73,7 +73,7 @@ impl fmt::Display for ChangeKind {
     }
 }
 
-/// The earlier of two instants, either of which may never come.
+/// The earlier of two instants; `None` is later than any instant.
 pub(crate) fn earliest(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -1,9 +1,8 @@
 //! From a document to a snapshot: the only way to make one.
 //!
-//! Whatever can be known when a document is loaded is worked out here, once: the corners of every ramp, the
-//! share from which a rollback leads down, the seed of every salt, which values are booleans, which flags
-//! have one answer for everyone at all times. Compiling cannot fail, because a [`Document`] holds only what
-//! passed every check.
+//! Everything that does not depend on key and time is computed here, once: the points of every ramp, the share from which
+//! a rollback leads down, the seed of every salt, which values are booleans, which flags have one answer for every key at
+//! all times. Compiling cannot fail, because a [`Document`] holds only what passed every check.
 
 mod points;
 mod tables;
@@ -17,17 +16,17 @@ use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 
 use tables::Tables;
 
-/// What the host adds to a document when it is compiled.
+/// Settings of the host that complete a document when it is compiled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CompileOptions {
-    /// The lease of flags that name none. Default: none, so that the ramp is a pure function of time.
+    /// The lease of flags that name none. Default: none, so that every ramp is a pure function of time.
     pub default_lease: Option<Span>,
     /// The number of the document's source, for its leases: they follow the clocks of this source, see
     /// [`Clocks::for_source`](crate::lease::Clocks::for_source). Default: 0, for programs with one source.
     pub source: u16,
 }
 
-/// Compiles a document.
+/// Compiles one document. For several active documents see [`compile_all`].
 pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
     let flags = document.sections.iter().map(|section| section.flags.len()).sum();
     let mut tables = Tables::with_capacity(flags);
@@ -43,16 +42,27 @@ pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
     Snapshot::from_core(tables.into_core(digest.finish()))
 }
 
-/// A document among several that are in force together.
+/// One of several documents that are active together.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'d> {
     /// The document.
     pub document: &'d Document,
-    /// What the host adds to it.
+    /// The host's settings for it.
     pub options: CompileOptions,
 }
 
-/// Compiles several documents into one snapshot. Of a flag that several of them define, the first counts.
+/// Compiles several documents into one snapshot. If several of them define a flag, the first definition counts.
+///
+/// ```
+/// use tidegate_engine::{CompileOptions, Part, compile_all, read};
+///
+/// let [first, second] = [r#"{"s": {"x": {"stable": 1}}}"#, r#"{"s": {"x": {"stable": 2}, "y": {"stable": 3}}}"#]
+///     .map(|text| read(text.as_bytes()).unwrap().0);
+/// let parts = [&first, &second].map(|document| Part { document, options: CompileOptions::default() });
+/// let snapshot = compile_all(&parts);
+/// let stable = |flag| snapshot.find("s", flag).and_then(|flag| snapshot.flag(flag).stable());
+/// assert_eq!((stable("x"), stable("y")), (Some("1"), Some("3")));
+/// ```
 pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
     let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, CompileOptions)>>::new());
     let mut flags = 0_usize;
@@ -87,7 +97,7 @@ pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot without any flag: everybody has the caller's default.
+    /// The snapshot without any flag: every caller gets its default.
     pub fn empty() -> Self {
         compile(&Document::default(), &CompileOptions::default())
     }
@@ -134,10 +144,10 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
     }
 }
 
-/// The instant after which nothing moves any more, and the share that is in force then.
+/// The instant after which the share no longer moves, and the share from then on.
 fn rest(points: &[Point], extra: &Extra) -> (Micros, Share) {
     let last = points.last().copied().unwrap_or(Point { at: Micros::MIN, share: Share::ZERO });
-    // With a lease, the ramp follows a clock of which nobody knows today how far it will be.
+    // With a lease, the ramp follows a clock of its own, whose future is unknown when the document is compiled.
     let until = match (extra.lease, extra.rollback) {
         (Some(_), _) => return (Micros::MAX, last.share),
         (None, Some(fall)) => Point { at: fall.end(), share: fall.to },
@@ -148,7 +158,7 @@ fn rest(points: &[Point], extra: &Extra) -> (Micros, Share) {
     (until.at.saturating_add(lag).saturating_sub(Span::from_micros(1)), until.share)
 }
 
-/// The way down from the share that the ramp has reached at `start`.
+/// The rollback from the share that the ramp has reached at `start`.
 fn fall(points: &[Point], start: Micros, over: Span, to: Share) -> Fall {
     let from = Ramp::new(points).share_at(start);
     Fall { start, over, from, to: to.min(from) }

@@ -12,20 +12,20 @@ pub struct Decision<'s> {
     pub answer: Answer<'s>,
     /// Which of the flag's values it is; `None` for the caller's default and for a value overridden on this host.
     pub variant: Option<Variant>,
-    /// Why.
+    /// Why the flag has this value.
     pub reason: Reason,
-    /// What was wrong with the question, if anything was.
+    /// What was wrong with the call, if anything was.
     pub error: Option<ErrorCode>,
 }
 
-/// A value, borrowed from the snapshot or worked out.
+/// A value, borrowed from the snapshot or computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer<'s> {
     /// The caller's own default: the flag is unknown or disabled.
     CallerDefault,
     /// A boolean, which is what most flags are.
     Bool(bool),
-    /// Any other value: compact JSON text, as it stands in the document.
+    /// Any other value: compact JSON text, with the document's spelling of numbers.
     Json(&'s str),
     /// An interpolated integer: both ends are integers.
     Integer(i128),
@@ -54,7 +54,7 @@ impl<'s> Answer<'s> {
         }
     }
 
-    /// The value as a boolean; `None` where it is none.
+    /// The value as a boolean; `None` for any other type.
     #[inline]
     pub fn as_bool(self) -> Option<bool> {
         match self {
@@ -69,23 +69,23 @@ fn float_to_json(float: f64) -> String {
     serde_json::Number::from_f64(float).map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
 
-/// Why an answer is what it is, in OpenFeature's words (specification, "resolution details").
+/// Why a flag has this value: OpenFeature's `reason` (specification, "resolution details").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
     /// Nothing about the subject or the time was query: a lock, a dial at an end, no `new`, no window.
     Static,
-    /// A rule chose: an early adopter, or a number interpolated at this instant.
+    /// The key is an early adopter, or the value is a number interpolated at this instant.
     TargetingMatch,
-    /// The subject's position was held against the share.
+    /// The key's position was compared with the share.
     Split,
     /// The flag is disabled.
     Disabled,
-    /// The question could not be answered; see the error code.
+    /// The flag could not be evaluated as asked; see the error code.
     Error,
 }
 
 impl Reason {
-    /// OpenFeature's word.
+    /// The spelling in OpenFeature and OFREP.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Static => "STATIC",
@@ -103,7 +103,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What was wrong with a question, in OpenFeature's words (specification, "error code").
+/// What was wrong with a call: OpenFeature's `error code` (specification, "error code").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCode {
     /// No such flag in the snapshot.
@@ -115,7 +115,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// OpenFeature's word.
+    /// The spelling in OpenFeature and OFREP.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FlagNotFound => "FLAG_NOT_FOUND",

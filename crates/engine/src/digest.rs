@@ -1,12 +1,12 @@
-//! What a snapshot says, as one number.
+//! The digest of a snapshot: one number that is equal for equal flags.
 //!
 //! Two snapshots with the same flags, values and rules have the same digest, whatever the order, white space
 //! or comments of their documents; so hosts can be compared. Each flag is written in a fixed form and hashed
-//! by XXH3-128, and the numbers of all flags are added: order does not matter, and one flag can be exchanged.
+//! by XXH3-128, and the hashes of all flags are added: order does not matter, and one flag can be replaced.
 //!
-//! Every part of a flag counts, words for people included, each as it was written: `1.50` is not `1.5`. The fixed form can
-//! be read back in one way only: whatever may be absent says whether it is there, and lists say how long they are, so
-//! that no two flags have one form. What a document says of itself (`$tidegate`) is not about flags, and does not count.
+//! Every part of a flag counts, its description included, each with the document's spelling: `1.50` is not `1.5`. The fixed
+//! form is unambiguous, because optional parts begin with a presence byte and lists with their length: no two flags have
+//! the same form. The header of a document (`$tidegate`) does not count. The digest is no protection against forgery.
 
 use std::fmt;
 
@@ -25,12 +25,12 @@ impl Digest {
         self.0
     }
 
-    /// With the flags of another one besides.
+    /// The digest of the flags of both.
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Without the flags of another one.
+    /// The digest without the flags of the other.
     pub(crate) const fn minus(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))
     }

@@ -1,8 +1,7 @@
 //! What a user writes: the document, as typed and checked data.
 //!
-//! A [`Document`] holds only what passed every check; text that did not is described by diagnostics
-//! instead. Names, values and numbers are carried exactly as written: a value keeps the spelling of its
-//! numbers, so that nothing is rounded on its way to the reader.
+//! A [`Document`] holds only what passed every check; diagnostics describe text that did not. Names, values and numbers are
+//! kept exactly as written: a value keeps the spelling of its numbers, so that nothing is rounded.
 
 mod adopters;
 mod cursor;
@@ -39,9 +38,9 @@ pub use schema::schema;
 pub use time::{TimeError, parse_time};
 pub use write::write;
 
-/// Reads a document and says everything there is to say about it, errors, warnings and notes, with places.
+/// Reads a document and reports all errors, warnings and notes, each with its place in the text.
 ///
-/// The checker and the loader ([`read`]) are the same code; they differ in how much of the findings is kept.
+/// [`read`], which loads a document, is the same code; it keeps fewer of the findings.
 ///
 /// ```
 /// use tidegate_engine::document::check;
@@ -61,18 +60,26 @@ fn check_with(text: &[u8], mut findings: Findings) -> Checked {
     Checked { document, diagnostics: places::locate(findings.into_list(), text) }
 }
 
-/// Reads a document for use: what it says, and how much there was to warn of.
+/// Reads a document to use it: the document, and the numbers of warnings and notes.
+///
+/// ```
+/// use tidegate_engine::read;
+///
+/// let (document, tally) = read(br#"{"shop": {"dark": {"stable": false, "new": true}}}"#).unwrap();
+/// assert_eq!((document.sections[0].flags.len(), tally.warnings), (1, 0));
+/// assert!(read(b"[]").is_err());
+/// ```
 ///
 /// # Errors
 ///
-/// Where the document has to be refused: all that [`check`] has to say, errors, warnings and notes.
+/// If the document is refused: the findings of [`check`], that is errors, warnings and notes.
 pub fn read(text: &[u8]) -> Result<(Document, Tally), Vec<Diagnostic>> {
     let mut findings = Findings::new(Keep::Counts);
     let document = reader::read(text, &mut findings);
     if !findings.has_errors() {
         return Ok((document, findings.tally()));
     }
-    // Read again for its messages; what was found out about its patterns is known.
+    // Read again for the messages; the verdicts on its patterns are kept.
     let mut again = Findings::new(Keep::All);
     again.patterns = findings.patterns.known();
     Err(check_with(text, again).diagnostics)
@@ -95,27 +102,27 @@ impl Checked {
     }
 }
 
-/// How many findings there were, also beyond those that are kept.
+/// The numbers of findings, including those that are not kept.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
-    /// Findings for which a document is refused; 0 for one that was accepted.
+    /// Errors; 0 for a document that was accepted.
     pub errors: usize,
-    /// Findings that its author probably did not mean.
+    /// Warnings: what the author probably did not mean.
     pub warnings: usize,
-    /// Findings worth knowing.
+    /// Notes.
     pub notes: usize,
 }
 
 /// A whole document: `{section: {flag: entry}}`, in the order of the text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Document {
-    /// What the document says of itself, in `$tidegate`; absent where that is.
+    /// The header `$tidegate`; `None` if the document has none.
     pub header: Option<Header>,
     /// The sections, each with a name of its own.
     pub sections: Vec<Section>,
 }
 
-/// What a document says of itself. It has no effect on any flag; who takes signed documents only, judges by it.
+/// The header of a document. It has no effect on flags; programs that accept signed documents only check it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Header {
     /// The environment that the document is for.
@@ -124,7 +131,7 @@ pub struct Header {
     pub version: Option<u64>,
     /// When the document was made.
     pub issued: Option<Micros>,
-    /// The instant from which on it should have been replaced by a newer one.
+    /// The instant by which a newer document should have replaced it.
     pub expires: Option<Micros>,
 }
 
@@ -137,7 +144,7 @@ pub struct Section {
     pub flags: Vec<Flag>,
 }
 
-/// What the document says of one flag: its entry.
+/// The entry of one flag.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Flag {
     /// The second of the two names that identify a flag.
@@ -150,21 +157,21 @@ pub struct Flag {
     pub schedule: Schedule,
     /// Keys that have `new` at once.
     pub early_adopters: Vec<Adopter>,
-    /// Whether everyone gets the number between the two values that the share says.
+    /// Whether every key gets the number between the two values, at the share's fraction of the way.
     pub interpolate: bool,
-    /// The way back.
+    /// How the share falls again.
     pub rollback: Option<Rollback>,
     /// Everyone has this variant, whatever the ramp says.
     pub lock: Option<Variant>,
-    /// How long the ramp may go on without fresh word from the source; absent: for ever.
+    /// How long the ramp may rise after the last successful poll of the source; absent: without limit.
     pub lease: Option<Span>,
     /// The algorithm of the position; absent: `sha1` without a salt, `xxh3` with one.
     pub hash: Option<HashAlgorithm>,
-    /// What sets this flag's positions apart from those of others.
+    /// Makes this flag's positions independent of those of flags with another salt.
     pub salt: Option<Box<str>>,
     /// `false`: the flag answers the caller's default.
     pub enabled: bool,
-    /// What people should know; no effect. Boxed, because most flags carry none.
+    /// Information for people; no effect. Boxed, because most flags have none.
     pub details: Option<Box<Details>>,
 }
 
@@ -226,7 +233,7 @@ pub enum Adopter {
     Pattern(Box<str>),
 }
 
-/// The way back: from the share in force at `start` down to `to` in `over`.
+/// A rollback: from the share that is active at `start` down to `to` in `over`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rollback {
     /// The instant at which the share begins to fall.
@@ -237,12 +244,12 @@ pub struct Rollback {
     pub to: Share,
 }
 
-/// What people should know of a flag; none of it has an effect.
+/// Information about a flag for people; none of it has an effect.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Details {
     /// What the flag is for.
     pub description: Option<Box<str>>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: Option<Box<str>>,
     /// Words to find it by.
     pub tags: Vec<Box<str>>,

@@ -1,10 +1,10 @@
 //! The decision: a snapshot, a subject and an instant in, an answer out.
 //!
-//! One function decides, in the order of the design: a lock of this host, an unknown flag, a live dial, a
-//! lock of the document, a disabled flag, early adopters, then the share. It is generic over a [`Trace`]
-//! that sees each step: the trace that does nothing makes it the fast path, the one that records makes it
-//! "explain", so the two cannot disagree. It never blocks, panics or fails, and allocates nothing (a
-//! regular expression may warm up once per thread).
+//! One function decides, in a fixed order of precedence: a lock of this host, an activation, a lock in the document, a
+//! disabled flag, early adopters, then the share of the ramp. The function is generic over a [`Trace`], which sees each
+//! step. With the trace that does nothing it is the fast path; with the trace that records it is `explain`; so the two
+//! cannot disagree. Evaluation never blocks, panics or fails, and allocates nothing (a regular expression may fill its
+//! cache once per thread).
 
 use std::hint::select_unpredictable;
 
@@ -26,7 +26,7 @@ pub enum Rule {
     HostLock,
     /// No such flag: the caller's default.
     UnknownFlag,
-    /// The operator's dial.
+    /// An operator's activation.
     Activation,
     /// A lock in the document.
     DocumentLock,
@@ -38,16 +38,16 @@ pub enum Rule {
     EarlyAdopter,
     /// A number between the two values, the same for everyone.
     Interpolation,
-    /// The key's position against the share of the ramp.
+    /// The key's position was compared with the share of the ramp.
     Ramp,
-    /// The key's position against a share that a rollback has in hand.
+    /// The key's position was compared with the share of a rollback that has begun.
     Rollback,
     /// The answer depends on a key and none was given.
     KeyMissing,
 }
 
 impl Rule {
-    /// The word for it in answers and reports.
+    /// The word in explanations and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HostLock => "host_lock",
@@ -65,17 +65,17 @@ impl Rule {
     }
 }
 
-/// Sees each step of a decision. What it is told is worked out only if it asks.
+/// Sees each step of a decision. Closures are called only by traces that record, so the fast path computes nothing more.
 pub(crate) trait Trace {
     fn rule(&mut self, rule: Rule);
-    /// Something in force that ends by itself.
+    /// The rule that decides expires at this instant.
     fn expires(&mut self, until: Option<Micros>);
     fn lock(&mut self, lock: &HostLock);
     fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>);
     fn share(&mut self, facts: impl FnOnce() -> Facts);
 }
 
-/// What the share has to do with an answer.
+/// How the share led to an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) position: Option<Position>,
@@ -83,7 +83,7 @@ pub(crate) struct Facts {
     pub(crate) flips: Flips,
     /// An instant before which nothing else can change.
     pub(crate) until: Option<Micros>,
-    /// Where the ramp stands, if not at the wall clock's instant.
+    /// The instant on the ramp's own clock, for flags with a lease.
     pub(crate) ramp_instant: Option<Micros>,
 }
 
@@ -104,13 +104,25 @@ impl Trace for NoTrace {
 }
 
 impl Snapshot {
-    /// What a flag answers; `None` stands for a flag that was not found. Never blocks, panics or fails.
+    /// Evaluates a flag; `None` stands for a flag that was not found. Never blocks, panics or fails.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile, read};
+    ///
+    /// let text = br#"{"shop": {"dark": {"stable": false, "new": true, "early_adopters": ["ann"]}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let flag = snapshot.find("shop", "dark");
+    /// assert_eq!(snapshot.evaluate(flag, &Subject::key("ann"), &moment).answer.as_bool(), Some(true));
+    /// assert_eq!(snapshot.evaluate(flag, &Subject::key("bob"), &moment).answer.as_bool(), Some(false));
+    /// ```
     #[inline]
     pub fn evaluate(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
         decide(self, flag, subject, moment, &mut NoTrace)
     }
 
-    /// The constant answer of the document's record, whatever is laid over it.
+    /// The answer of a flag that is constant in its document, without locks and activations.
     pub(crate) fn constant_without_override<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
         let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
         let query = Query { snapshot: self, subject: &Subject::absent(), moment: &moment };
@@ -119,7 +131,7 @@ impl Snapshot {
 }
 
 impl Flag<'_> {
-    /// The instants at which a subject changes variant by ramp and rollback alone, locks and dials left aside.
+    /// The instants at which a subject changes variant by ramp and rollback alone, without locks and activations.
     pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
         let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
         let extra = entry.extra();
@@ -156,7 +168,7 @@ pub(crate) fn decide<'s>(
     }
 }
 
-/// One question, on its way through the rules.
+/// One evaluation: the subject and the moment, on their way through the rules.
 struct Query<'s, 'q> {
     snapshot: &'s Snapshot,
     subject: &'q Subject<'q>,
@@ -164,7 +176,7 @@ struct Query<'s, 'q> {
 }
 
 impl<'s> Query<'s, '_> {
-    /// The lock of this host, then the dial; `None` where neither is in force.
+    /// The lock of this host, then the activation; `None` if neither is active.
     #[cold]
     fn by_override(
         &self,
@@ -185,7 +197,7 @@ impl<'s> Query<'s, '_> {
         match entry {
             Some(entry) => Some(self.by_activation(entry, active?, trace)),
             None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
-            // It had a definition that is not loaded: nobody can say what its values are.
+            // The flag had a definition that is not loaded, so its values are unknown.
             None => None,
         }
     }
@@ -194,7 +206,7 @@ impl<'s> Query<'s, '_> {
         until.is_none_or(|until| self.moment.now < until)
     }
 
-    /// The operator's dial on a flag of the document: it takes the place of lock, switch and ramp.
+    /// An activation of a defined flag: it replaces the document's `lock`, `enabled` and ramp.
     fn by_activation(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
         trace.expires(activation.until);
         let unanimous = Segment::Level(activation.share).unanimous();
@@ -228,8 +240,8 @@ impl<'s> Query<'s, '_> {
         value_of(entry, activation.share.includes(position), Reason::Split)
     }
 
-    /// The dial on a flag that has no definition: the boolean flag `false`/`true`, its salt its flag key. Where
-    /// no dial is in force, the share of such a flag is that of the program, or 0.
+    /// An activation of a flag without a definition: the boolean flag `false`/`true`, with its flag key as salt. While
+    /// no activation is active, the share of such a flag is the program's default, or 0.
     fn by_bare_activation(
         &self,
         flag: FlagIndex,
@@ -283,7 +295,7 @@ impl<'s> Query<'s, '_> {
         Timeline::new(entry, extra, self.moment.leases)
     }
 
-    /// The flags that have more than values and a ramp; apart, so that the others stay short.
+    /// Flags that have more than values and a ramp, in a function of their own to keep the common path short.
     #[inline(never)]
     fn by_extra(&self, entry: Entry<'s>, extra: &Extra, trace: &mut impl Trace) -> Decision<'s> {
         let timeline = self.timeline(entry, Some(extra));
@@ -293,7 +305,7 @@ impl<'s> Query<'s, '_> {
         }
     }
 
-    /// Early adopters and interpolation; `None` where the share decides.
+    /// Early adopters and interpolation; `None` if the share decides.
     #[inline]
     fn by_rare(
         &self,
@@ -328,7 +340,7 @@ impl<'s> Query<'s, '_> {
         Some(interpolated(interpolation.at(segment.line())))
     }
 
-    /// `new` for an early adopter, `TARGETING_KEY_MISSING` where one might be one, `None` for everybody else.
+    /// `new` for an early adopter; `TARGETING_KEY_MISSING` without a key; `None` for every other key.
     #[inline]
     fn by_adopters(
         &self,
@@ -387,7 +399,7 @@ impl<'s> Query<'s, '_> {
         value_of(entry, segment.has_new(position), Reason::Split)
     }
 
-    /// Where the subject falls on the flag's line; `None` without a key.
+    /// The subject's position for this flag; `None` without a key.
     #[inline]
     fn position(&self, entry: Entry<'_>) -> Option<Position> {
         let record = entry.record;
@@ -404,12 +416,12 @@ impl<'s> Query<'s, '_> {
     }
 }
 
-/// `new` for those who are to have it, where the entry has one; otherwise `stable`.
+/// `new` if the key has it and the entry has one; otherwise `stable`.
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
 fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
     let Entry { core, record } = entry;
-    // Which of the two a key has cannot be foreseen, so there should be no branch that tries to.
+    // The processor cannot predict which of the two a key has, so there should be no branch.
     let has_new = has_new & (record.new != NONE);
     let id = select_unpredictable(has_new, record.new, record.stable);
     let variant = select_unpredictable(has_new, Variant::New, Variant::Stable);
@@ -445,7 +457,7 @@ fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> 
     Decision { answer: Answer::CallerDefault, variant: None, reason, error }
 }
 
-/// The answer of a flag that has a dial and no definition.
+/// The answer of a flag that has an activation and no definition.
 fn bare<'s>(has_new: bool, reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
     let answer = Answer::Bool(has_new);
     Decision { answer, variant: Some(variant(has_new)), reason, error }
@@ -459,12 +471,12 @@ const fn variant(has_new: bool) -> Variant {
     if has_new { Variant::New } else { Variant::Stable }
 }
 
-/// Where the ramp stands, for a flag with a lease.
+/// The instant on the ramp's own clock, for a flag with a lease.
 fn shown_instant(timeline: &Timeline<'_>, now: Micros) -> Option<Micros> {
     timeline.is_leased().then(|| timeline.ramp_instant(now))
 }
 
-/// The first whole second after `second` at which an interpolated number can be another one.
+/// The first whole second after `second` at which the interpolated number can change.
 fn next_number(timeline: &Timeline<'_>, second: Micros, segment: Segment) -> Option<Micros> {
     let next_second = second.saturating_add(Span::SECOND);
     let corner = timeline.next_corner(second).map(|corner| corner.ceil_to_second().max(next_second));
@@ -474,7 +486,7 @@ fn next_number(timeline: &Timeline<'_>, second: Micros, segment: Segment) -> Opt
     }
 }
 
-/// The boolean that a flag's variant stands for, for readers that want nothing else.
+/// The boolean of one of the flag's variants; `None` if its value is not a boolean.
 pub(crate) fn bool_of(record: &Record, has_new: bool) -> Option<bool> {
     Values::as_bool(if has_new && record.new != NONE { record.new } else { record.stable })
 }

@@ -17,33 +17,44 @@ pub struct Explanation {
     pub value: Option<String>,
     /// Which of the flag's values it is.
     pub variant: Option<Variant>,
-    /// Why, in OpenFeature's words.
+    /// Why: OpenFeature's `reason`.
     pub reason: Reason,
-    /// What was wrong with the question, if anything was.
+    /// What was wrong with the call, if anything was.
     pub error: Option<ErrorCode>,
     /// The rule that decided.
     pub rule: Rule,
-    /// Where the key falls on the line; `None` without a key, or where no position was needed.
+    /// The key's position; `None` without a key, or if no position was needed.
     pub position: Option<Position>,
-    /// The share on `new`; `None` where a lock or a switch decided.
+    /// The share on `new`; `None` if a lock or `enabled` decided.
     pub share: Option<Share>,
-    /// When this key comes to `new` and leaves it, by ramp and rollback alone.
+    /// When this key gets `new` and when it loses it, by ramp and rollback alone.
     pub flips: Flips,
-    /// The next flip of this key, or the last one there was.
+    /// The next flip of this key; without one, the last flip before now.
     pub flip: Option<Micros>,
-    /// No answer for this key changes before that by ramp, rollback or expiry alone; `None`: ever.
+    /// Before this instant ramp, rollback and expiry do not change the answer for this key; `None`: they never do.
     pub valid_until: Option<Micros>,
-    /// Where the ramp's own clock stands, for a flag with a lease.
+    /// The instant on the ramp's own clock, for a flag with a lease.
     pub ramp_instant: Option<Micros>,
-    /// The early adopter that let the key in.
+    /// The early adopter that the key matches.
     pub adopter: Option<Adopter>,
     /// The lock of this host that decided.
     pub lock: Option<HostLock>,
 }
 
 impl Snapshot {
-    /// What a flag answers, and everything that led to it. The answer is that of [`Snapshot::evaluate`],
-    /// because it is the same code with a trace that records.
+    /// Evaluates a flag and records everything that led to the answer. The answer is that of [`Snapshot::evaluate`], because
+    /// the same code runs with a trace that records.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Rule, Subject, compile, read};
+    ///
+    /// let text = br#"{"shop": {"dark": {"stable": false, "new": true, "lock": "new"}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let explanation = snapshot.explain("shop", "dark", &Subject::key("ann"), &moment);
+    /// assert_eq!((explanation.rule, explanation.value.as_deref()), (Rule::DocumentLock, Some("true")));
+    /// ```
     pub fn explain(&self, section: &str, flag: &str, subject: &Subject<'_>, moment: &Moment<'_>) -> Explanation {
         let mut recorder = Recorder::default();
         let decision = evaluate::decide(self, self.find(section, flag), subject, moment, &mut recorder);
@@ -68,7 +79,7 @@ impl Snapshot {
     }
 }
 
-/// The trace that keeps what it sees.
+/// The trace that records what it sees.
 #[derive(Debug, Default)]
 struct Recorder {
     rule: Option<Rule>,

@@ -1,41 +1,42 @@
-//! A ramp's own clock: it holds when this host is blind, and catches up without a jump.
+//! Leases: a ramp stops rising on a host whose source is unreachable, and catches up without a jump.
 //!
-//! A ramp that is a pure function of time keeps climbing on a host that can no longer hear "stop". With a
-//! lease, the ramp's instant follows the wall clock only for so long after the last fresh word, then holds;
-//! when word comes again it runs at twice its speed until it has caught up, so that hosts which were blind
-//! together do not jump together. Invariant: for a given host the ramp's instant never falls while its wall
-//! clock does not, and is never after the wall clock.
+//! A ramp that is a pure function of time keeps rising on a host that cannot learn that it should stop. With a lease, the
+//! ramp has a clock of its own. It follows the wall clock until the lease has passed since the last successful poll of the
+//! flag's source, and then stands still. After the next successful poll it runs at twice the speed of the wall clock until
+//! it has caught up, so that hosts which were cut off together do not jump together. Invariant: on one host the ramp's
+//! instant never decreases unless the wall clock does, and is never later than the wall clock.
 
 use crate::{Micros, Span};
 
-/// The clocks of all leases in use on one host: the instant of the last fresh word, and where each lease's
-/// ramp stood then. It is small, and is kept beside the cache so that a restart changes nothing.
+/// The clocks of all leases in use on one host: the instant of the last successful poll, and the ramp's instant at that
+/// time for each lease. Programs keep it beside the cached document, so that a restart changes nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Clocks {
-    /// The instant of the last fresh word; `None` where the ramp simply follows the wall clock.
+    /// The last successful poll; `None`: every ramp follows the wall clock.
     pub last_poll: Option<Micros>,
-    /// The ramp's instant at the last fresh word, for each lease in use.
+    /// The ramp's instant at the last successful poll, for each lease in use.
     pub ramps: Vec<LeaseRamp>,
-    /// The ramp's instant at the start of each rollback that has begun, so that the share from which a
-    /// rollback leads down does not move any more.
+    /// The ramp's instant at the start of each rollback that has begun. It fixes the share from which the rollback leads
+    /// down.
     pub marks: Vec<RollbackMark>,
-    /// Flags whose ramps stand elsewhere than those of their lease, because the flag had another lease when this host
-    /// was blind. Nearly always none.
+    /// Flags whose ramps differ from the others with the same lease, because the flag had another lease while the source
+    /// was unreachable. Nearly always empty.
     pub moved: Vec<MovedRamp>,
-    /// The clocks of further sources, whose numbers begin at 1: a lease counts from the last word of the flag's own source.
+    /// The clocks of additional sources, whose numbers begin at 1: a lease counts from the last successful poll of the
+    /// flag's own source.
     pub additional: Vec<Clocks>,
 }
 
-/// Where the ramps under one lease stood at the last fresh word.
+/// The instant of the ramps with one lease at the last successful poll.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeaseRamp {
     /// The lease.
     pub lease: Span,
-    /// The ramp's instant at the last fresh word; not after it.
+    /// The ramp's instant at the last successful poll; not later than the poll.
     pub instant: Micros,
 }
 
-/// Where the ramps under one lease stood when a rollback began.
+/// The instant of the ramps with one lease at the start of a rollback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RollbackMark {
     /// The lease.
@@ -46,18 +47,18 @@ pub struct RollbackMark {
     pub instant: Micros,
 }
 
-/// Where the ramp of one flag stood at the last fresh word, while it stands elsewhere than those of its lease.
+/// The instant of one flag's ramp at the last successful poll, while it differs from the others with its lease.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MovedRamp {
     /// The flag's key, as text.
     pub flag: Box<str>,
     /// Its lease.
     pub lease: Span,
-    /// The ramp's instant at the last fresh word; not after it.
+    /// The ramp's instant at the last successful poll; not later than the poll.
     pub instant: Micros,
     /// The start of its rollback, on the wall clock, if it has one.
     pub rollback: Option<Micros>,
-    /// The ramp's instant at that time, once it has come.
+    /// The ramp's instant at the start of the rollback, once the rollback has begun.
     pub mark: Option<Micros>,
 }
 
@@ -71,15 +72,30 @@ pub struct Leased {
 }
 
 impl Clocks {
-    /// Clocks of a host that is always well informed: every ramp follows the wall clock.
+    /// Clocks without any lease: every ramp follows the wall clock. For tests, and for one-shot commands that have just
+    /// read their source.
     pub const fn synced() -> Self {
         Self { last_poll: None, ramps: Vec::new(), marks: Vec::new(), moved: Vec::new(), additional: Vec::new() }
     }
 
-    /// Takes note of fresh word from the source at `now`, for the leases that the snapshot in force uses.
+    /// Records a successful poll of the source at `now`, for the leases that the active snapshot uses.
     ///
-    /// Leases no longer in use are forgotten, one that is new to this host begins in step with the wall clock. When a document
-    /// changes, call [`Clocks::note_document`] instead.
+    /// Leases that are no longer in use are dropped; a lease that is new to this host begins in step with the wall clock.
+    /// When the poll has brought another document, call [`Clocks::note_document`] instead.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::{Clocks, Leased};
+    /// use tidegate_engine::{Micros, Span};
+    ///
+    /// let (hour, lease) = (3_600_000_000, Span::from_micros(3_600_000_000));
+    /// let mut clocks = Clocks::default();
+    /// clocks.note_poll(Micros::new(0), &[Leased { lease, rollback: None }]);
+    /// // Three hours without a poll: the ramp stands still after one.
+    /// assert_eq!(clocks.ramp_instant(lease, Micros::new(3 * hour)), Micros::new(hour));
+    /// // A poll then: half an hour later the ramp has moved on by an hour.
+    /// clocks.note_poll(Micros::new(3 * hour), &[Leased { lease, rollback: None }]);
+    /// assert_eq!(clocks.ramp_instant(lease, Micros::new(3 * hour + hour / 2)), Micros::new(2 * hour));
+    /// ```
     pub fn note_poll(&mut self, now: Micros, leases: &[Leased]) {
         let mut ramps: Vec<LeaseRamp> = Vec::new();
         let mut marks: Vec<RollbackMark> = Vec::new();
@@ -115,7 +131,7 @@ impl Clocks {
         *self = next;
     }
 
-    /// Whether the ramps of its lease stand where this one does.
+    /// Whether the other ramps with the same lease have the same instants as this one.
     pub(crate) fn has(&self, ramp: &MovedRamp, now: Micros) -> bool {
         let clock = self.clock(ramp.lease, "");
         clock.ramp_instant(now) == ramp.instant && clock.mark(ramp.rollback, now) == ramp.mark
@@ -140,14 +156,13 @@ impl Clocks {
 
     /// The ramp's instant at `now` under this lease.
     ///
-    /// With F the last fresh word and T the ramp's instant then: n = min(now, F + lease), and the answer is
-    /// min(n, T + 2 (n - F)). Before F, which only a clock set back can show, the ramp goes back as fast as
-    /// the clock does.
+    /// With F the last successful poll and T the ramp's instant at that time: n = min(now, F + lease), and the result is
+    /// min(n, T + 2 (n - F)). If `now` is before F, because the wall clock was set back, the ramp goes back by as much.
     pub fn ramp_instant(&self, lease: Span, now: Micros) -> Micros {
         self.clock(lease, "").ramp_instant(now)
     }
 
-    /// The ramp's instant at `later`, as foreseen at `now`: the one it will have if fresh word keeps coming.
+    /// The ramp's instant at `later`, as predicted at `now`: the one it will have if the source stays reachable.
     pub fn ramp_instant_foreseen(&self, lease: Span, later: Micros, now: Micros) -> Micros {
         self.clock(lease, "").ramp_instant_foreseen(later, now)
     }
@@ -157,9 +172,8 @@ impl Clocks {
         self.clock(lease, "").ramp_instant_at_rollback(start)
     }
 
-    /// The wall-clock instant at which the ramp's instant is `ramp_instant`, as seen at `now`: the one at
-    /// which it came to it, or will come to it if fresh word keeps coming. A ramp that is held now cannot
-    /// come to it sooner than by catching up from now on.
+    /// The wall-clock instant at which the ramp's instant is `ramp_instant`, as seen at `now`: in the past, or in the future
+    /// if the source stays reachable. A ramp that stands still can reach it only by catching up from `now` on.
     pub fn wall(&self, lease: Span, ramp_instant: Micros, now: Micros) -> Micros {
         self.clock(lease, "").wall(ramp_instant, now)
     }
@@ -170,14 +184,14 @@ impl Clocks {
 pub(crate) struct LeaseClock<'c> {
     lease: Span,
     last_poll: Option<Micros>,
-    /// The ramp's instant at the last fresh word.
+    /// The ramp's instant at the last successful poll.
     ramp: Option<Micros>,
     marks: &'c [RollbackMark],
     moved: Option<&'c MovedRamp>,
 }
 
 impl LeaseClock<'_> {
-    /// See [`Clocks::ramp_instant`].
+    /// Implements [`Clocks::ramp_instant`] for one flag.
     pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
         let Some((last_poll, ramp)) = self.poll_and_ramp() else { return now };
         let until = now.min(last_poll.saturating_add(self.lease));
@@ -190,13 +204,13 @@ impl LeaseClock<'_> {
         until.min(caught_up)
     }
 
-    /// See [`Clocks::ramp_instant_foreseen`].
+    /// Implements [`Clocks::ramp_instant_foreseen`] for one flag.
     pub(crate) fn ramp_instant_foreseen(&self, later: Micros, now: Micros) -> Micros {
         let ahead = later.since(now);
         later.min(self.ramp_instant(now).saturating_add(ahead).saturating_add(ahead))
     }
 
-    /// See [`Clocks::ramp_instant_at_rollback`].
+    /// Implements [`Clocks::ramp_instant_at_rollback`] for one flag.
     pub(crate) fn ramp_instant_at_rollback(&self, start: Micros) -> Micros {
         let of_flag = self.moved.filter(|ramp| ramp.rollback == Some(start)).and_then(|ramp| ramp.mark);
         let of_lease = || {
@@ -207,8 +221,8 @@ impl LeaseClock<'_> {
             return marked;
         }
         match self.poll_and_ramp() {
-            // The rollback began before the last fresh word, and nobody was told of it then: the ramp was at
-            // most where it was later.
+            // The rollback began before the last successful poll, and this host did not know of it then: the ramp's
+            // instant was at most the one at that poll.
             Some((last_poll, ramp)) if start < last_poll => start.min(ramp),
             _ => self.ramp_instant(start),
         }
@@ -219,7 +233,7 @@ impl LeaseClock<'_> {
         rollback.filter(|start| *start <= now).map(|start| self.ramp_instant_at_rollback(start))
     }
 
-    /// See [`Clocks::wall`].
+    /// Implements [`Clocks::wall`] for one flag.
     pub(crate) fn wall(&self, ramp_instant: Micros, now: Micros) -> Micros {
         let Some((mut last_poll, mut ramp)) = self.poll_and_ramp() else { return ramp_instant };
         let stands_at = self.ramp_instant(now);
@@ -235,7 +249,7 @@ impl LeaseClock<'_> {
         ramp_instant.max(reached)
     }
 
-    /// The last fresh word and the ramp's instant then; `None` where the ramp follows the wall clock.
+    /// The last successful poll and the ramp's instant at it; `None`: the ramp follows the wall clock.
     fn poll_and_ramp(&self) -> Option<(Micros, Micros)> {
         Some((self.last_poll?, self.ramp?))
     }

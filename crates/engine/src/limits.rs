@@ -10,7 +10,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The most flags of one document: 100,000.
 ///
-/// Ten times the largest fleets we know of; it bounds memory and the time of a swap.
+/// Ten times the largest fleets we know of; it bounds memory and the time to replace a snapshot.
 pub const FLAGS_MAX: usize = 100_000;
 
 /// The most sections of one document: 100,000, as many as flags.
@@ -53,8 +53,8 @@ pub const REGEX_BYTES_MAX: usize = 64 * 1024;
 
 /// The most memory that the matcher of one flag's patterns may fill on one thread, in bytes: 512 KiB.
 ///
-/// Room enough for patterns within [`REGEX_BYTES_MAX`] to run at full speed; when it is full, matching
-/// goes on more slowly, in linear time still.
+/// Enough for patterns within [`REGEX_BYTES_MAX`] to run at full speed. When it is full, matching is slower, but still takes
+/// linear time.
 pub const REGEX_CACHE_BYTES_MAX: usize = 512 * 1024;
 
 /// The most text of all patterns of one flag together, in bytes: 8 KiB.
@@ -83,8 +83,8 @@ pub const DURATION_MICROS_MAX: u64 = 3_652_500 * 86_400 * 1_000_000;
 
 /// The most problems of one code that are reported for one document: 100.
 ///
-/// Nobody reads more, and a hostile document must not turn into gigabytes of messages. The rest is counted.
-/// By code, so that a hundred thousand warnings do not hide the one that matters.
+/// People read no more, and a hostile document must not cause gigabytes of messages. The others are counted.
+/// The limit is per code, so that a hundred thousand warnings do not hide the one that matters.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// One row of the table of limits.
@@ -108,7 +108,7 @@ pub const ALL: &[Limit] = &[
         "bytes",
         "length of a document after any decompression; 100,000 ordinary flags have about 6 MiB",
     ),
-    limit("FLAGS_MAX", FLAGS_MAX as u64, "flags", "flags of one document; bounds memory and the time of a swap"),
+    limit("FLAGS_MAX", FLAGS_MAX as u64, "flags", "flags of one document; bounds memory and the time to replace a snapshot"),
     limit("SECTIONS_MAX", SECTIONS_MAX as u64, "sections", "sections of one document; as many as flags"),
     limit(
         "NAMES_MAX",
@@ -156,7 +156,7 @@ pub const ALL: &[Limit] = &[
         "REGEX_CACHE_BYTES_MAX",
         REGEX_CACHE_BYTES_MAX as u64,
         "bytes",
-        "matcher of one flag's patterns on one thread; when it is full, matching is slower, but linear still",
+        "cache of one flag's patterns on one thread; when it is full, matching is slower, but still takes linear time",
     ),
     limit(
         "REGEX_TEXT_BYTES_MAX",

@@ -1,6 +1,6 @@
 //! Instants, as whole microseconds.
 //!
-//! Time enters the engine once, at the edge, as a [`Micros`]. Nothing here reads a clock.
+//! Callers pass the time to the engine as a [`Micros`]. Nothing here reads a clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,7 +49,7 @@ impl Micros {
         Self(self.0.saturating_sub_unsigned(span.get()))
     }
 
-    /// The time from `earlier` to `self`; zero where `earlier` is in truth the later one.
+    /// The time from `earlier` to `self`; zero if `earlier` is the later one.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         if self.0 <= earlier.0 { Span::ZERO } else { Span::from_micros(self.0.abs_diff(earlier.0)) }
@@ -57,7 +57,7 @@ impl Micros {
 
     /// The last whole second at or before this instant.
     ///
-    /// Interpolated numbers are taken there, so that an answer holds for a second at least.
+    /// Interpolated numbers are computed there, so that an answer holds for at least a second.
     #[must_use]
     pub const fn floor_to_second(self) -> Self {
         Self(self.0.saturating_sub(self.0.rem_euclid(Span::SECOND.get().cast_signed())))

@@ -1,12 +1,12 @@
-//! The instant of a question.
+//! The instant at which a flag is evaluated.
 
 use crate::Micros;
 use crate::lease::Clocks;
 
-/// The instant of a question, and the clocks of the leases on this host.
+/// The instant at which a flag is evaluated, and the lease clocks of this host.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// The wall clock.
+    /// The wall clock's instant. The engine reads no clock: the caller passes it.
     pub now: Micros,
     /// Where each leased ramp stands; [`Clocks::synced`] where every ramp follows the wall clock.
     pub leases: &'a Clocks,

@@ -1,20 +1,20 @@
-//! What stands above the document: locks of this host, and the operator's dial.
+//! Overrides: locks of this host and operators' activations, which take precedence over documents.
 
 use crate::{FlagKey, Micros, Share, Variant};
 
 /// Everything that overrides the document of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
-    /// Overrides of single flags on this host. Of two locks on one flag the later in the list counts.
+    /// Locks of this host. Of two locks on one flag the later in the list counts.
     pub locks: Vec<HostLock>,
-    /// Live dials of single flags. Of two dials on one flag the later in the list counts.
+    /// Activations by operators. Of two activations of one flag the later in the list counts.
     pub activations: Vec<(FlagKey, Activation)>,
-    /// The shares of flags of which nobody has said anything: no document defines them, and no dial of theirs is in
-    /// force. Of two for one flag the later in the list counts.
+    /// Shares that the embedding program gives to flags which no document defines and which have no active activation.
+    /// Of two for one flag the later in the list counts.
     pub defaults: Vec<(FlagKey, Share)>,
 }
 
-/// A pin of one flag on this host; it goes before everything else.
+/// A lock: pins one flag on this host. It takes precedence over everything else.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HostLock {
     /// The flag.
@@ -25,27 +25,27 @@ pub struct HostLock {
     pub who: String,
     /// Why.
     pub why: String,
-    /// The lock is in force while now is before this; `None`: until it is taken away.
+    /// The lock is active while now is before this instant; `None`: until the lock is removed.
     pub until: Option<Micros>,
 }
 
-/// What a host lock overrides a flag to.
+/// What a lock pins a flag to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Pin {
-    /// One of the flag's own values. Of a flag that nobody knows it says nothing.
+    /// One of the flag's own values. It has no effect on a flag that is not defined.
     Variant(Variant),
-    /// This value, compact JSON text; works for a flag that nobody knows yet.
+    /// This value, compact JSON text; it has an effect on flags that are not defined, too.
     Value(Box<str>),
 }
 
-/// The operator's live dial on a flag: a share that takes over from the ramp.
+/// An activation: an operator's override of one flag. Its share replaces the ramp's while it is active.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Activation {
     /// The share; [`Share::ZERO`] is `stable` for everyone, [`Share::FULL`] is `new` for everyone.
     pub share: Share,
-    /// The dial is in force while now is before this; `None`: until it is cleared.
+    /// The activation is active while now is before this instant; `None`: until the activation is removed.
     pub until: Option<Micros>,
-    /// Whether the flag had a definition when the dial was set. If it had and none is loaded, the answer is
-    /// the caller's default; if it had none, the flag is the boolean flag `false`/`true`.
+    /// Whether the flag had a definition when the activation was set. If it had one and none is loaded, the answer is
+    /// the caller's default, because its values are unknown; if it had none, the flag is the boolean flag `false`/`true`.
     pub defined: bool,
 }

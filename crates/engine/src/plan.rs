@@ -1,8 +1,8 @@
-//! A flag's answer in a few words, for a while: what a handle keeps ready.
+//! Plans: the answer of a flag precomputed for an interval of time, which a flag handle keeps.
 //!
-//! A handle is asked far more often than a flag changes, so whatever a decision needs is worked out ahead,
-//! together with the time for which it holds. A plan answers variant and boolean only; what needs more (early
-//! adopters, a salt that is hashed, an interpolated number, a moving lease) is [`PlanKind::Ask`], and the snapshot decides.
+//! A handle is read far more often than a flag changes, so a plan holds everything that a decision needs, together with
+//! the interval for which it is right. A plan answers variant and boolean only. Flags that need more (early adopters, a
+//! salt that is hashed with the key, an interpolated number, a lease) have [`PlanKind::Ask`]: evaluate the snapshot.
 
 use crate::bucket;
 use crate::change::earliest;
@@ -12,48 +12,48 @@ use crate::snapshot::{Entry, Flag, FlagIndex, NONE, Record, Snapshot};
 use crate::timeline::{Segment, Timeline};
 use crate::{Decision, HashAlgorithm, Micros, Moment, Position, Share, Subject, Variant};
 
-/// What a flag answers at each instant from `from` to before `until`, for every key.
+/// The answer of a flag for every key, at each instant from `from` to before `until`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
     /// How to answer.
     pub kind: PlanKind,
-    /// The boolean that `stable` stands for, if it is one.
+    /// The value `stable`, if it is a boolean.
     pub stable: Option<bool>,
-    /// The boolean that `new` stands for, if it is one.
+    /// The value `new`, if it is a boolean.
     pub new: Option<bool>,
     /// The first instant at which the plan holds.
     pub from: Micros,
-    /// The first instant at which it no longer does; `None`: never.
+    /// The first instant at which the plan no longer holds; `None`: it holds for good.
     pub until: Option<Micros>,
 }
 
 /// How a [`Plan`] answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PlanKind {
-    /// The same for every key: this variant, or the caller's default, or a value overridden on this host, whose
-    /// boolean is given.
+    /// The same for every key: this variant (`None` for the caller's default and for a value locked on this host), and
+    /// the value if it is a boolean.
     Fixed(Option<Variant>, Option<bool>),
-    /// `new` where the position lies below the share.
+    /// `new` for positions below the share.
     Share(KeyHash, Share),
-    /// `new` where the position has flipped on the rising stretch.
+    /// `new` for positions that have flipped on this rising stretch.
     Rise(KeyHash, Rise),
-    /// `new` where the position has not yet left in the rollback.
+    /// `new` for positions that the rollback has not reached yet.
     Fall(KeyHash, Fall),
-    /// Ask the snapshot.
+    /// The plan does not know: call [`Snapshot::evaluate`].
     Ask,
 }
 
-/// How a [`Plan`] places keys.
+/// How a [`Plan`] hashes keys to positions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum KeyHash {
-    /// By `xxh3` under this seed.
+    /// XXH3 with this seed, which stands for the salt.
     Xxh3(u64),
-    /// By `sha1` without a salt.
+    /// SHA-1 without a salt.
     Sha1,
 }
 
 impl KeyHash {
-    /// The place of `key`.
+    /// The position of `key`.
     #[inline]
     pub fn position(self, key: &str) -> Position {
         match self {
@@ -62,7 +62,7 @@ impl KeyHash {
         }
     }
 
-    /// How a flag places keys; `None` where its salt is hashed together with each key.
+    /// The hash of a flag; `None` if its salt is hashed together with each key.
     fn from_record(record: &Record) -> Option<Self> {
         match record.algorithm {
             HashAlgorithm::Xxh3 => Some(Self::Xxh3(record.seed)),
@@ -73,7 +73,8 @@ impl KeyHash {
 }
 
 impl Plan {
-    /// Whether this key has `new` at this instant, for the kinds that know; the instant lies in the plan's time.
+    /// Whether this key has `new` at this instant, which lies in the plan's interval; `None` for [`PlanKind::Ask`] and for
+    /// answers that are no variant.
     #[inline]
     pub fn has_new(&self, key: &str, now: Micros) -> Option<bool> {
         match self.kind {
@@ -87,7 +88,7 @@ impl Plan {
 }
 
 impl Flag<'_> {
-    /// The form in which a handle keeps this flag ready at this instant.
+    /// The plan of this flag at this instant.
     pub fn plan(&self, moment: &Moment<'_>) -> Plan {
         plan_at(self.snapshot(), self.index(), moment)
     }
@@ -100,7 +101,7 @@ fn plan_at(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
     let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());
     let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: override_ends };
     let Some(entry) = snapshot.entry(flag) else {
-        // A flag that only a lock or a dial knows; a dial between its ends is asked by key.
+        // Only a lock or an activation knows the flag. An activation between 0 and 100 % needs the key.
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         if decision.error != Some(crate::ErrorCode::TargetingKeyMissing) {
             plan.kind = fixed(&decision);
@@ -149,13 +150,13 @@ fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }
 }
 
-/// How a flag places keys, if nothing but the position decides a dial between its ends.
+/// The hash of a flag, if nothing but the position decides under an activation between 0 and 100 %.
 fn plain_hash(entry: Entry<'_>) -> Option<KeyHash> {
     let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
     if plain && entry.record.new != NONE { KeyHash::from_record(entry.record) } else { None }
 }
 
-/// From when to when nothing changes in what lies over the flag.
+/// The interval around `now` in which no lock and no activation of the flag begins or expires.
 fn override_bounds(snapshot: &Snapshot, flag: FlagIndex, now: Micros) -> (Micros, Option<Micros>) {
     let overridden = snapshot.overridden(flag);
     let lock = overridden.and_then(|overridden| overridden.lock.as_ref()?.until);

@@ -1,18 +1,18 @@
 //! The share as a function of time, and its inverse: when does this key flip?
 //!
-//! A ramp is points: an instant and a share each, linear between them, a jump where two points share an
-//! instant, share 0 before the first, the last share after the last. A rollback takes over at its start and
-//! leads down. Everything is integer arithmetic, and three questions are answered from the same numbers, so
-//! that they cannot disagree: has this position `new` now ([`Rise::has_new`], without a division), when does
-//! it flip ([`Rise::flip`]), and how many have flipped ([`Rise::share_at`]).
+//! A ramp is a piecewise linear function: points of an instant and a share each, linear between them, a jump where two
+//! points have the same instant, share 0 before the first point, the last share after the last. A rollback takes over at
+//! its start and leads down. Everything is integer arithmetic, and three functions use the same numbers, so that they
+//! cannot disagree: whether a position has `new` ([`Rise::has_new`], without a division), when it flips ([`Rise::flip`]),
+//! and how many positions have flipped ([`Rise::share_at`]).
 
 use crate::share::round_half_even;
 use crate::{Micros, Position, Share, Span};
 
-/// A corner of a ramp: from `at` on, the share is at least `share`.
+/// A point of a ramp: from `at` on, the share is at least `share`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Point {
-    /// The instant of the corner.
+    /// The instant of the point.
     pub at: Micros,
     /// The share reached at that instant.
     pub share: Share,
@@ -23,13 +23,13 @@ pub struct Point {
 pub struct Ramp<'s>(&'s [Point]);
 
 impl<'s> Ramp<'s> {
-    /// The ramp through these points. Points out of order cannot harm memory or panic, but give no sensible
-    /// ramp; [`compile`](crate::compile()) makes them in order.
+    /// The ramp through these points, which should be in order as [`compile`](crate::compile()) makes them. With points out
+    /// of order the results are meaningless, but nothing panics.
     pub const fn new(points: &'s [Point]) -> Self {
         Self(points)
     }
 
-    /// The corners of the ramp, in order.
+    /// The points of the ramp, in order.
     pub const fn points(self) -> &'s [Point] {
         self.0
     }
@@ -51,7 +51,7 @@ impl<'s> Ramp<'s> {
         }
     }
 
-    /// The instant from which this position has `new`; `None` where the ramp never comes to it.
+    /// The instant from which this position has `new`; `None` if the ramp never reaches it.
     pub fn flip(self, position: Position) -> Option<Micros> {
         let after = self.0.partition_point(|point| !point.share.includes(position));
         let to = self.0.get(after)?;
@@ -59,7 +59,7 @@ impl<'s> Ramp<'s> {
         Some(from.map_or(to.at, |from| Rise::between(*from, *to).flip(position)))
     }
 
-    /// What the ramp does at this instant.
+    /// How the share moves at this instant.
     #[inline]
     pub fn stretch_at(self, instant: Micros) -> Stretch {
         match self.0 {
@@ -80,13 +80,13 @@ impl<'s> Ramp<'s> {
         }
     }
 
-    /// The first corner after this instant.
+    /// The first point after this instant.
     pub fn next_point(self, instant: Micros) -> Option<Point> {
         self.0.get(self.0.partition_point(|point| point.at <= instant)).copied()
     }
 }
 
-/// What a ramp does at an instant.
+/// How the share of a ramp moves at an instant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stretch {
     /// The share stays.
@@ -96,7 +96,7 @@ pub enum Stretch {
 }
 
 impl Stretch {
-    /// What a ramp does between two neighbouring corners.
+    /// How the share moves between two neighbouring points.
     #[inline]
     fn between(from: Point, to: Point) -> Self {
         if to.share > from.share { Self::Rise(Rise::between(from, to)) } else { Self::Level(from.share) }
@@ -120,7 +120,7 @@ pub struct Rise {
 }
 
 impl Rise {
-    /// The stretch between two neighbouring corners.
+    /// The stretch between two neighbouring points.
     pub const fn between(from: Point, to: Point) -> Self {
         Self { start: from.at, over: to.at.since(from.at), from: from.share, to: to.share }
     }
@@ -161,11 +161,11 @@ impl Rise {
         }
     }
 
-    /// Where the line itself stands at this instant, which lies in the stretch, to the nearest place.
+    /// The linear interpolation between both shares at this instant, which lies in the stretch, rounded half to even.
     ///
-    /// The position at the start flips at the start, so [`share_at`](Self::share_at) is one place ahead of the
-    /// line and more on short stretches. A number between two others is taken from the line: it is exact at
-    /// both ends, and half of the way is a half.
+    /// [`share_at`](Self::share_at) counts positions, and the position at the start flips at the start, so it is at least
+    /// one place ahead of the line. Interpolated values use the line: it is exact at both ends, and half of the time gives
+    /// half of the way.
     pub const fn line_at(self, instant: Micros) -> Share {
         let risen = way(self.elapsed(instant), self.over.get(), self.gain());
         match Share::new(self.from.get() + risen) {
@@ -183,7 +183,7 @@ impl Rise {
     }
 }
 
-/// A rollback under way: from the share that was in force at `start` down to `to`, last in first out.
+/// A rollback: from the share that was active at `start` down to `to`, last in first out.
 ///
 /// A position p with `to` <= p < `from` leaves at `start + round_half_even(over * (from - p) / (from - to))`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -192,7 +192,7 @@ pub struct Fall {
     pub start: Micros,
     /// How long it takes; zero: at once.
     pub over: Span,
-    /// The share in force at its start.
+    /// The share at its start.
     pub from: Share,
     /// The share at its end; never above `from`.
     pub to: Share,
@@ -210,7 +210,7 @@ impl Fall {
         (place < self.to.get()) | ((place < self.from.get()) & !has_left)
     }
 
-    /// The instant at which this position leaves `new`; `None` where it keeps it, or never had it.
+    /// The instant at which this position loses `new`; `None` if it keeps it or never had it.
     pub const fn flip(self, position: Position) -> Option<Micros> {
         let place = position.get() as u64;
         if place < self.to.get() || place >= self.from.get() {
@@ -234,7 +234,7 @@ impl Fall {
         }
     }
 
-    /// Where the line itself stands at this instant, to the nearest place; see [`Rise::line_at`].
+    /// The linear interpolation between both shares at this instant, rounded half to even; see [`Rise::line_at`].
     pub const fn line_at(self, instant: Micros) -> Share {
         let fallen = way(instant.since(self.start).get(), self.over.get(), self.loss());
         match Share::new(self.from.get() - fallen) {

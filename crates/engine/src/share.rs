@@ -1,8 +1,8 @@
-//! The line of 2^32 places: where a key falls on it, and how much of it is on `new`.
+//! Positions and shares: in which of 2^32 buckets a key falls, and how many buckets have `new`.
 
 use std::fmt;
 
-/// A point on the line of 2^32 places; `0` is the first key to be enabled.
+/// The bucket of a key, one of 2^32 places; keys at place 0 get `new` first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position(u32);
 
@@ -24,9 +24,13 @@ impl fmt::Display for Position {
     }
 }
 
-/// How much of the line is on `new`, in units of 1/2^32; [`Share::FULL`] (2^32) is everyone.
+/// The rollout percentage as an integer: how many of the 2^32 positions have `new`; [`Share::FULL`] (2^32) is everyone.
 ///
-/// [`Display`](fmt::Display) shows it to people as per cent, rounded to six decimals, without a sign:
+/// Text is read by [`parse_percent`](crate::document::parse_percent), which [`FromStr`](std::str::FromStr) calls: 0 to 100
+/// with at most six decimals, exactly.
+///
+/// [`Display`](fmt::Display) writes it in per cent, without a sign, rounded to six decimals. A percentage that was read is
+/// written as the same number, because shares are 43 times finer than a millionth of a per cent.
 ///
 /// ```
 /// use tidegate_engine::Share;
@@ -39,12 +43,12 @@ impl fmt::Display for Position {
 pub struct Share(u64);
 
 impl Share {
-    /// Nobody has `new`.
+    /// No key has `new`.
     pub const ZERO: Self = Self(0);
-    /// Everybody has `new`.
+    /// Every key has `new`.
     pub const FULL: Self = Self(1 << 32);
 
-    /// The share of so many places, or `None` above [`Share::FULL`].
+    /// The share of this number of places; `None` above [`Share::FULL`].
     pub const fn new(places: u64) -> Option<Self> {
         if places <= Self::FULL.0 { Some(Self(places)) } else { None }
     }
@@ -65,14 +69,13 @@ impl Share {
 
     /// The percentage in millionths of a per cent, rounded half to even.
     ///
-    /// A percentage read from a document comes back as it was: the line is 43 times finer than a
-    /// millionth of a per cent.
+    /// A percentage that was read comes back as it was, because shares are 43 times finer than a millionth of a per cent.
     pub const fn to_millionths(self) -> u64 {
         scaled(self.0, MILLIONTHS_FULL, Self::FULL.0)
     }
 
-    /// A fixed share: a key has `new` when its position lies strictly below it; 0 enables none,
-    /// [`Share::FULL`] all. (On a moving stretch, [`Ramp`](crate::Ramp) decides.)
+    /// Whether a key has `new` under this fixed share: its position lies strictly below it. (While the share moves,
+    /// [`Ramp`](crate::Ramp) decides.)
     pub const fn includes(self, key: Position) -> bool {
         (key.0 as u64) < self.0
     }

@@ -1,9 +1,11 @@
 //! All flags, compiled: immutable, indexed by name, cheap to clone.
 //!
-//! A snapshot is one dense table of records and a few shared tables beside it (names, values, corners of
-//! ramps), so that a check touches two or three cache lines and follows no chain of pointers. What only some
-//! flags have (early adopters, a rollback, a lease, a salt that is hashed with the key) lies in a table of
-//! its own. Readers only ever see a whole snapshot; nothing in it changes.
+//! A snapshot is one dense table of records and a few tables beside it (names, values, points of ramps), so that an
+//! evaluation touches two or three cache lines and follows no chain of pointers. What only some flags have (early adopters,
+//! a rollback, a lease) is in a table of its own. Readers see whole snapshots only.
+//!
+//! This module holds data and look-ups. It knows nothing of the modules above it: `compile` makes snapshots, `evaluate`,
+//! `explain`, `timeline` and `plan` read them and implement their methods.
 
 mod adopters;
 mod chunks;
@@ -30,14 +32,17 @@ use overrides::Defined;
 pub(crate) use overrides::{Overridden, Overrides, Undocumented};
 pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
 
-/// All flags of a document, compiled, with whatever overrides them on this host.
+/// All flags of one or several documents, compiled, with the locks and activations that override them.
+///
+/// [`compile`](crate::compile()) makes one, [`Snapshot::evaluate`] answers from it. A clone is one or two reference counts;
+/// changes ([`Snapshot::set_activation`] and the like) leave earlier clones as they are.
 #[derive(Clone)]
 pub struct Snapshot {
     core: Arc<Core>,
     overrides: Option<Arc<Overrides>>,
 }
 
-/// The place of a flag in a snapshot. It means nothing in another snapshot.
+/// The index of a flag in one snapshot, from [`Snapshot::find`]. It means nothing in another snapshot.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct FlagIndex(u32);
 
@@ -46,8 +51,8 @@ impl Snapshot {
         Self { core: Arc::new(core), overrides: None }
     }
 
-    /// The same flags of documents under another overlay, which replaces any earlier one, definitions of single flags
-    /// included. The tables are shared.
+    /// The same documents under this overlay, which replaces all locks, activations, defaults and definitions of single
+    /// flags. The tables of the documents are shared.
     #[must_use]
     pub fn overlaid(&self, overlay: &Overlay) -> Self {
         let mut laid = Self { core: Arc::clone(&self.core), overrides: None };
@@ -59,8 +64,8 @@ impl Snapshot {
         laid
     }
 
-    /// Sets or clears the activation of one flag. It takes some microseconds, however many flags there are; clones
-    /// that were made before are left as they are.
+    /// Sets or removes the activation of one flag. It takes a few microseconds however many flags there are, and leaves
+    /// earlier clones as they are.
     pub fn set_activation(&mut self, flag: &FlagKey, activation: Option<Activation>) {
         self.change_override(flag, |overridden| overridden.activation = activation);
     }
@@ -78,8 +83,8 @@ impl Snapshot {
     /// Sets the definition of one flag that no document of this snapshot defines: the flag of `definition`, a snapshot that
     /// has this flag and no other. With `None`, or with any other snapshot, the definition is removed.
     ///
-    /// It costs as much as a change of an activation: nothing else is compiled, and clones that were made before are left
-    /// as they are. A flag of the snapshot's own documents stays what it is there; the answer is `false` then.
+    /// It costs as much as a change of an activation, and leaves earlier clones as they are. If a document of the snapshot
+    /// defines the flag, nothing changes and the result is `false`.
     ///
     /// ```
     /// use tidegate_engine::{CompileOptions, FlagKey, Snapshot, compile, document::read_definition};
@@ -102,22 +107,22 @@ impl Snapshot {
         true
     }
 
-    /// How many flags documents define, and definitions of single flags.
+    /// The number of flags that are defined, by documents or by definitions of single flags.
     pub fn len(&self) -> usize {
         self.core.records.len().saturating_add(self.overrides.as_ref().map_or(0, |overrides| overrides.defined()))
     }
 
-    /// Whether there is no such flag.
+    /// Whether no flag is defined.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What these flags say, as one number; see [`Digest`].
+    /// A number that is equal for snapshots with equal flags; see [`Digest`]. Locks and activations do not count.
     pub fn digest(&self) -> Digest {
         self.overrides.as_ref().map_or(self.core.digest, |overrides| self.core.digest.plus(overrides.digest()))
     }
 
-    /// The place of a flag, also of one that only a lock or an activation knows.
+    /// Finds a flag, also one that only has a lock or an activation.
     #[inline]
     pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         match self.core.find(section, flag) {
@@ -126,7 +131,7 @@ impl Snapshot {
         }
     }
 
-    /// The place of a flag by its flag key; see [`FlagKey`].
+    /// Finds a flag by its flag key, `section/flag`; see [`FlagKey`].
     #[inline]
     pub fn find_key(&self, flag_key: &str) -> Option<FlagIndex> {
         match self.core.find_key(flag_key) {
@@ -135,7 +140,7 @@ impl Snapshot {
         }
     }
 
-    /// The place of a flag whose key is not spelled as we spell it, and of one that no document defines.
+    /// Finds a flag whose key has another spelling than the canonical one, and one that no document defines.
     #[inline(never)]
     fn find_parsed(&self, flag_key: &str) -> Option<FlagIndex> {
         match flag_key.split_once('/') {
@@ -159,8 +164,8 @@ impl Snapshot {
         Flag::new(self, index)
     }
 
-    /// Every flag of the documents in their order, then the others, in no particular order: those with a definition of
-    /// their own, and those that only a lock or an activation knows.
+    /// Every flag of the documents in their order, then, in no particular order, flags with a definition of their own and
+    /// flags that only have a lock or an activation.
     pub fn flags(&self) -> impl Iterator<Item = Flag<'_>> {
         let known = self.known();
         let undocumented_flags = self
@@ -171,20 +176,20 @@ impl Snapshot {
         (0..known).chain(undocumented_flags).map(|index| Flag::new(self, FlagIndex(index)))
     }
 
-    /// Whether the time no longer matters to what a flag answers: from `instant` on, every key keeps the answer
-    /// that it has then. A reader that knows an instant which is past need not look at the clock.
+    /// Whether every key keeps the answer that it has at `instant` from then on. A reader that knows that `instant` is past
+    /// need not read the clock.
     #[inline]
     pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
         self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.overridden(flag).is_none()
     }
 
-    /// How many flags the table has, as a number of it.
+    /// The number of flags of documents; indexes from here on are of other flags.
     #[inline]
     fn known(&self) -> u32 {
         u32::try_from(self.core.records.len()).unwrap_or(u32::MAX)
     }
 
-    /// What a flag was compiled to; `None` for one that only a lock or an activation knows.
+    /// The compiled entry of a flag; `None` for a flag that only has a lock or an activation.
     #[inline]
     pub(crate) fn entry(&self, flag: FlagIndex) -> Option<Entry<'_>> {
         match self.core.records.get(flag.0 as usize) {
@@ -198,7 +203,7 @@ impl Snapshot {
         self.undocumented(flag)?.definition()?.entry()
     }
 
-    /// The lock and the dial on a flag.
+    /// The lock and the activation of a flag.
     #[inline]
     pub(crate) fn overridden(&self, flag: FlagIndex) -> Option<&Overridden> {
         let overrides = self.overrides.as_deref()?;
@@ -216,7 +221,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// What a flag was compiled to: its record, and the tables whose numbers the record has.
+/// The compiled entry of a flag: its record, and the tables that the record's numbers refer to.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'s> {
     pub(crate) core: &'s Core,
@@ -238,7 +243,7 @@ impl<'s> Entry<'s> {
 
 /// The shared tables of a snapshot.
 pub(crate) struct Core {
-    /// The flag keys, and whatever else is a name.
+    /// Flag keys, names of sections and salts, one after the other.
     pub(crate) names: Box<str>,
     pub(crate) sections: Box<[Section]>,
     /// The numbers of the sections by name.
@@ -262,11 +267,11 @@ pub(crate) struct Section {
     pub(crate) name: (u32, u32),
     /// The hash of its name.
     pub(crate) hash: u64,
-    /// So many bytes stand before the flag's name in the keys of its flags.
+    /// The length of what stands before the flag's name in the keys of its flags, in bytes.
     pub(crate) prefix: u32,
 }
 
-/// One flag, in the table that every check reads: a cache line, on its own.
+/// One flag, in the table that every evaluation reads: exactly one cache line.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(crate) struct Record {
@@ -276,17 +281,17 @@ pub(crate) struct Record {
     pub(crate) stable: u32,
     /// The value `new`, or [`NONE`].
     pub(crate) new: u32,
-    /// Start and count of the ramp's corners.
+    /// Start and count of the ramp's points.
     pub(crate) points: (u32, u32),
     /// The number of the salt, or [`NONE`].
     pub(crate) salt: u32,
-    /// After this instant the share is [`Record::rest`] for good, and the early adopters stay or are gone.
+    /// After this instant the share is [`Record::rest`] for good, and early adopters no longer change variant.
     pub(crate) moves_until: Micros,
-    /// The share that the flag comes to in the end.
+    /// The last share of the flag.
     pub(crate) rest: Share,
     /// The seed of the salt, for `xxh3`.
     pub(crate) seed: u64,
-    /// The number of what only some flags have, or [`NONE`].
+    /// The number of the flag's [`Extra`], or [`NONE`].
     pub(crate) extra: u32,
     pub(crate) algorithm: crate::HashAlgorithm,
     pub(crate) lock: Option<Variant>,
@@ -295,7 +300,7 @@ pub(crate) struct Record {
     pub(crate) is_constant: bool,
 }
 
-/// So many sections are looked through one by one.
+/// Up to this number, sections are compared one by one, which is faster than hashing the name.
 const FEW_SECTIONS: usize = 8;
 
 /// The number that stands for "there is none" in a [`Record`].
@@ -341,7 +346,7 @@ impl Core {
         self.extras.get(record.extra as usize)
     }
 
-    /// The number of a flag of the document by its flag key, as we spell it.
+    /// The number of a flag of the documents by its flag key in canonical spelling.
     #[inline]
     fn find_key(&self, key: &str) -> Option<u32> {
         let is_flag = |id: &u32| self.records.get(*id as usize).is_some_and(|record| self.reads(record.key, key));
@@ -360,8 +365,7 @@ impl Core {
         self.flag_index.find(hash_flag(hash, flag), is_flag).copied()
     }
 
-    /// The number of a section, and its hash. Most documents have a few sections, which are looked through
-    /// faster than a name is hashed.
+    /// The number of a section, and its hash.
     #[inline]
     fn find_section(&self, name: &str) -> Option<(u32, u64)> {
         if self.sections.len() > FEW_SECTIONS {
@@ -380,7 +384,7 @@ impl Core {
         self.section_index.find(hash, is_it).map(|&number| (number, hash))
     }
 
-    /// Whether the text at this place is `text`; cheaper than to make a text of the place first.
+    /// Whether the text at this place is `text`; cheaper than making a `str` of the place first.
     #[inline]
     fn reads(&self, (start, length): (u32, u32), text: &str) -> bool {
         let start = start as usize;

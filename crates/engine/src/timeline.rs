@@ -1,4 +1,4 @@
-//! What the share of a flag does at an instant, ramp, rollback and lease taken together.
+//! The share of one flag over time: ramp, rollback and lease taken together.
 
 use crate::change::{Change, ChangeKind, Flips, earliest};
 use crate::lease::{Clocks, LeaseClock};
@@ -6,7 +6,7 @@ use crate::ramp::{Fall, Ramp, Rise, Stretch};
 use crate::snapshot::{Entry, Extra, Flag, NONE, Record};
 use crate::{Micros, Moment, Pin, Position, Share, Span, Variant};
 
-/// The ramp and the rollback of one flag, under the clocks of this host.
+/// The ramp and the rollback of one flag, under the lease clocks of this host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline<'s> {
     entry: Entry<'s>,
@@ -15,14 +15,14 @@ pub(crate) struct Timeline<'s> {
     clocks: &'s Clocks,
 }
 
-/// What the share does at an instant.
+/// How the share moves at an instant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Segment {
     /// It stays.
     Level(Share),
-    /// It rises; the ramp stands at this instant of its own clock.
+    /// It rises; the instant is the one on the ramp's own clock.
     Rise(Rise, Micros),
-    /// It falls; a rollback is under way at this instant of the wall clock.
+    /// It falls in a rollback; the instant is the one on the wall clock.
     Fall(Fall, Micros),
 }
 
@@ -55,7 +55,7 @@ impl Segment {
         }
     }
 
-    /// The one answer for every position, where there is one without a look at the share.
+    /// Whether every position has `new`, or none has; `None` if positions differ.
     #[inline]
     pub(crate) fn unanimous(self) -> Option<bool> {
         match self {
@@ -89,7 +89,7 @@ impl<'s> Timeline<'s> {
         self.clocks.for_source(self.extra.map_or(0, |extra| extra.source)).clock(lease, core.name(record.key))
     }
 
-    /// What the share does at this instant of the wall clock.
+    /// How the share moves at this instant of the wall clock.
     #[inline]
     pub(crate) fn segment(&self, now: Micros) -> Segment {
         match self.written_rollback() {
@@ -111,7 +111,7 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// The instant at which the ramp stands.
+    /// The instant on the ramp's own clock.
     #[inline]
     pub(crate) fn ramp_instant(&self, now: Micros) -> Micros {
         match self.lease() {
@@ -120,8 +120,7 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// The rollback, leading down from the share that this host had at its start, or will have then if fresh
-    /// word keeps coming.
+    /// The rollback, from the share that this host had at its start, or will have if the source stays reachable.
     fn fall(&self, fall: Fall, now: Micros) -> Fall {
         let Some(lease) = self.lease() else { return fall };
         let instant = if now < fall.start {
@@ -147,7 +146,7 @@ impl<'s> Timeline<'s> {
         self.lease().map_or(instant, |lease| self.clock(lease).wall(instant, now))
     }
 
-    /// When this position comes to `new`, and when it leaves again, as seen at `now`.
+    /// When this position gets `new` and when it loses it, as seen at `now`.
     pub(crate) fn flips(&self, position: Position, now: Micros) -> Flips {
         let on = self.ramp.flip(position).map(|instant| self.wall(instant, now));
         let Some(fall) = self.rollback(now) else { return Flips { on, off: None } };
@@ -194,8 +193,8 @@ impl<'s> Timeline<'s> {
         }
     }
 
-    /// An instant up to which no position can flip otherwise than its flips say: with a lease, nobody knows
-    /// before a rollback from which share it will lead down.
+    /// An instant up to which every position flips as [`Timeline::flips`] says. With a lease, the share from which a
+    /// rollback leads down is not known before the rollback begins.
     pub(crate) fn foreseen(&self, now: Micros) -> Option<Micros> {
         self.written_rollback().filter(|fall| self.is_leased() && now < fall.start).map(|fall| fall.start)
     }
@@ -203,12 +202,13 @@ impl<'s> Timeline<'s> {
 
 /// What the share of a flag is and will be.
 impl<'s> Flag<'s> {
-    /// The way down, as this host will see it.
+    /// The rollback as this host sees it: with a lease, its first share depends on the host.
     pub fn rollback(&self, moment: &Moment<'_>) -> Option<Fall> {
         self.timeline(moment)?.rollback(moment.now)
     }
 
-    /// The share on `new` at this instant, locks, dials and switches included; a flag without `new` has none.
+    /// The share on `new` at this instant, with locks, activations and `enabled` taken into account; 0 for a flag without
+    /// `new`.
     pub fn share_at(&self, moment: &Moment<'_>) -> Share {
         let fixed = |variant| if variant == Variant::New { Share::FULL } else { Share::ZERO };
         let overridden = self.snapshot().overridden(self.index());
@@ -235,12 +235,12 @@ impl<'s> Flag<'s> {
         }
     }
 
-    /// The share that ramp and rollback alone give at this instant.
+    /// The share at this instant by ramp and rollback alone.
     pub fn ramp_share_at(&self, moment: &Moment<'_>) -> Share {
         self.timeline(moment).map_or(Share::ZERO, |timeline| timeline.segment(moment.now).share())
     }
 
-    /// The next turn of the share after this instant, if there is one.
+    /// The next change in how the share moves after this instant, if there is one.
     pub fn next_change(&self, moment: &Moment<'_>) -> Option<Change> {
         let now = moment.now;
         if let Some(until) = self.overridden_until(now) {

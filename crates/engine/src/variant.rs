@@ -14,7 +14,7 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// The word for it in documents, answers and reports.
+    /// The word in documents, answers and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",

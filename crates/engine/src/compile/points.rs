@@ -1,10 +1,10 @@
-//! From a schedule to the corners of its ramp.
+//! From a schedule to the points of its ramp.
 
 use crate::document::{Curve, Schedule, Step};
 use crate::share::round_half_even;
 use crate::{Micros, Point, Share, Span};
 
-/// The corners of a schedule, in order; none for a flag without a window.
+/// The points of a schedule, in order; none for a flag without a window.
 pub(super) fn from_schedule(schedule: &Schedule) -> Vec<Point> {
     match schedule {
         Schedule::None => Vec::new(),
@@ -16,7 +16,7 @@ pub(super) fn from_schedule(schedule: &Schedule) -> Vec<Point> {
     }
 }
 
-/// Each step leads to its share, then keeps it.
+/// The points of steps: each step reaches its share, then holds it.
 fn stairs(start: Micros, steps: &[Step]) -> Vec<Point> {
     let mut points = Vec::with_capacity(steps.len() * 2 + 1);
     let mut corner = Point { at: start, share: Share::ZERO };

@@ -1,4 +1,4 @@
-//! The shared tables of a snapshot while they grow: names, values, corners, and the index by name.
+//! The tables of a snapshot under construction: names, values, points, and the indexes by name.
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,7 +21,7 @@ pub(super) struct Tables {
     salts: Vec<(u32, u32)>,
     key_index: HashTable<u32>,
     flag_index: HashTable<u32>,
-    /// What the flag keys of the section at hand begin with.
+    /// The text with which the flag keys of the current section begin.
     prefix: String,
 }
 
@@ -48,7 +48,7 @@ impl Tables {
         tables
     }
 
-    /// Enters a section and gives its number.
+    /// Adds a section and returns its number.
     pub(super) fn section(&mut self, name: &str) -> u32 {
         let hash = hash_section(name);
         let id = number(self.sections.len());
@@ -63,19 +63,19 @@ impl Tables {
         id
     }
 
-    /// Enters a flag of the section at hand under its name.
+    /// Adds a flag of the current section under its name.
     pub(super) fn flag(&mut self, name: &str, mut record: Record) {
         record.key = self.names.push(&[&self.prefix, name]);
         let id = number(self.records.len());
         let hash = self.sections.last().map_or(0, |section| hash_flag(section.hash, name));
         let key_hash = hash_key(self.names.get(record.key));
         self.records.push(record);
-        // Both tables have room for every flag, so no other hash is ever asked for.
+        // Both tables have capacity for every flag, so they never rehash an entry.
         self.flag_index.insert_unique(hash, id, |_| hash);
         self.key_index.insert_unique(key_hash, id, |_| key_hash);
     }
 
-    /// Enters a salt and gives its number.
+    /// Adds a salt and returns its number.
     pub(super) fn salt(&mut self, salt: &str) -> u32 {
         self.salts.push(self.names.push(&[salt]));
         number(self.salts.len()).saturating_sub(1)
@@ -93,7 +93,7 @@ impl Tables {
         id
     }
 
-    /// Enters the corners of a ramp and gives their place.
+    /// Adds the points of a ramp and returns their place.
     pub(super) fn points(&mut self, points: &[Point]) -> (u32, u32) {
         let first = number(self.points.len());
         self.points.extend_from_slice(points);

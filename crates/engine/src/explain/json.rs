@@ -1,4 +1,4 @@
-//! An explanation as JSON: one shape for the command line, the library and whoever else shows it.
+//! An explanation as JSON: one shape for the command line, the library and the server.
 
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! Who has `new` at once: exact keys in a hash table, regular expressions as one set.
+//! Early adopters, compiled: exact keys in a hash table, regular expressions as one set.
 
 use std::fmt;
 
@@ -29,8 +29,8 @@ impl Adopters {
                 Adopter::Pattern(pattern) => patterns.push(&**pattern),
             }
         }
-        // The document's checker has built the same set under the same limit, so this cannot fail; a set
-        // that could not be built would match nobody.
+        // The reader has built the same set under the same limit, so this cannot fail; a set that could not be built
+        // would match no key.
         let patterns = if patterns.is_empty() { None } else { compile_patterns(patterns).ok() };
         Self { keys, patterns, listed: listed.into() }
     }
@@ -49,7 +49,7 @@ impl Adopters {
             || self.patterns.as_ref().is_some_and(|patterns| patterns.is_match(key))
     }
 
-    /// The adopter that lets this key in: itself, or the first pattern that matches.
+    /// The adopter that this key matches: the key itself, or the first pattern.
     pub(crate) fn which(&self, key: &str) -> Option<&Adopter> {
         let exact = |adopter: &&Adopter| matches!(adopter, Adopter::Key(listed) if **listed == *key);
         if let Some(adopter) = self.listed.iter().find(exact) {

@@ -1,7 +1,7 @@
-//! A persistent table: a copy with one difference shares all but a path.
+//! A persistent vector: a tree of fixed width, as tall as its length needs.
 //!
-//! A tree of fixed width and of the height that its length needs. A clone is one pointer; a change copies one leaf and
-//! the branches above it. So the cost of a change hardly depends on how much there is.
+//! A clone is one pointer; a change copies one leaf and the branches above it. So the cost of a change hardly depends on
+//! the length.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl<T> Default for Chunks<T> {
 }
 
 impl<T> Chunks<T> {
-    /// A table of so many default entries, which take no room until they are changed.
+    /// A table with this number of default entries, which take no memory until they are changed.
     pub(crate) const fn of_defaults(length: usize) -> Self {
         Self { root: None, height: 0, length }
     }
@@ -36,7 +36,7 @@ impl<T> Chunks<T> {
         self.length
     }
 
-    /// An entry; `None` stands for the default, too, where no entry near it was ever changed.
+    /// An entry; `None` also stands for the default, if no entry of its leaf was ever changed.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         if index >= self.length || index >> (BITS * self.height) >= WIDTH {
@@ -79,7 +79,7 @@ impl<T: Clone + Default> Chunks<T> {
         }
     }
 
-    /// Adds an entry, and gives its number.
+    /// Adds an entry and returns its number.
     pub(crate) fn push(&mut self, entry: T) -> usize {
         let index = self.length;
         self.length = index.saturating_add(1);
@@ -89,7 +89,7 @@ impl<T: Clone + Default> Chunks<T> {
         index
     }
 
-    /// Takes the last entry away.
+    /// Removes the last entry and returns it.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let last = self.length.checked_sub(1)?;
         let entry = self.get(last).cloned();

@@ -1,4 +1,4 @@
-//! What only some flags have, out of the way of the others.
+//! The parts that only some flags have, in a table of their own so that records stay small.
 
 use crate::document::{Details, Flag};
 use crate::ramp::Fall;
@@ -13,12 +13,12 @@ pub(crate) struct Extra {
     pub(crate) adopters: Adopters,
     /// The instant from which early adopters no longer have `new`: the end of a rollback to 0.
     pub(crate) adopters_leave: Option<Micros>,
-    /// The way down, from the share that the ramp has by the wall clock.
+    /// The rollback, from the share that the ramp has by the wall clock.
     pub(crate) rollback: Option<Fall>,
-    /// The share that the rollback asks for, which may be above the share in force.
+    /// The share that the document names as the rollback's end, which may be above the active share.
     pub(crate) rollback_to: Share,
     pub(crate) lease: Option<Span>,
-    /// Whose word the lease counts from: see [`crate::lease::Clocks::for_source`].
+    /// The source whose polls the lease counts from: see [`crate::lease::Clocks::for_source`].
     pub(crate) source: u16,
     pub(crate) interpolation: Option<Interpolation>,
     pub(crate) details: Option<Box<Details>>,
@@ -74,7 +74,7 @@ impl Interpolation {
 fn between(stable: i128, new: i128, share: Share) -> i128 {
     let moved = new.saturating_sub(stable).saturating_mul(i128::from(share.get()));
     let full = i128::from(Share::FULL.get());
-    // Rounding the whole sum, not the way alone: which neighbour is even depends on the sum.
+    // The whole sum is rounded, not the difference alone: which neighbour is even depends on the sum.
     let sum = stable.saturating_mul(full).saturating_add(moved);
     let magnitude = round_half_even(sum.unsigned_abs(), Share::FULL.get().into());
     let magnitude = i128::try_from(magnitude).unwrap_or(i128::MAX);

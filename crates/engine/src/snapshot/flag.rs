@@ -1,4 +1,4 @@
-//! One flag of a snapshot, for those who look at it rather than ask it.
+//! One flag of a snapshot, for reports and forecasts: its fields rather than its answer.
 
 use std::fmt;
 
@@ -6,7 +6,9 @@ use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
 use crate::document::{Adopter, Details};
 use crate::{Activation, FlagKey, HashAlgorithm, HostLock, Micros, Point, Span, Variant};
 
-/// One flag of a snapshot.
+/// One flag of a snapshot: what is known of it, and what its share does over time.
+///
+/// To evaluate a flag, use [`Snapshot::evaluate`].
 #[derive(Clone, Copy)]
 pub struct Flag<'s> {
     snapshot: &'s Snapshot,
@@ -19,7 +21,7 @@ impl<'s> Flag<'s> {
         Self { snapshot, index, entry: snapshot.entry(index) }
     }
 
-    /// Its place in the snapshot.
+    /// Its index in the snapshot.
     pub fn index(&self) -> FlagIndex {
         self.index
     }
@@ -45,12 +47,12 @@ impl<'s> Flag<'s> {
         FlagKey::new(self.section(), self.name())
     }
 
-    /// Whether a document or a definition of its own defines it; otherwise only a lock or an activation knows it.
+    /// Whether a document or a definition of its own defines the flag; otherwise it only has a lock or an activation.
     pub fn is_defined(&self) -> bool {
         self.entry.is_some()
     }
 
-    /// The value `stable`, compact JSON text; `None` where no document defines the flag.
+    /// The value `stable`, compact JSON text; `None` if the flag is not defined.
     pub fn stable(&self) -> Option<&'s str> {
         self.entry.map(|entry| entry.core.values.get(entry.record.stable))
     }
@@ -61,7 +63,7 @@ impl<'s> Flag<'s> {
         Some(entry.core.values.get(entry.record.new))
     }
 
-    /// Whether the flag answers at all; a disabled one gives the caller's default.
+    /// Whether the flag is enabled; a disabled flag gives the caller's default.
     pub fn is_enabled(&self) -> bool {
         self.record().is_none_or(|record| record.enabled)
     }
@@ -71,18 +73,18 @@ impl<'s> Flag<'s> {
         self.record().and_then(|record| record.lock)
     }
 
-    /// The lock of this host, whether in force or expired.
+    /// The lock of this host, active or expired.
     pub fn host_lock(&self) -> Option<&'s HostLock> {
         self.snapshot.overridden(self.index)?.lock.as_deref()
     }
 
-    /// The operator's dial, whether in force or expired.
+    /// The activation, active or expired.
     pub fn activation(&self) -> Option<&'s Activation> {
         self.snapshot.overridden(self.index)?.activation.as_ref()
     }
 
-    /// The lock or the dial that stands above the document at this instant ends then; the outer `None`:
-    /// none is in force.
+    /// When the lock or the activation that is active at `now` expires; the outer `None`: none is active, the inner `None`:
+    /// it does not expire.
     pub fn overridden_until(&self, now: Micros) -> Option<Option<Micros>> {
         let overridden = self.snapshot.overridden(self.index)?;
         let untils = [
@@ -108,7 +110,7 @@ impl<'s> Flag<'s> {
         core.salt(record)
     }
 
-    /// The lease in force, its own or the host's.
+    /// The lease of the flag, its own or the host's default.
     pub fn lease(&self) -> Option<Span> {
         self.extra()?.lease
     }
@@ -123,12 +125,12 @@ impl<'s> Flag<'s> {
         self.extra().map_or(&[], |extra| extra.adopters.listed())
     }
 
-    /// What people should know of the flag.
+    /// Description, owner, tags and metadata.
     pub fn details(&self) -> Option<&'s Details> {
         self.extra()?.details.as_deref()
     }
 
-    /// The corners of the ramp, before any rollback; none for a flag without a window.
+    /// The points of the ramp, before any rollback; empty for a flag without a window.
     pub fn points(&self) -> &'s [Point] {
         self.entry.map_or(&[], |entry| entry.core.points(entry.record))
     }
@@ -138,7 +140,7 @@ impl<'s> Flag<'s> {
         self.snapshot
     }
 
-    /// What it was compiled to; `None` for a flag that only a lock or an activation knows.
+    /// Its compiled entry; `None` for a flag that only has a lock or an activation.
     pub(crate) fn entry(&self) -> Option<Entry<'s>> {
         self.entry
     }

@@ -1,11 +1,11 @@
 //! A persistent hash table from a hash to a number: a hash array mapped trie.
 //!
-//! It keeps no names: whoever asks says whether a number is the one that is meant. A clone is one pointer, and a change
-//! copies the path to one leaf.
+//! It stores hashes and numbers, no names: the caller compares the names behind equal hashes. A clone is one pointer, and
+//! a change copies the path to one leaf.
 
 use std::sync::Arc;
 
-/// See the module.
+/// A persistent map from hashes to numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     root: Arc<Node>,
@@ -24,7 +24,7 @@ impl Default for Node {
 }
 
 impl Index {
-    /// The number under this hash that is the one.
+    /// The number under this hash for which `is_it` is true.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (mut node, mut rest) = (&*self.root, hash);
         loop {
@@ -39,12 +39,12 @@ impl Index {
         }
     }
 
-    /// Enters a number, which is not there yet.
+    /// Adds a number that is not in the table yet.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         insert(&mut self.root, hash, number, 0);
     }
 
-    /// Takes a number away.
+    /// Removes a number.
     pub(crate) fn remove(&mut self, hash: u64, number: u32) {
         let (mut node, mut rest) = (&mut self.root, hash);
         loop {
@@ -62,7 +62,7 @@ impl Index {
 
 fn insert(node: &mut Arc<Node>, hash: u64, number: u32, depth: u32) {
     let node = Arc::make_mut(node);
-    // At the end of the hash a leaf takes whatever comes.
+    // Where the bits of the hash are used up, a leaf grows without limit.
     if let Node::Leaf(entries) = node {
         if entries.len() < LEAF_MAX || depth >= DEPTH_MAX {
             return entries.push((hash, number));

@@ -5,7 +5,7 @@ use crate::Micros;
 use crate::lease::{Clocks, Leased, MovedRamp};
 
 impl Snapshot {
-    /// The leases in use, with the start of each rollback under them: what [`crate::lease::Clocks::note_poll`] wants.
+    /// The leases in use, with the start of each rollback under them, for [`Clocks::note_poll`].
     pub fn leases(&self) -> Vec<Leased> {
         let lease_of =
             |extra: &Extra| extra.lease.map(|lease| Leased { lease, rollback: extra.rollback.map(|fall| fall.start) });
@@ -17,10 +17,10 @@ impl Snapshot {
 }
 
 impl Clocks {
-    /// The same when a document takes the place of another one.
+    /// Records a successful poll that brought another document: `after` takes the place of `before`.
     ///
-    /// A flag of both documents goes on from where its ramp stood, whatever its lease was before and is now; nothing jumps.
-    /// A lease that a flag no longer has is another matter: its ramp is a pure function of time from then on.
+    /// The ramp of a flag of both documents continues from its instant, whatever its lease was before and is now, so that no
+    /// share jumps. A flag that no longer has a lease follows the wall clock from then on.
     pub fn note_document(&mut self, now: Micros, before: &Snapshot, after: &Snapshot) {
         let mut next = self.clone();
         next.moved.clear();

@@ -1,13 +1,13 @@
-//! The flag that a misspelt key probably means.
+//! Suggestions: the flag that a misspelt key probably means.
 
 use super::{Flag, Snapshot};
 use crate::FlagKey;
 use crate::document::names::{distance, plain};
 
 impl Snapshot {
-    /// The flag that a key without one probably means: one of the same name in another section, or one whose name differs in
-    /// at most a third of its letters, capitals and separators aside. Names of more than 40 bytes are no misspellings. The work
-    /// grows with the number of flags; it is for error messages.
+    /// The flag that an unknown key probably means: one with the same name in another section, or one whose name differs in
+    /// at most a third of its letters, not counting case and separators. Names of more than 40 bytes have no suggestion. The
+    /// work grows with the number of flags: call it for error messages only.
     pub fn nearest(&self, key: &FlagKey) -> Option<FlagKey> {
         let (section, name) = (plain(key.section()), plain(key.flag()));
         let score = |flag: &Flag<'_>| {

@@ -1,8 +1,8 @@
-//! What stands over the table of flags and beside it: locks and activations, and flags that no document defines.
+//! Overrides: locks and activations of flags, and flags that no document defines.
 //!
-//! They change while the program runs, one at a time and sometimes many a second. So a copy of all of this with one
-//! change shares nearly everything with what it was copied from, whatever its size, and readers of the old one are not
-//! disturbed.
+//! They change while the program runs, one at a time and sometimes many a second. They are kept in persistent tables: a
+//! copy with one change shares nearly everything with the original, however many there are, and readers of the original
+//! see no change.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use super::chunks::Chunks;
 use super::index::Index;
 use super::{Core, Entry, NONE, hash_flag, hash_section};
 
-/// What stands over and beside the table of one snapshot, ready to be read.
+/// The overrides of one snapshot, and its flags that no document defines.
 #[derive(Clone, Debug)]
 pub(crate) struct Overrides {
-    /// For each flag of the table its pin.
+    /// For each flag of the documents the number of its overrides.
     of_flag: Chunks<OverrideNumber>,
     overridden: Chunks<Overridden>,
     /// Numbers of overrides that are free.
     free: Chunks<u32>,
-    /// Flags that no document defines. A leaf of this table is copied by counting references, each in a place of its own,
-    /// so what changes often stands apart from it.
+    /// Flags that no document defines. Copying a leaf of this table counts a reference for each flag, each in another cache
+    /// line, so the numbers that change often are in a table of their own.
     undocumented_flags: Chunks<Option<Arc<Undocumented>>>,
     /// For each of them the number of its overrides.
     of_undocumented: Chunks<OverrideNumber>,
@@ -35,7 +35,7 @@ pub(crate) struct Overrides {
     digest: Digest,
 }
 
-/// The number of a pin, or [`NONE`].
+/// The number of one flag's overrides, or [`NONE`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct OverrideNumber(u32);
 
@@ -45,18 +45,18 @@ impl Default for OverrideNumber {
     }
 }
 
-/// What is laid over one flag.
+/// The overrides of one flag.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overridden {
     pub(crate) lock: Option<Arc<HostLock>>,
     pub(crate) activation: Option<Activation>,
-    /// The share of a flag that nobody defines while no dial is in force.
+    /// The program's share for a flag that is not defined, while no activation is active.
     pub(crate) default: Option<Share>,
 }
 
 impl Overridden {
-    /// Whether the flag is the boolean flag `false`/`true` as long as no document defines it: its dial, in force or
-    /// not, was set on a flag without a definition, or it has only a default.
+    /// Whether the flag is the boolean flag `false`/`true` as long as it is not defined: its activation, active or expired,
+    /// was set on a flag without a definition, or it has only a default.
     pub(crate) fn is_bare(&self) -> bool {
         self.activation.as_ref().map_or(self.default.is_some(), |activation| !activation.defined)
     }
@@ -66,7 +66,7 @@ impl Overridden {
     }
 }
 
-/// A flag that no document defines: one that only a lock or an activation knows, or that was defined by itself.
+/// A flag that no document defines: it has a definition of its own, or only a lock or an activation.
 #[derive(Clone, Debug)]
 pub(crate) struct Undocumented {
     pub(crate) section: Box<str>,
@@ -76,12 +76,12 @@ pub(crate) struct Undocumented {
     definition: Option<Defined>,
 }
 
-/// A flag that was compiled by itself: a table of its own.
+/// The definition of one flag, compiled to tables of its own.
 #[derive(Clone)]
 pub(crate) struct Defined(Arc<Core>);
 
 impl Defined {
-    /// The flag of a table that has this flag and no other; `None` where it is not so.
+    /// The definition, if the tables have this flag and no other.
     pub(super) fn new(core: &Arc<Core>, flag: &FlagKey) -> Option<Self> {
         let is_alone = core.records.len() == 1 && core.find(flag.section(), flag.flag()).is_some();
         is_alone.then(|| Self(Arc::clone(core)))
@@ -137,7 +137,7 @@ impl Overrides {
         }
     }
 
-    /// Changes what is laid over one flag; what is left with nothing goes.
+    /// Changes the overrides of one flag, and removes what has become empty.
     pub(super) fn change(&mut self, core: &Core, flag: &FlagKey, change: impl FnOnce(&mut Overridden)) {
         if let Some(record) = core.find(flag.section(), flag.flag()) {
             let before = self.of_flag.get(record as usize).copied().unwrap_or_default();
@@ -155,7 +155,7 @@ impl Overrides {
         self.remove_empty(id);
     }
 
-    /// Sets or removes the definition of a flag that the table does not have.
+    /// Sets or removes the definition of a flag that no document defines.
     pub(super) fn define(&mut self, flag: &FlagKey, definition: Option<Defined>) {
         let id = self.find(flag.section(), flag.flag());
         if id.is_none() && definition.is_none() {
@@ -195,7 +195,7 @@ impl Overrides {
         self.digest
     }
 
-    /// Changes a pin, makes it or lets it go, and gives its number.
+    /// Changes the overrides with this number, or makes or frees them, and returns their number.
     fn change_override(&mut self, pin: OverrideNumber, change: impl FnOnce(&mut Overridden)) -> OverrideNumber {
         let mut overridden = self.overridden.get(pin.0 as usize).cloned().unwrap_or_default();
         change(&mut overridden);
@@ -215,7 +215,7 @@ impl Overrides {
         }
     }
 
-    /// A new flag that the table does not have, with nothing yet.
+    /// Adds a flag that no document defines, without overrides and definition.
     fn add_undocumented(&mut self, flag: &FlagKey) -> u32 {
         let undocumented = Some(Arc::new(Undocumented::new(flag)));
         let id = match self.free_undocumented.pop() {
@@ -234,7 +234,7 @@ impl Overrides {
         id
     }
 
-    /// Lets a flag go that has neither a pin nor a definition.
+    /// Removes a flag that has neither overrides nor a definition.
     fn remove_empty(&mut self, id: u32) {
         let Some(undocumented) = self.undocumented(id) else { return };
         let has_override = self.of_undocumented.get(id as usize).is_some_and(|pin| pin.0 != NONE);
@@ -267,7 +267,7 @@ impl Overrides {
         self.undocumented_flags.get(number as usize)?.as_deref()
     }
 
-    /// What is laid over the flag of this index, where the table has `known` flags.
+    /// The overrides of the flag with this index, where documents define `known` flags.
     #[inline]
     pub(super) fn get(&self, flag: u32, known: u32) -> Option<&Overridden> {
         let pin = match flag.checked_sub(known) {
@@ -278,7 +278,7 @@ impl Overrides {
     }
 }
 
-/// Notes the pin of a flag, if it is another one.
+/// Writes the number of a flag's overrides, if it has changed.
 fn set(table: &mut Chunks<OverrideNumber>, id: u32, before: OverrideNumber, after: OverrideNumber) {
     if after != before
         && let Some(place) = table.get_mut(id as usize)
@@ -287,7 +287,7 @@ fn set(table: &mut Chunks<OverrideNumber>, id: u32, before: OverrideNumber, afte
     }
 }
 
-/// Puts an entry in a free place, or in a new one, and gives its number.
+/// Puts an entry in a free place or in a new one, and returns its number.
 fn put<T: Clone + Default>(table: &mut Chunks<T>, free: &mut Chunks<u32>, entry: T) -> u32 {
     let Some(id) = free.pop() else { return number(table.push(entry)) };
     if let Some(place) = table.get_mut(id as usize) {

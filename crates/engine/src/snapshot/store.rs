@@ -22,8 +22,8 @@ pub(crate) fn hash_key(key: &str) -> u64 {
     xxh3_64(key.as_bytes())
 }
 
-/// Whether two texts are equal. Names are short: their ends, which overlap, are compared in a few steps,
-/// without the call that comparing texts of any length takes.
+/// Whether two texts are equal. Names are short, so their overlapping ends are compared in a few instructions, without a
+/// call of `memcmp`.
 #[inline]
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
@@ -45,7 +45,7 @@ fn are_ends_same<const N: usize>(one: &[u8], other: &[u8]) -> bool {
 pub(crate) struct Names(String);
 
 impl Names {
-    /// Enters the parts of a name and gives its place.
+    /// Appends the parts of a name and returns its place.
     pub(crate) fn push(&mut self, parts: &[&str]) -> (u32, u32) {
         let start = self.0.len();
         for part in parts {
@@ -97,7 +97,7 @@ impl Values {
         if id <= Self::TRUE { Some(id == Self::TRUE) } else { None }
     }
 
-    /// Gives back what growing left over.
+    /// Frees unused capacity.
     pub(crate) fn into_boxed(mut self) -> Self {
         self.0.shrink_to_fit();
         self
