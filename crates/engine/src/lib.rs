@@ -1,19 +1,55 @@
-//! Decides who has the new value and when, without any input or output.
+//! The engine of Tidegate: decides which keys get the new value of a flag, and when.
 //!
-//! The way of the data is one-way: bytes become a [`Document`] or diagnostics, a document is [`compile()`]d to
-//! a [`Snapshot`], a snapshot answers. Nothing here reads a clock, a file or the network, draws a random
-//! number or keeps global state: the instant of a question is an argument, and the same question always has
-//! the same answer, on any machine and in any language that follows the vectors in `conformance/`.
+//! A flag moves keys (users, hosts) from its value `stable` to its value `new` along a ramp. The engine reads documents,
+//! compiles them to an immutable [`Snapshot`], and evaluates flags. It does no input or output, reads no clock, draws no
+//! random number and keeps no global state: the caller passes bytes, keys and the instant. The same call has the same
+//! result on every machine, and in every language that follows the vectors in `conformance/`.
 //!
-//! | subject | where |
+//! Most programs embed the crate `tidegate`, which adds sources, a cache, live changes and a background thread. Use this
+//! crate alone to evaluate documents that you fetch yourself, or to check and explain them.
+//!
+//! # Stages
+//!
+//! ```text
+//! bytes ── document::read ──> Document ── compile ──> Snapshot ── evaluate(flag, subject, moment) ──> Decision
+//!              │                                         │  ├──── explain ──> Explanation
+//!              └──> Vec<Diagnostic>        Overlay ──────┘  └──── Flag::plan ──> Plan (for a handle)
+//! ```
+//!
+//! | to | start with |
 //! |---|---|
-//! | what a user writes, and what is wrong with it | [`document`] |
-//! | the share as a function of time, and when a key flips | [`Ramp`], [`Rise`], [`Fall`] |
-//! | where a key falls on the line of 2^32 places | [`HashAlgorithm`], [`Position`] |
-//! | all flags, compiled | [`Snapshot`], [`compile()`] |
-//! | the decision, and how it came about | [`Decision`], [`Explanation`] |
-//! | locks and dials above the document | [`Overlay`] |
-//! | ramps that hold when the host is blind | [`lease`] |
+//! | read or check a document | [`read`], [`check`]; [`Diagnostic`], [`Code`] |
+//! | evaluate a flag | [`compile()`], [`Snapshot::evaluate`]; [`Subject`], [`Moment`], [`Decision`] |
+//! | say why a key has its value | [`Snapshot::explain`], [`Explanation`] |
+//! | override flags | [`Snapshot::set_activation`], [`Snapshot::set_lock`], [`Overlay`] |
+//! | forecast a ramp | [`Flag::flips`], [`Flag::next_change`], [`Ramp`] |
+//! | stop ramps while a source is unreachable | [`lease`] |
+//! | convert a percentage | [`document::parse_percent`], [`Share`] |
+//!
+//! # Example
+//!
+//! ```
+//! use tidegate_engine::lease::Clocks;
+//! use tidegate_engine::{CompileOptions, Moment, Subject, compile, document::parse_time, read};
+//!
+//! let text = r#"{"shop": {"dark": {"stable": false, "new": true,
+//!     "start_time": "2026-12-01 00:00Z", "duration": "14d"}}}"#;
+//! let (document, _) = read(text.as_bytes()).expect("an accepted document");
+//! let snapshot = compile(&document, &CompileOptions::default());
+//!
+//! let moment = Moment { now: parse_time("2026-12-08 00:00Z").unwrap(), leases: &Clocks::synced() };
+//! let flag = snapshot.find("shop", "dark").expect("a flag of the document");
+//! assert_eq!(snapshot.flag(flag).share_at(&moment).to_string(), "50");
+//!
+//! // Half of all keys have `new`, and each keeps it.
+//! let is_dark = |user| snapshot.evaluate(Some(flag), &Subject::key(user), &moment).answer.as_bool();
+//! assert_eq!((is_dark("user-1"), is_dark("user-45578")), (Some(true), Some(false)));
+//! ```
+//!
+//! # Limits
+//!
+//! [`limits`] has every limit as a constant with its reason: 16 MiB and 100,000 flags for a document, for example. Evaluation
+//! never fails, blocks or panics. Decisions are integer arithmetic on microseconds and 2^32 positions; no float decides.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)

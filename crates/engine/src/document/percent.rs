@@ -1,8 +1,10 @@
 //! Percentages as text: exact decimals, never doubles.
 
+use std::str::FromStr;
+
 use crate::Share;
 
-/// Why a text is no percentage.
+/// Why a text is not a percentage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PercentError {
@@ -83,6 +85,22 @@ pub fn parse_percent(text: &str) -> Result<Share, PercentError> {
     Share::from_millionths(millionths).ok_or(PercentError::AboveHundred)
 }
 
+/// Reads a percentage as [`parse_percent`] does: `"12.5"`, without a sign.
+///
+/// ```
+/// use tidegate_engine::Share;
+///
+/// let share: Share = "12.50".parse().unwrap();
+/// assert_eq!(share.to_string(), "12.5");
+/// ```
+impl FromStr for Share {
+    type Err = PercentError;
+
+    fn from_str(text: &str) -> Result<Self, PercentError> {
+        parse_percent(text)
+    }
+}
+
 fn parse_exponent(text: &str) -> Result<i64, PercentError> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -121,6 +139,16 @@ mod tests {
         ];
         for (text, millionths) in percentages {
             assert_eq!(parse_percent(text), Ok(Share::from_millionths(millionths).unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_written_as_it_was_read() {
+        for millionths in (0..=100_000_000_u64).step_by(49_999).chain([1, 99_999_999, 100_000_000]) {
+            let (whole, fraction) = (millionths / 1_000_000, millionths % 1_000_000);
+            let text = format!("{whole}.{fraction:06}");
+            let text = text.trim_end_matches('0').trim_end_matches('.');
+            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
         }
     }
 
