@@ -59,7 +59,7 @@ fn check_values(data: &[u8], checked: &Checked, document: &Document) {
     if checked.diagnostics.iter().any(|found| is_relaxed(found.code)) {
         return;
     }
-    // Through another code path than the judge: from a stream, into a tree.
+    // Through another code path than the strict reader's: from a stream, into a tree.
     let plain: Value = serde_json::from_reader(data).expect("what is accepted is JSON");
     let reserved = |name: &str| matches!(name, "$schema" | "$tidegate");
     let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();

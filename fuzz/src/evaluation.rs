@@ -71,8 +71,8 @@ fn ask_plan(snapshot: &Snapshot, flag: &Flag<'_>, key: &str, moment: &Moment<'_>
     }
 }
 
-/// So many flags of a document are asked, so that a large one does not slow the fuzzer down.
+/// How many flags of a document are evaluated, so that a large one does not slow the fuzzer down.
 const FLAGS: usize = 8;
 
-/// So many turns of a share are followed. A ramp that is held comes no nearer to its next corner.
+/// How many changes of a share are followed. A ramp that stands still gets no nearer to its next point.
 const TURNS: usize = 12;

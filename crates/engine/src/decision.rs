@@ -10,7 +10,7 @@ use crate::Variant;
 pub struct Decision<'s> {
     /// The value.
     pub answer: Answer<'s>,
-    /// Which of the flag's values it is; `None` for the caller's default and for a value overridden on this host.
+    /// Which of the flag's values it is; `None` for the caller's default and for a value locked on this host.
     pub variant: Option<Variant>,
     /// Why the flag has this value.
     pub reason: Reason,
@@ -72,7 +72,7 @@ fn float_to_json(float: f64) -> String {
 /// Why a flag has this value: OpenFeature's `reason` (specification, "resolution details").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// Nothing about the subject or the time was query: a lock, a dial at an end, no `new`, no window.
+    /// Neither the key nor the time matters: a lock, an activation for 0 or 100 %, an entry without `new` or a window.
     Static,
     /// The key is an early adopter, or the value is a number interpolated at this instant.
     TargetingMatch,

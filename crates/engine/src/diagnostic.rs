@@ -1,7 +1,7 @@
-//! What is wrong, or worth knowing, about a document: code, path, place, message, help.
+//! Diagnostics: errors, warnings and notes about a document, each with code, path, place, message and help.
 //!
-//! Diagnostics are data about the user's text, many at once; they are no errors of the program. A message
-//! quotes the user's text escaped and shortened, so that it can be shown in any terminal, log or page.
+//! Diagnostics are data about the user's text, not errors of the program. A message quotes the user's text escaped and
+//! shortened, so that terminals, logs and pages can show it.
 
 mod code;
 mod json;
@@ -64,7 +64,7 @@ pub struct Place {
 pub enum Severity {
     /// The document is refused.
     Error,
-    /// The document is accepted, but probably does not do what its author means.
+    /// The document is accepted, but probably does not do what its author wants.
     Warning,
     /// Worth knowing.
     Note,

@@ -79,7 +79,7 @@ impl FlagKey {
     }
 }
 
-/// A flag key that names no flag which a document could have. Its writer's fault.
+/// A flag key that names no flag which a document could have. The caller's fault.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlagKeyError {

@@ -108,7 +108,12 @@ pub const ALL: &[Limit] = &[
         "bytes",
         "length of a document after any decompression; 100,000 ordinary flags have about 6 MiB",
     ),
-    limit("FLAGS_MAX", FLAGS_MAX as u64, "flags", "flags of one document; bounds memory and the time to replace a snapshot"),
+    limit(
+        "FLAGS_MAX",
+        FLAGS_MAX as u64,
+        "flags",
+        "flags of one document; bounds memory and the time to replace a snapshot",
+    ),
     limit("SECTIONS_MAX", SECTIONS_MAX as u64, "sections", "sections of one document; as many as flags"),
     limit(
         "NAMES_MAX",

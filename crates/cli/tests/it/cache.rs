@@ -110,7 +110,7 @@ fn a_refused_document_is_code_5_or_the_cache() {
     assert_eq!(
         said.stderr,
         format!(
-            "error[E030]: `stable` is missing, so those who are not on `new` would have no value\n\
+            "error[E030]: `stable` is missing, so keys that do not have `new` would have no value\n\
              --> {url}:1:8\n = at: f.x\n\
              \x20= help: add the value from before the change, such as `\"stable\": false`\n\n\
              error: the document from `{url}` is refused\n"

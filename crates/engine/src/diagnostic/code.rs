@@ -40,7 +40,7 @@ codes! {
     E003 NotJson "the document is not JSON"
     E004 NestedTooDeep "brackets and braces nest too deep"
     E005 NumberTooLong "a number has too many digits"
-    E006 NotUnicode "a text holds half a character"
+    E006 NotUnicode "a string holds half a surrogate pair"
     E007 NumberOutOfRange "a number cannot be kept exactly"
     E008 NameTwice "a name occurs twice in one object"
 
@@ -48,7 +48,7 @@ codes! {
     E011 SectionNotObject "a section is not an object"
     E012 FlagNotObject "a flag is not an object"
     E013 WrongType "a field has the wrong type"
-    E014 UnknownWord "a field has none of its words"
+    E014 UnknownWord "a field has an unknown value"
     E015 FieldMissing "a field is missing"
     E016 PatternsTooCostly "the patterns of the document are too costly"
 
@@ -75,12 +75,12 @@ codes! {
     E039 PercentTooFine "a percentage has more than six decimals"
     E040 PercentagesReversed "`end_pct` is below `start_pct`"
     E041 ExponentialFromZero "an exponential curve starts at 0"
-    E042 StepsBeside "`steps` stand beside a window"
-    E043 StepsEmpty "`steps` are empty"
+    E042 StepsBeside "`steps` and a window exclude each other"
+    E043 StepsEmpty "`steps` is empty"
     E044 StepsFall "the percentages of `steps` fall"
     E045 StepsWithoutAnchor "`steps` have neither start nor end"
     E046 StepsContradict "start, end and `steps` disagree"
-    E047 InterpolateWithoutNumbers "`interpolate` has no two numbers"
+    E047 InterpolateWithoutNumbers "`interpolate` needs two numbers"
     E048 LeaseZero "a lease is zero"
 
     W101 UnknownField "a field is unknown"
@@ -97,13 +97,13 @@ codes! {
     N201 ByteOrderMark "the document begins with a byte order mark"
     N202 Comment "the document has comments"
     N203 TrailingComma "the document has trailing commas"
-    N204 ValueNotInOfrep "OFREP has no way to say the value"
-    N205 NameNotInUrl "a name cannot be asked for by URL"
+    N204 ValueNotInOfrep "OFREP cannot carry the value"
+    N205 NameNotInUrl "a name is not safe in a URL"
     N206 SharedFate "ramps reach the same keys first"
     N207 NameEmpty "a name is empty"
     N208 IntegerNotExact "many readers round the integer"
-    N209 MoreFindings "there is more than is shown"
-    N210 NamesAlike "two names are easily taken for each other"
+    N209 MoreFindings "there are more findings than are shown"
+    N210 NamesAlike "two names look alike"
 }
 
 impl Code {

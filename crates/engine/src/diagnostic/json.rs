@@ -1,4 +1,4 @@
-//! A diagnostic as JSON: one shape for the command line, the status of the library, and the problems of the server.
+//! A diagnostic as JSON: one shape for the command line, the library's status and the server's problems.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};

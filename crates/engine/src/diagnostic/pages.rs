@@ -1,4 +1,4 @@
-//! The page of each code: what it means, an example, the same fixed, and why.
+//! The page of each code: what it means, an example, the same example fixed, and why it matters.
 //!
 //! The examples are tested: the first one produces the code, the second one does not.
 
@@ -55,7 +55,7 @@ impl Code {
         for_code(self).wrong.bytes()
     }
 
-    /// The page about it, as Markdown: what was found, an example, the same fixed, and why it matters.
+    /// The page about it, as Markdown: what was found, an example, the same example fixed, and why it matters.
     ///
     /// ```
     /// use tidegate_engine::Code;
@@ -65,7 +65,7 @@ impl Code {
     pub fn page(self) -> String {
         let page = for_code(self);
         format!(
-            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nMended:\n\n```json\n{fixed}\n```\n\n{why}\n",
+            "# {self}: {title}\n\n{what}\n\n```json\n{wrong}\n```\n\nFixed:\n\n```json\n{fixed}\n```\n\n{why}\n",
             title = self.title(),
             what = page.what,
             wrong = page.wrong.shown(),

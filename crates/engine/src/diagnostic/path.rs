@@ -1,4 +1,4 @@
-//! Which part of a document a finding is about.
+//! Paths: which part of a document a finding is about.
 
 use std::fmt;
 
@@ -71,8 +71,7 @@ fn is_plain(name: &str) -> bool {
         })
 }
 
-/// A path that is still being walked: a chain of steps on the stack, which costs nothing until a finding
-/// needs it.
+/// The path of the reader's current position: a linked list on the stack, which allocates only when a finding needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trail<'a> {
     Root,

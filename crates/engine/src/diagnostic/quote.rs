@@ -1,5 +1,5 @@
-//! The user's text inside our messages: escaped, so that it cannot forge a line or turn one round, and
-//! shortened, so that it cannot fill a log.
+//! Quoting the user's text in messages: escaped, so that it cannot forge or reverse a line, and shortened, so that it cannot
+//! fill a log.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Early adopters: exact keys, and patterns that are known to compile within their limit.
+//! Reading early adopters: exact keys, and patterns that compile within their limits.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::seen::{Insert, Seen};
 use crate::diagnostic::{Code, Trail, quote};
 use crate::limits;
 
-/// Reads the list; what is wrong in it has been reported and is left out.
+/// Reads the list; reports wrong elements and leaves them out.
 pub(crate) fn read(at: At<'_, '_>, findings: &mut Findings) -> Vec<Adopter> {
     let mut adopters = Vec::new();
     if at.token.kind() == Kind::String {
@@ -145,7 +145,7 @@ impl Patterns {
         if self.list.len() < 2 {
             return;
         }
-        // With an error found, nobody will use them together; and where the budget is used up, they are not compiled.
+        // Beyond the budget nothing is compiled; the document is refused anyway.
         if findings.patterns.is_exceeded() {
             return;
         }

@@ -1,8 +1,7 @@
-//! A walk over JSON text that a strict reader has already accepted.
+//! A cursor over JSON text that a strict reader has already accepted.
 //!
-//! Because the text is known to be JSON, the walk only has to find where things begin and end; it keeps
-//! the byte range of everything it meets, so that a finding can say where it stands without a second look.
-//! On text that is no JSON after all it stops early: it never panics and always moves forward.
+//! Because the text is valid JSON, the cursor only finds where tokens begin and end. It keeps the byte range of each token,
+//! so that a finding has its place. On text that is not JSON it stops early: it never panics and always moves forward.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -58,7 +57,7 @@ impl<'t> Token<'t> {
         }
     }
 
-    /// The text that a string token means; `None` where an escape is half a character.
+    /// The decoded text of a string token; `None` if an escape is half a surrogate pair.
     pub(crate) fn decode(self) -> Option<Cow<'t, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
         if inner.contains('\\') {

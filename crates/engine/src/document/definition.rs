@@ -1,8 +1,7 @@
-//! The entry of one flag that stands by itself, as live changes carry it.
+//! The entry of a single flag outside of a document, as live changes carry it.
 //!
-//! It is read by the reader of documents, as the one flag of a document made for it, so that nothing is legal in one
-//! place and not in the other. The entry begins a line of its own there: its lines and columns are those of the
-//! document, less one line.
+//! The reader of documents reads it as the only flag of a document made for it, so that the same entries are legal in both
+//! places. The entry begins on a line of its own, so its lines are those of that document less one.
 
 use super::scan::scan;
 use super::{Document, Flag, Section, check, write};
@@ -13,8 +12,7 @@ use crate::{Diagnostic, FlagKey, Severity};
 pub struct Definition {
     /// The section.
     pub section: Box<str>,
-    /// The flag. Its salt is its flag key, unless the entry names one, so that no two such flags reach the same keys
-    /// first.
+    /// The flag. Its salt is its flag key, unless the entry has one, so that each such flag has an order of keys of its own.
     pub flag: Flag,
     /// The entry in one line, in one canonical form: reading it gives the same definition.
     pub entry: String,
@@ -27,18 +25,18 @@ impl Definition {
     }
 }
 
-/// Why an entry is no definition.
+/// Why a text is not a definition.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DefinitionError {
-    /// A document with this entry would be refused; there is at least one error. Its writer's fault.
+    /// A document with this entry would be refused; there is at least one error. The caller's fault; nothing has changed.
     #[error("the definition is refused: {}", first(.0))]
     Refused(Vec<Diagnostic>),
-    /// The text is not one entry and nothing else, or the section's name is reserved. Its writer's fault.
+    /// The text is not one entry and nothing else, or the section's name is reserved. The caller's fault; nothing has changed.
     #[error("a definition is the entry of one flag, such as `{{\"stable\": false, \"new\": true}}`")]
     NotAnEntry,
-    /// The entry has a lease, which is about a document's source, and this flag has none. Its writer's fault.
-    #[error("`lease` is for flags of documents: it counts from the last word of their source; leave it out")]
+    /// The entry has a lease, which depends on a document's source, and this flag has no document. The caller's fault; nothing has changed.
+    #[error("`lease` is for flags of documents: it counts from the last successful poll of their source; leave it out")]
     Lease,
 }
 
@@ -54,7 +52,7 @@ pub enum DefinitionError {
 ///
 /// # Errors
 ///
-/// [`DefinitionError`] says what to mend.
+/// [`DefinitionError`] says what is wrong and how to fix it.
 pub fn read_definition(key: &FlagKey, entry: &str) -> Result<(Definition, Vec<Diagnostic>), DefinitionError> {
     let quoted = |name: &str| serde_json::Value::from(name).to_string();
     let head = format!("{{{}: {{{}:\n", quoted(key.section()), quoted(key.flag()));
@@ -79,8 +77,8 @@ pub fn read_definition(key: &FlagKey, entry: &str) -> Result<(Definition, Vec<Di
     Ok((Definition { section, flag, entry }, diagnostics))
 }
 
-/// Whether a text is one JSON value by itself: one that closes the entry and opens something else is none, though the
-/// document made of it may be good.
+/// Whether a text is one JSON value by itself. A text that closes the entry and opens another one is not, although the
+/// document made of it may be valid.
 fn is_one_value(entry: &str) -> bool {
     scan(entry).is_ok_and(|scanned| serde_json::from_str::<serde::de::IgnoredAny>(&scanned.text).is_ok())
 }
@@ -103,7 +101,7 @@ fn moved(mut diagnostics: Vec<Diagnostic>, head: usize) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The first error, for those who show no more.
+/// The first error, for a message of one line.
 fn first(diagnostics: &[Diagnostic]) -> String {
     let error = diagnostics.iter().find(|diagnostic| diagnostic.code.severity() == Severity::Error);
     error.map_or_else(|| "it has errors".to_owned(), ToString::to_string)

@@ -1,13 +1,12 @@
 //! Durations as text: `14d`, `1h30m`, `1.5h`, `250ms 15s`.
 //!
-//! Any number of pieces, each a number and a unit, in any order, with white space around each; no unit
-//! twice, nothing negative. Numbers are read as doubles and added up the way slowroll's `timedelta` adds
-//! them, so that the same text is the same number of microseconds in both. Only reading uses a double:
-//! what comes out is an integer.
+//! A duration is one or more parts, each a number and a unit, in any order, with optional white space; no unit twice,
+//! nothing negative. Numbers are read as doubles and added as slowroll's `timedelta` adds them, so that both give the same
+//! number of microseconds. Only reading uses doubles: the result is an integer.
 
 use crate::{Span, limits};
 
-/// Why a text is no duration.
+/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DurationError {
@@ -20,10 +19,10 @@ pub enum DurationError {
     /// A unit occurs twice.
     #[error("has the unit `{0}` twice")]
     UnitTwice(&'static str),
-    /// A number has no unit, or one that is none of `w d h m s ms`.
+    /// A number has no unit, or another one than `w d h m s ms`.
     #[error("has a number without a unit")]
     UnitMissing,
-    /// Something is no number with a unit.
+    /// A part is not a number with a unit.
     #[error("is not a list of numbers with units")]
     Unreadable,
     /// The whole is longer than [`limits::DURATION_MICROS_MAX`].

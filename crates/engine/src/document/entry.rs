@@ -1,4 +1,4 @@
-//! One entry: its fields as a typed flag, and what they mean to one another.
+//! One entry: its fields as a typed flag, and the checks that need several fields.
 
 use super::cursor::{Kind, Token};
 use super::fields::{EntryField, RollbackField};
@@ -12,8 +12,8 @@ use crate::{HashAlgorithm, Share, Span, Variant};
 
 type Entry<'t, 'a> = Members<'t, 'a, EntryField>;
 
-/// The flag that an entry describes. `None` where `stable` is no value; anything else that is wrong has
-/// been reported and stands here as if it were absent.
+/// The flag that an entry describes. `None` if `stable` is missing or wrong; any other wrong field is reported and treated as
+/// absent.
 pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Flag> {
     let stable = read_stable(entry, findings);
     let new_at = entry.get(EntryField::New);
@@ -51,7 +51,7 @@ fn read_stable(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Value> 
     let Some(at) = entry.get(EntryField::Stable) else {
         findings.add(Code::StableMissing, *entry.trail, entry.name.span(), || {
             (
-                "`stable` is missing, so those who are not on `new` would have no value".to_owned(),
+                "`stable` is missing, so keys that do not have `new` would have no value".to_owned(),
                 "add the value from before the change, such as `\"stable\": false`".to_owned(),
             )
         });
@@ -87,7 +87,7 @@ fn read_lease(at: At<'_, '_>, findings: &mut Findings) -> Option<Span> {
         findings.add(Code::LeaseZero, at.trail, at.token.span(), || {
             (
                 "`lease` is zero, so the ramp would never move".to_owned(),
-                "write a duration above 0, or leave `lease` out for a ramp that needs no fresh word".to_owned(),
+                "write a duration above 0, or leave `lease` out for a ramp that does not depend on polls".to_owned(),
             )
         });
         return None;
@@ -117,7 +117,7 @@ fn read_details(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Box<De
         tags: entry.get(EntryField::Tags).map_or_else(Vec::new, |at| read_tags(at, findings)),
         metadata: entry.get(EntryField::Metadata).map_or_else(Vec::new, |at| read_metadata(at, findings)),
     };
-    // An empty list says no more than none, so that what is written reads back the same.
+    // Empty details equal absent ones, so that a written document reads back as the same.
     (details != Details::default()).then(|| Box::new(details))
 }
 
@@ -202,7 +202,7 @@ fn check_interpolation(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findin
     });
 }
 
-/// Fields that are legal but do nothing beside the others.
+/// Reports fields that are legal but have no effect next to the others.
 fn check_effects(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findings) {
     let has_window = TIMES.iter().chain(&[EntryField::Steps]).any(|&field| entry.has(field));
     if !has_window {
@@ -262,7 +262,7 @@ fn check_rollback(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findings) {
     }
 }
 
-/// Whether two flags that have neither of them a salt reach the same keys first.
+/// Whether the flag shares its order of keys with other flags without a salt.
 pub(crate) fn unsalted_ramp(flag: &Flag) -> Option<HashAlgorithm> {
     let moves = flag.new.is_some() && !flag.interpolate && !matches!(flag.schedule, Schedule::None);
     (moves && flag.salt.is_none()).then(|| flag.hash.unwrap_or(HashAlgorithm::Sha1))

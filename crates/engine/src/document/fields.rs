@@ -64,12 +64,12 @@ fields! {
     Stable "stable" {
         "any JSON", "at most 64 KiB",
         "required: without it some keys would have no value",
-        "the value of everyone who is not on `new`",
+        "the value of keys that do not have `new`",
         "false", "true"
     }
     New "new" {
         "any JSON", "at most 64 KiB",
-        "absent: everyone has `stable`, so that a flag can be prepared before there is anything to move to",
+        "absent: every key has `stable`, so that a flag can be prepared before there is anything to move to",
         "the value that the ramp moves keys to",
         "true", "true"
     }
@@ -93,7 +93,7 @@ fields! {
     }
     StartPct "start_pct" {
         "number", "0 to 100, at most six decimals",
-        "0, so that nobody is moved at once",
+        "0, so that no key moves at once",
         "the share to which the ramp jumps at the start",
         "1", r##"{"$ref":"#/$defs/percent"}"##
     }
@@ -111,14 +111,14 @@ fields! {
     }
     Steps "steps" {
         "list of objects", "1 to 1,000 steps whose percentages do not fall",
-        "absent: the window and its percentages say the ramp",
+        "absent: the window and its percentages describe the ramp",
         "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
         "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
         r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
     }
     EarlyAdopters "early_adopters" {
         "list of strings and objects", "at most 100,000; patterns at most 64 KiB compiled",
-        "nobody",
+        "none",
         "keys that have `new` at once: exact strings, or `{\"regex\": ...}`",
         "[\"canary-host\", {\"regex\": \"^ci-[0-9]+$\"}]",
         r##"{"type":"array","maxItems":100000,"items":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/adopter"}]}}"##
@@ -126,37 +126,37 @@ fields! {
     Interpolate "interpolate" {
         "boolean", "`true` needs two numbers",
         "`false`: each key has one of the two values",
-        "everyone gets the number between the two values that the share says",
+        "every key gets the number between the two values, at the share's fraction of the way",
         "true", r#"{"type":"boolean"}"#
     }
     Rollback "rollback" {
         "object", "see below",
         "absent: the ramp never falls",
-        "the way back; whoever came last leaves first",
+        "how the share falls again; the keys that got `new` last lose it first",
         "{\"start_time\": \"2026-12-20 00:00Z\", \"duration\": \"2h\"}", r##"{"$ref":"#/$defs/rollback"}"##
     }
     Lock "lock" {
         "string", "`stable` or `new`",
         "absent: the ramp decides",
-        "everyone has this variant, at once, whatever the ramp says",
+        "every key has this variant, at once, whatever the ramp says",
         "\"stable\"", r#"{"enum":["stable","new"]}"#
     }
     Lease "lease" {
         "string, a duration", "above 0, to 10,000 years",
         "absent: the ramp is a pure function of time, so that every host agrees with every other",
-        "how long the share may rise without fresh word from the source",
+        "how long the share may rise after the last successful poll of the source",
         "\"6h\"", r##"{"$ref":"#/$defs/duration"}"##
     }
     Hash "hash" {
         "string", "`sha1`, `xxh3` or `murmur3`",
         "`sha1` without a `salt`, because that is slowroll's; `xxh3` with one, because it is faster",
-        "the algorithm that places a key on the line",
+        "the algorithm that turns a key into its position",
         "\"xxh3\"", r#"{"enum":["sha1","xxh3","murmur3"]}"#
     }
     Salt "salt" {
         "string", "at most 64 KiB, may be empty",
         "absent: the same keys go first in every such flag, as in slowroll",
-        "sets this flag's order of keys apart from those of flags with another salt",
+        "makes this flag's order of keys independent of flags with another salt",
         "\"checkout-2026\"", r#"{"type":"string"}"#
     }
     Enabled "enabled" {
@@ -172,7 +172,7 @@ fields! {
     }
     Owner "owner" {
         "string", "at most 64 KiB",
-        "absent", "who answers for the flag; carried and shown, no effect",
+        "absent", "who is responsible for the flag; carried and shown, no effect",
         "\"team-build\"", r#"{"type":"string"}"#
     }
     Tags "tags" {
@@ -255,14 +255,14 @@ fields! {
     }
     Issued "issued" {
         "string, a time", "years 0001 to 9999, with a zone",
-        "absent: nobody is told",
+        "absent: the status does not show it",
         "when a signed document was made; shown, with a warning where it lies ahead",
         "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
     }
     Expires "expires" {
         "string, a time", "years 0001 to 9999, with a zone",
         "absent: never, which suits documents that rarely change",
-        "from then on a signed document is refused when it comes; where it is in force it stays, with an alarm",
+        "from then on a signed document is refused; one that is already active stays active, and the status reports it",
         "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
     }
 }

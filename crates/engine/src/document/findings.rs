@@ -1,4 +1,4 @@
-//! Findings while they are collected: places as bytes only, in the order in which they were met.
+//! Findings while the reader collects them: places as byte ranges, in the order in which the reader finds them.
 
 use std::ops::Range;
 
@@ -31,9 +31,9 @@ pub(crate) struct Finding {
 #[derive(Debug)]
 pub(crate) struct Findings {
     keep: Keep,
-    /// What names are hashed with while those that occur twice are found.
+    /// The seed with which names are hashed to find those that occur twice.
     pub(crate) seed: Seed,
-    /// What the patterns have cost so far, and what was found out about each.
+    /// The cost of patterns so far, and the verdict on each.
     pub(crate) patterns: Ledger,
     list: Vec<Finding>,
     /// How often each code was found, by its place among all codes.
@@ -110,7 +110,7 @@ impl Findings {
                 span: end..end,
                 message: format!("there are {} than are shown", left_out.join(", ")),
                 help: format!(
-                    "mend these first; at most {} of each code are shown (DIAGNOSTICS_MAX)",
+                    "fix these first; at most {} of each code are shown (DIAGNOSTICS_MAX)",
                     limits::DIAGNOSTICS_MAX
                 ),
             });

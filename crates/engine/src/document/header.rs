@@ -1,7 +1,7 @@
-//! The header: what a document says of itself, in the reserved object `$tidegate`.
+//! The header of a document: the reserved object `$tidegate`.
 //!
-//! It has no effect on any flag. Fields that are unknown here are those of later versions; only what looks
-//! like a slip of the pen is reported.
+//! It has no effect on any flag. Unknown fields may come from later versions, so only near misses of known names are
+//! reported.
 
 use super::cursor::{Kind, Token};
 use super::fields::{Field, HeaderField, Names as _};
@@ -10,14 +10,14 @@ use super::members::At;
 use super::{Header, names, value};
 use crate::diagnostic::{Code, Trail, quote};
 
-/// Reads the header; none where it is no object. What is wrong in it has been reported.
+/// Reads the header and reports what is wrong in it; `None` if it is not an object.
 pub(crate) fn read(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> Option<Header> {
     let is_strict = value::check(token, trail, findings);
     if token.kind() != Kind::Object {
         findings.add(Code::WrongType, trail, token.span(), || {
             (
                 format!("`$tidegate` is {}, but must be an object", token.kind().described()),
-                "the name is reserved; call the section otherwise".to_owned(),
+                "the name is reserved; give the section another name".to_owned(),
             )
         });
         return None;

@@ -1,4 +1,4 @@
-//! The fields of one object, found by name, each read as the type that it has to be.
+//! The fields of one object, found by name and read with the type that each needs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::{Micros, Share, Span, limits};
 /// The known fields of an object; unknown ones have been reported.
 pub(crate) struct Members<'t, 'a, F> {
     pub(crate) trail: &'a Trail<'a>,
-    /// What stands for the whole object where something is missing from it.
+    /// The token at which a missing field is reported.
     pub(crate) name: Token<'t>,
     tokens: [Option<Token<'t>>; FIELDS_MAX],
     names: PhantomData<F>,
@@ -35,12 +35,12 @@ pub(crate) struct At<'t, 'a> {
 }
 
 impl<'t, 'a, F: Names> Members<'t, 'a, F> {
-    /// Reads the members of an object. `name` is what to point at where something is missing.
+    /// Reads the members of an object. A missing field is reported at `name`.
     pub(crate) fn read(mut cursor: Cursor<'t>, name: Token<'t>, trail: &'a Trail<'a>, findings: &mut Findings) -> Self {
         Self::read_at(&mut cursor, name, trail, findings)
     }
 
-    /// The same, with the cursor left behind the last member.
+    /// The same, and leaves the cursor behind the last member.
     pub(crate) fn read_at(
         cursor: &mut Cursor<'t>,
         name: Token<'t>,
@@ -84,7 +84,7 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
         self.get(field).is_some()
     }
 
-    /// The field; says that it is missing where it is.
+    /// The field; reports if it is missing.
     pub(crate) fn require(&self, field: F, findings: &mut Findings) -> Option<At<'t, 'a>> {
         let found = self.get(field);
         if let (None, Some(field)) = (found, F::TABLE.get(field.index())) {
@@ -100,7 +100,7 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
 }
 
 impl<'t> At<'t, '_> {
-    /// Whether the field is of this kind; says so where it is not.
+    /// Whether the field is of this kind; reports if it is not.
     pub(crate) fn is(&self, kind: Kind, findings: &mut Findings) -> bool {
         let found = self.token.kind();
         if found != kind {
@@ -114,7 +114,7 @@ impl<'t> At<'t, '_> {
         found == kind
     }
 
-    /// A string, whatever it says.
+    /// Any string.
     fn text(&self, findings: &mut Findings) -> Option<Cow<'t, str>> {
         if !self.is(Kind::String, findings) {
             return None;
@@ -126,7 +126,7 @@ impl<'t> At<'t, '_> {
         text
     }
 
-    /// A string to be kept.
+    /// A string within the limit of values.
     pub(crate) fn string(&self, findings: &mut Findings) -> Option<Box<str>> {
         let text = self.text(findings)?;
         if text.len() > limits::VALUE_BYTES_MAX {
@@ -140,7 +140,7 @@ impl<'t> At<'t, '_> {
         self.is(Kind::Boolean, findings).then(|| self.token.text == "true")
     }
 
-    /// One of a few words.
+    /// One of a fixed set of words.
     pub(crate) fn word<W: Copy>(&self, words: &[(&str, W)], findings: &mut Findings) -> Option<W> {
         let text = self.text(findings)?;
         let found = words.iter().find_map(|&(word, meaning)| (word == text).then_some(meaning));
@@ -149,9 +149,9 @@ impl<'t> At<'t, '_> {
                 let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
                 let near = names::nearest(&text, words.iter().map(|(word, _)| *word));
                 (
-                    format!("`{}` is {}, which is none of its words", self.field.name, quote(&text)),
+                    format!("`{}` is {}, which is not one of its values", self.field.name, quote(&text)),
                     match near {
-                        Some(word) => format!("did you mean `{word}`? the words are {list}"),
+                        Some(word) => format!("did you mean `{word}`? the values are {list}"),
                         None => format!("write one of {list}"),
                     },
                 )

@@ -1,4 +1,4 @@
-//! Names: which are legal, which are easily taken for each other, and which was probably meant.
+//! Names: which are legal, which look alike, and which name a misspelt one probably means.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Trail, is_deceptive, quote};
 use crate::flag_key::is_dots;
 use crate::limits;
 
-/// Says that an object has more names than can be remembered.
+/// Reports that an object has more names than the limit.
 pub(crate) fn report_full(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
     findings.add(Code::TooManyNames, trail, token.span(), || {
         (
@@ -21,7 +21,7 @@ pub(crate) fn report_full(token: Token<'_>, trail: Trail<'_>, findings: &mut Fin
     });
 }
 
-/// The name that a token means, if it is one; says what is wrong where it is not.
+/// The decoded name of a token; reports if it cannot be decoded.
 pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Findings) -> Option<Cow<'t, str>> {
     let name = token.decode();
     if name.is_none() {
@@ -35,7 +35,7 @@ pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Find
     name
 }
 
-/// What names that are easily taken for each other have in common: small letters, composed, without blanks at the ends.
+/// The form that names which look alike have in common: small letters, NFKC, without blanks at the ends.
 fn folded(name: Cow<'_, str>) -> Cow<'_, str> {
     let is_folded = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
     if name.bytes().all(is_folded) {
@@ -45,7 +45,7 @@ fn folded(name: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(small.nfkc().collect())
 }
 
-/// Notes a name that is easily taken for one before it in the same object.
+/// Notes a name that looks like one before it in the same object.
 pub(crate) fn note_alike<'n>(
     what: &str,
     name: Cow<'n, str>,
@@ -62,13 +62,13 @@ pub(crate) fn note_alike<'n>(
                     "the {what} name {} differs from one before it only by case, outer blanks or Unicode normalization",
                     quote(&written)
                 ),
-                "they are two names; rename one of the two, so that nobody changes the wrong one".to_owned(),
+                "they are two names: rename one of them, to avoid changing the wrong flag".to_owned(),
             )
         });
     }
 }
 
-/// Says that a name occurs twice in one object.
+/// Reports that a name occurs twice in one object.
 pub(crate) fn report_twice(token: Token<'_>, name: &str, trail: Trail<'_>, findings: &mut Findings) {
     findings.add(Code::NameTwice, trail, token.span(), || {
         (
@@ -98,12 +98,12 @@ pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, 
         findings.add(Code::NameIsDots, trail, token.span(), || {
             (
                 format!("the {what} name {} stands for a folder in the path of a URL", quote(name)),
-                "choose another name: a request about it would arrive as one about something else".to_owned(),
+                "choose another name: clients and proxies remove this one from a URL".to_owned(),
             )
         });
         return;
     }
-    // Ordinary names, which is nearly all of them, are done here.
+    // Nearly all names are plain and need no further checks.
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
         return;
     }
@@ -148,13 +148,13 @@ pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
         .map(|(_, candidate)| candidate)
 }
 
-/// Small letters without separators, so that `startTime` is next to `start_time`.
+/// Small letters without separators, so that `startTime` equals `start_time`.
 pub(crate) fn plain(name: &str) -> Option<Vec<char>> {
     (name.len() <= MISSPELT_BYTES_MAX)
         .then(|| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect())
 }
 
-/// How many letters have to be changed, left out, put in or swapped with their neighbour.
+/// The edit distance (Damerau-Levenshtein, optimal string alignment).
 pub(crate) fn distance(from: &[char], to: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=to.len()).collect();
@@ -177,7 +177,7 @@ pub(crate) fn distance(from: &[char], to: &[char]) -> usize {
     last.last().copied().unwrap_or_default()
 }
 
-/// Longer names are no misspelling of any of ours.
+/// Longer names get no suggestion: all known names are shorter.
 const MISSPELT_BYTES_MAX: usize = 40;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Patterns of early adopters: compiling them within the limits, and remembering what compiling each has shown.
+//! Patterns of early adopters: compiling them within the limits, and remembering the verdict on each.
 
 use std::collections::HashMap;
 
@@ -17,21 +17,21 @@ pub(crate) fn compile_patterns<'p>(patterns: impl IntoIterator<Item = &'p str>) 
         .build()
 }
 
-/// What compiling patterns has cost in one document, and what was found out about each text, so that the same text is
-/// compiled once, however often it occurs and however often the document is read.
+/// The cost of the patterns of one document, and the verdict on each text, so that the same text is compiled once however
+/// often it occurs and however often the document is read.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     cost: usize,
     is_exceeded: bool,
     verdicts: HashMap<Box<str>, Verdict>,
-    /// Lists of several patterns, by what they are: whether they fit together.
+    /// Whether the patterns of a list fit together, by the hash of the list.
     together: HashMap<u128, bool>,
     /// How often something was compiled.
     #[cfg(test)]
     pub(super) compiled: usize,
 }
 
-/// What there is to say of one pattern.
+/// The result of compiling one pattern.
 #[derive(Clone, Debug)]
 pub(super) enum Verdict {
     Good { matches_all: bool },
@@ -42,14 +42,14 @@ pub(super) enum Verdict {
 /// Whether there is budget left for a pattern.
 pub(super) enum Spent {
     Within,
-    /// It is this one that goes beyond the budget.
+    /// This pattern exceeds the budget.
     Exceeds,
-    /// One before it did.
+    /// A pattern before it exceeded the budget.
     Beyond,
 }
 
 impl Ledger {
-    /// The same knowledge, with nothing spent.
+    /// The same verdicts, with nothing spent.
     pub(super) fn known(self) -> Self {
         Self { cost: 0, is_exceeded: false, ..self }
     }
@@ -107,7 +107,7 @@ impl Ledger {
     }
 }
 
-/// What it costs to compile a pattern, about, in the units of [`limits::PATTERN_COST_MAX`].
+/// The estimated cost of compiling a pattern, in the units of [`limits::PATTERN_COST_MAX`].
 fn cost(pattern: &str) -> usize {
     let bytes = pattern.as_bytes();
     let pairs = bytes.windows(2).filter(|pair| match pair {
@@ -123,25 +123,25 @@ fn cost(pattern: &str) -> usize {
     cost.min(PATTERN_COST_EACH_MAX)
 }
 
-/// What the regular expression library says, on one line and without its drawing.
+/// The message of the regular expression library, without its drawing.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// A pattern that matches both of these, which nobody means, matches everything.
+/// A pattern that matches both of these unusual keys matches every key.
 const PROBES: [&str; 2] = ["", "\u{1}\u{2}"];
-/// Of any pattern.
+/// The cost of any pattern.
 const PATTERN_COST: usize = 64;
 
-/// Of a class that stands for characters of all scripts, or of a flag that may make one of what follows.
+/// The cost of a class of characters of all scripts, or of a flag that may turn what follows into one.
 const CLASS_COST: usize = 1_024;
 
-/// At most: a pattern is given up when it is too large.
+/// The largest cost of one pattern: compiling stops when a pattern is too large.
 const PATTERN_COST_EACH_MAX: usize = 256 * 1024;
 
-/// Groups inside groups of one pattern; people write three.
+/// Nested groups of one pattern; people write three.
 const PATTERN_NESTING_MAX: u32 = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From bytes to lines and columns: one walk over the text, and only when there is something to show.
+//! From byte offsets to lines and columns: one pass over the text, only if there are findings.
 
 use super::findings::Finding;
 use crate::diagnostic::{Diagnostic, Place};

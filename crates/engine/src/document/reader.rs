@@ -1,8 +1,7 @@
-//! From bytes to a [`Document`]: everything that can be wrong is found in one pass.
+//! From bytes to a [`Document`]: one pass reports every problem.
 //!
-//! Only what makes the rest meaningless stops the reader: size, encoding, syntax, a limit that protects
-//! memory. The syntax is judged by a strict JSON reader over the text with comments blanked; the walk after
-//! it knows that what it meets is JSON.
+//! Only problems that make the rest meaningless stop the reader: size, encoding, syntax, a limit that protects memory. A
+//! strict JSON reader checks the syntax of the text without comments; the cursor after it can rely on valid JSON.
 
 use std::borrow::Cow;
 
@@ -19,7 +18,7 @@ use super::{Document, Flag, Section, entry, header, syntax, value};
 use crate::diagnostic::{Code, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
-/// Reads a document; without errors among the findings it is whole.
+/// Reads a document. It is complete if the findings have no errors.
 pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
     let mut reader = Reader { findings, document: Document::default(), sections: 0, flags: 0, unsalted: Vec::new() };
     if let Some(text) = reader.decode(bytes)
@@ -79,7 +78,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The text without comments and the like, if it is safe to read.
+    /// The text with JSONC replaced by spaces, if it is within the limits.
     fn scan<'t>(&mut self, text: &'t str) -> Option<Scanned<'t>> {
         match scan::scan(text) {
             Ok(scanned) => {
@@ -195,7 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the flags of a section; `false` where nothing more should be read.
+    /// Reads the flags of a section; `false` to stop reading.
     fn read_section(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) -> bool {
         if !cursor.enter_object() {
             let Some(token) = cursor.value() else { return false };
@@ -226,7 +225,7 @@ impl Reader<'_> {
                 Some(_) => {
                     names::note_alike("flag", flag_name.clone(), name_token, flag_trail, &mut alike, self.findings);
                 }
-                // A name that is no text was refused already.
+                // A name that cannot be decoded has been reported already.
                 None => {}
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
@@ -287,7 +286,7 @@ impl Reader<'_> {
             if unsalted.count < 2 || self.findings.has_errors() {
                 continue;
             }
-            // In an accepted text of which only counts are kept, none was named.
+            // If only counts are kept, the places of an accepted text are not stored.
             let unnamed = (Box::default(), Box::default(), 0);
             let (section, flag, at) = unsalted.first.get(1).unwrap_or(&unnamed);
             let section = Trail::Root.name(section);
@@ -314,7 +313,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
-/// The room that a list grows by would be a multiple of so few flags, in each of many small sections.
+/// Up to this number of flags, a section's list is shrunk: spare capacity would be a multiple of its flags.
 const FEW_FLAGS: usize = 64;
-/// So many ramps are named in the note about those that share their order of keys.
+/// How many ramps the note about a shared order of keys names.
 const SHARED_FATE_NAMED: usize = 5;

@@ -1,8 +1,8 @@
-//! The first look at the bytes of a document, before any of it is parsed.
+//! The first pass over the bytes of a document, before the JSON reader.
 //!
-//! One pass blanks what only JSONC allows (comments, trailing commas, a byte order mark) to spaces, so that
-//! every byte keeps its place and a strict JSON reader can be the judge of the rest; and it measures what a
-//! reader must be protected from: nesting and the length of numbers.
+//! It replaces what only JSONC allows (comments, trailing commas, a byte order mark) by spaces, so that every byte keeps
+//! its offset and a strict JSON reader can check the rest. It also checks the limits that protect that reader: nesting and
+//! the length of numbers.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,14 +21,14 @@ pub(crate) struct Scanned<'t> {
     pub(crate) trailing_comma: Option<Range<usize>>,
 }
 
-/// Why a text was not even given to the strict reader.
+/// Why a text is refused before the strict reader sees it.
 pub(crate) enum ScanError {
     NestedTooDeep(Range<usize>),
     NumberTooLong(Range<usize>),
     CommentOpen(Range<usize>),
 }
 
-/// Blanks and measures the text.
+/// Replaces JSONC by spaces and checks the limits.
 pub(crate) fn scan(text: &str) -> Result<Scanned<'_>, ScanError> {
     let mut scan = Scan { bytes: text.as_bytes(), blanked: None, depth: 0, comment: None, trailing_comma: None };
     let has_mark = text.starts_with('\u{feff}');
@@ -38,7 +38,7 @@ pub(crate) fn scan(text: &str) -> Result<Scanned<'_>, ScanError> {
     scan.run()?;
     let text = match scan.blanked {
         None => Cow::Borrowed(text),
-        // Whole characters were replaced by ASCII, so this is UTF-8 still.
+        // Whole characters were replaced by ASCII, so this is still UTF-8.
         Some(bytes) => Cow::Owned(String::from_utf8(bytes).unwrap_or_default()),
     };
     Ok(Scanned { text, has_mark, comment: scan.comment, trailing_comma: scan.trailing_comma })

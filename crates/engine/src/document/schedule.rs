@@ -1,4 +1,4 @@
-//! The window or the steps of a flag: read, completed, and checked against one another.
+//! The window or the steps of a flag: read, completed, and checked for contradictions.
 
 use super::cursor::Kind;
 use super::fields::{EntryField, StepField};
@@ -10,7 +10,7 @@ use crate::{Micros, Share, Span, limits};
 
 type Entry<'t, 'a> = Members<'t, 'a, EntryField>;
 
-/// The schedule of an entry; where it is wrong, says why and answers [`Schedule::None`].
+/// The schedule of an entry; [`Schedule::None`] if it is wrong, with a report.
 pub(crate) fn read(entry: &Entry<'_, '_>, findings: &mut Findings) -> Schedule {
     let schedule = match entry.get(EntryField::Steps) {
         Some(steps) => read_stepped(entry, steps, findings),
@@ -62,7 +62,7 @@ fn check_percentages(
         findings.add(Code::PercentagesReversed, at.trail, at.token.span(), || {
             (
                 format!("`end_pct` is {to}, below `start_pct`, which is {from}"),
-                "a ramp only rises: swap the two, or say the way down as a `rollback`".to_owned(),
+                "a ramp only rises: swap the two, or use a `rollback` for the way down".to_owned(),
             )
         });
         return None;
@@ -71,8 +71,8 @@ fn check_percentages(
         let at = entry.get(EntryField::Curve)?;
         findings.add(Code::ExponentialFromZero, at.trail, at.token.span(), || {
             (
-                "`curve` is `exponential`, but `start_pct` is 0, and nothing doubled stays nothing".to_owned(),
-                "say a `start_pct` above 0, such as 1".to_owned(),
+                "`curve` is `exponential`, but `start_pct` is 0, and doubling 0 gives 0".to_owned(),
+                "set `start_pct` above 0, such as 1".to_owned(),
             )
         });
         return None;
@@ -148,7 +148,7 @@ fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) 
     if start.is_none() && end.is_none() {
         findings.add(Code::StepsWithoutAnchor, at.trail, at.token.span(), || {
             (
-                "`steps` need `start_time` or `end_time` to stand in time; both are missing".to_owned(),
+                "`steps` need `start_time` or `end_time`; both are missing".to_owned(),
                 "add one of the two: the other follows from the steps".to_owned(),
             )
         });
@@ -220,7 +220,7 @@ fn read_steps(at: At<'_, '_>, findings: &mut Findings) -> Option<Vec<Step>> {
     }
     if count == 0 {
         findings.add(Code::StepsEmpty, at.trail, at.token.span(), || {
-            ("`steps` are empty, so the ramp goes nowhere".to_owned(), "add a step, or remove `steps`".to_owned())
+            ("`steps` is empty, so there is no ramp".to_owned(), "add a step, or remove `steps`".to_owned())
         });
     }
     (count > 0 && steps.len() == count).then_some(steps)
@@ -236,7 +236,7 @@ fn read_step(members: &Members<'_, '_, StepField>, last: Share, findings: &mut F
         findings.add(Code::StepsFall, at.trail, at.token.span(), || {
             (
                 format!("`pct` falls to {share} from {last} in the step before"),
-                "a ramp only rises: say the way down as a `rollback`".to_owned(),
+                "a ramp only rises: use a `rollback` for the way down".to_owned(),
             )
         });
         return None;

@@ -1,14 +1,14 @@
-//! The JSON Schema of a document, for editors: completion, and the plainest mistakes while typing.
+//! The JSON Schema of a document, for completion and simple checks in editors.
 //!
-//! It accepts every document that the reader accepts, and some more: what needs two fields or a calendar
-//! is left to `check`.
+//! It accepts every document that the reader accepts, and some more: checks that need two fields or a calendar are left to
+//! [`check`](super::check).
 
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field};
 use crate::limits;
 
-/// The schema as JSON text, draft 2020-12.
+/// The JSON Schema of documents as JSON text, draft 2020-12.
 pub fn schema() -> String {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -8,12 +8,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits;
 
-/// What became of a name that was to be remembered.
+/// The result of [`Seen::insert`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Insert {
-    /// It is the first of its kind.
+    /// The name is new.
     New,
-    /// It was there before.
+    /// The name was there before.
     Twice,
     /// There are too many names to remember another one.
     Full,
@@ -26,8 +26,8 @@ pub(crate) struct Seen<'t> {
     many: HashSet<Cow<'t, str>, Seed>,
 }
 
-/// What the hashes of names begin with: a digest of the whole text. Nobody can choose names that collide,
-/// because choosing them changes it; and the same text always takes the same time.
+/// The seed for hashes of names: a hash of the whole text. An attacker cannot choose names that collide, because another
+/// name changes the seed; and the same text always takes the same time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seed(u64);
 
@@ -76,7 +76,7 @@ impl<'t> Seen<'t> {
     }
 }
 
-/// So few names are found faster one by one than by hash.
+/// Up to this number, comparing names one by one is faster than hashing.
 const FEW: usize = 16;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What to do about a syntax error, guessed from the text around it.
+//! Help for syntax errors, guessed from the text around them.
 //!
-//! The strict reader says what it expected. What a person needs to know is how such a text comes about.
+//! The strict reader says what it expected. People also need to know how such a text usually comes about.
 
 /// The help for an error of this message at this byte.
 pub(super) fn help(text: &str, at: usize, message: &str) -> &'static str {

@@ -11,14 +11,14 @@ use jiff::civil::{Date, DateTime, Time, date};
 use super::duration::is_blank;
 use crate::Micros;
 
-/// Why a text is no instant.
+/// Why a text is not an instant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
     /// The text has none of the known forms.
     #[error("is not a time")]
     Unreadable,
-    /// The text has no zone, so it names a different instant in each place.
+    /// The text has no zone, so it means another instant in each time zone.
     #[error("has no time zone")]
     NoZone,
     /// The calendar has no such day, or the day no such time.

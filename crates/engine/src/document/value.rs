@@ -1,7 +1,7 @@
 //! Values: any JSON, checked strictly and kept as it was written.
 //!
-//! The strict reader has judged the syntax. What it lets pass is refused here: names that occur twice in
-//! one object, half characters, and numbers that no reader keeps exactly. Nothing is rounded.
+//! The strict reader has checked the syntax. This module refuses what that reader accepts although readers differ on it:
+//! names that occur twice in one object, half surrogate pairs, and numbers out of range. Nothing is rounded.
 
 use super::Value;
 use super::cursor::{Kind, Token};
@@ -24,7 +24,7 @@ pub(crate) fn read(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) 
     Some(Value::from_checked(text))
 }
 
-/// Says that a value or a text is larger than the limit.
+/// Reports that a value or a text is larger than the limit.
 pub(crate) fn report_too_large(token: Token<'_>, bytes: usize, trail: Trail<'_>, findings: &mut Findings) {
     findings.add(Code::ValueTooLarge, trail, token.span(), || {
         (
@@ -37,14 +37,14 @@ pub(crate) fn report_too_large(token: Token<'_>, bytes: usize, trail: Trail<'_>,
     });
 }
 
-/// Whether a value is strictly JSON; says what is wrong where it is not.
+/// Whether a value passes the strict checks; reports what is wrong.
 pub(crate) fn check(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> bool {
     let mut names = 0;
     check_within(token, trail, &mut names, findings)
 }
 
-/// The same for a part of a value, with the names counted so far. Goes as deep as the value does, which
-/// the scan has limited.
+/// The same for a part of a value, with the names counted so far. It recurses as deep as the value, which the scan has
+/// limited.
 fn check_within(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings: &mut Findings) -> bool {
     match token.kind() {
         Kind::Null | Kind::Boolean => true,
@@ -77,7 +77,7 @@ fn check_object(token: Token<'_>, trail: Trail<'_>, names: &mut usize, findings:
         is_good &= check_within(member, trail.name(&name), names, findings);
         *names += 1;
         if *names > limits::NAMES_MAX {
-            // Said once: whoever is above has as many names too, and stops at once.
+            // Reported once: the objects around this one have as many names and stop, too.
             if *names == limits::NAMES_MAX + 1 {
                 names::report_full(token, trail, findings);
             }
@@ -99,7 +99,7 @@ fn check_string(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> 
     is_good
 }
 
-/// Says that a text holds half a surrogate pair.
+/// Reports that a text holds half a surrogate pair.
 pub(crate) fn report_half_character(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
     findings.add(Code::NotUnicode, trail, token.span(), || {
         (
@@ -170,7 +170,7 @@ fn compact(token: Token<'_>) -> Box<str> {
 
 /// Integers up to here are exact in every double.
 const EXACT_INTEGER_MAX: u128 = 1 << 53;
-/// No integer of so many characters is above the limit of exact ones.
+/// Integers with at most this number of characters are below [`EXACT_INTEGER_MAX`].
 const EXACT_DIGITS: usize = 15;
 
 #[cfg(test)]

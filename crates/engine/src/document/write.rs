@@ -1,15 +1,15 @@
 //! From a [`Document`] back to text, in one canonical form.
 //!
-//! Reading what was written gives the same document. Windows are written as `end_time` and `duration`, the
-//! two that slowroll knows.
+//! Reading the written text gives the same document. Windows are written as `end_time` and `duration`, the two fields that
+//! slowroll knows.
 
 use std::fmt::Write as _;
 
 use super::{Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Step, Value, time};
 use crate::{Micros, Share, Span};
 
-/// The document as JSON text: one line for each field, fields in the order of the reference, those that
-/// say nothing left out.
+/// Writes a document as JSON text: one line for each field, in the order of the reference, without fields that have their
+/// default.
 ///
 /// ```
 /// use tidegate_engine::document::{read, write};

@@ -25,7 +25,7 @@ fn keys(kind: &str, seed: u64) -> Vec<String> {
 }
 
 /// How far counts are from even, as a chi-square statistic.
-#[expect(clippy::cast_precision_loss, reason = "counts are small; this judges a distribution, it decides nothing")]
+#[expect(clippy::cast_precision_loss, reason = "counts are small; this tests a distribution and decides nothing")]
 fn chi_square(counts: &[u64]) -> f64 {
     let expected = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
     counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum()

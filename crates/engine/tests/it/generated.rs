@@ -1,6 +1,6 @@
 //! Files that are written from the source and committed: each has to be up to date.
 //!
-//! `UPDATE=1 cargo xtask generate` writes them anew.
+//! `UPDATE=1 cargo xtask generate` rewrites them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -46,8 +46,8 @@ fn table(page: &mut String, title: &str, fields: &[Field]) {
 fn diagnostics() {
     let mut page = String::from(
         "# Diagnostics\n\n\
-         What `tidegate check` may say about a document. A code never changes its meaning. `E` codes are errors: the\n\
-         document is refused as a whole, and the last good one stays in force. `W` codes are warnings, `N` codes notes:\n\
+         The findings of `tidegate check` about a document. A code never changes its meaning. `E` codes are errors: the\n\
+         document is refused as a whole, and the last good one stays active. `W` codes are warnings, `N` codes notes:\n\
          the document is accepted. `tidegate check --explain CODE` prints one of these pages.\n\n\
          | code | severity | meaning |\n| --- | --- | --- |\n",
     );

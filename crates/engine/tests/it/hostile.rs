@@ -17,7 +17,7 @@ fn check_refused(what: &str, text: &[u8], code: Code, limit: &str) {
     assert!(found.to_string().len() < 1_000, "{what}: {} bytes", found.to_string().len());
 }
 
-/// Checks a text within so many bytes of memory.
+/// Checks a text within this number of bytes of memory.
 fn check_bounded(what: &str, text: &[u8], bytes_max: u64) -> Checked {
     let mut checked = Checked::default();
     let took = measure(|| checked = check(text)).bytes_max;

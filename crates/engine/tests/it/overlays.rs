@@ -1,4 +1,4 @@
-//! Locks and dials over documents: what they say where the flag has something else to say.
+//! Locks and activations override documents.
 
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{
@@ -68,7 +68,7 @@ fn a_lock_holds_a_flag_that_is_only_a_dial() {
         overlay.locks.push(lock);
         let locked = snapshot("{}", &overlay);
         assert_eq!(told(&ask(&locked, &Subject::absent(), Micros::new(0))), (Some(value), "host_lock"));
-        // Without the dial, or with one that was set on a definition that is not loaded, nobody knows its values.
+        // Without the activation, or with one that was set on a definition that is not loaded, its values are unknown.
         overlay.activations.iter_mut().for_each(|(_, activation)| activation.defined = true);
         let unknown = snapshot("{}", &overlay);
         assert_eq!(told(&ask(&unknown, &Subject::absent(), Micros::new(0))), (None, "unknown_flag"));
@@ -88,7 +88,7 @@ fn a_default_stands_below_every_dial_and_every_document() {
     overlay.activations = activation("0", Some(Micros::new(DAY)), false).activations;
     assert_eq!(answer("{}", &overlay, DAY - 1).as_deref(), Some("false"));
     assert_eq!(answer("{}", &overlay, DAY).as_deref(), Some("true"), "the activation is over");
-    // It had a definition that is not loaded: nobody guesses.
+    // It had a definition that is not loaded: no value is guessed.
     overlay.activations = activation("100", None, true).activations;
     assert_eq!(answer("{}", &overlay, 0), None);
 }

@@ -1,4 +1,4 @@
-//! Pages of what contradicts itself or cannot be read in an entry.
+//! Pages about entries that contradict themselves or have unreadable fields.
 
 use super::{Code, Page, page};
 
@@ -6,29 +6,29 @@ use super::{Code, Page, page};
 pub(super) const fn for_code(code: Code) -> Page {
     match code {
         Code::StableMissing => page(
-            "An entry has no `stable`, the value of everyone who is not on `new`.",
+            "An entry has no `stable`, the value of keys that do not have `new`.",
             "{\"features\": {\"dark_mode\": {\"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\"}}}",
-            "Some keys would have a value and others none, and each caller would make up its own.",
+            "Keys without `new` would have no value, and each caller would use a default of its own.",
         ),
         Code::WindowIncomplete => page(
             "One of `start_time`, `end_time` and `duration` stands alone. Any two of them give the third.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"duration\": \"14d\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"duration\": \"14d\", \"end_time\": \"2026-12-15 00:00Z\"}}}",
-            "A duration alone has no place in time, and an instant alone would move everyone at once: if that is meant, \
-             say so with `\"duration\": \"0s\"`.",
+            "A duration alone does not say when it begins, and an instant alone would move all keys at once: if you mean that, \
+             write `\"duration\": \"0s\"`.",
         ),
         Code::WindowContradicts => page(
             "`start_time`, `end_time` and `duration` are all given, and the duration is not the time between the two.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"start_time\": \"2026-12-01 00:00Z\", \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"7d\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"start_time\": \"2026-12-01 00:00Z\", \"end_time\": \"2026-12-15 00:00Z\"}}}",
-            "One of the three was changed and another forgotten. Which of them is right only the author knows.",
+            "Probably one of the three was changed and another forgotten. Tidegate cannot know which of them is right.",
         ),
         Code::WindowReversed => page(
             "`end_time` is earlier than `start_time`.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"start_time\": \"2026-12-15 00:00Z\", \"end_time\": \"2026-12-01 00:00Z\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"start_time\": \"2026-12-01 00:00Z\", \"end_time\": \"2026-12-15 00:00Z\"}}}",
-            "A ramp only rises. The way down is a `rollback`.",
+            "A ramp only rises. Use a `rollback` for the way down.",
         ),
         Code::TimeUnreadable => page(
             "A text is not a time, or names a day or an hour that does not exist.",
@@ -41,7 +41,7 @@ pub(super) const fn for_code(code: Code) -> Page {
             "A time has neither a `Z` nor an offset at its end.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00\", \"duration\": \"14d\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\"}}}",
-            "It would be another instant on each host, by the zone that the host is set to.",
+            "It would mean another instant on each host, depending on the host's time zone.",
         ),
         Code::DurationUnreadable => page(
             "A text is not a duration: numbers, each with one of the units `w d h m s ms`, no unit twice, none negative.",
@@ -53,7 +53,7 @@ pub(super) const fn for_code(code: Code) -> Page {
             "A duration, or the sum of all steps, is longer than 10,000 years.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"9999999w\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"9w\"}}}",
-            "It is as long as the calendar of a document, so it is a mistake in the unit.",
+            "That is as long as the calendar of a document, so the unit is probably wrong.",
         ),
         Code::PercentOutOfRange => page(
             "A percentage is below 0 or above 100.",
@@ -72,19 +72,19 @@ pub(super) const fn for_code(code: Code) -> Page {
             "`end_pct` is smaller than `start_pct`.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"start_pct\": 60, \"end_pct\": 40}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"start_pct\": 40, \"end_pct\": 60}}}",
-            "A ramp only rises: a key that has `new` keeps it. The way down is a `rollback`.",
+            "A ramp only rises: a key that has `new` keeps it. Use a `rollback` for the way down.",
         ),
         Code::ExponentialFromZero => page(
             "`curve` is `exponential`, but the ramp starts at 0.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"curve\": \"exponential\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"curve\": \"exponential\", \"start_pct\": 1}}}",
-            "The curve doubles the share in equal times, and nothing doubled stays nothing.",
+            "The curve doubles the share in equal times, and doubling 0 gives 0.",
         ),
         Code::StepsBeside => page(
-            "`steps` stand beside `duration`, `start_pct`, `end_pct` or `curve`.",
+            "An entry has `steps` and one of `duration`, `start_pct`, `end_pct` and `curve`.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"start_time\": \"2026-12-01 00:00Z\", \"duration\": \"7d\",\n  \"steps\": [{\"pct\": 10, \"hold\": \"1d\"}, {\"pct\": 100, \"over\": \"6d\"}]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"start_time\": \"2026-12-01 00:00Z\",\n  \"steps\": [{\"pct\": 10, \"hold\": \"1d\"}, {\"pct\": 100, \"over\": \"6d\"}]}}}",
-            "The steps say the whole ramp: each its share, the way there and how long it is kept.",
+            "The steps describe the whole ramp: for each the share, the time to reach it and the time to hold it.",
         ),
         Code::StepsEmpty => page(
             "The list of `steps` has no element.",
@@ -96,13 +96,13 @@ pub(super) const fn for_code(code: Code) -> Page {
             "A step has a smaller `pct` than the step before it.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"start_time\": \"2026-12-01 00:00Z\", \"steps\": [{\"pct\": 50, \"hold\": \"1d\"}, {\"pct\": 10}]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"start_time\": \"2026-12-01 00:00Z\", \"steps\": [{\"pct\": 10, \"hold\": \"1d\"}, {\"pct\": 50}]}}}",
-            "A ramp only rises: a key that has `new` keeps it. The way down is a `rollback`.",
+            "A ramp only rises: a key that has `new` keeps it. Use a `rollback` for the way down.",
         ),
         Code::StepsWithoutAnchor => page(
             "`steps` have neither `start_time` nor `end_time`.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"steps\": [{\"pct\": 10, \"hold\": \"1d\"}, {\"pct\": 100}]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"steps\": [{\"pct\": 10, \"hold\": \"1d\"}, {\"pct\": 100}], \"start_time\": \"2026-12-01 00:00Z\"}}}",
-            "Steps are lengths of time; one instant says where they stand.",
+            "Steps are lengths of time; one instant has to say when they begin or end.",
         ),
         Code::StepsContradict => page(
             "`start_time` and `end_time` are both given, and the steps take another time than the one between them.",
@@ -114,14 +114,14 @@ pub(super) const fn for_code(code: Code) -> Page {
             "`interpolate` is `true`, but `stable` and `new` are not two numbers.",
             "{\"features\": {\"pool_size\": {\"stable\": \"10\", \"new\": 20, \"interpolate\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\"}}}",
             "{\"features\": {\"pool_size\": {\"stable\": 10, \"new\": 20, \"interpolate\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\"}}}",
-            "Only between two numbers is there something for everyone on the way.",
+            "Only between two numbers are there values in between.",
         ),
-        // Also what stands for codes of other files, which are never asked for here.
+        // This arm also answers for codes of other files, which `for_code` in `pages.rs` never sends here.
         _ => page(
             "A `lease` is zero.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"lease\": \"0s\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"end_time\": \"2026-12-15 00:00Z\", \"duration\": \"14d\", \"lease\": \"6h\"}}}",
-            "The share may rise for so long without fresh word from the source. With a lease of zero it would never rise.",
+            "A lease is the time for which the share may rise after the last successful poll. With a lease of zero it would never rise.",
         ),
     }
 }

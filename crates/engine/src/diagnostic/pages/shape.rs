@@ -1,4 +1,4 @@
-//! Pages of what has the wrong type, the wrong name or the wrong size.
+//! Pages about wrong types, names and sizes.
 
 use super::{Code, Example, Page, page};
 use crate::limits;
@@ -10,8 +10,8 @@ pub(super) const fn for_code(code: Code) -> Page {
             "A document is an object of sections; this is something else.",
             "[{\"dark_mode\": {\"stable\": false}}]",
             "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
-            "`null` and `[]` are what a service answers that has nothing to say. Taking them for an empty document would \
-             take every flag away.",
+            "Services answer `null` or `[]` when they have no data. Reading that as an empty document would remove every \
+             flag.",
         ),
         Code::SectionNotObject => page(
             "A section is an object of flags; this is something else.",
@@ -27,17 +27,17 @@ pub(super) const fn for_code(code: Code) -> Page {
              missing, so that an entry stands where a section should be.",
         ),
         Code::WrongType => page(
-            "A field is of another JSON type than it has to be.",
+            "A field has another JSON type than it needs.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"enabled\": \"no\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"enabled\": false}}}",
-            "Nothing is converted: `\"no\"` is true in one language and false in another, and a string where a list \
-             should be would match by its letters. A field that has nothing to say is left out, not `null`.",
+            "Tidegate converts no types: `\"no\"` is true in one language and false in another, and a string in the place of a \
+             list would match by its letters. Leave out a field that has no value; do not write `null`.",
         ),
         Code::UnknownWord => page(
-            "The field knows only a few words, and this is none of them.",
+            "The field has a fixed set of values, and this is not one of them.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"lock\": \"old\"}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"lock\": \"stable\"}}}",
-            "Words are written exactly, in small letters.",
+            "The values are written exactly, in small letters.",
         ),
         Code::FieldMissing => page(
             "An object inside an entry lacks a field that it needs: `pct` of a step, `regex` of a pattern, `start_time` \
@@ -46,7 +46,7 @@ pub(super) const fn for_code(code: Code) -> Page {
              \"duration\": \"1d\",\n  \"rollback\": {\"duration\": \"1h\"}}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"start_time\": \"2026-12-01 00:00Z\", \
              \"duration\": \"1d\",\n  \"rollback\": {\"start_time\": \"2026-12-03 00:00Z\", \"duration\": \"1h\"}}}}",
-            "There is no value for it that would be right for everyone.",
+            "No default would be right for every document.",
         ),
         Code::NameTooLong => Page {
             what: "The name of a section or a flag has more than 256 bytes.",
@@ -67,8 +67,8 @@ pub(super) const fn for_code(code: Code) -> Page {
             "The name of a section or a flag is `.` or `..`.",
             "{\"features\": {\"..\": {\"stable\": false}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
-            "In the path of a URL the two mean \"here\" and \"one up\" (RFC 3986, section 5.2.4), and clients and proxies remove them: \
-             a request about such a flag would arrive as one about another flag.",
+            "In the path of a URL the two mean \"here\" and \"one up\" (RFC 3986, section 5.2.4), and clients and proxies remove them, \
+             so a request about such a flag would arrive as a request about another flag.",
         ),
         Code::TooManyFlags => Page {
             what: "The document has more than 100,000 flags, or more than 100,000 sections.",
@@ -77,8 +77,8 @@ pub(super) const fn for_code(code: Code) -> Page {
                 format!("{{\"features\":{{{}}}}}", flags.join(",")).into_bytes()
             }),
             fixed: Example::Text("{\"features\": {\"f0\": {\"stable\": 0}, \"f1\": {\"stable\": 0}}}"),
-            why: "It is ten times what the largest fleets use, and bounds memory and the time of a change. A loop that \
-                  writes one flag for each user is better one flag with early adopters.",
+            why: "The limit is ten times what the largest fleets use. It bounds memory and the time of a change. Instead of one \
+                  flag for each user, write one flag with early adopters.",
         },
         Code::ValueTooLarge => Page {
             what: "A value, or another text of an entry, has more than 64 KiB.",
@@ -87,8 +87,8 @@ pub(super) const fn for_code(code: Code) -> Page {
                     .into_bytes()
             }),
             fixed: Example::Text("{\"features\": {\"terms\": {\"stable\": \"https://example.com/terms/3\"}}}"),
-            why: "A flag chooses between things; it is not where large things are kept. Every host has the document in \
-                  memory and fetches it again at each change.",
+            why: "A flag chooses between values; it should not store large ones. Every host keeps the document in memory and \
+                  fetches it again after each change.",
         },
         Code::TooManyAdopters => Page {
             what: "A flag has more than 100,000 early adopters.",
@@ -106,7 +106,7 @@ pub(super) const fn for_code(code: Code) -> Page {
             fixed: Example::Text(
                 "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^beta-\"}]}}}",
             ),
-            why: "So many keys are a share of the line, which costs no memory: begin the ramp with a `start_pct`.",
+            why: "For this many keys use a percentage, which costs no memory: begin the ramp with a `start_pct`.",
         },
         Code::TooManySteps => Page {
             what: "A flag has more than 1,000 steps.",
@@ -120,15 +120,15 @@ pub(super) const fn for_code(code: Code) -> Page {
             fixed: Example::Text(
                 "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"steps\": [{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"1d\"}], \"start_time\": \"2026-12-01 00:00Z\"}}}",
             ),
-            why: "A step with `over` already rises evenly: many small steps are one long one.",
+            why: "A step with `over` already rises evenly: replace many small steps by one long step.",
         },
         Code::PatternUnreadable => page(
-            "The text of a pattern is not a regular expression, or one with look-around or back-references, which are left \
-             out on purpose.",
+            "The text of a pattern is not a regular expression, or it has look-around or back-references, which Tidegate \
+             does not support.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^(?!prod)\"}]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^(dev|test)-\"}]}}}",
-            "Patterns are matched in the request path, in time that grows with the key and never faster. Look-around and \
-             back-references cannot promise that.",
+            "Patterns are matched in the request path, in time linear in the length of the key. Look-around and \
+             back-references do not allow that.",
         ),
         Code::PatternsTooLarge => page(
             "The patterns of a flag, once compiled, have together more than 64 KiB; or their texts have more than 8 KiB.",
@@ -155,10 +155,10 @@ pub(super) const fn for_code(code: Code) -> Page {
             fixed: Example::Text(
                 "{\"features\": {\"flag_0\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^u0-[0-9]+$\"}]}}}",
             ),
-            why: "Every host compiles the document before it can use it. The cost is counted rather than measured, so that a document \
-                  is accepted everywhere or nowhere.",
+            why: "Every host compiles the document before it can use it. The cost is counted, not measured, so that all hosts \
+                  accept a document or all refuse it.",
         },
-        // Also what stands for codes of other files, which are never asked for here.
+        // This arm also answers for codes of other files, which `for_code` in `pages.rs` never sends here.
         _ => Page {
             what: "An object other than a section has more than 100,000 names, with all that it holds.",
             wrong: Example::Made("{\"$tidegate\": {\"n0\": 0, \"n1\": 0, ... }}", || {
@@ -166,7 +166,7 @@ pub(super) const fn for_code(code: Code) -> Page {
                 format!("{{\"$tidegate\":{{{}}}}}", names.join(",")).into_bytes()
             }),
             fixed: Example::Text("{\"$tidegate\": {\"n0\": 0, \"n1\": 0}}"),
-            why: "Names have to be remembered to find those that occur twice; the limit bounds the memory for it.",
+            why: "The reader remembers names to find those that occur twice; the limit bounds the memory for that.",
         },
     }
 }

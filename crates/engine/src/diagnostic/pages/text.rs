@@ -1,4 +1,4 @@
-//! Pages of what is wrong with a text before anything in it is a flag.
+//! Pages about texts that are not valid documents at all: size, encoding, syntax.
 
 use super::{Code, Example, Page, page};
 use crate::limits;
@@ -19,17 +19,17 @@ pub(super) const fn for_code(code: Code) -> Page {
             }),
             fixed: Example::Text("{\"features\": {\"grüße\": {\"stable\": false}}}"),
             why: "An editor or a template may have written Latin-1 or UTF-16, a server may have left the document \
-                  compressed, a disk may have damaged it. Guessing would give names and values that nobody wrote.",
+                  compressed, a disk may have damaged it. Guessing would give names and values that the author did not write.",
         },
         Code::NotJson => page(
             "The document is not JSON. Comments and trailing commas are accepted, nothing else is relaxed.",
             "{\"features\": {\"dark_mode\": {\"stable\": False}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false}}}",
-            "Each leniency would be read differently by other programs that read the same file. This is the only kind \
-             of mistake after which nothing else can be found, so mend it first.",
+            "Other programs that read the same file would read each relaxation differently. After this kind of mistake \
+             nothing else can be checked, so fix it first.",
         ),
         Code::NestedTooDeep => Page {
-            what: "Brackets and braces stand inside one another more than 64 levels deep.",
+            what: "Brackets and braces are nested more than 64 levels deep.",
             wrong: Example::Made("{\"features\": {\"deep\": {\"stable\": [[[[ ... ]]]]}}}", || {
                 nested(limits::NESTING_MAX)
             }),
@@ -44,10 +44,10 @@ pub(super) const fn for_code(code: Code) -> Page {
                     .into_bytes()
             }),
             fixed: Example::Text("{\"features\": {\"limit\": {\"stable\": 0.3333333333333333}}}"),
-            why: "Seventeen digits say any double exactly enough to read it back. More digits only cost time.",
+            why: "Seventeen digits identify every double. More digits only cost time.",
         },
         Code::NotUnicode => page(
-            "A text holds an escape that is half a character: one of the two surrogates without the other.",
+            "A string holds an escape that is half a surrogate pair: one of the two halves without the other.",
             "{\"features\": {\"smile\": {\"stable\": \"\\ud83d\"}}}",
             "{\"features\": {\"smile\": {\"stable\": \"\\ud83d\\ude00\"}}}",
             "Readers differ: some refuse it, some replace it, some keep it and fail later. A text that was cut off in \
@@ -57,20 +57,20 @@ pub(super) const fn for_code(code: Code) -> Page {
             "A number is too large to be kept: an integer outside of -2^63 to 2^64 - 1, or a number beyond any double.",
             "{\"features\": {\"limit\": {\"stable\": 18446744073709551617}}}",
             "{\"features\": {\"limit\": {\"stable\": \"18446744073709551617\"}}}",
-            "Other readers would round it without a word. A value is either kept exactly or refused.",
+            "Other readers would round it silently. Tidegate keeps a value exactly or refuses it.",
         ),
-        // Also what stands for codes of other files, which are never asked for here.
+        // This arm also answers for codes of other files, which `for_code` in `pages.rs` never sends here.
         _ => page(
             "The same name occurs twice in one object. An escaped spelling (`\"\\u0061\"` for `\"a\"`) is the same name.",
             "{\"features\": {\"dark_mode\": {\"stable\": false}, \"dark_mode\": {\"stable\": true}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": true}}}",
-            "Most readers keep the last one silently, some the first. A merge of two branches easily leaves both in the \
-             file, and then the flag does not do what one of the authors believes.",
+            "Most readers silently keep the last one, some the first. A merge of two branches can leave both in the file, and \
+             then the flag does not do what one of the authors expects.",
         ),
     }
 }
 
-/// A document whose only value has lists so many levels deep.
+/// A document whose only value has this number of nested lists.
 fn nested(levels: usize) -> Vec<u8> {
     format!("{{\"features\":{{\"deep\":{{\"stable\":{}1{}}}}}}}", "[".repeat(levels), "]".repeat(levels)).into_bytes()
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tidegate_engine::lease::{Clocks, Leased};
 use tidegate_engine::{CompileOptions, Micros, Moment, Part, Snapshot, Span, compile, compile_all};
 
-/// What happens to a host: time passes, or fresh word comes.
+/// What happens to a host: time passes, or a poll succeeds.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Passes(u64),
@@ -56,18 +56,18 @@ proptest! {
         passed in 0..20_000_u64,
         ahead in 0..20_000_u64,
     ) {
-        let (lease, word) = (Span::from_micros(lease), Micros::new(1_000_000));
+        let (lease, poll) = (Span::from_micros(lease), Micros::new(1_000_000));
         let mut clocks = Clocks::synced();
-        clocks.note_poll(word, &[Leased { lease, rollback: None }]);
-        clocks.ramps[0].instant = word.saturating_sub(Span::from_micros(lag));
-        let now = word.saturating_add(Span::from_micros(passed));
+        clocks.note_poll(poll, &[Leased { lease, rollback: None }]);
+        clocks.ramps[0].instant = poll.saturating_sub(Span::from_micros(lag));
+        let now = poll.saturating_add(Span::from_micros(passed));
         let stands = clocks.ramp_instant(lease, now);
         let wanted = stands.saturating_add(Span::from_micros(ahead));
         let wall = clocks.wall(lease, wanted, now);
         if ahead == 0 {
             prop_assert!(wall <= now);
         } else {
-            // With fresh word at every instant from now on, the ramp comes there exactly then.
+            // With a poll at every instant from now on, the ramp gets there exactly then.
             prop_assert!(wall > now);
             let mut informed = clocks.clone();
             informed.note_poll(now, &[Leased { lease: Span::MAX, rollback: None }, Leased { lease, rollback: None }]);
@@ -157,7 +157,7 @@ fn a_lease_of_another_duration_makes_no_ramp_jump() {
                 clocks.note_document(now, &before, &after);
                 let stands = [share(&after, "x", now, &clocks), share(&after, "other", now, &clocks)];
                 assert_eq!(stands, stood, "{from:?} to {to:?} at {changed_at}");
-                // From there on it goes its way, at most at twice the speed, while word keeps coming.
+                // From there on it moves at most at twice the speed, while polls succeed.
                 let mut last = stands[0];
                 for second in changed_at + 1..changed_at + 700 {
                     let now = seconds(second);
@@ -205,7 +205,7 @@ fn each_lease_counts_from_the_word_of_its_own_source() {
 
 #[test]
 fn a_rollback_that_is_learnt_late_begins_where_the_ramp_stood() {
-    // Heard at 100, blind until 500: the ramp was held at 160 when a rollback began at 300, of which nobody was told.
+    // Polled at 100, then not until 500: the ramp stood at 160 when a rollback began at 300, which the host did not know.
     let (before, after) = (leased(Some(60), false), leased(Some(60), true));
     let lease = Span::from_micros(60_000_000);
     let mut clocks = Clocks::synced();
@@ -216,6 +216,6 @@ fn a_rollback_that_is_learnt_late_begins_where_the_ramp_stood() {
     clocks.note_document(seconds(501), &before, &after);
     assert_eq!(clocks.ramp_instant_at_rollback(lease, seconds(300)), seconds(160), "and so it is marked");
     for second in [501, 600, 700] {
-        assert!(share(&after, "x", seconds(second), &clocks) <= stood, "nobody gets `new` in a rollback");
+        assert!(share(&after, "x", seconds(second), &clocks) <= stood, "no key gets `new` in a rollback");
     }
 }

@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn the_share_never_falls_and_nobody_flips_twice(
+    fn the_share_never_falls_and_no_position_flips_twice(
         points in points(),
         fractions in vec(any::<u32>(), 0..8),
         place in place(),
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn raising_a_percentage_takes_new_from_nobody(
+    fn raising_a_percentage_takes_new_from_no_position(
         start in -1_000_000_i64..1_000_000,
         over in prop_oneof![1..100_u64, 1_000_000..1_000_000_000_000_u64],
         ends in (0..=Share::FULL.get()).prop_flat_map(|low| (Just(low), low..=Share::FULL.get())),

@@ -1,4 +1,4 @@
-//! Whole flags: documents with every kind of schedule, rollback, lease, lock and dial.
+//! Whole flags: documents with every kind of schedule, rollback, lease, lock and activation.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -356,7 +356,7 @@ proptest! {
     }
 
     #[test]
-    fn a_rollback_gives_new_to_nobody_who_never_had_it(mut case in case()) {
+    fn a_rollback_gives_new_to_no_key_that_never_had_it(mut case in case()) {
         case.leave_it_to_the_ramp(&json!({}));
         let (snapshot, index) = case.snapshot();
         let flag = snapshot.flag(index);
@@ -392,7 +392,7 @@ proptest! {
     }
 
     #[test]
-    fn raising_the_end_takes_new_from_nobody(
+    fn raising_the_end_takes_new_from_no_key(
         start in 0..5_000_i64,
         over in 0..9_000_u64,
         ends in (0..=100_u64).prop_flat_map(|low| (Just(low), low..=100)),
@@ -447,7 +447,7 @@ fn a_lagging_ramp_is_cut_off_by_its_rollback() {
     let second = |second: i64| Micros::new(START + second * 1_000_000);
     let mut clocks = Clocks::synced();
     clocks.note_poll(second(0), &snapshot.leases());
-    // Blind from 1,000 on, until a word at 2,800 lets it run at twice its speed: at 3,000 it stands at 1,400.
+    // No poll from 1,000 on, until the one at 2,800 lets the ramp run at twice its speed: at 3,000 it is at 1,400.
     clocks.note_poll(second(2_800), &snapshot.leases());
     clocks.note_poll(second(3_100), &snapshot.leases());
     let moment = Moment { now: second(3_100), leases: &clocks };
