@@ -64,6 +64,10 @@ pub enum Cause {
     TooMany,
     /// The address is this node's own. Not a problem.
     Own,
+    /// An older process of this process's node is running there: this one has a copy of its certificates.
+    RunningElsewhere(String),
+    /// The peer is a second process of a node that is running at this address; it was refused while it was starting.
+    SecondProcess(String),
 }
 
 impl Cause {
@@ -90,6 +94,8 @@ impl Cause {
             Self::Silent => "silent",
             Self::TooMany => "too-many",
             Self::Own => "own-address",
+            Self::RunningElsewhere(_) => "running-elsewhere",
+            Self::SecondProcess(_) => "second-process",
         }
     }
 
@@ -239,6 +245,17 @@ impl fmt::Display for Cause {
             Self::Silent => formatter.write_str("no traffic from the peer"),
             Self::TooMany => formatter.write_str("too many connections"),
             Self::Own => formatter.write_str("the address of this node itself"),
+            Self::RunningElsewhere(address) => write!(
+                formatter,
+                "this node is already running at {}; a certificate is one node: stop that process, or give this one \
+                 certificates of its own",
+                address.escape_debug()
+            ),
+            Self::SecondProcess(address) => write!(
+                formatter,
+                "a second process of the node that is running at {} was starting there, with a copy of its certificates",
+                address.escape_debug()
+            ),
         }
     }
 }

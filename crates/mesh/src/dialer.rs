@@ -186,7 +186,10 @@ impl Dialer {
                     // A peer that accepts a link and ends it at once refuses it.
                     link.ended().unwrap_or(Cause::Closed)
                 }
-                Err(cause) => cause,
+                Err(cause) => {
+                    self.registry.note_refusal(&cause);
+                    cause
+                }
             };
             let pause = schedule.after(&cause);
             self.note_failure(&address, &cause);
@@ -204,10 +207,7 @@ impl Dialer {
                 (outcome, _) => outcome?,
             },
         };
-        establish(link, &self.registry).map_err(|reason| match reason {
-            Reason::Own => Cause::Own,
-            _ => Cause::TooMany,
-        })
+        establish(link, &self.registry).await
     }
 
     fn claimed_by(&self, address: &Address) -> Option<NodeId> {

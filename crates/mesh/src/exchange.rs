@@ -109,8 +109,14 @@ fn receive(frame: Frame, link: &Link, registry: &Registry) -> Option<Reason> {
     match frame {
         Frame::Message(bytes) => registry.receiver().message(link.peer().process.0, bytes.into()),
         Frame::Ping(number) => _ = link.send(pong(number)),
-        Frame::Goodbye(reason) => return Some(reason),
-        Frame::Pong(_) | Frame::Unknown(_) => {}
+        Frame::Goodbye(reason, detail) => {
+            if reason == Reason::RunningElsewhere {
+                registry.receiver().running_elsewhere(&detail);
+            }
+            return Some(reason);
+        }
+        Frame::Pong(number) => link.note_pong(number),
+        Frame::Unknown(_) => {}
     }
     None
 }

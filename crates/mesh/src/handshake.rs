@@ -19,10 +19,12 @@ use crate::address::Host;
 use crate::cause::Cause;
 use crate::clock;
 use crate::link::{Link, Peer, Process, Stream};
+use crate::startup::{self, Startup};
 use crate::tls::{self, Tls};
 use crate::trust::{Known, Role};
 use crate::wire::{
     FRAME_BYTES_MAX, GOODBYE, HELLO, HELLO_BYTES_MAX, Hello, LENGTH_BYTES, OLDEST_VERSION, Reason, VERSION, goodbye,
+    running_elsewhere,
 };
 
 /// What this node shows of itself.
@@ -32,6 +34,7 @@ pub(crate) struct Local {
     pub(crate) cluster: String,
     /// Where others reach it.
     pub(crate) address: Option<String>,
+    pub(crate) startup: Startup,
     /// None without certificates. Another one after a reload.
     pub(crate) tls: Mutex<Option<Tls>>,
 }
@@ -58,6 +61,8 @@ impl Local {
             node,
             instance,
             address: self.address.clone(),
+            age_ms: Some(u64::try_from(self.startup.age().as_millis()).unwrap_or(u64::MAX)),
+            is_starting: !self.startup.is_over(),
         }
     }
 }
@@ -139,21 +144,27 @@ async fn greet(
 ) -> Result<Link, Cause> {
     write(&mut stream, &local.hello().encode()).await?;
     let hello = read_hello(&mut stream).await?;
-    if let Err((reason, cause)) = check(local, &hello, shown.as_ref().map(|shown| shown.node), expected) {
+    if let Err((reason, cause)) = check(local, (&hello, remote), shown.as_ref().map(|shown| shown.node), expected) {
         // So that the peer can say why, too.
-        let _ = write(&mut stream, &goodbye(reason)).await;
+        let last = match &cause {
+            Cause::SecondProcess(address) => running_elsewhere(address),
+            _ => goodbye(reason),
+        };
+        let _ = write(&mut stream, &last).await;
         let _ = stream.shutdown().await;
         return Err(cause);
     }
     let (expires, certificate) = shown.map_or((u64::MAX, Vec::new()), |shown| (shown.expires, shown.certificate));
     let process = (hello.node, hello.instance);
-    Ok(Link::new(stream, Peer { process, remote, is_outbound, address: hello.address, expires, certificate }))
+    let (address, is_starting) = (hello.address, hello.is_starting);
+    let age = hello.age_ms.map(Duration::from_millis);
+    Ok(Link::new(stream, Peer { process, remote, is_outbound, address, age, is_starting, expires, certificate }))
 }
 
 /// Whether this is a node to have a link to.
 fn check(
     local: &Local,
-    hello: &Hello,
+    (hello, remote): (&Hello, SocketAddr),
     certified: Option<NodeId>,
     expected: Option<&Expected>,
 ) -> Result<(), (Reason, Cause)> {
@@ -170,11 +181,30 @@ fn check(
     if (found, hello.instance) == local.process {
         return Err((Reason::Own, Cause::Own));
     }
+    if found == local.process.0
+        && let Some(cause) = second_process(local, hello, remote)
+    {
+        return Err((Reason::RunningElsewhere, cause));
+    }
     match expected {
         Some(Expected::Node(expected)) if *expected != found => {
             Err((Reason::WrongNode, Cause::WrongNode { expected: *expected, found }))
         }
         _ => Ok(()),
+    }
+}
+
+/// Which of this process and another one of its node is refused: the younger one, while it is starting. None where neither
+/// is; then the two have a link, and both refuse changes.
+fn second_process(local: &Local, hello: &Hello, remote: SocketAddr) -> Option<Cause> {
+    let own = (local.startup.age(), local.process.1);
+    let other = (Duration::from_millis(hello.age_ms?), hello.instance);
+    if startup::is_younger(own, other) {
+        let address = hello.address.clone().unwrap_or_else(|| remote.to_string());
+        (!local.startup.is_over()).then_some(Cause::RunningElsewhere(address))
+    } else {
+        let address = local.address.clone().unwrap_or_else(|| "an address that it does not tell".to_owned());
+        hello.is_starting.then_some(Cause::SecondProcess(address))
     }
 }
 

@@ -23,6 +23,7 @@ use tidegate_replica::NodeId;
 use tidegate_replica::limits::MESSAGE_BYTES_MAX;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::cause::Cause;
@@ -45,6 +46,10 @@ pub(crate) struct Peer {
     pub(crate) is_outbound: bool,
     /// Where the peer says that it can be reached.
     pub(crate) address: Option<String>,
+    /// How long its process had been running when it sent its hello; none of a version that does not say.
+    pub(crate) age: Option<Duration>,
+    /// Whether it was starting then.
+    pub(crate) is_starting: bool,
     /// When the link has to end because a certificate does, in seconds since 1970.
     pub(crate) expires: u64,
     /// The peer's certificate in DER; empty without certificates.
@@ -59,6 +64,8 @@ pub(crate) struct Link {
     socket: Mutex<Socket>,
     /// When something last came, in milliseconds after `since`.
     heard_ms: AtomicU64,
+    /// The number of the last pong that came.
+    pongs: watch::Sender<u64>,
     /// Set once, when this node wants the link to end.
     end: watch::Sender<Option<End>>,
     /// Why the link has ended; none while it has not.
@@ -124,6 +131,7 @@ impl Link {
             queue: Mutex::new(queue),
             socket: Mutex::new(Socket { framed: Framed::new(stream, codec), error: None }),
             heard_ms: AtomicU64::new(0),
+            pongs: watch::channel(0).0,
             end,
             ended: Mutex::new(None),
         }
@@ -180,6 +188,23 @@ impl Link {
             }
             is_first
         });
+    }
+
+    /// How long the peer's process has been running; none if it does not say.
+    pub(crate) fn peer_age(&self) -> Option<Duration> {
+        self.peer.age.map(|age| age.saturating_add(self.since.elapsed()))
+    }
+
+    /// Whether the peer answers a ping of this number, which no other ping of this link has, within this time.
+    pub(crate) async fn answers(&self, number: u64, within: Duration) -> bool {
+        let mut pongs = self.pongs.subscribe();
+        self.send(wire::ping(number)) == Queued::Yes
+            && timeout(within, pongs.wait_for(|pong| *pong == number)).await.is_ok_and(|pong| pong.is_ok())
+    }
+
+    /// A pong has come.
+    pub(crate) fn note_pong(&self, number: u64) {
+        self.pongs.send_replace(number);
     }
 
     /// Something has come.

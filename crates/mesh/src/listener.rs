@@ -20,7 +20,7 @@ use crate::handshake::{self, Local};
 use crate::link::Link;
 use crate::registry::Registry;
 use crate::socket_options;
-use crate::wire::{Reason, goodbye};
+use crate::wire::{Reason, goodbye, running_elsewhere};
 
 /// What the listener shares with its handshakes, and with whoever asks how it is doing.
 #[derive(Debug)]
@@ -140,8 +140,14 @@ struct Pending {
 impl Pending {
     async fn finish(self, stream: TcpStream) {
         match handshake::inbound(&self.inbound.local, stream, self.remote).await {
-            Ok(link) => _ = establish(link, &self.inbound.registry),
-            Err(cause) => self.inbound.refuse(self.remote, &cause),
+            Ok(link) => match establish(link, &self.inbound.registry).await {
+                Err(cause @ Cause::SecondProcess(_)) => self.inbound.refuse(self.remote, &cause),
+                Ok(_) | Err(_) => {}
+            },
+            Err(cause) => {
+                self.inbound.registry.note_refusal(&cause);
+                self.inbound.refuse(self.remote, &cause);
+            }
         }
     }
 }
@@ -193,9 +199,14 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Registers a link and starts its task. A link that may not be is ended with the reason, which the peer is told.
-pub(crate) fn establish(link: Link, registry: &Arc<Registry>) -> Result<Arc<Link>, Reason> {
+/// Registers a link and starts its task. A link that is not accepted ends with the reason, which the peer is told.
+pub(crate) async fn establish(link: Link, registry: &Arc<Registry>) -> Result<Arc<Link>, Cause> {
     let link = Arc::new(link);
+    if let Some(address) = registry.running_elsewhere(&link).await {
+        link.send_last(running_elsewhere(&address));
+        tokio::spawn(exchange::refuse(link));
+        return Err(Cause::SecondProcess(address));
+    }
     match registry.add(&link) {
         Ok(()) => {
             tokio::spawn(exchange::run(Arc::clone(&link), Arc::clone(registry), registry.count_task()));
@@ -204,7 +215,7 @@ pub(crate) fn establish(link: Link, registry: &Arc<Registry>) -> Result<Arc<Link
         Err(reason) => {
             link.send_last(goodbye(reason));
             tokio::spawn(exchange::refuse(link));
-            Err(reason)
+            Err(if reason == Reason::Own { Cause::Own } else { Cause::TooMany })
         }
     }
 }

@@ -148,6 +148,7 @@ impl Mesh {
             process: (options.node, options.instance),
             cluster: options.cluster,
             address: advertised.clone(),
+            startup: options.startup,
             tls: Mutex::new(identity.as_ref().map(Tls::new).transpose().map_err(MeshError::Tls)?),
         });
         let registry = Arc::new(Registry::new(local.process, receiver));

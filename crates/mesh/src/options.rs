@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use tidegate_replica::NodeId;
 
 use crate::identity::Identity;
+use crate::startup::Startup;
 
 /// Who this node is, where it listens, and whom it looks for.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ pub struct Options {
     pub peers: Vec<String>,
     /// How nodes know each other.
     pub security: Security,
+    /// When this process began to start, and whether it still does: while it does, it is refused if another process of its
+    /// node is running. Default: [`Startup::finished`].
+    pub startup: Startup,
 }
 
 /// How nodes know each other.
@@ -53,6 +57,7 @@ impl Options {
             advertise: None,
             peers: Vec::new(),
             security: Security::Open,
+            startup: Startup::finished(),
         }
     }
 }

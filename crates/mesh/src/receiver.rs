@@ -15,6 +15,12 @@ pub trait Receiver: fmt::Debug + Send + Sync {
     /// A process of a node is connected, or no longer. With the id of this node and another instance it is a clone. It must not
     /// call the mesh.
     fn peer(&self, node: NodeId, instance: u64, event: PeerEvent);
+
+    /// Another process of this node is running at `address` and is older, as another node says; this one should end. Only
+    /// a process that is [starting](crate::Startup) is told. It must not call the mesh.
+    fn running_elsewhere(&self, address: &str) {
+        let _ = address;
+    }
 }
 
 /// What has become of a process of a node.

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_replica::NodeId;
@@ -17,6 +19,7 @@ use tokio::sync::watch;
 use crate::cause::Cause;
 use crate::link::{End, Link, Process};
 use crate::receiver::{PeerEvent, Receiver};
+use crate::startup;
 use crate::wire::Reason;
 
 /// See the module.
@@ -25,6 +28,8 @@ pub(crate) struct Registry {
     own: Process,
     receiver: Arc<dyn Receiver>,
     state: Mutex<State>,
+    /// The number of the next ping whose pong is waited for. Those of the pulse have number 0.
+    pings: AtomicU64,
     /// Counts the changes of the links.
     changes: watch::Sender<u64>,
     /// How many tasks of links run, those of links that are ending among them.
@@ -44,7 +49,8 @@ type Links = BTreeMap<Process, Vec<Arc<Link>>>;
 
 impl Registry {
     pub(crate) fn new(own: Process, receiver: Arc<dyn Receiver>) -> Self {
-        Self { own, receiver, state: Mutex::default(), changes: watch::channel(0).0, tasks: watch::channel(0).0 }
+        let (changes, tasks) = (watch::channel(0).0, watch::channel(0).0);
+        Self { own, receiver, state: Mutex::default(), pings: AtomicU64::new(1), changes, tasks }
     }
 
     pub(crate) fn receiver(&self) -> &dyn Receiver {
@@ -80,6 +86,34 @@ impl Registry {
         drop(state);
         self.note_change();
         Ok(())
+    }
+
+    /// The receiver learns that this process was refused because an older one of its node is running.
+    pub(crate) fn note_refusal(&self, cause: &Cause) {
+        if let Cause::RunningElsewhere(address) = cause {
+            self.receiver.running_elsewhere(address);
+        }
+    }
+
+    /// Where an older process of the peer's node is running, if the peer is starting; the peer has to be refused then. An
+    /// older process counts only when it answers now: one that has crashed may have a link here for some seconds more.
+    pub(crate) async fn running_elsewhere(&self, link: &Link) -> Option<String> {
+        let (node, instance) = link.peer().process;
+        let age = link.peer_age().filter(|_| link.peer().is_starting)?;
+        let links = self.links();
+        for (process, links) in links.range((node, 0)..=(node, u64::MAX)) {
+            let Some((older, older_age)) = links.last().and_then(|older| Some((older, older.peer_age()?))) else {
+                continue;
+            };
+            if process.1 != instance
+                && startup::is_younger((age, instance), (older_age, process.1))
+                && older.answers(self.pings.fetch_add(1, Ordering::Relaxed), ANSWER_MAX).await
+            {
+                let peer = older.peer();
+                return Some(peer.address.clone().unwrap_or_else(|| peer.remote.to_string()));
+            }
+        }
+        None
     }
 
     /// Removes a link that ends, and closes its queue. What waits in it goes to the next newest link to the same process, if
@@ -213,6 +247,10 @@ fn send_to(links: &[Arc<Link>], frame: &Bytes) {
         link.send(frame.clone());
     }
 }
+
+/// How long an older process has to answer before a younger one of its node is accepted: several times the way between
+/// continents, and well within the time of a handshake.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Links to one process at a time, if it is the other node that closes them: one that lasts, and some that end while another
 /// one begins. Of more the oldest are closed here, too, so that a member cannot open them without limit.

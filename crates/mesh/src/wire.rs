@@ -15,7 +15,7 @@
 //! | 2 | message | a message of the replica |
 //! | 3 | ping | 8 bytes that the pong repeats |
 //! | 4 | pong | the 8 bytes of the ping |
-//! | 5 | goodbye | a [reason](Reason) (1); this end sends nothing more |
+//! | 5 | goodbye | a [reason](Reason) (1), and with reason 9 an address; this end sends nothing more |
 //!
 //! | tag (1) | field of a hello, after its length (2) |
 //! | ---: | --- |
@@ -25,6 +25,8 @@
 //! | 4 | node id (8) |
 //! | 5 | number of this start of the node (8) |
 //! | 6 | address at which others reach it, `host:port`; absent if none |
+//! | 7 | how long the process has been running, in milliseconds (8) |
+//! | 8 | the process is starting (0); absent once it has started |
 //!
 //! A receiver skips kinds and fields that it does not know, and ignores what follows the known part of a body: a newer
 //! version may send them. Both ends use the newest version that both support.
@@ -45,6 +47,9 @@ pub(crate) struct Hello {
     pub(crate) instance: u64,
     /// Where others reach the sender.
     pub(crate) address: Option<String>,
+    /// How long the sender has been running; none of a version that does not say.
+    pub(crate) age_ms: Option<u64>,
+    pub(crate) is_starting: bool,
 }
 
 /// A frame after the hello.
@@ -53,7 +58,8 @@ pub(crate) enum Frame {
     Message(BytesMut),
     Ping(u64),
     Pong(u64),
-    Goodbye(Reason),
+    /// With an address where the reason has one; otherwise empty.
+    Goodbye(Reason, String),
     /// A kind that only a newer version knows.
     Unknown(u8),
 }
@@ -78,6 +84,8 @@ pub enum Reason {
     Distrusted,
     /// The peer is this very process. 8
     Own,
+    /// An older process of the peer's node is running. 9
+    RunningElsewhere,
     /// A reason that only a newer version knows.
     Unknown(u8),
 }
@@ -101,6 +109,12 @@ impl Hello {
         if let Some(address) = &self.address {
             field(&mut bytes, TAG_ADDRESS, address.as_bytes());
         }
+        if let Some(age_ms) = self.age_ms {
+            field(&mut bytes, TAG_AGE, &age_ms.to_be_bytes());
+        }
+        if self.is_starting {
+            field(&mut bytes, TAG_STARTING, &[]);
+        }
         bytes.freeze()
     }
 
@@ -109,6 +123,7 @@ impl Hello {
         let mut rest = body.strip_prefix(MAGIC).ok_or(Malformed("its hello is not one of Tidegate"))?;
         let (mut newest, mut oldest, mut cluster, mut node, mut instance, mut address) =
             (None, None, None, None, None, None);
+        let (mut age_ms, mut is_starting) = (None, false);
         while !rest.is_empty() {
             let (tag, content, after) = next_field(rest).ok_or(Malformed("its hello is cut short"))?;
             match tag {
@@ -118,6 +133,8 @@ impl Hello {
                 TAG_NODE => node = number(content).map(u64::from_be_bytes),
                 TAG_INSTANCE => instance = number(content).map(u64::from_be_bytes),
                 TAG_ADDRESS => address = text(content),
+                TAG_AGE => age_ms = number(content).map(u64::from_be_bytes),
+                TAG_STARTING => is_starting = true,
                 _ => {}
             }
             rest = after;
@@ -130,6 +147,8 @@ impl Hello {
             node: NodeId::new(node.ok_or_else(missing)?),
             instance: instance.ok_or_else(missing)?,
             address,
+            age_ms,
+            is_starting,
         })
     }
 }
@@ -143,7 +162,10 @@ impl Frame {
             MESSAGE => Self::Message(body),
             PING => Self::Ping(u64::from_be_bytes(*body.first_chunk()?)),
             PONG => Self::Pong(u64::from_be_bytes(*body.first_chunk()?)),
-            GOODBYE => Self::Goodbye(Reason::from_byte(*body.first()?)),
+            GOODBYE => {
+                let (reason, detail) = body.split_first()?;
+                Self::Goodbye(Reason::from_byte(*reason), text(detail).unwrap_or_default())
+            }
             kind => Self::Unknown(kind),
         })
     }
@@ -170,6 +192,13 @@ pub(crate) fn pong(number: u64) -> Bytes {
 /// The last frame in one direction.
 pub(crate) fn goodbye(reason: Reason) -> Bytes {
     Bytes::copy_from_slice(&[GOODBYE, reason.to_byte()])
+}
+
+/// The same to a process whose node runs at this address already.
+pub(crate) fn running_elsewhere(address: &str) -> Bytes {
+    let address = address.as_bytes();
+    let address = address.get(..TEXT_BYTES_MAX).unwrap_or(address);
+    [&[GOODBYE, Reason::RunningElsewhere.to_byte()], address].concat().into()
 }
 
 fn with_number(kind: u8, number: u64) -> Bytes {
@@ -213,6 +242,7 @@ impl Reason {
             Self::TooMany => 6,
             Self::Distrusted => 7,
             Self::Own => 8,
+            Self::RunningElsewhere => 9,
             Self::Unknown(byte) => byte,
         }
     }
@@ -227,6 +257,7 @@ impl Reason {
             6 => Self::TooMany,
             7 => Self::Distrusted,
             8 => Self::Own,
+            9 => Self::RunningElsewhere,
             byte => Self::Unknown(byte),
         }
     }
@@ -243,6 +274,7 @@ impl fmt::Display for Reason {
             Self::TooMany => "it has as many connections as it may",
             Self::Distrusted => "it no longer trusts this node's certificate",
             Self::Own => "it is this very process",
+            Self::RunningElsewhere => "another process of this node is running",
             Self::Unknown(byte) => return write!(formatter, "reason {byte}"),
         })
     }
@@ -279,6 +311,8 @@ const TAG_CLUSTER: u8 = 3;
 const TAG_NODE: u8 = 4;
 const TAG_INSTANCE: u8 = 5;
 const TAG_ADDRESS: u8 = 6;
+const TAG_AGE: u8 = 7;
+const TAG_STARTING: u8 = 8;
 
 #[cfg(test)]
 mod tests;

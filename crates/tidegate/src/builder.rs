@@ -376,7 +376,7 @@ impl Builder {
         };
         #[cfg(feature = "cluster")]
         if let Some(live) = &machinery.live {
-            live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()));
+            live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()))?;
         }
         Ok(Tidegate::new(Arc::clone(registry.board()), machinery))
     }

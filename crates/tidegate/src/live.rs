@@ -33,6 +33,7 @@ use std::time::Duration;
 use std::{fmt, fs, io};
 
 use tidegate_engine::{FlagKey, Micros, Share};
+use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
 
 use crate::clock::Clock;
@@ -47,7 +48,7 @@ use driver::{DiskState, Driver, Parts};
 use inbox::Inbox;
 use network::{Network, Secured};
 use runner::Runner;
-use synced::Synced;
+use synced::{RunningElsewhere, Synced};
 
 pub use backup::{RestoreError, Restored};
 pub use change::{Change, ChangeError, NodeName, OutrankedBy, Receipt, UnreachedPeer};
@@ -215,7 +216,8 @@ impl Live {
         let history = opened.store.history();
         let inbox = Arc::<Inbox>::default();
         let expects_peers = self.expects_peers();
-        let carrier = self.carrier(network, &opened, &inbox)?;
+        let (synced, startup) = (Arc::<Synced>::default(), Startup::new());
+        let carrier = self.carrier(network, &opened, (Arc::clone(&inbox), Arc::clone(&synced)), startup.clone())?;
         let address = carrier.advertised();
         let committer = {
             let inbox = Arc::clone(&inbox);
@@ -235,7 +237,7 @@ impl Live {
             ..Options::new(self.cluster.clone(), opened.node)
         };
         registry.set_defaults(defaults);
-        let (synced, disk) = (Arc::<Synced>::default(), Arc::<DiskState>::default());
+        let disk = Arc::<DiskState>::default();
         let parts = Parts {
             options,
             loaded,
@@ -259,6 +261,7 @@ impl Live {
             folder: opened.folder,
             runner: Arc::clone(&runner),
             synced,
+            startup,
             disk,
         });
         LiveThread::start(runner, driver).map_err(LiveError::Thread)
@@ -285,15 +288,16 @@ impl Live {
         &self,
         network: Option<Secured>,
         opened: &Opened,
-        inbox: &Arc<Inbox>,
+        (inbox, synced): (Arc<Inbox>, Arc<Synced>),
+        startup: Startup,
     ) -> Result<Box<dyn Carrier>, NetworkError> {
         #[cfg(test)]
         if let Some(connect) = &self.connect {
-            return Ok(connect(opened.node, opened.instance, Arc::clone(inbox)));
+            return Ok(connect(opened.node, opened.instance, inbox));
         }
         match network {
             None => Ok(Box::new(Alone)),
-            Some(network) => network.open(&self.cluster, opened.node, opened.instance, Arc::clone(inbox)),
+            Some(network) => network.open(&self.cluster, opened.node, opened.instance, (inbox, synced), startup),
         }
     }
 
@@ -408,6 +412,7 @@ pub(crate) struct DriverHandle {
     folder: Option<DataFolder>,
     runner: Arc<Runner>,
     synced: Arc<Synced>,
+    startup: Startup,
     disk: Arc<DiskState>,
 }
 
@@ -450,15 +455,22 @@ impl LiveThread {
         &self.driver
     }
 
-    /// Waits until this node has the cluster's state, at most that long.
-    pub(crate) fn wait_synced(&self, timeout: Duration) {
-        if !self.driver.synced.wait(timeout) && !timeout.is_zero() {
+    /// Ends the start: waits until this node has the cluster's state, at most that long.
+    ///
+    /// # Errors
+    /// An older process of this node is running elsewhere.
+    pub(crate) fn wait_synced(&self, timeout: Duration) -> Result<(), LiveError> {
+        let waited = self.driver.synced.wait(timeout);
+        let is_synced = waited.map_err(|RunningElsewhere(address)| NetworkError::RunningElsewhere { address })?;
+        if !is_synced && !timeout.is_zero() {
             tracing::warn!(
                 "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
                  which may be out of date; `tidegate cluster status` says why",
                 timeout.as_secs_f64()
             );
         }
+        self.driver.startup.finish();
+        Ok(())
     }
 }
 

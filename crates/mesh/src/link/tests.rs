@@ -21,6 +21,8 @@ fn peer(node: u64, instance: u64) -> Peer {
         remote: SocketAddr::from(([127, 0, 0, 1], 1)),
         is_outbound: true,
         address: None,
+        age: None,
+        is_starting: false,
         expires: u64::MAX,
         certificate: Vec::new(),
     }

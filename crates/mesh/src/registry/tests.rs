@@ -32,6 +32,8 @@ fn link(node: u64, instance: u64) -> (Arc<Link>, DuplexStream) {
         remote: SocketAddr::from(([127, 0, 0, 1], 1)),
         is_outbound: false,
         address: Some(format!("node-{node}.example:7400")),
+        age: None,
+        is_starting: false,
         expires: u64::MAX,
         certificate: Vec::new(),
     };

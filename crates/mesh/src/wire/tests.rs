@@ -11,6 +11,8 @@ fn hello() -> Hello {
         node: NodeId::new(0xfeed),
         instance: 7,
         address: Some("node-a.example:7400".to_owned()),
+        age_ms: None,
+        is_starting: false,
     }
 }
 
@@ -72,7 +74,7 @@ fn frames_are_read_as_they_were_written() {
     for byte in 0..=u8::MAX {
         let reason = Reason::from_byte(byte);
         assert_eq!(reason.to_byte(), byte);
-        assert_eq!(read(goodbye(reason)), Some(Frame::Goodbye(reason)));
+        assert_eq!(read(goodbye(reason)), Some(Frame::Goodbye(reason, String::new())));
     }
 }
 
@@ -82,7 +84,8 @@ fn frames_of_a_newer_version_are_skipped() {
     assert_eq!(read(&[6]), Some(Frame::Unknown(6)));
     assert_eq!(read(&[255, 1, 2, 3]), Some(Frame::Unknown(255)));
     assert_eq!(read(&[PING, 0, 0, 0, 0, 0, 0, 0, 1, 9, 9]), Some(Frame::Ping(1)), "a longer ping");
-    assert_eq!(read(&[GOODBYE, 1, 9]), Some(Frame::Goodbye(Reason::Leaving)), "a longer goodbye");
+    let longer = Some(Frame::Goodbye(Reason::Leaving, "x".to_owned()));
+    assert_eq!(read(&[GOODBYE, 1, b'x']), longer, "a longer goodbye");
     for short in [&[][..], &[PING, 1], &[PONG], &[GOODBYE]] {
         assert_eq!(read(short), None);
     }
@@ -107,9 +110,10 @@ proptest! {
     #[test]
     fn every_hello_is_read_as_it_was_written(
         cluster in "\\PC{0,255}", address in proptest::option::of("\\PC{0,100}"), node: u64, instance: u64, oldest: u16, newest: u16,
+        age_ms: Option<u64>, is_starting: bool,
     ) {
         prop_assume!(cluster.len() <= TEXT_BYTES_MAX && address.as_ref().is_none_or(|address| address.len() <= TEXT_BYTES_MAX));
-        let hello = Hello { versions: (oldest, newest), cluster, node: NodeId::new(node), instance, address };
+        let hello = Hello { versions: (oldest, newest), cluster, node: NodeId::new(node), instance, address, age_ms, is_starting };
         prop_assert_eq!(Hello::decode(body(&hello.encode())), Ok(hello));
     }
 }
@@ -128,10 +132,10 @@ fn the_page_says_what_the_code_says() {
     for row in rows {
         assert!(page.contains(&row), "not in docs/reference/wire-format.md: {row}");
     }
-    for reason in 1..=8 {
+    for reason in 1..=9 {
         assert!(page.contains(&format!("\n| {reason} | ")) && !matches!(Reason::from_byte(reason), Reason::Unknown(_)));
     }
-    assert_eq!(Reason::from_byte(9), Reason::Unknown(9), "a new reason stands on the page, too");
+    assert_eq!(Reason::from_byte(10), Reason::Unknown(10), "a new reason stands on the page, too");
     assert_eq!((HELLO_BYTES_MAX, FRAME_BYTES_MAX, TEXT_BYTES_MAX), (4 * 1024, 512 * 1024 + 1, 512));
     for limit in ["| 4 KiB |", "| 512 KiB and 1 byte |", "| 512 bytes |"] {
         assert!(page.contains(limit), "{limit}");

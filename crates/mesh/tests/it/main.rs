@@ -6,6 +6,7 @@ mod causes;
 mod links;
 mod raw;
 mod reload;
+mod second_process;
 mod strangers;
 mod support;
 mod wire;

@@ -15,6 +15,13 @@ use tidegate_replica::NodeId;
 pub(crate) struct Heard {
     messages: Mutex<Vec<(NodeId, Vec<u8>)>>,
     alive: Mutex<BTreeSet<(NodeId, u64)>>,
+    running_elsewhere: Mutex<Option<String>>,
+}
+
+impl Heard {
+    pub(crate) fn is_alive(&self, node: u64, instance: u64) -> bool {
+        self.alive.lock().unwrap().contains(&(NodeId::new(node), instance))
+    }
 }
 
 impl Receiver for Heard {
@@ -28,6 +35,10 @@ impl Receiver for Heard {
             PeerEvent::Connected { .. } => alive.insert((node, instance)),
             PeerEvent::Lost { .. } => alive.remove(&(node, instance)),
         };
+    }
+
+    fn running_elsewhere(&self, address: &str) {
+        *self.running_elsewhere.lock().unwrap() = Some(address.to_owned());
     }
 }
 
@@ -78,6 +89,11 @@ impl Node {
     /// Whether it sees any process of this node.
     pub(crate) fn heard_of(&self, id: u64) -> bool {
         self.heard.alive.lock().unwrap().iter().any(|(node, _)| node.get() == id)
+    }
+
+    /// Where an older process of its node is running, if it was refused for that.
+    pub(crate) fn running_elsewhere(&self) -> Option<String> {
+        self.heard.running_elsewhere.lock().unwrap().clone()
     }
 
     /// Whether it has heard this, once.

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tidegate_mesh::{Identity, IdentityError, Mesh, MeshError, MeshStatus, Options, PeerEvent, Receiver, Security};
+use tidegate_mesh::{
+    Identity, IdentityError, Mesh, MeshError, MeshStatus, Options, PeerEvent, Receiver, Security, Startup,
+};
 use tidegate_replica::NodeId;
 
 use super::carrier::Carrier;
 use super::inbox::Inbox;
+use super::synced::Synced;
 
 /// Where a node listens, whom it looks for, and how nodes know each other.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,17 @@ pub enum NetworkError {
         /// The folder of the certificates.
         path: PathBuf,
     },
+    /// Another process of this node, which started earlier, is running: this one has a copy of its certificates. Stop the other
+    /// one, or give this one certificates of its own.
+    #[error(
+        "this node is already running at {}: a certificate is one node; stop that process, or make certificates for \
+         another node with `tidegate cluster init`",
+        address.escape_debug()
+    )]
+    RunningElsewhere {
+        /// Where other nodes reach the other process.
+        address: String,
+    },
     /// The address is taken, or not this host's, or the links could not be opened.
     #[error(transparent)]
     Open(#[from] MeshError),
@@ -99,26 +113,39 @@ impl Secured {
         cluster: &str,
         node: NodeId,
         instance: u64,
-        inbox: Arc<Inbox>,
+        (inbox, synced): (Arc<Inbox>, Arc<Synced>),
+        startup: Startup,
     ) -> Result<Box<dyn Carrier>, NetworkError> {
         let options = Options {
+            startup,
             listen: self.listen,
             advertise: self.advertise,
             peers: self.peers,
             security: self.security,
             ..Options::new(cluster, node, instance)
         };
-        Ok(Box::new(Linked { mesh: Mesh::open(options, inbox)?, _lock: self.lock }))
+        Ok(Box::new(Linked { mesh: Mesh::open(options, Arc::new(Incoming { inbox, synced }))?, _lock: self.lock }))
     }
 }
 
-impl Receiver for Inbox {
+/// Hands what comes from other nodes to the driver, and what concerns the start to the thread that waits for it.
+#[derive(Debug)]
+struct Incoming {
+    inbox: Arc<Inbox>,
+    synced: Arc<Synced>,
+}
+
+impl Receiver for Incoming {
     fn message(&self, from: NodeId, bytes: Vec<u8>) {
-        self.message(from, bytes);
+        self.inbox.message(from, bytes);
     }
 
     fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
-        self.peer(node, instance, event);
+        self.inbox.peer(node, instance, event);
+    }
+
+    fn running_elsewhere(&self, address: &str) {
+        self.synced.note_running_elsewhere(address);
     }
 }
 
