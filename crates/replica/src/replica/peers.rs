@@ -129,7 +129,7 @@ impl Replica {
 
     /// Whom to compare with: a live peer at random; now and then a member that seems to be away, because it may only
     /// seem so.
-    fn choose_peer(&mut self) -> Option<NodeId> {
+    pub(super) fn choose_peer(&mut self) -> Option<NodeId> {
         let live: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| peer.is_live).map(|(node, _)| *node).collect();
         let away: Vec<NodeId> = self
             .membership

@@ -252,3 +252,147 @@ fn nothing_is_collected_while_a_gc_floor_is_enforced_that_is_not_announced() {
     replica.collect_tombstones(now);
     assert!(replica.get(b"k0").is_none());
 }
+
+#[test]
+fn a_gc_floor_is_common_when_every_other_member_has_agreed_to_it() {
+    let mut replica = first_of(3, |options| options);
+    let (floor, below) = (floor(1_000), floor(2_000));
+    replica.durable.enforced_gc_floor = floor;
+    let agree = |replica: &mut Replica, floors: [Stamp; 2]| {
+        for (node, floor) in [2, 3].into_iter().zip(floors) {
+            replica.peers.get_mut(&NodeId::new(node)).unwrap().agreed_gc_floor = floor;
+        }
+        replica.is_gc_floor_common()
+    };
+    assert!(!agree(&mut replica, [floor, below]) && !agree(&mut replica, [below, below]));
+    assert!(agree(&mut replica, [floor, floor]));
+    let mut outsider = first_of(3, |options| Options { node: NodeId::new(9), is_durable: false, ..options });
+    outsider.durable.enforced_gc_floor = floor;
+    outsider.handle(Input::PeerUp { node: NodeId::new(1), instance: 1 }, AT);
+    outsider.peers.values_mut().for_each(|peer| peer.agreed_gc_floor = floor);
+    assert!(!outsider.is_gc_floor_common(), "a reader is no member");
+}
+
+#[test]
+fn a_gc_floor_is_orphaned_while_every_member_announces_a_lower_one() {
+    let mut replica = first_of(3, |options| options);
+    let (floor, below) = (floor(1_000), floor(2_000));
+    replica.durable.enforced_gc_floor = floor;
+    let mut since = |claims: [Stamp; 2], steady_ms: u64| {
+        for (node, floor) in [2, 3].into_iter().zip(claims) {
+            replica.peers.get_mut(&NodeId::new(node)).unwrap().claimed = Some((node, floor));
+        }
+        replica.look_for_orphans(Now { steady_ms, ..AT });
+        replica.orphaned_since_ms
+    };
+    assert_eq!(since([below, floor], 11_000), None, "the third announces the same floor");
+    assert_eq!(since([below, below], 12_000), Some(12_000));
+    assert_eq!(since([below, below], 13_000), Some(12_000));
+    assert_eq!(since([floor, below], 14_000), None);
+}
+
+#[test]
+fn registers_that_others_have_collected_are_counted() {
+    let mut replica = first_of(2, |options| options);
+    replica.durable.enforced_gc_floor = floor(0);
+    for number in 1..=2 {
+        let hash = replica.table.hash(format!("k{number}").as_bytes());
+        hear(&mut replica, 2, Body::Push { registers: vec![register(number)], awaited: Awaited::Everybody }, AT);
+        replica.table.merge(register(number), false);
+        replica.drop_collected(floor(0), &[(hash, register(number).stamp)]);
+        assert_eq!(replica.status(AT).counters.gone, number);
+    }
+}
+
+#[test]
+fn a_repair_names_its_author_and_reason_up_to_the_limit() {
+    for (actor, reason, is_valid) in [(1_024, 1_024, true), (1_025, 0, false), (0, 1_025, false)] {
+        let mut replica = first_of(1, |options| options);
+        let (actor, reason) = ("a".repeat(actor).into(), "r".repeat(reason).into());
+        let output = replica.handle(Input::RaiseEpoch { request: 1, actor, reason }, AT);
+        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid));
+        assert_eq!((replica.status(AT).epoch, is_refused), (u16::from(is_valid), !is_valid));
+    }
+}
+
+#[test]
+fn a_node_of_the_first_epoch_enters_the_last_one() {
+    let last = Register { stamp: Stamp::new(limits::EPOCHS_MAX - 1, 5, 0, NodeId::new(1)), ..register(0) };
+    let loaded = Loaded { registers: vec![last], ..Loaded::default() };
+    let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), loaded, AT).0;
+    replica.handle(Input::RaiseEpoch { request: 1, actor: "dana".into(), reason: "".into() }, AT);
+    let repair = replica.get(crate::replica::epoch::KEY).unwrap().clone();
+    // It has lost the repairs before its own, and lists all of them.
+    assert!(crate::replica::epoch::repairs(&repair).into_iter().eq(1..=limits::EPOCHS_MAX));
+    let mut first = first_of(2, |options| options);
+    hear(&mut first, 2, Body::Repair(vec![repair.clone()]), AT);
+    assert_eq!(first.status(AT).epoch, limits::EPOCHS_MAX);
+    // There is no epoch beyond, whatever a list says.
+    let beyond = Register { stamp: Stamp::new(limits::EPOCHS_MAX + 1, 5, 0, NodeId::new(2)), ..repair };
+    hear(&mut first, 2, Body::Repair(vec![beyond]), AT);
+    assert_eq!(first.status(AT).epoch, limits::EPOCHS_MAX);
+}
+
+#[test]
+fn a_repair_may_lie_ahead_by_the_greatest_drift_and_no_more() {
+    for (ahead_ms, epoch) in [(5_000, 1), (5_001, 0)] {
+        let mut replica = first_of(2, |options| options);
+        let stamp = Stamp::new(1, START_MS + ahead_ms, 0, NodeId::new(2));
+        let repair = Register { key: crate::replica::epoch::KEY.into(), stamp, ..register(0) };
+        hear(&mut replica, 2, Body::Repair(vec![repair]), AT);
+        assert_eq!(replica.status(AT).epoch, epoch, "{ahead_ms} ms ahead");
+    }
+}
+
+#[test]
+fn another_process_of_a_peer_may_announce_a_lower_gc_floor() {
+    let mut peer = Peer::default();
+    let mut note = |instance: u64, floor: Stamp| {
+        peer.note_announced_gc_floor(instance, floor);
+        peer.claimed
+    };
+    let (low, middle, high) = (floor(3_000), floor(2_000), floor(1_000));
+    assert_eq!(note(1, high), Some((1, high)));
+    assert_eq!(note(1, low), Some((1, high)), "a late message of the same process");
+    assert_eq!(note(2, low), Some((2, low)), "a process on another disk");
+    assert_eq!(note(2, middle), Some((2, middle)));
+}
+
+#[test]
+fn a_node_greets_another_process_that_has_its_id() {
+    let mut replica = first_of(1, |options| options);
+    let node = NodeId::new(1);
+    for (instance, is_greeted) in [(1, false), (2, true)] {
+        let output = replica.handle(Input::PeerUp { node, instance }, AT);
+        assert_eq!(bodies(&output) == [(1, Body::Hello)], is_greeted, "instance {instance}");
+    }
+}
+
+#[test]
+fn a_node_beyond_the_greatest_number_of_peers_is_not_heard() {
+    let mut replica = first_of(1, |options| options);
+    let count = |replica: &Replica| replica.status(AT).peers.len();
+    for node in 0..limits::NODES_MAX as u64 + 3 {
+        hear(&mut replica, 1_000 + node, Body::Hello, AT);
+    }
+    assert_eq!(count(&replica), limits::NODES_MAX);
+    // One that is known is heard on.
+    let later = Now { steady_ms: AT.steady_ms + 500, ..AT };
+    hear(&mut replica, 1_000, Body::Hello, later);
+    let known = replica.status(later).peers.into_iter().find(|peer| peer.node == NodeId::new(1_000)).unwrap();
+    assert_eq!(known.heard_ms_ago, Some(0));
+}
+
+#[test]
+fn an_unreachable_member_is_asked_in_every_tenth_round() {
+    let mut replica = first_of(3, |options| options);
+    let chosen = |replica: &mut Replica, rounds: u64| {
+        replica.timers.rounds = rounds;
+        replica.choose_peer().map(NodeId::get)
+    };
+    assert!(chosen(&mut replica, 10).is_some(), "all are live");
+    replica.handle(Input::PeerDown { node: NodeId::new(3), instance: 3 }, AT);
+    assert_eq!((1..=20).filter(|round| chosen(&mut replica, *round) == Some(3)).collect::<Vec<_>>(), [10, 20]);
+    replica.handle(Input::PeerDown { node: NodeId::new(2), instance: 2 }, AT);
+    assert!(chosen(&mut replica, 1).is_some(), "none is live");
+}
