@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn murmur3_meets_published_values() {
+    fn murmur3_equals_published_values() {
         // From the reference implementation's well-known test values for seed 0.
         let values = [
             ("", 0),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subject_remembers_what_it_worked_out() {
+    fn a_subject_hashes_its_key_once() {
         let subject = Subject::key("Cx1v");
         assert_eq!(subject.unsalted_sha1("Cx1v").get(), 3_547_306_452);
         assert_eq!(subject.unsalted_sha1("another").get(), 3_547_306_452, "the second time nothing is hashed");

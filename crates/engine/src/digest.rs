@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_takes_the_form_of_another() {
+    fn no_two_flags_have_the_same_form() {
         let plain = flag(r#""start_time": "2026-01-01 00:00Z", "duration": "1d""#);
         // The bytes of a rollback, read as a missing lock, a lease and a salt.
         let start = Micros::new(0x0006_4748_4620_4000);

@@ -317,7 +317,7 @@ impl<'s> Query<'s, '_> {
         let now = self.moment.now;
         let is_asked =
             !matches!(self.subject.kind(), SubjectKind::Absent) || timeline.segment(now).unanimous() != Some(true);
-        if is_asked && let Some(decision) = self.by_adopters(entry, Some(extra), || timeline.next_corner(now), trace) {
+        if is_asked && let Some(decision) = self.by_adopters(entry, Some(extra), || timeline.next_point(now), trace) {
             trace.share(|| Facts {
                 position: self.position(entry),
                 share: timeline.segment(now).share(),
@@ -346,7 +346,7 @@ impl<'s> Query<'s, '_> {
         &self,
         entry: Entry<'s>,
         extra: Option<&Extra>,
-        next_corner: impl FnOnce() -> Option<Micros>,
+        next_point: impl FnOnce() -> Option<Micros>,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         let now = self.moment.now;
@@ -361,7 +361,7 @@ impl<'s> Query<'s, '_> {
                 Some(value_of(entry, true, Reason::TargetingMatch))
             }
             SubjectKind::Absent if extra.interpolation.is_none() => {
-                trace.expires(next_corner());
+                trace.expires(next_point());
                 Some(key_missing(entry, trace))
             }
             _ => None,
@@ -386,7 +386,7 @@ impl<'s> Query<'s, '_> {
                 position,
                 share: segment.share(),
                 flips: position.map(|position| timeline.flips(position, now)).unwrap_or_default(),
-                until: if position.is_none() { timeline.next_corner(now) } else { timeline.foreseen(now) },
+                until: if position.is_none() { timeline.next_point(now) } else { timeline.foreseen(now) },
                 ramp_instant: shown_instant(timeline, now),
             }
         });
@@ -479,10 +479,10 @@ fn shown_instant(timeline: &Timeline<'_>, now: Micros) -> Option<Micros> {
 /// The first whole second after `second` at which the interpolated number can change.
 fn next_number(timeline: &Timeline<'_>, second: Micros, segment: Segment) -> Option<Micros> {
     let next_second = second.saturating_add(Span::SECOND);
-    let corner = timeline.next_corner(second).map(|corner| corner.ceil_to_second().max(next_second));
+    let point = timeline.next_point(second).map(|point| point.ceil_to_second().max(next_second));
     match segment {
-        Segment::Level(_) => corner,
-        Segment::Rise(..) | Segment::Fall(..) => earliest(Some(next_second), corner),
+        Segment::Level(_) => point,
+        Segment::Rise(..) | Segment::Fall(..) => earliest(Some(next_second), point),
     }
 }
 

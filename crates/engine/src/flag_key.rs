@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_and_written() {
+    fn keys_are_read_and_written() {
         let keys = [
             ("x", "flags", "x", "flags/x"),
             ("flags/x", "flags", "x", "flags/x"),

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn system_times_come_and_go() {
+    fn system_times_convert_both_ways() {
         for micros in [0, 1, -1, 1_764_000_000_123_456, -62_000_000_000_000_001, i64::MAX, -i64::MAX] {
             let instant = Micros::new(micros);
             let time = instant.to_system_time().unwrap();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_never_run_backwards() {
+    fn distances_are_never_negative() {
         assert_eq!(Micros::new(5).since(Micros::new(7)), Span::ZERO);
         assert_eq!(Micros::MAX.since(Micros::MIN), Span::from_micros(u64::MAX));
     }

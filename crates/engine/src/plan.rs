@@ -146,8 +146,8 @@ fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
         (Segment::Rise(rise, _), None, Some(hash)) => PlanKind::Rise(hash, rise),
         (Segment::Fall(fall, _), None, Some(hash)) => PlanKind::Fall(hash, fall),
     };
-    let from = plan.from.max(timeline.last_corner(now));
-    Plan { kind, from, until: earliest(plan.until, timeline.next_corner(now)), ..plan }
+    let from = plan.from.max(timeline.last_point(now));
+    Plan { kind, from, until: earliest(plan.until, timeline.next_point(now)), ..plan }
 }
 
 /// The hash of a flag, if nothing but the position decides under an activation between 0 and 100 %.

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_come_and_go() {
+    fn durations_convert_both_ways() {
         for micros in [0, 1, 1_500, u64::MAX] {
             assert_eq!(Span::from(Duration::from(Span::from_micros(micros))), Span::from_micros(micros));
         }

@@ -46,7 +46,7 @@ impl Segment {
         }
     }
 
-    /// The share on the straight line between the corners, for interpolated numbers: exact at every corner.
+    /// The share on the straight line between the points, for interpolated numbers: exact at every point.
     pub(crate) fn line(self) -> Share {
         match self {
             Self::Level(share) => share,
@@ -159,36 +159,36 @@ impl<'s> Timeline<'s> {
     }
 
     /// The next instant after `now` at which the share begins another segment.
-    pub(crate) fn next_corner(&self, now: Micros) -> Option<Micros> {
+    pub(crate) fn next_point(&self, now: Micros) -> Option<Micros> {
         match self.rollback(now) {
             Some(fall) if now >= fall.start => Some(fall.end()).filter(|end| *end > now),
             rollback => {
-                let corner = self.ramp.next_point(self.ramp_instant(now)).map(|point| self.wall(point.at, now));
-                let corner = corner.filter(|corner| *corner > now);
-                earliest(corner, rollback.map(|fall| fall.start))
+                let point = self.ramp.next_point(self.ramp_instant(now)).map(|point| self.wall(point.at, now));
+                let point = point.filter(|point| *point > now);
+                earliest(point, rollback.map(|fall| fall.start))
             }
         }
     }
 
     /// The last instant up to `now`, on the wall clock, at which the share began another segment.
-    pub(crate) fn last_corner(&self, now: Micros) -> Micros {
+    pub(crate) fn last_point(&self, now: Micros) -> Micros {
         match self.written_rollback() {
             Some(fall) if now >= fall.end() => fall.end(),
             Some(fall) if now >= fall.start => fall.start,
             _ => {
-                let corners = self.ramp.points();
-                let after = corners.partition_point(|point| point.at <= now);
-                after.checked_sub(1).and_then(|last| corners.get(last)).map_or(Micros::MIN, |point| point.at)
+                let points = self.ramp.points();
+                let after = points.partition_point(|point| point.at <= now);
+                after.checked_sub(1).and_then(|last| points.get(last)).map_or(Micros::MIN, |point| point.at)
             }
         }
     }
 
-    /// What begins at this corner.
-    pub(crate) fn turn_at(&self, corner: Micros) -> ChangeKind {
-        match self.segment(corner) {
+    /// The change that begins at this instant.
+    pub(crate) fn kind_of_change(&self, at: Micros) -> ChangeKind {
+        match self.segment(at) {
             Segment::Rise(..) => ChangeKind::Rises,
             Segment::Fall(..) => ChangeKind::Falls,
-            Segment::Level(_) if self.next_corner(corner).is_none() => ChangeKind::Ends,
+            Segment::Level(_) if self.next_point(at).is_none() => ChangeKind::Ends,
             Segment::Level(_) => ChangeKind::Holds,
         }
     }
@@ -251,9 +251,9 @@ impl<'s> Flag<'s> {
         let moves = |record: &&Record| record.lock.is_none() && record.enabled && record.new != NONE;
         self.record().filter(moves)?;
         let timeline = self.timeline(moment)?;
-        let at = timeline.next_corner(now)?;
+        let at = timeline.next_point(now)?;
         let share = timeline.segment(at).share();
-        let kind = timeline.turn_at(at);
+        let kind = timeline.kind_of_change(at);
         Some(Change { at, share, kind })
     }
 

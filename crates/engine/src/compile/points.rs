@@ -19,14 +19,14 @@ pub(super) fn from_schedule(schedule: &Schedule) -> Vec<Point> {
 /// The points of steps: each step reaches its share, then holds it.
 fn stairs(start: Micros, steps: &[Step]) -> Vec<Point> {
     let mut points = Vec::with_capacity(steps.len() * 2 + 1);
-    let mut corner = Point { at: start, share: Share::ZERO };
-    points.push(corner);
+    let mut point = Point { at: start, share: Share::ZERO };
+    points.push(point);
     for step in steps {
-        corner = Point { at: corner.at.saturating_add(step.over), share: step.share };
-        points.push(corner);
+        point = Point { at: point.at.saturating_add(step.over), share: step.share };
+        points.push(point);
         if step.hold > Span::ZERO {
-            corner.at = corner.at.saturating_add(step.hold);
-            points.push(corner);
+            point.at = point.at.saturating_add(step.hold);
+            points.push(point);
         }
     }
     points.dedup();
@@ -36,7 +36,7 @@ fn stairs(start: Micros, steps: &[Step]) -> Vec<Point> {
 /// Doublings in equal times from `from` to `to`, linear between them.
 ///
 /// With n the least integer such that `from` * 2^n >= `to`, a = `from` * 2^(n-1) and b = `to` - a, the last
-/// stretch gains b and each of the n - 1 before it would gain a at the same speed, so the corner k lies at
+/// stretch gains b and each of the n - 1 before it would gain a at the same speed, so the point k lies at
 /// k * D * a / ((n - 1) a + b).
 fn exponential(start: Micros, over: Span, from: Share, to: Share) -> Vec<Point> {
     let mut points = vec![Point { at: start, share: from }];
@@ -67,7 +67,7 @@ mod tests {
         Share::from_millionths(percent * 1_000_000).unwrap()
     }
 
-    fn corners(schedule: &Schedule) -> Vec<(i64, u64)> {
+    fn points(schedule: &Schedule) -> Vec<(i64, u64)> {
         from_schedule(schedule).iter().map(|point| (point.at.get(), point.share.to_millionths() / 1_000_000)).collect()
     }
 
@@ -80,7 +80,7 @@ mod tests {
         };
         let steps = vec![step(1, 0, 60), step(10, 100, 50), step(100, 300, 0)];
         let schedule = Schedule::Steps { start: Micros::new(1_000), steps };
-        assert_eq!(corners(&schedule), [(1_000, 0), (1_000, 1), (1_060, 1), (1_160, 10), (1_210, 10), (1_510, 100)]);
+        assert_eq!(points(&schedule), [(1_000, 0), (1_000, 1), (1_060, 1), (1_160, 10), (1_210, 10), (1_510, 100)]);
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(exact.iter().map(|point| point.share.get() >> 29).collect::<Vec<_>>(), [1, 2, 4, 8]);
         let partial = from_schedule(&window(10, 100, 3_250));
         assert_eq!(partial.iter().map(|point| point.at.get()).collect::<Vec<_>>(), [0, 1_000, 2_000, 3_000, 3_250]);
-        assert_eq!(corners(&window(40, 40, 10)), [(0, 40), (10, 40)]);
-        assert_eq!(corners(&window(60, 100, 10)), [(0, 60), (10, 100)], "less than a doubling is one stretch");
+        assert_eq!(points(&window(40, 40, 10)), [(0, 40), (10, 40)]);
+        assert_eq!(points(&window(60, 100, 10)), [(0, 60), (10, 100)], "less than a doubling is one stretch");
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_each_page_shows_its_code_and_the_mended_one_does_not() {
+    fn the_example_of_each_page_has_its_code_and_the_fixed_one_does_not() {
         for &code in Code::ALL {
             let page = for_code(code);
             let wrong = codes(&page.wrong);

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leaves_the_line() {
+    fn quoted_text_stays_on_its_line() {
         let quoted = [
             ("plain", "`plain`"),
             ("größe 😀", "`größe 😀`"),

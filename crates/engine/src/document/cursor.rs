@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_is_no_text() {
+    fn half_a_surrogate_pair_is_not_decoded() {
         let decode = |text: &str| Cursor::new(text).value().unwrap().decode().map(Cow::into_owned);
         assert_eq!(decode(r#""\ud83d\ude00""#).as_deref(), Some("😀"));
         assert_eq!(decode(r#""\ud83d""#), None);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_ends_the_walk() {
+    fn text_that_is_not_json_ends_the_walk() {
         for text in ["", "}", "{", "{\"", "[[", "\"\\", "{\"a\"", "é", "]]", ",,,", "{]}[", "nul\"l"] {
             let mut cursor = Cursor::new(text);
             let mut steps = 0;

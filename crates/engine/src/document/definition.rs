@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_reads_back() {
+    fn a_definition_reads_back_the_same() {
         let entries = [
             r#"{"stable": false}"#,
             "{\n  \"stable\": \"a  b\", // a comment\n  \"new\": [1, {\"x\": 2.50}],\n}",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused() {
+    fn a_text_that_is_not_one_entry_is_refused() {
         let others = [
             r#"{"stable": 1}, "y": {"stable": 2}"#,
             r#"{"stable": 1}}, "t": {"y": {"stable": 2}"#,
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_reads_back_at_the_ends_of_the_calendar() {
+    fn a_definition_at_the_ends_of_the_calendar_reads_back_the_same() {
         let window = |field: &str, instant: &str| {
             format!(r#"{{"stable": 1, "new": 2, "{field}": "{instant}", "duration": "10d"}}"#)
         };

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_a_place() {
+    fn each_finding_has_a_place() {
         check("[]", &[("E013", "$tidegate")]);
         for version in ["-1", "1.5", "1e3", "9007199254740992", "\"42\"", "null", "[42]"] {
             check(&format!(r#"{{"version": {version}}}"#), &[("E013", "$tidegate.version")]);

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_easily_taken_for_each_other_are_noted() {
+    fn names_that_look_alike_are_noted() {
         let noted = |one: &str, other: &str| {
             let entry = serde_json::json!({"stable": 1});
             let flags = serde_json::json!({"s": {one: entry, other: entry}}).to_string();

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_pattern_costs() {
+    fn each_pattern_has_its_cost() {
         let costs = [
             ("", 64),
             ("^ci-[0-9]+$", 75),

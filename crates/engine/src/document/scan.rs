@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_comments_and_trailing_commas_are_blanked() {
+    fn only_comments_and_trailing_commas_become_spaces() {
         check(r#"{"a": [1, 2]}"#, r#"{"a": [1, 2]}"#);
         check("[1,]", "[1 ]");
         check("[1 , /* x */ ]", "[1           ]");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_must_be_protected_from() {
+    fn deep_nesting_and_long_numbers_are_refused() {
         assert!(scan(&"[".repeat(limits::NESTING_MAX)).is_ok());
         assert!(
             matches!(scan(&"[".repeat(1_000)), Err(ScanError::NestedTooDeep(range)) if range.start == limits::NESTING_MAX)

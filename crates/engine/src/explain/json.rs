@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_shape() {
+    fn an_explanation_has_one_shape() {
         let mut explanation = Explanation {
             flag: FlagKey::new("features", "x"),
             value: Some("1.50".to_owned()),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_not_what_it_was_copied_from() {
+    fn a_change_of_a_copy_leaves_the_original_unchanged() {
         let mut one = Chunks::default();
         for number in 0..3_000 {
             assert_eq!(one.push(number), number);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_gives_back_what_it_was_given() {
+    fn pop_returns_the_entries_in_reverse_order() {
         let mut stack = Chunks::default();
         assert_eq!(stack.pop(), None);
         for number in 0..2_000 {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_take_no_room_until_they_are_changed() {
+    fn defaults_take_no_memory_until_they_are_changed() {
         let mut table: Chunks<u32> = Chunks::of_defaults(100_000);
         assert!(table.root.is_none());
         *table.get_mut(5).unwrap() = 3;

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_entered_is_found_until_it_is_taken_away() {
+    fn a_number_is_found_until_it_is_removed() {
         let hash = |number: u32| u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut index = Index::default();
         for number in 0..20_000 {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_hashes_are_told_apart() {
+    fn numbers_with_equal_hashes_are_distinguished() {
         let mut index = Index::default();
         for number in 0..100 {
             index.insert(7, number);

@@ -33,7 +33,7 @@ mod tests {
     use crate::{CompileOptions, FlagKey, compile, document};
 
     #[test]
-    fn what_was_probably_meant() {
+    fn the_nearest_flag_is_suggested() {
         let text = r#"{"features": {"new_login": {"stable": 1}, "search": {"stable": 1}}, "shop": {"search2": {"stable": 1}}}"#;
         let (document, _) = document::read(text.as_bytes()).unwrap();
         let snapshot = compile(&document, &CompileOptions::default());

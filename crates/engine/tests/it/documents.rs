@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tidegate_engine::{Code, Severity, check, read};
 
 #[test]
-fn every_verdict_holds() {
+fn each_document_is_accepted_or_refused_as_listed() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../conformance/documents");
     let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
     let mut count = 0;

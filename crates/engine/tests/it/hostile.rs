@@ -108,7 +108,7 @@ fn a_million_names_in_one_object() {
 }
 
 #[test]
-fn a_million_of_everything_else() {
+fn a_million_elements_of_each_other_list() {
     let steps = listed(1_000_000, |_| "{\"pct\":1}".to_owned());
     check_refused(
         "steps",
@@ -151,7 +151,7 @@ fn the_largest_document_that_is_accepted_stays_within_its_bound() {
 
 /// A quarter of the largest document has a quarter of the memory.
 #[test]
-fn mistakes_without_end_do_not_fill_memory() {
+fn endless_mistakes_use_bounded_memory() {
     for (what, text) in [
         ("comments", "/**/".repeat(1_000_000)),
         ("blanks", " ".repeat(4_000_000)),

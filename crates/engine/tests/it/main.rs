@@ -1,8 +1,8 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod beside;
 mod corpus;
+mod definitions;
 mod documents;
 mod evenness;
 mod generated;

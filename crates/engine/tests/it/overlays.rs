@@ -28,7 +28,7 @@ fn told(explanation: &Explanation) -> (Option<&str>, &str) {
 }
 
 #[test]
-fn adopters_stay_away_after_a_rollback_to_nothing_also_under_a_dial() {
+fn adopters_have_stable_after_a_rollback_to_zero_also_under_an_activation() {
     let text = r#"{"f": {"x": {"stable": 1, "new": 2, "salt": "", "early_adopters": ["k"],
         "start_time": "1970-01-01 00:00Z", "duration": "4d", "rollback": {"start_time": "1970-01-03 00:00Z", "duration": "1d"}}}}"#;
     let snapshot = snapshot(text, &activation("0.000001", None, true));
@@ -41,7 +41,7 @@ fn adopters_stay_away_after_a_rollback_to_nothing_also_under_a_dial() {
 }
 
 #[test]
-fn a_flag_that_is_only_a_dial_is_false_again_when_the_dial_ends() {
+fn a_bare_flag_is_false_again_when_its_activation_expires() {
     let until = Micros::new(DAY);
     let snapshot = snapshot("{}", &activation("100", Some(until), false));
     let before = ask(&snapshot, &Subject::key("k"), Micros::new(DAY - 1));
@@ -53,14 +53,14 @@ fn a_flag_that_is_only_a_dial_is_false_again_when_the_dial_ends() {
 }
 
 #[test]
-fn a_flag_that_is_only_a_dial_says_when_it_needs_a_key() {
+fn a_bare_flag_reports_a_missing_key() {
     let snapshot = snapshot("{}", &activation("50", None, false));
     let told_by = ask(&snapshot, &Subject::absent(), Micros::new(0));
     assert_eq!((told(&told_by), told_by.error.is_some()), ((Some("false"), "key_missing"), true));
 }
 
 #[test]
-fn a_lock_holds_a_flag_that_is_only_a_dial() {
+fn a_lock_takes_precedence_over_the_activation_of_a_bare_flag() {
     for (variant, value) in [(Variant::Stable, "false"), (Variant::New, "true")] {
         let (who, why) = ("operator".to_owned(), "a test".to_owned());
         let lock = HostLock { flag: FlagKey::new("f", "x"), pin: Pin::Variant(variant), who, why, until: None };
@@ -76,7 +76,7 @@ fn a_lock_holds_a_flag_that_is_only_a_dial() {
 }
 
 #[test]
-fn a_default_stands_below_every_dial_and_every_document() {
+fn activations_and_documents_take_precedence_over_a_default() {
     let defaults = vec![(FlagKey::new("f", "x"), document::parse_percent("100").unwrap())];
     let answer = |text: &str, overlay: &Overlay, now: i64| {
         let explained = ask(&snapshot(text, overlay), &Subject::key("k"), Micros::new(now));
@@ -125,7 +125,7 @@ fn setting_one_activation_leaves_earlier_snapshots_unchanged() {
 }
 
 #[test]
-fn several_documents_are_one_snapshot_and_the_first_counts() {
+fn of_several_documents_the_first_definition_counts() {
     let one = read(br#"{"f": {"x": {"stable": 1}}, "g": {"y": {"stable": 2}}}"#).unwrap().0;
     let other = read(br#"{"g": {"y": {"stable": 3}, "z": {"stable": 4}}, "h": {"x": {"stable": 5}}}"#).unwrap().0;
     let options = CompileOptions::default();

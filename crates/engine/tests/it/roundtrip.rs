@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn what_is_written_reads_back(document in documents()) {
+    fn a_written_document_reads_back_the_same(document in documents()) {
         let text = write(&document);
         let checked = check(text.as_bytes());
         prop_assert_eq!(checked.count(Severity::Error), 0, "{:#?}\n{}", checked.diagnostics, text);

@@ -9,18 +9,18 @@ use tidegate_engine::{CompileOptions, Micros, Moment, Part, Snapshot, Span, comp
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Passes(u64),
-    Hears,
+    Polls,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    vec(prop_oneof![(0..5_000_u64).prop_map(Event::Passes), Just(Event::Hears)], 1..60)
+    vec(prop_oneof![(0..5_000_u64).prop_map(Event::Passes), Just(Event::Polls)], 1..60)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn never_back_never_ahead_never_faster_than_twice(events in events(), lease in 1..4_000_u64, start in 0..9_000_i64) {
+    fn the_ramp_goes_neither_back_nor_ahead_nor_faster_than_twice(events in events(), lease in 1..4_000_u64, start in 0..9_000_i64) {
         let lease = Span::from_micros(lease);
         let rollback = Micros::new(start);
         let leases = [Leased { lease, rollback: Some(rollback) }];
@@ -33,7 +33,7 @@ proptest! {
             let before = now;
             match event {
                 Event::Passes(micros) => now = now.saturating_add(Span::from_micros(micros)),
-                Event::Hears => clocks.note_poll(now, &leases),
+                Event::Polls => clocks.note_poll(now, &leases),
             }
             let stands = clocks.ramp_instant(lease, now);
             prop_assert!(stands <= now);
@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn blind_then_informed_again() {
+fn a_ramp_stands_still_without_polls_and_then_catches_up() {
     let lease = Span::from_micros(100);
     let leases = [Leased { lease, rollback: None }];
     let mut clocks = Clocks::synced();
@@ -105,7 +105,7 @@ fn blind_then_informed_again() {
 }
 
 #[test]
-fn the_clock_of_a_host_that_was_never_told_anything_is_the_wall_clock() {
+fn without_any_poll_the_ramp_follows_the_wall_clock() {
     let clocks = Clocks::synced();
     assert_eq!(clocks.ramp_instant(Span::SECOND, Micros::new(77)), Micros::new(77));
     assert_eq!(clocks.wall(Span::SECOND, Micros::new(99), Micros::new(77)), Micros::new(99));
@@ -178,7 +178,7 @@ fn a_lease_of_another_duration_makes_no_ramp_jump() {
 }
 
 #[test]
-fn each_lease_counts_from_the_word_of_its_own_source() {
+fn each_lease_counts_from_the_polls_of_its_own_source() {
     let document = |name: &str| {
         let text = format!(
             r#"{{"f": {{"{name}": {{"stable": 1, "new": 2, "start_time": "1970-01-01 00:00Z", "duration": "1000s", "lease": "60s"}}}}}}"#
@@ -204,7 +204,7 @@ fn each_lease_counts_from_the_word_of_its_own_source() {
 }
 
 #[test]
-fn a_rollback_that_is_learnt_late_begins_where_the_ramp_stood() {
+fn a_rollback_that_is_learnt_late_begins_at_the_share_of_its_start() {
     // Polled at 100, then not until 500: the ramp stood at 160 when a rollback began at 300, which the host did not know.
     let (before, after) = (leased(Some(60), false), leased(Some(60), true));
     let lease = Span::from_micros(60_000_000);

@@ -33,7 +33,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn with_the_division_and_without(points in points(), place in place()) {
+    fn with_and_without_the_division_agree(points in points(), place in place()) {
         let ramp = Ramp::new(&points);
         for position in places_around(&points).into_iter().chain([place]) {
             let flip = flip_with_division(&points, position);
@@ -74,10 +74,10 @@ proptest! {
     }
 
     #[test]
-    fn the_corners_are_met(points in points()) {
+    fn the_ramp_has_each_share_at_its_point(points in points()) {
         let ramp = Ramp::new(&points);
         for point in &points {
-            prop_assert!(ramp.share_at(point.at) >= point.share, "at the corner {:?}", point);
+            prop_assert!(ramp.share_at(point.at) >= point.share, "at the point {:?}", point);
         }
         let first = points[0].at;
         prop_assert_eq!(ramp.share_at(first.saturating_sub(Span::from_micros(1))), Share::ZERO);

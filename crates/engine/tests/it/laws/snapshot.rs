@@ -191,7 +191,7 @@ impl Case {
         let flag = snapshot.flag(index);
         let first = Micros::new(START);
         let mut instants: Vec<Micros> = self.instants.iter().map(|micros| Micros::new(START + micros)).collect();
-        // A ramp that is held comes no nearer to its next corner, so the walk has an end of its own.
+        // A ramp that is held comes no nearer to its next point, so the walk has an end of its own.
         let turns = std::iter::successors(Some(first), |at| Some(flag.next_change(&self.moment(*at))?.at));
         instants.extend(turns.take(40).flat_map(around));
         for key in &self.keys {
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn time_no_longer_matters_to_a_settled_flag(case in case(), key in ".{0,4}") {
+    fn a_settled_flag_never_changes(case in case(), key in ".{0,4}") {
         let (snapshot, index) = case.snapshot();
         let instants = case.instants(&snapshot, index);
         let ask = |subject: &Subject<'_>, now| snapshot.evaluate(Some(index), subject, &case.moment(now));
@@ -322,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_changes_before_valid_until_whatever_word_comes(
+    fn nothing_changes_before_valid_until_whatever_polls_succeed(
         mut case in case(),
         lease in 1..3_000_u64,
         words in vec(0..12_000_000_000_i64, 0..12),
@@ -415,7 +415,7 @@ proptest! {
 }
 
 #[test]
-fn who_would_come_and_go_at_one_instant_never_flips() {
+fn a_position_that_would_flip_twice_at_one_instant_never_flips() {
     // The key `Cx1v` flips at the very microsecond at which a rollback begins that takes no time.
     let ramp = json!({"stable": 1, "new": 2, "start_time": time(0), "duration": span(4_000)});
     let snapshot = |entry: &Value| {

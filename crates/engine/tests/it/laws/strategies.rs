@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate_engine::{Micros, Point, Position, Share, Span};
 
-/// Steps between corners: jumps, less time than places, ordinary windows, years.
+/// Steps between points: jumps, less time than places, ordinary windows, years.
 fn gap() -> impl Strategy<Value = u64> {
     prop_oneof![
         2 => Just(0),
@@ -15,12 +15,12 @@ fn gap() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// Gains between corners: holds, a few places, any share.
+/// Gains between points: holds, a few places, any share.
 fn gain() -> impl Strategy<Value = u64> {
     prop_oneof![2 => Just(0), 2 => 1..10_u64, 4 => 0..=Share::FULL.get()]
 }
 
-/// The corners of a rising ramp.
+/// The points of a rising ramp.
 pub(super) fn points() -> impl Strategy<Value = Vec<Point>> {
     let start = prop_oneof![Just(0_i64), -10_000..10_000_i64, -60_000_000_000_000_000..250_000_000_000_000_000_i64];
     (start, vec((gap(), gain()), 1..7)).prop_map(|(start, steps)| {

@@ -18,7 +18,7 @@ struct Vector {
 }
 
 #[test]
-fn every_key_falls_where_it_should() {
+fn each_key_has_its_position() {
     let file: File = load("positions.json");
     let mut differences = Differences::default();
     for vector in &file.vectors {

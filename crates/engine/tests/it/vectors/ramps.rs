@@ -33,7 +33,7 @@ struct Flip {
 }
 
 #[test]
-fn ramps_have_their_corners_shares_and_flips() {
+fn ramps_have_their_points_shares_and_flips() {
     let file: File = load("ramps.json");
     let mut differences = Differences::default();
     let leases = Clocks::synced();
@@ -41,7 +41,7 @@ fn ramps_have_their_corners_shares_and_flips() {
         let snapshot = snapshot(&format!(r#"{{"f": {{"x": {}}}}}"#, vector.entry.get()));
         let flag = snapshot.flag(snapshot.find("f", "x").unwrap());
         let points =
-            corners(flag.points()).into_iter().map(|point| (point.at.to_string(), point.share.get())).collect();
+            fewest_points(flag.points()).into_iter().map(|point| (point.at.to_string(), point.share.get())).collect();
         differences.expect(&format!("{} points", vector.id), &points, &vector.points);
         for At { at, share } in &vector.shares {
             let moment = Moment { now: time(at), leases: &leases };
@@ -58,8 +58,8 @@ fn ramps_have_their_corners_shares_and_flips() {
     differences.none(file.vectors.len(), 230);
 }
 
-/// The fewest points that say the same: share 0 before the first, the last share after the last.
-fn corners(points: &[Point]) -> Vec<Point> {
+/// The fewest points of the same ramp: share 0 before the first, the last share after the last.
+fn fewest_points(points: &[Point]) -> Vec<Point> {
     let mut kept: Vec<Point> = Vec::new();
     for &point in points {
         if let [.., before, last] = kept.as_slice() {
@@ -88,7 +88,7 @@ fn corners(points: &[Point]) -> Vec<Point> {
     kept
 }
 
-/// A single point of share 0 says nothing.
+/// A point of share 0 is needed only beside others.
 fn kept_alone(points: &[Point], point: Point) -> bool {
     point.share.get() > 0 || points.iter().any(|other| other.share.get() > 0)
 }

@@ -26,7 +26,7 @@ struct Key {
 }
 
 #[test]
-fn texts_mean_what_they_should_or_are_refused() {
+fn each_text_is_read_or_refused_as_listed() {
     let file: File = load("units.json");
     let mut differences = Differences::default();
     for Read { text, means } in &file.durations {

@@ -75,7 +75,7 @@ impl Model {
 }
 
 #[test]
-fn any_changes_leave_what_compiling_everything_would() {
+fn changes_one_by_one_equal_compiling_everything() {
     let documents = documents();
     let mut snapshot = compile(&documents, &CompileOptions::default());
     let mut model = Model::default();
@@ -129,7 +129,7 @@ fn any_changes_leave_what_compiling_everything_would() {
 }
 
 #[test]
-fn a_copy_is_not_what_it_was_copied_from() {
+fn a_change_of_a_copy_leaves_the_original_unchanged() {
     let mut snapshot = Snapshot::empty();
     let flags: Vec<FlagKey> = (0..5_000).map(|number| FlagKey::new("many", format!("flag-{number}"))).collect();
     for (number, flag) in flags.iter().enumerate() {
@@ -149,7 +149,7 @@ fn a_copy_is_not_what_it_was_copied_from() {
 }
 
 #[test]
-fn only_a_flag_that_stands_alone_under_its_name_is_a_definition() {
+fn a_definition_is_a_snapshot_with_this_flag_and_no_other() {
     let flag = FlagKey::parse("a/x");
     let mut snapshot = Snapshot::empty();
     for other in [compile(&documents(), &CompileOptions::default()), Snapshot::empty()] {
