@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // So do we; and the history has what was replaced, who did it and why, and what has lost a race.
     let cluster = tide.cluster().ok_or("it was given a `Live`")?;
     for change in cluster.history("blog_post_comments", None, 4)?.changes {
-        let value = change.value.map_or_else(|| "cleared".to_owned(), |value| value.get().to_owned());
+        let value = change.value.map_or_else(|| "cleared".to_owned(), |value| value.to_string());
         println!("{} {} {value} {}", change.at, change.actor, change.reason);
     }
     println!("{} changes are held", cluster.status()?.node.registers);

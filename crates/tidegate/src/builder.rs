@@ -394,8 +394,7 @@ impl Builder {
         let checked = |(flag, percentage): &(FlagKey, Percentage)| {
             let problem = |problem: String| ConnectError::Default { flag: flag.clone(), problem };
             flag.check().map_err(|error| problem(error.to_string()))?;
-            let share = percentage.share();
-            let share = share.map_err(|error| problem(format!("`{}` {error}", percentage.as_str())))?;
+            let share = percentage.share().map_err(|error| problem(error.to_string()))?;
             Ok((flag.clone(), share))
         };
         self.defaults.iter().map(checked).collect()

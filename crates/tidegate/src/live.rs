@@ -55,14 +55,14 @@ pub use change::{Change, ChangeError, NodeName, OutrankedBy, Receipt, UnreachedP
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage, MissingChange};
 pub use network::NetworkError;
-pub use percentage::Percentage;
+pub use percentage::{InvalidPercentage, Percentage};
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use record::{FlagRecord, Record};
 pub use status::{
     AddressView, ClusterProblem, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange,
 };
 pub use target::Effect;
-pub use value::ChangeKind;
+pub use value::{ActivationValue, ChangeKind, RegisterValue};
 
 pub(crate) use change::Operation;
 

@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use tidegate::{Change, Percentage, parse_time};
-use tidegate_engine::document::parse_percent;
 
 use super::ask::{self, Fields, FlagPath, Query, Wanted};
 use super::precondition::{Precondition, Register};
@@ -48,7 +47,9 @@ fn percentage(fields: &Fields) -> Result<Percentage, Problem> {
     let help = "send a number from 0 to 100, such as `12.5`";
     let text =
         fields.raw("percentage").ok_or_else(|| Problem::invalid("percentage", "`percentage` is missing", help))?;
-    parse_percent(text).map(Percentage::from).map_err(|problem| Problem::percentage(text, problem))
+    let percentage = Percentage::from(text);
+    percentage.share().map_err(|error| Problem::percentage(text, error.problem))?;
+    Ok(percentage)
 }
 
 /// The change, if the disk takes anything, and bound to what its sender has seen.

@@ -2,9 +2,9 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::{FlagKey, FlagRecord, Micros, Tidegate, Variant, View, parse_time};
+use tidegate::{FlagKey, FlagRecord, Micros, RegisterValue, Tidegate, Variant, View};
 use tidegate_engine::{Change, Flag, Share};
 
 use super::ask::{self, FlagPath, Query};
@@ -31,7 +31,7 @@ pub(super) struct Shown {
 /// The flag's activation, while it is active.
 #[derive(Debug, Serialize)]
 struct ShownActivation {
-    percentage: Box<RawValue>,
+    percentage: Share,
     until: Option<Micros>,
     actor: String,
     reason: String,
@@ -82,7 +82,8 @@ pub(super) fn shown(
     record: Option<&FlagRecord>,
 ) -> Shown {
     let moment = view.moment();
-    let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.clone());
+    let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.as_ref());
+    let definition = definition.and_then(RegisterValue::as_definition).map(ToOwned::to_owned);
     let activation = record.and_then(|record| active(record, view.now()));
     let document = record.and_then(|record| record.document.clone());
     let is_defined = flag.is_some_and(|flag| flag.is_defined());
@@ -120,21 +121,14 @@ fn next(change: Change) -> Next {
 
 /// The activation, if there is one and it has not expired.
 fn active(record: &FlagRecord, now: Micros) -> Option<ShownActivation> {
-    /// An activation as the library writes it.
-    #[derive(Deserialize)]
-    struct Value {
-        percentage: Box<RawValue>,
-        until: Option<String>,
-    }
     let register = record.activation.as_ref()?;
-    let value: Value = serde_json::from_str(register.value.as_ref()?.get()).ok()?;
-    let until = value.until.and_then(|until| parse_time(&until).ok());
-    if until.is_some_and(|until| until <= now) {
+    let activation = register.value.as_ref()?.as_activation()?;
+    if activation.until.is_some_and(|until| until <= now) {
         return None;
     }
     Some(ShownActivation {
-        percentage: value.percentage,
-        until,
+        percentage: activation.share,
+        until: activation.until,
         actor: register.actor.clone(),
         reason: register.reason.clone(),
         stamp: register.stamp.to_string(),

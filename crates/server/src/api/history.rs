@@ -3,8 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tidegate::{ChangeKind, Cluster, ClusterError, FlagKey, HistoryEntry, Micros, Stamp};
+use tidegate::{ChangeKind, Cluster, ClusterError, FlagKey, HistoryEntry, Micros, RegisterValue, Stamp};
 
 use super::ask::{self, FlagPath, Query};
 use super::{Answer, Api, Kind, Shared, answer};
@@ -38,7 +37,7 @@ struct Entry {
     stamp: String,
     at: Micros,
     kind: ChangeKind,
-    value: Option<Box<RawValue>>,
+    value: Option<RegisterValue>,
     actor: String,
     reason: String,
     node: String,
@@ -80,7 +79,9 @@ fn read(cluster: &Cluster, flag: Option<&FlagKey>, before: Option<Stamp>, limit:
         };
         next = page.next;
         for change in page.changes {
-            bytes = bytes.saturating_add(change.value.as_ref().map_or(0, |value| value.get().len()));
+            bytes = bytes.saturating_add(
+                change.value.as_ref().and_then(RegisterValue::as_definition).map_or(0, |entry| entry.get().len()),
+            );
             changes.push(entry(change));
         }
         missing.extend(page.missing.iter().map(|missing| Missing {

@@ -12,7 +12,7 @@ use tidegate_replica::{Expected, Level, NodeId, Outranked, Stamp, WriteError};
 use tokio::sync::oneshot;
 
 use super::inbox::Refused;
-use super::percentage::Percentage;
+use super::percentage::{InvalidPercentage, Percentage};
 use super::request::{Done, Names, Request, What, Write};
 use super::target::{Effect, Target};
 use super::value;
@@ -229,8 +229,7 @@ fn unless_known(has_documents: bool) -> &'static str {
 }
 
 fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
-    let text = percentage.as_str().to_owned();
-    percentage.share().map_err(|problem| ChangeError::Percentage { text, problem })
+    percentage.share().map_err(|InvalidPercentage { text, problem }| ChangeError::Percentage { text, problem })
 }
 
 /// What is needed besides the driver's answer to say what became of a change.

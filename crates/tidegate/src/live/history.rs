@@ -1,13 +1,12 @@
 //! What happened to a flag: its activation and its definition in one list.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::Stamp;
 
 use super::change::{NodeName, display, instant_of};
 use super::request::Names;
-use super::value::{ChangeKind, shown};
+use super::value::{ChangeKind, RegisterValue};
 use crate::store::{Event, HISTORY_PAGE_MAX, History, StoreError};
 
 /// A page of the history of a flag, or of all flags, newest first.
@@ -59,9 +58,8 @@ pub struct HistoryEntry {
     pub at: Micros,
     /// What was changed.
     pub kind: ChangeKind,
-    /// What it was changed to, JSON: of a activation an object with `percentage`, `until` and `defined`, of a definition its
-    /// entry; none: it was cleared or removed.
-    pub value: Option<Box<RawValue>>,
+    /// What it was changed to; none: it was cleared or removed, or only a newer version can read it.
+    pub value: Option<RegisterValue>,
     /// Who.
     pub actor: String,
     /// Why.
@@ -192,7 +190,7 @@ fn entry(kind: ChangeKind, flag: &FlagKey, event: Event, names: &Names) -> Histo
         stamp: register.stamp,
         at: instant_of(register.stamp),
         kind,
-        value: register.value.as_deref().and_then(|value| shown(kind, value)),
+        value: register.value.as_deref().and_then(|value| RegisterValue::from_bytes(kind, value)),
         actor: register.actor.to_string(),
         reason: register.reason.to_string(),
         node: NodeName::new(register.stamp.node(), names),

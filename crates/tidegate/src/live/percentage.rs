@@ -3,8 +3,8 @@
 use tidegate_engine::Share;
 use tidegate_engine::document::{PercentError, parse_percent};
 
-/// A percentage: 0 to 100 with at most six decimals, exact. Made from a number or its text; what is none is told when
-/// the change is sent.
+/// A percentage: 0 to 100 with at most six decimals, exact. Made from a number, its text, or a [`Share`]; an invalid one is
+/// reported when the change is sent.
 ///
 /// ```
 /// use tidegate::Percentage;
@@ -14,63 +14,75 @@ use tidegate_engine::document::{PercentError, parse_percent};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Percentage(String);
+pub struct Percentage(Result<Share, InvalidPercentage>);
+
+/// A text or number that is not a percentage. The caller's fault.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` {problem}")]
+#[non_exhaustive]
+pub struct InvalidPercentage {
+    /// As it was given.
+    pub text: String,
+    /// What is wrong.
+    pub problem: PercentError,
+}
 
 impl Percentage {
-    /// The share that it stands for.
+    /// The share of keys.
     ///
     /// # Errors
-    /// It is no number from 0 to 100, or has more than six decimals.
-    pub fn share(&self) -> Result<Share, PercentError> {
-        parse_percent(&self.0)
+    /// It was not made from a number from 0 to 100, or has more than six decimals.
+    pub fn share(&self) -> Result<Share, InvalidPercentage> {
+        self.0.clone()
     }
 
-    /// As it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// The only place where a percentage is read from text.
+    fn parse(text: &str) -> Self {
+        let text = text.trim();
+        Self(parse_percent(text).map_err(|problem| InvalidPercentage { text: text.to_owned(), problem }))
     }
 }
 
 impl From<&str> for Percentage {
     fn from(text: &str) -> Self {
-        Self(text.trim().to_owned())
+        Self::parse(text)
     }
 }
 
 impl From<String> for Percentage {
     fn from(text: String) -> Self {
-        Self::from(text.as_str())
+        Self::parse(&text)
     }
 }
 
 impl From<i32> for Percentage {
     fn from(number: i32) -> Self {
-        Self(number.to_string())
+        Self::parse(&number.to_string())
     }
 }
 
 impl From<u32> for Percentage {
     fn from(number: u32) -> Self {
-        Self(number.to_string())
+        Self::parse(&number.to_string())
     }
 }
 
 impl From<u8> for Percentage {
     fn from(number: u8) -> Self {
-        Self(number.to_string())
+        Self::parse(&number.to_string())
     }
 }
 
-/// The shortest decimal that reads as this number, which is what its writer had in mind.
+/// The shortest decimal that reads as this number, which is what its writer meant.
 impl From<f64> for Percentage {
     fn from(number: f64) -> Self {
-        Self(number.to_string())
+        Self::parse(&number.to_string())
     }
 }
 
 impl From<Share> for Percentage {
     fn from(share: Share) -> Self {
-        Self(share.to_string())
+        Self(Ok(share))
     }
 }
 
@@ -79,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_percentage_is_made_from() {
+    fn a_percentage_is_made_from_numbers_and_texts() {
         let good =
             [(Percentage::from(20), "20"), (0.1.into(), "0.1"), (" 12.5 ".into(), "12.5"), (100_u8.into(), "100")];
         for (percentage, text) in good {

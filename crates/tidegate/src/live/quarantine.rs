@@ -8,14 +8,13 @@ use std::str::FromStr;
 use std::sync::mpsc;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{Resolution, Stamp};
 
 use super::change::{ChangeError, NodeName, Receipt, display, instant_of};
 use super::cluster::{Cluster, ClusterError};
 use super::request::{DriverView, Request, Resolve};
-use super::value::{ChangeKind, shown};
+use super::value::{ChangeKind, RegisterValue};
 
 /// A change in quarantine on this node; made by [`Cluster::quarantine`].
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +37,7 @@ pub struct QuarantineEntry {
     /// When it came, by this host's clock.
     pub since: Micros,
     /// What it says, as in [`Record`](super::Record); none: it clears or removes.
-    pub value: Option<Box<RawValue>>,
+    pub value: Option<RegisterValue>,
     /// Who made it.
     pub actor: String,
     /// Why.
@@ -150,7 +149,7 @@ fn entry(held: &tidegate_replica::Quarantined, view: &DriverView<'_>) -> Option<
         node: NodeName::new(held.stamp.node(), view.names),
         from: NodeName::new(held.from, view.names),
         since: Micros::new(i64::try_from(held.since_ms).unwrap_or(i64::MAX).saturating_mul(1_000)),
-        value: register.value.as_deref().and_then(|value| shown(kind, value)),
+        value: register.value.as_deref().and_then(|value| RegisterValue::from_bytes(kind, value)),
         actor: register.actor.to_string(),
         reason: register.reason.to_string(),
     })

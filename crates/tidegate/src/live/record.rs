@@ -1,13 +1,12 @@
 //! What stands in the registers of a flag: its activation and its definition, with who wrote them and why.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{Register, Stamp};
 
 use super::change::{NodeName, display, instant_of};
 use super::request::DriverView;
-use super::value::{ChangeKind, shown};
+use super::value::{ChangeKind, RegisterValue};
 
 /// The registers of one flag on this node; made by [`Cluster::flag`](super::Cluster::flag). Both are none for a flag of
 /// which no live change was ever made.
@@ -34,9 +33,8 @@ pub struct Record {
     pub stamp: Stamp,
     /// The same instant for people.
     pub at: Micros,
-    /// What it says, JSON: of a activation an object with `percentage`, `until` and `defined`, of a definition its entry; none: it
-    /// was cleared or removed.
-    pub value: Option<Box<RawValue>>,
+    /// What it says; none: it was cleared or removed, or only a newer version can read it.
+    pub value: Option<RegisterValue>,
     /// Who wrote it.
     pub actor: String,
     /// Why.
@@ -65,7 +63,7 @@ impl FlagRecord {
         let record = Some(Record {
             stamp: register.stamp,
             at: instant_of(register.stamp),
-            value: register.value.as_deref().and_then(|value| shown(kind, value)),
+            value: register.value.as_deref().and_then(|value| RegisterValue::from_bytes(kind, value)),
             actor: register.actor.to_string(),
             reason: register.reason.to_string(),
             node: NodeName::new(register.stamp.node(), view.names),

@@ -4,12 +4,36 @@
 //! other. Values of a newer version may have members that this one does not know: they are not looked at, and
 //! the bytes stay as they are.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::document::{Document, parse_percent, read_definition};
 use tidegate_engine::{Activation, FlagKey, Micros, Share};
+
+/// What a register says of its flag. Its JSON is that of the activation or of the entry.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum RegisterValue {
+    /// The flag has this activation.
+    Activation(ActivationValue),
+    /// The flag is defined by this entry, as it would stand in a document.
+    Definition(Box<RawValue>),
+}
+
+/// An activation as it was set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ActivationValue {
+    /// The share of keys that have `new`.
+    #[serde(rename = "percentage")]
+    pub share: Share,
+    /// When it ends; none: when it is cleared.
+    pub until: Option<Micros>,
+    /// Whether the flag had a definition when it was set. Where none is loaded, such a flag answers the caller's default.
+    pub defined: bool,
+}
 
 /// What a register is about.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -45,9 +69,9 @@ impl ChangeKind {
     }
 }
 
-/// A activation as a register has it.
+/// An activation in the bytes of a register.
 #[derive(Debug, Deserialize, Serialize)]
-struct ActivationValue {
+struct ActivationJson {
     /// As decimal text: exact, and the same in every language.
     percentage: String,
     /// Microseconds since 1970.
@@ -57,9 +81,9 @@ struct ActivationValue {
     defined: bool,
 }
 
-/// A definition as a register has it.
+/// A definition in the bytes of a register.
 #[derive(Debug, Deserialize, Serialize)]
-struct DefinitionValue {
+struct DefinitionJson {
     entry: Box<RawValue>,
 }
 
@@ -79,12 +103,12 @@ pub(super) enum ValueError {
 
 pub(super) fn write_activation(activation: &Activation) -> Arc<[u8]> {
     let until = activation.until.map(Micros::get);
-    let activation = ActivationValue { percentage: activation.share.to_string(), until, defined: activation.defined };
+    let activation = ActivationJson { percentage: activation.share.to_string(), until, defined: activation.defined };
     to_bytes(&activation)
 }
 
 pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
-    let activation: ActivationValue = serde_json::from_slice(value)?;
+    let activation: ActivationJson = serde_json::from_slice(value)?;
     let share: Share = parse_percent(&activation.percentage)?;
     Ok(Activation { share, until: activation.until.map(Micros::new), defined: activation.defined })
 }
@@ -92,14 +116,14 @@ pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
 /// The value for the entry of a flag, which is JSON already. It is read back as other nodes will read it: what they could
 /// not put in force is not written.
 pub(super) fn write_definition(flag: &FlagKey, entry: &str) -> Result<Arc<[u8]>, ValueError> {
-    let value = to_bytes(&DefinitionValue { entry: RawValue::from_string(entry.to_owned())? });
+    let value = to_bytes(&DefinitionJson { entry: RawValue::from_string(entry.to_owned())? });
     check(ChangeKind::Definition, flag, &value)?;
     Ok(value)
 }
 
 /// The flag as a document of its own.
 pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<Document>, ValueError> {
-    let entry: DefinitionValue = serde_json::from_slice(value)?;
+    let entry: DefinitionJson = serde_json::from_slice(value)?;
     let (definition, _) = read_definition(flag, entry.entry.get())?;
     Ok(Arc::new(definition.into_document()))
 }
@@ -112,28 +136,43 @@ pub(super) fn check(kind: ChangeKind, flag: &FlagKey, value: &[u8]) -> Result<()
     }
 }
 
-/// The entry alone, for people.
-fn entry_of(value: &[u8]) -> Option<String> {
-    let entry: DefinitionValue = serde_json::from_slice(value).ok()?;
-    Some(entry.entry.get().to_owned())
+impl RegisterValue {
+    /// Reads a register; none if only a newer version can read it.
+    pub(super) fn from_bytes(kind: ChangeKind, value: &[u8]) -> Option<Self> {
+        match kind {
+            ChangeKind::Activation => {
+                let Activation { share, until, defined } = read_activation(value).ok()?;
+                Some(Self::Activation(ActivationValue { share, until, defined }))
+            }
+            ChangeKind::Definition => {
+                let json: DefinitionJson = serde_json::from_slice(value).ok()?;
+                Some(Self::Definition(json.entry))
+            }
+        }
+    }
+
+    /// The activation, if it is one.
+    pub fn as_activation(&self) -> Option<&ActivationValue> {
+        match self {
+            Self::Activation(activation) => Some(activation),
+            Self::Definition(_) => None,
+        }
+    }
+
+    /// The entry of a definition, if it is one.
+    pub fn as_definition(&self) -> Option<&RawValue> {
+        match self {
+            Self::Activation(_) => None,
+            Self::Definition(entry) => Some(entry),
+        }
+    }
 }
 
-/// What a register says, as JSON for people; none where only a newer version can read it.
-pub(super) fn shown(kind: ChangeKind, value: &[u8]) -> Option<Box<RawValue>> {
-    #[derive(Serialize)]
-    struct Shown {
-        percentage: Share,
-        until: Option<Micros>,
-        defined: bool,
+/// Its JSON.
+impl fmt::Display for RegisterValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
-    let text = match kind {
-        ChangeKind::Activation => {
-            let Activation { share, until, defined } = read_activation(value).ok()?;
-            serde_json::to_string(&Shown { percentage: share, until, defined }).ok()?
-        }
-        ChangeKind::Definition => entry_of(value)?,
-    };
-    RawValue::from_string(text).ok()
 }
 
 fn to_bytes(value: &impl Serialize) -> Arc<[u8]> {
@@ -167,7 +206,8 @@ mod tests {
         }
         let flag = FlagKey::parse("x");
         let value = write_definition(&flag, r#"{"stable": 1.50}"#).unwrap();
-        assert_eq!(entry_of(&value).as_deref(), Some(r#"{"stable": 1.50}"#));
+        let read = RegisterValue::from_bytes(ChangeKind::Definition, &value).unwrap();
+        assert_eq!(read.as_definition().map(RawValue::get), Some(r#"{"stable": 1.50}"#));
         assert_eq!(read_definition_value(&flag, &value).unwrap().sections[0].flags[0].stable.as_str(), "1.50");
     }
 
@@ -182,7 +222,10 @@ mod tests {
 
     #[test]
     fn values_as_people_see_them() {
-        let text = |kind, value: &str| shown(kind, value.as_bytes()).map(|json| json.get().to_owned());
+        let text = |kind, value: &str| {
+            let value = RegisterValue::from_bytes(kind, value.as_bytes());
+            value.map(|value| value.to_string())
+        };
         let activation = text(ChangeKind::Activation, r#"{"percentage":"12.5","until":1000000,"colour":"red"}"#);
         let until = r#""1970-01-01T00:00:01.000000Z""#;
         assert_eq!(activation, Some(format!(r#"{{"percentage":12.5,"until":{until},"defined":false}}"#)));

@@ -1,6 +1,7 @@
 //! A start waits for the cluster's state.
 
 use super::*;
+use crate::Percentage;
 
 fn start(board: &Switchboard, folder: &Path, name: &str, wait: Duration) -> Tidegate {
     let live = board.live(Live::at(folder.join(name)).name(name));
@@ -19,8 +20,8 @@ fn a_start_waits_until_it_has_what_the_cluster_has() {
         nodes[0].activate_percentage("x", round).timeout(Duration::from_secs(20)).send().unwrap();
         let back = start(&board, folder.path(), "c", Duration::from_secs(20));
         assert!(back.cluster().unwrap().is_synced());
-        let share = back.cluster().unwrap().flag("x").unwrap().activation.unwrap().value.unwrap();
-        assert!(share.get().contains(&format!("\"percentage\":{round},")), "{}", share.get());
+        let value = back.cluster().unwrap().flag("x").unwrap().activation.unwrap().value.unwrap();
+        assert_eq!(Ok(value.as_activation().unwrap().share), Percentage::from(round).share());
         nodes.push(back);
     }
     let reader = board.live(Live::in_memory().name("reader"));
