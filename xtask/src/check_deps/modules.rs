@@ -96,7 +96,7 @@ struct Reader<'m> {
     at: usize,
     file: String,
     modules: &'m mut Modules,
-    /// Modules that are declared here and stand in files of their own.
+    /// Modules that are declared here and have files of their own.
     children: Vec<ModulePath>,
 }
 
@@ -255,7 +255,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Goes behind the bracket that closes the one at hand.
+    /// Moves behind the bracket that closes the next one.
     fn skip_group(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.next() {

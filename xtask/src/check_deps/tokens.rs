@@ -1,6 +1,6 @@
 //! Words and marks of Rust source, without comments and literals.
 
-/// One word or mark, and the line on which it stands; the first is 1.
+/// One word or mark, and its line; the first line is 1.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
