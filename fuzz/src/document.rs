@@ -1,5 +1,5 @@
 //! Any bytes as a document: the checker and the loader agree, places lie inside the text, what is accepted
-//! means what a plain JSON reader says, and what is written reads back the same.
+//! has the value that a plain JSON reader finds, and a written document reads back the same.
 
 use std::collections::BTreeSet;
 

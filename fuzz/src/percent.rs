@@ -1,4 +1,4 @@
-//! Any text as a percentage: it is close to what a double says, and prints as a text that reads the same.
+//! Any text as a percentage: it is close to the nearest double, and its printed form reads back the same.
 
 use tidegate_engine::document::{PercentError, parse_percent};
 

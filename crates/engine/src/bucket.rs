@@ -46,7 +46,7 @@ impl HashAlgorithm {
         }
     }
 
-    /// The place of `key` under `salt`.
+    /// The position of `key` under `salt`.
     ///
     /// ```
     /// use tidegate_engine::HashAlgorithm;

@@ -27,6 +27,16 @@ pub struct CompileOptions {
 }
 
 /// Compiles one document. For several active documents see [`compile_all`].
+///
+/// ```
+/// use tidegate_engine::{CompileOptions, Span, compile, read};
+///
+/// let (document, _) = read(br#"{"shop": {"dark": {"stable": false, "new": true}}}"#).unwrap();
+/// // Ramps of flags without a lease of their own stop rising after an hour without a successful poll.
+/// let options = CompileOptions { default_lease: Some(Span::from_micros(3_600_000_000)), ..CompileOptions::default() };
+/// let snapshot = compile(&document, &options);
+/// assert_eq!(snapshot.flag(snapshot.find_key("shop/dark").unwrap()).stable(), Some("false"));
+/// ```
 pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
     let flags = document.sections.iter().map(|section| section.flags.len()).sum();
     let mut tables = Tables::with_capacity(flags);

@@ -26,7 +26,7 @@ pub struct Diagnostic {
     pub code: Code,
     /// Which part of the document it is about.
     pub path: Path,
-    /// Where that stands in the text; absent where the text has no such place.
+    /// Its place in the text; `None` if the text has no such place.
     pub place: Option<Place>,
     /// What was found, in one line.
     pub message: String,

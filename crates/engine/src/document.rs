@@ -149,7 +149,7 @@ pub struct Section {
 pub struct Flag {
     /// The second of the two names that identify a flag.
     pub name: Box<str>,
-    /// The value of everyone who is not on `new`.
+    /// The value of keys that do not have `new`.
     pub stable: Value,
     /// The value that the ramp moves people to; absent: everyone has `stable`.
     pub new: Option<Value>,
@@ -161,7 +161,7 @@ pub struct Flag {
     pub interpolate: bool,
     /// How the share falls again.
     pub rollback: Option<Rollback>,
-    /// Everyone has this variant, whatever the ramp says.
+    /// Every key has this variant, regardless of the ramp.
     pub lock: Option<Variant>,
     /// How long the ramp may rise after the last successful poll of the source; absent: without limit.
     pub lease: Option<Span>,

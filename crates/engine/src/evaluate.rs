@@ -132,6 +132,20 @@ impl Snapshot {
 
 impl Flag<'_> {
     /// The instants at which a subject changes variant by ramp and rollback alone, without locks and activations.
+    ///
+    /// ```
+    /// use tidegate_engine::document::{parse_time, read};
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile};
+    ///
+    /// let text = br#"{"shop": {"dark": {"stable": 1, "new": 2, "start_time": "2026-12-01 00:00Z", "duration": "1d"}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let flag = snapshot.flag(snapshot.find("shop", "dark").unwrap());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let flips = flag.flips(&Subject::key("ann"), &moment);
+    /// assert!(flips.on.unwrap() < parse_time("2026-12-02 00:00Z").unwrap());
+    /// assert_eq!(flips.off, None);
+    /// ```
     pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
         let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
         let extra = entry.extra();

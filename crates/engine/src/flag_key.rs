@@ -30,7 +30,7 @@ impl FlagKey {
     /// The section of a key that names none.
     pub const DEFAULT_SECTION: &'static str = "flags";
 
-    /// The key of this flag in this section; both names as they stand in the document.
+    /// The key of this flag in this section; both names as in the document, without escapes.
     pub fn new(section: impl Into<String>, flag: impl Into<String>) -> Self {
         Self { section: section.into(), flag: flag.into() }
     }
@@ -109,7 +109,7 @@ impl fmt::Display for FlagKey {
     }
 }
 
-/// Writes a section as it stands in a flag key.
+/// Writes a section with the escapes of a flag key.
 pub(crate) fn write_section(section: &str, into: &mut impl fmt::Write) -> fmt::Result {
     for part in section.split_inclusive(['%', '/']) {
         match part.strip_suffix(['%', '/']) {

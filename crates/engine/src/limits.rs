@@ -23,27 +23,27 @@ pub const NAMES_MAX: usize = 100_000;
 
 /// How deep brackets and braces of a document may nest, its own outer brace included: 64.
 ///
-/// Deep enough for any value people write, shallow enough that no reader of the same text runs out of stack.
+/// Deep enough for any value that people write, and shallow enough for the stack of any reader of the same text.
 pub const NESTING_MAX: usize = 64;
 
 /// The longest name of a section or a flag in bytes of UTF-8: 256.
 ///
-/// Names travel in URLs, logs and metrics, all of which stop at some length.
+/// Names are part of URLs, log lines and metrics, all of which have a limit of length.
 pub const NAME_BYTES_MAX: usize = 256;
 
 /// The longest value, text or metadata entry in bytes of compact JSON: 64 KiB.
 ///
-/// A flag chooses between values; a larger one belongs behind a name or an address.
+/// A flag chooses between values; for a larger one, use its name or its URL as the value.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// The longest spelling of one number in bytes: 1,024.
 ///
-/// Every finite double has an exact decimal spelling that is shorter; longer digits only cost time.
+/// Every finite double has an exact decimal spelling that is shorter; more digits only cost time.
 pub const NUMBER_BYTES_MAX: usize = 1_024;
 
 /// The most early adopters of one flag, exact keys and patterns together: 100,000.
 ///
-/// More than that is a share, and shares cost no memory.
+/// For more keys use a percentage, which costs no memory.
 pub const EARLY_ADOPTERS_MAX: usize = 100_000;
 
 /// The most memory that the patterns of one flag may take once compiled, in bytes: 64 KiB.
@@ -73,7 +73,7 @@ pub const PATTERN_COST_MAX: usize = 1024 * 1024;
 
 /// The most steps of one flag: 1,000.
 ///
-/// A flag of more steps is a curve; it also bounds the points that a ramp searches.
+/// The limit bounds the points that an evaluation searches; people write a few steps, and programs can use a `curve`.
 pub const STEPS_MAX: usize = 1_000;
 
 /// The longest duration in microseconds: 10,000 years of 365.25 days.
@@ -131,13 +131,13 @@ pub const ALL: &[Limit] = &[
         "NAME_BYTES_MAX",
         NAME_BYTES_MAX as u64,
         "bytes",
-        "name of a section or a flag; names travel in URLs, logs and metrics",
+        "name of a section or a flag; names are part of URLs, log lines and metrics",
     ),
     limit(
         "VALUE_BYTES_MAX",
         VALUE_BYTES_MAX as u64,
         "bytes",
-        "a value as compact JSON, and any other text of an entry; larger ones belong behind an address",
+        "a value as compact JSON, and any other text of an entry; for larger ones use a URL as the value",
     ),
     limit(
         "NUMBER_BYTES_MAX",
@@ -149,7 +149,7 @@ pub const ALL: &[Limit] = &[
         "EARLY_ADOPTERS_MAX",
         EARLY_ADOPTERS_MAX as u64,
         "keys",
-        "early adopters of one flag; more than that is a share, and shares cost no memory",
+        "early adopters of one flag; for more keys use a percentage, which costs no memory",
     ),
     limit(
         "REGEX_BYTES_MAX",

@@ -8,6 +8,6 @@ use crate::lease::Clocks;
 pub struct Moment<'a> {
     /// The wall clock's instant. The engine reads no clock: the caller passes it.
     pub now: Micros,
-    /// Where each leased ramp stands; [`Clocks::synced`] where every ramp follows the wall clock.
+    /// The clocks of leases; [`Clocks::synced`] if every ramp follows the wall clock.
     pub leases: &'a Clocks,
 }

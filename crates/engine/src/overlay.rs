@@ -2,7 +2,7 @@
 
 use crate::{FlagKey, Micros, Share, Variant};
 
-/// Everything that overrides the document of a snapshot.
+/// Everything that overrides the documents of a snapshot, for [`Snapshot::overlaid`](crate::Snapshot::overlaid).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
     /// Locks of this host. Of two locks on one flag the later in the list counts.

@@ -19,6 +19,19 @@ pub struct Point {
 }
 
 /// The rising part of a ramp, as its points in order: neither instants nor shares ever fall.
+///
+/// ```
+/// use tidegate_engine::{Micros, Point, Position, Ramp, Share};
+///
+/// let points = [
+///     Point { at: Micros::new(0), share: Share::ZERO },
+///     Point { at: Micros::new(1_000), share: Share::FULL },
+/// ];
+/// let ramp = Ramp::new(&points);
+/// let position = Position::new(1 << 31);
+/// assert_eq!(ramp.flip(position), Some(Micros::new(500)));
+/// assert!(ramp.has_new(position, Micros::new(500)) && !ramp.has_new(position, Micros::new(499)));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Ramp<'s>(&'s [Point]);
 

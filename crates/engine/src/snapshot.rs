@@ -66,6 +66,18 @@ impl Snapshot {
 
     /// Sets or removes the activation of one flag. It takes a few microseconds however many flags there are, and leaves
     /// earlier clones as they are.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{Activation, FlagKey, Micros, Moment, Share, Snapshot, Subject};
+    ///
+    /// let mut snapshot = Snapshot::empty();
+    /// let flag = FlagKey::parse("shop/dark");
+    /// snapshot.set_activation(&flag, Some(Activation { share: Share::FULL, until: None, defined: false }));
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let decision = snapshot.evaluate(snapshot.find("shop", "dark"), &Subject::key("ann"), &moment);
+    /// assert_eq!(decision.answer.as_bool(), Some(true));
+    /// ```
     pub fn set_activation(&mut self, flag: &FlagKey, activation: Option<Activation>) {
         self.change_override(flag, |overridden| overridden.activation = activation);
     }
@@ -132,6 +144,16 @@ impl Snapshot {
     }
 
     /// Finds a flag by its flag key, `section/flag`; see [`FlagKey`].
+    ///
+    /// ```
+    /// use tidegate_engine::{CompileOptions, compile, read};
+    ///
+    /// let (document, _) = read(br#"{"flags": {"dark": {"stable": 1}}, "shop": {"cart": {"stable": 2}}}"#).unwrap();
+    /// let snapshot = compile(&document, &CompileOptions::default());
+    /// assert!(snapshot.find_key("shop/cart").is_some());
+    /// // A key without `/` means a flag of the section `flags`.
+    /// assert_eq!(snapshot.find_key("dark"), snapshot.find("flags", "dark"));
+    /// ```
     #[inline]
     pub fn find_key(&self, flag_key: &str) -> Option<FlagIndex> {
         match self.core.find_key(flag_key) {
@@ -267,7 +289,7 @@ pub(crate) struct Section {
     pub(crate) name: (u32, u32),
     /// The hash of its name.
     pub(crate) hash: u64,
-    /// The length of what stands before the flag's name in the keys of its flags, in bytes.
+    /// The length of the prefix before the flag's name in its flags' keys, in bytes.
     pub(crate) prefix: u32,
 }
 
@@ -303,7 +325,7 @@ pub(crate) struct Record {
 /// Up to this number, sections are compared one by one, which is faster than hashing the name.
 const FEW_SECTIONS: usize = 8;
 
-/// The number that stands for "there is none" in a [`Record`].
+/// The number for "none" in a [`Record`].
 pub(crate) const NONE: u32 = u32::MAX;
 /// A record is read at each check, so it should not grow beyond one cache line.
 const _: () = assert!(size_of::<Record>() == 64);

@@ -83,7 +83,7 @@ impl fmt::Display for Span {
                 write!(formatter, "{count}{name}")?;
             }
         }
-        // Milliseconds are the smallest unit of a document; a fraction says the microseconds.
+        // Milliseconds are the smallest unit of a document; a fraction has the microseconds.
         let (millis, micros) = (rest / 1_000, rest % 1_000);
         match (millis, micros) {
             (0, 0) => Ok(()),

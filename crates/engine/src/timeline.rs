@@ -241,6 +241,19 @@ impl<'s> Flag<'s> {
     }
 
     /// The next change in how the share moves after this instant, if there is one.
+    ///
+    /// ```
+    /// use tidegate_engine::document::{parse_time, read};
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{ChangeKind, CompileOptions, Moment, compile};
+    ///
+    /// let text = br#"{"shop": {"dark": {"stable": 1, "new": 2, "start_time": "2026-12-01 00:00Z", "duration": "1d"}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let flag = snapshot.flag(snapshot.find("shop", "dark").unwrap());
+    /// let moment = Moment { now: parse_time("2026-12-01 12:00Z").unwrap(), leases: &Clocks::synced() };
+    /// let change = flag.next_change(&moment).unwrap();
+    /// assert_eq!((change.at, change.kind), (parse_time("2026-12-02 00:00Z").unwrap(), ChangeKind::Ends));
+    /// ```
     pub fn next_change(&self, moment: &Moment<'_>) -> Option<Change> {
         let now = moment.now;
         if let Some(until) = self.overridden_until(now) {

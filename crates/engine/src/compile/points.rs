@@ -36,7 +36,7 @@ fn stairs(start: Micros, steps: &[Step]) -> Vec<Point> {
 /// Doublings in equal times from `from` to `to`, linear between them.
 ///
 /// With n the least integer such that `from` * 2^n >= `to`, a = `from` * 2^(n-1) and b = `to` - a, the last
-/// stretch gains b and each of the n - 1 before it would gain a at the same speed, so the point k lies at
+/// stretch gains b and each of the n - 1 before it would gain a at the same speed, so point k is at
 /// k * D * a / ((n - 1) a + b).
 fn exponential(start: Micros, over: Span, from: Share, to: Share) -> Vec<Point> {
     let mut points = vec![Point { at: start, share: from }];

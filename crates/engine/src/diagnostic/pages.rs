@@ -26,7 +26,7 @@ pub(super) struct Page {
 pub(super) enum Example {
     /// It is shown as it is.
     Text(&'static str),
-    /// It is too large or too odd to be shown: what is shown stands for what is made.
+    /// Too large or too unusual to be shown: an abridged form, and a function that makes the whole text.
     Made(&'static str, fn() -> Vec<u8>),
 }
 

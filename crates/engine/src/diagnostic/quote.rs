@@ -11,7 +11,7 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
-/// Appends at most so many characters of the text; what is cut off is marked by `…`.
+/// Appends the text up to a limit of characters, with `…` for the rest.
 pub(crate) fn push_escaped(target: &mut String, text: &str, characters_max: usize) {
     for (count, character) in text.chars().enumerate() {
         if count == characters_max {

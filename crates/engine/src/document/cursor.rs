@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// One value or name as it stands in the text.
+/// One value or name, with its place in the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token<'t> {
     /// Where it begins, in bytes of the text.

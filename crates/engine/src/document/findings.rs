@@ -11,7 +11,7 @@ use crate::limits;
 /// What is kept of the findings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Keep {
-    /// All, for a person who reads them.
+    /// All findings, for people to read.
     All,
     /// Only how many there are: a document that is accepted costs no messages.
     Counts,

@@ -64,7 +64,7 @@ pub fn parse_percent(text: &str) -> Result<Share, PercentError> {
         return Err(PercentError::Unreadable);
     }
     let mut millionths: u64 = 0;
-    // The power of ten of the digit at hand, in millionths of a per cent.
+    // The power of ten of the current digit, in millionths of a per cent.
     let mut power = exponent.saturating_add(5).saturating_add(i64::try_from(whole.len()).unwrap_or(i64::MAX));
     for digit in digits() {
         if digit != b'0' {

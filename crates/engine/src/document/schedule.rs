@@ -80,7 +80,7 @@ fn check_percentages(
     Some((from, to))
 }
 
-/// A window of which all three are given.
+/// A window with all three of start, end and duration.
 fn check_duration(
     entry: &Entry<'_, '_>,
     start: Micros,

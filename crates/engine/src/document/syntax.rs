@@ -20,7 +20,7 @@ pub(super) fn help(text: &str, at: usize, message: &str) -> &'static str {
         _ if message.starts_with("EOF") => "the text ends too early: it may have been cut off",
         _ if message.starts_with("expected `,`") => "a comma or a closing bracket is missing before this",
         "trailing characters" => "the document ends before this: something may have been appended instead of replaced",
-        "key must be a string" => "names stand in double quotes",
+        "key must be a string" => "write names in double quotes",
         "invalid number" => {
             "JSON writes numbers like `-1.5e3`: no leading zeros, and a digit on both sides of the point"
         }
@@ -48,11 +48,11 @@ const WHOLE: &[(IsLike, &str)] = &[
     ),
 ];
 
-/// What may stand where the error is.
+/// Help by what the text at the error begins with.
 const NEXT: &[(&[&str], &str)] = &[
     (
         &["'", "\u{2018}", "\u{2019}", "\u{201c}", "\u{201d}", "\u{201e}"],
-        "texts and names stand in plain double quotes",
+        "write strings and names in plain double quotes",
     ),
     (
         &["NaN", "Infinity", "-Infinity", "Inf"],
@@ -61,7 +61,7 @@ const NEXT: &[(&[&str], &str)] = &[
     (&["True", "False", "None", "undefined", "nil"], "JSON writes `true`, `false` and `null`"),
     (&["<<<<<<<", ">>>>>>>", "======="], "a merge conflict was left in the file: resolve it"),
     (&["#"], "comments begin with `//`"),
-    (&[","], "a comma stands where a value or a name should be"),
+    (&[","], "a value or a name is missing before this comma"),
 ];
 
 /// How templates begin.

@@ -9,10 +9,10 @@ use crate::{Flips, HostLock, Micros, Pin, Position, Share, Variant};
 
 use super::Explanation;
 
-/// An object with `flag`, `value` (as it stands in the document; absent for the caller's default), `variant`,
+/// An object with `flag`, `value` (with the document's spelling; absent for the caller's default), `variant`,
 /// `reason`, `error_code` (only where there is one), `rule`, `position`, `share` (per cent, up to six decimals),
 /// `flip`, `flips` (`on`, `off`), `valid_until`, and, where they apply, `ramp_instant`, `adopter`, `lock`.
-/// Instants are RFC 3339 in UTC with six digits of fraction; what there is none of is `null`.
+/// Instants are RFC 3339 in UTC with six digits of fraction; absent ones are `null`.
 impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -100,7 +100,7 @@ impl Serialize for HostLock {
     }
 }
 
-/// JSON text as it stands. It was checked when it was read.
+/// JSON text without changes. The reader has checked it.
 fn raw<S: Serializer>(text: &str) -> Result<Box<RawValue>, S::Error> {
     RawValue::from_string(text.to_owned()).map_err(S::Error::custom)
 }

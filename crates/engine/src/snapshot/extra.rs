@@ -35,7 +35,7 @@ impl Extra {
     }
 }
 
-/// Two numbers and what lies between them.
+/// Two numbers, for values between them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Interpolation {
     /// Both are integers, and so is everything between.

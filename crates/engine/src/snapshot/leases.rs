@@ -1,4 +1,4 @@
-//! The leases that the flags of a snapshot use, and their clocks when one snapshot takes the place of another.
+//! The leases that the flags of a snapshot use, and their clocks when one snapshot replaces another.
 
 use super::{Extra, Snapshot};
 use crate::Micros;
@@ -17,7 +17,7 @@ impl Snapshot {
 }
 
 impl Clocks {
-    /// Records a successful poll that brought another document: `after` takes the place of `before`.
+    /// Records a successful poll that brought another document: `after` replaces `before`.
     ///
     /// The ramp of a flag of both documents continues from its instant, whatever its lease was before and is now, so that no
     /// share jumps. A flag that no longer has a lease follows the wall clock from then on.

@@ -91,7 +91,7 @@ impl Values {
         }
     }
 
-    /// The value as a boolean; `None` where it is none.
+    /// The value as a boolean; `None` for any other type.
     #[inline]
     pub(crate) const fn as_bool(id: u32) -> Option<bool> {
         if id <= Self::TRUE { Some(id == Self::TRUE) } else { None }
