@@ -457,7 +457,7 @@ impl Driver {
                 // What was in force stays. The value may be one that a newer version understands.
                 Err(error) => {
                     if self.report.parked.insert(Arc::clone(&key), error.to_string()).is_none() {
-                        tracing::warn!("a change of `{flag}` cannot be put in force here: {error}");
+                        tracing::warn!("a change of `{flag}` cannot be activated here: {error}");
                     }
                 }
             }

@@ -19,7 +19,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The data folder could not be written at the start, and cannot be yet. What it holds was read; try again.
-    #[error("the data folder `{}` cannot be written; mend that, and writing goes on by itself: {reason}", path.display())]
+    #[error("the data folder `{}` cannot be written; correct that, and writing goes on by itself: {reason}", path.display())]
     Unwritable {
         /// The data folder.
         path: PathBuf,

@@ -360,7 +360,7 @@ impl SourceState {
         self.admission.admit(loaded.header.as_ref(), key, digest, now);
         self.keep(arrived, now);
         let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
-        tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is in force");
+        tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is active");
         let before = std::mem::replace(&mut self.plain, Snapshot::empty());
         self.install(loaded);
         self.mark_fresh(now, Some(&before));
@@ -432,7 +432,7 @@ impl SourceState {
     fn note_failure(&mut self, error: &FetchError, now: Micros) {
         let message = error.to_string();
         if self.trouble_log.trouble(Instant::now()) {
-            tracing::warn!(source = self.storage.source(), "{message}; what is in force stays");
+            tracing::warn!(source = self.storage.source(), "{message}; the last good document stays active");
         }
         self.note_trouble(message, now);
         self.set_health(Health::Stale, now);

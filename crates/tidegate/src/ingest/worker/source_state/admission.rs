@@ -117,7 +117,7 @@ impl Admission {
             return;
         };
         if !std::mem::replace(&mut self.is_expiry_told, true) {
-            tracing::warn!("the document in force expired at {expires} and stays; sign and publish a newer one");
+            tracing::warn!("the active document expired at {expires} and stays active; sign and publish a newer one");
         }
     }
 

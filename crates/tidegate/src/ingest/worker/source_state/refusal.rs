@@ -27,9 +27,12 @@ impl SourceState {
         if self.refusal_log.trouble(Instant::now()) {
             let source = self.storage.source();
             if is_alarm {
-                tracing::error!(source, "rollback alarm, document refused: {message}; what is in force stays");
+                tracing::error!(
+                    source,
+                    "rollback alarm, document refused: {message}; the last good document stays active"
+                );
             } else {
-                tracing::warn!(source, "document refused: {message}; what is in force stays");
+                tracing::warn!(source, "document refused: {message}; the last good document stays active");
             }
         }
         {
