@@ -396,3 +396,72 @@ fn an_unreachable_member_is_asked_in_every_tenth_round() {
     replica.handle(Input::PeerDown { node: NodeId::new(2), instance: 2 }, AT);
     assert!(chosen(&mut replica, 1).is_some(), "none is live");
 }
+
+#[test]
+fn a_clock_may_be_off_by_the_greatest_drift_and_no_more() {
+    let mut replica = first_of(3, |options| options);
+    for (off_ms, is_refused) in [(5_000, false), (-5_000, false), (5_001, true), (-5_001, true)] {
+        replica.peers.values_mut().for_each(|peer| peer.offset = Some((off_ms, AT.steady_ms)));
+        let refused = replica.status(AT).writes_refused;
+        assert_eq!(matches!(refused, Some(WriteError::ClockOff { .. })), is_refused, "{off_ms} ms: {refused:?}");
+    }
+}
+
+#[test]
+fn of_an_odd_number_of_clocks_the_middle_one_counts() {
+    for (clocks, middle) in [([1_000, 2_000], -1_000), ([-2_000, -1_000], 1_000), ([-1_000, 2_000], 0)] {
+        let mut replica = first_of(3, |options| options);
+        for (peer, off_ms) in replica.peers.values_mut().zip(clocks) {
+            peer.offset = Some((off_ms, AT.steady_ms));
+        }
+        assert_eq!(replica.status(AT).clock_offset_ms, Some(middle), "{clocks:?}");
+    }
+}
+
+#[test]
+fn a_second_process_counts_until_it_was_silent_for_twenty_seconds() {
+    let mut replica = first_of(1, |options| options);
+    let hello = |instance: u64| Message { instance, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
+    let mut is_refused_after = |input: Input, ms: u64| {
+        let now = Now { wall_ms: AT.wall_ms + ms, steady_ms: AT.steady_ms + ms };
+        replica.handle(input, now);
+        replica.timers.round_ms = 0;
+        replica.handle(Input::Tick, now);
+        replica.status(now).writes_refused.is_some()
+    };
+    let node = NodeId::new(1);
+    let of = |instance: u64| Input::Message { from: node, bytes: hello(instance) };
+    assert!(!is_refused_after(of(1), 0), "its own message came back");
+    assert!(is_refused_after(of(2), 0));
+    assert!(is_refused_after(Input::Tick, 10_000));
+    assert!(is_refused_after(Input::Tick, 20_000));
+    assert!(!is_refused_after(Input::Tick, 20_001));
+}
+
+#[test]
+fn a_stamp_that_is_superseded_by_a_clock_ahead_is_exceeded_and_not_only_named() {
+    let mut replica = first_of(1, |options| options);
+    let node = NodeId::new(2);
+    let (far, at) = (Stamp::new(0, START_MS + 99_000, 0, node), |millis| Stamp::new(0, START_MS + millis, 0, node));
+    let held = Register { key: b"x".as_slice().into(), stamp: at(5), supersedes: Some(far), ..register(0) };
+    replica.table.merge(held, false);
+    assert_eq!(replica.stamp_to_supersede(b"x", at(6)), Some(far), "a later write outranks it by its own stamp");
+    assert_eq!(replica.stamp_to_supersede(b"x", at(5)), Some(far.successor()));
+    assert_eq!(replica.stamp_to_supersede(b"x", at(4)), Some(far.successor()));
+    assert_eq!(replica.stamp_to_supersede(b"x", Stamp::new(0, START_MS + 99_001, 0, node)), None);
+    assert_eq!(replica.stamp_to_supersede(b"y", at(1)), None);
+}
+
+#[test]
+fn a_decision_names_its_author_and_reason_up_to_the_limit() {
+    for (actor, reason, is_valid) in [(1_024, 1_024, true), (1_025, 0, false), (0, 1_025, false)] {
+        let mut replica = first_of(1, |options| options);
+        let stamp = Stamp::new(0, START_MS + 3_600_000, 0, NodeId::new(2));
+        hear(&mut replica, 2, Body::Repair(vec![Register { stamp, ..register(1) }]), AT);
+        let (actor, reason) = ("a".repeat(actor).into(), "r".repeat(reason).into());
+        let (key, resolution) = (register(1).key, Resolution::Drop);
+        let output = replica.handle(Input::Resolve { request: 1, key, stamp, resolution, actor, reason }, AT);
+        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid));
+        assert_eq!((replica.quarantine().count(), is_refused), (usize::from(!is_valid), !is_valid));
+    }
+}
