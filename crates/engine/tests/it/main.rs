@@ -1,6 +1,7 @@
 //! What the engine promises, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod boundaries;
 mod corpus;
 mod definitions;
 mod documents;

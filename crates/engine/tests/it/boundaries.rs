@@ -1,0 +1,146 @@
+//! Texts of public types, and the exact instants and counts at which rules begin to apply.
+
+use tidegate_engine::document::check;
+use tidegate_engine::lease::{Clocks, Leased};
+use tidegate_engine::limits::NAME_BYTES_MAX;
+use tidegate_engine::{
+    CompileOptions, ErrorCode, FlagKey, HashAlgorithm, Micros, Moment, Position, Reason, Rule, Snapshot, Span, Subject,
+    Variant, compile, read,
+};
+
+fn snapshot(text: &str) -> Snapshot {
+    compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default())
+}
+
+#[test]
+fn each_public_type_displays_as_its_text() {
+    assert_eq!(HashAlgorithm::Xxh3.to_string(), "xxh3");
+    assert_eq!(Reason::TargetingMatch.to_string(), "TARGETING_MATCH");
+    assert_eq!(ErrorCode::FlagNotFound.to_string(), "FLAG_NOT_FOUND");
+    assert_eq!(Variant::New.to_string(), "new");
+    assert_eq!(Position::new(70).to_string(), "70");
+    // Widths and alignments work as for text.
+    assert_eq!(format!("{:>6}|{:<8}|", Variant::New, HashAlgorithm::Sha1), "   new|sha1    |");
+}
+
+#[test]
+fn an_empty_snapshot_says_so_and_its_debug_text_is_short() {
+    let (empty, one) = (Snapshot::empty(), snapshot(r#"{"s": {"x": {"stable": 1}}}"#));
+    assert!(empty.is_empty() && !one.is_empty());
+    let digest = one.digest().to_string();
+    assert_eq!((digest.len(), digest.chars().all(|digit| digit.is_ascii_hexdigit())), (32, true));
+    assert_ne!(digest, empty.digest().to_string());
+    assert_eq!(format!("{one:?}"), format!("Snapshot {{ flags: 1, digest: {:?} }}", one.digest()));
+}
+
+#[test]
+fn a_diagnostic_displays_place_path_message_and_help() {
+    let found = check(b"{\n  \"s\": {\"x\": {\"stable\": 1, \"duration\": \"1d\"}}\n}").diagnostics;
+    let text = found[0].to_string();
+    assert!(text.starts_with(&format!("error[{}]: line 2, column ", found[0].code)), "{text}");
+    assert!(text.contains(": s.x") && text.ends_with(&format!("{}; {}", found[0].message, found[0].help)), "{text}");
+    let whole = check(b"[]").diagnostics;
+    assert!(whole[0].path.is_root() && whole[0].path.segments().is_empty());
+    assert!(!whole[0].to_string().contains("column 1: : "), "{}", whole[0]);
+    assert_eq!(found[0].path.segments().first().map(|first| format!("{first:?}")), Some("Name(\"s\")".to_owned()));
+}
+
+#[test]
+fn control_characters_are_quoted_as_escapes() {
+    let found = check(b"{\"a\\tb\\rc\\nd\": 1}").diagnostics;
+    assert!(found[0].to_string().contains(r"a\tb\rc\nd"), "{}", found[0]);
+}
+
+#[test]
+fn a_name_may_have_256_bytes_and_no_more() {
+    for (bytes, is_valid) in [(1, true), (NAME_BYTES_MAX, true), (NAME_BYTES_MAX + 1, false), (2_000, false)] {
+        let name = "n".repeat(bytes);
+        assert_eq!(FlagKey::new("s", name.as_str()).check().is_ok(), is_valid, "{bytes} bytes");
+        assert_eq!(FlagKey::new(name.as_str(), "x").check().is_ok(), is_valid, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn flags_are_found_among_many_sections() {
+    for sections in [1, 7, 8, 9, 16, 17, 200] {
+        let parts: Vec<String> =
+            (0..sections).map(|number| format!(r#""s{number}": {{"x": {{"stable": {number}}}}}"#)).collect();
+        let snapshot = snapshot(&format!("{{{}}}", parts.join(", ")));
+        for number in 0..sections {
+            let (section, value) = (format!("s{number}"), number.to_string());
+            let flag = snapshot.find(&section, "x").map(|flag| snapshot.flag(flag));
+            assert_eq!(flag.and_then(|flag| flag.stable()), Some(value.as_str()), "{section} of {sections}");
+            let by_key = snapshot.find_key(&format!("{section}/x")).map(|flag| snapshot.flag(flag));
+            assert_eq!(by_key.and_then(|flag| flag.stable()), Some(value.as_str()), "{section} of {sections}");
+        }
+        assert!(snapshot.find("other", "x").is_none() && snapshot.find("s0", "y").is_none());
+    }
+}
+
+#[test]
+fn an_explanation_names_the_early_adopter_and_the_lock_that_decided() {
+    let text = r#"{"s": {"x": {"stable": 1, "new": 2, "early_adopters": ["ann", {"regex": "^b"}]}}}"#;
+    let snapshot = snapshot(text);
+    let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    let adopter = |key: &str| {
+        let explanation = snapshot.explain("s", "x", &Subject::key(key), &moment);
+        (explanation.rule == Rule::EarlyAdopter, explanation.adopter.map(|adopter| format!("{adopter:?}")))
+    };
+    assert_eq!(adopter("cid"), (false, None));
+    for (key, pattern) in [("ann", "ann"), ("bob", "^b")] {
+        let (is_adopter, named) = adopter(key);
+        assert!(is_adopter && named.as_deref().is_some_and(|named| named.contains(pattern)), "{key}: {named:?}");
+    }
+}
+
+const HOUR: i64 = 3_600_000_000;
+
+fn hours(count: i64) -> Micros {
+    Micros::new(count * HOUR)
+}
+
+#[test]
+fn each_lease_keeps_its_own_mark_of_each_rollback() {
+    let lease = |count: i64| Span::from_micros((count * HOUR).try_into().unwrap());
+    let rollbacks = [(1, 5), (2, 5), (1, 7), (1, 5)];
+    let leases = rollbacks.map(|(count, start)| Leased { lease: lease(count), rollback: Some(hours(start)) });
+    let mut clocks = Clocks::default();
+    clocks.note_poll(hours(0), &leases);
+    // At the second poll both rollbacks have begun; a ramp under the longer lease has moved on for longer.
+    clocks.note_poll(hours(9), &leases);
+    let mark = |count: i64, start: i64| clocks.ramp_instant_at_rollback(lease(count), hours(start));
+    assert_eq!([mark(1, 5), mark(2, 5), mark(1, 7)], [hours(1), hours(2), hours(1)]);
+    // A rollback of which no mark was made yet begins at the ramp's instant of its start.
+    assert_eq!([mark(2, 7), mark(1, 8), mark(1, 10)], [hours(2), hours(1), hours(3)]);
+    // The marks stay what they are while the ramp catches up.
+    let mut later = clocks.clone();
+    later.note_poll(hours(30), &leases);
+    assert_eq!(later.ramp_instant_at_rollback(lease(1), hours(5)), hours(1));
+    assert_eq!(later.ramp_instant_at_rollback(lease(2), hours(5)), hours(2));
+}
+
+#[test]
+fn a_ramp_under_a_lease_is_foreseen_at_twice_its_speed_until_it_has_caught_up() {
+    let lease = Span::from_micros(HOUR as u64);
+    let mut clocks = Clocks::default();
+    clocks.note_poll(hours(0), &[Leased { lease, rollback: None }]);
+    let foreseen = |later: i64, now: i64| clocks.ramp_instant_foreseen(lease, hours(later), hours(now));
+    // In step with the wall clock.
+    assert_eq!([foreseen(1, 1), foreseen(4, 1)], [hours(1), hours(4)]);
+    // Three hours after the last poll it stands at one hour: two hours behind, caught up two hours later.
+    assert_eq!([foreseen(3, 3), foreseen(4, 3), foreseen(5, 3), foreseen(6, 3)], [1, 3, 5, 6].map(hours));
+}
+
+#[test]
+fn the_wall_clock_of_a_ramps_instant_lies_in_the_past_or_in_the_future() {
+    let lease = Span::from_micros(HOUR as u64);
+    let mut clocks = Clocks::default();
+    clocks.note_poll(hours(0), &[Leased { lease, rollback: None }]);
+    let wall = |ramp: i64, now: i64| clocks.wall(lease, Micros::new(ramp * HOUR / 2), hours(now));
+    // Reached in step with the wall clock, before the ramp stood still.
+    assert_eq!([wall(-1, 3), wall(1, 3), wall(2, 3)], [-1, 1, 2].map(|half| Micros::new(half * HOUR / 2)));
+    // Reached only by catching up from now on: from one hour at twice the speed.
+    assert_eq!([wall(4, 3), wall(6, 3), wall(10, 3)], [7, 8, 10].map(|half| Micros::new(half * HOUR / 2)));
+    // Not blind: in step.
+    assert_eq!([wall(4, 1), wall(6, 0)], [hours(2), hours(3)]);
+}
