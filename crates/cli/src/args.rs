@@ -11,7 +11,7 @@ pub(crate) use common::{AtArg, FlagArgs, Format, FormatArg, KeyArg, KeyFileArg, 
 pub(crate) use header::{Header, read as read_headers};
 pub(crate) use query::{Query, QueryArgs};
 pub(crate) use server::{
-    AuthorArgs, ChangeArgs, FlagKeyArg, ServerArgs, TargetArgs, UntilArg, percentage, user_at_host,
+    AuthorArgs, ChangeArgs, FlagKeyArg, SERVER_VARIABLE, ServerArgs, TargetArgs, UntilArg, percentage, user_at_host,
 };
 pub(crate) use source::{Location, SourceArgs, SourceOptions};
 pub(crate) use text::{duration, json, time};

@@ -1,4 +1,4 @@
-//! The marks of a time axis: round instants, and labels just long enough to tell them apart.
+//! The marks of a time axis: round instants, with the shortest labels that differ.
 
 use tidegate_engine::{Micros, Span};
 

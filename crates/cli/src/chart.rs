@@ -1,4 +1,4 @@
-//! The share over time, drawn with characters.
+//! Draws shares over time with characters.
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;

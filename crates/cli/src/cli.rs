@@ -1,17 +1,21 @@
 //! The whole command line: every command and the options of the program itself. The reference, the manual pages and the
 //! shell completions are made from these definitions.
 
+use std::ffi::OsString;
+
 use anstyle::{AnsiColor, Style};
-use clap::builder::Styles;
+use clap::builder::{StyledStr, Styles};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::args::SERVER_VARIABLE;
 use crate::command;
 use crate::exit::Exit;
 
-/// Move hosts, users or anything with a name from stable to new, gradually; and stop, or go back.
+/// Roll features out gradually to hosts, users or anything with a name; stop at any time, or go back.
 ///
-/// A document says how each flag moves; the clock and a hash of the key decide who has which value. No
-/// server is needed: SOURCE is a path, `-` for standard input, or a URL.
+/// A document defines each flag: its stable and its new value, and the ramp from one to the other. The clock and a hash of the
+/// key decide which value a key has. SOURCE is a path, `-` for standard input, or a URL; no server is needed.
 #[derive(Debug, Parser)]
 #[command(
     name = "tidegate",
@@ -19,18 +23,53 @@ use crate::exit::Exit;
     styles = STYLES,
     after_help = after_help(),
     subcommand_value_name = "COMMAND",
-    disable_help_subcommand = true,
     propagate_version = true
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Colour: auto (on a terminal, unless `NO_COLOR` is set), always or never
+    /// Use colour: auto (on a terminal, unless `NO_COLOR` is set), always or never
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 900)]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub(crate) color: Color,
 }
+
+impl Cli {
+    /// Parses the command line.
+    ///
+    /// # Errors
+    /// It cannot be parsed, or asks for help or the version: the error knows where to print and with which code to exit.
+    pub(crate) fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(with_tip)
+    }
+}
+
+/// The same error; of an option that has another name now, with that name, and of a value that is from a variable, with the
+/// name of the variable.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let (option, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
+    let renamed = RENAMED.iter().find(|(old, _)| option == *old);
+    let tip = match (error.kind(), renamed) {
+        (ErrorKind::UnknownArgument, Some((_, new))) => format!("the option is called '{new}'"),
+        (ErrorKind::ValueValidation, _)
+            if option.starts_with("--server") && std::env::var(SERVER_VARIABLE).is_ok_and(|set| set == value) =>
+        {
+            format!("the value is that of the variable {SERVER_VARIABLE}")
+        }
+        _ => return error,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+    error
+}
+
+/// Options that had another name, and their names now.
+const RENAMED: [(&str, &str); 3] = [("--who", "--actor"), ("--why", "--reason"), ("--for", "--until")];
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -77,7 +116,7 @@ pub(crate) enum Color {
 
 impl Color {
     /// The choice among the words of a command line, before they are parsed: it also holds for the help.
-    pub(crate) fn among(words: impl IntoIterator<Item = std::ffi::OsString>) -> Self {
+    pub(crate) fn among(words: impl IntoIterator<Item = OsString>) -> Self {
         let mut words = words.into_iter().skip(1).take_while(|word| word != "--");
         while let Some(word) = words.next() {
             let Some(word) = word.to_str() else { continue };
@@ -130,6 +169,34 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Each command with its words, and those below it.
+    fn commands(command: &clap::Command, words: &str) -> Vec<(String, clap::Command)> {
+        let below = command.get_subcommands().filter(|command| command.get_name() != "help");
+        let below = below.flat_map(|below| commands(below, &format!("{words} {}", below.get_name())));
+        std::iter::once((words.to_owned(), command.clone())).chain(below).collect()
+    }
+
+    #[test]
+    fn each_command_that_can_ask_a_server_reads_the_variable() {
+        let mut asking = 0;
+        for (words, command) in commands(&Cli::command(), "tidegate") {
+            let Some(server) = command.get_arguments().find(|arg| arg.get_long() == Some("server")) else { continue };
+            assert_eq!(server.get_env(), Some(SERVER_VARIABLE.as_ref()), "{words}");
+            asking += 1;
+        }
+        assert!(asking >= 20, "{asking}");
+    }
+
+    #[test]
+    fn one_idea_has_one_option() {
+        for (words, command) in commands(&Cli::command(), "tidegate") {
+            for arg in command.get_arguments() {
+                let is_old = RENAMED.iter().any(|(old, _)| arg.get_long() == old.strip_prefix("--"));
+                assert!(!is_old && !arg.is_hide_set(), "{words}: {arg}");
+            }
+        }
     }
 
     #[test]

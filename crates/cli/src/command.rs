@@ -1,4 +1,4 @@
-//! The commands, one file each: they ask the library, and write what it says.
+//! The commands, one file each.
 
 mod change;
 

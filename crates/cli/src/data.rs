@@ -1,4 +1,4 @@
-//! How old a document is and where it came from, for people and programs.
+//! Where a document came from and how old it is, as text and as JSON.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::text::escape;
 /// Where a document came from and how old it is.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Data {
-    /// The server that answered, where one did; what follows is about its source.
+    /// The server that answered, if one did; the other fields are about its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<String>,
     /// The source, without secrets.
@@ -22,11 +22,11 @@ pub(crate) struct Data {
     pub(crate) health: Cow<'static, str>,
     /// Why it is not fresh.
     pub(crate) why: Option<String>,
-    /// Seconds since the source last said what its document is, or that it is unchanged.
+    /// Seconds since the source last answered with its document, or that it is unchanged.
     pub(crate) age_seconds: Option<f64>,
     /// When the document was fetched.
     pub(crate) fetched_at: Option<String>,
-    /// What the flags say, as one number: equal on all hosts that have the same flags.
+    /// A hash of the flags: equal on all hosts that have the same flags.
     pub(crate) digest: Option<String>,
     #[serde(skip)]
     age: Option<Span>,
@@ -51,7 +51,7 @@ impl Data {
         }
     }
 
-    /// What a server says of the source that a flag of its comes from.
+    /// What a server reports of the source that a flag comes from.
     pub(crate) fn from_server(address: String, source: ServerSource, digest: Option<String>) -> Self {
         let age = source.age_seconds.map(span);
         let why = source.refused.or(source.last_error).map(|trouble| trouble.message);
@@ -67,7 +67,7 @@ impl Data {
         }
     }
 
-    /// A server that did not say how old its data is, and why not.
+    /// A server whose status could not be read, and why.
     pub(crate) fn from_server_without_age(address: String, why: String) -> Self {
         Self {
             server: Some(address),
@@ -86,7 +86,7 @@ impl Data {
         let why = self.why.as_deref().map_or(String::new(), |why| format!(" ({})", escape(why)));
         let server = self.server.as_deref().map_or(String::new(), |server| format!("{}: ", escape(server)));
         if self.server.is_some() && self.health == Health::NoSource.as_str() {
-            return format!("{server}live changes alone, no document{why}");
+            return format!("{server}no document, only live changes{why}");
         }
         let age = match self.age {
             None => "of unknown age".to_owned(),
@@ -97,7 +97,7 @@ impl Data {
     }
 }
 
-/// A source of a server, as its status tells.
+/// A source in the status of a server.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ServerSource {
     #[serde(default)]
@@ -119,7 +119,7 @@ struct Trouble {
     message: String,
 }
 
-/// Seconds as another host tells them; what is no span is none.
+/// Seconds from another host; a negative or absurd number saturates.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! How a command ends: the exit codes, and what stands on standard error when it did not work.
+//! How a command ends: its exit code, and the message on standard error when it failed.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,22 +6,23 @@ use std::process::ExitCode;
 /// The exit codes of every command. They are documented, and never change their meaning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Exit {
-    /// The command did what it was asked; for `on` the answer is yes.
+    /// The command succeeded; for `on` the value is `true`.
     Success,
-    /// The answer is no: `on` and the value is `false`, `check` and there are errors, `cluster status` and a person has to act.
+    /// The answer is no: `on` and the value is `false`, `check` found errors, `status` of a server that is not ready, `cluster
+    /// status` when a person has to act.
     Negative,
-    /// The command was used wrongly; also `on` for a value that is not a boolean.
+    /// Wrong usage: arguments, configuration, or a file that they name cannot be used. Also `on` for a value that is not a boolean.
     Usage,
-    /// There is no such flag, or it is disabled, and no default was given. Of a change: there is nothing to clear or remove.
+    /// The flag does not exist or is disabled, and no default was given. Of a change: there is nothing to clear or remove.
     NoFlag,
-    /// The source could not be read, and nothing is cached; or the server does not answer. Where a value is asked for and
-    /// there is a default, that is the answer instead.
+    /// The source could not be read, and nothing is cached; or the server does not answer. With a default, `get` and `on` use that
+    /// instead.
     Unreachable,
-    /// The document was refused, and nothing is cached; or the server refused what was asked of it.
+    /// The document was refused, and nothing is cached; or the server refused the request.
     Refused,
-    /// A change was accepted and is durable, but not on as many nodes in time as was asked for.
+    /// A change was accepted, but fewer nodes than requested acknowledged it in time.
     Unacknowledged,
-    /// This host did not let the command do its work: output or a file could not be read or written.
+    /// A local I/O error: output, or a file or socket of this host, cannot be used.
     Failed,
 }
 
@@ -55,20 +56,24 @@ impl Exit {
     /// What the code means, for help and manual.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            Self::Success => "done; `on`: the value is true; `check`: nothing worse than warnings",
+            Self::Success => "success; `on`: the value is true; `check`: no errors",
             Self::Negative => {
-                "the answer is no; `on`: the value is false; `check`: there are errors; `cluster status`: a person has to act"
+                "`on`: the value is false; `check`: there are errors; `status`: the server is not ready; `cluster status`: a person has to act"
             }
-            Self::Usage => "wrong usage; `on`: the value is not a boolean",
-            Self::NoFlag => "no such flag, activation or definition; or a disabled flag, and no --default",
+            Self::Usage => {
+                "wrong usage: arguments, configuration, or a file that they name cannot be used; `on`: the value is not a boolean"
+            }
+            Self::NoFlag => {
+                "no such flag, activation or definition; or the flag is disabled; `get`, `on`: and there is no --default"
+            }
             Self::Unreachable => {
-                "the source cannot be read, and nothing is cached; the server does not answer; `get`, `on`: and no --default"
+                "the source cannot be read and nothing is cached, or the server does not answer; `get`, `on`: and there is no --default"
             }
             Self::Refused => {
-                "the document is refused, and nothing is cached; `get`, `on`: and no --default; the server refuses"
+                "the document is refused and nothing is cached (`get`, `on`: and there is no --default), or the server refuses the request"
             }
-            Self::Unacknowledged => "the change is accepted, but not acknowledged by enough nodes in time",
-            Self::Failed => "this host got in the way: output or a file cannot be read or written",
+            Self::Unacknowledged => "the change is accepted, but not acknowledged by enough members in time",
+            Self::Failed => "local I/O error: output, or a file or socket of this host, cannot be used",
         }
     }
 }
@@ -85,22 +90,22 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 /// Why a command could not go on.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nobody reads standard output any more. That is no trouble: `tidegate list ... | head` does it.
+    /// The reader of standard output has closed it, as in `tidegate list ... | head`. That is not an error.
     ClosedPipe,
-    /// Something to be said on standard error.
+    /// An error that is reported on standard error.
     Reported(Box<ErrorReport>),
 }
 
-/// The end of a command, with what its user should know.
+/// What is reported of an error, and the exit code.
 #[derive(Debug)]
 pub(crate) struct ErrorReport {
     /// The exit code.
     pub(crate) exit: Exit,
     /// Text to be shown before the message as it is: the diagnostics of a refused document.
     pub(crate) diagnostics: String,
-    /// What went wrong, in one line that begins small and has no full stop.
+    /// What went wrong, in one line that begins in lower case and has no full stop.
     pub(crate) message: String,
-    /// What to do about it; empty where there is nothing to say.
+    /// What to do about it; empty if there is nothing to suggest.
     pub(crate) help: String,
 }
 
@@ -119,7 +124,7 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
-    /// Whether nobody could be asked.
+    /// Whether the source or the server could not be reached.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Reported(report) if report.exit == Exit::Unreachable)
     }

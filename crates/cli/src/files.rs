@@ -1,7 +1,7 @@
-//! Reading what the command line names: documents, keys, headers, entries, backups; and writing what it names.
+//! Reads and writes the files that the command line names: documents, keys, headers, entries, backups.
 //!
-//! A path names a regular file, or an open descriptor of this process, as a shell makes it of `<(...)`. Anything else is an
-//! error at once: nobody waits for the other end of a named pipe, and no device is read. Everything has a limit.
+//! A path has to name a regular file, or an open descriptor of this process (a shell passes one for `<(...)`). Anything else is
+//! an error at once, because opening a named pipe blocks and a device may be endless. Every read has a limit.
 
 use std::fs::File;
 use std::io::{self, Read};

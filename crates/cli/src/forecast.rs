@@ -1,4 +1,4 @@
-//! What will happen: how the shares of flags move over a stretch of time.
+//! The shares of flags over time, as `plan` shows them and `simulate` steps through them.
 //!
 //! The forecast is that of a fleet, not of this host: locks of this host and leases are left aside, so that
 //! every share is a pure function of time.

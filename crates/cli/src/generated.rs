@@ -1,4 +1,4 @@
-//! The reference of the command line, made from its definitions, committed, and held against them here.
+//! Generates the reference of the command line from its definitions, and compares it with the committed page.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::exit::Exit;
 
 /// `UPDATE=1` in the environment writes the page instead.
 #[test]
-fn the_reference_is_what_the_definitions_say() {
+fn the_reference_is_up_to_date() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
     let page = page();
     if std::env::var_os("UPDATE").is_some() {
@@ -39,7 +39,7 @@ fn page() -> String {
 
 /// The commands of a command, each followed by its own.
 fn commands_below(command: &Command) -> Vec<&Command> {
-    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let shown = command.get_subcommands().filter(|command| command.get_name() != "help");
     shown.flat_map(|command| std::iter::once(command).chain(commands_below(command))).collect()
 }
 
@@ -55,10 +55,11 @@ const HEAD: &str = "\
 
 Generated from the definitions in `crates/cli/src`; refresh with `UPDATE=1 cargo xtask generate`.
 
-Data goes to standard output, words go to standard error. Where people and programs both read there is
-`--format human|json`; the text for people may change from version to version, the JSON only gains fields. Times are read
-as documents write them, or as RFC 3339, and printed as RFC 3339 with six digits. `tidegate man` and `tidegate completions`
-make manual pages and shell completions from the same definitions.
+Data goes to standard output, messages go to standard error. Commands whose output people and programs read have
+`--format human|json`: the text may change from version to version, the JSON only gains fields. Times are read
+as documents write them or as RFC 3339, and printed as RFC 3339 with six digits. `tidegate help COMMAND` prints the help of a
+command; `tidegate man` and `tidegate completions` write manual pages and shell completions from the same definitions.
+`TIDEGATE_SERVER` names the server for every command that has `--server`.
 
 ";
 

@@ -1,4 +1,4 @@
-//! Pieces of JSON for programs: values as they stand in the document, and shares as numbers.
+//! Parts of JSON output: values as the document writes them, and shares as numbers.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ pub(crate) fn instant(instant: Micros) -> String {
     instant.to_string()
 }
 
-/// A share, as a number of per cent with up to six decimals.
+/// A share as a percentage, with up to six decimals.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Percent(pub(crate) Share);
 

@@ -1,7 +1,7 @@
 //! The log of a server: one line on standard error for each event.
 //!
-//! Texts of others stand in it, so that whatever could act on a terminal, or look like a line of its own, is escaped here once
-//! more, for messages of every crate.
+//! Messages of every crate pass through here. They contain text from outside, so that control characters, which could act on a
+//! terminal or forge a line, are escaped.
 
 use std::io::{self, Write};
 
@@ -11,10 +11,10 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::exit::Failure;
 use crate::text::escape;
 
-/// Starts the log, as the variable says.
+/// Starts the log, with the filter of `TIDEGATE_LOG`.
 ///
 /// # Errors
-/// The variable cannot be read; the failure says why and what can stand there.
+/// The variable is not a filter; the failure says why, and what a filter looks like.
 pub(crate) fn start() -> Result<(), Failure> {
     let wanted = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT.into());
     let filter = parse(&wanted.to_string_lossy())?;
@@ -22,17 +22,17 @@ pub(crate) fn start() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is logged, as the variable says it. A word alone that is no level would be the name of a part of the program, of which
-/// there is none, and nothing would be logged.
+/// Parses the filter. A single word that is not a level is refused: `tracing` would read it as the name of a module, match
+/// nothing, and log nothing.
 fn parse(wanted: &str) -> Result<EnvFilter, Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::usage(format_args!("{VARIABLE} is `{}`, which cannot be read: {why}", escape(wanted)))
-            .help("set it to error, warn, info, debug, trace or off, or to parts of the program, like `info,tidegate_mesh=debug`")
+        Failure::usage(format_args!("{VARIABLE} is `{}`, which is not a log filter: {why}", escape(wanted)))
+            .help("set it to error, warn, info, debug, trace or off, or to levels of modules, as in `info,tidegate_mesh=debug`")
     };
     let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
     let directives: Vec<&str> = wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let is_sound = |directive: &str| match directive.split_once('=') {
-        // With fields of spans, the parser is the judge.
+        // Directives with fields of spans are left to the parser.
         _ if directive.contains('[') => true,
         Some((target, level)) => is_level(level) && !target.is_empty() && !target.contains(char::is_whitespace),
         None => is_level(directive),
@@ -58,15 +58,15 @@ impl Write for Escaped {
     }
 }
 
-/// The event without anything that could act on a terminal, in one line.
+/// The event in one line, with everything escaped that could act on a terminal.
 fn to_line(event: &str) -> String {
     format!("{}\n", escape(event.strip_suffix('\n').unwrap_or(event)))
 }
 
-/// The variable that says what is logged.
+/// Has the filter.
 const VARIABLE: &str = "TIDEGATE_LOG";
 
-/// What is logged unless it does: what an operator wants to know of this program, and warnings of all that it is made of.
+/// The default filter: what an operator wants to know of this program, and the warnings of its dependencies.
 const DEFAULT: &str = "warn,tidegate=info,tidegate_mesh=info,tidegate_replica=info,tidegate_server=info";
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn a_filter_that_cannot_be_parsed_is_an_error() {
         for text in ["warn", "tidegate=debug", DEFAULT, "off", "OFF", "info,", "info, tidegate_mesh=trace"] {
             parse(text).unwrap();
         }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_and_acts_on_nothing() {
+    fn an_event_is_one_line_without_control_characters() {
         assert_eq!(to_line("INFO tidegate: `b` is lost\n"), "INFO tidegate: `b` is lost\n");
         assert_eq!(to_line("a\nERROR forged\u{1b}[2J\r\u{202e}x\n"), "a\\u{a}ERROR forged\\u{1b}[2J\\u{d}\\u{202e}x\n");
     }

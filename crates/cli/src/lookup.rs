@@ -1,4 +1,4 @@
-//! The flag that was asked for, or a helpful word where there is none.
+//! Finds the flag that a command names; if there is none, the error suggests what was meant.
 
 use tidegate_engine::{Explanation, Flag, FlagKey, Rule, Snapshot};
 
@@ -14,7 +14,7 @@ pub(crate) fn find<'s>(snapshot: &'s Snapshot, key: &FlagKey) -> Result<Flag<'s>
     }
 }
 
-/// Why a flag has no answer: there is none, or it is disabled.
+/// The error for a flag without a value: it does not exist, or it is disabled.
 pub(crate) fn no_answer(snapshot: &Snapshot, key: &FlagKey) -> Failure {
     match find(snapshot, key) {
         Ok(_) => disabled(key),
@@ -22,30 +22,32 @@ pub(crate) fn no_answer(snapshot: &Snapshot, key: &FlagKey) -> Failure {
     }
 }
 
-/// Why a server has no answer for a flag: there is none, or it is disabled.
+/// The same for a flag of a server.
 pub(crate) fn no_server_answer(server: &Address, explanation: &Explanation) -> Failure {
     let (flag, server) = (explanation.flag.to_string(), server.to_string());
     if explanation.rule == Rule::Disabled {
         return Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled", escape(&flag))).help(DISABLED);
     }
-    Failure::new(Exit::NoFlag, format_args!("there is no flag `{}` at `{}`", escape(&flag), escape(&server)))
-        .help("`tidegate flags` lists the flags of a server; --default gives an answer without one")
+    Failure::new(Exit::NoFlag, format_args!("no flag `{}` at `{}`", escape(&flag), escape(&server)))
+        .help("`tidegate flags` lists the flags of the server; --default gives a value for unknown flags")
 }
 
-/// There is no such flag; says which one was probably meant.
+/// The error for a flag that does not exist, with the one that was probably meant.
 fn unknown(snapshot: &Snapshot, key: &FlagKey) -> Failure {
-    let failure = Failure::new(Exit::NoFlag, format_args!("there is no flag `{}`", escape(&key.to_string())));
+    let failure = Failure::new(Exit::NoFlag, format_args!("no flag `{}`", escape(&key.to_string())));
     match snapshot.nearest(key) {
         Some(meant) => failure.help(format_args!("did you mean `{}`?", escape(&meant.to_string()))),
-        None if snapshot.is_empty() => failure.help("the document has no flags at all"),
-        None => failure.help("`tidegate list` shows the flags of a document; --default gives an answer without one"),
+        None if snapshot.is_empty() => failure.help("the document has no flags"),
+        None => {
+            failure.help("`tidegate list` shows the flags of a document; --default gives a value for unknown flags")
+        }
     }
 }
 
-/// The flag is disabled and answers the caller's default, of which there is none.
+/// The error for a disabled flag where no default was given.
 pub(crate) fn disabled(key: &FlagKey) -> Failure {
     Failure::new(Exit::NoFlag, format_args!("flag `{}` is disabled in the document", escape(&key.to_string())))
         .help(DISABLED)
 }
 
-const DISABLED: &str = "a disabled flag answers the caller's default: give one with --default";
+const DISABLED: &str = "a disabled flag has the caller's default: give one with --default";

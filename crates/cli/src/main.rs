@@ -29,7 +29,7 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use cli::{Cli, Color, Command};
 use exit::{Exit, Failure, Outcome};
@@ -37,7 +37,7 @@ use output::Output;
 
 fn main() -> ExitCode {
     anstream::ColorChoice::from(Color::among(std::env::args_os())).write_global();
-    let cli = Cli::parse();
+    let cli = Cli::parse_words(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let mut output = Output::new();
     let outcome = run(&cli.command, &mut output).and_then(|exit| output.flush().map(|()| exit));
     match outcome {

@@ -1,7 +1,7 @@
-//! The one place that writes: data to standard output, words to standard error.
+//! The only module that writes: data to standard output, messages to standard error.
 //!
-//! Standard output holds only what was asked for, so that it can be piped; whatever explains, warns or
-//! fails goes to standard error. Colour is taken out where nobody sees it, and never carries a meaning.
+//! Standard output has only the data that the command prints, so that it can be piped; explanations, warnings and errors go to
+//! standard error. Colour is removed where the output is not a terminal, and never carries a meaning.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Stderr, StdoutLock, Write as _};
@@ -50,22 +50,22 @@ impl Output {
         table.lines().try_for_each(|line| self.line(line))
     }
 
-    /// Hands over what was written so far.
+    /// Writes everything that is buffered.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.data.flush().map_err(|error| failure(&error))
     }
 
-    /// Says something worth knowing, in one line.
+    /// Reports something worth knowing, in one line.
     pub(crate) fn note(&mut self, text: impl Display) {
         self.labelled("note", AnsiColor::Green, text);
     }
 
-    /// Says that something is probably not as it was meant, in one line.
+    /// Reports that something is probably not intended, in one line.
     pub(crate) fn warning(&mut self, text: impl Display) {
         self.labelled("warning", AnsiColor::Yellow, text);
     }
 
-    /// Says what went wrong where the work goes on all the same, and what is done instead.
+    /// Reports a failure that does not end the command, and what the command does instead.
     pub(crate) fn warn_of_fallback(&mut self, failure: &Failure, instead: &str) {
         let Failure::Reported(report) = failure else { return };
         if !report.diagnostics.is_empty() {
@@ -74,7 +74,7 @@ impl Output {
         self.warning(format_args!("{}; {instead}", report.message));
     }
 
-    /// Says how the work goes or ended, in one line without a label.
+    /// Reports progress or a result, in one line without a label.
     pub(crate) fn message(&mut self, text: impl Display) {
         let _ = writeln!(self.messages, "{text}");
     }
@@ -84,7 +84,7 @@ impl Output {
         let _ = writeln!(self.messages, "{report}\n");
     }
 
-    /// Says why a command could not go on.
+    /// Reports the error that ends the command.
     pub(crate) fn failure(&mut self, failure: &Failure) {
         let Failure::Reported(report) = failure else { return };
         let _ = self.flush();
@@ -97,7 +97,7 @@ impl Output {
         }
     }
 
-    /// One line with a label. That it cannot be written is no reason to stop.
+    /// One line with a label. A failure to write it is ignored.
     fn labelled(&mut self, label: &str, color: AnsiColor, text: impl Display) {
         let label = paint(label, Style::new().bold().fg_color(Some(color.into())));
         let _ = writeln!(self.messages, "{label}: {text}");
@@ -108,5 +108,5 @@ fn failure(error: &io::Error) -> Failure {
     if error.kind() == ErrorKind::BrokenPipe {
         return Failure::ClosedPipe;
     }
-    Failure::new(Exit::Failed, format_args!("standard output cannot be written: {}", chain(error)))
+    Failure::new(Exit::Failed, format_args!("cannot write to standard output: {}", chain(error)))
 }

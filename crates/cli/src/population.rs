@@ -1,8 +1,8 @@
-//! How many of many keys have which variant, at many instants.
+//! Counts how many keys have which variant, at several instants.
 //!
-//! A key has `new` from its flip to its flip back, so nothing is evaluated twice: each key adds one where it
-//! comes and takes one away where it leaves, among the instants that are asked for, and sums do the rest.
-//! The result is that of evaluating each key at each instant.
+//! A key has `new` from its flip to its flip back. So each key adds one at the first of the instants after its flip and
+//! subtracts one at the first after its flip back, and a running sum gives the counts. The result is the same as evaluating each
+//! key at each instant.
 
 use tidegate_engine::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Subject, Variant};
 

@@ -1,4 +1,4 @@
-//! Instants as people read them: how far away, and as short as the instant allows.
+//! Instants as text for people: how far away they are, and the shortest exact form.
 
 use tidegate_engine::{Micros, Span};
 

@@ -1,4 +1,4 @@
-//! Diagnostics for people: message, place, the line with carets under it, and what to do.
+//! Renders diagnostics for people: message, place, the line with carets under it, and help.
 
 use std::borrow::Cow;
 use std::ops::Range;

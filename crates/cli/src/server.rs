@@ -1,8 +1,7 @@
-//! A server of live changes, as a client sees it: one request, one answer, and a helpful word where it
-//! does not work.
+//! A client of the HTTP API: sends one request, reads one response, and turns errors into messages for people.
 //!
-//! Everything has a limit: time, and the size of an answer. Redirects are not followed, since a change has
-//! to reach the server that was named, and nobody else.
+//! Time and the size of a response are limited. Redirects are not followed, because a change must reach the server that the
+//! command line names, and no other.
 
 mod address;
 mod change;
@@ -24,15 +23,15 @@ use tokio::runtime::Runtime;
 use crate::exit::{Exit, Failure, chain};
 use crate::text::escape;
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, LOCAL};
 pub(crate) use change::{Change, Effect, Level, Operation, Outranked, Receipt, Target};
 pub(crate) use events::{Event, listen};
 pub(crate) use flag::{FlagState, Percentage, Timestamp};
 
-/// A server, and what is needed to ask it.
+/// A server, and the HTTP client that talks to it.
 pub(crate) struct Server {
     address: Address,
-    /// Through which it is asked, if the environment names one.
+    /// The proxy that the environment names, if it names one.
     proxy: Option<String>,
     client: Client,
     /// None only while it is dropped.
@@ -40,34 +39,34 @@ pub(crate) struct Server {
     timeout: Duration,
 }
 
-/// One question to a server.
+/// One request to a server.
 pub(crate) struct Request {
     method: Method,
     url: Url,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
-    /// The flag that it is about: then "not found" means that there is no such flag.
+    /// The flag that the request is about: then status 404 means that there is no such flag.
     flag: Option<FlagKey>,
-    /// The text that diagnostics are about, and its name.
+    /// The text that diagnostics of the response refer to, and its name.
     text: Option<(String, Vec<u8>)>,
     timeout: Duration,
 }
 
-/// What a server said, where it did not refuse.
+/// A successful response.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
-    /// What names the state that was answered with.
+    /// The `ETag` of the state in the response.
     pub(crate) tag: Option<HeaderValue>,
 }
 
 impl Server {
-    /// Makes ready to ask the server. Nothing is sent yet.
+    /// Prepares the client. Nothing is sent yet.
     pub(crate) fn new(address: Address) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::new(Exit::Failed, format_args!("no connection can be made ready: {error}"))
+            Failure::new(Exit::Failed, format_args!("cannot prepare a connection: {error}"))
         };
-        // The authorities of this machine are read at the first handshake: it may have none.
+        // The certificate authorities of this machine are read at the first handshake: it may have none.
         let tls =
             tidegate::client_config(address.extra_roots()).map_err(|error| Failure::usage(escape(&chain(&error))))?;
         let proxy = address.proxy().map_err(|error| Failure::usage(escape(&chain(&error))))?;
@@ -86,7 +85,7 @@ impl Server {
         Ok(Self { address, proxy, client, runtime: Some(runtime), timeout: ANSWER_TIMEOUT })
     }
 
-    /// The same server, to be waited for so long.
+    /// The same server, with this limit for each response.
     #[must_use]
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -97,12 +96,13 @@ impl Server {
         &self.address
     }
 
-    /// A question about what the API has under these segments.
+    /// A request for the API path with these segments.
     pub(crate) fn request(&self, method: Method, segments: &[&str], query: &[(&str, &str)]) -> Request {
         Request::new(method, self.address.url(segments, query), None, self.timeout)
     }
 
-    /// A question about a flag. A name that no flag can have is not sent: on its way it could become the name of another one.
+    /// A request about a flag. A name that is not a legal flag name is not sent: URL parsers on the way could turn it into the
+    /// name of another flag.
     pub(crate) fn flag_request(
         &self,
         flag: &FlagKey,
@@ -120,7 +120,7 @@ impl Server {
         self.runtime.as_ref().expect("it is taken only when the server is dropped")
     }
 
-    /// Asks, and waits for the whole answer. An answer other than success is a failure that says why.
+    /// Sends a request and waits for the whole response. A response other than success is an error that says why.
     pub(crate) fn ask(&self, request: Request) -> Result<Reply, Failure> {
         let timeout = request.timeout;
         let (flag, text) = (request.flag.clone(), request.text.clone());
@@ -145,39 +145,40 @@ impl Server {
         Err(problem::failure(&self.address, status, &headers, &body, flag.as_ref(), text.as_ref()))
     }
 
-    /// Asks, and reads the answer as JSON.
+    /// Sends a request and parses the response as JSON.
     pub(crate) fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
         let reply = self.ask(request)?;
         self.read(&reply)
     }
 
-    /// Reads an answer as JSON.
+    /// Parses a response as JSON.
     pub(crate) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Failure> {
         serde_json::from_slice(&reply.body).map_err(|error| self.invalid_response(&error))
     }
 
-    /// Why an answer is not about the flag that was asked for, if it is not: something between here and the server has changed
-    /// the path.
+    /// The error if a response is about another flag than the request: something between here and the server has changed the
+    /// path.
     fn check_flag(&self, reply: &Reply, asked: &FlagKey, is_change: bool) -> Option<Failure> {
         #[derive(serde::Deserialize)]
         struct About {
             flag: String,
         }
-        // Not every answer names its flag.
+        // Not every response names its flag.
         let about: About = serde_json::from_slice(&reply.body).ok()?;
         if FlagKey::parse(&about.flag) == *asked {
             return None;
         }
         let (asked, found) = (asked.to_string(), about.flag);
-        let failure = self.invalid_response(&format_args!("`{asked}` was asked for, and it is about `{found}`"));
+        let failure =
+            self.invalid_response(&format_args!("the request was about `{asked}`, the response is about `{found}`"));
         Some(if is_change {
-            failure.help("look at both with `tidegate history`: the wrong one may have been changed")
+            failure.help("check both with `tidegate history`: the wrong one may have been changed")
         } else {
             failure
         })
     }
 
-    /// Sends, and waits for the head of the answer.
+    /// Sends a request and waits for the head of the response.
     async fn send(&self, request: Request) -> Result<Response, Failure> {
         let mut builder = self.client.request(request.method, request.url).headers(request.headers);
         if let Some(body) = request.body {
@@ -190,62 +191,63 @@ impl Server {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.invalid_response(&format_args!("it is larger than {ANSWER_BYTES_MAX} bytes")));
+                return Err(self.invalid_response(&format_args!("it has more than {ANSWER_BYTES_MAX} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     }
 
-    /// The server, by its address, did not answer at all.
+    /// The error for a server that cannot be reached.
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let address = self.displayed_address();
         if let Some(proxy) = &self.proxy {
             return self.unreachable_through(proxy, error);
         }
         if error.is_connect() && is_refused(&error) {
-            return Failure::new(Exit::Unreachable, format_args!("nobody listens at `{address}`"))
-                .help("start one with `tidegate serve`, or name another with --server");
+            return Failure::new(Exit::Unreachable, format_args!("no server is listening at `{address}`"))
+                .help("start one with `tidegate serve`, or name another one with --server");
         }
         if error.is_timeout() {
             return self.timed_out(CONNECT_TIMEOUT, false);
         }
         let error = error.without_url();
         let why = chain(&error);
-        Failure::new(Exit::Unreachable, format_args!("the server at `{address}` cannot be reached: {}", escape(&why)))
-            .help("name another with --server")
+        Failure::new(Exit::Unreachable, format_args!("cannot reach the server at `{address}`: {}", escape(&why)))
+            .help("name another one with --server")
     }
 
-    /// The server, by its address, did not answer through a proxy.
+    /// The error for a server that cannot be reached through a proxy.
     fn unreachable_through(&self, proxy: &str, error: reqwest::Error) -> Failure {
         let (address, is_timeout) = (self.displayed_address(), error.is_timeout());
         let why = chain(&error.without_url());
         let why = if is_timeout { "it did not answer in time" } else { &*why };
-        let message = format!(
-            "the server at `{address}` cannot be reached through the proxy `{}`: {}",
-            escape(proxy),
-            escape(why)
-        );
+        let message =
+            format!("cannot reach the server at `{address}` through the proxy `{}`: {}", escape(proxy), escape(why));
         Failure::new(Exit::Unreachable, message)
-            .help("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names it; NO_PROXY lists hosts that are asked directly")
+            .help("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names the proxy; NO_PROXY lists hosts that need none")
     }
 
-    /// The server took too long. Whether it has made a change is not known then.
+    /// The error for a server that took too long. It may have made the change.
     fn timed_out(&self, timeout: Duration, is_change: bool) -> Failure {
         let (server, seconds) = (self.displayed_address(), timeout.as_secs_f64());
         let failure =
             Failure::new(Exit::Unreachable, format_args!("the server at `{server}` did not answer in {seconds} s"));
-        if is_change { failure.help("it may have made the change; `tidegate history` shows it") } else { failure }
+        if is_change {
+            failure.help("the server may have made the change; `tidegate history` shows it")
+        } else {
+            failure
+        }
     }
 
-    /// The answer is not what a server of Tidegate says.
+    /// The error for a response that a Tidegate server does not give.
     pub(crate) fn invalid_response(&self, why: &dyn std::fmt::Display) -> Failure {
         let why = why.to_string();
         Failure::new(
             Exit::Unreachable,
-            format_args!("the answer of `{}` makes no sense: {}", self.displayed_address(), escape(&why)),
+            format_args!("unexpected response from `{}`: {}", self.displayed_address(), escape(&why)),
         )
-        .help("is it a server of Tidegate, of this version or a newer one?")
+        .help("is it a Tidegate server, of this version or a newer one?")
     }
 
     fn displayed_address(&self) -> String {
@@ -256,7 +258,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A name that is still being resolved is not waited for.
+        // Do not wait for a name that is still being resolved.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -270,13 +272,13 @@ impl Request {
         Self { method, url, headers, body: None, flag, text: None, timeout }
     }
 
-    /// The same question with JSON.
+    /// The same request with a JSON body.
     #[must_use]
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body(body.to_string().into_bytes(), "application/json")
     }
 
-    /// The same question with a text.
+    /// The same request with a body.
     #[must_use]
     pub(crate) fn body(mut self, body: Vec<u8>, kind: &'static str) -> Self {
         self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -284,7 +286,7 @@ impl Request {
         self
     }
 
-    /// The same question, to be answered only if what it is about is still in the state with this tag.
+    /// The same request, with a precondition: the resource still has this tag.
     #[must_use]
     pub(crate) fn if_match(mut self, tag: Option<&HeaderValue>) -> Self {
         if let Some(tag) = tag {
@@ -293,31 +295,31 @@ impl Request {
         self
     }
 
-    /// The same question with an entry that stands in a file, so that lines of it can be shown.
+    /// The same request with an entry from a file, so that diagnostics can show lines of it.
     #[must_use]
     pub(crate) fn entry(mut self, name: String, text: Vec<u8>) -> Self {
         self.text = Some((name, text.clone()));
         self.body(text, "application/json")
     }
 
-    /// The same question, as somebody.
+    /// The same request, with the actor of the change.
     #[must_use]
     pub(crate) fn actor(mut self, actor: &str) -> Self {
-        // Names of any language are sent as UTF-8; one with control characters is the server's to refuse.
+        // Names of any language are sent as UTF-8. One with control characters cannot be in a header, and is left out.
         if let Ok(actor) = HeaderValue::from_bytes(actor.as_bytes()) {
             self.headers.insert(ACTOR, actor);
         }
         self
     }
 
-    /// The same question, to be answered by a stream of events.
+    /// The same request for a stream of events.
     #[must_use]
     fn accept_event_stream(mut self) -> Self {
         self.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         self
     }
 
-    /// The same question, with more time for the answer.
+    /// The same request, with more time for the response.
     #[must_use]
     pub(crate) fn with_extra_time(mut self, more: Duration) -> Self {
         self.timeout += more;
@@ -325,7 +327,7 @@ impl Request {
     }
 }
 
-/// Whether it is known that nobody listens.
+/// Whether the connection was refused.
 fn is_refused(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -338,9 +340,9 @@ fn is_refused(error: &reqwest::Error) -> bool {
     false
 }
 
-/// Says who makes a change.
+/// The header that names the actor of a change.
 const ACTOR: &str = "x-tidegate-actor";
-/// A server on the other side of the world answers a connection within that.
+/// Enough for a connection to the other side of the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Ten times what a server under load needs for its longest list.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! From SOURCE and its options to the library, and back to what a command needs.
+//! Reads SOURCE with its options through the library, and reports what is wrong with it.
 
 mod open;
 mod signed;
@@ -23,12 +23,12 @@ use crate::text::escape;
 pub(crate) use open::{Opened, connect, open};
 pub(crate) use signed::{Verdict, verdict};
 
-/// A document in force, at an instant.
+/// The flags of a document, at an instant.
 pub(crate) struct Loaded {
     view: View,
-    /// What is known of the document's origin.
+    /// Where the document comes from, and how old it is.
     pub(crate) data: Data,
-    /// Why there is no document at all, if there is none.
+    /// Why there is no document, if there is none.
     missing: Option<Failure>,
 }
 
@@ -43,7 +43,7 @@ impl Loaded {
         self.view.now()
     }
 
-    /// The moment that is asked about: now under this host's leases, or `at` as a pure function of time.
+    /// The moment to evaluate at: now with this host's leases, or `at` without leases.
     pub(crate) fn moment(&self, at: Option<Micros>) -> Moment<'_> {
         match at {
             None => self.view.moment(),
@@ -65,11 +65,11 @@ impl Loaded {
     }
 }
 
-/// Reads the source once, for commands about a fleet, which leave the locks of this host aside.
+/// Reads the source once, for commands about a fleet, which ignore the locks of this host.
 pub(crate) fn load(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
     let (loaded, status) = load_any(source, output)?;
     if let Some(error) = &status.locks.error {
-        output.warning(format_args!("the locks of this host cannot be read: {}", escape(&error.message)));
+        output.warning(format_args!("cannot read the locks of this host: {}", escape(&error.message)));
     }
     loaded.with_document()
 }
@@ -79,7 +79,7 @@ pub(crate) fn load_with_locks(source: &SourceArgs, output: &mut Output) -> Resul
     load_or_locks(source, output)?.with_document()
 }
 
-/// Reads the source once. That there is no document is no failure yet: a lock of this host may answer.
+/// Reads the source once. A missing document is not an error yet, because a lock of this host may decide.
 pub(crate) fn load_or_locks(source: &SourceArgs, output: &mut Output) -> Result<Loaded, Failure> {
     let (loaded, status) = load_any(source, output)?;
     refuse_unknown_locks(&status)?;
@@ -103,11 +103,11 @@ fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status)
     Ok((Loaded { view, data, missing }, status))
 }
 
-/// Fails where the locks of this host cannot be read: one of them may be the answer, and the opposite of the document's.
+/// Fails if the locks of this host cannot be read: one of them may decide otherwise than the document.
 pub(crate) fn refuse_unknown_locks(status: &Status) -> Result<(), Failure> {
     let Some(error) = &status.locks.error else { return Ok(()) };
-    Err(Failure::new(Exit::Failed, format_args!("the locks of this host cannot be read: {}", escape(&error.message)))
-        .help("correct the file, or remove it to have no locks"))
+    Err(Failure::new(Exit::Failed, format_args!("cannot read the locks of this host: {}", escape(&error.message)))
+        .help("fix the file, or remove it to have no locks"))
 }
 
 /// The text of a source as it is, whatever is wrong with it.
@@ -122,7 +122,7 @@ pub(crate) fn read_signed(
     output: &mut Output,
 ) -> Result<(Vec<u8>, Option<String>), Failure> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::Unreachable, format_args!("`{}` cannot be read: {error}", escape(&place.to_string())))
+        Failure::new(Exit::Unreachable, format_args!("cannot read `{}`: {error}", escape(&place.to_string())))
     };
     match place {
         Location::Stdin => Ok((stdin()?, None)),
@@ -143,7 +143,7 @@ pub(crate) fn read_signed(
 /// Standard input, to its end.
 fn stdin() -> Result<Vec<u8>, Failure> {
     files::read_stdin_start(limits::DOCUMENT_BYTES_MAX)
-        .map_err(|error| Failure::new(Exit::Unreachable, format_args!("standard input cannot be read: {error}")))
+        .map_err(|error| Failure::new(Exit::Unreachable, format_args!("cannot read standard input: {error}")))
 }
 
 /// Why there is no document.
@@ -163,17 +163,17 @@ fn missing(place: &Location, status: &Status, text: Option<&[u8]>) -> Failure {
     if let Some(refusal) = &status.refused {
         return refused(report::render(&refusal.diagnostics, &source, text.as_deref()));
     }
-    // What is too large is not even read by the library; it is no less a document that is refused.
+    // The library does not read a document that is too large; it is refused like any other.
     if let Some(text) = text.filter(|text| text.len() > limits::DOCUMENT_BYTES_MAX) {
         return refused(report::render(&check(&text).diagnostics, &source, Some(&text)));
     }
     let why = status.last_error.as_ref().map(|trouble| escape(&trouble.message).into_owned());
     match (status.health, why) {
-        (Health::Offline, _) => Failure::new(Exit::Unreachable, format_args!("nothing is cached of `{source}`"))
+        (Health::Offline, _) => Failure::new(Exit::Unreachable, format_args!("no document of `{source}` is cached"))
             .help("run once without --offline, or name another cache with --cache"),
-        // What is said of a file names it already.
+        // The message about a file names it already.
         (_, Some(why)) if matches!(place, Location::Path(_)) => Failure::new(Exit::Unreachable, why),
-        (_, Some(why)) => Failure::new(Exit::Unreachable, format_args!("`{source}` cannot be read: {why}")),
+        (_, Some(why)) => Failure::new(Exit::Unreachable, format_args!("cannot read `{source}`: {why}")),
         (_, None) => Failure::new(Exit::Unreachable, format_args!("`{source}` did not answer in time"))
             .help("give it more time with --timeout"),
     }
@@ -187,7 +187,7 @@ fn text_of(place: &Location) -> Option<Vec<u8>> {
     }
 }
 
-/// Says how old the answer is where it is not fresh, and whatever else is wrong, each in one line.
+/// Reports how old the document is if it is not fresh, and whatever else is wrong, each in one line.
 fn warn_about_source(status: &Status, data: &Data, is_missing: bool, output: &mut Output) {
     let source = escape(&status.source);
     let age = status.age.map_or("of unknown age".to_owned(), |age| format!("{} old", rough(age)));
@@ -195,10 +195,11 @@ fn warn_about_source(status: &Status, data: &Data, is_missing: bool, output: &mu
     match status.health {
         _ if is_missing => {}
         Health::Fresh => {}
-        Health::Offline => output.note(format_args!("offline: the answer is from the cache, {age}")),
-        Health::Refused => output
-            .warning(format_args!("the document from `{source}` is refused; the answer is from the cache, {age}{why}")),
-        _ => output.warning(format_args!("`{source}` is away; the answer is from the cache, {age}{why}")),
+        Health::Offline => output.note(format_args!("offline: using the cached document, {age}")),
+        Health::Refused => {
+            output.warning(format_args!("the document from `{source}` is refused; using the cached one, {age}{why}"));
+        }
+        _ => output.warning(format_args!("`{source}` is unreachable; using the cached document, {age}{why}")),
     }
     if let Some(error) = status.cache.as_ref().and_then(|cache| cache.error.as_deref()) {
         output.warning(escape(error));
@@ -212,8 +213,9 @@ fn warn_about_source(status: &Status, data: &Data, is_missing: bool, output: &mu
         }
     }
     if let Some(clock) = status.clock.filter(|clock| clock.is_suspicious) {
-        output
-            .warning(format_args!("this host's clock is about {clock} that of the source; set the one that is wrong"));
+        output.warning(format_args!(
+            "this host's clock is about {clock} that of the source; correct the one that is wrong"
+        ));
     }
 }
 

@@ -1,7 +1,7 @@
 //! How wide the terminal is.
 
-/// Columns of the terminal that standard output goes to: `COLUMNS` where it is set, the terminal's own
-/// word, or [`COLUMNS_DEFAULT`] for files and pipes; between [`COLUMNS_LEAST`] and [`COLUMNS_MOST`].
+/// The width of the terminal that standard output goes to: `COLUMNS` if it is set, else what the terminal reports, else (for
+/// files and pipes) [`COLUMNS_DEFAULT`]; limited to [`COLUMNS_LEAST`] and [`COLUMNS_MOST`].
 pub(crate) fn columns() -> usize {
     let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));

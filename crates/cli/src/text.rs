@@ -1,7 +1,7 @@
-//! Text of others on our terminal: names, values and messages come from documents and hosts.
+//! Escapes text from outside before it is printed: names, values and messages of documents and servers.
 //!
-//! A name may hold escape sequences or characters that change the direction of the line; printed as they
-//! are they could rewrite what stands around them. Everything shown to people goes through here.
+//! A name may contain escape sequences, or characters that change the direction of the line. Printed unescaped, they could
+//! change what is shown around them. All text for people passes through this module.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -52,7 +52,7 @@ pub(crate) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Whether a terminal acts on the character, or shows nothing where it stands.
+/// Whether a terminal acts on the character, or does not show it.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use tidegate_engine::{FlagKey, Micros};
 
-/// Which flag is meant.
+/// The flag that a command is about.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FlagArgs {
     /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
@@ -25,10 +25,10 @@ impl FlagArgs {
     }
 }
 
-/// Who is asked about.
+/// The key that a command is about.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct KeyArg {
-    /// The key that is asked about: a user, a host, anything with a name [default: this host's name]
+    /// Evaluate for this key: a user, a host, anything with a name [default: this host's name]
     #[arg(long)]
     pub(crate) key: Option<String>,
 }
@@ -43,15 +43,15 @@ impl KeyArg {
 /// A list of keys.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct KeyFileArg {
-    /// Read the keys from FILE, one a line; `-` for standard input
+    /// Read the keys from FILE, one per line; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) keys_from: Option<PathBuf>,
 }
 
-/// Which instant is asked about.
+/// The instant to evaluate at.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AtArg {
-    /// Answer as of TIME instead of now, to the microsecond; RFC 3339, or as documents write it
+    /// Evaluate at TIME instead of now, to the microsecond; RFC 3339, or as documents write it
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     pub(crate) at: Option<Micros>,
 }

@@ -1,4 +1,4 @@
-//! Header lines to be sent along with requests.
+//! Header lines for requests.
 
 use std::fmt;
 use std::path::Path;
@@ -26,15 +26,17 @@ impl FromStr for Header {
 
     fn from_str(line: &str) -> Result<Self, Self::Err> {
         let Some((name, value)) = line.split_once(':') else {
-            return Err("it has no colon; write it as `Name: value`".to_owned());
+            return Err("there is no colon; write it as `Name: value`".to_owned());
         };
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err("its name has to be letters, digits and dashes only; write it as `Name: value`".to_owned());
+            return Err(
+                "the name has other characters than letters, digits and dashes; write it as `Name: value`".to_owned()
+            );
         }
         let value = value.trim_matches([' ', '\t']);
         if value.chars().any(|character| character.is_control() && character != '\t') {
-            return Err("its value holds a control character".to_owned());
+            return Err("the value has a control character".to_owned());
         }
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
@@ -46,8 +48,8 @@ impl fmt::Debug for Header {
     }
 }
 
-/// The headers of a file, one a line; empty lines and lines that begin with `#` are left out. An error names
-/// the line by its number, never by its content.
+/// The headers of a file, one per line; empty lines and lines that begin with `#` are skipped. An error names the line by its
+/// number, never by its content.
 pub(crate) fn read(path: &Path) -> Result<Vec<Header>, String> {
     let text = files::read(path, files::SMALL_BYTES_MAX).and_then(files::to_text)?;
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));

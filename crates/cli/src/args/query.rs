@@ -1,7 +1,10 @@
-//! What commands ask that answer from a document or from a server: which one, and about which flag.
+//! What is asked of a document or of a server: which of the two, and about which flag.
+
+use std::path::Path;
 
 use tidegate_engine::FlagKey;
 
+use super::server::ServerOption;
 use super::{Location, SourceArgs, SourceOptions};
 use crate::exit::Failure;
 use crate::server::Address;
@@ -9,7 +12,7 @@ use crate::server::Address;
 /// A document or a server, and the flag that is asked about.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QueryArgs {
-    /// The document: a path, `-` for standard input, or a URL; there is none with --server
+    /// The document: a path, `-` for standard input, or a URL; left out where a server is asked
     #[arg(value_hint = clap::ValueHint::AnyPath, required_unless_present = "server")]
     source: Option<Location>,
 
@@ -19,15 +22,14 @@ pub(crate) struct QueryArgs {
     /// The flag's name in its section
     flag: Option<String>,
 
-    /// Ask the server at URL (or host and port) instead of a document
-    #[arg(long, value_name = "URL", conflicts_with_all = DOCUMENT_OPTIONS)]
-    server: Option<Address>,
+    #[command(flatten)]
+    server: ServerOption<false>,
 
     #[command(flatten)]
     pub(crate) options: SourceOptions,
 }
 
-/// Who is asked about which flag.
+/// Who answers, and the flag that is asked about.
 #[derive(Clone, Debug)]
 pub(crate) enum Query<F> {
     /// This document.
@@ -37,35 +39,54 @@ pub(crate) enum Query<F> {
 }
 
 impl QueryArgs {
-    /// Who is asked, and about which flag: there has to be one.
+    /// Who answers, and about which flag. One word beside `TIDEGATE_SERVER` is the flag.
     pub(crate) fn with_flag(&self) -> Result<Query<FlagKey>, Failure> {
-        let missing = || {
-            Failure::usage("it is not said which flag is meant")
-                .help("give its key, as `features/x`, or section and name")
-        };
-        match self.with_optional_flag()? {
+        let missing = || Failure::usage("no flag given").help("give its key, as `features/x`, or section and name");
+        match self.query(|_| false)? {
             Query::Document(source, flag) => Ok(Query::Document(source, flag.ok_or_else(missing)?)),
             Query::Server(address, flag) => Ok(Query::Server(address, flag.ok_or_else(missing)?)),
         }
     }
 
-    /// Who is asked, and about which flag, if any.
+    /// Who answers, and about which flag, if any. One word beside `TIDEGATE_SERVER` is a document if it is a URL, `-` or an
+    /// existing file, and otherwise the flag.
     pub(crate) fn with_optional_flag(&self) -> Result<Query<Option<FlagKey>>, Failure> {
+        self.query(|word| match word {
+            Location::Url(_) | Location::Stdin => true,
+            Location::Path(path) => Path::new(path).exists(),
+        })
+    }
+
+    /// `is_document` tells whether a single word names a document, where `TIDEGATE_SERVER` is set.
+    fn query(&self, is_document: impl Fn(&Location) -> bool) -> Result<Query<Option<FlagKey>>, Failure> {
         let (section, flag) = (self.section.as_deref(), self.flag.as_deref());
-        match (&self.server, &self.source) {
+        let document_option = self.options.only_for_documents();
+        let server = self.server.address.as_ref().filter(|_| {
+            // The variable is a default: whatever names a document goes before it.
+            let names_document = match (&self.source, section) {
+                (None, _) => false,
+                (Some(_), Some(_)) => true,
+                (Some(word), None) => is_document(word),
+            };
+            !(self.server.is_from_environment && (names_document || document_option.is_some()))
+        });
+        match (server, &self.source) {
             (None, Some(source)) => {
                 let source = SourceArgs { source: source.clone(), options: self.options.clone() };
                 Ok(Query::Document(Box::new(source), flag_key(section, flag)))
             }
-            (Some(_), Some(_)) if flag.is_some() => Err(Failure::usage("there is both a --server and a word too many")
+            (Some(_), Some(_)) if flag.is_some() => Err(Failure::usage("too many arguments beside --server")
                 .help("with --server give the flag alone: there is no document")),
+            (Some(_), _) if let Some(option) = document_option => {
+                Err(Failure::usage(format_args!("{option} cannot be used with --server"))
+                    .help("it says how to read a document; leave one of the two out"))
+            }
             (Some(server), first) => {
                 let first = first.as_ref().map(Location::as_typed);
                 let server = server.clone().trusting(self.options.extra_roots()?);
                 Ok(Query::Server(server, flag_key(first.as_deref(), section)))
             }
-            // The parser does not let that pass.
-            (None, None) => Err(Failure::usage("there is neither a document nor a --server")),
+            (None, None) => Err(Failure::usage("no document given, and no server").help("give SOURCE or --server")),
         }
     }
 }
@@ -78,6 +99,3 @@ fn flag_key(first: Option<&str>, second: Option<&str>) -> Option<FlagKey> {
         (None, _) => None,
     }
 }
-
-/// Options that say how to read a document.
-const DOCUMENT_OPTIONS: &[&str] = &["cache", "offline", "headers", "header_file", "trusted_keys", "environment"];

@@ -1,40 +1,89 @@
-//! Where a server is, and what goes along with a change.
+//! Which server is asked, and the options of a change: who makes it, why, until when, and how many nodes must have it.
 
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 use tidegate_engine::document::{parse_duration, parse_percent, parse_time};
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
 use super::source::extra_roots;
 use super::{FormatArg, duration, host_name};
 use crate::exit::Failure;
-use crate::server::{Address, Level, Server, Target};
+use crate::server::{Address, LOCAL, Level, Server, Target};
 
-/// Which server is asked.
+/// Which server is asked; the local one by default.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServerArgs {
-    /// The server: a URL, or host and port [default: `$TIDEGATE_SERVER`, or `http://127.0.0.1:8080`]
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: Option<Address>,
+    #[command(flatten)]
+    server: ServerOption<true>,
 
-    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine
+    /// Trust the certificate authorities in FILE (PEM), in addition to those of this machine
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
 }
 
 impl ServerArgs {
-    /// Makes ready to ask.
+    /// Prepares the client for the server.
     pub(crate) fn connect(&self) -> Result<Server, Failure> {
-        let address = match &self.server {
-            Some(address) => address.clone(),
-            None => Address::from_environment().map_err(Failure::usage)?,
-        };
+        let address = self.server.address.clone().unwrap_or_else(Address::local);
         Server::new(address.trusting(extra_roots(self.cacert.as_deref())?))
     }
 }
 
-/// Which flag is meant, in one word.
+/// `--server`, or `TIDEGATE_SERVER`. Commands that only servers answer have a default.
+#[derive(Clone, Debug)]
+pub(super) struct ServerOption<const HAS_DEFAULT: bool> {
+    pub(super) address: Option<Address>,
+    /// Whether the address is that of the variable.
+    pub(super) is_from_environment: bool,
+}
+
+impl<const HAS_DEFAULT: bool> ServerOption<HAS_DEFAULT> {
+    fn arg() -> Arg {
+        let help = if HAS_DEFAULT {
+            format!("The server: a URL, or host and port [default: {LOCAL}]")
+        } else {
+            "Ask the server at URL (or host and port) instead of a document".to_owned()
+        };
+        let arg = Arg::new(ID).long(ID).value_name("URL").help(help).value_parser(value_parser!(Address));
+        // A variable that is set to nothing counts as unset.
+        if std::env::var_os(SERVER_VARIABLE).is_some_and(|value| value.is_empty()) {
+            return arg;
+        }
+        arg.env(SERVER_VARIABLE).hide_env_values(true)
+    }
+}
+
+impl<const HAS_DEFAULT: bool> clap::Args for ServerOption<HAS_DEFAULT> {
+    fn augment_args(command: Command) -> Command {
+        command.arg(Self::arg())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command.arg(Self::arg())
+    }
+}
+
+impl<const HAS_DEFAULT: bool> FromArgMatches for ServerOption<HAS_DEFAULT> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_from_environment = matches.value_source(ID) == Some(ValueSource::EnvVariable);
+        Ok(Self { address: matches.get_one(ID).cloned(), is_from_environment })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The name of the option.
+const ID: &str = "server";
+/// Names the server where --server does not.
+pub(crate) const SERVER_VARIABLE: &str = "TIDEGATE_SERVER";
+
+/// The flag that a command is about, as one word.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FlagKeyArg {
     /// The flag key, as `features/x`; `x` alone means `flags/x`
@@ -49,37 +98,37 @@ impl FlagKeyArg {
     }
 }
 
-/// Who does something, and why.
+/// Who makes a change, and why.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AuthorArgs {
-    /// Why, for those who read the history
+    /// Why the change is made, for those who read the history
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) reason: Option<String>,
 
-    /// Who does it [default: the user at this host]
+    /// Who makes the change, for those who read the history [default: the user at this host]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     actor: Option<String>,
 }
 
 impl AuthorArgs {
-    /// Who does it.
+    /// Who makes the change.
     pub(crate) fn actor(&self) -> String {
         self.actor.clone().unwrap_or_else(user_at_host)
     }
 }
 
-/// Who makes a change, why, and how sure it has to be.
+/// The options of a change.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) author: AuthorArgs,
 
-    /// Wait until it is on the disks of: this node (local), one more (one), most members (majority), every member
-    /// that is reachable (all) [default: majority]
+    /// Wait until these members have acknowledged the change: the server itself (local), one more (one), a majority (majority),
+    /// every reachable member (all) [default: majority]
     #[arg(long, value_enum, value_name = "LEVEL", hide_possible_values = true)]
     pub(crate) ack: Option<Level>,
 
-    /// Wait no longer than that for --ack; the change stands all the same [default: 500ms]
+    /// Wait at most this long for --ack; the change is kept in any case [default: 500ms]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Span>,
 
@@ -93,17 +142,17 @@ pub(crate) struct ChangeArgs {
 /// Which flags may be changed.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct TargetArgs {
-    /// Make a boolean flag where the server knows no flag of this name
+    /// Create a boolean flag if the server knows no flag of this name
     #[arg(long, conflicts_with = "elsewhere")]
     create: bool,
 
-    /// The flag is in documents of other nodes; where none defines it, each caller has its own default
+    /// Change a flag that documents of other nodes define; where no document defines it, callers get their own defaults
     #[arg(long)]
     elsewhere: bool,
 }
 
 impl TargetArgs {
-    /// Which flags are meant.
+    /// Which flags the change may name.
     pub(crate) fn target(self) -> Target {
         match (self.create, self.elsewhere) {
             (true, _) => Target::Create,
@@ -113,10 +162,10 @@ impl TargetArgs {
     }
 }
 
-/// When a dial ends by itself.
+/// When an activation or a lock ends by itself.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct UntilArg {
-    /// Let it end by itself at a time, or after a duration such as `2h`
+    /// End it automatically at a time, or after a duration such as `2h`
     #[arg(long, value_name = "TIME", value_parser = until)]
     until: Option<Until>,
 }
@@ -140,12 +189,10 @@ enum Until {
 
 fn until(text: &str) -> Result<Until, String> {
     match (parse_duration(text), parse_time(text)) {
-        (Ok(Span::ZERO), _) => Err("it is no time at all; give a duration such as `2h`".to_owned()),
+        (Ok(Span::ZERO), _) => Err("the duration is zero; give one such as `2h`".to_owned()),
         (Ok(span), _) => Ok(Until::In(span)),
         (_, Ok(instant)) => Ok(Until::At(instant)),
-        (Err(_), Err(_)) => {
-            Err("it is neither a time nor a duration; write it like `2026-12-01 00:00Z` or `2h`".to_owned())
-        }
+        (Err(_), Err(_)) => Err("not a time and not a duration; write it like `2026-12-01 00:00Z` or `2h`".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the document is, and how to get at it.
+//! Where a document is, and how to read it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,42 +24,55 @@ pub(crate) struct SourceArgs {
 /// How to read a source.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SourceOptions {
-    /// Keep the last good document under NAME [default: made from the URL; files are not cached]
+    /// Cache the last good document under NAME [default: derived from the URL; files are not cached]
     #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) cache: Option<String>,
 
-    /// Ask nobody: use what is cached
+    /// Use the cached document, without a request
     #[arg(help_heading = HEADING, long)]
     pub(crate) offline: bool,
 
-    /// Wait no longer than that for the source
+    /// Wait at most this long for the source or the server
     #[arg(help_heading = HEADING, long, value_name = "DURATION", value_parser = super::duration, default_value = "10s")]
     pub(crate) timeout: Span,
 
-    /// Send a header with each request; for secrets use --header-file
+    /// Send a header with each request; use --header-file for secrets
     #[arg(help_heading = HEADING, long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<Header>,
 
-    /// Send the headers in FILE, one a line; other users of this host can see arguments, but not this file
+    /// Send the headers in FILE, one per line; other users of this host can see arguments, but not this file
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) header_file: Option<PathBuf>,
 
-    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine
+    /// Trust the certificate authorities in FILE (PEM), in addition to those of this machine
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
 
-    /// Take only documents that the minisign key in FILE has signed, or another one named so; the signature lies
-    /// beside the document, with `.minisig` added to its path
+    /// Accept only documents that the minisign key in FILE has signed; with several keys, any of them. The signature is at the
+    /// path of the document with `.minisig` added
     #[arg(help_heading = HEADING, long = "trusted-key", value_name = "FILE")]
     pub(crate) trusted_keys: Vec<PathBuf>,
 
-    /// Take only documents that say in `$tidegate` that they are for the environment NAME
+    /// Accept only documents whose `$tidegate` names the environment NAME
     #[arg(help_heading = HEADING, long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
 }
 
 impl SourceOptions {
-    /// The certificate authorities that are trusted besides those of this machine.
+    /// The first option that is given and says how to read a document; the others are for servers, too.
+    pub(super) fn only_for_documents(&self) -> Option<&'static str> {
+        let options = [
+            ("--cache", self.cache.is_some()),
+            ("--offline", self.offline),
+            ("--header", !self.headers.is_empty()),
+            ("--header-file", self.header_file.is_some()),
+            ("--trusted-key", !self.trusted_keys.is_empty()),
+            ("--environment", self.environment.is_some()),
+        ];
+        options.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+
+    /// The certificate authorities that are trusted in addition to those of this machine.
     pub(crate) fn extra_roots(&self) -> Result<Option<Vec<u8>>, Failure> {
         extra_roots(self.cacert.as_deref())
     }
@@ -69,13 +82,13 @@ impl SourceOptions {
 pub(super) fn extra_roots(file: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
     let Some(file) = file else { return Ok(None) };
     let unusable = |error| {
-        Failure::usage(format_args!("the certificate authorities in `{}` cannot be read: {error}", file.display()))
+        Failure::usage(format_args!("cannot read the certificate authorities in `{}`: {error}", file.display()))
     };
     files::read(file, files::SMALL_BYTES_MAX).map(Some).map_err(unusable)
 }
 
-/// The options apart, so that those of the command itself come first.
-const HEADING: &str = "Options of the source";
+/// A heading of their own, so that the options of the command come first.
+const HEADING: &str = "Source options";
 
 /// Where a document is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -119,7 +132,7 @@ impl FromStr for Location {
         };
         match scheme.as_deref() {
             _ if text == "-" => Ok(Self::Stdin),
-            _ if text.is_empty() => Err("it is empty; give a path, `-` or a URL".to_owned()),
+            _ if text.is_empty() => Err("the argument is empty; give a path, `-` or a URL".to_owned()),
             Some("http" | "https") => Ok(Self::Url(text.to_owned())),
             Some("file") => Err("write the path itself, without `file://`".to_owned()),
             Some(scheme) if is_scheme(scheme) => Err(format!("`{scheme}` is not supported; use http, https or a path")),

@@ -1,4 +1,4 @@
-//! Instants, durations and values as they are typed, read by the code that reads documents.
+//! Parses instants, durations and values on the command line with the code that reads documents.
 
 use serde_json::value::RawValue;
 use tidegate_engine::document::{parse_duration, parse_time};
@@ -17,14 +17,14 @@ pub(crate) fn duration(text: &str) -> Result<Span, String> {
 /// Any JSON, as compact text: what a document accepts as a value.
 pub(crate) fn json(text: &str) -> Result<Box<str>, String> {
     serde_json::from_str::<&RawValue>(text)
-        .map_err(|error| format!("it is not JSON: {error}; a text needs its quotes, as in '\"blue\"'"))?;
+        .map_err(|error| format!("not JSON: {error}; a string needs quotes, as in '\"blue\"'"))?;
     let document = format!("{{\"flags\": {{\"x\": {{\"stable\": {text}}}}}}}");
     let checked = check(document.as_bytes());
     let flag = checked.document.as_ref().and_then(|document| document.sections.first()?.flags.first());
     match (flag, checked.diagnostics.iter().find(|found| found.code.severity() == Severity::Error)) {
         (Some(flag), _) => Ok(flag.stable.as_str().into()),
         (None, Some(found)) => Err(format!("{}; {}", found.message, found.help)),
-        (None, None) => Err("it is no value of a flag".to_owned()),
+        (None, None) => Err("not a value of a flag".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `tidegate activate`: everyone has new, now.
+//! `tidegate activate`: gives new to every key.
 
 use tidegate_engine::Share;
 
@@ -7,16 +7,15 @@ use crate::args::{ChangeArgs, FlagKeyArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
-/// Give new to everyone, at once, on every node
+/// Activate a flag: every key gets new, at once, on every node
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate activate features/new_login --reason 'all is well'
   tidegate activate maintenance_mode --create --until 2h
 
-It sets the flag's dial to 100 %, which goes before the ramp and everything else in a document, until `tidegate \
-clear` takes it away. A flag that the server does not know is an error, unless --create makes it one with the values \
-false and true.")]
+The activation is set to 100 %. It takes precedence over the ramp and everything else in a document, until `tidegate clear` \
+removes it. A flag that the server does not know is an error, unless --create creates it with the values false and true.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,

@@ -1,4 +1,4 @@
-//! `tidegate backup`: everything that a cluster has agreed on, in one file.
+//! `tidegate backup`: writes the live state of a cluster into a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,14 +12,14 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::output::Output;
 
-/// Write all dials and definitions of a server into a file
+/// Back up all activations and definitions of a server into a file
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate backup prod.backup
   tidegate backup - | gzip > prod.backup.gz
 
-One node is enough: all of them have the same. The file is replaced as a whole, and readable by its owner only. \
+One node is enough, because all nodes hold the same state. The file is replaced atomically, and only its owner can read it. \
 `tidegate restore` reads it.")]
 pub(crate) struct Args {
     /// The file; `-` for standard output
@@ -32,9 +32,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     if args.file.as_os_str() != "-" {
-        files::refuse_to_write(&args.file).map_err(|problem| {
-            Failure::usage(format_args!("`{}` cannot be written: {problem}", args.file.display()))
-        })?;
+        files::refuse_to_write(&args.file)
+            .map_err(|problem| Failure::usage(format_args!("cannot write `{}`: {problem}", args.file.display())))?;
     }
     let server = args.server.connect()?;
     let backup = server.ask(server.request(Method::GET, &["backup"], &[]))?.body;
@@ -44,17 +43,17 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     }
     let name = args.file.display();
     write(&args.file, &backup)
-        .map_err(|error| Failure::new(Exit::Failed, format_args!("`{name}` cannot be written: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Failed, format_args!("cannot write `{name}`: {error}")))?;
     let registers = backup.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count().saturating_sub(AROUND);
-    let are = if registers == 1 { "register is" } else { "registers are" };
-    output.message(format_args!("{registers} {are} in `{name}`, {} bytes", backup.len()));
+    let s = if registers == 1 { "" } else { "s" };
+    output.message(format_args!("wrote {registers} register{s} to `{name}`, {} bytes", backup.len()));
     Ok(Exit::Success)
 }
 
-/// Lines of a backup that are no registers: the first, which says what it is, and the last, which says that it is whole.
+/// Lines of a backup that are not registers: the header, and the end mark.
 const AROUND: usize = 2;
 
-/// Replaces the file as a whole: at every moment there is the old one or the new one, on the disk too.
+/// Replaces the file atomically: at any moment, also after a crash, there is the old content or the new one.
 fn write(file: &Path, backup: &[u8]) -> io::Result<()> {
     let mut name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{}.next", std::process::id()));

@@ -1,4 +1,4 @@
-//! What the commands have in common that change a flag.
+//! Sends a change of a flag, and reports its receipt; shared by the commands that change flags.
 
 use serde_json::value::RawValue;
 use tidegate_engine::{FlagKey, Micros, Share};
@@ -30,7 +30,7 @@ pub(super) fn activate(
     apply(&server, flag, Operation::Activate(share, target), until, &done, args, output)
 }
 
-/// Makes a change, and says what became of it: `done` completes "`flag` is ...".
+/// Makes a change, and reports its receipt: `done` completes "`flag` is ...".
 pub(super) fn apply(
     server: &Server,
     flag: FlagKey,
@@ -51,14 +51,14 @@ pub(super) fn apply(
         && args.format.format == Format::Human
     {
         output.note(format_args!(
-            "the server has no definition of `{}` loaded: each caller has its own default there",
+            "the server has no definition of `{}`: callers get their own defaults there",
             escape(&change.flag.to_string())
         ));
     }
     Ok(exit)
 }
 
-/// Says what became of a change: `done` completes "`flag` is ...".
+/// Reports the receipt of a change: `done` completes "`flag` is ...".
 pub(super) fn report(
     flag: &FlagKey,
     done: &str,
@@ -78,7 +78,7 @@ pub(super) fn report(
                 acknowledgement_text(receipt)
             ));
             if receipt.created {
-                output.note(format_args!("the server knew no flag `{flag}`: it is a new boolean flag"));
+                output.note(format_args!("created the boolean flag `{flag}`, which the server did not know"));
             }
         }
     }
@@ -87,49 +87,49 @@ pub(super) fn report(
     }
     if receipt.outranked.is_empty() {
         output.warning(format_args!(
-            "accepted, but not acknowledged in time{}; the change stands, and reaches the others by itself",
+            "accepted, but not acknowledged in time{}; the change is kept, and reaches the other nodes later",
             level_text(receipt)
         ));
     } else {
         let losses: Vec<_> = receipt.outranked.iter().map(Outranked::describe).collect();
         output.warning(format_args!(
-            "stored, but outranked {}; look at the history, and make it again",
+            "stored, but outranked {}; see `tidegate history`, and repeat the change if needed",
             losses.join(", ")
         ));
     }
     for peer in &receipt.unreached {
-        output.note(format_args!("no node is connected at {}: {}", escape(&peer.address), escape(&peer.problem)));
+        output.note(format_args!("not connected to {}: {}", escape(&peer.address), escape(&peer.problem)));
     }
     Ok(Exit::Unacknowledged)
 }
 
-/// The same failure; of an activation of a flag that the server does not know, with the options that allow it.
+/// The same failure; for a flag that the server does not know, it suggests the options that allow the change.
 fn unknown_target(failure: Failure, what: &Operation) -> Failure {
     match failure {
         Failure::Reported(report) if report.exit == Exit::NoFlag && matches!(what, Operation::Activate(..)) => {
             Failure::Reported(report).help(
-                "--create makes it a boolean flag; --elsewhere changes a flag of other nodes' documents; \
-                 `tidegate flags` lists the flags of a server",
+                "`tidegate flags` lists the flags of the server; --create creates a boolean flag; --elsewhere changes a flag that \
+                 documents of other nodes define",
             )
         }
         failure => failure,
     }
 }
 
-/// When it ends by itself.
+/// When the change ends by itself.
 fn until_text(until: Option<Micros>) -> String {
     until.map_or(String::new(), |until| format!(" until {}, {}", short(until), relative(until, source::now())))
 }
 
 impl Outranked {
-    /// Where, and by which change.
+    /// On which member, and by which change.
     fn describe(&self) -> String {
         let state = if self.quarantined { "a quarantined change" } else { "a change" };
         format!("on {} by {state} of node {} (stamp {})", escape(&self.on), escape(&self.by), escape(&self.stamp))
     }
 }
 
-/// What it did to the share of keys with new, on the node that was asked.
+/// The share before and after, on the server that made the change.
 fn effect_text(receipt: &Receipt) -> String {
     let Some(Effect { from, to }) = &receipt.effect else { return String::new() };
     let shown = |share: &Option<Percentage>| match share {
@@ -139,7 +139,7 @@ fn effect_text(receipt: &Receipt) -> String {
     format!(": {} -> {}", shown(from), shown(to))
 }
 
-/// How many members have acknowledged it, and which have not yet.
+/// How many members have acknowledged the change, and which have not yet.
 fn acknowledgement_text(receipt: &Receipt) -> String {
     let (has, all) = (receipt.durable_on.len(), receipt.durable_on.len() + receipt.pending.len());
     if all == 0 {
@@ -152,12 +152,12 @@ fn acknowledgement_text(receipt: &Receipt) -> String {
     format!("acknowledged by {has} of {all} {members}{level}{missing}")
 }
 
-/// What was asked for.
+/// The level that was requested, in words.
 fn level_text(receipt: &Receipt) -> &'static str {
     match &*receipt.ack {
-        "local" => " by this node",
-        "one" => " by one more node",
-        "majority" => " by most members",
+        "local" => " by the server",
+        "one" => " by one more member",
+        "majority" => " by a majority",
         "all" => " by every reachable member",
         _ => "",
     }

@@ -1,4 +1,4 @@
-//! `tidegate check`: what is wrong with documents, and what a change of one would do.
+//! `tidegate check`: finds every problem of documents, and compares two versions of one.
 
 mod against;
 
@@ -14,7 +14,7 @@ use crate::source::{self, Verdict};
 use crate::text::escape;
 use against::Against;
 
-/// Check documents: every problem at once, with its place and what to do; compare two versions
+/// Check documents: report every problem with its place and a remedy; compare two versions
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,14 +24,14 @@ Examples:
   tidegate check flags.json --against https://flags.example/app.json
   tidegate check --explain E031
 
-The exit code is 0 where there are only warnings and notes, 1 where there are errors, 4 where a source \
-cannot be read. With --format json there is one object a source, on a line of its own.")]
+The exit code is 0 if there are only warnings and notes, 1 if there are errors, 4 if a source cannot be read. With --format \
+json each source is one object on a line of its own.")]
 pub(crate) struct Args {
     /// The documents: paths, `-` for standard input, or URLs
     #[arg(required_unless_present = "explain", value_name = "SOURCE", value_hint = clap::ValueHint::AnyPath)]
     sources: Vec<Location>,
 
-    /// Also say what differs from OLD, and how much of the line gains or loses new, now and at most
+    /// Also show the differences from OLD, and how many percent of the keys gain or lose new, now and at most
     #[arg(long, value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
     against: Option<Location>,
 
@@ -101,8 +101,8 @@ fn accepted(place: &Location, options: &SourceOptions, output: &mut Output) -> R
     let checked = check(&text);
     let name = place.to_string();
     checked.document.ok_or_else(|| {
-        Failure::new(Exit::Refused, format_args!("`{}` has errors, so nothing can be compared with it", escape(&name)))
-            .help("give a document that was accepted")
+        Failure::new(Exit::Refused, format_args!("`{}` has errors and cannot be compared", escape(&name)))
+            .help("give a document without errors")
             .diagnostics(report::render(&checked.diagnostics, &name, Some(&text)))
     })
 }
@@ -133,7 +133,7 @@ fn human(
     Ok(())
 }
 
-/// `2 errors, 1 warning`, or that all is well.
+/// `2 errors, 1 warning`, or `no problems`.
 fn summary(found: &[Diagnostic]) -> String {
     let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
     let parts: Vec<String> = counts
@@ -149,7 +149,7 @@ fn count(found: &[Diagnostic], severity: Severity) -> usize {
     found.iter().filter(|found| found.code.severity() == severity).count()
 }
 
-/// What was found in one source, for programs.
+/// The result for one source, as JSON.
 #[derive(Debug, Serialize)]
 struct Line<'d> {
     source: &'d str,

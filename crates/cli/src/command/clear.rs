@@ -1,4 +1,4 @@
-//! `tidegate clear`: back to the ramp.
+//! `tidegate clear`: removes the activation of a flag.
 
 use super::change;
 use crate::args::{ChangeArgs, FlagKeyArg};
@@ -6,13 +6,13 @@ use crate::exit::Outcome;
 use crate::output::Output;
 use crate::server::Operation;
 
-/// Take the dial of a flag away: it returns to its ramp, at once, on every node
+/// Remove the activation; the flag follows its ramp again, at once, on every node
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate clear features/new_login --reason 'INC-1234 is over'
 
-A flag that nobody has defined is unknown again. Where there is no activation, nothing is changed and it ends with 3.")]
+A flag without a definition is unknown again. If there is no activation, nothing is changed and the exit code is 3.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,

@@ -1,4 +1,4 @@
-//! `tidegate cluster`: the nodes that agree, and what only an operator may do to them.
+//! `tidegate cluster`: certificates, status and membership of a cluster.
 
 mod forget;
 mod init;
@@ -11,9 +11,9 @@ use clap::Subcommand;
 use crate::exit::Outcome;
 use crate::output::Output;
 
-/// Make the certificates of a cluster, see its nodes, take a node out, decide about quarantined changes, repair the clock
+/// Manage a cluster: certificates, status, membership, quarantined changes, clock repair
 #[derive(Clone, Debug, clap::Args)]
-#[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
+#[command(subcommand_value_name = "COMMAND")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

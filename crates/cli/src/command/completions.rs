@@ -1,11 +1,11 @@
-//! `tidegate completions`: a script that completes commands and options in a shell.
+//! `tidegate completions`: a shell script that completes commands and options.
 
 use clap_complete::Shell;
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 
-/// Print a script that completes commands and options in a shell
+/// Print a shell script that completes commands and options
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

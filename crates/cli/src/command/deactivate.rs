@@ -1,4 +1,4 @@
-//! `tidegate deactivate`: everyone has stable, now.
+//! `tidegate deactivate`: gives stable to every key.
 
 use tidegate_engine::Share;
 
@@ -7,16 +7,16 @@ use crate::args::{ChangeArgs, FlagKeyArg, TargetArgs, UntilArg};
 use crate::exit::Outcome;
 use crate::output::Output;
 
-/// Give stable to everyone, at once, on every node: the kill switch
+/// Deactivate a flag: every key gets stable, at once, on every node (the kill switch)
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate deactivate features/new_login --reason 'INC-1234: sign-in fails'
   tidegate deactivate features/new_login --ack local
 
-It sets the flag's dial to 0 %, which goes before the ramp, early adopters and everything else in a document, until \
-`tidegate clear` takes it away. It works on a node that is alone, too: then it ends with 6, and the change reaches the \
-others as soon as they are back.")]
+The activation is set to 0 %. It takes precedence over the ramp, early adopters and everything else in a document, until \
+`tidegate clear` removes it. It works on a node that reaches no other node, too: the exit code is 6 then, and the change \
+reaches the other nodes when they are connected again.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,

@@ -1,4 +1,4 @@
-//! `tidegate define`: what a document says of a flag, said to a server.
+//! `tidegate define`: defines a flag on a server.
 
 use std::path::PathBuf;
 
@@ -21,9 +21,8 @@ Examples:
   tidegate define features/new_login entry.json --reason 'the form is ready'
   echo '{\"stable\": \"blue\", \"new\": \"green\"}' | tidegate define colors/button -
 
-FILE holds what stands after the flag's name in a document. A flag that a document of the server defines cannot be \
-defined here, too; its dial can be set all the same. What is probably not as it was meant is shown as `tidegate check` \
-shows it, and is no reason to refuse the entry.")]
+FILE has the flag's entry, as it follows the flag's name in a document. A flag that a document of the server defines cannot \
+be defined here, but it can be activated. Warnings are shown as `tidegate check` shows them, and do not prevent the definition.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,
@@ -41,13 +40,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let name = if name == "-" { "standard input".to_owned() } else { name };
     let entry = files::read_or_stdin(&args.file, limits::DOCUMENT_BYTES_MAX)
         .map(files::without_mark)
-        .map_err(|error| Failure::usage(format_args!("`{}` cannot be read: {error}", escape(&name))))?;
+        .map_err(|error| Failure::usage(format_args!("cannot read `{}`: {error}", escape(&name))))?;
     let server = args.change.server.connect()?;
     show_warnings(&args.flag.key(), &name, &entry, output);
     change::apply(&server, args.flag.key(), Operation::Define(name, entry), None, "defined", &args.change, output)
 }
 
-/// Shows what `check` would say of the entry in a document. An entry that is refused is left to the server, which says why.
+/// Shows what `check` reports for the entry in a document. The server reports why it refuses an entry.
 fn show_warnings(flag: &FlagKey, name: &str, entry: &[u8], output: &mut Output) {
     let Ok(text) = str::from_utf8(entry) else { return };
     if let Ok((_, diagnostics)) = read_definition(flag, text)

@@ -1,4 +1,4 @@
-//! `tidegate explain`: the value that a key has, and everything that led to it.
+//! `tidegate explain`: the value that a key has, and why.
 
 mod json;
 mod text;
@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::server::{Address, Server};
 use crate::source;
 
-/// Say which value a key has, and why: rule, position, share, flips, and how old the data is
+/// Show which value a key has, and why: rule, position, share, flips, age of the data
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     override_usage = "tidegate explain [OPTIONS] <SOURCE> <SECTION> <FLAG>
@@ -26,8 +26,8 @@ Examples:
   tidegate explain flags.json features new_login --key alice --at '2026-12-01 00:00Z'
   tidegate explain flags.json features/new_login --format json | jq .valid_until
 
-The exit code is 3 where the flag is unknown or disabled; the explanation is printed all the same. \
-With --at the answer is a pure function of the document, the key and the time: leases are left aside."
+The exit code is 3 if the flag is unknown or disabled; the explanation is printed nevertheless. \
+With --at the value depends on the document, the key and the time alone: leases are ignored."
 )]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -1,9 +1,9 @@
-//! `tidegate flags`: the flags of a server.
+//! `tidegate flags`: lists the flags of a server.
 
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_engine::{Change, ChangeKind, Micros};
+use tidegate_engine::{Change, ChangeKind, Micros, Share};
 
 use crate::args::{Format, FormatArg, ServerArgs};
 use crate::command::list::{VALUE_COLUMNS, describe_change, rounded};
@@ -15,14 +15,14 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::{escape, escape_json, shorten};
 
-/// List the flags of a server: values, share now, next change, dial
+/// List the flags of a server: values, current share, next change, activation
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate flags
   tidegate flags --server 10.0.0.7:8080 --format json | jq 'select(.activation != null)'
 
-With --format json there is one object a flag, on a line of its own, as the server writes it.")]
+With --format json each flag is one object on a line of its own, as the server writes it.")]
 pub(crate) struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// The answer of the server.
+/// The response of the server.
 #[derive(Debug, Deserialize)]
 struct List {
     flags: Vec<Box<RawValue>>,
@@ -59,7 +59,7 @@ fn table(server: &Server, flags: &[Box<RawValue>]) -> Result<Table, Failure> {
         };
         let next = flag.next_change.as_ref().and_then(|next| {
             let kind = KINDS.into_iter().find(|kind| kind.as_str() == next.what)?;
-            Some(describe_change(&Change { at: next.at.0, kind, share: next.share.0 }, "dial", now))
+            Some(describe_change(&Change { at: next.at.0, kind, share: next.share.0 }, "activation", now))
         });
         table.row([
             Cell::new(escape(&flag.flag)),
@@ -73,16 +73,21 @@ fn table(server: &Server, flags: &[Box<RawValue>]) -> Result<Table, Failure> {
     Ok(table)
 }
 
-/// What is special about a flag.
+/// The marks of a flag.
 fn marks(flag: &FlagState, now: Micros) -> Vec<String> {
     let mut marks = Vec::new();
-    if let Some(dial) = &flag.activation {
-        let until = dial.until.map(|until| format!(" until {}, {}", short(until.0), relative(until.0, now)));
-        let who = dial.actor.as_deref().map(|actor| format!(" by {}", shorten(&escape(actor), WHO_COLUMNS)));
-        marks.push(format!("dialled{}{}", who.unwrap_or_default(), until.unwrap_or_default()));
+    if let Some(activation) = &flag.activation {
+        let until = activation.until.map(|until| format!(" until {}, {}", short(until.0), relative(until.0, now)));
+        let who = activation.actor.as_deref().map(|actor| format!(" by {}", shorten(&escape(actor), WHO_COLUMNS)));
+        let state = match activation.percentage.as_ref().map(|share| share.0) {
+            Some(Share::ZERO) => "deactivated".to_owned(),
+            Some(share) => format!("activated for {} %", rounded(share)),
+            None => "activated".to_owned(),
+        };
+        marks.push(format!("{state}{}{}", who.unwrap_or_default(), until.unwrap_or_default()));
     }
     if flag.source == "api" {
-        marks.push("defined live".to_owned());
+        marks.push("defined by API".to_owned());
     }
     marks
 }

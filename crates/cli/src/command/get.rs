@@ -1,4 +1,4 @@
-//! `tidegate get`: the value that a key has.
+//! `tidegate get`: prints the value that a key has.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::output::Output;
 use crate::server::{Address, Server};
 use crate::source::{self, Loaded};
 
-/// Print the value that a key has, as one line of JSON
+/// Print the value of a flag for a key, as one line of JSON
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     override_usage = "tidegate get [OPTIONS] <SOURCE> <SECTION> <FLAG>
@@ -23,12 +23,12 @@ Examples:
   tidegate get flags.json features/color --key alice --default '\"blue\"' --raw
   tidegate get flags.json features/color --key alice --at '2026-12-01 00:00Z'
 
-With --at the answer is a pure function of the document, the key and the time: leases are left aside. \
-A lock of this host goes before everything; `tidegate locks` shows them. With --server the server answers, \
-and neither locks nor leases of this host count.
+With --at the value depends on the document, the key and the time alone: leases are ignored. A lock of this host takes \
+precedence over the document; `tidegate locks` lists them. With --server, or with TIDEGATE_SERVER and no SOURCE, the server \
+evaluates, and locks and leases of this host are ignored.
 
-Where there is no document or server at all, a --default is printed as for an unknown flag, and a warning says why; without \
-one the exit code is 4 or 5."
+If neither document nor server is available, --default is printed, as for an unknown flag, and a warning says why; without \
+--default the exit code is 4 or 5."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -37,14 +37,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
-    /// Print this where the flag is unknown or disabled, or the source cannot be read
+    /// Print this if the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
     default: Option<Box<str>>,
 
     #[command(flatten)]
     at: AtArg,
 
-    /// Print a text without its quotes and escapes; other values stay JSON
+    /// Print a string without its quotes and escapes; other values stay JSON
     #[arg(long)]
     raw: bool,
 }
@@ -59,14 +59,14 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         (Err(NoValue::CallerDefault(_)), Some(default)) => print(default, args, output)?,
         (Err(NoValue::Unavailable(failure)), Some(default)) => {
             print(default, args, output)?;
-            output.warn_of_fallback(&failure, "the answer is the default");
+            output.warn_of_fallback(&failure, "using the default");
         }
         (Err(NoValue::CallerDefault(failure) | NoValue::Unavailable(failure)), None) => return Err(failure),
     }
     Ok(Exit::Success)
 }
 
-/// Why there is no value, and what to say where there is no default either.
+/// Why there is no value, with the error for when there is no default either.
 enum NoValue {
     /// The flag is unknown or disabled.
     CallerDefault(Failure),
@@ -103,7 +103,7 @@ fn from_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<S
     })
 }
 
-/// The value as JSON; none where it is up to the caller.
+/// The value as JSON; none if it is the caller's default.
 fn answer(loaded: &Loaded, flag: &FlagKey, args: &Args) -> Option<String> {
     let snapshot = loaded.snapshot();
     let index = snapshot.find(flag.section(), flag.flag());
@@ -115,7 +115,7 @@ fn print(json: &str, args: &Args, output: &mut Output) -> Result<(), Failure> {
     if args.raw { output.line(plain(json)) } else { output.line(json) }
 }
 
-/// A JSON text without its quotes and escapes; anything else as it is.
+/// A JSON string without its quotes and escapes; any other value unchanged.
 fn plain(json: &str) -> Cow<'_, str> {
     match serde_json::from_str::<String>(json) {
         Ok(text) => Cow::Owned(text),

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_engine::FlagKey;
+use tidegate_engine::{FlagKey, Share};
 
 use crate::args::{Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -14,7 +14,7 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::{escape, shorten};
 
-/// Show who changed a flag, or any flag, when, and why; the newest change first
+/// Show who changed a flag, or any flag, when and why; the newest change first
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -22,20 +22,21 @@ Examples:
   tidegate history features/new_login --limit 1000 --format json
   tidegate history
 
-Without a flag the changes of all flags are shown. History is a node's own: it has what was changed there and what has come there. \
-What was replaced elsewhere before it came is named, with the nodes that know more; ask them with --server.
+Without a flag, the changes of all flags are shown. Each node has its own history: the changes that were made there or that it \
+has received. A change that was replaced before the node received it is mentioned, with the nodes that know it; ask them with \
+--server.
 
-With --format json there is one object a change, on a line of its own, as the server writes it.")]
+With --format json each change is one object on a line of its own, as the server writes it.")]
 pub(crate) struct Args {
     /// The flag key, as `features/x`; `x` alone means `flags/x` [default: all flags]
     #[arg(value_name = "FLAG")]
     flag: Option<String>,
 
-    /// Show so many changes at most
+    /// Show at most N changes
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 
-    /// Only changes older than the one with this stamp
+    /// Show only changes older than the one with this stamp
     #[arg(long, value_name = "STAMP")]
     before: Option<String>,
 
@@ -60,7 +61,7 @@ struct Page {
     next: Option<String>,
 }
 
-/// A change that was replaced and never came to the node.
+/// A change that was replaced before the node received it.
 #[derive(Debug, Deserialize)]
 struct Missing {
     flag: String,
@@ -88,7 +89,7 @@ struct Entry {
     lost_to: Option<String>,
 }
 
-/// What was set; nothing for what was taken away.
+/// The value that was set; none if it was removed.
 #[derive(Debug, Deserialize)]
 struct Value {
     #[serde(default)]
@@ -109,24 +110,26 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     match args.format.format {
         Format::Json => found.changes.iter().try_for_each(|change| output.json(change))?,
         Format::Human if found.changes.is_empty() => match args.flag() {
-            Some(flag) => output.note(format_args!("`{}` was never changed here", escape(&flag.to_string()))),
-            None => output.note("no flag was ever changed here"),
+            Some(flag) => {
+                output.note(format_args!("no changes of `{}` in the history of this node", escape(&flag.to_string())));
+            }
+            None => output.note("no changes in the history of this node"),
         },
         Format::Human => output.table(&table(&server, args, &found.changes)?)?,
     }
     if found.next.is_some() {
-        output.note("there are older changes; --limit shows more of them");
+        output.note("there are older changes; show more with --limit");
     }
     if !found.others.is_empty() {
         let (node, others) = (escape(&found.node), listed(&found.others));
-        let verb = if found.others.len() == 1 { "has its own" } else { "have their own" };
-        output.note(format_args!("this is the history of `{node}`; {others} {verb}"));
+        let s = if found.others.len() == 1 { "has its own history" } else { "have their own histories" };
+        output.note(format_args!("this is the history of `{node}`; {others} {s}"));
     }
     for missing in found.missing.iter().take(MISSING_MAX) {
         let known_to = if missing.known_to.is_empty() { &found.others } else { &missing.known_to };
-        let ask = if known_to.is_empty() { String::new() } else { format!("; {} may know it", listed(known_to)) };
+        let ask = if known_to.is_empty() { String::new() } else { format!("; {} may have it", listed(known_to)) };
         let (flag, at) = (escape(&missing.flag), short(missing.at.0));
-        output.note(format_args!("a change of `{flag}` at {at} was replaced and is not in this history{ask}"));
+        output.note(format_args!("the change of `{flag}` at {at} was replaced before this node received it{ask}"));
     }
     Ok(Exit::Success)
 }
@@ -171,7 +174,7 @@ fn table(server: &Server, args: &Args, changes: &[Box<RawValue>]) -> Result<Tabl
     let mut table = Table::new(if is_of_all { headings } else { &["AT", "", "CHANGE", "BY", "NODE", "REASON", ""] });
     for change in changes {
         let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.invalid_response(&error))?;
-        let lost = entry.lost_to.as_ref().map_or("", |_| "lost to a change made at the same time");
+        let lost = entry.lost_to.as_ref().map_or("", |_| "lost to a concurrent change");
         let when = [Cell::new(short(entry.at.0)), Cell::new(relative(entry.at.0, now)).styled(FAINT)];
         let flag = is_of_all.then(|| Cell::new(escape(&entry.flag)));
         let what = [
@@ -186,14 +189,17 @@ fn table(server: &Server, args: &Args, changes: &[Box<RawValue>]) -> Result<Tabl
     Ok(table)
 }
 
-/// What was done.
+/// The change as text.
 fn describe_entry(entry: &Entry) -> String {
     match (&*entry.kind, &entry.value) {
         ("activation", None) => "cleared".to_owned(),
         ("activation", Some(value)) => {
             let share = value.percentage.as_ref().map_or("?".to_owned(), |share| share.0.to_string());
             let until = value.until.map_or(String::new(), |until| format!(" until {}", short(until.0)));
-            format!("dialled to {share} %{until}")
+            match value.percentage.as_ref().map(|share| share.0) {
+                Some(Share::ZERO) => format!("deactivated{until}"),
+                _ => format!("activated for {share} %{until}"),
+            }
         }
         ("definition", None) => "removed".to_owned(),
         ("definition", Some(_)) => "defined".to_owned(),
@@ -201,10 +207,10 @@ fn describe_entry(entry: &Entry) -> String {
     }
 }
 
-/// A server gives no more at once.
+/// The largest page of the API.
 const PAGE_MAX: usize = 100;
 /// Longer texts are shortened.
 const TEXT_COLUMNS: usize = 50;
 
-/// Missing changes that are named.
+/// At most this many missing changes are mentioned.
 const MISSING_MAX: usize = 3;

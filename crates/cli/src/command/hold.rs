@@ -1,4 +1,4 @@
-//! `tidegate hold`: the ramp pauses.
+//! `tidegate hold`: pauses the ramp of a flag.
 
 use reqwest::Method;
 
@@ -9,15 +9,15 @@ use crate::output::Output;
 use crate::server::{FlagState, Operation};
 use crate::source;
 
-/// Keep the share that a flag has now: the ramp pauses
+/// Pause the ramp of a flag: keep its current share
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate hold features/new_login --reason 'errors rise, looking'
   tidegate hold features/new_login --until 1h
 
-It sets the flag's dial to the share it has at this instant, to a millionth of a per cent. The ramp's own clock goes on \
-behind it: after `tidegate clear` the flag has the share that the ramp has by then.")]
+The activation is set to the current share, to a millionth of a percent. The ramp itself is not shifted: after `tidegate \
+clear` the flag has the share that the ramp has reached by then.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     change::apply(
         &server,
         flag,
-        // A change made since then is newer than the share that was read, and stays.
+        // A change made since the share was read is kept.
         Operation::Hold(share, reply.tag),
         until,
         &format!("held at {share} %"),

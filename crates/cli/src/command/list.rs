@@ -1,4 +1,4 @@
-//! `tidegate list`: the flags of a document, their share, and what comes next.
+//! `tidegate list`: the flags of a document, their shares and next changes.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::{escape, escape_json, shorten};
 
-/// List the flags of a document: values, share now, next change
+/// List the flags of a document: values, current share, next change
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,14 +66,14 @@ fn table<'s>(flags: impl Iterator<Item = Flag<'s>>, moment: &Moment<'_>) -> Tabl
     table
 }
 
-/// The share with at most three decimals, which is plenty at a glance.
+/// The share with at most three decimals, enough for a list.
 pub(crate) fn rounded(share: Share) -> String {
     let thousandths = share.to_millionths() / 1_000;
     let text = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A change as a sentence without a subject; with what it is that may end by itself.
+/// A change without its subject; `ending` names what ends in a change of kind `Expires`.
 pub(crate) fn describe_change(change: &Change, ending: &str, now: Micros) -> String {
     let what = match change.kind {
         ChangeKind::Rises => format!("rises from {} %", change.share),
@@ -85,7 +85,7 @@ pub(crate) fn describe_change(change: &Change, ending: &str, now: Micros) -> Str
     format!("{} {what}, {}", short(change.at), relative(change.at, now))
 }
 
-/// What is special about a flag.
+/// The marks of a flag.
 fn marks(flag: &Flag<'_>, now: Micros) -> Vec<String> {
     let mut marks = Vec::new();
     if let Some(lock) = flag.host_lock().filter(|lock| lock.until.is_none_or(|until| now < until)) {
@@ -144,7 +144,7 @@ struct Next {
 impl<'s> Line<'s> {
     fn new(flag: &Flag<'s>, moment: &Moment<'_>) -> Self {
         let details = flag.details();
-        let in_force = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
+        let is_active = |until: Option<Micros>| until.is_none_or(|until| moment.now < until);
         Self {
             flag: flag.key().to_string(),
             section: flag.section(),
@@ -159,7 +159,7 @@ impl<'s> Line<'s> {
             }),
             enabled: flag.is_enabled(),
             lock: flag.lock().map(Variant::as_str),
-            host_lock: flag.host_lock().filter(|lock| in_force(lock.until)).map(Lock::new),
+            host_lock: flag.host_lock().filter(|lock| is_active(lock.until)).map(Lock::new),
             interpolate: flag.interpolates(),
             lease: flag.lease().map(|lease| lease.to_string()),
             description: details.and_then(|details| details.description.as_deref()),

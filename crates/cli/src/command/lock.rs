@@ -1,68 +1,63 @@
-//! `tidegate lock`: pins a flag on this host.
+//! `tidegate lock`: locks a flag on this host to a value.
 
 use tidegate::locks::{LockError, LockFile};
 use tidegate::{FlagKey, HostLock, Pin, Variant};
-use tidegate_engine::Span;
 
-use crate::args::{duration, json, user_at_host};
+use crate::args::{UntilArg, json, user_at_host};
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::Output;
 use crate::relative::{relative, short};
 use crate::source;
 use crate::text::{escape, escape_json, shorten};
 
-/// Pin a flag on this host, to one of its values or to any value
+/// Lock a flag on this host to its stable or new value, or to any value
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    override_usage = "tidegate lock [OPTIONS] --why <TEXT> <SECTION> <FLAG> <stable|new>
-       tidegate lock [OPTIONS] --why <TEXT> <SECTION> <FLAG> --value <JSON>
-       tidegate lock [OPTIONS] --why <TEXT> <FLAG_KEY> <stable|new>",
+    override_usage = "tidegate lock [OPTIONS] --reason <TEXT> <SECTION> <FLAG> <stable|new>
+       tidegate lock [OPTIONS] --reason <TEXT> <SECTION> <FLAG> --value <JSON>
+       tidegate lock [OPTIONS] --reason <TEXT> <FLAG_KEY> <stable|new>",
     after_help = "\
 Examples:
-  tidegate lock features new_login stable --why 'INC-1234: sign-in fails' --for 2h
-  tidegate lock limits/batch --value 100 --why 'try a smaller batch'
+  tidegate lock features new_login stable --reason 'INC-1234: sign-in fails' --until 2h
+  tidegate lock limits/batch --value 100 --reason 'try a smaller batch'
 
-A lock goes before everything that a document says, for every key asked about on this host, at once and in \
-programs that are running too. A lock with a value works for a flag that no document knows. Locks are kept \
-in $TIDEGATE_LOCKS, or in tidegate/locks.json in $XDG_STATE_HOME or ~/.local/state."
+A lock takes precedence over documents and activations, for every key on this host, at once and also in running programs. \
+A lock to a --value works for a flag that no document defines, too. Locks are stored in the file $TIDEGATE_LOCKS, or in \
+tidegate/locks.json in $XDG_STATE_HOME or ~/.local/state."
 )]
 pub(crate) struct Args {
-    /// The flag, as section and name or as one flag key; then `stable` or `new`, unless there is a --value
+    /// The flag, as section and name or as one flag key; then `stable` or `new`, unless --value is given
     #[arg(required = true, num_args = 1..=3, value_name = "FLAG")]
     words: Vec<String>,
 
-    /// Pin it to this value
+    /// Lock it to this value
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
     value: Option<Box<str>>,
 
-    /// Why, for those who find the lock
+    /// Why the flag is locked, for those who find the lock
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    why: String,
+    reason: String,
 
-    /// Let the lock end by itself after that time
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    lasting: Option<Span>,
+    #[command(flatten)]
+    until: UntilArg,
 
-    /// Who locks [default: the user at this host]
-    #[arg(long, value_name = "NAME")]
-    who: Option<String>,
+    /// Who locks it [default: the user at this host]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    actor: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     let (flag, pin) = parse_words(&words, args.value.as_deref())?;
     let now = source::now();
-    if args.lasting == Some(Span::ZERO) {
-        return Err(Failure::usage("--for is no time at all").help("give a duration such as `2h`, or leave it out"));
-    }
-    let until = args.lasting.map(|lasting| now.saturating_add(lasting).ceil_to_second());
-    let who = args.who.clone().unwrap_or_else(user_at_host);
-    let lock = HostLock { flag, pin, who, why: args.why.clone(), until };
+    let until = args.until.instant(now);
+    let actor = args.actor.clone().unwrap_or_else(user_at_host);
+    let lock = HostLock { flag, pin, who: actor, why: args.reason.clone(), until };
     let replaced = lock_file()?.add(&lock).map_err(|error| failure(&error))?;
     if let Some(replaced) = replaced.filter(|replaced| replaced.until.is_none_or(|until| now < until)) {
         let why = if replaced.why.is_empty() { String::new() } else { format!(": {}", escape(&replaced.why)) };
         output.note(format_args!(
-            "it replaces the lock to {} by {}{why}",
+            "this replaces the lock to {} by {}{why}",
             pin_text(&replaced.pin),
             escape(&replaced.who)
         ));
@@ -76,23 +71,24 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Success)
 }
 
-/// What the words mean, by their number: a flag key or section and flag, and then a variant unless there is
-/// a value.
+/// Parses the words by their number: a flag key, or section and flag; then a variant unless there is a value.
 fn parse_words(words: &[&str], value: Option<&str>) -> Result<(FlagKey, Pin), Failure> {
     let variant = |word: &str| match word {
         "stable" => Ok(Pin::Variant(Variant::Stable)),
         "new" => Ok(Pin::Variant(Variant::New)),
-        _ => Err(Failure::usage(format_args!("`{}` is neither `stable` nor `new`", escape(word)))
-            .help("say which one to lock the flag to, or give any value with --value")),
+        _ => Err(Failure::usage(format_args!("`{}` is not `stable` or `new`", escape(word)))
+            .help("name the one to lock the flag to, or give any value with --value")),
     };
     match (words, value) {
         ([key], Some(value)) => Ok((FlagKey::parse(key), Pin::Value(value.into()))),
         ([section, flag], Some(value)) => Ok((FlagKey::new(*section, *flag), Pin::Value(value.into()))),
         ([key, word], None) => Ok((FlagKey::parse(key), variant(word)?)),
         ([section, flag, word], None) => Ok((FlagKey::new(*section, *flag), variant(word)?)),
-        (_, Some(_)) => Err(Failure::usage("there is both a --value and a word too many")
-            .help("leave out `stable` or `new`, or --value")),
-        (_, None) => Err(Failure::usage("it is not said what to lock the flag to")
+        (_, Some(_)) => {
+            Err(Failure::usage("too many arguments beside --value")
+                .help("leave out either `stable` or `new`, or --value"))
+        }
+        (_, None) => Err(Failure::usage("no value to lock the flag to")
             .help("add `stable` or `new`, or give any value with --value")),
     }
 }
@@ -107,7 +103,7 @@ pub(crate) fn failure(error: &LockError) -> Failure {
     Failure::new(exit, escape(&chain(error)))
 }
 
-/// What a lock pins to, for people.
+/// What a lock locks to, as text.
 pub(crate) fn pin_text(pin: &Pin) -> String {
     match pin {
         Pin::Variant(variant) => variant.to_string(),

@@ -1,4 +1,4 @@
-//! `tidegate locks`: the pins on this host.
+//! `tidegate locks`: lists the locks of this host.
 
 use serde::Serialize;
 use tidegate::HostLock;
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     match args.format.format {
         Format::Json => locks.iter().try_for_each(|lock| output.json(&Line::new(lock, now)))?,
         Format::Human if locks.is_empty() => {
-            output.note(format_args!("there are no locks on this host (`{}`)", file.path().display()));
+            output.note(format_args!("no locks on this host (`{}`)", file.path().display()));
         }
         Format::Human => {
-            let mut table = Table::new(&["FLAG", "LOCKED TO", "UNTIL", "", "WHO", "WHY"]);
+            let mut table = Table::new(&["FLAG", "LOCKED TO", "UNTIL", "", "BY", "REASON"]);
             for lock in &locks {
                 table.row(row(lock, now));
             }

@@ -15,7 +15,7 @@ Examples:
   tidegate man | man -l -
   tidegate man ~/.local/share/man/man1")]
 pub(crate) struct Args {
-    /// The folder to write a page for each command into; it is made if need be
+    /// Write a page for each command into this folder, which is created if needed
     dir: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, mut tidegate: clap::Command, output: &mut Output)
 
 /// A command, and all commands below it.
 fn with_those_below(command: &clap::Command) -> Vec<&clap::Command> {
-    let below = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let below = command.get_subcommands().filter(|command| command.get_name() != "help");
     std::iter::once(command).chain(below.flat_map(with_those_below)).collect()
 }
 
@@ -50,5 +50,5 @@ fn page(command: &clap::Command) -> std::io::Result<String> {
 }
 
 fn failure(file: &Path, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
+    Failure::new(Exit::Failed, format_args!("cannot write `{}`: {error}", file.display()))
 }

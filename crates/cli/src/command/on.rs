@@ -1,4 +1,4 @@
-//! `tidegate on`: the answer as an exit code.
+//! `tidegate on`: reports a boolean flag by its exit code.
 
 use tidegate_engine::{Answer, FlagKey, Subject};
 
@@ -10,7 +10,7 @@ use crate::server::{Address, Server};
 use crate::source;
 use crate::text::{escape, escape_json, shorten};
 
-/// Exit with 0 where the value is true, with 1 where it is false: for `if` in a shell
+/// Exit with 0 if the value is true, with 1 if it is false: for `if` in a shell
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     override_usage = "tidegate on [OPTIONS] <SOURCE> <SECTION> <FLAG>
@@ -21,9 +21,9 @@ Examples:
   if tidegate on flags.json features/new_login; then echo new; else echo stable; fi
   tidegate on flags.json features new_login --key alice --default false || exit 1
 
-Nothing is printed. Exit codes: 0 true, 1 false, 2 the value is not a boolean; without --default 3 no such flag or a \
-disabled one, 4 and 5 no document or no server. In `if`, everything but 0 takes the way of `false`. With --default the \
-exit code is that of the default wherever there is no value; a warning says why."
+Nothing is printed. Exit codes: 0 true, 1 false, 2 the value is not a boolean; without --default also 3 no such flag or a \
+disabled one, 4 or 5 no document or no server. `if` treats every code but 0 as false. With --default, the default decides \
+the exit code wherever there is no value; a warning says why."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
-    /// Answer this where the flag is unknown or disabled, or the source cannot be read
+    /// Use this if the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     default: Option<bool>,
 
@@ -61,10 +61,10 @@ fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Ou
     }
 }
 
-/// The default, where nobody could be asked.
+/// The default, or the failure if there is none.
 fn default_or(args: &Args, failure: Failure, output: &mut Output) -> Result<bool, Failure> {
     let Some(default) = args.default else { return Err(failure) };
-    output.warn_of_fallback(&failure, "the answer is the default");
+    output.warn_of_fallback(&failure, "using the default");
     Ok(default)
 }
 

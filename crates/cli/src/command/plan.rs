@@ -1,4 +1,4 @@
-//! `tidegate plan`: what will happen, as a chart, a list of changes, and a picture.
+//! `tidegate plan`: the shares of flags over time, as a chart, a list of changes, and a picture.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::table::{Cell, FAINT, HEADING, Table, paint};
 use crate::terminal;
 use crate::text::{escape_json, shorten};
 
-/// Show what will happen: shares over time, the next changes, ramps that overlap
+/// Show the shares of flags over time, the next changes, and ramps that overlap
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,8 +29,8 @@ Examples:
   tidegate plan flags.json features new_login --from '2026-12-01 00:00Z' --to '2026-12-15 00:00Z'
   tidegate plan flags.json --svg plan.svg
 
-It shows the way of a whole fleet: locks of this host and leases are left aside. Without --from and --to \
-it goes from the first to the last change within 400 days of now, or of all where there is none so near.")]
+The plan is for a whole fleet: it ignores locks of this host and leases. Without --from and --to it covers the time from \
+the first to the last change within 400 days of now; if there is no change in that time, from the first to the last of all.")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::args::time)]
     to: Option<Micros>,
 
-    /// Also write the chart as a picture to FILE; `-` writes it to standard output instead of the rest
+    /// Also write the chart as an SVG picture to FILE; `-` writes only the picture, to standard output
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
@@ -73,9 +73,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             output.text(&picture)?;
             return Ok(Exit::Success);
         }
-        files::write(file, picture).map_err(|error| {
-            Failure::new(Exit::Failed, format_args!("`{}` cannot be written: {error}", file.display()))
-        })?;
+        files::write(file, picture)
+            .map_err(|error| Failure::new(Exit::Failed, format_args!("cannot write `{}`: {error}", file.display())))?;
         output.note(format_args!("the picture is in `{}`", file.display()));
     }
     match args.format.format {
@@ -122,7 +121,7 @@ fn human(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
 fn print_changes(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
     let coming = forecast.coming();
     if coming.is_empty() {
-        return output.line("nothing changes after now in this time");
+        return output.line("no changes after now in this time");
     }
     let mut table = Table::new(&["NEXT CHANGES", "", "FLAG", "SHARE>", "", ""]);
     for (curve, change) in coming.iter().take(CHANGES_MOST) {

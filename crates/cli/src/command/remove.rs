@@ -1,4 +1,4 @@
-//! `tidegate remove`: takes back what `define` said.
+//! `tidegate remove`: removes a definition from a server.
 
 use super::change;
 use crate::args::{ChangeArgs, FlagKeyArg};
@@ -6,13 +6,13 @@ use crate::exit::Outcome;
 use crate::output::Output;
 use crate::server::Operation;
 
-/// Take the definition of a flag away that was made on a server
+/// Remove the definition of a flag from a server
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tidegate remove features/new_login --reason 'everybody has it'
+  tidegate remove features/new_login --reason 'rolled out'
 
-The dial of the flag stays as it is; `tidegate clear` takes it away.")]
+The activation of the flag is kept; `tidegate clear` removes it.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagKeyArg,
@@ -23,5 +23,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let (flag, server) = (args.flag.key(), args.change.server.connect()?);
-    change::apply(&server, flag, Operation::Remove, None, "no longer defined here", &args.change, output)
+    change::apply(&server, flag, Operation::Remove, None, "no longer defined on the server", &args.change, output)
 }

@@ -1,4 +1,4 @@
-//! `tidegate restore`: a backup, back into a cluster.
+//! `tidegate restore`: restores a backup into a cluster.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,24 +14,25 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::output::Output;
 
-/// Merge a backup into a server and its cluster
+/// Restore a backup into a server and its cluster
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate restore prod.backup
   tidegate restore prod.backup --overwrite --reason 'back to the state of Monday'
 
-Without --overwrite what is newer than the backup stays as it is: so a lost node is filled again. With it the values of \
-the backup are written anew, as changes of now, and everything else stays; the history shows what they replaced.
+Without --overwrite, values that are newer than the backup are kept; this refills a node that has lost its data. With \
+--overwrite, the values of the backup are written as new changes, and everything else is kept; the history shows what they \
+replaced.
 
-The backup is checked as a whole before anything is sent, and goes to the server in batches of 1,000. A restore that is \
-stopped goes on when it is run again: what is restored already is left as it is.")]
+The whole backup is checked before anything is sent. It is sent in batches of 1,000 registers. After an interruption, run the \
+command again: values that are restored already are skipped.")]
 pub(crate) struct Args {
     /// The file that `tidegate backup` has written; `-` for standard input
     #[arg(value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
 
-    /// Let the backup win over what is newer
+    /// Overwrite newer values with those of the backup
     #[arg(long)]
     overwrite: bool,
 
@@ -45,19 +46,19 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// What became of a batch, or of all of them.
+/// The counts of a batch, or of all batches.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Sum {
-    /// Registers that the backup holds.
+    /// Registers of the backup.
     #[serde(default)]
     registers: u64,
-    /// Those of them that were made anew.
+    /// Registers that were restored.
     #[serde(default)]
     restored: u64,
-    /// Those that were as in the backup, or newer.
+    /// Registers whose value was the same or newer.
     #[serde(default)]
     left: u64,
-    /// Those that a newer version of the program has written.
+    /// Registers that a newer version of the program has written.
     #[serde(default)]
     unknown: u64,
 }
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
                 if sum.registers > 0 {
                     let done = sum.registers;
                     output.message(format_args!(
-                        "{done} of {total} registers are done; run it again, and it goes on from there"
+                        "{done} of {total} registers are restored; run the command again to continue"
                     ));
                 }
                 return Err(failure);
@@ -104,22 +105,22 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Format::Human => {
             let others = match (sum.left, sum.unknown) {
                 (0, 0) => String::new(),
-                (_, 0) => "; the others are the same here, or newer".to_owned(),
-                (_, unknown) => format!("; {unknown} can only be read by a newer version"),
+                (_, 0) => "; the others have the same value, or a newer one".to_owned(),
+                (_, unknown) => format!("; {unknown} need a newer version of tidegate"),
             };
-            output.message(format_args!("{} of {} registers are restored{others}", sum.restored, sum.registers));
+            output.message(format_args!("restored {} of {} registers{others}", sum.restored, sum.registers));
         }
     }
     Ok(Exit::Success)
 }
 
-/// The backup in a file, which is restored only if it is whole.
+/// Reads a backup, and checks that it is complete.
 fn read(path: &Path) -> Result<Backup, Failure> {
     let name = path.display();
-    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format_args!("`{name}`{error}"));
-    let bytes = files::read_or_stdin(path, BACKUP_BYTES_MAX);
-    let bytes = bytes.map(files::without_mark).map_err(|error| wrong(&format_args!(" cannot be read: {error}")))?;
-    backup::read(&*bytes).map_err(|error| wrong(&format_args!(": {error}")))
+    let bytes = files::read_or_stdin(path, BACKUP_BYTES_MAX)
+        .map(files::without_mark)
+        .map_err(|error| Failure::usage(format_args!("cannot read `{name}`: {error}")))?;
+    backup::read(&*bytes).map_err(|error| Failure::usage(format_args!("`{name}`: {error}")))
 }
 
 /// The registers in the order of the backup, in batches that fit into one request.
@@ -138,19 +139,19 @@ fn batches(registers: &[Register]) -> impl Iterator<Item = &[Register]> {
     })
 }
 
-/// What `tidegate backup` takes of a server at most.
+/// The largest backup that `tidegate backup` reads from a server.
 const BACKUP_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// Registers in one request: some tenths of a second of work, so that progress is seen and a request does not time out.
+/// Registers in one request: some tenths of a second of work, so that progress is visible and no request times out.
 const BATCH: usize = 1_000;
 
 /// A line of a backup has a register as hexadecimal digits, and its value as JSON, in which a character takes up to six.
 const LINE_FACTOR: usize = 8;
 
-/// What else stands in a line.
+/// The rest of a line.
 const LINE_BYTES: usize = 512;
 
-/// For one batch, besides the usual time.
+/// Extra time for one batch.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::output::Output;
 Examples:
   tidegate schema > tidegate.schema.json
 
-Name it in the document, `\"$schema\": \"./tidegate.schema.json\"`, and an editor completes fields and shows \
-what they mean. It is for editors: `tidegate check` sees more.")]
+Name it in the document (`\"$schema\": \"./tidegate.schema.json\"`), and an editor completes fields and shows \
+their meaning. `tidegate check` finds more than the schema can express.")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, output: &mut Output) -> Outcome {

@@ -1,4 +1,4 @@
-//! `tidegate serve`: a node that any language can ask over HTTP.
+//! `tidegate serve`: runs the server, with its HTTP API and its node of the cluster.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::log;
 use crate::output::Output;
 
-/// Answer over HTTP, and take changes while it runs
+/// Run the server: HTTP API and cluster node
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,78 +29,78 @@ Examples:
   tidegate serve --document flags.json --document https://flags.example/app.json --data-dir state
   tidegate serve --data-dir state --certificates certs/a --cluster-listen 10.0.0.7:7400 --peer 10.0.0.8:7400
 
-Every option can also stand in the configuration file (`data_dir = \"state\"`) and in the environment \
-(`TIDEGATE_DATA_DIR`); an option goes before a variable, and a variable before the file. Without a data folder, changes \
-are kept in memory and are gone when the server ends.
+Every option can also be set in the configuration file (`data_dir = \"state\"`) and in the environment \
+(`TIDEGATE_DATA_DIR`). An option takes precedence over a variable, and a variable over the file. Without a data folder, changes \
+are kept in memory and are lost when the server stops.
 
-The log goes to standard error: peers that come and go, every change with who made it, and all that is wrong. TIDEGATE_LOG says \
-how much of it (`warn`, `debug`, or `tidegate=info,tidegate_mesh=debug`).
+The log goes to standard error: connections of peers, every change with its actor, and every problem. TIDEGATE_LOG sets its \
+level (`warn`, `debug`, or `tidegate=info,tidegate_mesh=debug`).
 
-SIGTERM and Ctrl-C end it: requests under way are finished, within 5 seconds.")]
+SIGTERM and Ctrl-C stop the server: running requests are finished, within 5 seconds.")]
 pub(crate) struct Args {
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// Listen on this address [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
 
-    /// Listen on an address that other hosts can reach, although nobody has to say who he is
+    /// Allow --listen on an address that other hosts can reach, without authentication
     #[arg(long)]
     listen_unprotected: bool,
 
-    /// Answer /healthz and /readyz on this address too, unaffected by the load of other requests [default: nowhere]
+    /// Also answer /healthz and /readyz on this address, unaffected by the load of other requests [default: none]
     #[arg(long, value_name = "ADDRESS:PORT")]
     health_listen: Option<String>,
 
-    /// Answer requests for this host name, too: that of a gateway or of DNS. May be given several times [default: localhost,
-    /// and the addresses that it listens on]
+    /// Also answer requests for this host name, of a gateway or of DNS; can be given several times [default: localhost, and the
+    /// addresses of --listen]
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 
-    /// Wait at the start for the documents, and for a member of the cluster to compare with, at most that long [default: 5s]
+    /// Wait at most this long at the start, for the documents and for a comparison with one member of the cluster [default: 5s]
     #[arg(long, value_name = "DURATION")]
     startup_wait: Option<String>,
 
-    /// Keep changes in this folder, which is made if need be
+    /// Store changes in this folder, which is created if needed
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
 
-    /// Serve the flags of this document, a path or a URL; may be given several times
+    /// Serve the flags of this document, a path or a URL; can be given several times
     #[arg(long = "document", value_name = "SOURCE")]
     documents: Vec<String>,
 
-    /// What this node is called [default: the name of the host]
+    /// The name of this node [default: the name of the host]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// What the cluster is called [default: tidegate]
+    /// The name of the cluster [default: tidegate]
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
 
-    /// Where other nodes of the cluster reach this one [default: nowhere]
+    /// Listen for other nodes of the cluster on this address [default: none]
     #[arg(long, value_name = "ADDRESS:PORT")]
     cluster_listen: Option<String>,
 
-    /// What other nodes are told about where this one is, if that is not where it listens: behind NAT, or a name
+    /// The address at which other nodes reach this one, if it is not that of --cluster-listen: behind NAT, or a name
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
 
-    /// Another node of the cluster, where it listens for others; one that answers is enough. May be given several times, this
-    /// node's own included
+    /// The address of another node of the cluster; one that answers is enough. Can be given several times; the address of this
+    /// node itself is ignored
     #[arg(long = "peer", value_name = "HOST:PORT")]
     peers: Vec<String>,
 
-    /// The folder with this node's certificate, as `tidegate cluster init` makes it
+    /// The folder with the certificate of this node, as `tidegate cluster init` makes it
     #[arg(long, value_name = "DIR")]
     certificates: Option<String>,
 
-    /// Do without certificates although other hosts can reach this node: whoever reaches it can change every flag
+    /// Allow a cluster without certificates on an address that other hosts can reach: anyone there can change every flag
     #[arg(long)]
     cluster_insecure: bool,
 
-    /// How far the clocks of the nodes may be apart, from 500ms to 1m; the same on all nodes [default: 5s]
+    /// The largest difference between the clocks of the nodes, from 500ms to 1m; the same on all nodes [default: 5s]
     #[arg(long, value_name = "DURATION")]
     max_drift: Option<String>,
 
-    /// Trust the certificate authorities in FILE, in PEM, besides those of this machine, for documents at URLs
+    /// Trust the certificate authorities in FILE (PEM) for documents at URLs, in addition to those of this machine
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
 
@@ -138,19 +138,19 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     log::start()?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
     if config.data_dir.value.is_none() {
-        output.warning("there is no data folder: changes are gone when the server ends; name one with --data-dir");
+        output.warning("no data folder: changes are lost when the server stops; set one with --data-dir");
     }
-    // Before the network between nodes takes its share.
+    // Before the network between nodes opens its sockets.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);
     let stop = stop_signal()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
-    // Taken before the data folder is, so that a second server on one port fails without a trace.
+    // Before the data folder is opened, so that a second server on the same port leaves no trace.
     let mut listeners = Listeners::new(runtime.block_on(listen(config.listen.value, Key::Listen))?);
     let health = config.health_listen.value.map(|address| runtime.block_on(listen(address, Key::HealthListen)));
     if let Some(listener) = health.transpose()? {
         let address = listener.local_addr().map_err(|error| failed(&error))?;
-        output.message(format_args!("answering for health on http://{address}"));
+        output.message(format_args!("answering health checks on http://{address}"));
         listeners = listeners.health(listener);
     }
     let address = listeners.address().map_err(|error| failed(&error))?;
@@ -180,13 +180,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Success)
 }
 
-/// Lets everything go, within 5 s after the process was told to end, whatever is still at work.
+/// Stops everything within 5 s after the signal, whatever is still running.
 fn shut_down(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &mut Output) {
     let ends = told.unwrap_or_else(Instant::now) + STOP_MAX;
     let left = || ends.saturating_duration_since(Instant::now());
-    // Work that blocks a thread is not waited for; what it has begun is the library's to finish.
+    // Work that blocks a thread is not waited for; the library finishes what it has begun.
     runtime.shutdown_timeout(RUNTIME_TIMEOUT.min(left()));
-    // The last handle waits until everything that was accepted is on the disk.
+    // Dropping the last handle waits until everything that was accepted is on the disk.
     let (sender, gone) = mpsc::channel();
     let shut_down_library = move || {
         drop(tide);
@@ -194,19 +194,19 @@ fn shut_down(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &m
     };
     let is_started = thread::Builder::new().name("shutdown".to_owned()).spawn(shut_down_library).is_ok();
     if is_started && gone.recv_timeout(left()).is_err() {
-        output.warning("the disk did not take everything in time; what was acknowledged is on it");
+        output.warning("not everything was written to the disk in time; acknowledged changes were");
     }
 }
 
 async fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
-            .help(format_args!("stop what listens there, or name another address with {}", key.argument()))
+            .help(format_args!("stop the program that listens there, or set another address with {}", key.argument()))
     })
 }
 
-/// Raises the number of files that this process may open to what its parts can use, as far as it may, and returns it. Few
-/// systems allow a process more than 1,024 unless it asks.
+/// Raises the limit of open files to what the server can use, as far as the system allows, and returns it. Few systems allow
+/// more than 1,024 by default.
 fn raise_file_limit(output: &mut Output) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let wanted = FILES_WANTED.min(limit.maximum.unwrap_or(u64::MAX));
@@ -216,14 +216,14 @@ fn raise_file_limit(output: &mut Output) -> u64 {
     let files = if is_raised { wanted } else { current };
     if files < FILES_EXPECTED {
         output.warning(format_args!(
-            "this process may open only {files} files, so it takes few connections; raise the limit (`ulimit -Hn`, \
+            "this process can open only {files} files, and accepts few connections; raise the limit (`ulimit -Hn`, \
              `LimitNOFILE=` of systemd) to {FILES_WANTED}"
         ));
     }
     files
 }
 
-/// Has the instant at which the process is told to end.
+/// Receives the instant of the signal to stop.
 fn stop_signal() -> Result<watch::Receiver<Option<Instant>>, Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
     let (sender, receiver) = watch::channel(None);
@@ -231,31 +231,30 @@ fn stop_signal() -> Result<watch::Receiver<Option<Instant>>, Failure> {
         if signals.forever().next().is_some() {
             let _ = sender.send(Some(Instant::now()));
         }
-        // Its end is no signal.
+        // Keep the sender: a closed channel is not a signal.
         sender
     };
     thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(|error| failed(&error))?;
     Ok(receiver)
 }
 
-/// Ready when the process is told to end.
+/// Completes when the process is told to stop.
 async fn stop_requested(mut stop: watch::Receiver<Option<Instant>>) {
     let _ = stop.wait_for(Option::is_some).await;
 }
 
 fn failed(error: &io::Error) -> Failure {
-    Failure::new(Exit::Failed, format_args!("the server cannot go on: {error}"))
+    Failure::new(Exit::Failed, format_args!("the server failed: {error}"))
 }
 
-/// From the signal to the end of the process; it takes a moment more to be gone.
+/// From the signal to the end of the process, which takes a moment more.
 const STOP_MAX: Duration = Duration::from_millis(4_700);
 
-/// For tasks to end when their connections have.
+/// For tasks to end after their connections.
 const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// All connections of clients, of nodes and of strangers at the port of the cluster, four times over: each of these has a
-/// limit of its own.
+/// Four times the connections of clients, of nodes and of unauthenticated peers, each of which has a limit of its own.
 const FILES_WANTED: u64 = 16_384;
 
-/// What every system gives a process without being asked.
+/// The default of most systems.
 const FILES_EXPECTED: u64 = 1_024;

@@ -1,4 +1,4 @@
-//! `tidegate simulate`: how many keys have which variant, when.
+//! `tidegate simulate`: counts how many keys have which variant, and when.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::relative::{relative, short};
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
 
-/// Count how many keys have which variant, now, at an instant, or every so often
+/// Count how many keys have which variant: now, at an instant, or in steps
 #[derive(Clone, Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("keys").required(true).args(["keys_from", "population"])))]
 #[command(after_help = "\
@@ -28,8 +28,8 @@ Examples:
   tidegate simulate flags.json features new_login --keys-from hosts.txt --at '2026-12-01 00:00Z'
   tidegate simulate flags.json features/new_login --population 10000 --every 1d --format json
 
-With --every and without --from and --to it goes from the first to the last instant at which the share \
-moves. Locks of this host and leases are left aside: the keys may be those of other hosts.")]
+With --every and without --from and --to the steps cover the time in which the share moves. Locks of this host and leases \
+are ignored, because the keys may belong to other hosts.")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     file: KeyFileArg,
 
-    /// Take the keys `0` to `N-1`
+    /// Use the keys `0` to `N-1`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     population: Option<u64>,
 
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::args::time)]
     at: Option<Micros>,
 
-    /// Count every so often
+    /// Count in steps of DURATION
     #[arg(long, value_name = "DURATION", value_parser = crate::args::duration, conflicts_with = "at")]
     every: Option<Span>,
 
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let key = args.flag.key();
     let flag = lookup::find(&snapshot, &key)?;
     if flag.lock().is_none() && !flag.is_enabled() {
-        return Err(lookup::disabled(&key).help("everyone has the caller's default; there is nothing to count"));
+        return Err(lookup::disabled(&key).help("every key has the caller's default; there is nothing to count"));
     }
     let instants = match args.every {
         None => vec![args.at.unwrap_or(loaded.now())],
@@ -89,26 +89,27 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
 /// From `--from` to `--to` in steps of `--every`, both included.
 fn instants(flag: Flag<'_>, every: Span, args: &Args) -> Result<Vec<Micros>, Failure> {
     if every == Span::ZERO {
-        return Err(Failure::usage("--every is no time at all").help("give a step such as `1h`"));
+        return Err(Failure::usage("--every is zero").help("give a step such as `1h`"));
     }
     let forecast = Forecast::new(std::iter::once(flag), Micros::MIN, None, None);
     let changes = forecast.curves.first().map(|curve| &*curve.changes).unwrap_or_default();
     let (first, last) = (changes.first().map(|change| change.at), changes.last().map(|change| change.at));
     let (Some(from), Some(to)) = (args.from.or(first), args.to.or(last)) else {
-        return Err(Failure::usage("the share of this flag never moves, so there is no time to go through")
+        return Err(Failure::usage("the share of this flag never moves, so there is no time to step through")
             .help("give --from and --to, or --at"));
     };
     if from > to {
-        return Err(Failure::usage(format_args!("it would begin at {} and end before, at {}", short(from), short(to)))
-            .help("give --from and --to, the earlier one first"));
+        return Err(Failure::usage(format_args!(
+            "the steps would begin at {} and end before that, at {}",
+            short(from),
+            short(to)
+        ))
+        .help("give --from and --to, the earlier one first"));
     }
     let steps = to.since(from).get() / every.get();
     if steps >= INSTANTS_MOST {
-        return Err(Failure::usage(format_args!(
-            "that makes {} instants, more than the limit of {INSTANTS_MOST}",
-            steps + 1
-        ))
-        .help("take longer steps, or a shorter time"));
+        return Err(Failure::usage(format_args!("{} instants are more than the limit of {INSTANTS_MOST}", steps + 1))
+            .help("use longer steps, or a shorter time"));
     }
     let mut instants: Vec<Micros> =
         (0..=steps).map(|step| from.saturating_add(Span::from_micros(every.get() * step))).collect();
@@ -138,7 +139,7 @@ fn add_numbers(tally: &mut Tally<'_>, count: u64) {
     progress.finish();
 }
 
-/// A bar on standard error, if that is a terminal and it takes longer than a second.
+/// A progress bar on standard error, if that is a terminal and the count takes longer than a second.
 struct Progress {
     bar: Option<ProgressBar>,
     begun: Instant,
@@ -239,9 +240,9 @@ impl Line {
     }
 }
 
-/// More instants are no longer read by anybody, and would fill the memory.
+/// More instants would fill the memory, and are not readable.
 const INSTANTS_MOST: u64 = 100_000;
 /// A look at the clock costs as much as a key.
 const STEPS_BETWEEN_LOOKS: u64 = 4_096;
-/// Who waits no longer needs no bar.
+/// A count that takes no longer needs no bar.
 const SILENCE: Duration = Duration::from_secs(1);

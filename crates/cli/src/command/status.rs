@@ -1,4 +1,4 @@
-//! `tidegate status`: whether a server has what it should answer from.
+//! `tidegate status`: whether a server is ready, and the state of its documents.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -11,15 +11,15 @@ use crate::relative::rough;
 use crate::table::{Cell, HEADING, Table, paint};
 use crate::text::escape;
 
-/// Show how a server is doing: its documents, how old they are, what is wrong with them
+/// Show whether a server is ready, and the state of its documents
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate status
   tidegate status --server 10.0.0.7:8080 --format json | jq .ready
 
-It ends with 1 where the server has a source of which it has nothing, neither from now nor from before. How the nodes of a \
-cluster see each other is told by `tidegate cluster status`.")]
+The exit code is 1 if the server is not ready: it has loaded no document from one of its sources, also none from the cache. \
+`tidegate cluster status` shows the nodes of a cluster.")]
 pub(crate) struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// What a server says.
+/// The response of the server.
 #[derive(Debug, Deserialize)]
 struct Answer {
     version: String,
@@ -36,7 +36,7 @@ struct Answer {
     status: State,
 }
 
-/// One source, and with the first of them what is of the whole server.
+/// One source; the first one also has the fields of the whole server.
 #[derive(Debug, Deserialize)]
 struct State {
     #[serde(default)]
@@ -61,7 +61,7 @@ struct State {
     additional_sources: Vec<State>,
 }
 
-/// Entries of a document that have no effect, because an earlier document defines the flags.
+/// Entries of a document without effect, because an earlier document defines the same flags.
 #[derive(Debug, Default, Deserialize)]
 struct Shadowed {
     count: u64,
@@ -78,7 +78,7 @@ impl Shadowed {
     fn shown(&self) -> Option<String> {
         let ShadowedEntry { flag, by } = self.entries.first()?;
         let others = if self.count > 1 { format!(" and {} more", self.count - 1) } else { String::new() };
-        Some(format!("no effect, defined by an earlier document: {flag}{others} (in {by})"))
+        Some(format!("shadowed by an earlier document: {flag}{others} (in {by})"))
     }
 }
 
@@ -90,7 +90,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// What is wrong, if it is.
+    /// The problem of the clock, if there is one.
     fn describe(&self) -> Option<String> {
         let which = if self.ahead_seconds > 0.0 { "ahead of" } else { "behind" };
         let words = || format!("the server's clock is {:.1} s {which} that of the source", self.ahead_seconds.abs());
@@ -98,7 +98,7 @@ impl Clock {
     }
 }
 
-/// What is wrong with a source.
+/// A problem of a source.
 #[derive(Debug, Deserialize)]
 struct Trouble {
     message: String,
@@ -119,7 +119,7 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     let state = &answer.status;
     for (name, text) in [
         ("server", format!("{}, version {}", escape(address), escape(&answer.version))),
-        ("ready", if answer.ready { "yes" } else { "no: a source has given nothing" }.to_owned()),
+        ("ready", if answer.ready { "yes" } else { "no: a source has no document" }.to_owned()),
         ("flags", format!("{} defined", state.flags)),
     ] {
         output.line(format_args!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING)))?;
@@ -130,7 +130,7 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
         return Ok(());
     }
     output.line("")?;
-    let mut table = Table::new(&["DOCUMENT", "IS", "FROM", "HEARD", ""]);
+    let mut table = Table::new(&["DOCUMENT", "STATE", "FROM", "LAST SEEN", ""]);
     for source in sources {
         let trouble = source.refused.as_ref().or(source.last_error.as_ref()).map(|trouble| trouble.message.clone());
         let clock = source.clock.as_ref().and_then(Clock::describe);

@@ -1,4 +1,4 @@
-//! `tidegate unlock`: takes a pin on this host away.
+//! `tidegate unlock`: removes a lock of this host.
 
 use crate::args::FlagArgs;
 use crate::command::lock::{failure, lock_file, pin_text};
@@ -6,14 +6,14 @@ use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::text::escape;
 
-/// Take the lock of a flag on this host away
+/// Remove the lock of a flag on this host
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate unlock features new_login
   tidegate unlock limits/batch
 
-It is no error if there is no such lock.")]
+It is not an error if there is no such lock.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flag: FlagArgs,

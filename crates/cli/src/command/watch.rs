@@ -1,4 +1,4 @@
-//! `tidegate watch`: stays, and prints a line for each change.
+//! `tidegate watch`: streams changes as JSON lines.
 
 mod inbox;
 mod lines;
@@ -18,7 +18,7 @@ use crate::text::escape;
 use inbox::{Inbox, Input};
 use lines::{DocumentLine, SourceLine, ValueLine};
 
-/// Stay, and print one line of JSON for each change
+/// Stream changes as JSON lines
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     override_usage = "tidegate watch [OPTIONS] <SOURCE> [SECTION] [FLAG]
@@ -30,14 +30,17 @@ Examples:
   tidegate watch flags.json
   tidegate watch --server 127.0.0.1:8080 features/new_login --key alice
 
-With a flag the first line is the value it has, `{\"event\": \"value\", ...}`, and there is another one at each \
-change, also at the instant at which the ramp flips this key; `at` is that instant. `document` tells of \
-another document in force, `source` of another health of the source: fresh, stale, refused. Without a flag \
-both are printed at the start, too. A clock that is set is noticed within a second, and what it changes is told, in both \
-directions. With --server a line follows each change of any node at once; `source` tells that the server is unreachable, and \
-`fresh` when it is back; without a flag `change` tells of each flag that is another than before, with what it is now, or \
-`\"removed\": true`. It ends with exit code 0 when it is interrupted, or when nobody reads \
-its output any more."
+With a flag, the first line is its current value, `{\"event\": \"value\", ...}`, and another line follows at each change of \
+the value, also when the ramp flips this key; `at` is the instant of the change. An event `document` reports that another \
+document has become active, an event `source` that the health of the source has changed: fresh, stale, refused. Without a flag \
+both are also printed at the start. A change of the system clock is noticed within a second.
+
+With --server, or with TIDEGATE_SERVER and no SOURCE, changes made on any node are printed at once. An event `source` reports \
+that the server is unreachable (stale) or reachable again (fresh). Without a flag, an event `change` has the new state of each \
+flag that changes, or `\"removed\": true`. With TIDEGATE_SERVER set, a single argument is a SOURCE if it is a URL, `-` or an \
+existing file, and otherwise a flag.
+
+The command ends with exit code 0 when it is interrupted, or when its output is closed."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -46,18 +49,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
-    /// Ask the source every so often [default: 1m; files 1s]
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "server")]
+    /// Poll the source every DURATION [default: 1m; files 1s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     poll: Option<Span>,
 }
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let asked = args.query.with_optional_flag()?;
     if matches!(&asked, Query::Document(_, None) | Query::Server(_, None)) && args.key.key.is_some() {
-        return Err(Failure::usage("--key asks about a flag, and there is none").help("add the flag"));
+        return Err(Failure::usage("--key needs a flag").help("add the flag"));
     }
     match asked {
         Query::Document(source, flag) => watch_document(&source, flag, args, output),
+        Query::Server(..) if args.poll.is_some() => {
+            Err(Failure::usage("--poll cannot be used with --server").help("a server sends its changes by itself"))
+        }
         Query::Server(address, flag) => remote::watch(address, flag, args, output),
     }
 }
@@ -66,7 +72,7 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
     let mut builder = source::open(&source.source, &source.options, output)?.builder;
     if let Some(poll) = args.poll {
         if poll < POLL_MIN {
-            return Err(Failure::usage(format_args!("--poll is below {POLL_MIN}")).help("give it more time"));
+            return Err(Failure::usage(format_args!("--poll is below {POLL_MIN}")).help("use a longer interval"));
         }
         builder = builder.poll_interval(source::duration(poll));
     }
@@ -81,7 +87,7 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
         output.flush()?;
         match inbox.wait(watch.time_left()) {
             Ok(Input::Changes(changes)) => {
-                // What was put in force may have changed the value, so the document is told of first.
+                // A new document may have changed the value, so its line comes first.
                 if changes.document {
                     watch.print_document(output)?;
                 }
@@ -100,7 +106,7 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
     }
 }
 
-/// What is watched, and what was last told of it.
+/// What is watched, and what was printed last.
 struct Watch {
     tide: Tidegate,
     clock: Clock,
@@ -110,10 +116,10 @@ struct Watch {
     health: Option<Health>,
 }
 
-/// The last value that was told.
+/// The last value that was printed.
 struct LastValue {
     value: ValueLine,
-    /// It holds until then, unless the document or the locks change.
+    /// When it changes by itself; the document or the locks may change it earlier.
     until: Option<Micros>,
 }
 
@@ -127,13 +133,13 @@ impl Watch {
         if self.flag.is_none() || !is_fresh { self.print_source(output) } else { Ok(()) }
     }
 
-    /// How long nothing happens by itself; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
+    /// The time until the next flip; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
     fn time_left(&self) -> Duration {
         let until = self.last.as_ref().and_then(|last| last.until);
         until.map_or(CLOCK_CHECK_MAX, |until| source::duration(until.since(self.clock.now())).min(CLOCK_CHECK_MAX))
     }
 
-    /// Tells of each flip that has come, at its own instant, and of the present.
+    /// Prints each flip that is due, at its own instant, and then the current value.
     fn print_due_flips(&mut self, output: &mut Output) -> Result<(), Failure> {
         self.new_values().iter().try_for_each(|value| output.json(value))
     }
@@ -145,12 +151,12 @@ impl Watch {
         }
     }
 
-    /// The values since the last one that was told: each flip that has come, at its own instant. Then the present, which is
-    /// another one also where the clock was set back.
+    /// The values since the last one that was printed: one for each flip that is due, at its own instant, and then the current
+    /// value, which also differs if the clock was set back.
     fn new_values(&mut self) -> Vec<ValueLine> {
         let now = self.clock.now();
         let mut values = Vec::new();
-        // After a long sleep of the host only the present counts.
+        // After a long sleep of the host only the current value counts.
         for _ in 0..FLIPS_MAX {
             let Some(until) = self.last.as_ref().and_then(|last| last.until).filter(|until| *until <= now) else {
                 break;
@@ -161,7 +167,7 @@ impl Watch {
         values
     }
 
-    /// The value at an instant if it is another one than before.
+    /// The value at an instant, if it differs from the last one.
     fn value_at(&mut self, at: Micros) -> Option<ValueLine> {
         let flag = self.flag.as_ref()?;
         let view = self.tide.view();
@@ -193,11 +199,11 @@ impl Watch {
     }
 }
 
-/// The library asks no more often.
+/// The shortest interval of the library.
 const POLL_MIN: Span = Span::from_micros(100_000);
-/// The longest sleep without a look at the clock, which may be set: a flip is told within that.
+/// The longest wait without a look at the clock, which may be set: a flip is printed within that time.
 const CLOCK_CHECK_MAX: Duration = Duration::from_secs(1);
-/// Flips told one by one before it is given up: an interpolated number has one each second.
+/// At most this many flips are printed one by one: an interpolated number has one each second.
 const FLIPS_MAX: usize = 1_000;
 
 #[cfg(test)]
@@ -209,7 +215,7 @@ mod tests {
     const DOCUMENT: &str = r#"{"f": {"x": {"stable": 1, "new": 2, "end_time": "2026-06-01 12:00Z", "duration": "0s",
         "rollback": {"start_time": "2026-06-01 13:00Z"}}}}"#;
 
-    /// What is told when the clock shows one time after the other.
+    /// Checks what is printed when the clock shows one time after the other.
     fn check(steps: &[(&str, &[(&str, &str)])]) {
         let at = |time: &str| parse_time(&format!("2026-06-01T{time}Z")).unwrap();
         let clock = Clock::manual(at(steps[0].0));
@@ -230,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn flips_are_told_in_both_directions_when_the_clock_is_set() {
+    fn flips_in_both_directions_are_printed_when_the_clock_is_set() {
         check(&[
             ("11:59:00", &[("11:59:00", "1")]),
             ("12:00:01", &[("12:00:00", "2")]),

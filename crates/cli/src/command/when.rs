@@ -15,7 +15,7 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::escape;
 
-/// Say at which instant each key flips, or that it never does
+/// Show the instant at which each key flips, or that it never does
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     override_usage = "tidegate when [OPTIONS] <SOURCE> <SECTION> <FLAG>
@@ -26,14 +26,14 @@ Examples:
   tidegate when flags.json features/new_login --key alice --key bob
   tidegate when flags.json features new_login --keys-from hosts.txt --format json
 
-The flip shown is the next one, or the last one there was. Locks of this host are left aside: the keys may \
-be those of other hosts. A flag that is locked for everyone, dialled or disabled flips for nobody."
+The flip shown is the next one, or the last one if there is no next. Locks of this host are ignored, because the keys may \
+belong to other hosts. A flag that is locked by its document, activated or disabled has no flips."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     query: QueryArgs,
 
-    /// A key; may be given several times [default: this host's name]
+    /// A key; can be given several times [default: this host's name]
     #[arg(long = "key", value_name = "KEY", conflicts_with = "keys_from")]
     keys: Vec<String>,
 
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Success)
 }
 
-/// Each key with its flips, and the instant as of which they are told.
+/// Each key with its flips, and the instant as of which they hold.
 type FlipsByKey = (Vec<(String, Flips)>, Micros);
 
 fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<FlipsByKey, Failure> {
@@ -101,7 +101,7 @@ fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output)
     Ok((flips_by_key, args.at.at.unwrap_or_else(source::now)))
 }
 
-/// The keys that are asked about.
+/// The keys of the command line or of the file.
 fn keys(args: &Args, source: Option<&Location>) -> Result<Vec<String>, Failure> {
     match &args.file.keys_from {
         Some(file) => keys::read(file, source),
@@ -110,35 +110,35 @@ fn keys(args: &Args, source: Option<&Location>) -> Result<Vec<String>, Failure> 
     }
 }
 
-/// Why nobody flips by the ramp of a flag of a server, where that is so.
+/// Notes why a flag of a server has no flips, if it has none.
 fn note_server_flag(explanation: &Explanation, output: &mut Output) {
     let name = explanation.flag.to_string();
     let name = escape(&name);
     match explanation.rule {
-        Rule::DocumentLock => output.note(format_args!("`{name}` is locked for everyone: nobody flips")),
-        Rule::Disabled => output.note(format_args!("`{name}` is disabled: nobody flips")),
+        Rule::DocumentLock => output.note(format_args!("`{name}` is locked by its document: no key flips")),
+        Rule::Disabled => output.note(format_args!("`{name}` is disabled: no key flips")),
         Rule::Activation => {
-            output.note(format_args!("an operator has set the share of `{name}`: nobody flips by the ramp"));
+            output.note(format_args!("`{name}` has an activation: no key flips until it is cleared"));
         }
         Rule::Interpolation => {
-            output.note(format_args!("`{name}` is interpolated: everyone has the same number, and nobody flips"));
+            output.note(format_args!("`{name}` is interpolated: every key has the same number, and none flips"));
         }
         _ => {}
     }
 }
 
-/// Why the instants may not be what is asked for.
+/// Notes why a flag of a document has no flips, or other ones on this host.
 fn note_flag(flag: &Flag<'_>, now: Micros, output: &mut Output) {
     let name = flag.key().to_string();
     let name = escape(&name);
     if let Some(variant) = flag.lock() {
-        output.note(format_args!("the document locks `{name}` to {variant}: nobody flips"));
+        output.note(format_args!("the document locks `{name}` to {variant}: no key flips"));
     } else if !flag.is_enabled() {
-        output.note(format_args!("the document disables `{name}`: nobody flips"));
+        output.note(format_args!("the document disables `{name}`: no key flips"));
     } else if flag.interpolates() {
-        output.note(format_args!("`{name}` is interpolated: everyone has the same number, and nobody flips"));
+        output.note(format_args!("`{name}` is interpolated: every key has the same number, and none flips"));
     } else if flag.host_lock().is_some_and(|lock| lock.until.is_none_or(|until| now < until)) {
-        output.note(format_args!("`{name}` is locked on this host; the lock is left aside here"));
+        output.note(format_args!("`{name}` is locked on this host; the lock is ignored here"));
     }
 }
 

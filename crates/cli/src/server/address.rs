@@ -8,7 +8,7 @@ use reqwest::Url;
 use tidegate::SourceError;
 use tidegate_engine::FlagKey;
 
-/// The address of a server: scheme, host, port, and a path where it stands behind a gateway.
+/// The address of a server: scheme, host, port, and a path if it is behind a gateway.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Address {
     url: Url,
@@ -17,16 +17,12 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// The address where nobody names one: `TIDEGATE_SERVER`, or the local server.
-    pub(crate) fn from_environment() -> Result<Self, String> {
-        let named = std::env::var(VARIABLE).ok().filter(|address| !address.is_empty());
-        let address = named.as_deref().unwrap_or(LOCAL);
-        address
-            .parse()
-            .map_err(|error| format!("the address `{}` in {VARIABLE}: {error}", crate::text::escape(address)))
+    /// The server on this host, at the port where `tidegate serve` listens unless it is told otherwise.
+    pub(crate) fn local() -> Self {
+        LOCAL.parse().expect("the constant is an address")
     }
 
-    /// The same address, whose certificate may be of these authorities.
+    /// The same address, trusting these certificate authorities, too.
     pub(crate) fn trusting(mut self, extra_roots: Option<Vec<u8>>) -> Self {
         self.extra_roots = extra_roots.map(Arc::from);
         self
@@ -36,12 +32,12 @@ impl Address {
         self.extra_roots.as_deref()
     }
 
-    /// The proxy through which it is asked, if there is one.
+    /// The proxy for this address, if the environment names one.
     pub(super) fn proxy(&self) -> Result<Option<String>, SourceError> {
         if self.is_local() { Ok(None) } else { tidegate::proxy_of(self.url.as_str()) }
     }
 
-    /// Whether the server is on this host, where no proxy stands between.
+    /// Whether the server is on this host, where no proxy is used.
     pub(super) fn is_local(&self) -> bool {
         let host = self.url.host_str().unwrap_or_default();
         host == "localhost" || host == "[::1]" || host.starts_with("127.")
@@ -60,7 +56,7 @@ impl Address {
         url
     }
 
-    /// The URL of what the API has of a flag.
+    /// The URL of a flag in the API.
     pub(super) fn flag_url(&self, flag: &FlagKey, rest: &[&str], query: &[(&str, &str)]) -> Url {
         let mut segments = vec!["flags", flag.section(), flag.flag()];
         segments.extend(rest);
@@ -83,12 +79,12 @@ impl FromStr for Address {
             Some(("http" | "https", _)) => text.to_owned(),
             Some((scheme, _)) => return Err(format!("`{scheme}` is not supported; use http or https")),
         };
-        let url = Url::parse(&whole).map_err(|error| format!("it is no address: {error}; {FORM}"))?;
+        let url = Url::parse(&whole).map_err(|error| format!("not a valid address: {error}; {FORM}"))?;
         if url.host_str().is_none_or(str::is_empty) {
-            return Err(format!("it names no host; {FORM}"));
+            return Err(format!("not a valid address: it has no host; {FORM}"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(format!("it holds a name or a password, which others on this host could see; {FORM}"));
+            return Err(format!("it has a user name or a password, which other users of this host could see; {FORM}"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!("it has a query or a fragment; {FORM}"));
@@ -98,10 +94,8 @@ impl FromStr for Address {
 }
 
 const FORM: &str = "write it like `http://127.0.0.1:8080` or `127.0.0.1:8080`";
-/// Where `tidegate serve` listens unless told otherwise.
-const LOCAL: &str = "http://127.0.0.1:8080";
-/// Names the server where --server does not.
-const VARIABLE: &str = "TIDEGATE_SERVER";
+/// Where `tidegate serve` listens unless it is told otherwise.
+pub(crate) const LOCAL: &str = "http://127.0.0.1:8080";
 
 #[cfg(test)]
 mod tests {

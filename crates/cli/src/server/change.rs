@@ -1,4 +1,4 @@
-//! A change of a flag, and what the server says when it has taken it.
+//! A change of a flag, and the receipt of the server.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use tidegate_engine::{FlagKey, Micros, Share, Span};
 use super::{Percentage, Reply, Request, Server};
 use crate::exit::Failure;
 
-/// What is to be done.
+/// What the change does.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// The activation is set to this share.
+    /// Set the activation to this share.
     Activate(Share, Target),
-    /// The activation is set to the share that was read, if the flag is still in the state with this tag.
+    /// Set the activation to the share that was read, if the flag still has this tag.
     Hold(Share, Option<HeaderValue>),
-    /// The dial is taken away.
+    /// Remove the activation.
     Clear,
-    /// The flag is defined: the name of the file, and the entry.
+    /// Define the flag: the name of the file, and the entry.
     Define(String, Vec<u8>),
-    /// The definition is taken away.
+    /// Remove the definition.
     Remove,
 }
 
-/// One change, with who, why, and how sure it has to be.
+/// One change, with its actor, reason and acknowledgement level.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) flag: FlagKey,
@@ -40,19 +40,19 @@ pub(crate) struct Change {
     pub(crate) timeout: Option<Span>,
 }
 
-/// Which flags a change may be about.
+/// Which flags a change may name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Target {
-    /// Those that the server knows.
+    /// Flags that the server knows.
     Existing,
-    /// Any; one that the server does not know becomes a boolean flag.
+    /// Any flag; one that the server does not know is created as a boolean flag.
     Create,
-    /// Any; one that the server does not know is in documents of other nodes.
+    /// Any flag; one that the server does not know is defined by documents of other nodes.
     Elsewhere,
 }
 
 impl Target {
-    /// The parameter that says so.
+    /// The query parameter for it.
     pub(crate) const fn parameter(self) -> Option<&'static str> {
         match self {
             Self::Existing => None,
@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// On how many disks a change has to be before it counts as acknowledged.
+/// How many members have to acknowledge a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Level {
     Local,
@@ -83,35 +83,35 @@ impl Level {
     }
 }
 
-/// What became of a change that was accepted.
+/// The receipt of a change that was accepted.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Receipt {
-    /// The level that was asked for.
+    /// The level that was requested.
     #[serde(default)]
     pub(crate) ack: String,
     /// Whether it was reached in time.
     pub(crate) reached: bool,
-    /// The nodes that have it on their disks.
+    /// The members that have acknowledged it.
     #[serde(default)]
     pub(crate) durable_on: Vec<String>,
-    /// The nodes that have not said so yet.
+    /// The members that have not acknowledged it yet.
     #[serde(default)]
     pub(crate) pending: Vec<String>,
-    /// The nodes on which another change counts for more.
+    /// The members on which another change outranks it.
     #[serde(default)]
     pub(crate) outranked: Vec<Outranked>,
-    /// The configured addresses at which that node is not connected to another one.
+    /// The configured addresses of other nodes to which that node has no connection.
     #[serde(default)]
     pub(crate) unreached: Vec<Unreached>,
     /// The share of keys with new on that node, before and after.
     #[serde(default)]
     pub(crate) effect: Option<Effect>,
-    /// Whether a boolean flag was made that the server did not know.
+    /// Whether the change created a boolean flag that the server did not know.
     #[serde(default)]
     pub(crate) created: bool,
 }
 
-/// A node on which another change counts for more.
+/// A member on which another change outranks this one.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Outranked {
     pub(crate) on: String,
@@ -121,7 +121,7 @@ pub(crate) struct Outranked {
     pub(crate) quarantined: bool,
 }
 
-/// A configured address at which no node is connected.
+/// A configured address without a connection.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Unreached {
     pub(crate) address: String,
@@ -129,7 +129,7 @@ pub(crate) struct Unreached {
     pub(crate) problem: String,
 }
 
-/// What a change did; none where each caller has its own default.
+/// What a change did; none where callers have their own defaults.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Effect {
     #[serde(default)]
@@ -139,7 +139,7 @@ pub(crate) struct Effect {
 }
 
 impl Server {
-    /// Sends a change; what comes back is the receipt, and its JSON as the server wrote it.
+    /// Sends a change. Returns the receipt, and its JSON as the server wrote it.
     pub(crate) fn change(&self, change: &Change) -> Result<(Receipt, Box<RawValue>), Failure> {
         let reply = self.ask(self.request_for(change)?)?;
         let mut receipt: Receipt = self.read(&reply)?;
@@ -147,7 +147,7 @@ impl Server {
         Ok((receipt, self.json_line(&reply)?))
     }
 
-    /// The JSON of an answer, for a line of its own.
+    /// The JSON of a response in one line.
     pub(crate) fn json_line(&self, reply: &Reply) -> Result<Box<RawValue>, Failure> {
         let json: Box<RawValue> = self.read(reply)?;
         if json.get().contains(['\n', '\r']) {
@@ -167,7 +167,7 @@ impl Server {
             query.push(("timeout", timeout));
         }
         if matches!(change.operation, Operation::Clear | Operation::Remove | Operation::Define(..)) {
-            // There is no place for it in the body.
+            // These requests have no body, or one that is the entry.
             query.extend(change.reason.as_deref().map(|reason| ("reason", reason)));
         }
         if let Operation::Activate(_, target) = &change.operation {
@@ -193,7 +193,7 @@ impl Server {
     }
 }
 
-/// The body of a dial.
+/// The body that sets an activation.
 fn activation(change: &Change, share: Share) -> Value {
     let mut fields = Map::new();
     // A share as it is typed has at most six decimals, so that the number is exact as text.

@@ -1,4 +1,4 @@
-//! How old the data of a server is.
+//! Asks a server where it has a flag from, and how old that data is.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::{FlagState, Server};
 use crate::data::{Data, ServerSource};
 use crate::exit::Failure;
 
-/// What a server says of its sources.
+/// The status of a server.
 #[derive(Debug, Deserialize)]
 struct Answer {
     status: Status,
@@ -25,7 +25,7 @@ struct Status {
 }
 
 impl Server {
-    /// Where the server has a flag from, and how old that is. That it cannot be asked is part of the answer.
+    /// Where the server has a flag from, and how old that is. An error becomes part of the result.
     pub(crate) fn data_for(&self, flag: &FlagKey) -> Data {
         let address = self.address().to_string();
         match self.try_data_for(flag) {

@@ -1,4 +1,4 @@
-//! A decision as a server tells it, read back into what the engine would have said.
+//! Parses the decision of a server back into the explanation that the engine wrote.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use tidegate_engine::{ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, 
 use super::Server;
 use crate::exit::{Exit, Failure};
 
-/// The JSON of a decision. What is not there does not apply.
+/// The JSON of a decision. Absent fields do not apply.
 #[derive(Debug, Deserialize)]
 struct DecisionBody {
     flag: String,
@@ -61,7 +61,7 @@ struct LockBody {
 }
 
 impl Server {
-    /// What the server says that a key has, now or at an instant. A flag that it does not know is no failure.
+    /// The decision of the server for a key, now or at an instant. An unknown flag is not an error.
     pub(crate) fn decide(&self, flag: &FlagKey, key: &str, at: Option<Micros>) -> Result<Explanation, Failure> {
         let at = at.map(|at| at.to_string());
         let mut query = vec![("key", key)];
@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-/// There is no such flag.
+/// The explanation for a flag that does not exist.
 fn unknown_flag(flag: &FlagKey) -> Explanation {
     Explanation {
         flag: flag.clone(),
@@ -94,7 +94,7 @@ fn unknown_flag(flag: &FlagKey) -> Explanation {
     }
 }
 
-/// The decision in this JSON, or what about it makes no sense.
+/// Parses the JSON of a decision; the error says what is unexpected.
 fn explanation(json: &[u8]) -> Result<Explanation, String> {
     let body: DecisionBody = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     let rule = one_of(&RULES, Rule::as_str, &body.rule, "rule")?;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_engine_writes_is_read_back() {
+    fn an_explanation_of_the_engine_is_parsed_back() {
         let whole = Explanation {
             flag: FlagKey::new("a/b", "c"),
             value: Some("1.50".to_owned()),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense() {
+    fn unexpected_json_is_an_error() {
         for json in [
             "{}",
             "[]",

@@ -1,4 +1,4 @@
-//! News of a server as they come (server-sent events), also after it was away.
+//! Reads the events of a server (server-sent events), and reconnects when the connection breaks.
 
 use std::thread;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use reqwest::Method;
 use super::{Address, Server};
 use crate::exit::{Exit, Failure};
 
-/// What the stream says.
+/// What the stream delivers.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The stream is there, and what was missed meanwhile has to be asked for.
+    /// The stream is connected; what happened before has to be requested.
     Connected,
-    /// Something has changed: the name of the event and its data.
+    /// A message: the name of the event and its data.
     Message { name: String, data: String },
-    /// The server is away, and why. It is tried again.
+    /// The connection failed, and why. A new attempt follows.
     Lost(String),
-    /// The server refuses; it is not tried again.
+    /// The server refuses the request; no attempt follows.
     Refused(Failure),
 }
 
-/// Listens to the events of this query, on a thread of its own that ends when nobody wants to hear any more: when
-/// `deliver` returns `false`. A server that has accepted a connection has `timeout` to answer.
+/// Reads the events of this query on a thread of its own, which ends when `deliver` returns `false`. A server that has accepted
+/// a connection has `timeout` to answer.
 pub(crate) fn listen(
     address: Address,
     query: Vec<(String, String)>,
@@ -57,21 +57,21 @@ pub(crate) fn listen(
         .name("events".to_owned())
         .spawn(body)
         .map(drop)
-        .map_err(|error| Failure::new(Exit::Failed, format_args!("it cannot be listened to the server: {error}")))
+        .map_err(|error| Failure::new(Exit::Failed, format_args!("cannot start a thread for events: {error}")))
 }
 
 /// How a stream ended.
 enum Ended {
-    /// Nobody wants to hear more.
+    /// `deliver` returned `false`.
     NoReceiver,
-    /// It broke, or never began.
+    /// The connection broke or failed.
     Lost(String),
-    /// The server will not have it.
+    /// The server refuses the request.
     Refused(Failure),
 }
 
 impl Server {
-    /// One connection, until it ends.
+    /// Reads one connection until it ends.
     fn stream(&self, query: &[(String, String)], deliver: &mut dyn FnMut(Event) -> bool) -> Ended {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
         let request = self.request(Method::GET, &["watch"], &query).accept_event_stream();
@@ -85,7 +85,7 @@ impl Server {
             };
             if !response.status().is_success() {
                 let (status, headers) = (response.status(), response.headers().clone());
-                // What cannot be read in time is as good as an empty body: the status says enough.
+                // A body that does not come in time counts as empty: the status says enough.
                 let body = tokio::time::timeout(timeout, self.body(response)).await;
                 let body = body.map_or_else(|_| Vec::new(), Result::unwrap_or_default);
                 let failure = super::problem::failure(&self.address, status, &headers, &body, None, None);
@@ -109,9 +109,13 @@ impl Server {
                             return Ended::NoReceiver;
                         }
                     }
-                    Ok(Ok(None)) => return Ended::Lost(format!("the server at `{}` has ended", self.address)),
-                    Ok(Err(_)) => return Ended::Lost(format!("the server at `{}` is gone", self.address)),
-                    Err(_) => return Ended::Lost(format!("the server at `{}` is silent", self.address)),
+                    Ok(Ok(None)) => {
+                        return Ended::Lost(format!("the server at `{}` has closed the connection", self.address));
+                    }
+                    Ok(Err(_)) => {
+                        return Ended::Lost(format!("the connection to the server at `{}` is lost", self.address));
+                    }
+                    Err(_) => return Ended::Lost(format!("no traffic from the server at `{}`", self.address)),
                 }
             }
         })
@@ -151,7 +155,7 @@ impl Parser {
                     }
                     self.data.push_str(value);
                 }
-                // A comment keeps the connection alive; other fields are of no use here.
+                // A comment keeps the connection alive; other fields are not used.
                 _ => {}
             }
         }
@@ -159,11 +163,11 @@ impl Parser {
     }
 }
 
-/// The server sends a sign of life more often than that.
+/// The server sends a comment more often than that.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
-/// A server that restarts is back within a second.
+/// A server that restarts is reachable again within a second.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
-/// One that is away for long is asked no more often.
+/// A server that is unreachable for long is not asked more often.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 /// A value has 64 KiB at most, and there are two of them in an event.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
@@ -173,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_in_any_pieces() {
+    fn events_are_parsed_from_chunks_of_any_size() {
         let text = b": hello\r\nevent: change\r\ndata: {\"a\":\ndata: 1}\nid: 7\n\n\ndata:x\n\n: alive\n\n";
         let expected = [("change", "{\"a\":\n1}"), ("", "x")];
         for size in 1..text.len() {

@@ -1,15 +1,15 @@
-//! A flag as a server shows it.
+//! A flag in the JSON of a server.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_engine::document::{parse_percent, parse_time};
 use tidegate_engine::{Micros, Share};
 
-/// One flag, with everything that is in force for it.
+/// One flag, with its activation and definition.
 #[derive(Debug, Deserialize)]
 pub(crate) struct FlagState {
     pub(crate) flag: String,
-    /// Where it is defined: `document ...`, `api`, or `dial` where nobody has defined it.
+    /// Where it is defined: `document ...`, `api`, or `activation` if it has no definition.
     #[serde(default)]
     pub(crate) source: String,
     #[serde(default)]
@@ -23,9 +23,11 @@ pub(crate) struct FlagState {
     pub(crate) next_change: Option<NextChange>,
 }
 
-/// The dial of a flag.
+/// The activation of a flag.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Activation {
+    #[serde(default)]
+    pub(crate) percentage: Option<Percentage>,
     #[serde(default)]
     pub(crate) until: Option<Timestamp>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! How an instance of the library is made for a command.
+//! Makes an instance of the library for a command.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) struct Opened {
     pub(crate) text: Option<Arc<[u8]>>,
 }
 
-/// Makes ready what the command line says of a source.
+/// Prepares a source with the options of the command line.
 pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Output) -> Result<Opened, Failure> {
     let timeout = duration(options.timeout);
     let mut builder = Tidegate::builder().timeout(timeout).connect_timeout(timeout.min(CONNECT_TIMEOUT));
@@ -54,7 +54,7 @@ pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Outpu
 pub(crate) fn trusting(mut builder: Builder, options: &SourceOptions) -> Result<Builder, Failure> {
     for file in &options.trusted_keys {
         let unusable = |error: &dyn std::fmt::Display| {
-            Failure::usage(format_args!("the key in `{}` cannot be used: {error}", escape(&file.display().to_string())))
+            Failure::usage(format_args!("cannot use the key in `{}`: {error}", escape(&file.display().to_string())))
         };
         let text = files::read(file, files::SMALL_BYTES_MAX).map_err(|error| unusable(&error))?;
         let text = files::without_mark(text);
@@ -76,14 +76,13 @@ fn headers(options: &SourceOptions, output: &mut Output) -> Result<Vec<Header>, 
     let mut headers = options.headers.clone();
     for header in headers.iter().filter(|header| header.is_secret()) {
         output.warning(format_args!(
-            "others on this host can see the value of `{}` in the list of processes; use --header-file",
+            "other users of this host can see the value of `{}` in the list of processes; use --header-file",
             header.name
         ));
     }
     if let Some(file) = &options.header_file {
-        let read = read_headers(file).map_err(|error| {
-            Failure::usage(format_args!("the headers in `{}` cannot be used: {error}", file.display()))
-        })?;
+        let read = read_headers(file)
+            .map_err(|error| Failure::usage(format_args!("cannot use the headers in `{}`: {error}", file.display())))?;
         headers.extend(read);
     }
     Ok(headers)

@@ -12,15 +12,15 @@ use crate::files;
 
 /// Whether readers with these keys and this environment would take a document.
 pub(crate) enum Verdict {
-    /// Nobody has asked.
+    /// No key and no environment are given.
     NotChecked,
-    /// They would; and who has signed it, where there are keys.
+    /// They would; with the key that has signed it, if keys are given.
     Accepted(Option<String>),
     /// They would refuse it.
     Refused(String),
 }
 
-/// What readers with these options would say of a text and its signature.
+/// Checks a text and its signature as readers with these options do.
 pub(crate) fn verdict(options: &SourceOptions, text: &[u8], signature: Option<&str>) -> Result<Verdict, Failure> {
     if options.trusted_keys.is_empty() && options.environment.is_none() {
         return Ok(Verdict::NotChecked);
@@ -37,7 +37,7 @@ pub(super) fn signature_of(path: &Path) -> Result<Option<String>, String> {
     let mut name = OsString::from(path);
     name.push(".minisig");
     let name = Path::new(&name);
-    // That it is not there is nothing special: then the document is not signed.
+    // Without the file the document is not signed.
     if name.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(None);
     }

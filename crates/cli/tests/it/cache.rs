@@ -36,7 +36,7 @@ fn the_cache_answers_when_the_source_is_away() {
     let said = host.run(&format!("get {url} f x")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("1\n", 0));
     assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
-    let start = format!("warning: `{url}` is away; the answer is from the cache, ");
+    let start = format!("warning: `{url}` is unreachable; using the cached document, ");
     assert!(
         said.stderr.starts_with(&start) && said.stderr.contains(" old: the origin answered 503"),
         "{}",
@@ -55,7 +55,7 @@ fn nothing_cached_and_away_is_code_4() {
     let said = host.run(&format!("get {url} f x")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("", 4));
     assert!(
-        said.stderr.starts_with(&format!("error: `{url}` cannot be read: the origin answered 404")),
+        said.stderr.starts_with(&format!("error: cannot read `{url}`: the origin answered 404")),
         "{}",
         said.stderr
     );
@@ -90,7 +90,7 @@ fn with_a_default_it_is_as_if_the_default_had_been_read() {
         ] {
             let said = host.run(&line.replace("{}", &url)).said();
             assert_eq!((said.stdout.as_str(), said.code), (stdout, code), "{line}: {}", said.stderr);
-            assert!(said.stderr.contains("warning: ") && said.stderr.contains("; the answer is the default"), "{line}");
+            assert!(said.stderr.contains("warning: ") && said.stderr.contains("; using the default"), "{line}");
             let why = if line.contains("nowhere") { "does not exist" } else { why };
             assert!(said.stderr.contains(why), "{line}: {}", said.stderr);
         }
@@ -120,7 +120,7 @@ fn a_refused_document_is_code_5_or_the_cache() {
     let said = host.run(&format!("get {url} f x")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("1\n", 0));
     assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
-    let start = format!("warning: the document from `{url}` is refused; the answer is from the cache, ");
+    let start = format!("warning: the document from `{url}` is refused; using the cached one, ");
     assert!(said.stderr.starts_with(&start) && said.stderr.contains("E030"), "{}", said.stderr);
 
     host.write("bad.json", BAD);
@@ -143,11 +143,11 @@ fn offline_asks_nobody() {
     origin.always(Reply::document(GOOD));
     let said = host.run(&format!("get {url} f x --offline")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("", 4));
-    assert!(said.stderr.starts_with(&format!("error: nothing is cached of `{url}`\n")), "{}", said.stderr);
+    assert!(said.stderr.starts_with(&format!("error: no document of `{url}` is cached\n")), "{}", said.stderr);
     host.run(&format!("get {url} f x")).stdout("1\n").check();
     let said = host.run(&format!("get {url} f x --offline")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("1\n", 0));
-    assert!(said.stderr.starts_with("note: offline: the answer is from the cache, "), "{}", said.stderr);
+    assert!(said.stderr.starts_with("note: offline: using the cached document, "), "{}", said.stderr);
     assert_eq!(host.run(&format!("check {url} --offline")).said().code, 0);
     assert_eq!(origin.requests().len(), 1);
 }
@@ -199,7 +199,7 @@ fn headers_are_sent_and_never_shown() {
     let said = host.run(&format!("get {url} f x --offline --header")).word("Authorization: hush-4").said();
     assert_eq!(
         said.stderr.lines().next().unwrap(),
-        "warning: others on this host can see the value of `Authorization` in the list of processes; use --header-file"
+        "warning: other users of this host can see the value of `Authorization` in the list of processes; use --header-file"
     );
     assert!(!said.stderr.contains("hush"), "{}", said.stderr);
 
@@ -208,7 +208,7 @@ fn headers_are_sent_and_never_shown() {
     assert_eq!(said.code, 2);
     assert_eq!(
         said.stderr,
-        "error: the headers in `secrets` cannot be used: line 1: it has no colon; write it as `Name: value`\n"
+        "error: cannot use the headers in `secrets`: line 1: there is no colon; write it as `Name: value`\n"
     );
 }
 

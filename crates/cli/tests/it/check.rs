@@ -54,7 +54,7 @@ fn the_exit_code_is_the_worst() {
     assert_eq!(host.run("check good.json flags.json").said().code, 1);
     let said = host.run("check nowhere.json good.json").said();
     assert_eq!(said.code, 4);
-    assert_eq!(said.stderr, "error: `nowhere.json` cannot be read: it does not exist\n");
+    assert_eq!(said.stderr, "error: cannot read `nowhere.json`: it does not exist\n");
     assert_eq!(said.stdout, "good.json: no problems\n");
     assert_eq!(host.run("check").said().code, 2);
 }
@@ -132,34 +132,34 @@ fn against_an_older_version_for_people() {
          f/later  changed\n\
          \x20 ramp           0 % at 2140-01-01 00:00Z to 100 % at 2140-01-11 00:00Z\n\
          \x20              → 0 % at 2140-01-03 00:00Z to 100 % at 2140-01-13 00:00Z\n\
-         \x20 gains new      nobody\n\
+         \x20 gains new      no keys\n\
          \x20 loses new      0 % now, 20 % at most (2140-01-03 00:00Z)\n\
          \n\
          f/salted  changed\n\
          \x20 salt           \"a\" → \"b\"\n\
          \x20 gains new      0 % now, 0 to 50 % at most (2140-01-06 00:00Z)\n\
          \x20 loses new      0 % now, 0 to 50 % at most (2140-01-06 00:00Z)\n\
-         \x20 hash or salt differ: the keys are shuffled, and which of them move is drawn anew\n\
+         \x20 hash or salt differ: every key gets another position\n\
          \n\
          f/values  changed\n\
          \x20 new            1 → 3\n\
          \x20 early_adopters \"a\" → \"a\", /^b/\n\
-         \x20 gains new      nobody\n\
-         \x20 loses new      nobody\n\
+         \x20 gains new      no keys\n\
+         \x20 loses new      no keys\n\
          \n\
          f/more  added\n\
-         \x20 gains new      nobody\n\
-         \x20 loses new      nobody\n\
+         \x20 gains new      no keys\n\
+         \x20 loses new      no keys\n\
          \n\
          f/gone  removed\n\
-         \x20 gains new      nobody\n\
+         \x20 gains new      no keys\n\
          \x20 loses new      100 % now, and no more later\n\
          \n\
          against old.json: 1 added, 1 removed, 3 changed, 1 the same\n"
     );
     assert_eq!(
         said.stderr,
-        "warning: hash or salt of `f/salted` differ: keys that have new may lose it, and others get it\n"
+        "warning: hash or salt of `f/salted` differ: keys that have new may lose it, and others may get it\n"
     );
 }
 
@@ -189,10 +189,10 @@ fn many_removed_flags_are_warned_of() {
     let host = Host::with(r#"{"f": {"a": {"stable": 1}, "b": {"stable": 1}}}"#);
     host.write("old.json", r#"{"f": {"a": {"stable": 1}, "b": {"stable": 1}, "c": {"stable": 1}}}"#);
     let said = host.run("check flags.json --against old.json").said();
-    assert_eq!(said.stderr, "warning: 1 of 3 flags are removed (33 %): is it the right document, and all of it?\n");
+    assert_eq!(said.stderr, "warning: 1 of 3 flags are removed (33 %): is the document the right one, and complete?\n");
     host.write("bad.json", BAD);
     let said = host.run("check flags.json --against bad.json").said();
     assert_eq!((said.code, said.stdout.as_str()), (5, ""));
-    assert!(said.stderr.contains("error[E035]") && said.stderr.contains("nothing can be compared"), "{}", said.stderr);
+    assert!(said.stderr.contains("error[E035]") && said.stderr.contains("cannot be compared"), "{}", said.stderr);
     assert_eq!(host.run("check flags.json old.json --against bad.json").said().code, 2);
 }

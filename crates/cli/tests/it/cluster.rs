@@ -106,7 +106,7 @@ fn a_change_on_one_is_on_all_and_outlives_a_kill_of_all() {
     assert_eq!(state["members"].as_array().unwrap().len(), 3, "{state}");
     assert!(state["node"]["certificate_expires"].is_string(), "{state}");
     let history = cluster.host.run(&format!("history x --server {}", nodes[2].url)).said();
-    assert!(history.stdout.contains("dialled to 100 %"), "{}", history.stdout);
+    assert!(history.stdout.contains("activated for 100 %"), "{}", history.stdout);
     for node in nodes {
         assert_eq!(node.end("-TERM"), Some(0));
     }
@@ -323,12 +323,12 @@ pub(crate) fn free_ports(count: usize) -> Vec<u16> {
 fn a_node_that_has_reached_nobody_is_no_majority() {
     let host = Host::new();
     let port = free_ports(1)[0];
-    let line = format!("--data-dir state --cluster-listen 127.0.0.1:0 --startup-wait 100ms --peer 127.0.0.1:{port}");
+    let line = format!("--data-dir state --cluster-listen 127.0.0.1:0 --startup-wait 1s --peer 127.0.0.1:{port}");
     let node = ServerProcess::start(&host, &line);
     let at = format!("--server {}", node.url);
     let said = host.run(&format!("activate x --create --timeout 3s {at}")).code(6).said();
     assert!(said.stderr.contains("acknowledged by 1 of 1 member (majority)"), "{}", said.stderr);
-    let nobody = format!("note: no node is connected at 127.0.0.1:{port}: connection refused");
+    let nobody = format!("note: not connected to 127.0.0.1:{port}: connection refused");
     assert!(said.stderr.contains(&nobody), "{}", said.stderr);
     host.run(&format!("deactivate x --ack one --timeout 100ms {at}")).code(6).said();
     host.run(&format!("deactivate x --ack all --timeout 100ms {at}")).code(6).said();

@@ -22,6 +22,32 @@ fn help_goes_to_standard_output() {
     assert!(said.stderr.contains("a similar subcommand exists: 'explain'"), "{}", said.stderr);
 }
 
+/// `help COMMAND` prints what `COMMAND --help` prints, at every depth.
+#[test]
+fn help_explains_each_command() {
+    let host = Host::new();
+    assert_eq!(host.run("help").said().stdout, host.run("--help").said().stdout);
+    for line in ["get", "serve", "cluster", "cluster init", "cluster quarantine", "cluster quarantine accept"] {
+        let help = host.run(&format!("{line} --help")).code(0).said().stdout;
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        assert_eq!(host.run("help").words(line).code(0).said().stdout, help, "help {line}");
+        if !rest.is_empty() {
+            assert_eq!(host.run(first).word("help").words(rest).code(0).said().stdout, help, "{first} help {rest}");
+        }
+    }
+    let said = host.run("help explian").code(2).said();
+    assert!(said.stderr.contains("unrecognized subcommand 'explian'"), "{}", said.stderr);
+}
+
+#[test]
+fn an_option_that_was_renamed_is_an_error_with_its_new_name() {
+    let host = Host::new();
+    for (old, new) in [("--who", "--actor"), ("--why", "--reason"), ("--for", "--until")] {
+        let said = host.run("lock f x new --reason r").words(&format!("{old} 2h")).code(2).said();
+        assert!(said.stderr.contains(&format!("tip: the option is called '{new}'")), "{old}: {}", said.stderr);
+    }
+}
+
 #[test]
 fn completions_for_each_shell() {
     let host = Host::new();
@@ -114,5 +140,5 @@ fn an_output_that_cannot_be_written_is_code_7() {
         .unwrap();
     assert_eq!(output.status.code(), Some(7));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.starts_with("error: standard output cannot be written: No space left"), "{stderr}");
+    assert!(stderr.starts_with("error: cannot write to standard output: No space left"), "{stderr}");
 }

@@ -60,7 +60,7 @@ fn the_limit_of_files_is_raised_as_far_as_it_may_be() {
     assert_eq!(soft, hard.min(16_384));
     let few = start(&host, "-n 256", "");
     assert_eq!(limit_of(&few), (256, 256));
-    few.logged(|line| line.contains("may open only 256 files") && line.contains("ulimit"));
+    few.logged(|line| line.contains("can open only 256 files") && line.contains("ulimit"));
 }
 
 /// More connections than the process has files, silent ones and kept ones: all others go on.

@@ -9,6 +9,7 @@ mod check;
 mod cluster;
 mod cluster_links;
 mod docs;
+mod exit_codes;
 mod files;
 mod forged_messages;
 mod help;

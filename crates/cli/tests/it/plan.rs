@@ -91,7 +91,7 @@ fn the_picture_is_well_formed_and_safe() {
     }
     host.run("plan flags.json --svg no/such/folder.svg")
         .code(7)
-        .stderr("error: `no/such/folder.svg` cannot be written: No such file or directory (os error 2)\n")
+        .stderr("error: cannot write `no/such/folder.svg`: No such file or directory (os error 2)\n")
         .check();
 }
 

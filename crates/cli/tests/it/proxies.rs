@@ -156,7 +156,7 @@ fn a_server_with_a_certificate_of_ones_own_authority() {
     origin.always(Reply::ok(r#"{"flags": [], "digest": "0"}"#).header("Content-Type", "application/json"));
     let server = origin.url("");
     let said = host.run(&format!("flags --server {server} --format json")).code(4).said();
-    assert!(said.stderr.contains("cannot be reached"), "{}", said.stderr);
+    assert!(said.stderr.contains("cannot reach the server at"), "{}", said.stderr);
     host.write("ca.pem", authority.pem());
     host.run(&format!("flags --server {server} --format json --cacert ca.pem")).check();
     host.set("SSL_CERT_FILE", host.path("ca.pem").to_str().unwrap());

@@ -79,24 +79,24 @@ fn without_an_answer_the_default_or_code_3() {
     let host = Host::with(FLAGS);
     host.run("get flags.json features logn")
         .code(3)
-        .stderr("error: there is no flag `features/logn`\nhelp: did you mean `features/login`?\n")
+        .stderr("error: no flag `features/logn`\nhelp: did you mean `features/login`?\n")
         .check();
     host.run("get flags.json login")
         .code(3)
-        .stderr("error: there is no flag `flags/login`\nhelp: did you mean `features/login`?\n")
+        .stderr("error: no flag `flags/login`\nhelp: did you mean `features/login`?\n")
         .check();
     host.run("get flags.json features zzz")
         .code(3)
         .stderr(
-            "error: there is no flag `features/zzz`\n\
-             help: `tidegate list` shows the flags of a document; --default gives an answer without one\n",
+            "error: no flag `features/zzz`\n\
+             help: `tidegate list` shows the flags of a document; --default gives a value for unknown flags\n",
         )
         .check();
     host.run("get flags.json features off")
         .code(3)
         .stderr(
             "error: flag `features/off` is disabled in the document\n\
-             help: a disabled flag answers the caller's default: give one with --default\n",
+             help: a disabled flag has the caller's default: give one with --default\n",
         )
         .check();
     host.run("get flags.json features off --default").word("{ \"a\": [1.0, -2] }").stdout("{\"a\":[1.0,-2]}\n").check();
@@ -105,8 +105,8 @@ fn without_an_answer_the_default_or_code_3() {
     host.run("get flags.json features zzz --default blue")
         .code(2)
         .stderr(
-            "error: invalid value 'blue' for '--default <JSON>': it is not JSON: expected value at line 1 column 1; \
-             a text needs its quotes, as in '\"blue\"'\n\nFor more information, try '--help'.\n",
+            "error: invalid value 'blue' for '--default <JSON>': not JSON: expected value at line 1 column 1; \
+             a string needs quotes, as in '\"blue\"'\n\nFor more information, try '--help'.\n",
         )
         .check();
 }
@@ -184,8 +184,8 @@ fn explained_to_people() {
          value        false\n\
          variant      stable\n\
          reason       SPLIT\n\
-         rule         ramp: the ramp has not come to the key's position\n\
-         position     3547306452 of 2^32, at 82.592164 % of the line\n\
+         rule         ramp: the key's position (82.59 %) is above the share (10.00 %)\n\
+         position     82.592164 % (3547306452 of 2^32)\n\
          share        10.000001 % on new\n\
          flip         2026-01-01T00:01:22.592164Z, in 1m12s, to new\n\
          valid until  2026-01-01T00:01:22.592164Z, in 1m12s\n\
@@ -223,7 +223,7 @@ fn when_each_key_flips() {
         .check();
     host.run("when flags.json features held --key k")
         .stdout("KEY  FLIP   TO\nk    never\n")
-        .stderr("note: the document locks `features/held` to new: nobody flips\n")
+        .stderr("note: the document locks `features/held` to new: no key flips\n")
         .check();
     host.run("when - features held --keys-from -")
         .code(2)
@@ -231,7 +231,7 @@ fn when_each_key_flips() {
         .check();
     host.run("when flags.json features held --keys-from nowhere")
         .code(2)
-        .stderr("error: the keys in `nowhere` cannot be read: it does not exist\n")
+        .stderr("error: cannot read the keys in `nowhere`: it does not exist\n")
         .check();
 }
 

@@ -1,5 +1,7 @@
 //! What a server may do to its clients, by one that answers from a script: away, silent, nonsense, refusals.
 
+use std::io::{BufRead as _, BufReader};
+
 use serde_json::json;
 use tidegate_origin::{Origin, Reply};
 
@@ -23,7 +25,7 @@ fn a_change_and_who_has_it() {
     host.run(&format!("activate x --create --server {server}"))
         .stderr(
             "`flags/x` is activated for 100 %: caller's default -> 100 %; acknowledged by 2 of 2 members (majority)\n\
-             note: the server knew no flag `flags/x`: it is a new boolean flag\n",
+             note: created the boolean flag `flags/x`, which the server did not know\n",
         )
         .check();
     host.run(&format!("deactivate x --server {server} --ack all --timeout 1.5s --format json"))
@@ -55,8 +57,8 @@ fn a_change_that_is_not_acknowledged_in_time_is_code_6() {
         .code(6)
         .stderr(
             "`flags/x` is activated for 12.5 %: 66.912 % -> 12.5 %; acknowledged by 1 of 3 members (majority); b, c: not yet\n\
-             warning: accepted, but not acknowledged in time by most members; the change stands, and reaches the \
-             others by itself\n",
+             warning: accepted, but not acknowledged in time by a majority; the change is kept, and reaches the \
+             other nodes later\n",
         )
         .check();
     let said = host.run(&line).words("--format json").said();
@@ -80,8 +82,8 @@ fn nobody_listens() {
     // The port was free a moment ago.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = format!(
-        "error: nobody listens at `http://{address}`\n\
-         help: start one with `tidegate serve`, or name another with --server\n"
+        "error: no server is listening at `http://{address}`\n\
+         help: start one with `tidegate serve`, or name another one with --server\n"
     );
     for line in
         ["activate x", "percentage x 1", "hold x", "clear x", "flags", "history x", "backup -", "cluster status"]
@@ -91,19 +93,19 @@ fn nobody_listens() {
     for line in ["get", "on", "explain", "when", "watch"] {
         host.run(line).words(&format!("--server http://{address} x")).code(4).stderr(&error).check();
     }
-    let warning = format!("warning: nobody listens at `http://{address}`; the answer is the default\n");
+    let warning = format!("warning: no server is listening at `http://{address}`; using the default\n");
     host.run(&format!("get --server {address} x --default 5")).stdout("5\n").stderr(&warning).check();
     host.run(&format!("on --server {address} x --default false")).code(1).stderr(&warning).check();
     host.run(&format!("on --server {address} x --default true")).stderr(&warning).check();
     host.set("TIDEGATE_SERVER", &address.to_string());
     host.run("flags").code(4).stderr(&error).check();
-    // A document stays a document.
-    host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
-    host.run("get flags.json f x").stdout("1\n").check();
     host.set("TIDEGATE_SERVER", "ftp://x");
     host.run("flags")
         .code(2)
-        .stderr("error: the address `ftp://x` in TIDEGATE_SERVER: `ftp` is not supported; use http or https\n")
+        .stderr(
+            "error: invalid value 'ftp://x' for '--server <URL>': `ftp` is not supported; use http or https\n\n  \
+             tip: the value is that of the variable TIDEGATE_SERVER\n\nFor more information, try '--help'.\n",
+        )
         .check();
 }
 
@@ -127,7 +129,7 @@ fn a_server_of_something_else() {
         .code(4)
         .stderr(&format!(
             "error: the server at `{server}` answers 502 Bad Gateway\n\
-             help: is it a server of Tidegate? Name another with --server\n"
+             help: is it a Tidegate server? Name another one with --server\n"
         ))
         .check();
     origin.always(Reply::redirect(302, "http://127.0.0.1:1/"));
@@ -136,12 +138,47 @@ fn a_server_of_something_else() {
     host.run(&format!("flags --server {server}"))
         .code(4)
         .stderr(&format!(
-            "error: the answer of `{server}` makes no sense: missing field `flags` at line 1 column 2\n\
-             help: is it a server of Tidegate, of this version or a newer one?\n"
+            "error: unexpected response from `{server}`: missing field `flags` at line 1 column 2\n\
+             help: is it a Tidegate server, of this version or a newer one?\n"
         ))
         .check();
     let said = host.run(&format!("explain x --server {server}")).said();
     assert_eq!(said.code, 4, "{}", said.stderr);
+}
+
+/// The variable is a default: it answers a flag alone, and whatever names a document goes before it.
+#[test]
+fn the_variable_names_the_server_of_every_command() {
+    let (mut host, origin) = (Host::new(), Origin::start());
+    host.write("flags.json", r#"{"f": {"x": {"stable": 1}}}"#);
+    let decision =
+        r#"{"flag":"f/x","value":2,"variant":"stable","reason":"STATIC","rule":"ramp","flips":{"on":null,"off":null}}"#;
+    origin.script_at("/api/v1/flags/f/x/decision?key=k", [json_reply(decision)]);
+    host.set("TIDEGATE_SERVER", &origin.url(""));
+    host.run("get f/x --key k").stdout("2\n").check();
+    host.run("on f/x --key k").code(2).said();
+    assert!(host.run("explain f/x --key k").code(0).said().stdout.contains("value        2"));
+    host.run("when f/x --key k").code(0).said();
+    assert_eq!(origin.requests().iter().filter(|request| request.target.ends_with("decision?key=k")).count(), 4);
+    origin.clear_requests();
+    // Two words, or an option for documents, name a document.
+    host.run("get flags.json f x").stdout("1\n").check();
+    host.run("get flags.json f/x").stdout("1\n").check();
+    let said = host.run("get flags.json --offline").code(2).said();
+    assert!(said.stderr.contains("no flag given"), "{}", said.stderr);
+    // A single word is a flag, except for `watch`, which needs none, where there is such a file.
+    host.run("get flags.json").code(4).said();
+    assert!(origin.requests().last().unwrap().target.starts_with("/api/v1/flags/flags/flags.json/"));
+    let mut watch = host.run("watch flags.json").start();
+    let mut first = String::new();
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains(r#""event":"document""#), "{first}");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(origin.requests().iter().all(|request| request.target.contains("flags.json")));
+    // Set to nothing, it counts as unset.
+    host.set("TIDEGATE_SERVER", "");
+    host.run("get f/x --key k").code(2).said();
 }
 
 #[test]
@@ -149,30 +186,33 @@ fn refusals_say_what_to_do() {
     let (host, origin) = (Host::new(), Origin::start());
     let server = origin.url("");
     let refusal = json!({
-        "type": "about:blank", "status": 400, "title": "Bad Request", "detail": "it lies in the past",
-        "field": "until", "help": "give a later time\u{1b}[2J",
+        "type": "urn:tidegate:problem:invalid", "status": 400, "title": "Bad Request", "detail": "it lies in the past\u{1b}[2J",
+        "field": "until", "help": "send a later instant, or send DELETE to the activation",
     });
     origin.always(problem(400, &refusal));
     host.run(&format!("activate x --create --server {server}"))
         .code(5)
-        .stderr("error: `until`: it lies in the past\nhelp: give a later time\\u{1b}[2J\n")
+        .stderr(
+            "error: `until`: it lies in the past\\u{1b}[2J\n\
+             help: give a later time with --until, or remove the activation with `tidegate clear`\n",
+        )
         .check();
-    origin.always(problem(404, &json!({"title": "Not Found", "detail": "there is no flag `flags/x`"})));
+    origin.always(problem(404, &json!({"title": "Not Found", "detail": "no flag `flags/x`"})));
     host.run(&format!("hold x --server {server}"))
         .code(3)
-        .stderr("error: there is no flag `flags/x`\nhelp: `tidegate flags` lists the flags of a server\n")
+        .stderr("error: no flag `flags/x`\nhelp: `tidegate flags` lists the flags of the server\n")
         .check();
     host.run(&format!("get x --server {server}"))
         .code(3)
         .stderr(&format!(
-            "error: there is no flag `flags/x` at `{server}`\n\
-             help: `tidegate flags` lists the flags of a server; --default gives an answer without one\n"
+            "error: no flag `flags/x` at `{server}`\n\
+             help: `tidegate flags` lists the flags of the server; --default gives a value for unknown flags\n"
         ))
         .check();
     host.run(&format!("get x --server {server} --default 7")).stdout("7\n").check();
     let said = host.run(&format!("explain x --server {server} --key k")).said();
     assert_eq!(said.code, 3);
-    assert!(said.stdout.contains("rule         unknown_flag: there is no such flag\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("rule         unknown_flag: no such flag\n"), "{}", said.stdout);
 }
 
 #[test]
@@ -210,7 +250,7 @@ fn answers_of_a_server() {
     host.run(&format!("on --server {server} features x --key k --at 2026-01-01T00:00Z")).check();
     host.run(&format!("when --server {server} features/x --key k"))
         .stdout("KEY  FLIP   TO\nk    never\n")
-        .stderr("note: an operator has set the share of `features/x`: nobody flips by the ramp\n")
+        .stderr("note: `features/x` has an activation: no key flips until it is cleared\n")
         .check();
     let targets: Vec<String> = origin.requests().iter().map(|request| request.target.clone()).collect();
     assert_eq!(
@@ -250,7 +290,7 @@ fn the_flags_of_a_server() {
         lines[1]
     );
     assert!(lines[2].starts_with("flags/y     \"a\"     -       20 %  -"), "{}", lines[2]);
-    assert!(lines[2].ends_with("  dialled by dana@web-1, defined live"), "{}", lines[2]);
+    assert!(lines[2].ends_with("  activated for 20 % by dana@web-1, defined by API"), "{}", lines[2]);
     origin.always(json_reply(r#"{"flags":[]}"#));
     host.run(&line).stderr("note: the server has no flags\n").check();
 }
@@ -279,13 +319,13 @@ fn the_history_of_a_flag_over_several_pages() {
     assert_eq!((lines.len(), said.stderr.as_str(), said.code), (4, "", 0), "{}", said.stdout);
     assert!(lines[0].starts_with("AT ") && lines[0].contains("CHANGE"), "{}", lines[0]);
     assert!(lines[1].contains(" cleared ") && lines[1].ends_with(" dana@h  a     r5"), "{}", lines[1]);
-    assert!(lines[2].contains(" dialled to 12.5 % until 2020-02-01 00:00Z "), "{}", lines[2]);
-    assert!(lines[2].ends_with("  lost to a change made at the same time"), "{}", lines[2]);
+    assert!(lines[2].contains(" activated for 12.5 % until 2020-02-01 00:00Z "), "{}", lines[2]);
+    assert!(lines[2].ends_with("  lost to a concurrent change"), "{}", lines[2]);
     assert!(lines[3].contains(" defined "), "{}", lines[3]);
     origin.script_at("/api/v1/flags/flags/x/history?limit=1", [page(&newest, "\"04\"")]);
     host.run(&format!("history x --limit 1 --format json --server {server}"))
         .stdout(&format!("{}\n", newest[0]))
-        .stderr("note: there are older changes; --limit shows more of them\n")
+        .stderr("note: there are older changes; show more with --limit\n")
         .check();
 }
 
@@ -303,8 +343,8 @@ fn a_change_that_is_outranked_is_code_6_and_names_the_other_one() {
         .code(6)
         .stderr(
             "`flags/x` is deactivated: 100 % -> 0 %; acknowledged by 1 of 2 members (majority); c: not yet\n\
-             warning: stored, but outranked on b by a change of node d (stamp 02); look at the history, and make it again\n\
-             note: no node is connected at 10.0.0.9:7400: connection refused: nothing listens there\n",
+             warning: stored, but outranked on b by a change of node d (stamp 02); see `tidegate history`, and repeat the change if needed\n\
+             note: not connected to 10.0.0.9:7400: connection refused: nothing listens there\n",
         )
         .check();
 }
@@ -320,12 +360,10 @@ fn changes_in_quarantine_are_listed_accepted_and_dropped() {
     origin.script_at("/api/v1/cluster/quarantine", [json_reply(&json!({"changes": [change]}).to_string())]);
     let said = host.run(&format!("cluster quarantine list --server {server}")).code(0).said();
     let lines: Vec<&str> = said.stdout.lines().collect();
-    assert_eq!(lines[0], "FLAG        KIND        VALUE              STAMPED   BY NODE");
+    assert_eq!(lines[0], "FLAG        KIND        VALUE              STAMPED   NODE");
     assert!(lines[1].starts_with("features/x  activation  {\"percentage\":88}  in "), "{}", lines[1]);
     origin.script_at("/api/v1/cluster/quarantine", [json_reply(r#"{"changes": []}"#)]);
-    host.run(&format!("cluster quarantine list --server {server}"))
-        .stderr("note: no change is in quarantine\n")
-        .check();
+    host.run(&format!("cluster quarantine list --server {server}")).stderr("note: no quarantined changes\n").check();
     origin.always(json_reply(&RECEIPT.replace("flags/x", "features/x").replace("true}", "false}")));
     host.run(&format!("cluster quarantine accept features/x --kind activation --reason ok --server {server}"))
         .stderr("`features/x` is accepted: caller's default -> 100 %; acknowledged by 2 of 2 members (majority)\n")
@@ -349,8 +387,8 @@ fn the_history_of_all_flags_and_who_knows_more() {
     assert!(lines[0].contains("FLAG") && lines[1].contains("features/x  cleared"), "{}", said.stdout);
     assert_eq!(
         said.stderr,
-        "note: this is the history of `a`; `b`, `c\\u{1b}` have their own\n\
-         note: a change of `features/x` at 2020-01-01 00:00:04Z was replaced and is not in this history; `b` may know it\n"
+        "note: this is the history of `a`; `b`, `c\\u{1b}` have their own histories\n\
+         note: the change of `features/x` at 2020-01-01 00:00:04Z was replaced before this node received it; `b` may have it\n"
     );
     host.run(&format!("history --format json --server {}", origin.url("")))
         .stdout(&format!("{change}\n"))
@@ -390,7 +428,7 @@ fn an_answer_about_another_flag_is_not_taken_for_one_about_this() {
     origin.always(json_reply(&receipt.to_string()));
     let said = host.run(&format!("clear flags/checkout --server {}", origin.url(""))).said();
     assert_eq!(said.code, 4, "{}", said.stderr);
-    for part in ["`flags/checkout` was asked for", "`checkout/activation`", "tidegate history"] {
+    for part in ["the request was about `flags/checkout`", "`checkout/activation`", "tidegate history"] {
         assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
     }
 }
@@ -437,8 +475,8 @@ fn the_nodes_of_a_cluster() {
              cluster     prod, 3 members\n\
              digest      0000000000000011\n\
              changes     refused: no space left\n\
-             refused     connections of others since the start: 2 expired, 1 unknown-authority\n\
-             refused     messages of others since the start: 3 malformed\n\
+             refused     connections of other nodes since the start: 2 expired, 1 unknown-authority\n\
+             refused     messages of other nodes since the start: 3 malformed\n\
              quarantine  `flags/x` by c, stamped 2040-01-01 00:00Z, sent by b\n\
              problem     no link to c:7400\n\
              note        definitions have no effect\n\
@@ -448,7 +486,7 @@ fn the_nodes_of_a_cluster() {
              c     000000000000000c  unreachable  -7 ms  1m1s ago\n\
              d     000000000000000d  unreachable         never      forgotten\n\
              \n\
-             ADDRESS        NODE              LINK\n\
+             ADDRESS        NODE              CONNECTION\n\
              b:7400         b                 connected\n\
              c:7400         000000000000000c  connection refused: nothing listens there, for 1m1s\n\
              x:7400         -                 connecting\n\
@@ -459,7 +497,7 @@ fn the_nodes_of_a_cluster() {
     assert_eq!(said.json(), [state]);
     host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();
     host.run(&format!("cluster repair-clock --server {server}"))
-        .stderr("the epoch is raised: changes from now on outrank all earlier ones\n")
+        .stderr("raised the epoch: changes from now on outrank all earlier ones\n")
         .check();
     let asked: Vec<String> =
         origin.requests()[2..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
@@ -501,14 +539,14 @@ fn a_backup_and_back() {
     host.run(&format!("backup - --server {server}")).stdout(backup).check();
     host.write("prod.backup", "older");
     host.run(&format!("backup prod.backup --server {server}"))
-        .stderr("2 registers are in `prod.backup`, 48 bytes\n")
+        .stderr("wrote 2 registers to `prod.backup`, 48 bytes\n")
         .check();
     assert_eq!(std::fs::read_to_string(host.path("prod.backup")).unwrap(), backup);
     let mode = std::os::unix::fs::PermissionsExt::mode(&host.path("prod.backup").metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     host.run(&format!("backup nowhere/x --server {server}"))
         .code(7)
-        .stderr("error: `nowhere/x` cannot be written: No such file or directory (os error 2)\n")
+        .stderr("error: cannot write `nowhere/x`: No such file or directory (os error 2)\n")
         .check();
     origin.always(json_reply(r#"{"registers":2,"restored":1,"left":1,"unknown":0}"#));
     host.run(&format!("restore prod.backup --server {server}"))
@@ -517,12 +555,12 @@ fn a_backup_and_back() {
         .check();
     std::fs::write(host.path("prod.backup"), real_backup(2)).unwrap();
     host.run(&format!("restore prod.backup --overwrite --server {server}"))
-        .stderr("1 of 2 registers are restored; the others are the same here, or newer\n")
+        .stderr("restored 1 of 2 registers; the others have the same value, or a newer one\n")
         .check();
     assert_eq!(origin.requests().last().unwrap().target, "/api/v1/restore?overwrite=true");
     host.run(&format!("restore nowhere --server {server}"))
         .code(2)
-        .stderr("error: `nowhere` cannot be read: it does not exist\n")
+        .stderr("error: cannot read `nowhere`: it does not exist\n")
         .check();
 }
 
@@ -538,13 +576,13 @@ fn what_is_typed_wrongly() {
     host.run("get --server x:1 a b c")
         .code(2)
         .stderr(
-            "error: there is both a --server and a word too many\n\
+            "error: too many arguments beside --server\n\
              help: with --server give the flag alone: there is no document\n",
         )
         .check();
     host.run("on flags.json")
         .code(2)
-        .stderr("error: it is not said which flag is meant\nhelp: give its key, as `features/x`, or section and name\n")
+        .stderr("error: no flag given\nhelp: give its key, as `features/x`, or section and name\n")
         .check();
     for line in [
         "get",

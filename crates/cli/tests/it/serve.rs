@@ -30,7 +30,7 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     let text = serde_json::to_string(&flags).unwrap();
     assert!(text.contains("features/greeting") && text.contains("flags/maintenance"), "{text}");
     let history = host.run(&format!("history features/greeting --server {server}")).said();
-    assert!(history.stdout.contains("dialled to 20 %") && history.stdout.contains("trial"), "{}", history.stdout);
+    assert!(history.stdout.contains("activated for 20 %") && history.stdout.contains("trial"), "{}", history.stdout);
     host.run(&format!("get --server {server} features/greeting --key k-1")).code(0).said();
     assert_eq!(second.end("-TERM"), Some(0));
 }
@@ -63,7 +63,7 @@ fn a_backup_of_one_is_restored_in_another() {
     host.run(&format!("activate x --create --server {}", first.url)).code(0).said();
     host.run(&format!("deactivate y --create --server {}", first.url)).code(0).said();
     let said = host.run(&format!("backup kept --server {}", first.url)).said();
-    assert!(said.stderr.starts_with("2 registers are in `kept`"), "{}", said.stderr);
+    assert!(said.stderr.starts_with("wrote 2 registers to `kept`"), "{}", said.stderr);
     let second = ServerProcess::start(&host, "--data-dir second");
     host.run(&format!("restore kept --server {}", second.url)).code(0).said();
     host.run(&format!("on --server {} x", second.url)).code(0).said();
@@ -76,7 +76,7 @@ fn a_restore_goes_in_batches_says_how_far_it_is_and_goes_on_where_it_was_stopped
     let serving = ServerProcess::start(&host, "--data-dir first");
     std::fs::write(host.path("large.backup"), crate::scripted_server::real_backup(2_100)).unwrap();
     host.run(&format!("restore large.backup --server {}", serving.url))
-        .stderr("1000 of 2100 registers\n2000 of 2100 registers\n2100 of 2100 registers are restored\n")
+        .stderr("1000 of 2100 registers\n2000 of 2100 registers\nrestored 2100 of 2100 registers\n")
         .check();
     host.run(&format!("on --server {} f2099", serving.url)).code(0).said();
     host.run(&format!("deactivate f2099 --server {}", serving.url)).code(0).said();
@@ -126,8 +126,8 @@ fn a_change_of_a_misspelt_flag_is_no_success() {
             .code(3)
             .stderr(
                 "error: this node knows no flag `features/new_logn`; did you mean `features/new_login`?\n\
-                 help: --create makes it a boolean flag; --elsewhere changes a flag of other nodes' documents; `tidegate flags` \
-                 lists the flags of a server\n",
+                 help: `tidegate flags` lists the flags of the server; --create creates a boolean flag; --elsewhere changes a flag \
+                 that documents of other nodes define\n",
             )
             .check();
     }
@@ -151,7 +151,7 @@ fn a_change_of_a_misspelt_flag_is_no_success() {
     host.run(&format!("activate features/not_here --elsewhere {at}"))
         .stderr(
             "`features/not_here` is activated for 100 %: caller's default -> caller's default; acknowledged by 1 of 1 member (majority)\n\
-             note: the server has no definition of `features/not_here` loaded: each caller has its own default there\n",
+             note: the server has no definition of `features/not_here`: callers get their own defaults there\n",
         )
         .check();
     host.run(&format!("get --server {} features/not_here --key k --default 7", server.url)).stdout("7\n").check();
@@ -204,7 +204,7 @@ fn a_log_filter_that_cannot_be_read_is_wrong_usage() {
         host.set("TIDEGATE_LOG", filter);
         let said = host.run("serve --listen 127.0.0.1:0").said();
         assert_eq!(said.code, 2, "{filter}: {}", said.stderr);
-        let begin = format!("error: TIDEGATE_LOG is `{filter}`, which cannot be read: ");
+        let begin = format!("error: TIDEGATE_LOG is `{filter}`, which is not a log filter: ");
         assert!(said.stderr.starts_with(&begin), "{filter}: {}", said.stderr);
         assert!(said.stderr.contains("\nhelp: set it to error, warn, info"), "{filter}: {}", said.stderr);
     }

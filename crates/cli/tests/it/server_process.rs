@@ -35,7 +35,7 @@ impl ServerProcess {
     pub(crate) fn starting(host: &Host, options: &str) -> Self {
         let line = format!("serve --listen 127.0.0.1:0 --health-listen 127.0.0.1:0 {options}");
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Self::spawn_until(&mut host.command(&words), "answering for health on ")
+        Self::spawn_until(&mut host.command(&words), "answering health checks on ")
     }
 
     fn spawn_until(command: &mut Command, beginning: &str) -> Self {

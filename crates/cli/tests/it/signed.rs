@@ -74,7 +74,7 @@ fn a_key_that_is_none_is_wrong_usage() {
     for (file, why) in [("flags.json", "no public key of minisign"), ("nowhere.pub", "it does not exist")] {
         let said = host.run("get flags.json features version --key anybody --trusted-key").word(file).said();
         assert_eq!((said.stdout.as_str(), said.code), ("", 2), "{}", said.stderr);
-        assert!(said.stderr.starts_with(&format!("error: the key in `{file}` cannot be used: ")), "{}", said.stderr);
+        assert!(said.stderr.starts_with(&format!("error: cannot use the key in `{file}`: ")), "{}", said.stderr);
         assert!(said.stderr.contains(why), "{}", said.stderr);
     }
 }

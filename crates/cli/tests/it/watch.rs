@@ -102,7 +102,7 @@ fn changes_of_a_file_and_of_locks() {
     assert_eq!((&document["event"], &document["flags"]), (&json!("document"), &json!(2)));
     assert_eq!(document["digest"].as_str().unwrap().len(), 32);
     assert_eq!(watched.next_of("value")["value"], json!(3));
-    host.run("lock f x new --why test").said();
+    host.run("lock f x new --reason test").said();
     let locked = watched.next_of("value");
     assert_eq!((&locked["value"], &locked["rule"]), (&json!(2), &json!("host_lock")));
     host.run("unlock f x").said();
@@ -158,7 +158,7 @@ fn a_server_that_rings_goes_away_and_comes_back() {
     assert_eq!(watched.next_of("value")["value"], json!(true));
     let away = watched.next_of("source");
     assert_eq!(away["health"], json!("stale"), "{away}");
-    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    assert!(away["why"].as_str().unwrap().ends_with("has closed the connection"), "{away}");
     assert_eq!(watched.next_of("source")["health"], json!("fresh"));
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
@@ -175,10 +175,10 @@ fn a_server_that_never_answers_is_asked_again() {
     let watched = Watched::start(&host, &format!("watch --server {} --timeout 300ms", origin.url("")));
     assert_eq!(watched.next_of("source")["health"], json!("fresh"), "at the start");
     let away = watched.next_of("source");
-    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    assert!(away["why"].as_str().unwrap().ends_with("has closed the connection"), "{away}");
     assert_eq!(watched.next_of("source")["health"], json!("fresh"), "after one that was silent, and half of a refusal");
     let away = watched.next_of("source");
-    assert!(away["why"].as_str().unwrap().ends_with("has ended"), "{away}");
+    assert!(away["why"].as_str().unwrap().ends_with("has closed the connection"), "{away}");
     let count = || origin.requests().iter().filter(|request| request.target == asked).count();
     until("it asks again and again", || (count() > 6).then_some(()));
     assert_eq!(watched.stop("-TERM"), Some(0));
@@ -224,7 +224,7 @@ fn an_event_about_another_flag_is_an_error() {
     origin.script_at("/api/v1/watch?flag=flags%2Fx&key=k", [events.until_close()]);
     let said = host.run(&format!("watch --server {} x --key k", origin.url(""))).said();
     assert_eq!(said.code, 4, "{}", said.stderr);
-    assert!(said.stderr.contains("`flags/x` was asked for, and an event is about `flags/y`"), "{}", said.stderr);
+    assert!(said.stderr.contains("the request was about `flags/x`, an event is about `flags/y`"), "{}", said.stderr);
 }
 
 #[test]
@@ -242,12 +242,9 @@ fn it_ends_when_nobody_reads_any_more() {
 #[test]
 fn what_is_typed_wrongly() {
     let host = Host::with("{}");
-    host.run("watch flags.json --key k")
-        .code(2)
-        .stderr("error: --key asks about a flag, and there is none\nhelp: add the flag\n")
-        .check();
+    host.run("watch flags.json --key k").code(2).stderr("error: --key needs a flag\nhelp: add the flag\n").check();
     host.run("watch flags.json --poll 1ms")
         .code(2)
-        .stderr("error: --poll is below 100ms\nhelp: give it more time\n")
+        .stderr("error: --poll is below 100ms\nhelp: use a longer interval\n")
         .check();
 }

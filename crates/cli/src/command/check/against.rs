@@ -1,4 +1,4 @@
-//! The comparison of two documents, for people and for programs.
+//! The comparison of two documents, as text and as JSON.
 
 use serde::Serialize;
 use tidegate_engine::Micros;
@@ -11,7 +11,7 @@ use crate::relative::short;
 use crate::table::{FAINT, HEADING, paint};
 use crate::text::{escape, shorten};
 
-/// Shows the comparison to people.
+/// Prints the comparison as text.
 pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mut Output) -> Result<(), Failure> {
     for difference in &comparison.flags {
         output.line("")?;
@@ -33,10 +33,7 @@ pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mu
         output.line(format_args!("  {:<15}{}", "gains new", movement(&difference.movements.gain, now)))?;
         output.line(format_args!("  {:<15}{}", "loses new", movement(&difference.movements.loss, now)))?;
         if difference.is_shuffled {
-            output.line(paint(
-                "  hash or salt differ: the keys are shuffled, and which of them move is drawn anew",
-                FAINT,
-            ))?;
+            output.line(paint("  hash or salt differ: every key gets another position", FAINT))?;
         }
     }
     if !comparison.flags.is_empty() {
@@ -45,14 +42,14 @@ pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mu
     output.line(format_args!("against {}: {}", escape(old), summary(comparison)))
 }
 
-/// What deserves a warning.
+/// The warnings about the comparison.
 pub(super) fn warnings(comparison: &Comparison) -> Vec<String> {
     let mut warnings = Vec::new();
     let removed = comparison.count(Kind::Removed);
     if comparison.removes_much() {
         let percent = removed * 100 / comparison.before.max(1);
         warnings.push(format!(
-            "{removed} of {} flags are removed ({percent} %): is it the right document, and all of it?",
+            "{removed} of {} flags are removed ({percent} %): is the document the right one, and complete?",
             comparison.before
         ));
     }
@@ -61,7 +58,7 @@ pub(super) fn warnings(comparison: &Comparison) -> Vec<String> {
         let others = if shuffled.len() > 1 { format!(" and {} more", shuffled.len() - 1) } else { String::new() };
         let name = first.flag.to_string();
         warnings.push(format!(
-            "hash or salt of `{}`{others} differ: keys that have new may lose it, and others get it",
+            "hash or salt of `{}`{others} differ: keys that have new may lose it, and others may get it",
             escape(&name)
         ));
     }
@@ -79,10 +76,10 @@ fn summary(comparison: &Comparison) -> String {
     parts.join(", ")
 }
 
-/// `12.5 % of the line now, at most 40 % (2026-12-03 00:00Z)`.
+/// `12.5 % now, at most 40 % (2026-12-03 00:00Z)`.
 fn movement(movement: &Movement, now: Micros) -> String {
     let most = match movement.most_at {
-        None => return "nobody".to_owned(),
+        None => return "no keys".to_owned(),
         Some(at) if at == now => "and no more later".to_owned(),
         Some(at) => format!("{} at most ({})", bounds(movement.most), short(at)),
     };
@@ -97,7 +94,7 @@ fn bounds(bounds: Bounds) -> String {
     }
 }
 
-/// The comparison for programs.
+/// The comparison as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Against<'c> {
     source: &'c str,
@@ -128,7 +125,7 @@ struct FieldLine<'c> {
     new: Option<&'c str>,
 }
 
-/// How much of the line, in per cent. The two `at_least` are there where the exact number is not known.
+/// A percentage of the keys. The two `at_least` are present if the exact number is unknown.
 #[derive(Debug, Serialize)]
 struct Moved {
     now: Percent,

@@ -1,4 +1,4 @@
-//! `tidegate cluster forget`: a node that will not come back.
+//! `tidegate cluster forget`: removes a node from the membership.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,19 +8,19 @@ use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::text::escape;
 
-/// Take a node out of the cluster that will not come back
+/// Remove a node that will not return from the membership
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate cluster forget c --reason 'its disk is gone'
 
-From then on it does not count for --ack majority, and what was removed may be forgotten without its word. A node that \
-comes back all the same takes over what the others have, and joins anew.")]
+The node no longer counts for --ack majority, and tombstones can be collected without its acknowledgement. A node that \
+returns nevertheless adopts the state of the other nodes and joins again.")]
 pub(crate) struct Args {
-    /// The node's name, or its id as `tidegate cluster status` shows it; the id where several have that name
+    /// The node's name, or its id as `tidegate cluster status` shows it; the id if several members have that name
     node: String,
 
-    /// Also if the node is reachable: it joins anew, unless it is stopped
+    /// Also forget a node that is reachable: it joins again, unless it is stopped
     #[arg(long)]
     force: bool,
 

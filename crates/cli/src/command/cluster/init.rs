@@ -1,4 +1,4 @@
-//! `tidegate cluster init`: the certificates by which the nodes of a cluster know each other.
+//! `tidegate cluster init`: makes the certificates by which the nodes of a cluster authenticate each other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::source;
 use crate::table::{Cell, Table};
 use crate::text::escape;
 
-/// Make an authority for a cluster and a certificate for each node
+/// Make a certificate authority for a cluster, and a certificate for each node
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,27 +26,26 @@ Examples:
   tidegate cluster init certs --renew a --renew b
   tidegate cluster init new --nodes-of certs
 
-It works on files only. DIR/authority has the authority, which is good for ten years; whoever has its key can make nodes, so \
-keep it away from them. DIR/NODE is what a node is given, with `tidegate serve --certificates`; it is good for a year at most: \
-the certificates of a cluster end a week apart, so that a day of which nobody has thought costs one node. \
-Nothing that exists is overwritten. A node that is renewed keeps its key and its id, and uses the new certificate within \
-five seconds, without a restart. --nodes-of makes an authority that takes the place of another one: the nodes keep their ids \
-and hosts, and get new keys.")]
+The command only writes files, and overwrites none. DIR/authority has the certificate authority, which is valid for ten years; \
+its key can create nodes, so do not copy it to them. DIR/NODE has the certificate of a node, for `tidegate serve \
+--certificates`; it is valid for at most a year. The certificates of a cluster expire a week apart, so that an expiry that was \
+overlooked affects one node. A renewed node keeps its key and its id, and uses the new certificate within five seconds, without \
+a restart. --nodes-of makes an authority that replaces another one: the nodes keep their ids and hosts, and get new keys.")]
 pub(crate) struct Args {
-    /// Where the certificates are made
+    /// The folder for the certificates
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
     /// A node, and the hosts at which other nodes reach it: names or addresses, the first with its port if that is not
-    /// 7400; without them, its own name
+    /// 7400; the default is the node's name
     #[arg(value_name = "NODE[=HOST[:PORT],...]", required_unless_present_any = ["renew", "nodes_of"])]
     nodes: Vec<String>,
 
-    /// What the cluster is called
+    /// The name of the cluster
     #[arg(long, value_name = "NAME", default_value = tidegate::DEFAULT_CLUSTER)]
     cluster: String,
 
-    /// Make a new certificate for this node; may be given several times
+    /// Renew the certificate of this node; can be given several times
     #[arg(long, value_name = "NODE")]
     renew: Vec<String>,
 
@@ -58,7 +57,7 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// A node, as JSON tells it.
+/// A node in the JSON output.
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,
@@ -75,24 +74,22 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
         let (name, hosts) = node.split_once('=').unwrap_or((node, node));
         let addresses: Vec<HostPort> = hosts.split(',').map(HostPort::parse).collect();
         let hosts: Vec<String> = addresses.iter().map(|address| address.host.clone()).collect();
-        // Before anything is made, so that whoever mends a slip can say the same again.
+        // Before anything is made, so that the command can be repeated once a mistake is fixed.
         Authority::check(name, &hosts).map_err(failed)?;
         if nodes.iter().any(|(other, ..)| *other == name) {
-            return Err(Failure::usage(format_args!("the node `{}` is named twice", escape(name))));
+            return Err(Failure::usage(format_args!("the node `{}` is given twice", escape(name))));
         }
         nodes.push((name, addresses, hosts));
     }
     let taken_over = args.nodes_of.as_deref().map(Authority::nodes_in).transpose().map_err(failed)?.unwrap_or_default();
     if let Some(folder) = args.nodes_of.as_ref().filter(|_| taken_over.is_empty()) {
-        return Err(Failure::usage(format_args!("there is no node in `{}`", escape(&folder.display().to_string()))));
+        return Err(Failure::usage(format_args!("no nodes in `{}`", escape(&folder.display().to_string()))));
     }
     let is_new = !Authority::is_in(&args.folder);
     let authority = if is_new {
         if !args.renew.is_empty() {
             let folder = args.folder.display();
-            return Err(Failure::usage(format_args!(
-                "there is no authority in `{folder}`, so there is nothing to renew"
-            )));
+            return Err(Failure::usage(format_args!("no authority in `{folder}`, so there is nothing to renew")));
         }
         Authority::create(&args.folder, &args.cluster, now)
     } else {
@@ -118,7 +115,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
             }
         }
         Format::Human => {
-            let mut table = Table::new(&["NODE", "NUMBER", "FOLDER", "EXPIRES"]);
+            let mut table = Table::new(&["NODE", "ID", "FOLDER", "EXPIRES"]);
             for Made { name, issued, .. } in &made {
                 let folder = issued.folder.display().to_string();
                 table.row([
@@ -136,15 +133,15 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     Ok(Exit::Success)
 }
 
-/// A node for which something was made.
+/// A node whose certificate was made.
 struct Made<'a> {
     name: &'a str,
-    /// Where others reach it, if it is new.
+    /// Where other nodes reach it, if it is new.
     address: Option<HostPort>,
     issued: Issued,
 }
 
-/// Where a node is reached.
+/// A host and a port.
 struct HostPort {
     host: String,
     port: u16,
@@ -153,7 +150,7 @@ struct HostPort {
 impl HostPort {
     fn parse(text: &str) -> Self {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        // An address of six groups and more has colons of its own.
+        // An IPv6 address has colons of its own.
         let is_address = bare.parse::<IpAddr>().is_ok();
         match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
             Some((host, Ok(port))) if !is_address => {
@@ -164,7 +161,7 @@ impl HostPort {
         }
     }
 
-    /// Where the node itself listens: at a name, on all its addresses.
+    /// Where the node itself listens: for a name, on all addresses.
     fn listen(&self) -> SocketAddr {
         let ip = self.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         SocketAddr::new(ip, self.port)
@@ -178,23 +175,23 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// In a large cluster ends cannot all be apart.
+/// In a large cluster not all expiry dates can differ.
 fn warn_of_common_expiry(made: &[Made<'_>], output: &mut Output) {
     let mut days: BTreeMap<String, usize> = BTreeMap::new();
     for made in made {
         *days.entry(day(made.issued.expires)).or_default() += 1;
     }
     for (day, count) in days.into_iter().filter(|(_, count)| *count > 1) {
-        output.warning(format_args!("{count} certificates end on {day}; renew them before, some at a time"));
+        output.warning(format_args!("{count} certificates expire on {day}; renew them before, not all on one day"));
     }
 }
 
-/// What to do next.
+/// Prints how to start the nodes.
 fn print_next_steps(args: &Args, is_new: bool, authority: &Authority, made: &[Made<'_>], output: &mut Output) {
     if is_new {
         let folder = args.folder.display().to_string();
         output.message(format_args!(
-            "`{}/authority` is the authority of the cluster, good until {}; keep its key away from the nodes",
+            "`{}/authority` is the certificate authority of the cluster, valid until {}; do not copy its key to the nodes",
             escape(&folder),
             day(authority.expires())
         ));
@@ -235,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_have_a_host_and_a_port() {
+    fn an_address_has_a_host_and_a_port() {
         for (text, host, listen, shown) in [
             ("10.0.0.7", "10.0.0.7", "10.0.0.7:7400", "10.0.0.7:7400"),
             ("10.0.0.7:1", "10.0.0.7", "10.0.0.7:1", "10.0.0.7:1"),

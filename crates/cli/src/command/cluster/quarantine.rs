@@ -1,4 +1,4 @@
-//! `tidegate cluster quarantine`: changes that a wrong clock has stamped.
+//! `tidegate cluster quarantine`: lists, accepts and drops quarantined changes.
 
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
@@ -16,12 +16,12 @@ use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::escape;
 
-/// See the changes that a wrong clock has stamped, accept one, drop one
+/// List, accept or drop quarantined changes, which a wrong clock has stamped
 #[derive(Clone, Debug, clap::Args)]
-#[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
+#[command(subcommand_value_name = "COMMAND")]
 #[command(after_help = "\
-A change whose stamp lies further in the future than clocks may be apart is quarantined: it is not active. It becomes so when \
-it is accepted, or when its time has come and the flag was not changed since.")]
+A change whose stamp is further in the future than `--max-drift` of the nodes allows is quarantined: it is not active. It \
+becomes active when it is accepted, or at the time of its stamp if the flag was not changed since.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -30,15 +30,15 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
-    /// List the changes in quarantine on a node
+    /// List the quarantined changes of a node
     List(ListArgs),
-    /// Make a change in quarantine active, on every node
+    /// Accept a quarantined change: it becomes active on every node
     Accept(ResolveArgs),
-    /// Drop a change in quarantine, on every node: it never becomes active
+    /// Drop a quarantined change on every node: it never becomes active
     Drop(ResolveArgs),
 }
 
-/// What is listed.
+/// Options of `list`.
 #[derive(Clone, Debug, clap::Args)]
 struct ListArgs {
     #[command(flatten)]
@@ -48,13 +48,13 @@ struct ListArgs {
     format: FormatArg,
 }
 
-/// Which change, and who decides.
+/// Options of `accept` and `drop`.
 #[derive(Clone, Debug, clap::Args)]
 struct ResolveArgs {
     #[command(flatten)]
     flag: FlagKeyArg,
 
-    /// Which change of the flag, where two are in quarantine
+    /// Which change of the flag, if two are quarantined
     #[arg(long, value_enum)]
     kind: Option<Kind>,
 
@@ -75,7 +75,7 @@ enum Kind {
     Definition,
 }
 
-/// The changes, as a server lists them.
+/// The response of the server.
 #[derive(Debug, Deserialize)]
 struct Listed {
     changes: Vec<Box<RawValue>>,
@@ -109,11 +109,11 @@ fn list(args: &ListArgs, output: &mut Output) -> Outcome {
         return Ok(Exit::Success);
     }
     if listed.changes.is_empty() {
-        output.note("no change is in quarantine");
+        output.note("no quarantined changes");
         return Ok(Exit::Success);
     }
     let now = source::now();
-    let mut table = Table::new(&["FLAG", "KIND", "VALUE", "STAMPED", "BY NODE"]);
+    let mut table = Table::new(&["FLAG", "KIND", "VALUE", "STAMPED", "NODE"]);
     for change in &listed.changes {
         let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.invalid_response(&error))?;
         let value = entry.value.as_ref().map_or("removed", |value| value.get());

@@ -1,4 +1,4 @@
-//! `tidegate cluster repair-clock`: after stamps of a wrong clock were taken.
+//! `tidegate cluster repair-clock`: raises the epoch after a wrong clock has stamped changes.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,14 +7,14 @@ use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 
-/// Make a cluster writable again whose clock was driven into the future
+/// Make a cluster accept changes again after its logical clock was driven into the future
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tidegate cluster repair-clock --reason 'ntp on host c was ten years ahead'
 
-Correct the clocks of the hosts first. It raises the epoch, once, for all nodes: every change from then on outranks \
-every change before. No value changes by it.")]
+Correct the clocks of the hosts first. The command raises the epoch of the whole cluster by one: every later change outranks \
+every earlier one. It changes no value.")]
 pub(crate) struct Args {
     #[command(flatten)]
     author: AuthorArgs,
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let reply = server.ask(request)?;
     match args.format.format {
         Format::Json => output.json(&server.json_line(&reply)?)?,
-        Format::Human => output.message("the epoch is raised: changes from now on outrank all earlier ones"),
+        Format::Human => output.message("raised the epoch: changes from now on outrank all earlier ones"),
     }
     Ok(Exit::Success)
 }

@@ -1,4 +1,4 @@
-//! `tidegate cluster status`: this node, its peers and its members.
+//! `tidegate cluster status`: the nodes of a cluster, and their problems.
 
 use reqwest::Method;
 use tidegate::{AddressView, ClusterStatus, MemberStatus, NodeName};
@@ -12,7 +12,7 @@ use crate::source;
 use crate::table::{Cell, FAINT, HEADING, Table, paint};
 use crate::text::escape;
 
-/// Show the nodes of a cluster, and everything that is wrong: who is reachable, who has the same, whose clock is off
+/// Show the nodes of a cluster and every problem: reachability, synchronization, clocks, certificates, disks
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -20,11 +20,10 @@ Examples:
   tidegate cluster status --format json | jq '.peers[] | select(.reachable | not)'
   tidegate cluster status --format json | jq -r '.problems[] | select(.needs_action) | .message'
 
-One node is asked, and says what it sees. STATE `in sync`: it holds exactly what this node holds. The second table has the \
-addresses at which it looks for others, and why there is no link where there is none.
+The output is the view of one node. STATE is `in sync` if the other node holds the same state, `syncing` while it receives \
+changes. The second table has the addresses of other nodes, and why there is no connection.
 
-It ends with 1 when a person has to act: each line `problem` says about what. What is only to be known, or passes by itself, is a \
-line `note`.")]
+The exit code is 1 when a person has to act: each line `problem` says what is wrong. A line `note` needs no action.")]
 pub(super) struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -38,7 +37,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let reply = server.ask(server.request(Method::GET, &["cluster"], &[]))?;
     let status: ClusterStatus = server.read(&reply)?;
     match args.format.format {
-        // As the server says it, with what only a newer version knows.
+        // As the server writes it, with the fields that only a newer version has.
         Format::Json => output.json(&server.json_line(&reply)?)?,
         Format::Human => human(&status, output)?,
     }
@@ -62,7 +61,7 @@ fn human(status: &ClusterStatus, output: &mut Output) -> Result<(), Failure> {
     let addresses = addresses(status);
     if !addresses.is_empty() {
         output.line("")?;
-        let mut table = Table::new(&["ADDRESS", "NODE", "LINK"]);
+        let mut table = Table::new(&["ADDRESS", "NODE", "CONNECTION"]);
         for row in addresses {
             table.row(row);
         }
@@ -89,7 +88,7 @@ fn addresses(status: &ClusterStatus) -> Vec<[Cell; 3]> {
     status.addresses.iter().filter(is_shown).map(row).collect()
 }
 
-/// The name of a node, or its id where nobody knows that.
+/// The name of a node, or its id if the name is unknown.
 fn called(node: &NodeName) -> String {
     if node.name.is_empty() { node.node.to_string() } else { escape(&node.name).into_owned() }
 }
@@ -98,7 +97,7 @@ fn lasting(ms: u64) -> String {
     rough(Span::from_micros(ms.saturating_mul(1_000)))
 }
 
-/// What there is to say of this node, in the order in which one asks.
+/// The lines about this node.
 fn lines(status: &ClusterStatus) -> Vec<(&'static str, String)> {
     let node = &status.node;
     let mut lines = vec![("node", format!("{}, {}", escape(&node.name), node.id))];
@@ -112,7 +111,7 @@ fn lines(status: &ClusterStatus) -> Vec<(&'static str, String)> {
         status.writes_refused.as_deref().map_or_else(|| "accepted".into(), |why| format!("refused: {}", escape(why)));
     lines.push(("changes", changes));
     if let Some(since) = status.isolated_since {
-        lines.push(("alone", format!("since {}, {}", short(since), relative(since, source::now()))));
+        lines.push(("isolated", format!("since {}, {}", short(since), relative(since, source::now()))));
     }
     if node.epoch > 0 {
         lines.push(("epoch", format!("{}: the clock was repaired", node.epoch)));
@@ -123,7 +122,7 @@ fn lines(status: &ClusterStatus) -> Vec<(&'static str, String)> {
     let refused = [("connections", &status.connections_refused), ("messages", &status.messages_refused)];
     for (what, causes) in refused.into_iter().filter(|(_, causes)| !causes.is_empty()) {
         let causes: Vec<String> = causes.iter().map(|(cause, count)| format!("{count} {}", escape(cause))).collect();
-        lines.push(("refused", format!("{what} of others since the start: {}", causes.join(", "))));
+        lines.push(("refused", format!("{what} of other nodes since the start: {}", causes.join(", "))));
     }
     for change in &status.quarantined {
         let what = change.flag.as_deref().map_or_else(|| "a change".into(), |flag| format!("`{}`", escape(flag)));
@@ -138,7 +137,7 @@ fn lines(status: &ClusterStatus) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// A row for each other node, whether it was heard of or is only a member.
+/// A row for each other node: peers, and members that are not peers.
 fn others(status: &ClusterStatus) -> Vec<[Cell; 6]> {
     let own = status.node.id;
     let member = |id| status.members.iter().find(|member| member.node.node == id);
@@ -164,7 +163,7 @@ fn others(status: &ClusterStatus) -> Vec<[Cell; 6]> {
     rows
 }
 
-/// What is to be known of a member besides whether it is there.
+/// The mark of a member.
 fn mark(member: &MemberStatus) -> &'static str {
     match (member.is_forgotten, member.is_silent) {
         (true, _) => "forgotten",

@@ -1,4 +1,4 @@
-//! The explanation for programs.
+//! The explanation as JSON.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::json::{Percent, instant, raw};
 
 /// The one object that `explain --format json` prints. Fields with a `?` in the reference are left out where
-/// they do not apply; all others are always there, and `null` where there is nothing to say.
+/// they do not apply; all others are always there, and `null` where there is no value.
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'e> {
     flag: String,
@@ -35,14 +35,14 @@ pub(super) struct Line<'e> {
     data: &'e Data,
 }
 
-/// When the key comes to `new`, and when it leaves it.
+/// When the key flips to `new`, and when back to `stable`.
 #[derive(Debug, Serialize)]
 struct Flips {
     on: Option<String>,
     off: Option<String>,
 }
 
-/// The early adopter that let the key in, as the document writes it.
+/// The early adopter that matched the key, as the document writes it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum AdopterLine<'e> {

@@ -1,4 +1,4 @@
-//! The explanation for people.
+//! The explanation as text.
 
 use tidegate_engine::document::Adopter;
 use tidegate_engine::{Explanation, HostLock, Micros, Pin, Position, Rule, Share, Variant};
@@ -13,7 +13,7 @@ pub(super) fn line(name: &str, text: &str) -> String {
     format!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING))
 }
 
-/// What there is to say, in the order in which one asks.
+/// The lines of the explanation: first the value, then what led to it.
 pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Data) -> Vec<(&'static str, String)> {
     let value = match &explanation.value {
         Some(value) => escape_json(value).into_owned(),
@@ -30,7 +30,7 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
         ("rule", format!("{}: {}", explanation.rule.as_str(), because(explanation))),
     ];
     if let Some(position) = explanation.position {
-        lines.push(("position", format!("{position} of 2^32, at {} % of the line", place(position))));
+        lines.push(("position", format!("{} % ({position} of 2^32)", place(position))));
     }
     if let Some(share) = explanation.share {
         lines.push(("share", format!("{share} % on new")));
@@ -38,7 +38,7 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
     lines.push(("flip", flip(explanation, now)));
     lines.push((
         "valid until",
-        explanation.valid_until.map_or("no end: nothing changes it by itself".to_owned(), |until| at(until, now)),
+        explanation.valid_until.map_or("no end: it changes only with the flag".to_owned(), |until| at(until, now)),
     ));
     if let Some(instant) = explanation.ramp_instant {
         let behind = if instant < now { format!(", behind by {}", rough(now.since(instant))) } else { String::new() };
@@ -54,8 +54,11 @@ fn because(explanation: &Explanation) -> String {
     let has_new = explanation.variant == Some(Variant::New);
     match explanation.rule {
         Rule::HostLock => explanation.lock.as_ref().map(locked).unwrap_or_default(),
-        Rule::UnknownFlag => "there is no such flag".to_owned(),
-        Rule::Activation => "an operator has set the share".to_owned(),
+        Rule::UnknownFlag => "no such flag".to_owned(),
+        Rule::Activation if explanation.position.is_some() => {
+            format!("an activation sets the share; {}", position_text(explanation))
+        }
+        Rule::Activation => "an activation sets the share".to_owned(),
         Rule::DocumentLock => "the document locks the flag for everyone".to_owned(),
         Rule::Disabled => "the document disables the flag".to_owned(),
         Rule::NoNew => "the entry has no `new`".to_owned(),
@@ -63,16 +66,33 @@ fn because(explanation: &Explanation) -> String {
             Some(Adopter::Pattern(pattern)) => format!("the key matches the pattern `{}`", escape(pattern)),
             _ => "the key is listed".to_owned(),
         },
-        Rule::Interpolation => "everyone has the number that the share gives".to_owned(),
+        Rule::Interpolation => "every key has the number that the share gives".to_owned(),
         Rule::Ramp | Rule::Rollback if explanation.position.is_none() => "no key was needed".to_owned(),
-        Rule::Ramp if has_new => "the ramp has come to the key's position".to_owned(),
-        Rule::Ramp if explanation.flips.on.is_none() => "the ramp does not come to the key's position".to_owned(),
-        Rule::Ramp => "the ramp has not come to the key's position".to_owned(),
-        Rule::Rollback if has_new => "the rollback has left the key its `new`".to_owned(),
+        Rule::Ramp if !has_new && explanation.flips.on.is_none() => {
+            format!("{}, and the ramp never reaches it", position_text(explanation))
+        }
+        Rule::Ramp => position_text(explanation),
+        Rule::Rollback if has_new => "the key keeps `new`: the rollback has not reached its position yet".to_owned(),
         Rule::Rollback if explanation.flips.on.is_none() => "the key did not have `new` before the rollback".to_owned(),
-        Rule::Rollback => "the rollback has taken the key back".to_owned(),
-        Rule::KeyMissing => "the answer depends on a key".to_owned(),
+        Rule::Rollback => "the rollback has reached the key's position".to_owned(),
+        Rule::KeyMissing => "the value depends on a key, and there is none".to_owned(),
     }
+}
+
+/// The key's position against the share, with two decimals where these are enough to see the difference.
+fn position_text(explanation: &Explanation) -> String {
+    let relation = if explanation.variant == Some(Variant::New) { "below" } else { "above" };
+    let (Some(position), Some(share)) = (explanation.position.map(place), explanation.share) else {
+        return format!("the key's position is {relation} the share");
+    };
+    let hundredths = |share: Share| (share.to_millionths() + 5_000) / 10_000;
+    let rounded = |share: Share| format!("{}.{:02}", hundredths(share) / 100, hundredths(share) % 100);
+    let (position, share) = if hundredths(position) == hundredths(share) {
+        (position.to_string(), share.to_string())
+    } else {
+        (rounded(position), rounded(share))
+    };
+    format!("the key's position ({position} %) is {relation} the share ({share} %)")
 }
 
 /// Who locked the flag on this host, and why.
@@ -99,7 +119,7 @@ fn at(instant: Micros, now: Micros) -> String {
     format!("{instant}, {}", relative(instant, now))
 }
 
-/// How much of the line lies below the position, in per cent.
+/// The position as a percentage: the share above which a key has `new`.
 fn place(position: Position) -> Share {
     Share::new(u64::from(position.get())).unwrap_or(Share::FULL)
 }

@@ -1,4 +1,4 @@
-//! One place to wait for everything that may happen: changes, interrupts, and the end of our reader.
+//! One channel for everything that `watch` waits for: changes, interrupts, and the end of its output.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,18 +13,18 @@ use tidegate::{Changes, Subscription};
 use crate::exit::{Exit, Failure};
 use crate::server::{Address, Event, listen};
 
-/// What happened.
+/// What has happened.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// The library has news.
+    /// The library reports changes.
     Changes(Changes),
-    /// A server has news.
+    /// A server reports an event.
     Server(Event),
-    /// It is time to end: an interrupt, or nobody reads any more.
+    /// The command has to end: it was interrupted, or its output was closed.
     Stop,
 }
 
-/// Collects everything that may happen. Its threads end with the process.
+/// Receives what its threads send. They end with the process.
 pub(super) struct Inbox {
     receiver: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
@@ -48,7 +48,7 @@ impl Inbox {
         Ok(Self { receiver, sender })
     }
 
-    /// Passes on what a subscription tells.
+    /// Forwards the changes of a subscription.
     pub(super) fn forward_subscription(&self, mut subscription: Subscription) -> Result<(), Failure> {
         let sender = self.sender.clone();
         spawn("changes", move || {
@@ -60,7 +60,7 @@ impl Inbox {
         })
     }
 
-    /// Passes on what a server tells, which has `timeout` to answer each time that it is asked.
+    /// Forwards the events of a server, which has `timeout` to answer each request.
     pub(super) fn forward_server(
         &self,
         address: Address,
@@ -76,8 +76,7 @@ impl Inbox {
     }
 }
 
-/// Returns when standard output is a pipe or a socket that nobody reads any more; for files and terminals
-/// that is never.
+/// Returns when standard output is a pipe or a socket and its reader has closed it; never for files and terminals.
 fn wait_for_closed_output() {
     let stdout = io::stdout();
     loop {
@@ -103,8 +102,8 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Failure
 }
 
 fn failure(error: &io::Error) -> Failure {
-    Failure::new(Exit::Failed, format_args!("it cannot be waited for interrupts: {error}"))
+    Failure::new(Exit::Failed, format_args!("cannot wait for signals: {error}"))
 }
 
-/// Between two looks at an output that has something else to say; not expected.
+/// Between two polls of an output that reports something else; not expected.
 const POLL_PAUSE: Duration = Duration::from_secs(1);

@@ -41,20 +41,20 @@ impl ValueLine {
         }
     }
 
-    /// Whether it is the same value; why it is that one may differ.
+    /// Whether the value is the same; the rule may differ.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let text = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| value.get().to_owned());
         text(&self.value) == text(&other.value) && self.variant == other.variant
     }
 }
 
-/// A flag of a server that is another than before.
+/// A flag of a server that has changed.
 #[derive(Debug, Serialize)]
 pub(super) struct ChangeLine {
     event: &'static str,
     at: String,
     flag: String,
-    /// What it is now; the server's own words.
+    /// Its new state, as the server writes it.
     #[serde(flatten)]
     state: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -62,14 +62,14 @@ pub(super) struct ChangeLine {
 }
 
 impl ChangeLine {
-    /// The flag as it is now; none if it is gone.
+    /// The new state of the flag; none if it was removed.
     pub(super) fn new(flag: String, state: Option<Map<String, Value>>) -> Self {
         let removed = state.is_none();
         Self { event: "change", at: instant(now()), flag, state, removed }
     }
 }
 
-/// The document in force.
+/// The active document.
 #[derive(Debug, Serialize)]
 pub(super) struct DocumentLine {
     event: &'static str,
@@ -93,7 +93,7 @@ impl DocumentLine {
     }
 }
 
-/// How the source is doing.
+/// The health of the source.
 #[derive(Debug, Serialize)]
 pub(super) struct SourceLine {
     event: &'static str,
@@ -105,7 +105,7 @@ pub(super) struct SourceLine {
 }
 
 impl SourceLine {
-    /// How a server is doing: it answers, or why it does not.
+    /// The health of a server: it answers, or why it does not.
     pub(super) fn from_server(address: &Address, why: Option<String>) -> Self {
         let health = if why.is_some() { Health::Stale } else { Health::Fresh };
         Self {

@@ -1,7 +1,7 @@
-//! Watching a server: it says that something has changed, and is asked what the key has now.
+//! Watches a server: each event makes it request the current value.
 //!
-//! The stream of events only rings; the answer always comes from the decision. So nothing is lost when the
-//! stream breaks, and what the ramp does at its own instants is told without a word from the server.
+//! An event only says that something has changed; what is printed always comes from a decision of the server. So nothing is lost
+//! when the stream breaks, and flips of the ramp are printed at their instants although no event reports them.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::RecvTimeoutError;
@@ -47,24 +47,24 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
     }
 }
 
-/// What is watched, and what was last told of it.
+/// What is watched, and what was printed last.
 struct Watch {
     server: Server,
     flag: Option<FlagKey>,
     key: String,
     last: Option<LastValue>,
-    /// Without a flag: all of them, as they were told or found last.
+    /// Without a flag: all flags, as they were printed or found last.
     flags: Option<Flags>,
-    /// Something has changed, and is to be asked for once nothing more comes.
+    /// Something has changed: it is requested once no more events come.
     is_due: bool,
     is_unreachable: bool,
 }
 
-/// Flags by their keys, each without what moves by itself.
+/// Flags by their keys, each without the fields that change along its ramp.
 type Flags = BTreeMap<String, Map<String, Value>>;
 
 impl Watch {
-    /// At the start the server has to be there: a wrong address is seen at once.
+    /// The server has to be reachable at the start, so that a wrong address is an error at once.
     fn print_first(&mut self, output: &mut Output) -> Result<(), Failure> {
         if let Some(flag) = &self.flag {
             let at = source::now();
@@ -79,7 +79,7 @@ impl Watch {
         Ok(())
     }
 
-    /// How long nothing happens by itself; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
+    /// The time until the next flip; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
     fn time_left(&self) -> Duration {
         let until = self.last.as_ref().and_then(|last| last.until).filter(|_| !self.is_unreachable);
         until.map_or(CLOCK_CHECK_MAX, |until| source::duration(until.since(source::now())).min(CLOCK_CHECK_MAX))
@@ -90,12 +90,12 @@ impl Watch {
         if let Some(flag) = &self.flag {
             self.check_flag(flag, name, data)?;
         }
-        // Of a burst of events the last one is enough: the answer is of then, and a list may be long.
+        // One request after a burst of events is enough, and a list may be long.
         self.is_due = true;
         Ok(())
     }
 
-    /// An event names the flag that was asked for, or something between here and the server has changed the question.
+    /// Checks that an event is about the flag of the request: something between here and the server may have changed the path.
     fn check_flag(&self, asked: &FlagKey, name: &str, data: &str) -> Result<(), Failure> {
         #[derive(serde::Deserialize)]
         struct About {
@@ -109,7 +109,7 @@ impl Watch {
             return Ok(());
         }
         let found = about.flag;
-        Err(self.server.invalid_response(&format_args!("`{asked}` was asked for, and an event is about `{found}`")))
+        Err(self.server.invalid_response(&format_args!("the request was about `{asked}`, an event is about `{found}`")))
     }
 
     /// All flags of the server.
@@ -129,7 +129,7 @@ impl Watch {
         Ok(flags.collect())
     }
 
-    /// Tells of each flag that is another than before.
+    /// Prints each flag that has changed.
     fn compare(&mut self, output: &mut Output) -> Result<(), Failure> {
         let now = match self.list() {
             Ok(flags) => flags,
@@ -150,7 +150,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells of each flip that has come, at its own instant.
+    /// Prints each flip that is due, at its own instant.
     fn print_due_flips(&mut self, output: &mut Output) -> Result<(), Failure> {
         for _ in 0..FLIPS_MAX {
             let now = source::now();
@@ -159,11 +159,11 @@ impl Watch {
                 None => return Ok(()),
             }
         }
-        // After a long sleep of the host only the present counts.
+        // After a long sleep of the host only the current value counts.
         self.refresh(None, output)
     }
 
-    /// Asks what the key has, now or at the instant of a flip, and tells of it if it is another value than before.
+    /// Requests the value of the key, now or at the instant of a flip, and prints it if it has changed.
     fn refresh(&mut self, at: Option<Micros>, output: &mut Output) -> Result<(), Failure> {
         self.is_due = false;
         let Some(flag) = &self.flag else { return self.compare(output) };
@@ -183,7 +183,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The server is there.
+    /// The server is reachable; that is printed if it was not.
     fn mark_reachable(&mut self, output: &mut Output) -> Result<(), Failure> {
         if std::mem::take(&mut self.is_unreachable) {
             output.json(&SourceLine::from_server(self.server.address(), None))?;
@@ -191,7 +191,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The server is away: that is told once.
+    /// The server is unreachable: that is printed once.
     fn mark_unreachable(&mut self, why: String, output: &mut Output) -> Result<(), Failure> {
         if std::mem::replace(&mut self.is_unreachable, true) {
             return Ok(());
@@ -200,8 +200,8 @@ impl Watch {
     }
 }
 
-/// What of a flag moves by itself along its ramp: no change of the flag.
+/// The fields of a flag that change along its ramp, which is not a change of the flag.
 const MOVING: &[&str] = &["share", "next_change"];
 
-/// The longest sleep without a look at the clock, which may be set.
+/// The longest wait without a look at the clock, which may be set.
 const CLOCK_CHECK_MAX: Duration = Duration::from_secs(10);
