@@ -9,6 +9,7 @@ mod tables;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::custom_hash::{CustomHash, RecordHash};
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
 use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
@@ -17,13 +18,23 @@ use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 use tables::Tables;
 
 /// Settings of the host that complete a document when it is compiled.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
     /// The lease of flags that name none. Default: none, so that every ramp is a pure function of time.
     pub default_lease: Option<Span>,
     /// The number of the document's source, for its leases: they follow the clocks of this source, see
     /// [`Clocks::for_source`](crate::lease::Clocks::for_source). Default: 0, for programs with one source.
     pub source: u16,
+    /// The hash of flags that name neither a hash nor a salt. Default: none, so that it is `sha1`. All documents of one
+    /// snapshot have the same.
+    pub custom_hash: Option<CustomHash>,
+}
+
+impl CompileOptions {
+    /// The program's own hash, if it places the keys of this flag.
+    pub(crate) fn hash_of(&self, flag: &document::Flag) -> Option<&CustomHash> {
+        self.custom_hash.as_ref().filter(|_| flag.hash.is_none() && flag.salt.is_none())
+    }
 }
 
 /// Compiles one document. For several active documents see [`compile_all`].
@@ -39,12 +50,12 @@ pub struct CompileOptions {
 /// ```
 pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
     let flags = document.sections.iter().map(|section| section.flags.len()).sum();
-    let mut tables = Tables::with_capacity(flags);
+    let mut tables = Tables::with_capacity(flags, options.custom_hash.clone());
     let mut digest = digest::Accumulator::default();
     for section in &document.sections {
         let section_name = tables.section(&section.name);
         for flag in &section.flags {
-            digest.add(&section.name, flag, options.default_lease);
+            digest.add(&section.name, flag, options.default_lease, options.hash_of(flag).map(CustomHash::name));
             let record = compile_flag(flag, section_name, options, &mut tables);
             tables.flag(&flag.name, record);
         }
@@ -58,7 +69,7 @@ pub struct Part<'d> {
     /// The document.
     pub document: &'d Document,
     /// The host's settings for it.
-    pub options: CompileOptions,
+    pub options: &'d CompileOptions,
 }
 
 /// Compiles several documents into one snapshot. If several of them define a flag, the first definition counts.
@@ -68,13 +79,14 @@ pub struct Part<'d> {
 ///
 /// let [first, second] = [r#"{"s": {"x": {"stable": 1}}}"#, r#"{"s": {"x": {"stable": 2}, "y": {"stable": 3}}}"#]
 ///     .map(|text| read(text.as_bytes()).unwrap().0);
-/// let parts = [&first, &second].map(|document| Part { document, options: CompileOptions::default() });
+/// let options = CompileOptions::default();
+/// let parts = [&first, &second].map(|document| Part { document, options: &options });
 /// let snapshot = compile_all(&parts);
 /// let stable = |flag| snapshot.find("s", flag).and_then(|flag| snapshot.flag(flag).stable());
 /// assert_eq!((stable("x"), stable("y")), (Some("1"), Some("3")));
 /// ```
 pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
-    let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, CompileOptions)>>::new());
+    let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, &CompileOptions)>>::new());
     let mut flags = 0_usize;
     for Part { document, options } in parts {
         for section in &document.sections {
@@ -86,7 +98,8 @@ pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
             parts.push((section, *options));
         }
     }
-    let mut tables = Tables::with_capacity(flags);
+    let custom_hash = parts.iter().find_map(|part| part.options.custom_hash.clone());
+    let mut tables = Tables::with_capacity(flags, custom_hash);
     let mut digest = digest::Accumulator::default();
     for name in order {
         let parts = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -97,7 +110,7 @@ pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
                 if parts.len() > 1 && !seen.insert(&*flag.name) {
                     continue;
                 }
-                digest.add(name, flag, options.default_lease);
+                digest.add(name, flag, options.default_lease, options.hash_of(flag).map(CustomHash::name));
                 let record = compile_flag(flag, number, options, &mut tables);
                 tables.flag(&flag.name, record);
             }
@@ -114,7 +127,11 @@ impl Snapshot {
 }
 
 fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, tables: &mut Tables) -> Record {
-    let algorithm = flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref()));
+    let hash = if options.hash_of(flag).is_some() {
+        RecordHash::Custom
+    } else {
+        RecordHash::Algorithm(flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref())))
+    };
     let salt = flag.salt.as_deref().unwrap_or_default();
     let points = points::from_schedule(&flag.schedule);
     let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
@@ -145,9 +162,9 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         salt: flag.salt.as_deref().map_or(NONE, |salt| tables.salt(salt)),
         moves_until,
         rest,
-        seed: if algorithm == HashAlgorithm::Xxh3 { bucket::xxh3_seed(salt) } else { 0 },
+        seed: if hash == RecordHash::Algorithm(HashAlgorithm::Xxh3) { bucket::xxh3_seed(salt) } else { 0 },
         extra,
-        algorithm,
+        hash,
         lock: flag.lock,
         enabled: flag.enabled,
         is_constant,

@@ -50,9 +50,10 @@ pub(crate) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(crate) fn add(&mut self, section: &str, flag: &Flag, default_lease: Option<Span>) {
+    /// `default_lease` and `hash` are what the host adds where the flag names neither.
+    pub(crate) fn add(&mut self, section: &str, flag: &Flag, default_lease: Option<Span>, hash: Option<&str>) {
         self.text.clear();
-        self.write(section, flag, default_lease);
+        self.write(section, flag, default_lease, hash);
         self.sum = self.sum.wrapping_add(xxh3_128(&self.text));
     }
 
@@ -60,7 +61,7 @@ impl Accumulator {
         Digest(self.sum)
     }
 
-    fn write(&mut self, section: &str, flag: &Flag, default_lease: Option<Span>) {
+    fn write(&mut self, section: &str, flag: &Flag, default_lease: Option<Span>, hash: Option<&str>) {
         self.string(section);
         self.string(&flag.name);
         self.string(flag.stable.as_str());
@@ -84,7 +85,8 @@ impl Accumulator {
         let lease = flag.lease.or(default_lease);
         self.text.push(u8::from(lease.is_some()));
         self.number(lease.map_or(0, Span::get));
-        self.optional(flag.hash.map(HashAlgorithm::as_str));
+        // Hosts with hashes of their own decide differently.
+        self.optional(flag.hash.map(HashAlgorithm::as_str).or(hash));
         self.optional(flag.salt.as_deref());
         self.text.push(u8::from(flag.enabled));
         self.text.push(u8::from(flag.details.is_some()));

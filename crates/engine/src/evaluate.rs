@@ -10,6 +10,7 @@ use std::hint::select_unpredictable;
 
 use crate::bucket::{self, SubjectKind};
 use crate::change::{Flips, earliest};
+use crate::custom_hash::RecordHash;
 use crate::document::Adopter;
 use crate::lease::Clocks;
 use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, Snapshot, Values};
@@ -422,10 +423,11 @@ impl<'s> Query<'s, '_> {
             SubjectKind::Drawn(position) => return Some(position),
             SubjectKind::Absent => return None,
         };
-        Some(match record.algorithm {
-            HashAlgorithm::Xxh3 => bucket::xxh3_position(record.seed, key),
-            HashAlgorithm::Sha1 if record.salt == NONE => self.subject.unsalted_sha1(key),
-            algorithm => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
+        Some(match record.hash {
+            RecordHash::Algorithm(HashAlgorithm::Xxh3) => bucket::xxh3_position(record.seed, key),
+            RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => self.subject.unsalted_sha1(key),
+            RecordHash::Algorithm(algorithm) => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
+            RecordHash::Custom => entry.custom_position(key),
         })
     }
 }

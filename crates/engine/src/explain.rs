@@ -6,7 +6,7 @@ use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::evaluate::{self, Facts, Trace};
 use crate::snapshot::Snapshot;
-use crate::{ErrorCode, FlagKey, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
+use crate::{ErrorCode, FlagKey, HashName, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
 
 /// The answer of a flag and everything that led to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,9 @@ pub struct Explanation {
     pub rule: Rule,
     /// The key's position; `None` without a key, or if no position was needed.
     pub position: Option<Position>,
+    /// What computed the position: the name of an algorithm, or of the program's own hash. `None` if there is no position, or a
+    /// random one.
+    pub hash: Option<HashName>,
     /// The share on `new`; `None` if a lock or `enabled` decided.
     pub share: Option<Share>,
     /// When this key gets `new` and when it loses it, by ramp and rollback alone.
@@ -57,7 +60,8 @@ impl Snapshot {
     /// ```
     pub fn explain(&self, section: &str, flag: &str, subject: &Subject<'_>, moment: &Moment<'_>) -> Explanation {
         let mut recorder = Recorder::default();
-        let decision = evaluate::decide(self, self.find(section, flag), subject, moment, &mut recorder);
+        let index = self.find(section, flag);
+        let decision = evaluate::decide(self, index, subject, moment, &mut recorder);
         let facts = recorder.facts.unwrap_or_default();
         let ends = [recorder.expires, facts.flips.coming(moment.now), facts.until];
         Explanation {
@@ -68,6 +72,9 @@ impl Snapshot {
             error: decision.error,
             rule: recorder.rule.unwrap_or(Rule::UnknownFlag),
             position: facts.position,
+            hash: index
+                .filter(|_| facts.position.is_some() && subject.as_key().is_some())
+                .map(|index| self.flag(index).hash()),
             share: recorder.facts.map(|facts| facts.share),
             flips: facts.flips,
             flip: facts.flips.nearest(moment.now),

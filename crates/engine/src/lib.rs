@@ -59,6 +59,7 @@
 mod bucket;
 mod change;
 mod compile;
+mod custom_hash;
 mod decision;
 pub mod diagnostic;
 mod digest;
@@ -82,6 +83,7 @@ mod variant;
 pub use bucket::{HashAlgorithm, Subject};
 pub use change::{Change, ChangeKind, Flips};
 pub use compile::{CompileOptions, Part, compile, compile_all};
+pub use custom_hash::{CustomHash, HashName};
 pub use decision::{Answer, Decision, ErrorCode, Reason};
 pub use diagnostic::{Code, Diagnostic, Path, Place, Severity};
 pub use digest::Digest;

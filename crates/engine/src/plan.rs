@@ -6,6 +6,7 @@
 
 use crate::bucket;
 use crate::change::earliest;
+use crate::custom_hash::RecordHash;
 use crate::evaluate::bool_of;
 use crate::ramp::{Fall, Rise};
 use crate::snapshot::{Entry, Flag, FlagIndex, NONE, Record, Snapshot};
@@ -62,12 +63,12 @@ impl KeyHash {
         }
     }
 
-    /// The hash of a flag; `None` if its salt is hashed together with each key.
+    /// The hash of a flag; `None` if its salt is hashed together with each key, or the program's own hash places them.
     fn from_record(record: &Record) -> Option<Self> {
-        match record.algorithm {
-            HashAlgorithm::Xxh3 => Some(Self::Xxh3(record.seed)),
-            HashAlgorithm::Sha1 if record.salt == NONE => Some(Self::Sha1),
-            HashAlgorithm::Sha1 | HashAlgorithm::Murmur3 => None,
+        match record.hash {
+            RecordHash::Algorithm(HashAlgorithm::Xxh3) => Some(Self::Xxh3(record.seed)),
+            RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => Some(Self::Sha1),
+            RecordHash::Algorithm(HashAlgorithm::Sha1 | HashAlgorithm::Murmur3) | RecordHash::Custom => None,
         }
     }
 }

@@ -23,7 +23,8 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::{Activation, Digest, FlagKey, HostLock, Micros, Overlay, Point, Share, Variant};
+use crate::custom_hash::{CustomHash, HashName, RecordHash};
+use crate::{Activation, Digest, FlagKey, HashAlgorithm, HostLock, Micros, Overlay, Point, Position, Share, Variant};
 
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
@@ -257,6 +258,22 @@ impl fmt::Debug for Entry<'_> {
 }
 
 impl<'s> Entry<'s> {
+    /// What places the flag's keys.
+    pub(crate) fn hash_name(self) -> HashName {
+        match (self.record.hash, &self.core.custom_hash) {
+            (RecordHash::Algorithm(algorithm), _) => HashName::Algorithm(algorithm),
+            (RecordHash::Custom, Some(custom)) => custom.to_name(),
+            (RecordHash::Custom, None) => HashName::Algorithm(HashAlgorithm::Sha1),
+        }
+    }
+
+    /// The position of a key by the program's own hash.
+    #[inline(never)]
+    pub(crate) fn custom_position(self, key: &str) -> Position {
+        // A record with such a hash stands in a table that has it.
+        self.core.custom_hash.as_ref().map_or(Position::new(0), |custom| custom.position(key))
+    }
+
     #[inline]
     pub(crate) fn extra(self) -> Option<&'s Extra> {
         self.core.extra(self.record)
@@ -280,6 +297,8 @@ pub(crate) struct Core {
     /// The numbers of the flags by name, all sections in one.
     pub(crate) flag_index: HashTable<u32>,
     pub(crate) digest: Digest,
+    /// The hash that records with [`RecordHash::Custom`] have.
+    pub(crate) custom_hash: Option<CustomHash>,
 }
 
 /// One section.
@@ -315,7 +334,7 @@ pub(crate) struct Record {
     pub(crate) seed: u64,
     /// The number of the flag's [`Extra`], or [`NONE`].
     pub(crate) extra: u32,
-    pub(crate) algorithm: crate::HashAlgorithm,
+    pub(crate) hash: RecordHash,
     pub(crate) lock: Option<Variant>,
     pub(crate) enabled: bool,
     /// Everyone has the same answer at all times.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::time::Instant;
 use std::{io, thread};
 
-use tidegate_engine::{CompileOptions, FlagKey, HostLock, Pin};
+use tidegate_engine::{CompileOptions, CustomHash, FlagKey, HashAlgorithm, HostLock, Pin};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, Clock};
@@ -70,6 +70,7 @@ pub struct Builder {
     is_one_shot: bool,
     clock: Clock,
     random_seed: Option<u64>,
+    custom_hash: Option<CustomHash>,
 }
 
 /// Which file holds the locks of this host.
@@ -104,6 +105,7 @@ impl Builder {
             is_one_shot: false,
             clock: Clock::system(),
             random_seed: None,
+            custom_hash: None,
         }
     }
 
@@ -330,6 +332,31 @@ impl Builder {
         self
     }
 
+    /// Places keys by a hash of the program's own, where slowroll has its `hasher`: for every flag of a document that names
+    /// neither `hash` nor `salt`, in place of `sha1`. What a document names stands, and flags that are made by live changes
+    /// have a salt. Explanations show `name`. Every program that decides about the same keys has to have the same hash.
+    ///
+    /// The function is called in the middle of a read. It has to be pure, must not block, and must not panic: a panic unwinds
+    /// through the read to its caller; the instance and later reads are unharmed. Default: none, and no read pays for it.
+    ///
+    /// ```
+    /// use tidegate::Tidegate;
+    ///
+    /// let tide = Tidegate::builder()
+    ///     .text(r#"{"web": {"tls13": {"stable": false, "new": true,
+    ///         "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50}}}"#)
+    ///     .hasher("last-digit", |key| u32::from(key.ends_with(['5', '6', '7', '8', '9'])) << 31)
+    ///     .without_locks()
+    ///     .connect()?;
+    /// assert!(tide.is_active_for("web/tls13", "host-3") && !tide.is_active_for("web/tls13", "host-7"));
+    /// assert_eq!(tide.explain("web", "tls13", "host-3").hash.unwrap().as_str(), "last-digit");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hasher(mut self, name: impl Into<Arc<str>>, hasher: impl Fn(&str) -> u32 + Send + Sync + 'static) -> Self {
+        self.custom_hash = Some(CustomHash::new(name, hasher));
+        self
+    }
+
     /// Starts the instance: serves the cache, or whatever the source has to say within
     /// [`Builder::startup_wait`]. That a source is away, slow or wrong is no error; see the
     /// [`Status`](crate::Status).
@@ -342,6 +369,7 @@ impl Builder {
         if self.cache_name.as_ref().is_some_and(String::is_empty) {
             return Err(ConnectError::CacheName);
         }
+        self.custom_hash.as_ref().map_or(Ok(()), check_hash_name)?;
         let source = match (&self.source, self.is_live()) {
             (None, false) => return Err(ConnectError::NoSource),
             (source, _) => source.as_ref(),
@@ -412,7 +440,11 @@ impl Builder {
             cache: source.map_or(CachePlace::Nowhere, |source| self.cache_place(source, name.clone())),
             trust: self.trust.clone(),
             seen: source.and_then(|source| self.seen_file(source, name)),
-            compile: CompileOptions { default_lease: self.default_lease.map(clock::span), ..CompileOptions::default() },
+            compile: CompileOptions {
+                default_lease: self.default_lease.map(clock::span),
+                custom_hash: self.custom_hash.clone(),
+                ..CompileOptions::default()
+            },
             pins: Vec::new(),
             locks: None,
             random_seed: self.random_seed,
@@ -509,9 +541,20 @@ impl Builder {
     }
 }
 
+/// An explanation shows the name where it shows those of documents, so the two have to differ.
+fn check_hash_name(hash: &CustomHash) -> Result<(), ConnectError> {
+    let name = hash.name();
+    let is_taken = HashAlgorithm::ALL.iter().any(|algorithm| algorithm.as_str() == name);
+    let is_good = (1..=HASH_NAME_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control) && !is_taken;
+    if is_good { Ok(()) } else { Err(ConnectError::HasherName { name: name.to_owned() }) }
+}
+
 fn checked_pin(lock: &HostLock) -> Result<HostLock, ConnectError> {
     locks::checked(lock).map_err(|problem| ConnectError::Pin { flag: lock.flag.clone(), problem })
 }
+
+/// Names of hashes: a word, for a line of an explanation.
+const HASH_NAME_BYTES_MAX: usize = 64;
 
 /// What the status calls the source of an instance that has none.
 const NO_SOURCE: &str = "none";

@@ -46,6 +46,12 @@ pub enum ConnectError {
         /// What is wrong.
         problem: String,
     },
+    /// The name of the program's own hash is empty, too long, or that of an algorithm which documents name. The program's fault.
+    #[error("`{}` cannot name a hash; call `hasher` with 1 to 64 bytes other than `sha1`, `xxh3` and `murmur3`", .name.escape_debug())]
+    HasherName {
+        /// As it was given.
+        name: String,
+    },
     /// The cache name is empty. The program's fault: leave it out, or name the application.
     #[error("the cache name is empty; leave it out, or name the application")]
     CacheName,

@@ -50,8 +50,8 @@ pub use status::{
 pub use tidegate_engine as engine;
 pub use tidegate_engine::document::parse_time;
 pub use tidegate_engine::{
-    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Reason, Rule, Share, Snapshot,
-    Span, Subject, Variant,
+    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Pin, Reason, Rule, Share,
+    Snapshot, Span, Subject, Variant,
 };
 #[cfg(feature = "cluster")]
 pub use tidegate_mesh::{AddressError, authority, check_address};

@@ -128,7 +128,7 @@ impl Registry {
         let options = CompileOptions { source: u16::try_from(slot).unwrap_or(u16::MAX), ..options };
         let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
         let part = SourcePart { snapshot, document: None, clocks, is_loaded: false };
-        parts.slots.push(Slot { source, options, part, shared });
+        parts.slots.push(Slot { source, options: options.clone(), part, shared });
         (slot, options)
     }
 
@@ -291,12 +291,10 @@ impl Parts {
             self.plain = first.map_or_else(Snapshot::empty, |slot| slot.part.snapshot.clone());
             return self.shadow();
         }
-        let of_slot = |slot: &'_ Slot| {
-            let document = slot.part.document.clone()?;
-            Some((document, slot.options))
-        };
-        let documents: Vec<_> = self.slots.iter().filter_map(of_slot).collect();
-        let parts = documents.iter().map(|(document, options)| Part { document, options: *options });
+        let parts = self.slots.iter().filter_map(|slot| {
+            let document = slot.part.document.as_deref()?;
+            Some(Part { document, options: &slot.options })
+        });
         self.plain = compile_all(&parts.collect::<Vec<_>>());
         self.shadow();
     }

@@ -5,7 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidegate_engine::document::{Adopter, parse_percent, parse_time};
-use tidegate_engine::{ErrorCode, Explanation, FlagKey, Flips, HostLock, Micros, Pin, Position, Reason, Rule, Variant};
+use tidegate_engine::{
+    ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Pin, Position, Reason, Rule, Variant,
+};
 
 use super::Server;
 use crate::exit::{Exit, Failure};
@@ -24,6 +26,7 @@ struct DecisionBody {
     rule: String,
     #[serde(default)]
     position: Option<u32>,
+    hash: Option<String>,
     #[serde(default)]
     share: Option<Box<RawValue>>,
     #[serde(default)]
@@ -84,6 +87,7 @@ fn unknown_flag(flag: &FlagKey) -> Explanation {
         error: Some(ErrorCode::FlagNotFound),
         rule: Rule::UnknownFlag,
         position: None,
+        hash: None,
         share: None,
         flips: Flips::default(),
         flip: None,
@@ -110,6 +114,7 @@ fn explanation(json: &[u8]) -> Result<Explanation, String> {
         error: body.error_code.as_deref().map(|code| one_of(&ERRORS, ErrorCode::as_str, code, "error")).transpose()?,
         rule,
         position: body.position.map(Position::new),
+        hash: body.hash.map(|name| HashName::Custom(name.into())),
         share: share.map(|share| parse_percent(share.get()).map_err(|error| error.to_string())).transpose()?,
         flips: Flips { on: instant(body.flips.on.as_deref())?, off: instant(body.flips.off.as_deref())? },
         flip: instant(body.flip.as_deref())?,
@@ -189,6 +194,7 @@ mod tests {
             error: Some(ErrorCode::TypeMismatch),
             rule: Rule::Ramp,
             position: Some(Position::new(7)),
+            hash: Some(HashName::Custom("own".into())),
             share: tidegate_engine::Share::from_millionths(12_500_001),
             flips: Flips { on: Some(Micros::new(0)), off: Some(Micros::new(9)) },
             flip: Some(Micros::new(9)),
@@ -205,6 +211,7 @@ mod tests {
         };
         let mut bare = whole.clone();
         (bare.value, bare.variant, bare.error, bare.position, bare.share) = (None, None, None, None, None);
+        bare.hash = None;
         (bare.flips, bare.flip, bare.valid_until, bare.ramp_instant) = (Flips::default(), None, None, None);
         (bare.adopter, bare.lock, bare.rule) = (Some(Adopter::Key("k".into())), None, Rule::UnknownFlag);
         for explanation in [whole, bare] {

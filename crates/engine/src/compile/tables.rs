@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Digest;
 use crate::Point;
+use crate::custom_hash::CustomHash;
 use crate::flag_key::write_section;
 use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_key, hash_section};
 
@@ -23,10 +24,11 @@ pub(super) struct Tables {
     flag_index: HashTable<u32>,
     /// The text with which the flag keys of the current section begin.
     prefix: String,
+    custom_hash: Option<CustomHash>,
 }
 
 impl Tables {
-    pub(super) fn with_capacity(flags: usize) -> Self {
+    pub(super) fn with_capacity(flags: usize, custom_hash: Option<CustomHash>) -> Self {
         let mut tables = Self {
             names: Names::default(),
             sections: Vec::new(),
@@ -40,6 +42,7 @@ impl Tables {
             key_index: HashTable::with_capacity(flags),
             flag_index: HashTable::with_capacity(flags),
             prefix: String::new(),
+            custom_hash,
         };
         // The first two numbers are promised to readers: see `Values`.
         for value in ["false", "true"] {
@@ -118,6 +121,7 @@ impl Tables {
             key_index: self.key_index,
             flag_index: self.flag_index,
             digest,
+            custom_hash: self.custom_hash,
         }
     }
 }

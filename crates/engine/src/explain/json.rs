@@ -5,14 +5,14 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::document::Adopter;
-use crate::{Flips, HostLock, Micros, Pin, Position, Share, Variant};
+use crate::{Flips, HashName, HostLock, Micros, Pin, Position, Share, Variant};
 
 use super::Explanation;
 
 /// An object with `flag`, `value` (with the document's spelling; absent for the caller's default), `variant`,
 /// `reason`, `error_code` (only where there is one), `rule`, `position`, `share` (per cent, up to six decimals),
-/// `flip`, `flips` (`on`, `off`), `valid_until`, and, where they apply, `ramp_instant`, `adopter`, `lock`.
-/// Instants are RFC 3339 in UTC with six digits of fraction; absent ones are `null`.
+/// `flip`, `flips` (`on`, `off`), `valid_until`, and, where they apply, `hash` (the name of the program's own),
+/// `ramp_instant`, `adopter`, `lock`. Instants are RFC 3339 in UTC with six digits of fraction; absent ones are `null`.
 impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -27,6 +27,9 @@ impl Serialize for Explanation {
         }
         map.serialize_entry("rule", self.rule.as_str())?;
         map.serialize_entry("position", &self.position.map(Position::get))?;
+        if let Some(HashName::Custom(name)) = &self.hash {
+            map.serialize_entry("hash", &**name)?;
+        }
         map.serialize_entry("share", &self.share)?;
         map.serialize_entry("flip", &self.flip)?;
         map.serialize_entry("flips", &self.flips)?;
@@ -121,6 +124,7 @@ mod tests {
             error: None,
             rule: Rule::Ramp,
             position: Some(Position::new(7)),
+            hash: Some(HashName::Algorithm(crate::HashAlgorithm::Sha1)),
             share: Share::from_millionths(12_500_000),
             flips: Flips { on: Some(Micros::new(0)), off: None },
             flip: Some(Micros::new(0)),

@@ -67,7 +67,7 @@ fn is_same(one: Entry<'_>, other: Entry<'_>) -> bool {
         _ => false,
     };
     is_same_rest
-        && (a.algorithm, a.lock, a.enabled) == (b.algorithm, b.lock, b.enabled)
+        && (a.hash, a.lock, a.enabled) == (b.hash, b.lock, b.enabled)
         && one.core.values.get(a.stable) == other.core.values.get(b.stable)
         && new_of(one) == new_of(other)
         && one.core.points(a) == other.core.points(b)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
 use crate::document::{Adopter, Details};
-use crate::{Activation, FlagKey, HashAlgorithm, HostLock, Micros, Point, Span, Variant};
+use crate::{Activation, FlagKey, HashAlgorithm, HashName, HostLock, Micros, Point, Span, Variant};
 
 /// One flag of a snapshot: what is known of it, and what its share does over time.
 ///
@@ -99,9 +99,9 @@ impl<'s> Flag<'s> {
         self.extra().is_some_and(|extra| extra.interpolation.is_some())
     }
 
-    /// The algorithm of the flag's positions.
-    pub fn hash(&self) -> HashAlgorithm {
-        self.record().map_or(HashAlgorithm::Xxh3, |record| record.algorithm)
+    /// What places the flag's keys.
+    pub fn hash(&self) -> HashName {
+        self.entry.map_or(HashName::Algorithm(HashAlgorithm::Xxh3), Entry::hash_name)
     }
 
     /// The salt as the document has it.

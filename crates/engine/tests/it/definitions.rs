@@ -65,7 +65,7 @@ impl Model {
         let options = CompileOptions::default();
         let definitions: Vec<Document> =
             self.definitions.iter().map(|(flag, entry)| definition(flag, *entry)).collect();
-        let parts = [documents].into_iter().chain(&definitions).map(|document| Part { document, options });
+        let parts = [documents].into_iter().chain(&definitions).map(|document| Part { document, options: &options });
         compile_all(&parts.collect::<Vec<_>>()).overlaid(&Overlay {
             locks: self.locks.values().cloned().collect(),
             activations: self.activations.clone().into_iter().collect(),

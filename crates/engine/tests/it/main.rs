@@ -3,6 +3,7 @@
 
 mod boundaries;
 mod corpus;
+mod custom_hash;
 mod definitions;
 mod documents;
 mod evenness;

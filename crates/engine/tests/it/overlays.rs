@@ -129,7 +129,7 @@ fn of_several_documents_the_first_definition_counts() {
     let one = read(br#"{"f": {"x": {"stable": 1}}, "g": {"y": {"stable": 2}}}"#).unwrap().0;
     let other = read(br#"{"g": {"y": {"stable": 3}, "z": {"stable": 4}}, "h": {"x": {"stable": 5}}}"#).unwrap().0;
     let options = CompileOptions::default();
-    let both = [Part { document: &one, options }, Part { document: &other, options }];
+    let both = [Part { document: &one, options: &options }, Part { document: &other, options: &options }];
     let snapshot = compile_all(&both);
     let text =
         r#"{"f": {"x": {"stable": 1}}, "g": {"y": {"stable": 2}, "z": {"stable": 4}}, "h": {"x": {"stable": 5}}}"#;

@@ -85,7 +85,7 @@ impl Watcher {
             tokio::select! {
                 () = events.closed() => return,
                 changes = self.subscription.changed() => match changes {
-                    Ok(changes) => text = self.note_changes(changes),
+                    Ok(changes) => text = self.note_changes(&changes),
                     Err(_) => return,
                 },
                 () = tokio::time::sleep(pause) => text = self.decision_event(),
@@ -94,7 +94,7 @@ impl Watcher {
         }
     }
 
-    fn note_changes(&mut self, changes: Changes) -> Option<String> {
+    fn note_changes(&mut self, changes: &Changes) -> Option<String> {
         if self.flag.is_some() {
             return self.decision_event();
         }

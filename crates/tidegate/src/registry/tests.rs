@@ -17,9 +17,9 @@ fn registry() -> Arc<Registry> {
     Registry::new(Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock), shared())
 }
 
-fn part(text: &str, options: CompileOptions, clocks: Clocks) -> SourcePart {
+fn part(text: &str, options: &CompileOptions, clocks: Clocks) -> SourcePart {
     let (document, _) = read(text.as_bytes()).unwrap();
-    SourcePart { snapshot: compile(&document, &options), document: Some(Arc::new(document)), clocks, is_loaded: true }
+    SourcePart { snapshot: compile(&document, options), document: Some(Arc::new(document)), clocks, is_loaded: true }
 }
 
 /// The share of a flag now.
@@ -47,7 +47,7 @@ fn each_source_holds_its_own_ramps() {
         let options =
             ["one", "two"].map(|name| registry.add_source(name.to_owned(), CompileOptions::default(), shared()));
         for (((slot, options), flag), word) in options.into_iter().zip(["x", "y"]).zip(words) {
-            registry.install(slot, part(&document(flag), options, heard(word)));
+            registry.install(slot, part(&document(flag), &options, heard(word)));
         }
         let expected = words.map(|word| if word == 490 { 50 } else { 16 });
         assert_eq!([share(&registry, "x"), share(&registry, "y")], expected, "heard at {words:?}");
@@ -74,7 +74,7 @@ fn a_definition_comes_back_when_the_document_leaves_the_flag() {
         let found = published.snapshot.find("f", "x").map(|index| published.snapshot.flag(index));
         found.and_then(|flag| flag.stable()).map(str::to_owned)
     };
-    let install = |text: &str| registry.install(slot, part(text, options, Clocks::synced()));
+    let install = |text: &str| registry.install(slot, part(text, &options, Clocks::synced()));
     registry.apply(vec![definition(&flag, r#"{"stable": 1}"#)]);
     assert_eq!((stable().as_deref(), registry.shadowed()), (Some("1"), vec![]));
     install(r#"{"f": {"x": {"stable": 2}}}"#);

@@ -119,4 +119,8 @@ fn what_the_program_gets_wrong_is_an_error() {
     assert!(matches!(header, Err(ConnectError::Source(_))));
     let name = Tidegate::builder().text(document(1)).cache_name("").connect();
     assert!(matches!(name, Err(ConnectError::CacheName)));
+    for name in ["", "sha1", "xxh3", "murmur3", "a\nb", &"x".repeat(65)] {
+        let hasher = Tidegate::builder().text(document(1)).hasher(name, |_| 0).connect();
+        assert!(matches!(hasher, Err(ConnectError::HasherName { .. })), "{name}");
+    }
 }

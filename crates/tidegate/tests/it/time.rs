@@ -63,6 +63,32 @@ fn every_way_in_says_the_same_at_every_instant() {
 }
 
 #[test]
+fn a_hash_of_the_programs_own_decides_in_every_way_of_reading() {
+    let document = r#"{"features": {
+        "plain": {"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50},
+        "salted": {"stable": false, "new": true, "salt": "s", "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50}}}"#;
+    let by_parity = |key: &str| u32::try_from(key.len() % 2).unwrap() << 31;
+    let tide = Tidegate::builder().text(document).hasher("parity", by_parity).without_locks().connect().unwrap();
+    let usual = Tidegate::builder().text(document).without_locks().connect().unwrap();
+    let (handle, view) = (tide.flag("features", "plain"), tide.view());
+    for key in ["ab", "abc", "abcd", "abcde"] {
+        let expected = key.len() % 2 == 0;
+        assert_eq!(tide.is_active_for("features/plain", key), expected, "{key}");
+        assert_eq!(tide.get("features", "plain", key, !expected), expected, "{key}");
+        assert_eq!(handle.is_active_for(key), expected, "{key}");
+        assert_eq!(
+            handle.variant_for(key).map(|variant| variant.as_str()),
+            Some(if expected { "new" } else { "stable" })
+        );
+        assert_eq!(view.for_key(key).is_active_for_key("features/plain"), expected, "{key}");
+        assert_eq!(view.flag(&handle).is_active_for(key), expected, "{key}");
+        assert_eq!(tide.explain("features", "plain", key).hash.unwrap().as_str(), "parity");
+        assert_eq!(tide.is_active_for("features/salted", key), usual.is_active_for("features/salted", key));
+        assert_eq!(tide.explain("features", "salted", key).hash.unwrap().as_str(), "xxh3");
+    }
+}
+
+#[test]
 fn a_view_stands_still() {
     let clock = Clock::manual(hour(-1));
     let tide = connect(&clock);

@@ -186,9 +186,8 @@ fn each_lease_counts_from_the_polls_of_its_own_source() {
         tidegate_engine::read(text.as_bytes()).unwrap().0
     };
     let documents = [document("x"), document("y")];
-    let parts = (0..)
-        .zip(&documents)
-        .map(|(source, document)| Part { document, options: CompileOptions { source, ..CompileOptions::default() } });
+    let options = [0, 1].map(|source| CompileOptions { source, ..CompileOptions::default() });
+    let parts = documents.iter().zip(&options).map(|(document, options)| Part { document, options });
     let snapshot = compile_all(&parts.collect::<Vec<_>>());
     let heard = |second: i64| {
         let mut clocks = Clocks::synced();

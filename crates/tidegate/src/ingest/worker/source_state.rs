@@ -340,7 +340,7 @@ impl SourceState {
 
     /// Reads a document; none if it is to be skipped, because processes have died of it.
     fn load(&mut self, body: &[u8], digest: u128) -> Option<Result<Compiled, Refused>> {
-        let compile = self.compile;
+        let compile = self.compile.clone();
         // A short command does not count deaths: it is stopped for many reasons.
         if self.is_one_shot {
             return Some(compile::read_and_compile(body, &compile));
