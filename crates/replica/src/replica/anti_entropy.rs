@@ -199,7 +199,7 @@ impl Replica {
     }
 
     /// Asks for everything, or for what comes next, unless that was just done.
-    fn request_snapshot(&mut self, from: NodeId, now: Now) {
+    pub(super) fn request_snapshot(&mut self, from: NodeId, now: Now) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
         let snapshot = peer.snapshot.get_or_insert(SnapshotTransfer { from: 0, asked_ms: 0 });
         if now.steady_ms.saturating_sub(snapshot.asked_ms) < SNAPSHOT_RETRY_MS && snapshot.asked_ms > 0 {
@@ -254,7 +254,7 @@ impl Replica {
     }
 
     /// A peer holds the same as this node.
-    fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
+    pub(super) fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
         self.note_synced(from);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.agreed_gc_floor = self.durable.enforced_gc_floor;

@@ -465,3 +465,44 @@ fn a_decision_names_its_author_and_reason_up_to_the_limit() {
         assert_eq!((replica.quarantine().count(), is_refused), (usize::from(!is_valid), !is_valid));
     }
 }
+
+#[test]
+fn a_snapshot_is_requested_again_two_seconds_after_the_last_request() {
+    let loaded = Loaded { registers: (1..=2).map(member).collect(), ..Loaded::default() };
+    let early = Now { wall_ms: START_MS, steady_ms: 1 };
+    let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), loaded, early).0;
+    replica.handle(Input::PeerUp { node: NodeId::new(2), instance: 2 }, early);
+    let mut requests = |steady_ms: u64| {
+        replica.output = Output::default();
+        replica.request_snapshot(NodeId::new(2), Now { steady_ms, ..early });
+        bodies(&replica.output).into_iter().filter(|(_, body)| *body == Body::SnapshotRequest(0)).count()
+    };
+    // The first one goes at once, however young the process is.
+    assert_eq!([500, 501, 2_499, 2_500, 2_501, 4_500].map(&mut requests), [1, 0, 0, 1, 0, 1]);
+}
+
+#[test]
+fn a_forgotten_member_enrols_again_once_it_has_all_that_a_gc_floor_stands_for() {
+    let forgotten = Register { value: Some(crate::membership::forgotten("one")), ..member(1) };
+    let loaded = Loaded { registers: vec![forgotten, member(2)], ..Loaded::default() };
+    let mut replica = Replica::new(Options::new("tests", NodeId::new(1)), loaded, AT).0;
+    replica.handle(Input::PeerUp { node: NodeId::new(2), instance: 2 }, AT);
+    let is_member = |replica: &Replica| replica.membership.is_member(NodeId::new(1));
+    replica.durable.enforced_gc_floor = floor(1_000);
+    replica.note_equal(NodeId::new(2), Stamp::ZERO, AT);
+    assert!(!is_member(&replica), "the other node does not announce the floor");
+    replica.note_equal(NodeId::new(2), floor(1_000), AT);
+    assert!(is_member(&replica));
+}
+
+#[test]
+fn registers_that_the_gc_floor_refuses_are_counted_and_answered() {
+    let mut replica = first_of(2, |options| options);
+    replica.durable.enforced_gc_floor = floor(0);
+    for number in 1..=2 {
+        let output = hear(&mut replica, 2, Body::Repair(vec![register(number)]), AT);
+        let hash = replica.table.hash(format!("k{number}").as_bytes());
+        assert!(bodies(&output).contains(&(2, Body::Collected(vec![(hash, register(number).stamp)]))));
+        assert_eq!(replica.status(AT).counters.refused, number);
+    }
+}
