@@ -103,6 +103,52 @@ impl fmt::Display for Reason {
     }
 }
 
+/// The rule that decided.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Rule {
+    /// A lock of this host.
+    HostLock,
+    /// No such flag: the caller's default.
+    UnknownFlag,
+    /// An operator's activation.
+    Activation,
+    /// A lock in the document.
+    DocumentLock,
+    /// The flag is disabled: the caller's default.
+    Disabled,
+    /// The entry has no `new`: everyone has `stable`.
+    NoNew,
+    /// The key is an early adopter.
+    EarlyAdopter,
+    /// A number between the two values, the same for everyone.
+    Interpolation,
+    /// The key's position was compared with the share of the ramp.
+    Ramp,
+    /// The key's position was compared with the share of a rollback that has begun.
+    Rollback,
+    /// The answer depends on a key and none was given.
+    KeyMissing,
+}
+
+impl Rule {
+    /// The word in explanations and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HostLock => "host_lock",
+            Self::UnknownFlag => "unknown_flag",
+            Self::Activation => "activation",
+            Self::DocumentLock => "document_lock",
+            Self::Disabled => "disabled",
+            Self::NoNew => "no_new",
+            Self::EarlyAdopter => "early_adopter",
+            Self::Interpolation => "interpolation",
+            Self::Ramp => "ramp",
+            Self::Rollback => "rollback",
+            Self::KeyMissing => "key_missing",
+        }
+    }
+}
+
 /// What was wrong with a call: OpenFeature's `error code` (specification, "error code").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCode {

@@ -11,98 +11,14 @@ use std::hint::select_unpredictable;
 use crate::bucket::{self, SubjectKind};
 use crate::change::{Flips, earliest};
 use crate::custom_hash::RecordHash;
-use crate::document::Adopter;
 use crate::lease::Clocks;
 use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, Snapshot, Values};
 use crate::timeline::{Segment, Timeline};
+use crate::trace::{Facts, NoTrace, Trace};
 use crate::{
-    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Share,
-    Span, Subject, Variant,
+    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Rule,
+    Share, Span, Subject, Variant,
 };
-
-/// The rule that decided.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Rule {
-    /// A lock of this host.
-    HostLock,
-    /// No such flag: the caller's default.
-    UnknownFlag,
-    /// An operator's activation.
-    Activation,
-    /// A lock in the document.
-    DocumentLock,
-    /// The flag is disabled: the caller's default.
-    Disabled,
-    /// The entry has no `new`: everyone has `stable`.
-    NoNew,
-    /// The key is an early adopter.
-    EarlyAdopter,
-    /// A number between the two values, the same for everyone.
-    Interpolation,
-    /// The key's position was compared with the share of the ramp.
-    Ramp,
-    /// The key's position was compared with the share of a rollback that has begun.
-    Rollback,
-    /// The answer depends on a key and none was given.
-    KeyMissing,
-}
-
-impl Rule {
-    /// The word in explanations and reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HostLock => "host_lock",
-            Self::UnknownFlag => "unknown_flag",
-            Self::Activation => "activation",
-            Self::DocumentLock => "document_lock",
-            Self::Disabled => "disabled",
-            Self::NoNew => "no_new",
-            Self::EarlyAdopter => "early_adopter",
-            Self::Interpolation => "interpolation",
-            Self::Ramp => "ramp",
-            Self::Rollback => "rollback",
-            Self::KeyMissing => "key_missing",
-        }
-    }
-}
-
-/// Sees each step of a decision. Closures are called only by traces that record, so the fast path computes nothing more.
-pub(crate) trait Trace {
-    fn rule(&mut self, rule: Rule);
-    /// The rule that decides expires at this instant.
-    fn expires(&mut self, until: Option<Micros>);
-    fn lock(&mut self, lock: &HostLock);
-    fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>);
-    fn share(&mut self, facts: impl FnOnce() -> Facts);
-}
-
-/// How the share led to an answer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) position: Option<Position>,
-    pub(crate) share: Share,
-    pub(crate) flips: Flips,
-    /// An instant before which nothing else can change.
-    pub(crate) until: Option<Micros>,
-    /// The instant on the ramp's own clock, for flags with a lease.
-    pub(crate) ramp_instant: Option<Micros>,
-}
-
-/// The trace of the fast path.
-pub(crate) struct NoTrace;
-
-impl Trace for NoTrace {
-    #[inline]
-    fn rule(&mut self, _: Rule) {}
-    #[inline]
-    fn expires(&mut self, _: Option<Micros>) {}
-    #[inline]
-    fn lock(&mut self, _: &HostLock) {}
-    #[inline]
-    fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
-    #[inline]
-    fn share(&mut self, _: impl FnOnce() -> Facts) {}
-}
 
 impl Snapshot {
     /// Evaluates a flag; `None` stands for a flag that was not found. Never blocks, panics or fails.

@@ -4,8 +4,9 @@ mod json;
 
 use crate::change::{Flips, earliest};
 use crate::document::Adopter;
-use crate::evaluate::{self, Facts, Trace};
+use crate::evaluate;
 use crate::snapshot::Snapshot;
+use crate::trace::{Facts, Trace};
 use crate::{ErrorCode, FlagKey, HashName, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
 
 /// The answer of a flag and everything that led to it.
