@@ -9,7 +9,7 @@ use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 use crate::builder::Builder;
 use crate::ingest::worker::Machinery;
 #[cfg(feature = "cluster")]
-use crate::live::{Change, Cluster, Operation, Percentage};
+use crate::live::{Change, Cluster, Entry, Operation, Percentage};
 use crate::read::handle::FlagHandle;
 use crate::read::misreads::Named;
 use crate::read::publish::Board;
@@ -192,7 +192,7 @@ impl Tidegate {
     /// Sets the dial of a flag: so many per cent of keys have `new`, whatever its ramp says. Raising it takes `new` from
     /// nobody. From 0 to 100 with at most six decimals.
     pub fn activate_percentage(&self, flag_key: &str, percentage: impl Into<Percentage>) -> Change {
-        self.change(flag_key, Operation::Set(percentage.into()))
+        self.change(flag_key, Operation::Activate(percentage.into()))
     }
 
     /// Takes the dial of a flag away, which returns to its ramp; one that nobody defines to its default.
@@ -213,7 +213,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn define(&self, flag_key: &str, entry: &str) -> Change {
-        self.change(flag_key, Operation::Define(entry.to_owned()))
+        self.change(flag_key, Operation::Define(Entry::Text(entry.to_owned())))
     }
 
     /// Removes a definition that was made by [`Tidegate::define`]. Its dial stays.

@@ -51,7 +51,7 @@ use runner::Runner;
 use synced::{RunningElsewhere, Synced};
 
 pub use backup::{RestoreError, Restored};
-pub use change::{Change, ChangeError, NodeName, OutrankedBy, Receipt, UnreachedPeer};
+pub use change::{Change, ChangeError, FlagTags, NodeName, OutrankedBy, Receipt, UnreachedPeer};
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage, MissingChange};
 pub use network::NetworkError;
@@ -64,7 +64,7 @@ pub use status::{
 pub use target::Effect;
 pub use value::{ActivationValue, ChangeKind, RegisterValue};
 
-pub(crate) use change::Operation;
+pub(crate) use change::{Entry, Operation};
 
 /// Lets an instance take live changes, and says where it keeps them; for
 /// [`Builder::live`](crate::Builder::live).

@@ -1,12 +1,12 @@
 //! Sets and clears the activation of a flag.
 
 use axum::extract::{Request, State};
-use tidegate::{Change, Percentage, parse_time};
+use tidegate::{Percentage, parse_time};
 
 use super::ask::{self, Fields, FlagPath, Query, Wanted};
-use super::precondition::{Precondition, Register};
+use super::precondition::Precondition;
 use super::problem::Problem;
-use super::{Answer, Api, Kind, Shared, answer};
+use super::{Answer, Api, Shared, answer};
 
 /// `PUT`: `{"percentage": 20, "reason": "...", "until": "..."}`.
 pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) -> Answer {
@@ -26,8 +26,8 @@ pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) ->
         };
         change = change.until(parse_time(&until).map_err(wrong)?);
     }
-    let change = query.apply_target(query.apply(change)?)?;
-    let change = prepared(&api, change, flag.to_string(), precondition, Register::Activation).await?;
+    let change = precondition.bind(query.apply_target(query.apply(change)?)?);
+    check_disk(&api)?;
     answer::receipt(&api.send(change, &query).await?)
 }
 
@@ -38,7 +38,8 @@ pub(super) async fn clear(State(api): Shared, path: FlagPath, request: Request) 
     let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let change = api.tide.clear(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
-    let change = prepared(&api, query.apply(change)?, flag.to_string(), precondition, Register::Activation).await?;
+    let change = precondition.bind(query.apply(change)?);
+    check_disk(&api)?;
     answer::receipt(&api.send(change, &query).await?)
 }
 
@@ -52,20 +53,7 @@ fn percentage(fields: &Fields) -> Result<Percentage, Problem> {
     Ok(percentage)
 }
 
-/// The change, if the disk takes anything, and bound to what its sender has seen.
-pub(super) async fn prepared(
-    api: &Api,
-    change: Change,
-    flag_key: String,
-    precondition: Precondition,
-    register: Register,
-) -> Result<Change, Problem> {
-    let cluster = api.cluster()?;
-    if let Some(trouble) = cluster.disk_trouble() {
-        return Err(Problem::disk(&trouble));
-    }
-    if precondition.is_empty() {
-        return Ok(change);
-    }
-    api.blocking(Kind::Change, move || precondition.bind(change, &cluster.flag(&flag_key)?, register)).await?
+/// Refuses a change while the disk takes nothing.
+pub(super) fn check_disk(api: &Api) -> Result<(), Problem> {
+    api.cluster()?.disk_trouble().map_or(Ok(()), |trouble| Err(Problem::disk(&trouble)))
 }

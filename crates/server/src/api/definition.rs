@@ -1,8 +1,8 @@
 //! The definition of a flag apart from any document: made, or taken away.
 
-use super::activation::prepared;
+use super::activation::check_disk;
 use super::ask::{self, FlagPath, Query, Wanted};
-use super::precondition::{Precondition, Register};
+use super::precondition::Precondition;
 use super::problem::Problem;
 use super::{Answer, Shared, answer};
 use axum::extract::{Request, State};
@@ -17,7 +17,8 @@ pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request)
     let entry = str::from_utf8(&body).map_err(|error| Problem::not_utf8(error.valid_up_to()))?;
     let change = api.tide.define(&flag.to_string(), entry).actor(actor);
     let change = query.apply(change.reason(query.get("reason").unwrap_or_default()))?;
-    let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
+    let change = precondition.bind(change);
+    check_disk(&api)?;
     // Reading the entry may take a while: it may have large patterns.
     answer::receipt(&api.send_definition(change, &query).await?)
 }
@@ -30,6 +31,7 @@ pub(super) async fn remove(State(api): Shared, path: FlagPath, request: Request)
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let change = api.tide.remove(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
     let change = query.apply(change)?;
-    let change = prepared(&api, change, flag.to_string(), precondition, Register::Definition).await?;
+    let change = precondition.bind(change);
+    check_disk(&api)?;
     answer::receipt(&api.send(change, &query).await?)
 }

@@ -8,10 +8,9 @@ use tidegate_engine::FlagKey;
 use tidegate_replica::{Expected, Level, Register, Stamp, WriteError};
 
 use super::DriverHandle;
-use super::change::{ACK_TIMEOUT, ChangeError};
+use super::change::{Change, ChangeError, Operation};
 use super::cluster::{Cluster, ClusterError};
-use super::request::{Request, What, Write as Wanted};
-use super::target::Target;
+use super::request::Request;
 use super::value::{self, ChangeKind};
 use crate::store::backup::{self, BackupError, Header};
 
@@ -127,7 +126,10 @@ impl<'c> Restore<'c> {
     }
 
     /// The registers that are to be written, each with what stands in its place now.
-    fn choose(&mut self, registers: Vec<Register>) -> Result<Vec<(Register, FlagKey, Expected)>, RestoreError> {
+    fn choose(
+        &mut self,
+        registers: Vec<Register>,
+    ) -> Result<Vec<(Register, ChangeKind, FlagKey, Expected)>, RestoreError> {
         let keys: Vec<Arc<[u8]>> = registers.iter().map(|register| Arc::clone(&register.key)).collect();
         let held: Vec<Option<Held>> = self.cluster.query(move |view| {
             let entry = |register: &Register| (register.stamp, register.value.clone());
@@ -151,31 +153,35 @@ impl<'c> Restore<'c> {
                 continue;
             }
             let expected = held.map_or(Expected::Nothing, |(stamp, _)| Expected::Stamp(stamp));
-            writes.push((register, flag, expected));
+            writes.push((register, kind, flag, expected));
         }
         Ok(writes)
     }
 
     /// Makes these changes, and gives back those that found something else in their place, or no room.
-    fn write(&mut self, writes: Vec<(Register, FlagKey, Expected)>) -> Result<Vec<Register>, RestoreError> {
+    fn write(&mut self, writes: Vec<(Register, ChangeKind, FlagKey, Expected)>) -> Result<Vec<Register>, RestoreError> {
         let mut waiting = Vec::with_capacity(writes.len());
         let mut left = Vec::new();
-        for (register, flag, expected) in writes {
+        for (register, kind, flag, expected) in writes {
             let (sender, receiver) = mpsc::sync_channel(1);
-            let write = Wanted {
-                flag,
-                what: What::Restore { key: Arc::clone(&register.key), value: register.value.clone() },
-                target: Target::Create,
+            let operation = Operation::Restore { kind, value: register.value.clone() };
+            let change = Change {
                 actor: Arc::clone(&self.actor),
                 reason: Arc::clone(&self.reason),
                 expected,
                 level: Level::Local,
-                timeout: ACK_TIMEOUT,
-                reply: Box::new(move |answer| {
-                    let _ = sender.send(answer);
-                }),
+                ..Change::for_flag(None, flag, operation)
             };
-            match self.cluster.driver().inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from) {
+            let reply = Box::new(move |answer| {
+                let _ = sender.send(answer);
+            });
+            match self
+                .cluster
+                .driver()
+                .inbox
+                .request(Request::Change(Box::new(change), reply))
+                .map_err(ChangeError::from)
+            {
                 Ok(()) => waiting.push((register, receiver)),
                 Err(ChangeError::Busy) => left.push(register),
                 Err(error) => return Err(self.refused(error)),

@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 use super::inbox::Refused;
 use super::percentage::{InvalidPercentage, Percentage};
-use super::request::{Done, Names, Request, What, Write};
+use super::request::{Done, Names, Request};
 use super::target::{Effect, Target};
-use super::value;
+use super::value::{self, ChangeKind};
 use super::{DriverHandle, to_timeout};
 use crate::registry::Registry;
 
@@ -34,52 +34,85 @@ use crate::registry::Registry;
 #[derive(Clone, Debug)]
 #[must_use = "a change does nothing until it is sent"]
 pub struct Change {
-    driver: Option<Arc<DriverHandle>>,
-    flag: FlagKey,
-    operation: Operation,
-    target: Target,
-    actor: String,
-    reason: String,
-    until: Option<Micros>,
-    level: Level,
-    timeout: Duration,
-    expected: Expected,
+    /// Taken out when the change is sent.
+    pub(super) driver: Option<Arc<DriverHandle>>,
+    pub(super) flag: FlagKey,
+    pub(super) operation: Operation,
+    pub(super) target: Target,
+    pub(super) actor: Arc<str>,
+    pub(super) reason: Arc<str>,
+    pub(super) until: Option<Micros>,
+    pub(super) level: Level,
+    pub(super) timeout: Duration,
+    pub(super) expected: Expected,
+    pub(super) if_match: Option<FlagTags>,
+    pub(super) if_none_match: Option<FlagTags>,
 }
 
-/// What is wished for, unchecked.
+/// What a change does to its flag.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Set(Percentage),
+    /// Sets the activation.
+    Activate(Percentage),
+    /// Removes the activation.
     Clear,
-    Define(String),
+    /// Defines the flag.
+    Define(Entry),
+    /// Removes the definition.
     Remove,
+    /// Writes a register of a backup again.
+    Restore { kind: ChangeKind, value: Option<Arc<[u8]>> },
+}
+
+/// The entry that defines a flag.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// As the caller gave it.
+    Text(String),
+    /// The value of its register, which every node can read. The driver is given no other.
+    Checked(Arc<[u8]>),
+}
+
+/// Tags of a flag: what [`FlagRecord::tag`](super::FlagRecord::tag) returned, for [`Change::if_match`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FlagTags {
+    /// Any, if the register that the change writes has a value.
+    Any,
+    /// One of these.
+    OneOf(Vec<String>),
 }
 
 impl Change {
     pub(crate) fn new(driver: Option<Arc<DriverHandle>>, flag_key: &str, operation: Operation) -> Self {
+        Self::for_flag(driver, FlagKey::parse(flag_key), operation)
+    }
+
+    pub(super) fn for_flag(driver: Option<Arc<DriverHandle>>, flag: FlagKey, operation: Operation) -> Self {
         Self {
             driver,
-            flag: FlagKey::parse(flag_key),
+            flag,
             operation,
             target: Target::default(),
-            actor: String::new(),
-            reason: String::new(),
+            actor: Arc::default(),
+            reason: Arc::default(),
             until: None,
             level: Level::default(),
             timeout: ACK_TIMEOUT,
             expected: Expected::Anything,
+            if_match: None,
+            if_none_match: None,
         }
     }
 
     /// Who makes the change, for the history; at most 1,024 bytes. Default: nobody in particular.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.actor = actor.into();
+        self.actor = actor.into().into();
         self
     }
 
     /// Why it is made, for the history; at most 1,024 bytes. Default: nothing.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = reason.into();
+        self.reason = reason.into().into();
         self
     }
 
@@ -143,6 +176,31 @@ impl Change {
         self
     }
 
+    /// Makes the change only if the flag has one of these tags on this node. The driver checks it in the same step in which it
+    /// makes the change, so that no other change comes in between. Default: no condition.
+    ///
+    /// ```
+    /// use tidegate::{ChangeError, FlagTags, Live, Tidegate};
+    ///
+    /// let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect()?;
+    /// let seen = tide.cluster().expect("it was given a `Live`").flag("x")?.tag();
+    /// tide.activate("x").if_match(FlagTags::OneOf(vec![seen.clone()])).send()?;
+    /// let late = tide.deactivate("x").if_match(FlagTags::OneOf(vec![seen])).send();
+    /// assert!(matches!(late, Err(ChangeError::NoMatch { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn if_match(mut self, tags: FlagTags) -> Self {
+        self.if_match = Some(tags);
+        self
+    }
+
+    /// Makes the change only if the flag has none of these tags on this node; with [`FlagTags::Any`], only if the register has
+    /// no value yet. Default: no condition.
+    pub fn if_none_match(mut self, tags: FlagTags) -> Self {
+        self.if_none_match = Some(tags);
+        self
+    }
+
     /// Makes the change, and waits until it is acknowledged or the time is over. Reads on this node see it before this
     /// returns. It blocks the thread; in an async program use [`Change::send_async`].
     ///
@@ -173,25 +231,16 @@ impl Change {
         About { flag: self.flag.clone(), registry: self.driver.as_ref().map(|driver| Arc::clone(&driver.registry)) }
     }
 
-    fn begin(self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
-        let driver = self.driver.as_ref().ok_or(ChangeError::NotLive)?;
-        let what = self.check(driver.now())?;
-        let write = Write {
-            flag: self.flag,
-            what,
-            target: self.target,
-            actor: self.actor.into(),
-            reason: self.reason.into(),
-            expected: self.expected,
-            level: self.level,
-            timeout: to_timeout(self.timeout),
-            reply: Box::new(reply),
-        };
-        driver.inbox.request(Request::Write(Box::new(write))).map_err(ChangeError::from)
+    /// Hands the change to the driver, which makes it and answers with all that the receipt needs.
+    fn begin(mut self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
+        let driver = self.driver.take().ok_or(ChangeError::NotLive)?;
+        self.check(driver.now())?;
+        self.timeout = to_timeout(self.timeout);
+        driver.inbox.request(Request::Change(Box::new(self), Box::new(reply))).map_err(ChangeError::from)
     }
 
-    /// All that is wrong with the change by itself.
-    fn check(&self, now: Micros) -> Result<What, ChangeError> {
+    /// Checks all that can be checked without the driver, and makes the value of a definition.
+    fn check(&mut self, now: Micros) -> Result<(), ChangeError> {
         self.flag.check().map_err(|problem| ChangeError::Name { problem })?;
         for (what, text) in [("actor", &self.actor), ("reason", &self.reason)] {
             if text.len() > TEXT_BYTES_MAX {
@@ -199,23 +248,34 @@ impl Change {
             }
         }
         match &self.operation {
-            Operation::Clear => Ok(What::Clear),
-            Operation::Remove => Ok(What::Remove),
-            Operation::Set(percentage) => {
-                let share = share_of(percentage)?;
+            Operation::Activate(percentage) => {
+                share_of(percentage)?;
                 if let Some(until) = self.until.filter(|until| *until <= now) {
                     return Err(ChangeError::Past { until, now });
                 }
                 if let Some(until) = self.until.filter(|until| parse_time(&until.to_string()) != Ok(*until)) {
                     return Err(ChangeError::Never { until });
                 }
-                Ok(What::Set { share, until: self.until })
             }
-            Operation::Define(entry) => {
+            Operation::Define(Entry::Text(entry)) => {
                 let (definition, _) = read_definition(&self.flag, entry)?;
-                let value = value::write_definition(&self.flag, &definition.entry);
-                Ok(What::Define { value: value.map_err(|_| ChangeError::Entry)? })
+                let value = value::write_definition(&self.flag, &definition.entry).map_err(|_| ChangeError::Entry)?;
+                self.operation = Operation::Define(Entry::Checked(value));
             }
+            Operation::Clear | Operation::Remove | Operation::Define(Entry::Checked(_)) | Operation::Restore { .. } => {
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Operation {
+    /// The register that it writes.
+    pub(super) fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Activate(_) | Self::Clear => ChangeKind::Activation,
+            Self::Define(_) | Self::Remove => ChangeKind::Definition,
+            Self::Restore { kind, .. } => *kind,
         }
     }
 }
@@ -228,7 +288,7 @@ fn unless_known(has_documents: bool) -> &'static str {
     if has_documents { "" } else { ", and it has no document loaded, so that it cannot know the flags of documents" }
 }
 
-fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
+pub(super) fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
     percentage.share().map_err(|InvalidPercentage { text, problem }| ChangeError::Percentage { text, problem })
 }
 
@@ -405,6 +465,18 @@ pub enum ChangeError {
         /// The flag.
         flag: FlagKey,
     },
+    /// The flag has none of the tags that [`Change::if_match`] names: somebody has changed it since it was read. Read it again.
+    #[error("`{flag}` has changed since it was read")]
+    NoMatch {
+        /// The flag.
+        flag: FlagKey,
+    },
+    /// The flag has one of the tags that [`Change::if_none_match`] excludes: the register is there already.
+    #[error("`{flag}` is there already")]
+    Match {
+        /// The flag.
+        flag: FlagKey,
+    },
     /// No change of this flag is in quarantine on this node.
     #[error("no change of `{flag}` is in quarantine on this node")]
     NotQuarantined {
@@ -511,4 +583,4 @@ pub(super) fn display<S: Serializer>(value: &impl std::fmt::Display, serializer:
 }
 
 /// How long an acknowledgement is waited for, unless told otherwise.
-pub(super) const ACK_TIMEOUT: Duration = Duration::from_millis(500);
+const ACK_TIMEOUT: Duration = Duration::from_millis(500);

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use tidegate_engine::{Micros, Share};
 use tidegate_mesh::PeerEvent;
 use tidegate_replica::{
-    Batch, Change as Wanted, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica, Resolution,
-    WriteError,
+    Batch, Change as RegisterChange, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
+    Resolution, WriteError,
 };
 
 use crate::clock::Clock;
@@ -31,12 +31,12 @@ use crate::registry::Registry;
 use crate::store::{Committer, Outcome};
 
 use super::carrier::Carrier;
-use super::change::{ChangeError, NodeName, UnreachedPeer};
+use super::change::{Change, ChangeError, Entry, NodeName, Operation, UnreachedPeer, share_of};
 use super::inbox::Taken;
-use super::request::{Done, DriverView, Names, Reply, Request, Resolve, What, Write};
+use super::request::{Done, DriverView, Names, Reply, Request, Resolve};
 use super::status;
 use super::synced::Synced;
-use super::target::{Effect, Target};
+use super::target::Effect;
 use super::value::{self, ChangeKind};
 
 use events::Events;
@@ -101,8 +101,8 @@ pub(super) enum Effort {
     Full,
 }
 
-/// The register that a change writes: its key, its value, and whether that makes a bare boolean flag.
-type ToWrite = (Arc<[u8]>, Option<Arc<[u8]>>, bool);
+/// The value of a register; none: it is removed.
+type RegisterBytes = Option<Arc<[u8]>>;
 
 /// Somebody who waits for a receipt.
 struct Awaiting {
@@ -335,7 +335,7 @@ impl Driver {
             },
         };
         match request {
-            Request::Write(write) => self.write(*write),
+            Request::Change(change, reply) => self.change(*change, reply),
             Request::RaiseEpoch { actor, reason, reply } => {
                 let line = format!("the clock of the cluster is repaired{}", events::by(&actor, &reason));
                 let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
@@ -373,47 +373,51 @@ impl Driver {
         }
     }
 
-    fn write(&mut self, write: Write) {
+    fn change(&mut self, change: Change, reply: Reply) {
         if !self.committer.has_room() {
-            return (write.reply)(Err(ChangeError::Busy));
+            return reply(Err(ChangeError::Busy));
         }
-        let Write { flag, what, target, actor, reason, expected, level, timeout, reply } = write;
-        let (key, value, is_created) = match self.register_of(&flag, what, target) {
-            Ok(register) => register,
+        let (value, is_created) = match self.value_to_write(&change) {
+            Ok(found) => found,
             Err(error) => return reply(Err(error)),
         };
-        let from = self.share_of(&flag);
-        let kind = ChangeKind::from_key(&key).map_or(ChangeKind::Activation, |(kind, _)| kind);
+        let Change { flag, operation, actor, reason, expected, level, timeout, .. } = change;
+        let (kind, from) = (operation.kind(), self.share_of(&flag));
+        let key = kind.key(&flag);
         let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
         let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let change = Wanted { key, value, actor, reason, expected };
+        let change = RegisterChange { key, value, actor, reason, expected };
         self.handle(Input::Write { request, change, level, timeout_ms });
     }
 
-    /// The register that a change writes, if it may be made.
-    fn register_of(&self, flag: &tidegate_engine::FlagKey, what: What, target: Target) -> Result<ToWrite, ChangeError> {
-        Ok(match what {
-            What::Set { share, until } => {
-                let Admitted { defined, is_created } = self.admit(flag, target)?;
-                let activation = tidegate_engine::Activation { share, until, defined };
-                (ChangeKind::Activation.key(flag), Some(value::write_activation(&activation)), is_created)
+    /// What a change writes into its register, if it may be made; and whether that makes a bare boolean flag.
+    fn value_to_write(&self, change: &Change) -> Result<(RegisterBytes, bool), ChangeError> {
+        self.check_tags(change)?;
+        let flag = &change.flag;
+        Ok(match &change.operation {
+            Operation::Activate(percentage) => {
+                let share = share_of(percentage)?;
+                let Admitted { defined, is_created } = self.admit(flag, change.target)?;
+                let activation = tidegate_engine::Activation { share, until: change.until, defined };
+                (Some(value::write_activation(&activation)), is_created)
             }
-            What::Clear => {
+            Operation::Clear => {
                 self.check_activation(flag)?;
-                (ChangeKind::Activation.key(flag), None, false)
+                (None, false)
             }
-            What::Define { value } => {
+            Operation::Define(Entry::Text(_)) => return Err(ChangeError::Entry),
+            Operation::Define(Entry::Checked(value)) => {
                 if let Some(source_name) = self.registry.source_of(flag) {
                     return Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name });
                 }
-                (ChangeKind::Definition.key(flag), Some(value), false)
+                (Some(Arc::clone(value)), false)
             }
-            What::Remove => {
+            Operation::Remove => {
                 self.check_definition(flag)?;
-                (ChangeKind::Definition.key(flag), None, false)
+                (None, false)
             }
-            What::Restore { key, value } => (key, value, false),
+            Operation::Restore { value, .. } => (value.clone(), false),
         })
     }
 

@@ -44,6 +44,13 @@ pub struct Record {
 }
 
 impl FlagRecord {
+    /// Names what stands in both registers: it changes with each change of either, and is the same on all nodes that have the same.
+    /// For [`Change::if_match`](super::Change::if_match).
+    pub fn tag(&self) -> String {
+        let stamp = |record: &Option<Record>| record.as_ref().map(|record| record.stamp);
+        tag(stamp(&self.definition), stamp(&self.activation))
+    }
+
     /// That of a flag of which nothing was written.
     pub(super) fn empty(flag: FlagKey) -> Self {
         Self { flag, activation: None, definition: None, document: None }
@@ -73,4 +80,10 @@ impl FlagRecord {
             ChangeKind::Definition => self.definition = record,
         }
     }
+}
+
+/// The tag of a flag whose registers have these stamps.
+pub(super) fn tag(definition: Option<Stamp>, activation: Option<Stamp>) -> String {
+    let text = |stamp: Option<Stamp>| stamp.map_or_else(|| "0".to_owned(), |stamp| stamp.to_string());
+    format!("{}.{}", text(definition), text(activation))
 }

@@ -2,21 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tidegate_engine::{FlagKey, Micros, Share};
-use tidegate_replica::{Expected, Level, NodeId, Receipt as Written, Replica, Resolution, Stamp};
+use tidegate_engine::FlagKey;
+use tidegate_replica::{NodeId, Receipt as Written, Replica, Resolution, Stamp};
 
-use super::change::{ChangeError, UnreachedPeer};
-use super::target::{Effect, Target};
+use super::change::{Change, ChangeError, UnreachedPeer};
+use super::target::Effect;
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
 pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
 
 /// A request.
 pub(super) enum Request {
-    /// A change of a flag.
-    Write(Box<Write>),
+    /// A change of a flag, checked as far as it can be without the driver.
+    Change(Box<Change>, Reply),
     /// The cluster's clock is to be repaired.
     RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// A person has decided about a change in quarantine.
@@ -33,25 +33,12 @@ impl Request {
     /// Whoever waits for the answer to a change; the request itself, if it changes nothing.
     pub(super) fn into_reply(self) -> Result<Reply, Self> {
         match self {
-            Self::Write(write) => Ok(write.reply),
+            Self::Change(_, reply) => Ok(reply),
             Self::RaiseEpoch { reply, .. } | Self::Forget { reply, .. } => Ok(reply),
             Self::Resolve(resolve) => Ok(resolve.reply),
             request => Err(request),
         }
     }
-}
-
-/// A change of a flag, checked as far as it can be without the driver.
-pub(super) struct Write {
-    pub(super) flag: FlagKey,
-    pub(super) what: What,
-    pub(super) target: Target,
-    pub(super) actor: Arc<str>,
-    pub(super) reason: Arc<str>,
-    pub(super) expected: Expected,
-    pub(super) level: Level,
-    pub(super) timeout: Duration,
-    pub(super) reply: Reply,
 }
 
 /// A decision about a change in quarantine.
@@ -63,21 +50,6 @@ pub(super) struct Resolve {
     pub(super) actor: Arc<str>,
     pub(super) reason: Arc<str>,
     pub(super) reply: Reply,
-}
-
-/// What is to be changed.
-#[derive(Debug)]
-pub(super) enum What {
-    /// The activation is set.
-    Set { share: Share, until: Option<Micros> },
-    /// The activation is cleared.
-    Clear,
-    /// The flag is defined by this value.
-    Define { value: Arc<[u8]> },
-    /// The definition is removed.
-    Remove,
-    /// A register of a backup is written anew.
-    Restore { key: Arc<[u8]>, value: Option<Arc<[u8]>> },
 }
 
 /// A change that stands, with the names of the members that have it or do not.
@@ -109,7 +81,7 @@ pub(super) struct DriverView<'d> {
 impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Write(_) => "Write",
+            Self::Change(..) => "Change",
             Self::RaiseEpoch { .. } => "RaiseEpoch",
             Self::Resolve(_) => "Resolve",
             Self::Forget { .. } => "Forget",

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_engine::FlagKey;
 use tidegate_mesh::{Cause, PeerEvent};
-use tidegate_replica::{Expected, Level, NodeId};
+use tidegate_replica::{Level, NodeId};
 
 use super::carrier::Carrier;
+use super::change::Operation;
 use super::inbox::Inbox;
-use super::request::{DriverView, Request, What, Write};
+use super::request::{DriverView, Request};
 use super::status;
-use super::target::Target;
 use super::value::ChangeKind;
 use super::{ChangeError, ClusterError, Live, Receipt};
-use crate::{Builder, Clock, Micros, Tidegate};
+use crate::{Builder, Change, Clock, Micros, Tidegate};
 
 /// Carries messages between the nodes of one process.
 #[derive(Clone, Debug, Default)]
@@ -294,19 +294,11 @@ fn a_forgotten_node_counts_no_more() {
 /// Writes a value as only another version would.
 fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
     let (flag, (sender, receiver)) = (FlagKey::parse(flag), mpsc::channel());
-    let (key, value) = (ChangeKind::Activation.key(&flag), Some(Arc::from(value.as_bytes())));
-    let write = Write {
-        flag,
-        what: What::Restore { key, value },
-        target: Target::Create,
-        actor: Arc::default(),
-        reason: Arc::default(),
-        expected: Expected::Anything,
-        level: Level::Local,
-        timeout: Duration::from_secs(20),
-        reply: Box::new(move |answer| sender.send(answer.map(drop)).unwrap()),
-    };
-    tide.cluster().unwrap().driver().inbox.request(Request::Write(Box::new(write))).unwrap();
+    let operation = Operation::Restore { kind: ChangeKind::Activation, value: Some(Arc::from(value.as_bytes())) };
+    let change =
+        Change { level: Level::Local, timeout: Duration::from_secs(20), ..Change::for_flag(None, flag, operation) };
+    let reply = Box::new(move |answer: Result<_, _>| sender.send(answer.map(drop)).unwrap());
+    tide.cluster().unwrap().driver().inbox.request(Request::Change(Box::new(change), reply)).unwrap();
     receiver.recv().unwrap().unwrap();
 }
 

@@ -2,7 +2,8 @@
 
 use tidegate_engine::{Answer, FlagKey, Share, Subject};
 
-use super::super::change::ChangeError;
+use super::super::change::{Change, ChangeError, FlagTags};
+use super::super::record::tag;
 use super::super::target::Target;
 use super::super::value::{self, ChangeKind};
 use super::Driver;
@@ -70,6 +71,27 @@ impl Driver {
             Some(source_name) => Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name }),
             None => Err(ChangeError::NoDefinition { flag: flag.clone() }),
         }
+    }
+
+    /// Whether the flag's tag on this node is one that the change accepts.
+    pub(super) fn check_tags(&self, change: &Change) -> Result<(), ChangeError> {
+        let flag = &change.flag;
+        let is_among = |tags: &FlagTags| match tags {
+            FlagTags::Any => self.value_of(change.operation.kind(), flag).is_some(),
+            FlagTags::OneOf(tags) => tags.contains(&self.tag_of(flag)),
+        };
+        if change.if_match.as_ref().is_some_and(|tags| !is_among(tags)) {
+            return Err(ChangeError::NoMatch { flag: flag.clone() });
+        }
+        if change.if_none_match.as_ref().is_some_and(is_among) {
+            return Err(ChangeError::Match { flag: flag.clone() });
+        }
+        Ok(())
+    }
+
+    fn tag_of(&self, flag: &FlagKey) -> String {
+        let stamp = |kind: ChangeKind| self.replica.get(&kind.key(flag)).map(|register| register.stamp);
+        tag(stamp(ChangeKind::Definition), stamp(ChangeKind::Activation))
     }
 
     /// The share of keys with `new` by what is active now; none where each caller has its own default.
