@@ -173,6 +173,12 @@ impl Body {
         }
     }
 
+    /// The name of its kind in logs and in the reference.
+    #[cfg(any(test, feature = "simulate"))]
+    pub(crate) fn name(&self) -> &'static str {
+        KINDS.get(usize::from(self.kind())).copied().unwrap_or_default()
+    }
+
     fn write(&self, writer: &mut Writer) {
         match self {
             Self::Hello => {}
@@ -414,6 +420,24 @@ fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
     }
     Ok(entries)
 }
+
+/// The names of all kinds, each at the place of its number.
+#[cfg(any(test, feature = "simulate"))]
+pub(crate) const KINDS: [&str; 13] = [
+    "hello",
+    "push",
+    "ack",
+    "root-request",
+    "root-reply",
+    "branches",
+    "leaves",
+    "registers-request",
+    "repair",
+    "snapshot-request",
+    "snapshot-chunk",
+    "collected",
+    "outranked",
+];
 
 /// The form of the bytes. Fields and kinds may be added without a new version.
 const VERSION: u8 = 1;

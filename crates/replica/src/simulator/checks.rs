@@ -65,8 +65,8 @@ pub(super) struct Ledger {
     places: BTreeMap<usize, Known>,
     acknowledged: Vec<Acknowledged>,
     superseded: Vec<Superseded>,
-    /// What each stamp was given to.
-    keys: BTreeMap<Stamp, Key>,
+    /// The keys that were written at each stamp.
+    keys: BTreeMap<Stamp, BTreeSet<Key>>,
     /// The content of each stamp that others may have seen.
     contents: BTreeMap<Stamp, u64>,
     /// The greatest tombstone of each key.
@@ -111,16 +111,16 @@ impl Ledger {
 
     /// A register goes to a disk.
     pub(super) fn written(&mut self, register: &Register) {
-        self.keys.entry(register.stamp).or_insert_with(|| Arc::clone(&register.key));
+        self.keys.entry(register.stamp).or_default().insert(Arc::clone(&register.key));
         if register.is_tombstone() {
             let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
             *greatest = register.rank_stamp().max(*greatest);
         }
     }
 
-    /// The key of the register with this stamp.
-    pub(super) fn key_of(&self, stamp: Stamp) -> Option<&Key> {
-        self.keys.get(&stamp)
+    /// The keys of the registers with this stamp: one, unless the stamp was issued again because no disk and no other node had it.
+    pub(super) fn keys_of(&self, stamp: Stamp) -> impl Iterator<Item = &Key> {
+        self.keys.get(&stamp).into_iter().flatten()
     }
 
     /// A node has just written a register of its own; `is_early`: so soon that it must have been told what it had used.
@@ -137,12 +137,14 @@ impl Ledger {
         Err(("I4", format!("{node} issued {} after {visible}", register.stamp)))
     }
 
-    /// The greatest stamp of a node that a majority of disks has, its own aside.
+    /// The greatest stamp of a node that a majority of disks has. One of them is another member's: a node alone whose disk was
+    /// restored has nobody to ask.
     fn greatest_by_majority(&self, node: NodeId) -> Stamp {
         let majority = self.size / 2 + 1;
         let is_kept = |write: &&Acknowledged| {
             let is_held = |on: &&NodeId| **on == node || self.is_reliable(**on, write.asked_ms);
-            write.stamp.node() == node && write.durable_on.iter().filter(is_held).count() >= majority
+            let is_elsewhere = write.durable_on.iter().any(|on| *on != node);
+            write.stamp.node() == node && is_elsewhere && write.durable_on.iter().filter(is_held).count() >= majority
         };
         self.acknowledged.iter().filter(is_kept).map(|write| write.stamp).max().unwrap_or(Stamp::ZERO)
     }
@@ -219,8 +221,16 @@ impl Ledger {
     /// The disk of a node is what it was some time ago.
     pub(super) fn put_back(&mut self, place: Place, members: usize, now_ms: u64) {
         self.lost_rows(place, now_ms);
+        self.forget_contents_of_single_node();
         let known = self.places.entry(place.index).or_default();
         (known.visible, known.is_put_back) = (Stamp::ZERO, members == self.size);
+    }
+
+    /// The stamps that the disk of a single node has lost were seen by no other node: to issue one again does no harm.
+    fn forget_contents_of_single_node(&mut self) {
+        if self.size == 1 {
+            self.contents.clear();
+        }
     }
 
     /// A second process of a node runs, on a copy of its disk.
@@ -234,6 +244,7 @@ impl Ledger {
     pub(super) fn end_copy(&mut self, place: Place, now_ms: u64) {
         self.copied = None;
         self.lost_rows(place, now_ms);
+        self.forget_contents_of_single_node();
         let known = self.places.entry(place.index).or_default();
         (known.visible, known.is_put_back) = (Stamp::ZERO, false);
     }

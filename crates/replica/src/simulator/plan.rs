@@ -1,6 +1,7 @@
 //! What goes wrong in a run.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::Setup;
 use crate::random::Random;
@@ -65,6 +66,18 @@ impl Fault {
         Self::Repair,
         Self::Forge,
     ];
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|fault| fault.to_string() == text);
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(|fault| fault.to_string()).join(", ");
+            format!("there is no fault `{text}`; the faults are {names}")
+        })
+    }
 }
 
 impl fmt::Display for Fault {

@@ -14,7 +14,7 @@ use super::checks::{Ledger, Place, Violation};
 use super::disk::Disk;
 use super::network::Network;
 use super::plan::{Fault, Plan};
-use super::{Outcome, Setup};
+use super::{Log, Outcome, Setup, log};
 use crate::random::Random;
 use crate::{
     Change, Expected, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt, Replica, Stamp, Timing, WriteError,
@@ -23,6 +23,7 @@ use crate::{
 /// See the module.
 pub(super) struct World<'s> {
     setup: &'s Setup,
+    log: Option<Log<'s>>,
     plan: Plan,
     random: Random,
     now_ms: u64,
@@ -106,7 +107,7 @@ const FIRST_HEARD_MS: u64 = 6_000;
 pub(super) const REST_MS: u64 = 20_000;
 
 impl<'s> World<'s> {
-    pub(super) fn new(setup: &'s Setup) -> Self {
+    pub(super) fn new(setup: &'s Setup, log: Option<Log<'s>>) -> Self {
         let mut random = Random::new(setup.seed);
         let plan = Plan::draw(setup, &mut random);
         let node = |index: usize| Node {
@@ -126,6 +127,7 @@ impl<'s> World<'s> {
             nodes: (0..=setup.nodes).map(node).collect(),
             network: Network::new(setup.nodes + 1),
             setup,
+            log,
             plan,
             random,
             now_ms: 0,
@@ -203,8 +205,8 @@ impl<'s> World<'s> {
             }
             Event::Up { node, peer } => {
                 if !self.network.is_cut(peer, node) && self.nodes[peer].replica.is_some() {
-                    let input = Input::PeerUp { node: self.nodes[peer].id, instance: self.instance(peer) };
-                    self.handle(node, input);
+                    let id = self.nodes[peer].id;
+                    self.handle(node, Input::PeerUp { node: id, instance: self.instance(peer) });
                 }
             }
             Event::Down { node, peer } => {
@@ -285,6 +287,7 @@ impl<'s> World<'s> {
         };
         let (replica, output) = Replica::new(options, loaded, now);
         node.replica = Some(replica);
+        self.log_step(index, "start", Some(&output));
         self.judge(restarted);
         self.perform(index, output);
         for peer in self.running(index).collect::<Vec<_>>() {
@@ -300,6 +303,7 @@ impl<'s> World<'s> {
         }
         node.life += 1;
         node.disk.crash(is_power_cut, &mut self.random);
+        self.log_step(index, if is_power_cut { "power cut" } else { "crash" }, None);
         for peer in self.running(index).collect::<Vec<_>>() {
             if self.random.below(2) == 0 {
                 self.after(100, Event::Down { node: peer, peer: index });
@@ -309,9 +313,28 @@ impl<'s> World<'s> {
 
     fn handle(&mut self, index: usize, input: Input) {
         let now = self.now(index);
+        let shown = self.log.is_some().then(|| log::input(&input));
         let Some(replica) = &mut self.nodes[index].replica else { return };
         let output = replica.handle(input, now);
+        if let Some(shown) = shown {
+            self.log_step(index, &shown, Some(&output));
+        }
         self.perform(index, output);
+    }
+
+    /// Writes a line to the log, if there is one.
+    fn log_step(&mut self, index: usize, input: &str, output: Option<&Output>) {
+        if let Some(log) = &mut self.log {
+            let node = if index == self.setup.nodes { "copy".to_owned() } else { (index + 1).to_string() };
+            log(&log::line(self.now_ms, &node, input, output));
+        }
+    }
+
+    /// Writes what happens to the network to the log.
+    fn log_network(&mut self, what: &str) {
+        if let Some(log) = &mut self.log {
+            log(&log::line(self.now_ms, "net", what, None));
+        }
     }
 
     fn perform(&mut self, index: usize, output: Output) {
@@ -374,6 +397,7 @@ impl<'s> World<'s> {
 
     fn judge(&mut self, found: Result<(), (&'static str, String)>) {
         if let (Err((invariant, what)), None) = (found, &self.outcome.violation) {
+            self.log_network(&format!("{invariant} broken: {what}"));
             self.outcome.violation = Some(Violation { invariant, at_ms: self.now_ms, what });
         }
     }

@@ -18,6 +18,7 @@ impl World<'_> {
         if !self.plan.has(fault) {
             return;
         }
+        self.log_step(node, &format!("fault {fault}"), None);
         match fault {
             Fault::Partition | Fault::OneWay => {
                 self.part(fault == Fault::OneWay);
@@ -234,6 +235,7 @@ impl World<'_> {
     pub(super) fn part(&mut self, is_one_way: bool) {
         self.linked_ms = self.now_ms;
         self.network.part(is_one_way, &mut self.random);
+        self.log_network(if is_one_way { "one-way partition" } else { "partition" });
         let noticed = self.random.below(3);
         self.tell_links(false, noticed);
     }
@@ -242,6 +244,7 @@ impl World<'_> {
     pub(super) fn part_for_good(&mut self) {
         self.linked_ms = self.now_ms;
         self.network.part(false, &mut self.random);
+        self.log_network("last partition");
         self.tell_links(false, 2);
     }
 
@@ -261,6 +264,7 @@ impl World<'_> {
     pub(super) fn heal(&mut self) {
         self.linked_ms = self.now_ms;
         self.network.heal();
+        self.log_network("heal");
         let noticed = self.random.below(3);
         self.tell_links(true, noticed);
     }
