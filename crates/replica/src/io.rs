@@ -48,6 +48,12 @@ pub enum Input {
         /// Which process of it.
         instance: u64,
     },
+    /// How many configured addresses have shown no node since the start. Until all have, this node may not know every member, and
+    /// collects no tombstones. The caller says it whenever the number changes.
+    UnmetPeers {
+        /// How many.
+        count: usize,
+    },
     /// Somebody wants something written.
     Write {
         /// Names the receipt.

@@ -42,11 +42,13 @@ pub enum Mutant {
     MissedRepairsShutOut,
     /// A stamp is enough to begin an epoch.
     EpochsNeedNoRepair,
+    /// A node collects tombstones although it has not met every configured peer.
+    UnmetPeersIgnored,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoAntiEntropy,
         Self::ReceivedStampsDoNotAdvance,
         Self::OverwriteForgetsHash,
@@ -65,6 +67,7 @@ impl Mutant {
         Self::RepairReleasesQuarantine,
         Self::MissedRepairsShutOut,
         Self::EpochsNeedNoRepair,
+        Self::UnmetPeersIgnored,
     ];
 
     /// Its name on the command line.
@@ -88,6 +91,7 @@ impl Mutant {
             Self::RepairReleasesQuarantine => "repair-releases-quarantine",
             Self::MissedRepairsShutOut => "missed-repairs-shut-out",
             Self::EpochsNeedNoRepair => "epochs-need-no-repair",
+            Self::UnmetPeersIgnored => "unmet-peers-ignored",
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Replica {
     /// The instant of the last input.
     last: Now,
     is_learned: bool,
+    /// How many configured addresses have shown no node since the start; 1 until the caller says how many.
+    unmet_peers: usize,
     /// Whether all was compared with a member since the start, and how often that has shown a difference.
     is_synced: bool,
     differences: u32,
@@ -136,6 +138,7 @@ impl Replica {
             clock: Clock::new(options.node, last, options.instance),
             random: Random::new(options.seed),
             is_learned: !options.expects_peers,
+            unmet_peers: usize::from(options.expects_peers && options.has_peers),
             options,
             table,
             membership,
@@ -179,6 +182,7 @@ impl Replica {
             Input::Message { from, bytes } => self.receive(from, &bytes, now),
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
+            Input::UnmetPeers { count } => self.unmet_peers = count,
             Input::Write { request, change, level, timeout_ms } => {
                 self.enqueue_write(request, change, level, timeout_ms, now);
             }

@@ -257,7 +257,7 @@ impl Replica {
     pub(super) fn note_equal(&mut self, from: NodeId, floor: Stamp, now: Now) {
         self.note_synced(from);
         if let Some(peer) = self.peers.get_mut(&from) {
-            peer.agreed_gc_floor = self.durable.enforced_gc_floor;
+            peer.agreed_gc_floor = Some(self.durable.enforced_gc_floor);
             peer.snapshot = None;
         }
         if floor >= self.durable.enforced_gc_floor || self.is_gc_floor_common() {

@@ -29,8 +29,9 @@ pub(super) struct Peer {
     pub(super) confirmed: Option<u64>,
     /// Up to where it says that it has collected, and which process of it says so.
     pub(super) claimed: Option<(u64, Stamp)>,
-    /// The floor by which this node refused when the two last held the same.
-    pub(super) agreed_gc_floor: Stamp,
+    /// The gc floor that this node enforced when the two last held the same; none if they have not since the start. From then on
+    /// this node has the peer's entry in the membership, if it has one.
+    pub(super) agreed_gc_floor: Option<Stamp>,
     /// It has said which of this node's stamps it knows, since the start.
     pub(super) has_told: bool,
     pub(super) budget: Budget,

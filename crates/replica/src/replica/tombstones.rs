@@ -16,14 +16,17 @@ use crate::table::Tombstone;
 use crate::{Mutant, NodeId, Now, Stamp};
 
 use super::Replica;
+use super::peers::Peer;
 
 impl Replica {
     /// Collects what may go.
     pub(super) fn collect_tombstones(&mut self, now: Now) {
         let is_whole = self.durable.announced_gc_floor >= self.durable.enforced_gc_floor && self.is_all_durable();
-        // A node that has just started may not know all members: it would wait for too few.
-        let may_collect =
-            self.options.is_durable && is_whole && self.is_synced() && self.membership.is_member(self.options.node);
+        let may_collect = self.options.is_durable
+            && is_whole
+            && self.is_synced()
+            && self.membership.is_member(self.options.node)
+            && self.is_membership_complete();
         if !may_collect || self.table.tombstone_count() == 0 {
             return;
         }
@@ -54,6 +57,18 @@ impl Replica {
         }
     }
 
+    /// Whether this node knows every member that it can know of. If not, it would wait for the confirmations of too few, and its
+    /// gc floor would refuse what the others have written.
+    ///
+    /// Each configured address has to have shown a node, and each node that was connected has to be in the membership or to have held
+    /// the same as this one: a node enrols before its first write, so this one would have its entry by then.
+    fn is_membership_complete(&self) -> bool {
+        let is_known =
+            |node: NodeId, peer: &Peer| self.membership.get(node).is_some() || peer.agreed_gc_floor.is_some();
+        let are_known = self.unmet_peers == 0 && self.peers.iter().all(|(node, peer)| is_known(*node, peer));
+        are_known || self.has(Mutant::UnmetPeersIgnored)
+    }
+
     /// Every other member had on its disk what was held here after so many merges; none, if one has never said so.
     fn confirmed_by_all(&self) -> Option<u64> {
         let confirmed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.confirmed);
@@ -73,7 +88,9 @@ impl Replica {
     /// left to ask, and what they hold is what there is: whoever collected has been forgotten.
     pub(super) fn is_gc_floor_common(&self) -> bool {
         let is_equal = |node: NodeId| {
-            self.peers.get(&node).is_some_and(|peer| peer.agreed_gc_floor >= self.durable.enforced_gc_floor)
+            self.peers
+                .get(&node)
+                .is_some_and(|peer| peer.agreed_gc_floor.unwrap_or_default() >= self.durable.enforced_gc_floor)
         };
         self.membership.is_member(self.options.node) && self.others().all(is_equal)
     }
@@ -82,7 +99,7 @@ impl Replica {
     /// has lost its disk. Then what members hold is all that there is.
     pub(super) fn is_gc_floor_orphaned(&self) -> bool {
         let Some(since) = self.orphaned_since_ms else { return false };
-        let heard_again = |peer: &super::Peer| peer.heard_ms.is_some_and(|at| at >= since.saturating_add(ORPHANED_MS));
+        let heard_again = |peer: &Peer| peer.heard_ms.is_some_and(|at| at >= since.saturating_add(ORPHANED_MS));
         self.others().all(|node| self.peers.get(&node).is_some_and(heard_again))
     }
 

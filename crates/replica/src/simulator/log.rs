@@ -16,6 +16,7 @@ pub(super) fn input(input: &Input) -> String {
         Input::Message { from, bytes } => format!("{} from {:x}", message(bytes), from.get()),
         Input::PeerUp { node, .. } => format!("peer up {:x}", node.get()),
         Input::PeerDown { node, .. } => format!("peer down {:x}", node.get()),
+        Input::UnmetPeers { count } => format!("unmet peers {count}"),
         Input::Write { request, change, level, .. } => {
             format!("write {request} of {} at {}", text(&change.key), level_name(*level))
         }

@@ -5,7 +5,7 @@ mod faults;
 mod steps;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -70,6 +70,8 @@ struct Node {
     started_ms: u64,
     /// The disk is full until then.
     full_until_ms: u64,
+    /// The nodes that it has met since its start.
+    met: BTreeSet<NodeId>,
     /// When something last came from another process of its id.
     heard_duplicate_ms: Option<u64>,
 }
@@ -121,6 +123,7 @@ impl<'s> World<'s> {
             sent: (0, 0),
             started_ms: 0,
             full_until_ms: 0,
+            met: BTreeSet::new(),
             heard_duplicate_ms: None,
         };
         Self {
@@ -155,6 +158,8 @@ impl<'s> World<'s> {
             self.network.isolate();
             let first = 1 + self.random.below(FIRST_HEARD_MS);
             self.after(first, Event::Heal);
+        } else {
+            self.part_at_birth();
         }
         self.after(100, Event::Write);
         self.after(self.plan.fault_ms, Event::Fault);
@@ -201,12 +206,14 @@ impl<'s> World<'s> {
                         self.nodes[to].heard_duplicate_ms = Some(self.now_ms);
                     }
                     self.handle(to, Input::Message { from, bytes: bytes.to_vec() });
+                    self.meet(to, from);
                 }
             }
             Event::Up { node, peer } => {
                 if !self.network.is_cut(peer, node) && self.nodes[peer].replica.is_some() {
                     let id = self.nodes[peer].id;
                     self.handle(node, Input::PeerUp { node: id, instance: self.instance(peer) });
+                    self.meet(node, id);
                 }
             }
             Event::Down { node, peer } => {
@@ -272,6 +279,7 @@ impl<'s> World<'s> {
         let node = &mut self.nodes[index];
         node.life += 1;
         node.has_failed = false;
+        node.met.clear();
         (node.started_ms, node.heard_duplicate_ms) = (self.now_ms, None);
         let loaded: Loaded = node.disk.load();
         let instance = self.instance(index);
@@ -334,6 +342,14 @@ impl<'s> World<'s> {
     fn log_network(&mut self, what: &str) {
         if let Some(log) = &mut self.log {
             log(&log::line(self.now_ms, "net", what, None));
+        }
+    }
+
+    /// A carrier has found another node at its address since this node's start.
+    fn meet(&mut self, index: usize, node: NodeId) {
+        if node != self.nodes[index].id && self.nodes[index].met.insert(node) {
+            let count = self.setup.nodes - 1 - self.nodes[index].met.len();
+            self.handle(index, Input::UnmetPeers { count });
         }
     }
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{Micros, Share};
-use tidegate_mesh::PeerEvent;
+use tidegate_mesh::{AddressStatus, Cause, PeerEvent};
 use tidegate_replica::{
     Batch, Change as RegisterChange, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
     Resolution, WriteError,
@@ -71,6 +71,8 @@ pub(super) struct Driver {
     unresponsive: BTreeSet<NodeId>,
     /// The members whose silence was told.
     silent: BTreeSet<NodeId>,
+    /// How many configured addresses have shown no node yet, as the replica was last told.
+    unmet_peers: Option<usize>,
     events: Events,
     names: Names,
     report: Report,
@@ -191,6 +193,7 @@ impl Driver {
             watched_at: started,
             unresponsive: BTreeSet::new(),
             silent: BTreeSet::new(),
+            unmet_peers: None,
             events: Events::new(node),
             names: Names::default(),
             report: Report { is_disk_tried: unwritable.is_some(), disk: unwritable, ..Report::default() },
@@ -253,6 +256,7 @@ impl Driver {
             self.watched_at = Instant::now();
             self.watch_peers(self.now());
             self.watch_members(self.now());
+            self.watch_unmet_peers();
             self.events.watch(&self.replica, &self.names, self.carrier.as_ref(), self.now());
         }
         self.submit();
@@ -544,6 +548,20 @@ impl Driver {
             tracing::warn!("the node {name}({node}) is connected and does not answer; look at its log, or restart it");
         }
         self.unresponsive = unresponsive;
+    }
+
+    /// Tells the replica how many configured addresses have shown no node yet: until all have, it may not know every member.
+    fn watch_unmet_peers(&mut self) {
+        let status = self.carrier.status();
+        let addresses = status.iter().flat_map(|status| &status.addresses);
+        let is_unmet = |address: &&AddressStatus| {
+            address.is_configured && address.node.is_none() && address.cause != Some(Cause::Own)
+        };
+        let count = addresses.filter(is_unmet).count();
+        if self.unmet_peers != Some(count) {
+            self.unmet_peers = Some(count);
+            self.handle(Input::UnmetPeers { count });
+        }
     }
 
     /// A member of which nothing has come for long: told once, and again only if it was heard of in between.

@@ -201,6 +201,7 @@ fn a_node_that_is_not_in_sync_collects_nothing() {
     let loaded = Loaded { registers: vec![removed, own], ..Loaded::default() };
     let with = |options| Options { expects_peers: true, timing, ..options };
     let mut cluster = Cluster::made(vec![loaded, Loaded::default()], with);
+    (0..2).for_each(|node| cluster.handle(node, Input::UnmetPeers { count: 0 }));
     cluster.is_cut = true;
     cluster.pass(60_000);
     assert!(cluster.nodes[0].get(b"k1").is_some());
@@ -208,4 +209,41 @@ fn a_node_that_is_not_in_sync_collects_nothing() {
     cluster.meet();
     cluster.pass(60_000);
     assert!(cluster.nodes[0].get(b"k1").is_none(), "after a comparison it is collected");
+}
+
+/// Two members of a cluster that are in sync, hold a tombstone that is old, and expect further nodes.
+fn two_of_more() -> Cluster {
+    let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };
+    let loaded = || Loaded { registers: vec![Register { value: None, ..register(1) }], ..Loaded::default() };
+    let with = |options| Options { expects_peers: true, timing, ..options };
+    let mut cluster = Cluster::made(vec![loaded(), loaded()], with);
+    cluster.meet();
+    cluster
+}
+
+#[test]
+fn a_node_that_has_not_met_every_configured_peer_collects_nothing() {
+    let mut cluster = two_of_more();
+    cluster.pass(60_000);
+    assert!(cluster.nodes.iter().all(|node| node.is_synced() && node.get(b"k1").is_some()));
+    (0..2).for_each(|node| cluster.handle(node, Input::UnmetPeers { count: 3 }));
+    cluster.pass(60_000);
+    assert!(cluster.nodes.iter().all(|node| node.get(b"k1").is_some()));
+    (0..2).for_each(|node| cluster.handle(node, Input::UnmetPeers { count: 0 }));
+    cluster.pass(60_000);
+    assert!(cluster.nodes.iter().all(|node| node.get(b"k1").is_none()));
+}
+
+#[test]
+fn a_node_that_is_connected_to_an_unknown_node_collects_nothing_until_both_hold_the_same() {
+    let mut cluster = two_of_more();
+    cluster.handle(0, Input::UnmetPeers { count: 0 });
+    // The third has not said yet whether it is a member, or what it has written.
+    cluster.handle(0, Input::PeerUp { node: NodeId::new(3), instance: 3 });
+    cluster.pass(60_000);
+    assert!(cluster.nodes[0].get(b"k1").is_some());
+    let root = cluster.nodes[0].root();
+    cluster.hear(0, 3, Body::RootRequest(Summary { root, ..summary(START_MS, Stamp::ZERO) }));
+    cluster.pass(60_000);
+    assert!(cluster.nodes[0].get(b"k1").is_none());
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Disk, Event, Fault, World};
 use crate::message::{Awaited, Body, Message};
+use crate::random::Random;
 use crate::replica::epoch;
 use crate::{Input, NodeId, Quarantined, Register, Resolution, Stamp, limits};
 
@@ -248,6 +249,19 @@ impl World<'_> {
         self.tell_links(false, 2);
     }
 
+    /// Some clusters are parted from their start on, for longer than it takes tombstones to be collected: the nodes on one side know
+    /// nothing of those on the other.
+    pub(super) fn part_at_birth(&mut self) {
+        // Numbers of its own, so that all other runs stay what they were.
+        let mut random = Random::new(self.setup.seed ^ BIRTH);
+        if random.below(8) == 0 && self.plan.has(Fault::Partition) {
+            self.network.part(false, &mut random);
+            self.log_network("partition from the start on");
+            let first = BIRTH_PARTED_MS + random.below(BIRTH_PARTED_MS);
+            self.after(first, Event::Heal);
+        }
+    }
+
     /// What the carrier notices of links that come and go: nothing at all, about half, or everything.
     fn tell_links(&mut self, is_up: bool, noticed: u64) {
         for node in 0..self.setup.nodes + usize::from(self.copied_ms.is_some()) {
@@ -272,6 +286,13 @@ impl World<'_> {
 
 /// A forged epoch is so many ahead of those that there were: more than will be opened.
 const FORGED_AHEAD: u16 = 1_000;
+
+/// Seeds what is drawn of the first seconds.
+const BIRTH: u64 = 0x6269_7274_6800;
+
+/// A cluster that is parted from its start on is so for at least so long, in milliseconds: more than the age at which tombstones
+/// are collected.
+const BIRTH_PARTED_MS: u64 = 30_000;
 
 /// The node that a forged stamp names; there is none.
 const FORGER: u64 = 0xf0f0;
