@@ -260,7 +260,7 @@ fn a_gc_floor_is_common_when_every_other_member_has_agreed_to_it() {
     replica.durable.enforced_gc_floor = floor;
     let agree = |replica: &mut Replica, floors: [Stamp; 2]| {
         for (node, floor) in [2, 3].into_iter().zip(floors) {
-            replica.peers.get_mut(&NodeId::new(node)).unwrap().agreed_gc_floor = floor;
+            replica.peers.get_mut(&NodeId::new(node)).unwrap().agreed_gc_floor = Some(floor);
         }
         replica.is_gc_floor_common()
     };
@@ -269,7 +269,7 @@ fn a_gc_floor_is_common_when_every_other_member_has_agreed_to_it() {
     let mut outsider = first_of(3, |options| Options { node: NodeId::new(9), is_durable: false, ..options });
     outsider.durable.enforced_gc_floor = floor;
     outsider.handle(Input::PeerUp { node: NodeId::new(1), instance: 1 }, AT);
-    outsider.peers.values_mut().for_each(|peer| peer.agreed_gc_floor = floor);
+    outsider.peers.values_mut().for_each(|peer| peer.agreed_gc_floor = Some(floor));
     assert!(!outsider.is_gc_floor_common(), "a reader is no member");
 }
 
