@@ -531,6 +531,30 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_names_every_kind_and_every_mutant_and_tests_that_exist() {
+        let page = include_str!("../../../docs/reference/replication.md");
+        for (kind, name) in KINDS.iter().enumerate() {
+            assert!(page.contains(&format!("| {kind} | `{name}` |")), "{name}");
+        }
+        for mutant in crate::Mutant::ALL {
+            assert!(page.contains(&format!("`{mutant}`")), "{mutant}");
+        }
+        let mut tests = 0;
+        for row in page.lines().filter(|row| row.starts_with("| I")) {
+            let Some((_, guard)) = row.trim_end_matches(" |").rsplit_once(" | ") else { panic!("{row}") };
+            let Some((file, name)) = guard.split_once(": ") else { continue };
+            let (file, name) = (file.trim_matches('`'), name.trim_matches('`'));
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let path =
+                if file.starts_with("crates/") { root.join("../..").join(file) } else { root.join("src").join(file) };
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(text.contains(&format!("fn {name}(")), "{}: {name}", path.display());
+            tests += 1;
+        }
+        assert_eq!(tests, 11);
+    }
+
+    #[test]
     fn a_newer_kind_is_told_apart_from_nonsense() {
         let mut bytes = Message { instance: 1, gc_floor: Stamp::ZERO, body: Body::Hello }.encode();
         bytes[1] = 99;

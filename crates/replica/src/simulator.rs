@@ -133,6 +133,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_names_every_fault() {
+        let page = include_str!("../../../docs/reference/simulator.md");
+        for fault in Fault::ALL {
+            assert!(page.contains(&format!("| `{fault}` |")), "{fault}");
+        }
+    }
+
+    #[test]
     fn a_single_node_holds_every_invariant() {
         // Its disk is restored or copied, or loses what was not synced, and it issues a stamp again that no other node has seen.
         for seed in [2, 97, 161, 593] {
