@@ -1,12 +1,14 @@
 //! The handle that programs hold: reads, and what there is to know about the instance.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 
 use crate::builder::Builder;
+use crate::error::ShutdownError;
 use crate::ingest::worker::Machinery;
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, Entry, Operation, Percentage};
@@ -147,7 +149,68 @@ impl Tidegate {
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
 
-    /// Tells of every change from now on, for programs that act on one.
+    /// Whether the instance has something to answer from: each of its sources has given a document, now or before its cache was
+    /// written, or there is no source. It is what the server's `/readyz` says. An unreachable source does not matter while its
+    /// document is at hand; until the first one arrives, reads answer the caller's default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::Tidegate;
+    ///
+    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
+    /// assert!(tide.is_ready());
+    /// let tide = Tidegate::builder().file("/nowhere/flags.json").startup_wait(Duration::ZERO).without_locks().connect()?;
+    /// assert!(!tide.is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        let additional = self.machinery.additional_sources.iter().map(|running| running.shared());
+        std::iter::once(self.shared()).chain(additional).all(|shared| shared.status().has_document())
+    }
+
+    /// Stops what runs in the background, and waits for its end at most that long: the cluster node, whose accepted changes are
+    /// on the disk afterwards, then the sources. It is done for all clones. Reads go on and answer from memory; ramps move on
+    /// with the clock; documents, locks and live changes stay as they are; subscriptions end; changes are refused with
+    /// `ChangeError::Stopped`. Calling it again does no harm.
+    ///
+    /// Dropping the last handle does the same with a limit of a few seconds. It blocks; in an async program call it on a thread
+    /// for blocking work.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{Closed, Tidegate};
+    ///
+    /// let tide = Tidegate::builder().text(r#"{"flags": {"x": {"stable": true}}}"#).without_locks().connect()?;
+    /// let mut subscription = tide.subscribe();
+    /// tide.shutdown(Duration::from_secs(5))?;
+    /// assert_eq!(subscription.recv(), Err(Closed));
+    /// assert!(tide.is_active_for("x", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The threads have not ended in time. They were told to and end by themselves.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        if self.machinery.shutdown(timeout) { Ok(()) } else { Err(ShutdownError) }
+    }
+
+    /// A handle that does not keep the instance alive: for caches, global registries and callbacks that the instance itself holds.
+    ///
+    /// ```
+    /// use tidegate::Tidegate;
+    ///
+    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
+    /// let weak = tide.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(tide);
+    /// assert!(weak.upgrade().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn downgrade(&self) -> WeakTidegate {
+        WeakTidegate { board: Arc::downgrade(&self.board), machinery: Arc::downgrade(&self.machinery) }
+    }
+
+    /// Subscribes to changes from now on, for programs that act on one.
     pub fn subscribe(&self) -> Subscription {
         self.shared().notifier.subscribe()
     }
@@ -224,6 +287,37 @@ impl Tidegate {
     /// The cluster as this node sees it; none where the instance takes no live changes.
     pub fn cluster(&self) -> Option<Cluster> {
         self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
+    }
+}
+
+/// A handle that does not keep its instance alive; made by [`Tidegate::downgrade`].
+#[derive(Clone)]
+pub struct WeakTidegate {
+    board: Weak<Board>,
+    machinery: Weak<Machinery>,
+}
+
+impl WeakTidegate {
+    /// The instance; `None` once its last handle is gone. While the value lives, so does the instance.
+    ///
+    /// ```
+    /// use tidegate::{Tidegate, WeakTidegate};
+    ///
+    /// fn is_blue(tide: &WeakTidegate, user: &str) -> bool {
+    ///     tide.upgrade().is_some_and(|tide| tide.is_active_for("blue", user))
+    /// }
+    /// let tide = Tidegate::builder().text(r#"{"flags": {"blue": {"stable": true}}}"#).without_locks().connect()?;
+    /// assert!(is_blue(&tide.downgrade(), "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn upgrade(&self) -> Option<Tidegate> {
+        Some(Tidegate { board: self.board.upgrade()?, machinery: self.machinery.upgrade()? })
+    }
+}
+
+impl fmt::Debug for WeakTidegate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("WeakTidegate")
     }
 }
 

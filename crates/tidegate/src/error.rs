@@ -60,6 +60,14 @@ pub enum ConnectError {
     Thread(#[source] io::Error),
 }
 
+/// The threads of an instance have not ended within the time that [`Tidegate::shutdown`](crate::Tidegate::shutdown) was given,
+/// because a disk or a callback is slow. They were told to and end by themselves; reads go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "the background threads have not ended in time; they end by themselves, or call `shutdown` again with more time"
+)]
+pub struct ShutdownError;
+
 /// The first error, and how many there are besides.
 pub(crate) fn first(diagnostics: &[Diagnostic]) -> String {
     let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);

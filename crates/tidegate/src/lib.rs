@@ -1,4 +1,183 @@
-//! Feature ramps for services.
+//! Feature flags and gradual rollouts, read from memory.
+//!
+//! A JSON document says how each flag moves from its `stable` value to its `new` one; the clock and a hash of the key (a user, a
+//! host) decide which of the two a key has. The crate fetches the document, keeps it on the disk for the next start, and answers
+//! reads without asking anybody. With the feature `cluster` flags can also be changed while programs run.
+//!
+//! ```toml
+//! [dependencies]
+//! # A checkout beside your program; the crate is not on crates.io yet.
+//! tidegate = { path = "../tidegate/crates/tidegate" }
+//! # With live changes and the cluster node:
+//! # tidegate = { path = "../tidegate/crates/tidegate", features = ["cluster"] }
+//! ```
+//!
+//! ```
+//! use tidegate::Tidegate;
+//!
+//! let tide = Tidegate::builder()
+//!     .text(r#"{"shop": {"new_cart": {"stable": false, "new": true,
+//!         "start_time": "2020-01-01 00:00Z", "duration": "14d"}}}"#)
+//!     .without_locks()
+//!     .connect()?;
+//! assert!(tide.is_active_for("shop/new_cart", "user-17"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to start
+//!
+//! | type | is |
+//! | --- | --- |
+//! | [`Builder`] | everything that an instance needs; made by [`Tidegate::builder`] |
+//! | [`Tidegate`] | an instance: reads, status, subscriptions. Make one for each program, and clone it freely |
+//! | [`FlagHandle`] | one flag, looked up once, for the hottest paths; made by [`Tidegate::flag`] |
+//! | [`View`], [`KeyView`], [`FlagView`] | several reads at one version and one instant; made by [`Tidegate::view`] |
+//! | [`Subscription`] | notifications of changes, blocking or as a future; made by [`Tidegate::subscribe`] |
+//! | [`Status`] | what is served, from where, how old it is, and what is wrong |
+//! | [`Clock`] | the time; a test moves its own |
+//! | `Live`, `Change`, `Cluster` | live changes, with the feature `cluster` |
+//!
+//! # Which read
+//!
+//! | read | for | consistency | cost |
+//! | --- | --- | --- | --- |
+//! | [`is_active_for`](Tidegate::is_active_for), [`get`](Tidegate::get), [`raw`](Tidegate::raw) | any flag, by its name | each read by itself | a look-up of the name, then the hash of the key |
+//! | [`FlagHandle::is_active_for`], [`variant_for`](FlagHandle::variant_for) | a flag that is read very often | each read by itself | an on/off flag is one atomic load; a rollout is the hash of the key |
+//! | [`View`] | all flags of one request | one version, one instant | one look at the exact clock, then as by name |
+//! | [`KeyView`] | many flags of one key | as its view | flags without a salt share one hash of the key |
+//! | [`is_active`](Tidegate::is_active) | a share of calls instead of keys | random | a random number instead of the hash |
+//!
+//! `is_active_for` is sticky: a key keeps its answer. `is_active` draws at random for each call, on every type that has it.
+//! [`explain`](Tidegate::explain) says why a flag answers what it does, and [`when`](Tidegate::when) when a key flips.
+//!
+//! # What never fails and never blocks
+//!
+//! - Reads never fail: without an answer they return the default that the caller passes, or `false`. Reads of unknown flags, as
+//!   another type, or with exchanged arguments are counted in the [`Status`] and logged once for each flag.
+//! - Reads never wait for a lock, a disk or the network, and allocate nothing but what the value itself needs.
+//! - [`Builder::connect`] never fails because a source is unreachable, slow or wrong: it waits for at most
+//!   [`Builder::startup_wait`] and serves the cache, or the defaults. It fails where the program asks for something impossible.
+//! - A document is accepted or refused as a whole; after a bad one the last good one stays active.
+//!
+//! [`Builder::connect`], [`Tidegate::shutdown`] and `Change::send` block; the first and the last have an async form.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `cluster` | live changes, their store on the disk (SQLite), and the node that agrees with others over TLS |
+//!
+//! Default: none. HTTP(S), files, callbacks, signatures and locks are always there. The crate brings its own threads and works with
+//! and without tokio.
+//!
+//! # Errors
+//!
+//! Each operation has an error type of its own: [`ConnectError`] for [`Builder::connect`], [`ShutdownError`], `ChangeError` for a
+//! change, `ClusterError` for questions about the cluster. Each variant says when it happens, whose fault it is and what to do.
+//! What goes wrong later, in the background, is in the [`Status`].
+//!
+//! # Cookbook
+//!
+//! A service with a document, which is ready when it has something to answer from, and stops cleanly:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tidegate::Tidegate;
+//!
+//! let tide = Tidegate::builder().http("https://example.com/flags.json")?.cache_name("checkout").connect()?;
+//! let is_ready = tide.is_ready();
+//! let size: u32 = tide.get("shop", "page_size", "user-17", 20);
+//! tide.shutdown(Duration::from_secs(5))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A request that reads several flags of one user at one version:
+//!
+//! ```
+//! # use tidegate::Tidegate;
+//! # let tide = Tidegate::builder().text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+//! let view = tide.view();
+//! let user = view.for_key("user-17");
+//! assert!(user.is_active_for_key("shop/dark"));
+//! assert_eq!(user.get("shop", "rows", 3), 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A test that moves the clock through a ramp:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tidegate::{Clock, Tidegate, parse_time};
+//!
+//! let clock = Clock::manual(parse_time("2040-03-01 00:00Z")?);
+//! let tide = Tidegate::builder()
+//!     .text(r#"{"shop": {"x": {"stable": false, "new": true, "start_time": "2040-03-02 00:00Z", "duration": "1d"}}}"#)
+//!     .clock(clock.clone())
+//!     .without_locks()
+//!     .connect()?;
+//! assert!(!tide.is_active_for("shop/x", "user-17"));
+//! clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+//! assert!(tide.is_active_for("shop/x", "user-17"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A program that acts on changes, and only on those that concern it:
+//!
+//! ```no_run
+//! # fn rebuild_index() {}
+//! # let tide = tidegate::Tidegate::builder().text("{}").connect()?;
+//! let mut subscription = tide.subscribe();
+//! while let Ok(changes) = subscription.recv() {
+//!     if changes.flags.contains("search/index") {
+//!         rebuild_index();
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A document from a place of your own:
+//!
+//! ```
+//! use tidegate::{Fetched, Tidegate};
+//!
+//! let tide = Tidegate::builder()
+//!     .callback(|_tag| Ok(Fetched::Changed { body: br#"{"flags": {"x": {"stable": 1}}}"#.to_vec(), tag: None }))
+//!     .without_locks()
+//!     .connect()?;
+//! assert_eq!(tide.get("flags", "x", "user-17", 0), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Why did it answer that?
+//!
+//! ```
+//! # use tidegate::{Rule, Tidegate};
+//! # let tide = Tidegate::builder().text(r#"{"flags": {"x": {"stable": 1, "new": 2, "lock": "new"}}}"#).without_locks().connect()?;
+//! let explanation = tide.explain("flags", "x", "user-17");
+//! assert_eq!((explanation.rule, explanation.value.as_deref()), (Rule::DocumentLock, Some("2")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(
+    feature = "cluster",
+    doc = r###"
+A kill switch, on this node or on all nodes of a cluster:
+
+```
+use tidegate::{Live, Tidegate};
+
+let tide = Tidegate::builder()
+    .text(r##"{"shop": {"new_cart": {"stable": true}}}"##)
+    // On several hosts: Live::at(folder).listen(address).peer("other:7947").certificates(folder)
+    .live(Live::in_memory())
+    .without_locks()
+    .connect()?;
+tide.activate_percentage("shop/banner", 100).send()?;
+let receipt = tide.deactivate("shop/banner").actor("dana").reason("INC-1234").send()?;
+assert!(receipt.is_reached && !tide.is_active_for("shop/banner", "user-17"));
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"###
+)]
 #![warn(missing_docs)]
 
 mod builder;
@@ -19,9 +198,9 @@ pub mod store;
 mod warnings;
 
 pub use builder::{Builder, TextError};
-pub use client::Tidegate;
+pub use client::{Tidegate, WeakTidegate};
 pub use clock::Clock;
-pub use error::ConnectError;
+pub use error::{ConnectError, ShutdownError};
 pub use files::locks;
 pub use files::regular_file::{FileKind, FileProblem, open_file, read_file};
 pub use ingest::cache::{CacheError, FileError};

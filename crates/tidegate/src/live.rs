@@ -37,6 +37,7 @@ use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
 
 use crate::clock::Clock;
+use crate::ingest::worker::has_ended;
 use crate::read::publish::random;
 use crate::registry::Registry;
 use crate::store::{
@@ -453,6 +454,16 @@ impl LiveThread {
 
     pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
         &self.driver
+    }
+
+    /// Tells the thread to end: what was accepted is written, and the links to other nodes are closed.
+    pub(crate) fn stop(&self) {
+        self.driver.inbox.close();
+    }
+
+    /// Waits until that is done, at most until then; whether it is.
+    pub(crate) fn wait_until(&self, until: std::time::Instant) -> bool {
+        !Runner::is_running_here() && has_ended(&self.done, until)
     }
 
     /// Ends the start: waits until this node has the cluster's state, at most that long.

@@ -117,6 +117,22 @@ impl Status {
         }
     }
 
+    /// Whether all sources have given a document, or there is none; see [`Tidegate::is_ready`](crate::Tidegate::is_ready).
+    ///
+    /// ```
+    /// let tide = tidegate::Tidegate::builder().text("{}").without_locks().connect()?;
+    /// assert!(tide.status().is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        self.has_document() && self.additional_sources.iter().all(Self::has_document)
+    }
+
+    /// Whether this source has given a document, now or before, or there is no source.
+    pub fn has_document(&self) -> bool {
+        self.served_from != ServedFrom::NoDocument || self.health == Health::NoSource
+    }
+
     /// The same, with what changes by itself as it is at this instant.
     pub(crate) fn at(mut self, now: Micros, published: &Published) -> Self {
         self.digest = published.snapshot.digest().to_string();

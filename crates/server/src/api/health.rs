@@ -5,7 +5,6 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde_json::json;
-use tidegate::{Health, ServedFrom, Status};
 
 use super::ask::Query;
 use super::problem::Problem;
@@ -24,7 +23,8 @@ pub(super) async fn starting(since: Instant) -> Problem {
 /// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.
 pub(super) async fn ready(State(api): Shared) -> Answer {
     let status = api.tide.status();
-    if let Some(source) = std::iter::once(&status).chain(&status.additional_sources).find(|status| has_nothing(status))
+    if let Some(source) =
+        std::iter::once(&status).chain(&status.additional_sources).find(|status| !status.has_document())
     {
         let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
         let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
@@ -55,14 +55,9 @@ fn is_synced(api: &Api) -> Option<bool> {
 pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let status = api.tide.status();
-    let is_ready = !std::iter::once(&status).chain(&status.additional_sources).any(has_nothing);
+    let is_ready = status.is_ready();
     let shown = serde_json::to_value(&status).map_err(|error| Problem::internal(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     let synced = is_synced(&api);
     answer::json(StatusCode::OK, &json!({"version": version, "ready": is_ready, "synced": synced, "status": shown}))
-}
-
-/// Whether a source has given nothing, now or before.
-fn has_nothing(status: &Status) -> bool {
-    status.served_from == ServedFrom::NoDocument && status.health != Health::NoSource
 }

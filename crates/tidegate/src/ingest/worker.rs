@@ -31,7 +31,7 @@ pub(crate) use source_state::{CachePlace, SourceOptions, SourceState};
 pub(crate) struct Running {
     shared: Arc<Shared>,
     /// Dropped to stop the thread.
-    stop: Option<oneshot::Sender<()>>,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its last work.
     done: Mutex<mpsc::Receiver<()>>,
@@ -93,7 +93,7 @@ impl Running {
             let _finished: mpsc::Sender<()> = finished;
             live(work, &runtime, stopped, ready);
         })?;
-        let running = Self { shared, stop: Some(stop), thread: Some(thread), done: Mutex::new(done) };
+        let running = Self { shared, stop: Mutex::new(Some(stop)), thread: Some(thread), done: Mutex::new(done) };
         let now = std::time::Instant::now();
         Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
     }
@@ -101,11 +101,49 @@ impl Running {
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
+
+    /// Tells the thread to end.
+    fn stop(&self) {
+        drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Waits until the thread has done its last work, at most until then; whether it has.
+    fn wait_until(&self, until: std::time::Instant) -> bool {
+        has_ended(&self.done, until)
+    }
+}
+
+/// Waits for the end of a thread whose last work is to disconnect this channel, at most until then; whether it has ended.
+pub(crate) fn has_ended(done: &Mutex<mpsc::Receiver<()>>, until: std::time::Instant) -> bool {
+    let done = done.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = until.saturating_duration_since(std::time::Instant::now());
+    done.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Disconnected)
+}
+
+impl Machinery {
+    /// Ends all threads of the instance, first the one that writes; whether they have ended within the time. What has been
+    /// published stays.
+    pub(crate) fn shutdown(&self, timeout: Duration) -> bool {
+        let now = std::time::Instant::now();
+        let until = now.checked_add(timeout).unwrap_or(now + WAIT_MAX);
+        let sources = || std::iter::once(&self.first).chain(&self.additional_sources);
+        #[cfg(feature = "cluster")]
+        let is_live_ended = {
+            let live = self.live.as_ref();
+            live.inspect(|live| live.stop()).is_none_or(|live| live.wait_until(until))
+        };
+        #[cfg(not(feature = "cluster"))]
+        let is_live_ended = true;
+        sources().for_each(Running::stop);
+        // Each is waited for, so that the others have their time, too.
+        let ended = sources().filter(|running| running.wait_until(until)).count();
+        is_live_ended && ended == self.additional_sources.len() + 1
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop = None;
+        self.stop();
         let Some(thread) = self.thread.take() else { return };
         // The last handle may be dropped by code that the thread itself calls (a waker).
         if thread.thread().id() == thread::current().id() {

@@ -292,6 +292,22 @@ fn what_no_node_could_put_in_force_is_not_accepted() {
 }
 
 #[test]
+fn after_a_shutdown_what_was_accepted_is_on_the_disk_and_changes_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let connect = || Tidegate::builder().live(Live::at(folder.path())).without_locks().connect().unwrap();
+    let tide = connect();
+    for number in 0..20 {
+        tide.activate(&format!("flag-{number}")).send().unwrap();
+    }
+    tide.shutdown(Duration::from_secs(30)).unwrap();
+    assert!(tide.is_active("flag-19") && tide.is_ready());
+    assert!(matches!(tide.activate("x").send(), Err(ChangeError::Stopped)));
+    // The folder is free for the next process, although this handle is alive.
+    let next = connect();
+    assert!((0..20).all(|number| next.is_active(&format!("flag-{number}"))));
+}
+
+#[test]
 fn subscribers_hear_of_live_changes() {
     let tide = memory();
     let mut changes = tide.subscribe();

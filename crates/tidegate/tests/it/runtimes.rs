@@ -4,10 +4,10 @@ use std::fs;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tidegate::{Closed, Tidegate};
-use tidegate_origin::Origin;
+use tidegate::{Closed, Health, ShutdownError, Source, Tidegate};
+use tidegate_origin::{Origin, Reply};
 
-use super::support::{Host, reply, until, version};
+use super::support::{Host, document, reply, until, version};
 
 fn runtimes() -> [tokio::runtime::Runtime; 2] {
     let current = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -52,7 +52,7 @@ fn a_view_is_held_across_await() {
 #[test]
 fn a_dropped_future_leaves_nothing_behind() {
     let (host, origin) = (Host::new(), Origin::start());
-    origin.always(tidegate_origin::Reply::hang());
+    origin.always(Reply::hang());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let connecting = host.builder_of(&origin).startup_wait(Duration::from_millis(300)).connect_async();
@@ -86,6 +86,69 @@ fn the_thread_ends_with_the_last_handle() {
     assert_eq!(changes.try_recv(), Ok(None));
     drop(handle);
     until("the thread has ended", || changes.try_recv() == Err(Closed));
+}
+
+#[test]
+fn after_a_shutdown_the_thread_is_gone_and_reads_go_on() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(reply(1));
+    let tide = host.builder_of(&origin).connect().unwrap();
+    let (mut changes, handle, weak) = (tide.subscribe(), tide.flag("features", "on"), tide.downgrade());
+    tide.clone().shutdown(Duration::from_secs(30)).unwrap();
+    assert_eq!(changes.recv(), Err(Closed));
+    origin.clear_requests();
+    origin.always(reply(2));
+    assert_eq!((version(&tide), handle.is_active_for("k"), tide.is_ready()), (1, true, true));
+    assert_eq!(weak.upgrade().map(|tide| version(&tide)), Some(1));
+    tide.shutdown(Duration::ZERO).unwrap();
+    assert!(origin.requests().is_empty(), "nobody asks any more");
+    drop((tide, handle));
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn a_shutdown_waits_no_longer_than_it_was_told_to() {
+    use std::future::Future;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Wake, Waker};
+
+    /// Keeps the background thread in a call until it is told to go on.
+    struct Blocks(mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>);
+    impl Wake for Blocks {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.send(());
+            let _ = self.1.lock().unwrap().recv();
+        }
+    }
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(reply(1));
+    let tide = host.builder_of(&origin).connect().unwrap();
+    let (mut subscription, mut changes) = (tide.subscribe(), tide.subscribe());
+    let ((called, is_called), (go_on, is_free)) = (mpsc::channel(), mpsc::channel());
+    let waker = Waker::from(Arc::new(Blocks(called, Mutex::new(is_free))));
+    let mut changed = Box::pin(subscription.changed());
+    assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    origin.always(reply(2));
+    is_called.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(tide.shutdown(Duration::from_millis(50)), Err(ShutdownError));
+    assert_eq!(version(&tide), 2, "reads do not wait for it");
+    drop(go_on);
+    tide.shutdown(Duration::from_secs(30)).unwrap();
+    assert!(changes.recv().is_ok_and(|changes| changes.document) && changes.recv() == Err(Closed));
+}
+
+#[test]
+fn it_is_ready_when_each_source_has_given_a_document() {
+    let (host, origin) = (Host::new(), Origin::start());
+    origin.always(Reply::status(503));
+    let builder = || host.builder().text(document(1)).startup_wait(Duration::ZERO);
+    let tide = builder().additional_source(Source::http(&origin.url("/flags.json")).unwrap()).connect().unwrap();
+    assert!(!tide.is_ready() && !tide.status().is_ready() && builder().connect().unwrap().is_ready());
+    origin.always(reply(2));
+    until("the second document is there", || tide.is_ready());
+    origin.always(Reply::status(503));
+    until("the source fails", || tide.status().additional_sources[0].health == Health::Stale);
+    assert!(tide.is_ready() && tide.status().is_ready(), "its document is at hand");
 }
 
 #[test]
