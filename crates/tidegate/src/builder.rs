@@ -112,6 +112,12 @@ impl Builder {
     /// The document is at this URL, `http` or `https`. User name and password in it are sent to that origin
     /// only, and shown nowhere.
     ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().http("https://example.com/flags.json")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The text is no URL, or one of another scheme.
     pub fn http(self, url: &str) -> Result<Self, SourceError> {
@@ -119,6 +125,12 @@ impl Builder {
     }
 
     /// The document is this file, looked at each second. Publish by renaming a complete file over it.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().file("/etc/tidegate/flags.json");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn file(self, path: impl Into<PathBuf>) -> Self {
         self.source(Source::file(path))
     }
@@ -127,6 +139,12 @@ impl Builder {
     ///
     /// It runs on a thread of its own and may block for as long as [`Builder::timeout`]; a later answer is
     /// thrown away, and it is not called again before it has come back. A panic in it is caught.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().callback(|_tag| Ok(tidegate::Fetched::Unchanged));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn callback<F>(self, callback: F) -> Self
     where
         F: Fn(Option<&Tag>) -> Result<Fetched, BoxError> + Send + Sync + 'static,
@@ -135,11 +153,23 @@ impl Builder {
     }
 
     /// The document is this text, for tests and for defaults that are part of a program.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().text(r#"{"flags": {"x": {"stable": 1}}}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn text(self, text: impl Into<Vec<u8>>) -> Self {
         self.source(Source::text(text))
     }
 
     /// The document comes from this source. The last one named counts.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().source(tidegate::Source::text("{}"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn source(mut self, source: Source) -> Self {
         self.source = Some(source);
         self
@@ -151,6 +181,12 @@ impl Builder {
     /// Of a flag that several documents define, the first counts, in the order in which their sources are named here,
     /// whichever was loaded first. The entries of the others have no effect, which [`Status::shadowed`](crate::Status::shadowed)
     /// of their source tells.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().text("{}").additional_source(tidegate::Source::file("/etc/tidegate/more.json"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn additional_source(mut self, source: Source) -> Self {
         if self.source.is_none() {
             return self.source(source);
@@ -161,6 +197,12 @@ impl Builder {
 
     /// The instance takes live changes, which stand above its documents: dials and definitions of flags. No source is
     /// needed then. Default: it takes none, and starts no thread for them.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().live(tidegate::Live::in_memory());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "cluster")]
     pub fn live(mut self, live: Live) -> Self {
         self.live = Some(live);
@@ -170,6 +212,12 @@ impl Builder {
     /// A flag of which nobody has said anything, no document and no live change, is on for this percentage of keys. It
     /// stands below everything else and overwrites nothing, whenever it is said and on however many nodes. Default: such
     /// a flag is unknown.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().live(tidegate::Live::in_memory()).default_percentage("shop/banner", 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "cluster")]
     pub fn default_percentage(mut self, flag_key: &str, percentage: impl Into<Percentage>) -> Self {
         self.defaults.push((FlagKey::parse(flag_key), percentage.into()));
@@ -180,18 +228,36 @@ impl Builder {
     ///
     /// Default: made from the URL for a document at one. A file is at hand anyway, a text too, and a callback
     /// has no name: they are only cached under a name given here.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().cache_name("checkout");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cache_name(mut self, name: impl Into<String>) -> Self {
         self.cache_name = Some(name.into());
         self
     }
 
     /// The folder of the cache. Default: `$XDG_CACHE_HOME/tidegate`, or `~/.cache/tidegate`.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().cache_dir("/var/cache/checkout");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cache_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(folder.into());
         self
     }
 
     /// No document is kept on the disk. Then a start with the source away has nothing to serve.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().without_cache();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn without_cache(mut self) -> Self {
         self.is_uncached = true;
         self
@@ -206,6 +272,12 @@ impl Builder {
     ///
     /// Default: no key, and nobody needs to sign.
     ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().trusted_key("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The text is no public key of minisign.
     pub fn trusted_key(mut self, key: &str) -> Result<Self, TrustedKeyError> {
@@ -215,6 +287,12 @@ impl Builder {
 
     /// Only documents are taken that name this environment in their header, so that what is meant for staging is
     /// not put in force in production. Default: they may name any, or none.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().environment("production");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn environment(mut self, name: impl Into<String>) -> Self {
         self.trust.set_environment(name.into());
         self
@@ -222,6 +300,12 @@ impl Builder {
 
     /// The folder that remembers the newest version of signed documents. Default: `$XDG_STATE_HOME/tidegate`, or
     /// `~/.local/source/tidegate`: not the cache, which anybody may clear.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().state_dir("/var/lib/checkout");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(folder.into());
         self
@@ -231,6 +315,12 @@ impl Builder {
     ///
     /// Default: 60 s, which keeps a fleet within a minute of its origin at a few hundred bytes a poll; 1 s for
     /// a file, since a look is one system call.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().poll_interval(std::time::Duration::from_secs(30));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
         self
@@ -240,6 +330,12 @@ impl Builder {
     ///
     /// Default: none, so that a ramp is a pure function of time. With one, a host that cannot hear "stop" does
     /// not climb on.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().default_lease(std::time::Duration::from_secs(3600));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn default_lease(mut self, lease: Duration) -> Self {
         self.default_lease = Some(lease);
         self
@@ -247,12 +343,24 @@ impl Builder {
 
     /// The file with the locks of this host. Default: `$TIDEGATE_LOCKS`, or `locks.json` in
     /// `$XDG_STATE_HOME/tidegate` or `~/.local/source/tidegate`. It need not exist.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().locks_file("/etc/tidegate/locks.json");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn locks_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.locks = LocksAt::File(path.into());
         self
     }
 
     /// No file of locks is read: what a test wants, which is not to depend on its host.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().without_locks();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn without_locks(mut self) -> Self {
         self.locks = LocksAt::Nowhere;
         self
@@ -260,6 +368,12 @@ impl Builder {
 
     /// Pins a flag from within the program, below the locks of the host's file. For tests that need a flag at
     /// one variant, or at a value (any JSON text).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().pin("shop/x", tidegate::Pin::Variant(tidegate::Variant::New));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pin(mut self, flag_key: &str, pin: Pin) -> Self {
         let why = "pinned by the program".to_owned();
         self.pins.push(HostLock { flag: FlagKey::parse(flag_key), pin, who: String::new(), why, until: None });
@@ -275,24 +389,48 @@ impl Builder {
     ///
     /// For a member it is 5 s: many times what a comparison takes, and short enough for a node whose cluster is down,
     /// which must start, too. Afterwards such a node answers from what it has, warns, and `Cluster::is_synced` is false.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().startup_wait(std::time::Duration::ZERO);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn startup_wait(mut self, wait: Duration) -> Self {
         self.startup_wait = Some(wait);
         self
     }
 
     /// How long name, connection and handshake may take together. Default: 3 s.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().connect_timeout(std::time::Duration::from_secs(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.fetch.connect_timeout = timeout;
         self
     }
 
     /// How long one fetch may take in all, or one call of a callback. Default: 10 s.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().timeout(std::time::Duration::from_secs(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.fetch.timeout = timeout;
         self
     }
 
     /// A header of each request, to the origin of the URL only; its value is shown nowhere.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().header("Authorization", "Bearer token");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fetch.headers.push((name.into(), value.into()));
         self
@@ -300,6 +438,12 @@ impl Builder {
 
     /// Certificate authorities, in PEM, that are trusted besides those of the machine: for an origin within a
     /// company.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().root_certificates(Vec::new());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.fetch.extra_root_pem = Some(pem.into());
         self
@@ -307,6 +451,12 @@ impl Builder {
 
     /// Whether to leave the source alone and serve the cache. Default: no. A file or a text is read all the
     /// same.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().offline(true);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn offline(mut self, is_offline: bool) -> Self {
         self.is_offline = is_offline;
         self
@@ -314,12 +464,24 @@ impl Builder {
 
     /// Whether to ask the source once and no more, for a command that answers and ends. Default: no. Then
     /// [`Builder::connect`] waits for the answer as long as it may take, unless told otherwise.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().one_shot(true);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn one_shot(mut self, is_one_shot: bool) -> Self {
         self.is_one_shot = is_one_shot;
         self
     }
 
     /// Where the time comes from. Default: the system; tests set their own.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().clock(tidegate::Clock::system());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -327,6 +489,12 @@ impl Builder {
 
     /// Seeds the draws of [`Tidegate::is_active`], so that a test sees the same ones each time. Default: each
     /// thread draws from a generator of its own with a random seed.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().random_seed(7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn random_seed(mut self, seed: u64) -> Self {
         self.random_seed = Some(seed);
         self
@@ -362,6 +530,12 @@ impl Builder {
     /// [`Status`](crate::Status).
     ///
     /// It may block for that long. In an async program use [`Builder::connect_async`], or a wait of zero.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What the program itself has said cannot work; see [`ConnectError`].

@@ -9,7 +9,7 @@ use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
 
 use crate::builder::Builder;
 use crate::error::ShutdownError;
-use crate::ingest::worker::Machinery;
+use crate::ingest::worker::{Machinery, Running};
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, Entry, Operation, Percentage};
 use crate::read::handle::FlagHandle;
@@ -51,6 +51,12 @@ pub struct Tidegate {
 
 impl Tidegate {
     /// Where to begin: name a source, then [`connect`](Builder::connect).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -64,6 +70,15 @@ impl Tidegate {
     /// The default is the answer for an unknown and for a disabled flag, and for a value of another type,
     /// which is counted in the [`Status`](crate::Status). `T` is read from the JSON value by its
     /// `Deserialize`; numbers, booleans and the like cost no allocation.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert_eq!(tide.get("shop", "rows", "user-17", 3), 4);
+    /// assert_eq!(tide.get("shop", "rows", "user-17", "three".to_owned()), "three", "a number is not a text");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get<'k, T: DeserializeOwned>(
         &self,
         section: &str,
@@ -81,6 +96,14 @@ impl Tidegate {
 
     /// The value that a key has, as JSON text: compact, and spelled as in the document. None where the answer
     /// is up to the caller.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert_eq!(tide.raw("shop", "rows", "user-17").as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<String> {
         let subject = key.into();
         self.board.read(|published| {
@@ -95,6 +118,14 @@ impl Tidegate {
     ///
     /// The flag is named by its key, `section/flag` (see [`FlagKey`]). An unknown or disabled flag is off, and
     /// so is a value that is not a boolean, which is counted in the [`Status`](crate::Status).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert!(tide.is_active_for("shop/dark", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active_for<'k>(&self, flag_key: &str, key: impl Into<Subject<'k>>) -> bool {
         self.is_active_to(flag_key, &key.into())
     }
@@ -103,6 +134,14 @@ impl Tidegate {
     /// 10 % one call in ten is answered `true`, whatever its key would be; early adopters have no part in it.
     ///
     /// Otherwise as [`Tidegate::is_active_for`], which gives the same key the same answer each time.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert!(tide.is_active("shop/dark"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active(&self, flag_key: &str) -> bool {
         let board = &self.board;
         board.read(|published| {
@@ -113,12 +152,30 @@ impl Tidegate {
     }
 
     /// A flag resolved once, for reads in the hottest of paths. The flag need not exist yet.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// let dark = tide.flag("shop", "dark");
+    /// assert!(dark.is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
         let cell = self.shared().cells.get_or_create(FlagKey::new(section, flag), &self.board);
         FlagHandle::new(cell, self.clone())
     }
 
     /// One snapshot and one instant, for reads that belong together.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// let view = tide.view();
+    /// assert!(view.is_active_for("shop/dark", "user-17") && view.get("shop", "rows", "user-17", 3) == 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn view(&self) -> View {
         View::new(self.board.read(Arc::clone), self.board.clock().now())
     }
@@ -126,22 +183,59 @@ impl Tidegate {
     /// What a flag answers, and everything that led to it: rule, position, share, flips, until when it holds.
     ///
     /// It is exact to the microsecond, while reads by name may see a flip a few milliseconds late.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// let explanation = tide.explain("shop", "dark", "user-17");
+    /// assert_eq!(explanation.value.as_deref(), Some("true"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Explanation {
         self.view().explain(section, flag, key)
     }
 
     /// When a key comes to `new`, and when it leaves again, by ramp and rollback alone; neither for an unknown
     /// flag.
+    ///
+    /// ```
+    /// # use tidegate::{Clock, Tidegate, parse_time};
+    /// let clock = Clock::manual(parse_time("2040-03-01 00:00Z")?);
+    /// let tide = Tidegate::builder()
+    ///     .text(r#"{"shop": {"x": {"stable": false, "new": true, "start_time": "2040-03-02 00:00Z", "duration": "1d"}}}"#)
+    ///     .clock(clock)
+    ///     .without_locks()
+    ///     .connect()?;
+    /// assert!(tide.when("shop", "x", "user-17").on.unwrap() >= parse_time("2040-03-02 00:00Z")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn when<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Flips {
         self.view().when(section, flag, key)
     }
 
     /// All flags in force, with the locks of this host laid over them.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert_eq!(tide.snapshot().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::new(self.board.read(|published| published.snapshot.clone()))
     }
 
     /// How the instance is doing: source, age, health, what is wrong, locks.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert_eq!(tide.status().flags, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn status(&self) -> Status {
         let mut status = self.shared().full_status();
         let additional = &self.machinery.additional_sources;
@@ -164,7 +258,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_ready(&self) -> bool {
-        let additional = self.machinery.additional_sources.iter().map(|running| running.shared());
+        let additional = self.machinery.additional_sources.iter().map(Running::shared);
         std::iter::once(self.shared()).chain(additional).all(|shared| shared.status().has_document())
     }
 
@@ -211,6 +305,15 @@ impl Tidegate {
     }
 
     /// Subscribes to changes from now on, for programs that act on one.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// let mut subscription = tide.subscribe();
+    /// assert_eq!(subscription.try_recv()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn subscribe(&self) -> Subscription {
         self.shared().notifier.subscribe()
     }
@@ -243,22 +346,55 @@ impl Tidegate {
 impl Tidegate {
     /// Turns a flag on for everyone: its dial goes to 100 per cent. One that nobody defines becomes the boolean flag
     /// `false`/`true`.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// let receipt = tide.activate("shop/banner").actor("dana").send()?;
+    /// assert!(receipt.is_created && tide.is_active_for("shop/banner", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn activate(&self, flag_key: &str) -> Change {
         self.activate_percentage(flag_key, 100)
     }
 
     /// Turns a flag off for everyone: its dial goes to 0 per cent.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.deactivate("shop/banner").reason("INC-1234").send()?;
+    /// assert!(!tide.is_active_for("shop/banner", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn deactivate(&self, flag_key: &str) -> Change {
         self.activate_percentage(flag_key, 0)
     }
 
     /// Sets the dial of a flag: so many per cent of keys have `new`, whatever its ramp says. Raising it takes `new` from
     /// nobody. From 0 to 100 with at most six decimals.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.activate_percentage("shop/banner", 20).send()?;
+    /// assert_eq!(tide.explain("shop", "banner", "user-17").share.unwrap().to_string(), "20");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn activate_percentage(&self, flag_key: &str, percentage: impl Into<Percentage>) -> Change {
         self.change(flag_key, Operation::Activate(percentage.into()))
     }
 
     /// Takes the dial of a flag away, which returns to its ramp; one that nobody defines to its default.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.activate("shop/banner").send()?;
+    /// tide.clear("shop/banner").send()?;
+    /// assert!(!tide.is_active_for("shop/banner", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear(&self, flag_key: &str) -> Change {
         self.change(flag_key, Operation::Clear)
     }
@@ -280,11 +416,27 @@ impl Tidegate {
     }
 
     /// Removes a definition that was made by [`Tidegate::define`]. Its dial stays.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.define("shop/title", r#"{"stable": "Shop"}"#).send()?;
+    /// tide.remove("shop/title").send()?;
+    /// assert_eq!(tide.raw("shop", "title", "user-17"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&self, flag_key: &str) -> Change {
         self.change(flag_key, Operation::Remove)
     }
 
     /// The cluster as this node sees it; none where the instance takes no live changes.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// assert_eq!(tide.cluster().unwrap().status()?.node.name, "one");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cluster(&self) -> Option<Cluster> {
         self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
     }

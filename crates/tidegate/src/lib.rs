@@ -65,7 +65,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `cluster` | live changes, their store on the disk (SQLite), and the node that agrees with others over TLS |
+//! | `cluster` | live changes, their store on the disk, and the node that agrees with others over TLS |
 //!
 //! Default: none. HTTP(S), files, callbacks, signatures and locks are always there. The crate brings its own threads and works with
 //! and without tokio.

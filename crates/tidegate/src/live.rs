@@ -104,12 +104,29 @@ enum Place {
 impl Live {
     /// Changes are kept in this folder, which is made if need be, for its owner only. One folder is one node: it has an
     /// id of its own, and no second process may use it.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("data");
+    /// let tide = Tidegate::builder().live(Live::at(&folder)).without_locks().connect()?;
+    /// tide.activate("x").send()?;
+    /// assert!(folder.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self::new(Place::Folder(folder.into()))
     }
 
     /// Changes are kept in memory, and are gone when the process ends: for tests, and for programs that only read what
     /// a cluster has. In a cluster such a node is a reader: no majority counts it.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// assert!(tide.cluster().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn in_memory() -> Self {
         Self::new(Place::Memory)
     }
@@ -128,6 +145,12 @@ impl Live {
 
     /// What people call this node, 1 to 255 bytes without control characters. Default: the name of the host, or the
     /// node's id where the system does not tell.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().name("checkout-1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -136,6 +159,12 @@ impl Live {
 
     /// The name of the cluster, 1 to 255 bytes without control characters. Nodes of different clusters never agree on
     /// anything. Default: `tidegate`.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().cluster("checkout");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cluster(mut self, name: impl Into<String>) -> Self {
         self.cluster = name.into();
@@ -144,6 +173,12 @@ impl Live {
 
     /// Other nodes of the cluster reach this one here. Port 0 takes a free one, which the cluster's status tells. Default:
     /// nowhere; a node that reaches no other either is a cluster of one.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().listen("127.0.0.1:0".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.network.listen = Some(address);
@@ -153,6 +188,12 @@ impl Live {
     /// What this node tells others about where it is, `host:port`: behind network address translation, or for a name that
     /// outlives addresses. Default: the address that it listens on; where that is `0.0.0.0` or `[::]`, the first host that
     /// its certificate names, and without certificates the address by which it reaches its first peer.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().advertise("flags-1.example.com:7947");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
         self.network.advertise = Some(address.into());
@@ -161,6 +202,12 @@ impl Live {
 
     /// Another node of the cluster can be reached there: `host:port`. One that answers is enough: members tell each other
     /// where they are. It is simplest to give all nodes the same addresses, their own included. May be called several times.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().peer("flags-2.example.com:7947");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn peer(mut self, address: impl Into<String>) -> Self {
         self.network.peers.push(address.into());
@@ -170,6 +217,12 @@ impl Live {
     /// The nodes know each other by certificates, and this folder has this node's: `ca.pem`, `node.pem` and `node.key`, as
     /// `tidegate cluster init` makes them. The certificate says which node this is, and every link is TLS 1.3. Files that
     /// are replaced are used without a restart. Default: none, which is accepted only where every address is a loopback one.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().certificates("/etc/tidegate/node");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
         self.network.certificates = Some(folder.into());
@@ -178,6 +231,12 @@ impl Live {
 
     /// Nodes on several hosts do without certificates: whoever reaches an address of the cluster can read and change every
     /// flag, so the network has to keep others out.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().insecure();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn insecure(mut self) -> Self {
         self.network.is_insecure = true;
@@ -189,6 +248,12 @@ impl Live {
     ///
     /// Default: 5 s, ten times what a badly kept clock drifts before it is corrected. More admits hosts whose clocks are kept
     /// worse, and lets the changes of one whose clock is ahead win for that much longer.
+    ///
+    /// ```
+    /// # use tidegate::Live;
+    /// let live = Live::in_memory().max_drift(std::time::Duration::from_secs(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_drift(mut self, drift: Duration) -> Self {
         self.max_drift = drift;

@@ -37,6 +37,13 @@ impl Builder {
     /// The same with its signature, if it has one and a key is trusted. Nobody has verified it; see
     /// [`Builder::verify`].
     ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let (body, signature) = Tidegate::builder().text("{}").fetch_signed_text()?;
+    /// assert_eq!((body.as_slice(), signature), (&b"{}"[..], None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// There is no text to be had; see [`TextError`].
     pub fn fetch_signed_text(self) -> Result<(Vec<u8>, Option<String>), TextError> {
@@ -67,6 +74,12 @@ impl Builder {
     /// Whether a new instance would take a document with this signature now, as far as keys, environment and
     /// times go; and which key has signed it, where one is trusted. What is wrong with the document itself, and
     /// which versions were seen, is not looked at.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// assert_eq!(Tidegate::builder().text("{}").verify(b"{}", None)?, None, "no key is trusted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// It would be refused.

@@ -43,6 +43,15 @@ impl Cluster {
 
     /// How this node, its peers and its disk are doing.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert!(cluster.status()?.problems.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended by a fault of this library; the error has its word.
     pub fn status(&self) -> Result<ClusterStatus, ClusterError> {
@@ -52,17 +61,44 @@ impl Cluster {
 
     /// Whether this node has compared all that it holds with one member since it was started, and has what that one had. Before
     /// that, what it answers may be what was true when it was stopped. True at once where no other node is to be expected.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert!(cluster.is_synced());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_synced(&self) -> bool {
         self.driver.synced.is_synced()
     }
 
     /// Why the disk takes nothing at the moment; none while it takes what it is given. It is the `disk` of
     /// [`Cluster::status`], for those who ask before each change: it waits for nobody.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.disk_trouble(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn disk_trouble(&self) -> Option<String> {
         self.driver.disk.trouble()
     }
 
     /// What live changes say of a flag on this node.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.flag("x")?.flag.to_string(), "flags/x");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The thread of live changes has ended.
@@ -75,6 +111,15 @@ impl Cluster {
 
     /// The same of all flags, by documents or live changes, in the order of their keys. Those that were cleared and
     /// removed are among them for a while.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.flags()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The thread of live changes has ended.
@@ -98,6 +143,16 @@ impl Cluster {
     /// What live changes say of these flags on this node, in their order: one look for all of them, so for a part of a long
     /// list.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let records = cluster.records(&[tidegate::FlagKey::parse("x")])?;
+    /// assert_eq!(records.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended.
     pub fn records(&self, flags: &[FlagKey]) -> Result<Vec<FlagRecord>, ClusterError> {
@@ -114,6 +169,17 @@ impl Cluster {
     /// A number of all that this node holds; equal numbers mean equal contents. It is the `digest` of [`Cluster::status`], and
     /// costs nothing.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let before = cluster.digest()?;
+    /// tide.deactivate("x").send()?;
+    /// assert_ne!(cluster.digest()?, before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended.
     pub fn digest(&self) -> Result<u64, ClusterError> {
@@ -123,6 +189,15 @@ impl Cluster {
     /// Why this node refuses changes at the moment, and what to do; none while it accepts them. It is the `writes_refused` of
     /// [`Cluster::status`], for probes: it counts nothing.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.refusal()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended.
     pub fn refusal(&self) -> Result<Option<String>, ClusterError> {
@@ -131,6 +206,15 @@ impl Cluster {
     }
 
     /// The flags of which a live change says something now and which are wanted, in the order of their keys.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.changed_flags(|_| true)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The thread of live changes has ended.
@@ -151,6 +235,15 @@ impl Cluster {
     /// ones. History is not replicated: a node has what it has written and what has come to it; the page says whose it is, and
     /// which nodes know more.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.history("x", None, 10)?.changes.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, flag_key: &str, before: Option<Stamp>, limit: usize) -> Result<HistoryPage, ClusterError> {
@@ -159,6 +252,15 @@ impl Cluster {
     }
 
     /// What happened to all flags on this node, in the same way.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert_eq!(cluster.history_of_all(None, 10)?.changes.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The store cannot be read.
@@ -179,6 +281,16 @@ impl Cluster {
     /// Whether a change of this flag with this stamp, or a newer one, has come to this node within the time, at most a minute:
     /// for reading here what was written elsewhere.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let receipt = tide.activate("y").send()?;
+    /// assert!(cluster.wait("y", receipt.stamp, std::time::Duration::from_secs(1))?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended.
     pub fn wait(&self, flag_key: &str, stamp: Stamp, timeout: Duration) -> Result<bool, ClusterError> {
@@ -194,6 +306,15 @@ impl Cluster {
     /// Takes a node out of the cluster, by its id or its name, when it is gone for good: majorities count the others only,
     /// at once. If it comes back it joins anew.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert!(cluster.forget("nobody", "dana", "the host is gone").is_err(), "there is no such member");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// There is no such member; several have that name; it is reachable, so that it is not gone
     /// ([`Cluster::forget_reachable`] is for that); or the change is refused.
@@ -202,6 +323,15 @@ impl Cluster {
     }
 
     /// The same for a node that may be reachable. If it goes on running it joins anew, so stop it.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert!(cluster.forget_reachable("nobody", "dana", "the host is gone").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// See [`Cluster::forget`].
@@ -235,6 +365,16 @@ impl Cluster {
     /// Repairs the cluster's clock: every later change counts for more than every earlier one, however far in the future that
     /// was stamped. For when a wrong clock has poisoned the cluster; check the clocks of all nodes first.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let stamp = cluster.repair_clock("dana", "a clock was a year ahead")?;
+    /// assert!(tide.activate("x").send()?.stamp > stamp);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The change is refused; the reason says what to do.
     pub fn repair_clock(&self, actor: &str, reason: &str) -> Result<Stamp, ClusterError> {
@@ -246,6 +386,16 @@ impl Cluster {
     /// Writes all registers as a backup, and says how many there were. It is whole when this returns; flushing it to a disk is
     /// the caller's.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// assert!(cluster.backup(&mut backup)? >= 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The writer failed. What it has is refused when it is read.
     pub fn backup(&self, mut out: impl Write) -> Result<u64, ClusterError> {
@@ -256,6 +406,19 @@ impl Cluster {
     /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
     /// than what stands here, or of which nothing stands here; with it, all that differ.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// tide.deactivate("x").send()?;
+    /// cluster.restore(&*backup, true, "dana")?;
+    /// assert!(tide.is_active("x"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The backup is not whole or not one, and nothing was changed; or a change was refused, and those before it stand.
     pub fn restore(&self, input: impl BufRead, overwrites: bool, actor: &str) -> Result<Restored, RestoreError> {
@@ -263,6 +426,17 @@ impl Cluster {
     }
 
     /// The same with a reason for the history, in place of one that names the backup's date.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// cluster.restore_because(&*backup, true, "dana", "the disk was replaced")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// See [`Cluster::restore`].
@@ -277,6 +451,17 @@ impl Cluster {
     }
 
     /// The same for as long as `is_wanted` says so, which is asked before each change.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// cluster.restore_while(&*backup, true, "dana", "", || true)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// See [`Cluster::restore`]; and [`RestoreError::Interrupted`] when it is no longer wanted.

@@ -42,11 +42,29 @@ impl FlagHandle {
     }
 
     /// The flag.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// assert_eq!(dark.flag_key().to_string(), "shop/dark");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flag_key(&self) -> &FlagKey {
         self.cell.flag()
     }
 
     /// See [`Tidegate::is_active_for`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// assert!(dark.is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn is_active_for(&self, key: &str) -> bool {
         match self.cell.instant() {
@@ -56,6 +74,15 @@ impl FlagHandle {
     }
 
     /// Draws at random whether the flag is on for this call; see [`Tidegate::is_active`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// assert!(dark.is_active());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn is_active(&self) -> bool {
         match self.cell.instant() {
@@ -66,6 +93,15 @@ impl FlagHandle {
 
     /// Which of the flag's values a key has; none where it is up to the caller (an unknown or disabled flag),
     /// and for a value pinned on this host.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// assert_eq!(dark.variant_for("user-17"), Some(tidegate::Variant::Stable));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn variant_for(&self, key: &str) -> Option<Variant> {
         let board = self.tide.board();
         match self.cell.variant_for(key, board.clock()) {

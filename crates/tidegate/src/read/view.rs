@@ -43,28 +43,75 @@ impl View {
     }
 
     /// The instant at which this view stands still.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.now(), view.clone().now());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn now(&self) -> Micros {
         self.now
     }
 
     /// All flags, as this view sees them.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.snapshot().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn snapshot(&self) -> &Snapshot {
         &self.published.snapshot
     }
 
     /// The same for one key, which is then hashed at most once for all flags without a salt.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// let user = view.for_key("user-17");
+    /// assert!(user.is_active_for_key("shop/dark"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn for_key<'v>(&'v self, key: impl Into<Subject<'v>>) -> KeyView<'v> {
         KeyView { view: self, subject: key.into() }
     }
 
     /// The same for one flag, which is then looked up once. The answers are those of this view, whatever the
     /// handle itself says by now.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let view = tide.view();
+    /// assert!(view.flag(&dark).is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flag<'v>(&'v self, handle: &'v FlagHandle) -> FlagView<'v> {
         let flag = handle.flag_key();
         FlagView { view: self, index: self.find(flag.section(), flag.flag()), flag }
     }
 
     /// See [`Tidegate::get`](crate::Tidegate::get).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.get("shop", "rows", "user-17", 3), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get<'k, T: DeserializeOwned>(
         &self,
         section: &str,
@@ -76,6 +123,15 @@ impl View {
     }
 
     /// The value as JSON text, compact and as it stands in the document; none where it is up to the caller.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.raw("shop", "rows", "user-17").as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<Cow<'_, str>> {
         let subject = key.into();
         let decision = self.decide_for(self.find(section, flag), &subject);
@@ -84,33 +140,88 @@ impl View {
     }
 
     /// The value with its variant and the reason for it.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// let decision = view.decide("shop", "dark", "user-17");
+    /// assert_eq!(decision.reason.as_str(), "STATIC");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decide<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Decision<'_> {
         self.decide_for(self.find(section, flag), &key.into())
     }
 
     /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert!(view.is_active_for("shop/dark", "user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active_for<'k>(&self, flag_key: &str, key: impl Into<Subject<'k>>) -> bool {
         self.is_active_to(flag_key, &key.into())
     }
 
     /// Draws at random whether a boolean flag is on for this call; see [`Tidegate::is_active`](crate::Tidegate::is_active).
     /// Two calls on one view are two draws.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert!(view.is_active("shop/dark"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active(&self, flag_key: &str) -> bool {
         self.is_active_to(flag_key, &self.published.reader_state.draw())
     }
 
     /// What a flag answers, and everything that led to it.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.explain("shop", "rows", "user-17").value.as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Explanation {
         self.published.snapshot.explain(section, flag, &key.into(), &self.moment())
     }
 
     /// When a key comes to `new` and when it leaves again, by ramp and rollback alone.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.when("shop", "dark", "user-17").on, None, "it does not move");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn when<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Flips {
         let index = self.find(section, flag);
         index.map(|index| self.snapshot().flag(index).flips(&key.into(), &self.moment())).unwrap_or_default()
     }
 
     /// The instant, with the clocks of leased ramps: what the engine's own functions ask for.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// assert_eq!(view.moment().now, view.now());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn moment(&self) -> Moment<'_> {
         self.published.moment(self.now)
     }
@@ -157,11 +268,31 @@ pub struct KeyView<'v> {
 
 impl<'v> KeyView<'v> {
     /// See [`Tidegate::get`](crate::Tidegate::get).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert_eq!(user.get("shop", "rows", 3), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get<T: DeserializeOwned>(&self, section: &str, flag: &str, default: T) -> T {
         self.view.for_subject(section, flag, &self.subject, default)
     }
 
     /// See [`View::raw`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert_eq!(user.raw("shop", "rows").as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw(&self, section: &str, flag: &str) -> Option<Cow<'v, str>> {
         let decision = self.decide(section, flag);
         self.view.published.note_unanswered(decision, Named::Pair(section, flag), &self.subject);
@@ -169,22 +300,62 @@ impl<'v> KeyView<'v> {
     }
 
     /// See [`View::decide`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert_eq!(user.decide("shop", "rows").reason.as_str(), "STATIC");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decide(&self, section: &str, flag: &str) -> Decision<'v> {
         self.view.decide_for(self.view.find(section, flag), &self.subject)
     }
 
     /// Whether a boolean flag is on for the key of this view: the same key, the same answer. See
     /// [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert!(user.is_active_for_key("shop/dark"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active_for_key(&self, flag_key: &str) -> bool {
         self.view.is_active_to(flag_key, &self.subject)
     }
 
     /// See [`View::explain`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert_eq!(user.explain("shop", "rows").value.as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(&self, section: &str, flag: &str) -> Explanation {
         self.view.snapshot().explain(section, flag, &self.subject, &self.view.moment())
     }
 
     /// See [`View::when`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let view = tide.view();
+    /// # let user = view.for_key("user-17");
+    /// assert_eq!(user.when("shop", "dark").on, None, "it does not move");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn when(&self, section: &str, flag: &str) -> Flips {
         self.view.when(section, flag, self.subject.clone())
     }
@@ -213,6 +384,17 @@ pub struct FlagView<'v> {
 
 impl<'v> FlagView<'v> {
     /// See [`Tidegate::get`](crate::Tidegate::get).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(rows.get("user-17", 3), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get<'k, T: DeserializeOwned>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
         let (published, named) = (&self.view.published, Named::Pair(self.flag.section(), self.flag.flag()));
         // A handle may be made before its flag, so one that is unknown is no misread.
@@ -220,36 +402,113 @@ impl<'v> FlagView<'v> {
     }
 
     /// See [`View::raw`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(rows.raw("user-17").as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw<'k>(&self, key: impl Into<Subject<'k>>) -> Option<Cow<'v, str>> {
         self.decide(key).answer.to_json()
     }
 
     /// See [`View::decide`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(rows.decide("user-17").reason.as_str(), "STATIC");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decide<'k>(&self, key: impl Into<Subject<'k>>) -> Decision<'v> {
         self.view.decide_for(self.index, &key.into())
     }
 
     /// See [`Tidegate::is_active_for`](crate::Tidegate::is_active_for).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert!(dark.is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active_for<'k>(&self, key: impl Into<Subject<'k>>) -> bool {
         self.is_true(&key.into())
     }
 
     /// Draws at random whether the flag is on for this call; see [`Tidegate::is_active`](crate::Tidegate::is_active).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert!(dark.is_active());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_active(&self) -> bool {
         self.is_true(&self.view.published.reader_state.draw())
     }
 
     /// Which of the flag's values a key has; none for the caller's default and for a value pinned on this host.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(dark.variant_for("user-17"), Some(tidegate::Variant::Stable));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn variant_for<'k>(&self, key: impl Into<Subject<'k>>) -> Option<Variant> {
         self.decide(key).variant
     }
 
     /// See [`View::explain`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(rows.explain("user-17").value.as_deref(), Some("4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain<'k>(&self, key: impl Into<Subject<'k>>) -> Explanation {
         self.view.explain(self.flag.section(), self.flag.flag(), key)
     }
 
     /// See [`View::when`].
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let (rows, view) = (tide.flag("shop", "rows"), tide.view());
+    /// # let (dark, rows) = (view.flag(&dark), view.flag(&rows));
+    /// assert_eq!(dark.when("user-17").on, None, "it does not move");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn when<'k>(&self, key: impl Into<Subject<'k>>) -> Flips {
         self.view.when(self.flag.section(), self.flag.flag(), key)
     }

@@ -4,6 +4,7 @@
 mod allocations;
 mod callback;
 mod conditional;
+mod examples;
 mod faults;
 mod generated;
 #[cfg(feature = "cluster")]
