@@ -101,6 +101,32 @@ fn every_thread_is_listed() {
     assert!(count >= 10, "only {count} threads were found in the sources");
 }
 
+/// The list of decisions has each page once, by number, with its title.
+#[test]
+fn decisions_are_listed() {
+    let folder = root().join("docs/decisions");
+    let mut pages: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    pages.sort();
+    let rows: Vec<String> = pages
+        .iter()
+        .map(|page| {
+            let text = fs::read_to_string(folder.join(page)).unwrap();
+            let heading = text.lines().next().unwrap();
+            let (number, title) =
+                heading.trim_start_matches("# ").split_once(": ").unwrap_or_else(|| panic!("{page}: {heading}"));
+            assert!(page.starts_with(&format!("{number}-")), "{page} has the heading `{heading}`");
+            format!("| [{number}]({page}) | {title} |")
+        })
+        .collect();
+    let list = fs::read_to_string(folder.join("README.md")).unwrap();
+    let listed: Vec<&str> = list.lines().filter(|line| line.starts_with("| [")).collect();
+    assert_eq!(listed, rows);
+}
+
 /// The names that a file gives to threads: as texts, or in constants whose names end with `THREAD`.
 fn thread_names<'t>(text: &'t str, file: &str) -> BTreeSet<&'t str> {
     if !text.contains("thread::Builder::new()") && !text.contains(".thread_name(") {
