@@ -1,4 +1,4 @@
-//! What is asked of a replica, and what comes of it.
+//! Writes, acknowledgement levels, receipts, and why a write is refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,16 +13,16 @@ pub struct Change {
     pub key: Arc<[u8]>,
     /// The new value; none removes the key.
     pub value: Option<Arc<[u8]>>,
-    /// Who wants it; at most [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX) bytes.
+    /// Who makes the change; at most [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX) bytes.
     pub actor: Arc<str>,
     /// Why; at most as long.
     pub reason: Arc<str>,
-    /// What has to stand there, on this node, for the write to be made.
+    /// What has to be stored under the key, on this node, for the write to be made.
     pub expected: Expected,
 }
 
-/// What has to stand under a key for a conditional write. It is looked at on one node only: another one may have written
-/// since.
+/// What has to be stored under a key for a conditional write. Only the node that makes the write checks it; another node may have
+/// written since.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Expected {
     /// Anything, or nothing.
@@ -51,7 +51,7 @@ pub enum Level {
     Local,
     /// This one and one more.
     One,
-    /// More than half of the roster: survives whatever a majority of the disks survives.
+    /// More than half of the membership: survives whatever a majority of the disks survives.
     #[default]
     Majority,
     /// Every member that is there.
@@ -69,7 +69,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// The text is no acknowledgement level. Whoever wrote it is at fault; nothing has changed.
+/// The text is not an acknowledgement level. The caller is at fault; nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("an acknowledgement level is `local`, `one`, `majority` or `all`")]
 pub struct LevelError;
@@ -180,7 +180,7 @@ pub enum WriteError {
         /// Which.
         node: NodeId,
     },
-    /// A node was to forget itself. It runs, so it would join anew, or nobody would be left whom a majority is of. The
+    /// A node was to forget itself. It runs, so it would enrol again, or no member would be left to form a majority. The
     /// caller's fault: stop the node, and have another one forget it.
     #[error("node {node} runs and cannot forget itself; stop it, and forget it on another node")]
     ForgetsItself {

@@ -1,4 +1,4 @@
-//! The hybrid logical clock: stamps that only rise, whatever the wall clock does.
+//! The hybrid logical clock: it issues stamps that only rise, whatever the wall clock does.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -19,7 +19,7 @@ impl Clock {
     /// A clock that goes on above `last`.
     ///
     /// Each process, as `instance` names it, begins to count somewhere else. So a node whose disk went back, and that
-    /// nobody can tell which stamps it has used, hardly ever issues one of them again when it sees what it saw then.
+    /// no other node can tell which stamps it has used, hardly ever issues one of them again when it sees what it saw then.
     pub(crate) fn new(node: NodeId, last: Stamp, instance: u64) -> Self {
         let gap = xxh3_64(&instance.to_be_bytes()) % GAPS;
         Self { node, last, gap: u16::try_from(gap).unwrap_or_default(), is_own: false }
@@ -30,7 +30,7 @@ impl Clock {
         self.last
     }
 
-    /// The epoch in force.
+    /// The current epoch.
     pub(crate) fn epoch(&self) -> u16 {
         self.last.epoch()
     }
@@ -56,7 +56,7 @@ impl Clock {
         self.last
     }
 
-    /// Issues the first stamp of the next epoch: whatever the clock was, it begins anew at the wall clock. The caller sees to
+    /// Issues the first stamp of the next epoch: whatever the clock was, it continues at the wall clock. The caller makes sure
     /// it that there is a next one.
     pub(crate) fn raise_epoch(&mut self, wall_ms: u64) -> Stamp {
         self.last = Stamp::new(self.epoch().saturating_add(1), wall_ms, self.gap, self.node);

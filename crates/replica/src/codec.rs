@@ -1,11 +1,11 @@
 //! Bytes on the wire and on the disk: fields of tag, length and content.
 //!
-//! A reader meets fields that it does not know when a newer version wrote them, and keeps them. It never trusts a
-//! length: everything is taken from a slice that is known to be there.
+//! A reader keeps the fields of a newer version that it does not know. It never trusts a length: it takes bytes only from slices
+//! that are known to be there.
 
 use crate::Stamp;
 
-/// Why bytes are not what they should be. Whoever sent or kept them is at fault; nothing has changed.
+/// Why bytes cannot be decoded. The node that sent them, or the disk that kept them, is at fault; nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {

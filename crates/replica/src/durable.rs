@@ -1,16 +1,16 @@
-//! What a replica remembers besides its registers.
+//! The durable state of a replica besides its registers: the clock reservation and the gc floors.
 
 use crate::Stamp;
 use crate::codec::{DecodeError, Fields, Writer};
 
-/// See the module.
+/// What is kept on the disk besides registers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct DurableState {
-    /// No stamp above that was issued: epoch and milliseconds.
+    /// The clock reservation: no stamp above it has been shown to other nodes.
     pub(crate) clock_reservation: Stamp,
-    /// Tombstones up to here are collected, and nothing under them is taken from whoever has not done the same.
+    /// The gc floor that this node enforces: it refuses registers up to here from nodes that announce a lower one.
     pub(crate) enforced_gc_floor: Stamp,
-    /// The same, and all that others hold up to there is held here: what this node tells others.
+    /// The gc floor that this node announces: it also holds everything that members had when the floor was collected.
     pub(crate) announced_gc_floor: Stamp,
 }
 

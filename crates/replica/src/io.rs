@@ -1,10 +1,10 @@
-//! What goes into a replica, and what comes out.
+//! The inputs and outputs of a replica.
 
 use std::sync::Arc;
 
 use crate::{Change, Level, NodeId, Receipt, Register, Stamp, WriteError};
 
-/// The time, as the caller knows it.
+/// The time, by the clocks of the host.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Now {
     /// Milliseconds since 1970. It may be wrong, and it may jump.
@@ -13,7 +13,7 @@ pub struct Now {
     pub steady_ms: u64,
 }
 
-/// What a disk had.
+/// What the disk had at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// All registers, in any order.
@@ -24,14 +24,14 @@ pub struct Loaded {
     pub is_damaged: bool,
 }
 
-/// Something has happened.
+/// An event for the replica.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A message has come.
+    /// A message has arrived.
     Message {
-        /// From whom, as the carrier knows.
+        /// The sender, as the carrier has verified.
         from: NodeId,
-        /// What it says; anything may stand there.
+        /// The bytes. They are not trusted.
         bytes: Vec<u8>,
     },
     /// A node can be reached, as the carrier believes.
@@ -54,11 +54,11 @@ pub enum Input {
         /// How many.
         count: usize,
     },
-    /// Somebody wants something written.
+    /// A caller writes a register.
     Write {
         /// Names the receipt.
         request: u64,
-        /// What.
+        /// The write.
         change: Change,
         /// When it counts as acknowledged.
         level: Level,
@@ -110,29 +110,29 @@ pub enum Input {
         /// What was wrong with it.
         message: String,
     },
-    /// It is time.
+    /// The time of `wake_at_ms` has come.
     Tick,
 }
 
 /// What becomes of a register in quarantine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Resolution {
-    /// Its value is written anew, with a stamp of now.
+    /// Its value is written again, with a new stamp.
     Accept,
-    /// What is active on this node is written anew, with a stamp of now; where nothing is, the key is removed.
+    /// The value that is active on this node is written again, with a new stamp; without one, the key is removed.
     Drop,
 }
 
 /// What the caller has to do.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// Messages to single nodes. One to the replica's own id is for whoever else has that id.
+    /// Messages to single nodes. One to the replica's own id is for other processes with that id.
     pub send: Vec<(NodeId, Vec<u8>)>,
     /// Messages to all others.
     pub broadcast: Vec<Vec<u8>>,
     /// What to make durable, in this order. Several may be written at once.
     pub persist: Vec<Batch>,
-    /// Keys whose registers are others than before.
+    /// Keys whose active registers have changed.
     pub changed: Vec<Arc<[u8]>>,
     /// Whether [`Replica::members`](crate::Replica::members) are others than before, or called otherwise.
     pub is_membership_changed: bool,
@@ -142,7 +142,7 @@ pub struct Output {
     pub wake_at_ms: u64,
 }
 
-/// Something to be made durable, as a whole or not at all.
+/// Changes to be made durable, all of them or none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// Its number; each is one greater than the one before.
@@ -155,7 +155,7 @@ pub struct Batch {
     pub history: Vec<Event>,
     /// What the replica remembers besides; takes the place of the one before.
     pub meta: Option<Vec<u8>>,
-    /// Whether somebody waits for it. If not, it may be kept for some milliseconds, so that others share its sync.
+    /// Whether a caller waits for it. If not, the caller may delay it by some milliseconds, so that several batches share one sync.
     pub is_awaited: bool,
 }
 

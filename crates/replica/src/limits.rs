@@ -7,7 +7,7 @@ pub const KEY_BYTES_MAX: usize = 2 * 256 * 3 + 2;
 /// A value: a flag's definition with two values of 64 KiB each, and what stands around them.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 
-/// Who, or why: a sentence or two, not a report.
+/// Actor or reason: a sentence or two, not a report.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// Fields of a newer version that are kept.
@@ -23,7 +23,7 @@ pub const CHUNK_BYTES: usize = 128 * 1024;
 /// Bytes of registers that repair may send to one peer in a second, so that it never crowds out live changes.
 pub const REPAIR_BYTES_PER_SECOND: u64 = 1024 * 1024;
 
-/// The same for a node that fetches everything.
+/// The same for a node that fetches a snapshot.
 pub const SNAPSHOT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
 /// Repairs of a cluster's clock: one a day for 27 years. The list of all of them has to fit into one register.
@@ -41,7 +41,7 @@ pub const QUARANTINE_MAX: usize = 1_000;
 /// Writes that wait for their acknowledgement level. More are refused as busy.
 pub const PENDING_MAX: usize = 10_000;
 
-/// Nodes of the roster, and peers that are remembered: beyond 1,000 links a full mesh is the wrong shape.
+/// Nodes of the membership, and peers that a node remembers: beyond 1,000 links a full mesh is the wrong shape.
 pub const NODES_MAX: usize = 1_000;
 
 /// Tree nodes compared in one message: 8 kB.
@@ -50,5 +50,5 @@ pub(crate) const NODES_PER_MESSAGE: usize = 64;
 /// Stamps listed in one message: 100 kB.
 pub(crate) const ENTRIES_PER_MESSAGE: usize = 4_096;
 
-/// A node that lacks so many registers, and most of them, fetches everything in one stream.
+/// A node that lacks at least this many registers, and most of them, fetches a snapshot.
 pub(crate) const SNAPSHOT_MISSING_MIN: u64 = 1_000;

@@ -1,7 +1,7 @@
-//! The nodes that have a disk: those that a majority is counted among.
+//! The membership: the nodes with a disk, among which a majority is counted.
 //!
-//! The roster lives in registers like everything else: each member writes one about itself when it first starts, and again when
-//! its name or its address has changed; an operator overwrites it to have the member forgotten.
+//! It is kept in registers. Each member writes one about itself when it first starts, and again when its name or its address has
+//! changed. An operator overwrites it to forget the member.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::{Fields, Writer};
 use crate::{Member, NodeId, Register};
 
-/// See the module.
+/// All nodes that were ever members.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Membership {
     members: BTreeMap<NodeId, Member>,
@@ -32,7 +32,7 @@ impl Membership {
         self.members.insert(node, Member { node, name, address, since: register.stamp, is_forgotten });
     }
 
-    /// The members in force.
+    /// The members that were not forgotten.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values().filter(|member| !member.is_forgotten)
     }
@@ -63,7 +63,7 @@ pub(crate) fn key(node: NodeId) -> Arc<[u8]> {
     key.into()
 }
 
-/// What a member says of itself.
+/// The entry of a member.
 pub(crate) fn member(name: &str, address: Option<&str>) -> Arc<[u8]> {
     let mut writer = Writer::default();
     writer.field(TAG_NAME, name.as_bytes());
@@ -73,7 +73,7 @@ pub(crate) fn member(name: &str, address: Option<&str>) -> Arc<[u8]> {
     writer.into_bytes().into()
 }
 
-/// What is said of one that is forgotten.
+/// The entry of a forgotten member.
 pub(crate) fn forgotten(name: &str) -> Arc<[u8]> {
     let mut writer = Writer::default();
     writer.field(TAG_NAME, name.as_bytes());

@@ -1,8 +1,7 @@
-//! A number for everything that a node holds, and for each part of it: where two nodes differ is found in a few steps.
+//! A Merkle tree over all registers: two nodes find in a few steps where they differ.
 //!
-//! Keys are spread by their hash over 16^4 leaves; each node of the tree is the XOR of the numbers of all entries below
-//! it, so that a change costs the same however much there is. Equal roots mean equal contents, but for a chance of one
-//! in 2^64.
+//! Keys are spread by their hash over 16^4 leaves. Each node of the tree is the XOR of the hashes of all entries below it, so a
+//! change costs the same however many entries there are. Equal roots mean equal contents, except for a chance of one in 2^64.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +48,7 @@ impl Branch {
     }
 }
 
-/// See the module.
+/// A Merkle tree.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct MerkleTree {
     root: u64,
@@ -62,7 +61,7 @@ impl MerkleTree {
         self.root
     }
 
-    /// Adds an entry, or takes it away: the same.
+    /// Adds an entry, or removes it: both are the same operation.
     pub(crate) fn toggle(&mut self, hash: u64, entry: u64) {
         self.root ^= entry;
         for (depth, level) in (1..).zip(&mut self.levels) {

@@ -1,7 +1,7 @@
-//! What replicas say to each other.
+//! The messages between replicas, and their bytes.
 //!
-//! A message begins with a version and what its sender is: which start of which node, up to where it has collected
-//! tombstones. Kinds that a reader does not know are of a newer version and are left alone.
+//! A message begins with a version, its kind, the start of the node that sent it, and the gc floor which that node announces. A
+//! reader ignores kinds that it does not know: they belong to a newer version. `docs/reference/replication.md` lists all kinds.
 
 use crate::codec::{DecodeError, Field, Fields, Reader, Writer};
 use crate::merkle::Branch;
@@ -12,7 +12,7 @@ use crate::{NodeId, Register, Stamp, limits};
 pub(crate) struct Message {
     /// Tells two processes under one node id apart.
     pub(crate) instance: u64,
-    /// Tombstones up to here are gone for good, and whatever stood under them is not to come back.
+    /// The gc floor that the sender announces: it has collected the tombstones up to here.
     pub(crate) gc_floor: Stamp,
     pub(crate) body: Body,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Message {
 /// What it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Body {
-    /// Sent to one's own id: whoever hears it has the same id.
+    /// Sent to the sender's own id: a process that receives it has the same id.
     Hello,
     /// New registers, to be acknowledged once they are durable.
     Push { registers: Vec<Register>, awaited: Awaited },
@@ -28,21 +28,21 @@ pub(crate) enum Body {
     Ack(Vec<Stamp>),
     /// Registers are durable here, and others outrank them.
     Outranked(Vec<Loss>),
-    /// Is what you hold what I hold?
+    /// Asks whether the recipient holds the same as the sender.
     RootRequest(Summary),
-    /// Whether it is; if not, the numbers of the branches below the root.
+    /// Answers that; if not, with the hashes of the branches below the root.
     RootReply { summary: Summary, is_same: bool, is_durable: bool, children: [u64; 16] },
-    /// The numbers below branches that differ.
+    /// The hashes below branches that differ.
     Branches(Vec<(Branch, [u64; 16])>),
-    /// What lies in leaves that differ.
+    /// The entries of leaves that differ.
     Leaves(Vec<(Branch, Vec<Entry>)>),
-    /// Send me the registers with these hashes.
+    /// Asks for the registers with these key hashes.
     RegistersRequest(Vec<u64>),
-    /// Registers that you lack.
+    /// Registers that the recipient lacks.
     Repair(Vec<Register>),
-    /// Send me everything from this hash on.
+    /// Asks for all registers from this key hash on.
     SnapshotRequest(u64),
-    /// A part of everything; where to go on, if there is more.
+    /// A part of all registers, and where the next part begins, if there is one.
     SnapshotChunk { registers: Vec<Register>, next: Option<u64> },
     /// Registers of these hashes and rank stamps were removed, and their tombstones are collected.
     Collected(Vec<(u64, Stamp)>),

@@ -1,4 +1,4 @@
-//! Mistakes on purpose: a simulator that does not notice them is no good.
+//! Mutants: rules that are left out on purpose, to show that the simulator notices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,41 +6,41 @@ use std::str::FromStr;
 /// A rule that is left out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mutant {
-    /// Nodes push what is new and never compare what they hold.
+    /// Nodes push writes and never run anti-entropy.
     NoAntiEntropy,
-    /// The clock takes no note of the stamps that come from others.
+    /// The clock does not observe stamps of other nodes.
     ReceivedStampsDoNotAdvance,
-    /// The tree keeps the number of what was overwritten.
+    /// The Merkle tree keeps the hash of an overwritten register.
     OverwriteForgetsHash,
     /// A writer counts itself before its register is on its disk.
     AckBeforeSync,
-    /// Tombstones go before all members have them.
+    /// Tombstones are collected before all members have them.
     TombstoneCollectedEarly,
-    /// After a restart the clock may go back to what it was before.
+    /// After a restart the clock ignores its reservation, and may go back.
     ClockReservationNotPersisted,
-    /// Stamps far in the future are taken like any other.
+    /// Registers far in the future are merged like any other.
     DriftNotRefused,
-    /// A member that seems to be away is never asked again.
+    /// A member that seems to be unreachable is never asked again.
     DeadPeersNeverTried,
-    /// A node writes at once after a start, whatever stamps it may have used.
+    /// A node writes right after a start, without learning which stamps it has used.
     WritesBeforeLearning,
-    /// A node goes on writing though another process has its id.
+    /// A node keeps writing although another process has its id.
     CopiesNotRefused,
     /// A node acknowledges what others wrote before it is on its disk.
     PeerAcksBeforeSync,
-    /// A node acknowledges what it has, though another register outranks it there.
+    /// A node acknowledges a register although another one outranks it there.
     OutrankedIsAcknowledged,
-    /// A writer counts itself, though its write has lost on its own node.
+    /// A writer counts itself although its write is outranked on its own node.
     LostWriteCountsHere,
-    /// A node that expects others and knows none is a majority by itself.
+    /// A node that expects peers and knows none is a majority by itself.
     MajorityOfOne,
-    /// A write does not name the register in quarantine that would outrank it some day.
+    /// A write does not supersede the quarantined register of its key.
     QuarantineNotSuperseded,
-    /// A repair of the clock releases what was in quarantine before it.
+    /// A clock repair releases the quarantined registers of earlier epochs.
     RepairReleasesQuarantine,
-    /// A node that has missed more than one repair does not believe the latest.
+    /// A node that has missed more than one repair refuses the latest.
     MissedRepairsShutOut,
-    /// A stamp is enough to begin an epoch.
+    /// A stamp without a repair begins an epoch.
     EpochsNeedNoRepair,
     /// A node collects tombstones although it has not met every configured peer.
     UnmetPeersIgnored,

@@ -1,4 +1,4 @@
-//! Who a node is: a number that is drawn once for each data folder.
+//! Node ids: a number that is drawn once for each data folder or certificate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// The text is no node id. Whoever wrote it is at fault; nothing has changed.
+/// The text is not a node id. The caller is at fault; nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a node id is 16 hexadecimal digits")]
 pub struct NodeIdError;

@@ -1,4 +1,4 @@
-//! How a replica is set up.
+//! Options of a replica, and its intervals and deadlines.
 
 #[cfg(feature = "simulate")]
 use crate::Mutant;
@@ -7,7 +7,7 @@ use crate::NodeId;
 /// What a replica has to know before it starts.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Who it is, for as long as its data folder lives.
+    /// The id of the node, for as long as its data folder exists.
     pub node: NodeId,
     /// A number that no other process has, and no earlier start of this one: tells a node from its clone.
     pub instance: u64,
@@ -17,7 +17,7 @@ pub struct Options {
     pub address: Option<String>,
     /// The cluster's name. Nodes of different clusters never agree on anything.
     pub cluster: String,
-    /// Whether it has a disk. Without one it is a reader: not in the roster, and no majority counts it.
+    /// Whether it has a disk. Without one it is a reader: not in the membership, and no majority counts it.
     pub is_durable: bool,
     /// Whether other nodes are to be expected: then the first write waits for word from so many members that one of them
     /// has whatever a majority acknowledged, at most [`Timing::learn_ms`], so that a disk that was put back does not

@@ -1,4 +1,4 @@
-//! A small generator of numbers that nobody has to be unable to guess: whom to ask next, and when.
+//! A seeded random number generator, for choices that need not be secret: which peer to ask next, and when.
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014). The same seed gives the same numbers.
 #[derive(Clone, Debug)]

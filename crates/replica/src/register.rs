@@ -1,4 +1,4 @@
-//! A replicated value: who wrote it, when, why, and which of two is the one that counts.
+//! An LWW (last-writer-wins) register: a value, who wrote it, when and why, and which of two registers wins.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Register {
     /// Reads what [`Register::encode`] wrote, here or in a newer version.
     ///
     /// # Errors
-    /// The bytes are damaged, or were never a register. Nothing has changed; what is damaged is fetched anew.
+    /// The bytes are damaged, or were never a register. Nothing has changed; damaged registers are fetched from other nodes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (body, checksum) = bytes.split_last_chunk::<8>().ok_or(DecodeError::Truncated)?;
         if xxh3_64(body) != u64::from_be_bytes(*checksum) {

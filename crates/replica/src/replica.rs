@@ -1,7 +1,7 @@
-//! The state machine: one input at a time, and what follows from it.
+//! The state machine: it takes one input at a time and returns what follows from it.
 //!
-//! Each part has a file: local writes, what comes from others, comparing and repairing, acknowledgements, tombstones
-//! and their floor, peers and clocks. They share one state and add to one output.
+//! Each part has a file: local writes, registers from other nodes, anti-entropy, acknowledgements, garbage collection of tombstones,
+//! quarantine, epochs, peers and their clocks. The parts share one state and add to one output.
 
 mod acks;
 mod anti_entropy;
@@ -33,7 +33,7 @@ use acks::{DueAck, Pendings};
 use peers::Peer;
 use quarantine::{Decision, QuarantinedRegister};
 
-/// One node's copy of the registers; see the crate.
+/// One node's copy of the registers. See the [crate](crate) for how to drive it.
 pub struct Replica {
     options: Options,
     clock: Clock,
@@ -46,11 +46,11 @@ pub struct Replica {
     clock_reservations: VecDeque<(u64, Stamp)>,
     peers: BTreeMap<NodeId, Peer>,
     pendings: Pendings,
-    /// Answers about others' registers, each due once a batch is durable.
+    /// Answers to other nodes' writes, each due once a batch is durable.
     acks: VecDeque<DueAck>,
-    /// Registers of ours that nobody may see before a batch is durable.
+    /// Own registers that must not be pushed before a batch with the clock reservation is durable.
     unreserved: VecDeque<(u64, Register)>,
-    /// Writes that wait until it is known which stamps this node has used.
+    /// Writes that wait until this node knows which stamps it has used.
     waiting: VecDeque<Waiting>,
     quarantine: BTreeMap<Arc<[u8]>, QuarantinedRegister>,
     /// The drift that is allowed, within its bounds.
@@ -75,7 +75,7 @@ pub struct Replica {
     /// When another process of this id was last heard, by the steady clock.
     duplicate_ms: Option<u64>,
     isolated_since_ms: Option<u64>,
-    /// Since when, by the steady clock, no member claims the floor by which this node refuses.
+    /// Since when, by the steady clock, no member announces the gc floor that this node enforces.
     orphaned_since_ms: Option<u64>,
     counters: Counters,
 }
@@ -103,7 +103,7 @@ struct Timers {
 }
 
 impl Replica {
-    /// A replica that goes on with what its disk had. The output has what is to be done first.
+    /// Creates a replica that continues with what its disk had. Perform the output before anything else.
     pub fn new(options: Options, loaded: Loaded, now: Now) -> (Self, Output) {
         let mut table = Table::new(&options.cluster);
         let mut membership = Membership::default();
@@ -113,12 +113,12 @@ impl Replica {
             membership.note(&register);
             table.merge(register, false);
         }
-        // A meta that cannot be read is like one that was lost: what others say counts.
+        // Durable state that cannot be read is treated like lost state: what other nodes announce counts.
         let meta = loaded.meta.as_deref().map(DurableState::decode);
         let is_damaged = loaded.is_damaged || matches!(meta, Some(Err(_)));
         let mut durable = meta.and_then(Result::ok).unwrap_or_default();
         if is_damaged {
-            // What is lost is fetched again from those who have it; until then this node vouches for nothing.
+            // Lost registers are fetched from other nodes; until then this node announces no gc floor.
             durable.announced_gc_floor = Stamp::ZERO;
         }
         if options.mutant() != Some(Mutant::ClockReservationNotPersisted) {
@@ -169,7 +169,7 @@ impl Replica {
             counters: Counters::default(),
         };
         replica.note_isolation(now);
-        // Whoever else has this id learns of it at once.
+        // Another process with this id is told at once.
         replica.send(replica.options.node, Body::Hello);
         let output = replica.finish(now);
         (replica, output)
@@ -198,12 +198,12 @@ impl Replica {
         self.finish(now)
     }
 
-    /// What stands under a key; a tombstone too.
+    /// The active register of a key, or its tombstone.
     pub fn get(&self, key: &[u8]) -> Option<&Register> {
         self.table.get(key)
     }
 
-    /// All registers of users, tombstones too, in no order that means anything.
+    /// All registers of users, tombstones included, in an arbitrary order.
     pub fn iter(&self) -> impl Iterator<Item = &Register> {
         self.table.iter().filter(|register| is_users(&register.key))
     }
@@ -220,7 +220,7 @@ impl Replica {
         self.pendings.len().saturating_add(self.waiting.len())
     }
 
-    /// A number of all that is held; equal numbers mean equal contents.
+    /// The root hash: equal roots mean equal contents.
     pub fn root(&self) -> u64 {
         self.table.tree().root()
     }
@@ -430,7 +430,7 @@ fn size_of(register: &Register) -> usize {
 /// What operators' commands wait for a majority, in milliseconds.
 const OPERATOR_MS: u64 = 2_000;
 
-/// A node that is not in sync yet compares so many times as often.
+/// How many times as often a node compares while it is not in sync.
 const FAST_ROUNDS: u64 = 5;
 
 /// Stamps, lengths and checksum of a register.

@@ -1,14 +1,14 @@
-//! A world in which replicas live and everything goes wrong: the real code, a seed, and time that is only counted.
+//! A deterministic simulator: the real replicas, seeded faults, and virtual time.
 //!
-//! Messages are lost, doubled, delayed and turned round; the network parts, also in one direction only; nodes crash with
-//! writes on the way to their disks, alone and all at once; syncs fail, disks fill up, rows are damaged, clocks run apart
-//! and jump; disks are put back and copied; an operator forgets members, repairs clocks and decides about registers in
-//! quarantine; a member sends stamps of epochs that nobody has opened. Each seed draws its own set of these. Meanwhile every node writes, and the invariants of the crate are checked at each step and at the end, when
-//! everything has healed.
+//! Messages are lost, duplicated, delayed and reordered; the network partitions, also in one direction only; nodes crash with
+//! writes on the way to their disks, alone and all at once; syncs fail, disks fill up, rows are damaged, clocks drift and jump; disks
+//! are restored and copied; an operator forgets members, repairs clocks and decides about quarantined registers; a member sends
+//! stamps of epochs that no operator has opened. Each seed draws its own set of these. Meanwhile every node writes, and the invariants
+//! of the crate are checked at each step, and at the end, when everything has healed.
 //!
-//! What counts as lost: a write whose receipt said that its level was reached, and of which, after healing, some node
-//! holds neither it nor something newer, though one of the disks named in the receipt has not been damaged, put back
-//! or copied since it was asked for, nor belonged to a node that was forgotten.
+//! A write is lost if its receipt said that its level was reached, and after healing some node holds neither it nor something newer,
+//! although one of the disks named in the receipt has not been damaged, restored or copied since the write was requested, and did not
+//! belong to a node that was forgotten. `docs/reference/simulator.md` explains the output.
 
 mod checks;
 mod disk;
@@ -16,7 +16,7 @@ mod log;
 mod network;
 mod plan;
 mod shrink;
-#[expect(clippy::indexing_slicing, reason = "nodes are numbered, and nobody but a developer can make it panic")]
+#[expect(clippy::indexing_slicing, reason = "nodes are numbered, and only developers run it")]
 mod world;
 
 use std::fmt;

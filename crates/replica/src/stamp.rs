@@ -100,7 +100,7 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// The text is no stamp. Whoever wrote it is at fault; nothing has changed.
+/// The text is not a stamp. The caller is at fault; nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a stamp is 36 hexadecimal digits")]
 pub struct StampError;

@@ -1,4 +1,4 @@
-//! How a replica is doing, for people and monitors.
+//! The status of a replica, for people and monitors.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct Status {
     /// Members of which nothing has come for seven days, counted from this start at the earliest: repair them, or have
     /// them forgotten. Until then no tombstone goes.
     pub silent: Vec<NodeId>,
-    /// The nodes that were heard of since the start.
+    /// The nodes from which something came since the start.
     pub peers: Vec<PeerStatus>,
     /// How many registers are in quarantine because they lie too far in the future.
     pub quarantined: usize,
@@ -38,7 +38,7 @@ pub struct Status {
     /// reaches no level above [`Level::Local`](crate::Level).
     pub is_membership_known: bool,
     /// How far this host's clock is ahead of the middle of all clocks in sight, its own among them, in milliseconds. None
-    /// while no other one is in sight. With a single other one it is half of a guess: nobody knows which of the two is
+    /// while no other one is in sight. With a single other one it is half of a guess: neither node knows which of the two is
     /// wrong, so see [`PeerStatus::is_clock_off`].
     pub clock_offset_ms: Option<i64>,
     /// When the last peer went, in milliseconds since 1970; none while one is there, or where none is to be expected.
@@ -118,7 +118,7 @@ pub struct Counters {
     pub unknown: u64,
     /// Two contents under one stamp: a cloned node was writing.
     pub equal_stamps: u64,
-    /// The tree was not what it should have been, and was made anew: a fault of this library.
+    /// The Merkle tree did not match the registers, and was rebuilt: a fault of this library.
     pub tree_mismatches: u64,
     /// Registers sent to others to repair them.
     pub repaired: u64,

@@ -1,4 +1,4 @@
-//! All registers of a node, in the order of their keys' hashes, with the tree above them.
+//! All registers of a node in the order of their key hashes, and the Merkle tree over them.
 //!
 //! [`Table::merge`] is the only function that changes a register. It is commutative, associative and idempotent.
 
@@ -15,7 +15,7 @@ use crate::{NodeId, Register, Stamp};
 
 type Place = (u64, Arc<[u8]>);
 
-/// See the module.
+/// All registers of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     seed: u64,
@@ -181,7 +181,7 @@ impl Table {
         self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| Arc::clone(&listed.key)).collect()
     }
 
-    /// Whether the tree is what it would be if it were made anew; if not, it is from now on.
+    /// Whether the tree equals one that is built from scratch. If not, the new one takes its place.
     pub(crate) fn check_tree(&mut self) -> bool {
         let mut tree = MerkleTree::default();
         for ((hash, _), register) in &self.registers {
@@ -197,7 +197,7 @@ impl Table {
         self.within(branch.hashes()).map(|register| self.entry(register)).collect()
     }
 
-    /// A register in a few numbers.
+    /// The entry of a register in a leaf.
     pub(crate) fn entry(&self, register: &Register) -> Entry {
         Entry {
             hash: self.hash(&register.key),
@@ -207,7 +207,7 @@ impl Table {
     }
 }
 
-/// The number of a register in the tree.
+/// The hash of a register in the tree.
 fn entry(hash: u64, register: &Register) -> u64 {
     let mut bytes = [0; Stamp::BYTES + 16];
     let (stamp, rest) = bytes.split_at_mut(Stamp::BYTES);

@@ -1,8 +1,8 @@
-//! Acknowledgements: on which nodes a write is durable and active, and when its writer may be told.
+//! Acknowledgements: on which nodes a write is durable and active, and when its caller gets the receipt.
 //!
-//! A node that has a register on its disk answers its writer in one of two ways: it is active here, or this other one outranks it
-//! here. Only the first counts towards a level. After the second no level is reached: the write has lost already, or
-//! will once a quarantined register's time has come.
+//! A node that has a register on its disk answers its writer in one of two ways: the register is active here, or another one
+//! outranks it here. Only the first counts towards a level. After the second, no level is reached: the write has lost already, or
+//! will lose when a quarantined register is released.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Anti-entropy: where two nodes differ, and what to send so that they do not.
+//! Anti-entropy: two nodes find where they differ, and send each other what is missing.
 //!
-//! One asks "do you hold what I hold?"; from the answer on, each side sends the numbers of the branches below those that
-//! differ, down to the leaves, where stamps are compared. Every message stands for itself: one that is lost ends the
-//! comparison, and the next round begins anew.
+//! One node sends its root hash. If the other one has a different root, both send the hashes of the branches that differ, down to
+//! the leaves, whose entries are compared by rank. Every message stands for itself: a lost one ends the comparison, and the next
+//! round starts another.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::peers::{Asked, SnapshotTransfer};
 use super::{Replica, size_of};
 
 impl Replica {
-    /// A peer asks whether this node holds what it holds.
+    /// A peer asks whether this node holds the same.
     pub(super) fn reply_to_root(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
         self.note_summary(from, theirs, now);
         let is_same = theirs.root == self.root();
@@ -168,7 +168,7 @@ impl Replica {
         }
     }
 
-    /// Whether so much is missing here that it is cheaper to fetch everything.
+    /// Whether so much is missing here that a snapshot is cheaper.
     fn needs_snapshot(&self, theirs: u64) -> bool {
         let mine = self.table.len() as u64;
         let is_far_behind =
@@ -198,7 +198,7 @@ impl Replica {
         }
     }
 
-    /// Asks for everything, or for what comes next, unless that was just done.
+    /// Requests a snapshot, or its next chunk, unless that was just done.
     pub(super) fn request_snapshot(&mut self, from: NodeId, now: Now) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
         let snapshot = peer.snapshot.get_or_insert(SnapshotTransfer { from: 0, asked_ms: 0 });
@@ -210,7 +210,7 @@ impl Replica {
         self.send(from, Body::SnapshotRequest(hash));
     }
 
-    /// Sends a piece of everything.
+    /// Sends a snapshot chunk.
     pub(super) fn send_snapshot_chunk(&mut self, to: NodeId, hash: u64, now: Now) {
         let (mut registers, mut bytes, mut next) = (Vec::new(), 0, None);
         for register in self.table.within(hash..=u64::MAX) {
@@ -229,7 +229,7 @@ impl Replica {
         }
     }
 
-    /// A piece of everything has come.
+    /// A snapshot chunk has arrived.
     pub(super) fn receive_snapshot_chunk(
         &mut self,
         from: NodeId,
@@ -244,7 +244,7 @@ impl Replica {
             peer.snapshot = Some(SnapshotTransfer { from: next, asked_ms: now.steady_ms });
             self.send(from, Body::SnapshotRequest(next));
         } else {
-            // What nobody asked for is the end of no stream.
+            // A chunk that was not requested ends no snapshot.
             let is_end = peer.snapshot.take().is_some();
             if is_end {
                 self.note_synced(from);
@@ -274,9 +274,9 @@ impl Replica {
 /// So long after its start, in milliseconds, a node that is not in sync compares more often.
 const FAST_ROUNDS_MS: u64 = 30_000;
 
-/// After so many comparisons with members that have shown a difference, a node that is not in sync yet fetches everything: then it
-/// has all that there was, whatever is written meanwhile.
+/// After this many comparisons with members that have shown a difference, a node that is not in sync yet fetches a snapshot: then
+/// it has all that there was, whatever is written meanwhile.
 const DIFFERENCES_MAX: u32 = 5;
 
-/// A stream that was asked for so long ago, in milliseconds, has stopped.
+/// A chunk that was requested this long ago, in milliseconds, is requested again.
 const SNAPSHOT_RETRY_MS: u64 = 2_000;

@@ -1,4 +1,4 @@
-//! Rate limits: how many bytes may still be sent to a peer.
+//! Rate limits: how many bytes may be sent to a peer.
 
 use crate::Now;
 

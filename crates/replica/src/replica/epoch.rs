@@ -1,12 +1,12 @@
-//! Epochs: how often the cluster's clock was repaired, and which repairs a node believes in.
+//! Epochs: how often the cluster's clock was repaired, and which repairs a node accepts.
 //!
-//! An epoch begins with one register, the repair, that an operator has a node write. Its value lists all repairs before
-//! it. A node enters an epoch by nothing but a repair whose list has every epoch from its own on, and whose time is not
-//! ahead: so one that has missed any number of repairs catches up with one register, and a stamp of an epoch that nobody
-//! has opened stays in quarantine, whoever sends it. What a node relies on is this chain, and that whoever sends it is of the
-//! cluster, which the carrier knows: such a node may repair the clock as it may write any other register.
+//! An epoch begins with one register, the repair, which an operator has a node write. Its value lists all repairs before it. A node
+//! enters an epoch only by a repair whose list has every epoch from its own on, and whose time is not ahead. So a node that has missed
+//! any number of repairs catches up with one register, and stamps of an epoch without a repair stay in quarantine, whichever node
+//! sends them. A node relies on this chain, and on the carrier, which knows that the sender belongs to the cluster: such a node may
+//! repair the clock as it may write any other register.
 //!
-//! A repair that is not believed is not kept: it is no value for a person to decide about, and comes again by anti-entropy.
+//! A repair that is not accepted is not kept: it is no value for a person to decide about, and anti-entropy brings it again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::{Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits};
 use super::{OPERATOR_MS, Replica};
 
 impl Replica {
-    /// The clock of the cluster begins anew above all that there is.
+    /// Starts a new epoch: its stamps are above all that there are.
     pub(super) fn raise_epoch(&mut self, request: u64, actor: Arc<str>, reason: Arc<str>, now: Now) {
         let epochs = self.clock.epoch();
         let error = if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX {

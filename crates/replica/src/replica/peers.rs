@@ -1,4 +1,4 @@
-//! Other nodes: who is there, and what their clocks say.
+//! Peers: which nodes are reachable, and how far their clocks are off.
 
 use crate::message::{Body, Summary};
 use crate::{Mutant, NodeId, Now, Stamp, limits};
@@ -6,7 +6,7 @@ use crate::{Mutant, NodeId, Now, Stamp, limits};
 use super::Replica;
 use super::budget::Budget;
 
-/// Another node, as this one sees it.
+/// What this node knows of another one.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     /// Whether the carrier says that it is there, or something came from it.
@@ -25,9 +25,9 @@ pub(super) struct Peer {
     pub(super) asked: Option<Asked>,
     /// Comparisons in a row without an answer.
     pub(super) unanswered: u32,
-    /// It had on its disk what this node held after so many merges.
+    /// The number of merges here whose result it has confirmed to have on its disk.
     pub(super) confirmed: Option<u64>,
-    /// Up to where it says that it has collected, and which process of it says so.
+    /// The gc floor that it announces, and which process of it does.
     pub(super) claimed: Option<(u64, Stamp)>,
     /// The gc floor that this node enforced when the two last held the same; none if they have not since the start. From then on
     /// this node has the peer's entry in the membership, if it has one.
@@ -55,7 +55,7 @@ pub(super) struct SnapshotTransfer {
 }
 
 impl Peer {
-    /// A process claims more and more; what says less has been overtaken on its way.
+    /// The gc floor of a process only rises: a message with a lower one was overtaken.
     pub(super) fn note_announced_gc_floor(&mut self, instance: u64, floor: Stamp) {
         self.claimed = match self.claimed {
             Some((same, before)) if same == instance => Some((instance, before.max(floor))),
@@ -69,7 +69,7 @@ impl Replica {
         self.peers.get(&node).is_some_and(|peer| peer.is_live)
     }
 
-    /// The carrier says that a node is there.
+    /// The carrier says that a node is connected.
     pub(super) fn peer_up(&mut self, node: NodeId, instance: u64, now: Now) {
         if node == self.options.node {
             if instance != self.options.instance {
@@ -84,7 +84,7 @@ impl Replica {
         }
     }
 
-    /// The carrier says that a node has gone.
+    /// The carrier says that a node is no longer connected.
     pub(super) fn peer_down(&mut self, node: NodeId, instance: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.is_live = false;
@@ -112,7 +112,7 @@ impl Replica {
         self.isolated_since_ms = if is_isolated { self.isolated_since_ms.or(Some(now.wall_ms)) } else { None };
     }
 
-    /// Compares with somebody.
+    /// Compares with one peer.
     pub(super) fn round(&mut self, now: Now) {
         self.forget_duplicate(now);
         self.note_isolation(now);
@@ -128,7 +128,7 @@ impl Replica {
         }
     }
 
-    /// Whom to compare with: a live peer at random; now and then a member that seems to be away, because it may only
+    /// The peer to compare with: a live one at random, and now and then a member that seems to be unreachable, because it may only
     /// seem so.
     pub(super) fn choose_peer(&mut self) -> Option<NodeId> {
         let live: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| peer.is_live).map(|(node, _)| *node).collect();
@@ -209,7 +209,7 @@ impl Replica {
     }
 
     /// This clock was set, which shows by the steady one: then it is off the others by so much more at once, and not only when
-    /// they have been asked again. A write in between would have a stamp that nobody takes.
+    /// they have been asked again. A write in between would have a stamp that all others quarantine.
     pub(super) fn note_jump(&mut self, now: Now) {
         let before = std::mem::replace(&mut self.last, now);
         let jump = i128::from(now.wall_ms)
@@ -271,7 +271,7 @@ impl Replica {
         })
     }
 
-    /// Something has come from a process that has this node's id.
+    /// A message came from another process with this node's id.
     pub(super) fn receive_from_duplicate(&mut self, instance: u64, now: Now) {
         if instance == self.options.instance || self.has(Mutant::CopiesNotRefused) {
             return;
@@ -288,20 +288,20 @@ impl Replica {
     }
 }
 
-/// Every so many rounds a member that seems to be away is asked.
+/// In one of this many rounds a member that seems to be unreachable is asked.
 const UNREACHABLE_ROUNDS: u64 = 10;
 
-/// Every so many rounds a word goes to whoever else has this id.
+/// In one of this many rounds a hello goes to other processes with this id.
 const HELLO_ROUNDS: u64 = 5;
 
-/// A peer that has not answered so many comparisons counts as away.
+/// A peer that has not answered this many comparisons counts as unreachable.
 const UNANSWERED_MAX: u32 = 5;
 
-/// Less than that is a clock that is held right, or the time between two readings.
+/// A smaller jump is a correction of the clock, or the time between two readings.
 const JUMP_MS_MIN: u128 = 50;
 
 /// A clock that was looked at longer ago, in milliseconds, is not in sight.
 const CLOCK_AGE_MS: u64 = 60_000;
 
-/// Another process of this id that was not heard for so long, in milliseconds, has gone.
+/// Another process with this id that was silent for this long, in milliseconds, has ended.
 const DUPLICATE_MS: u64 = 20_000;

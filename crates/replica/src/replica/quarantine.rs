@@ -1,10 +1,10 @@
 //! Quarantine: registers whose stamps lie too far in the future to be merged.
 //!
-//! One stays until its time has come, or until a person accepts or drops it by its key and stamp; a repair of the clock
-//! releases none. Meanwhile it is not active anywhere but where its writer's wrong clock made it so. A write of the same key
-//! on a node that has it names it as superseded and outranks it on all nodes: otherwise it would undo that write, perhaps a kill
-//! switch, when its time comes. To accept or drop is to write such a register, so both are in the history with who
-//! and why, reach every node, and are acknowledged like any write.
+//! A register stays until its time has come, or until a person accepts or drops it by its key and stamp; a clock repair releases
+//! none. Until then it is active only on the node whose wrong clock wrote it. A write of the same key on a node that has it names its
+//! stamp as superseded and outranks it on all nodes: otherwise the register would undo that write, perhaps a kill switch, when its
+//! time comes. To accept or to drop is to write such a register, so both are in the history with actor and reason, reach every node,
+//! and are acknowledged like any write.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

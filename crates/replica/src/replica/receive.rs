@@ -1,4 +1,4 @@
-//! Registers that come from others.
+//! Registers from other nodes: which are merged, refused or quarantined, and who gets an answer.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl Replica {
     /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
     /// from somebody who has not collected as far.
     pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
-        // Up to the floor that this node claims itself, it knows what there is.
+        // Up to the floor that this node announces itself, it knows what there is.
         let is_orphaned = self.membership.is_member(from) && self.is_gc_floor_orphaned();
         let refusing = if is_orphaned { self.durable.announced_gc_floor } else { self.durable.enforced_gc_floor };
         rank_stamp <= refusing && floor < refusing

@@ -1,4 +1,4 @@
-//! How a replica is doing.
+//! The status of the replica, its members and its peers.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl Replica {
         self.is_synced || is_alone
     }
 
-    /// All that were ever in the roster, in the order of their ids.
+    /// All that were ever in the membership, in the order of their ids.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.membership.all()
     }

@@ -1,14 +1,14 @@
-//! Tombstones: when they may go, and what keeps the removed from coming back.
+//! Garbage collection of tombstones, and the gc floor, which keeps removed registers from coming back.
 //!
-//! A tombstone goes once it is old and every member has said, after it came here, that it holds the same on its disk.
-//! What went is remembered as a floor: of keys that are not held, registers up to the floor are taken only from nodes
-//! that have the same floor, because those have let go of whatever the tombstones stood for; from all others they are
-//! refused, and those are told that the register is gone.
+//! A node collects a tombstone once it is old and every member has confirmed, after the tombstone came here, that it holds the same
+//! on its disk. The node needs to know the whole membership for that: decision 0085. What was collected is remembered as a floor:
+//! of keys that are not held, the node takes registers up to the floor only from nodes with the same floor, because those have
+//! dropped whatever the tombstones stood for. It refuses them from all others, and tells those that the registers are collected.
 //!
-//! A node that hears of a floor refuses by it at once, but claims it only when it holds the same as a node that does, or
-//! as all other members. Whoever claims a floor therefore holds all that members had when it was collected, and nothing that
-//! a collected tombstone stood for. So a node keeps its own tombstones up to the floor until one that claims it is seen to
-//! hold nothing in their place: a tombstone for which no collector waited is known to nobody else.
+//! A node that receives a higher floor enforces it at once, but announces it only when it holds the same as a node that announces it,
+//! or as all other members. So a node that announces a floor holds all that members had when it was collected, and nothing that a
+//! collected tombstone stood for. A node keeps its own tombstones up to the floor until a node that announces it is seen to hold
+//! nothing in their place: a tombstone that the collecting node did not wait for may be unknown to all others.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::Replica;
 use super::peers::Peer;
 
 impl Replica {
-    /// Collects what may go.
+    /// Collects the tombstones that every member has, if they are old enough.
     pub(super) fn collect_tombstones(&mut self, now: Now) {
         let is_whole = self.durable.announced_gc_floor >= self.durable.enforced_gc_floor && self.is_all_durable();
         let may_collect = self.options.is_durable
@@ -69,7 +69,7 @@ impl Replica {
         are_known || self.has(Mutant::UnmetPeersIgnored)
     }
 
-    /// Every other member had on its disk what was held here after so many merges; none, if one has never said so.
+    /// The number of merges here that every other member has confirmed to have on its disk; none if one has confirmed nothing.
     fn confirmed_by_all(&self) -> Option<u64> {
         let confirmed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.confirmed);
         self.others()
@@ -77,15 +77,15 @@ impl Replica {
             .try_fold(u64::MAX, |least, confirmed| confirmed.map(|confirmed| least.min(confirmed)))
     }
 
-    /// A peer says up to where it has collected.
+    /// A peer announces its gc floor.
     pub(super) fn learn_gc_floor(&mut self, floor: Stamp, now: Now) {
         if floor > self.durable.enforced_gc_floor && !self.is_beyond(floor, now) {
             self.enforce_gc_floor(floor);
         }
     }
 
-    /// Whether all members hold the same, each by its own word, since this node refuses by its floor. Then nobody is
-    /// left to ask, and what they hold is what there is: whoever collected has been forgotten.
+    /// Whether every member has held the same as this node since this node enforces its floor. Then no other node is left to
+    /// ask, and the members hold all that there is: the node that collected has been forgotten.
     pub(super) fn is_gc_floor_common(&self) -> bool {
         let is_equal = |node: NodeId| {
             self.peers
@@ -95,8 +95,8 @@ impl Replica {
         self.membership.is_member(self.options.node) && self.others().all(is_equal)
     }
 
-    /// Whether no member claims the floor by which this node refuses, all having said so again for a while: whoever did,
-    /// has lost its disk. Then what members hold is all that there is.
+    /// Whether no member announces the floor that this node enforces, and all have been heard again for a while: the node that
+    /// did has lost its disk. Then the members hold all that there is.
     pub(super) fn is_gc_floor_orphaned(&self) -> bool {
         let Some(since) = self.orphaned_since_ms else { return false };
         let heard_again = |peer: &Peer| peer.heard_ms.is_some_and(|at| at >= since.saturating_add(ORPHANED_MS));
@@ -104,11 +104,12 @@ impl Replica {
     }
 
     pub(super) fn look_for_orphans(&mut self, now: Now) {
-        let claimed = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
-        let is_below =
-            |claimed: Option<(u64, Stamp)>| claimed.is_some_and(|(_, floor)| floor < self.durable.enforced_gc_floor);
+        let announced = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
+        let is_below = |announced: Option<(u64, Stamp)>| {
+            announced.is_some_and(|(_, floor)| floor < self.durable.enforced_gc_floor)
+        };
         let is_orphaned = self.durable.announced_gc_floor < self.durable.enforced_gc_floor
-            && self.others().map(claimed).all(is_below);
+            && self.others().map(announced).all(is_below);
         self.orphaned_since_ms = if is_orphaned { self.orphaned_since_ms.or(Some(now.steady_ms)) } else { None };
     }
 
@@ -129,12 +130,12 @@ impl Replica {
         }
     }
 
-    /// Whether a tombstone here has been collected, because a node that claims `floor` holds nothing under its key.
+    /// Whether a tombstone here has been collected elsewhere, because a node that announces `floor` holds nothing under its key.
     pub(super) fn is_collected(&self, rank_stamp: Stamp, floor: Stamp) -> bool {
         self.durable.announced_gc_floor < floor && rank_stamp <= floor.min(self.durable.enforced_gc_floor)
     }
 
-    /// A node that has collected up to `floor` says that registers are gone.
+    /// A node with this gc floor says that registers are collected.
     pub(super) fn drop_collected(&mut self, floor: Stamp, entries: &[(u64, Stamp)]) {
         // A floor that this node does not refuse by (its clock may be wrong) says nothing to it.
         let floor = floor.min(self.durable.enforced_gc_floor);
@@ -153,8 +154,7 @@ impl Replica {
     }
 }
 
-/// So long, in milliseconds, nobody has to claim a floor before it counts as orphaned: longer than a message is on its
-/// way.
+/// A floor that no member has announced for this long, in milliseconds, is orphaned: longer than a message takes.
 const ORPHANED_MS: u64 = 5_000;
 
 /// The age at which the mutant collects.

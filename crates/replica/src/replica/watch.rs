@@ -1,4 +1,4 @@
-//! What is looked at once a second, so that somebody is told when it changes. All of it is cheap.
+//! What the driver looks at once a second to log changes. All of it is cheap.
 
 use crate::{Counters, NodeId, Now, WriteError};
 

@@ -1,4 +1,4 @@
-//! Local writes: may they be made, under which stamp, and what follows.
+//! Local writes: whether they are allowed, their stamps, and what is sent and persisted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ impl Replica {
         self.is_learned || now.steady_ms >= patience || self.has_learned() || self.has(Mutant::WritesBeforeLearning)
     }
 
-    /// Whether so many members have said which of this node's stamps they know that one of them has whatever a majority
-    /// acknowledged. This node's own disk does not count: it may be an old one that was put back.
+    /// Whether enough members have said which of this node's stamps they know that one of them has everything a majority
+    /// acknowledged. This node's own disk does not count: it may have been restored.
     fn has_learned(&self) -> bool {
         let has_told = |node: NodeId| self.peers.get(&node).is_some_and(|peer| peer.has_told);
         let others = self.others().count();
@@ -194,7 +194,7 @@ impl Replica {
         }
     }
 
-    /// Sends what was written, but for what has to wait for the disk.
+    /// Pushes what was written, except what has to wait for the clock reservation.
     pub(super) fn push_new(&mut self) {
         for register in std::mem::take(&mut self.push) {
             let is_covered = register.stamp <= self.clock_reservation || self.has(Mutant::ClockReservationNotPersisted);
@@ -209,5 +209,5 @@ impl Replica {
     }
 }
 
-/// So long after a write, in milliseconds, another one is expected.
+/// For this long after a write, in milliseconds, another one is expected.
 const BUSY_MS: u64 = 60_000;

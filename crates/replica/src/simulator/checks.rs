@@ -1,4 +1,4 @@
-//! What must hold, and what has to be remembered to know whether it does.
+//! The invariants, and what the simulator remembers to check them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -55,7 +55,7 @@ struct Known {
     superseded: BTreeSet<(Key, Stamp)>,
     /// The greatest stamp of its own that others may have seen.
     visible: Stamp,
-    /// Its disk was put back, and had the whole roster on it.
+    /// Its disk was restored, and had the whole membership on it.
     is_put_back: bool,
 }
 
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     /// The greatest stamp of a node that a majority of disks has. One of them is another member's: a node alone whose disk was
-    /// restored has nobody to ask.
+    /// restored has no node to ask.
     fn greatest_by_majority(&self, node: NodeId) -> Stamp {
         let majority = self.size / 2 + 1;
         let is_kept = |write: &&Acknowledged| {
@@ -240,7 +240,7 @@ impl Ledger {
         self.places.insert(copy, Known::default());
     }
 
-    /// One of the two has been taken away, or both; `place`: the one that stays.
+    /// One of the two was removed, or both; `place`: the one that stays.
     pub(super) fn end_copy(&mut self, place: Place, now_ms: u64) {
         self.copied = None;
         self.lost_rows(place, now_ms);

@@ -1,4 +1,4 @@
-//! A disk that has only what was synced, and tears what was on its way.
+//! A disk that keeps only what was synced, and loses writes that were under way.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::membership::Membership;
 use crate::random::Random;
 use crate::{Batch, Loaded, Register, Stamp};
 
-/// See the module.
+/// A simulated disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     registers: BTreeMap<Arc<[u8]>, Register>,
@@ -25,7 +25,7 @@ const GROUP: usize = 64;
 const ROOM: usize = 200;
 
 impl Disk {
-    /// What is on it, as a copy that was made while nobody wrote.
+    /// A copy of what is on it, without writes that are under way.
     pub(super) fn copy(&self) -> Self {
         let Self { registers, meta, .. } = self;
         Self { registers: registers.clone(), meta: meta.clone(), is_damaged: self.is_damaged, ..Self::default() }
@@ -36,7 +36,7 @@ impl Disk {
         self.registers.get(key).is_some_and(|register| register.stamp == stamp)
     }
 
-    /// How many members of the roster it knows.
+    /// How many members of the membership it knows.
     pub(super) fn members(&self) -> usize {
         let mut membership = Membership::default();
         self.registers.values().for_each(|register| membership.note(register));

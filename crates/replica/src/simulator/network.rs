@@ -1,9 +1,9 @@
-//! A network that parts, loses, doubles and delays.
+//! A network that partitions, loses, duplicates and delays messages.
 
 use super::plan::Plan;
 use crate::random::Random;
 
-/// Who hears whom.
+/// Which messages are cut.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     nodes: usize,
@@ -20,7 +20,7 @@ impl Network {
         self.cut.get(from * self.nodes + to).copied().unwrap_or(false)
     }
 
-    /// Nobody hears anybody.
+    /// No node receives anything from another one.
     pub(super) fn isolate(&mut self) {
         self.cut.fill(true);
     }

@@ -1,4 +1,4 @@
-//! What goes wrong in a run.
+//! The faults of a run, and their rates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,9 +15,9 @@ pub enum Fault {
     Delay,
     /// Messages come twice.
     Duplication,
-    /// Groups of nodes do not hear each other.
+    /// Groups of nodes do not reach each other.
     Partition,
-    /// Some nodes do not hear some others, who hear them.
+    /// One group of nodes does not receive what another one sends.
     OneWay,
     /// Single nodes stop and start again.
     Crash,
@@ -31,17 +31,17 @@ pub enum Fault {
     Skew,
     /// The clock of one node jumps by hours or years, and is corrected later.
     Jump,
-    /// Members are forgotten while they are away, and come back.
+    /// Members are forgotten while they are unreachable, and come back.
     Forget,
     /// Disks are full for a while, and what is to be written waits.
     FullDisk,
     /// A disk goes back to what it was some time ago, sometimes with the clock of a machine that slept.
     Restore,
-    /// A disk is copied, and two processes of one id run until one of them is taken away.
+    /// A disk is copied, and two processes of one node run until one of them is stopped.
     Copy,
     /// The cluster's clock is repaired, some times in a row, and an operator accepts or drops what is in quarantine.
     Repair,
-    /// A member sends registers, repairs and stamps of epochs that nobody has opened, and registers from the next minute.
+    /// A member sends registers, repairs and stamps of epochs that no operator has opened, and registers from the next minute.
     Forge,
 }
 

@@ -1,4 +1,4 @@
-//! Nodes, events and time.
+//! The world: nodes, events and virtual time.
 
 mod ending;
 mod faults;
@@ -20,7 +20,7 @@ use crate::{
     Change, Expected, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt, Replica, Stamp, Timing, WriteError,
 };
 
-/// See the module.
+/// A cluster in virtual time.
 pub(super) struct World<'s> {
     setup: &'s Setup,
     log: Option<Log<'s>>,
@@ -105,7 +105,7 @@ const LAST_PART_MS: u64 = 20_000;
 /// Nodes that do not hear each other at first do so after that, in milliseconds, at the latest.
 const FIRST_HEARD_MS: u64 = 6_000;
 
-/// A stretch without any change, to see what is said at rest.
+/// The time without any change in which messages are counted.
 pub(super) const REST_MS: u64 = 20_000;
 
 impl<'s> World<'s> {

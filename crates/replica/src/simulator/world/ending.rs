@@ -1,4 +1,4 @@
-//! Everything is well again: do all agree, and is there rest?
+//! The end of a run: all faults heal, and all nodes must agree and be at rest.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl World<'_> {
             let status = world.nodes[index].replica.as_ref().map(|replica| replica.status(world.now(index)));
             status.is_some_and(|status| matches!(status.writes_refused, Some(WriteError::ClockPoisoned { .. })))
         };
-        // On the node in the latest epoch: it may have been repaired by a clock that was wrong, and nobody believed it.
+        // On the node in the latest epoch: it may have been repaired by a clock that was wrong, and all others refused it.
         let epoch = |world: &Self, index: usize| {
             world.nodes[index].replica.as_ref().map_or(0, |replica| replica.status(world.now(index)).epoch)
         };
@@ -111,7 +111,7 @@ impl World<'_> {
         replicas.all(|replica| replica.root() == first.root() && replica.iter().eq(first.iter()))
     }
 
-    /// Nothing happens any more: what is said all the same?
+    /// Nothing happens any more: counts the messages that are sent all the same.
     pub(super) fn rest(&mut self) {
         // Tombstones are collected and told of meanwhile.
         self.run_until(self.now_ms + REST_MS * 2);
@@ -137,5 +137,5 @@ const RESOLUTIONS_MAX: usize = 2_000;
 /// So long after everything has healed, in milliseconds, all nodes hold the same.
 const CONVERGENCE_MS: u64 = 120_000;
 
-/// At rest each node sends at most so many messages a second: a question, an answer, and now and then a hello.
+/// The most messages that a node may send in a second of rest: a request, a reply, and now and then a hello.
 const REST_MESSAGES: u64 = 3;

@@ -1,4 +1,4 @@
-//! What goes wrong, while it does.
+//! The faults, as they happen.
 
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl World<'_> {
         self.ledger.put_back(self.place(node), members, self.now_ms);
         self.start(node);
         if behind_ms > 0 {
-            // A machine that was put back as a whole wakes up with the clock of then.
+            // A machine that was restored as a whole starts with the clock of then.
             self.nodes[node].offset_ms -= behind_ms.cast_signed();
             let soon = 1 + self.random.below(BEHIND_MS);
             self.after(soon, Event::CorrectClock { node });
@@ -128,7 +128,7 @@ impl World<'_> {
         self.after(lasting, Event::EndCopy);
     }
 
-    /// An operator takes one of two processes away; which folder is kept is a matter of chance.
+    /// An operator stops one of two processes; chance decides whose folder is kept.
     pub(super) fn end_copy(&mut self) {
         let Some(copied_ms) = self.copied_ms else { return };
         let copy = self.setup.nodes;
@@ -142,7 +142,7 @@ impl World<'_> {
             let is_deaf = self.nodes[index].heard_duplicate_ms.is_none() && self.nodes[index].disk.has_room();
             if is_certain && is_running && is_deaf {
                 let id = self.nodes[node].id;
-                self.judge(Err(("I4", format!("two processes of {id} never heard of each other"))));
+                self.judge(Err(("I4", format!("two processes of {id} never detected each other"))));
             }
         }
         self.crash(copy, false);
@@ -171,7 +171,7 @@ impl World<'_> {
         self.perform(index, output);
     }
 
-    /// Word of an epoch that nobody has opened, or of the next minute, comes to a node from another one.
+    /// A member sends a register of an epoch that no operator has opened, or of the next minute.
     fn forge(&mut self, node: usize) {
         let now = self.now(node);
         let Some(here) = self.nodes[node].replica.as_ref().map(|replica| replica.status(now).epoch) else { return };
@@ -241,7 +241,7 @@ impl World<'_> {
         self.tell_links(false, noticed);
     }
 
-    /// For the last time, and everybody notices: of the end of it nobody is told.
+    /// The last partition: every carrier notices it, and none reports its end.
     pub(super) fn part_for_good(&mut self) {
         self.linked_ms = self.now_ms;
         self.network.part(false, &mut self.random);
@@ -297,7 +297,7 @@ const BIRTH_PARTED_MS: u64 = 30_000;
 /// The node that a forged stamp names; there is none.
 const FORGER: u64 = 0xf0f0;
 
-/// A clock that was put back is so much behind at most, in milliseconds: less than what keeps a node from writing.
+/// The most that a restored clock is behind, in milliseconds: less than what makes a node refuse writes.
 const BEHIND_MS: u64 = 4_500;
 
 /// So long after both run and hear each other, in milliseconds, two processes of one id know of it.

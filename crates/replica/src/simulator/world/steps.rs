@@ -1,4 +1,4 @@
-//! What must hold at each step, whatever goes wrong.
+//! The invariants that are checked at each step.
 
 use crate::message::{Body, Message};
 use crate::{Level, Output, Receipt, Stamp, Timing, limits};
@@ -108,8 +108,8 @@ impl World<'_> {
         let Some(replica) = &node.replica else { return };
         let status = replica.status(now);
         let counts = [
-            ("writes that wait", replica.waiting(), limits::PENDING_MAX),
-            ("registers set aside", status.quarantined, limits::QUARANTINE_MAX),
+            ("waiting writes", replica.waiting(), limits::PENDING_MAX),
+            ("quarantined registers", status.quarantined, limits::QUARANTINE_MAX),
             ("peers", status.peers.len(), limits::NODES_MAX),
         ];
         let id = node.id;
