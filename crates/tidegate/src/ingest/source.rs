@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use self::attendant::Attendant;
 use self::callback::CallbackFn;
-use self::file::FileLooker;
+use self::file::FileReader;
 use self::http::{HttpFetcher, Location};
 pub use error::{FetchError, Phase, RedirectError, SourceError, TlsProblem};
 pub(crate) use http::RETRY_AFTER_MAX;
@@ -264,8 +264,8 @@ impl Fetcher {
         let asking = match source.0 {
             Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
             Origin::File(path) => {
-                let mut looker = FileLooker::new(path, options.body_bytes_max, options.is_signed);
-                Asking::Call(Attendant::new(options.timeout, move |have| looker.look(have)))
+                let mut reader = FileReader::new(path, options.body_bytes_max, options.is_signed);
+                Asking::Call(Attendant::new(options.timeout, move |have| reader.poll(have)))
             }
             Origin::Callback(callback) => Asking::Call(Attendant::new(options.timeout, move |have| {
                 callback::call(&*callback, have, options.body_bytes_max)

@@ -139,25 +139,25 @@ fn the_watch_keeps_the_last_good_locks() {
     let (_folder, file) = file();
     let mut watch = LockWatch::new(Some(file.clone()));
     let now = Micros::new;
-    assert!(!watch.look(now(0)), "no file, no locks");
+    assert!(!watch.poll(now(0)), "no file, no locks");
     file.add(&lock("x", "1")).unwrap();
-    assert!(watch.look(now(1)));
+    assert!(watch.poll(now(1)));
     assert_eq!(watch.locks(), [lock("x", "1")]);
-    assert!(!watch.look(now(2)));
+    assert!(!watch.poll(now(2)));
     fs::write(file.path(), "{").unwrap();
-    assert!(watch.look(now(3)), "there is trouble to tell");
-    assert!(!watch.look(now(4)), "it is told once");
+    assert!(watch.poll(now(3)), "there is trouble to tell");
+    assert!(!watch.poll(now(4)), "it is told once");
     assert_eq!(watch.locks(), [lock("x", "1")]);
     let trouble = watch.trouble().unwrap();
     assert_eq!(trouble.since, now(3));
     assert!(trouble.message.contains("is not a list of locks"), "{}", trouble.message);
     fs::write(file.path(), "[]").unwrap();
-    assert!(watch.look(now(5)));
+    assert!(watch.poll(now(5)));
     assert_eq!((watch.locks(), watch.trouble()), (&[][..], None));
     file.add(&lock("y", "2")).unwrap();
-    assert!(watch.look(now(6)));
+    assert!(watch.poll(now(6)));
     fs::remove_file(file.path()).unwrap();
-    assert!(watch.look(now(7)), "to remove the file is to unlock");
+    assert!(watch.poll(now(7)), "to remove the file is to unlock");
     assert_eq!(watch.locks(), []);
 }
 
@@ -166,12 +166,12 @@ fn a_second_write_within_a_tick_is_seen() {
     let (_folder, file) = file();
     file.add(&lock("x", "1")).unwrap();
     let mut watch = LockWatch::new(Some(file.clone()));
-    assert!(watch.look(Micros::new(0)));
+    assert!(watch.poll(Micros::new(0)));
     let stamp = fs::metadata(file.path()).unwrap().modified().unwrap();
     let text = fs::read_to_string(file.path()).unwrap().replace("\"value\":1", "\"value\":2");
     fs::write(file.path(), text).unwrap();
     File::options().write(true).open(file.path()).unwrap().set_modified(stamp).unwrap();
-    assert!(watch.look(Micros::new(1)));
+    assert!(watch.poll(Micros::new(1)));
     assert_eq!(watch.locks(), [lock("x", "2")]);
 }
 

@@ -1,11 +1,11 @@
 //! The file of locks, looked at again and again.
 
-use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 
 use tidegate_engine::{HostLock, Micros};
 
 use super::LockFile;
+use crate::files::file_version::FileVersion;
 
 /// Keeps the last good locks of one file.
 #[derive(Debug)]
@@ -28,20 +28,9 @@ pub(crate) struct LockTrouble {
 /// What the last look found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Seen {
-    stamp: Option<Stamp>,
-    /// Whether the look before found the same. A file system's clock ticks in milliseconds: a file that was
-    /// written twice within a tick looks the same, so it is read once more after it has changed.
+    version: Option<FileVersion>,
+    /// Whether the look before found the same version.
     is_settled: bool,
-}
-
-/// Differs when the file was replaced or written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl LockWatch {
@@ -69,14 +58,14 @@ impl LockWatch {
     }
 
     /// Looks at the file. Whether anything has changed, be it locks or trouble.
-    pub(crate) fn look(&mut self, now: Micros) -> bool {
+    pub(crate) fn poll(&mut self, now: Micros) -> bool {
         let Some(file) = &self.file else { return false };
-        let stamp = fs::metadata(file.path()).ok().map(|metadata| Stamp::of(&metadata));
-        let before = self.seen.filter(|seen| seen.stamp == stamp);
+        let version = fs::metadata(file.path()).ok().map(|metadata| FileVersion::from_metadata(&metadata));
+        let before = self.seen.filter(|seen| seen.version == version);
         if before.is_some_and(|seen| seen.is_settled) {
             return false;
         }
-        self.seen = Some(Seen { stamp, is_settled: before.is_some() });
+        self.seen = Some(Seen { version, is_settled: before.is_some() });
         match file.list() {
             Ok(locks) => {
                 let has_changed = self.trouble.take().is_some() || locks != self.locks;
@@ -95,18 +84,6 @@ impl LockWatch {
                 self.seen = None;
                 has_changed
             }
-        }
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }

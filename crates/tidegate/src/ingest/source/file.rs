@@ -5,17 +5,16 @@
 //! milliseconds, so a file that changed is read once more at the next look: a second write within the tick
 //! of the first is not missed. What "changed" means is decided by the content.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{FetchError, Fetched, SIGNATURE_SUFFIX, Tag, changed, content_tag};
+use crate::files::file_version::FileVersion;
 use crate::files::regular_file::{self, FileProblem};
 use crate::ingest::signature::SIGNATURE_BYTES_MAX;
 
 /// Looks at one path.
 #[derive(Debug)]
-pub(super) struct FileLooker {
+pub(super) struct FileReader {
     path: PathBuf,
     bytes_max: usize,
     /// The file beside it with its signature, where one is wanted.
@@ -26,23 +25,13 @@ pub(super) struct FileLooker {
 /// What the last look found.
 #[derive(Debug)]
 struct Seen {
-    stamp: Stamp,
+    version: FileVersion,
     tag: Option<Tag>,
-    /// Whether the look before found the same stamp, so that the content can be relied on.
+    /// Whether the look before found the same version, so that the content can be relied on.
     settled: bool,
 }
 
-/// Differs when the file was replaced or written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl FileLooker {
+impl FileReader {
     pub(super) fn new(path: PathBuf, bytes_max: usize, is_signed: bool) -> Self {
         let signature = is_signed.then(|| {
             let mut name = path.clone().into_os_string();
@@ -53,35 +42,36 @@ impl FileLooker {
     }
 
     /// The file's content, unless it is the one of `have`.
-    pub(super) fn look(&mut self, have: Option<&Tag>) -> Result<Fetched, FetchError> {
-        let found = self.try_look(have).map_err(|problem| FetchError::File { path: self.path.clone(), problem })?;
+    pub(super) fn poll(&mut self, have: Option<&Tag>) -> Result<Fetched, FetchError> {
+        let found = self.try_read(have).map_err(|problem| FetchError::File { path: self.path.clone(), problem })?;
         match (found, &self.signature) {
             (Fetched::Changed { body, tag }, Some(path)) => Ok(changed(body, read_signature(path)?, tag)),
             (found, _) => Ok(found),
         }
     }
 
-    fn try_look(&mut self, have: Option<&Tag>) -> Result<Fetched, FileProblem> {
-        let stamp = stamp(&std::fs::metadata(&self.path).map_err(FileProblem::sort)?);
+    fn try_read(&mut self, have: Option<&Tag>) -> Result<Fetched, FileProblem> {
+        let metadata = std::fs::metadata(&self.path).map_err(FileProblem::sort)?;
+        let version = FileVersion::from_metadata(&metadata);
         let last = self.seen.take();
-        if let Some(seen) = last.as_ref().filter(|seen| seen.stamp == stamp && seen.settled)
+        if let Some(seen) = last.as_ref().filter(|seen| seen.version == version && seen.settled)
             && seen.tag.is_some()
             && seen.tag.as_ref() == have
         {
             self.seen = last;
             return Ok(Fetched::Unchanged);
         }
-        let (stamp, body) = read(&self.path, self.bytes_max)?;
+        let (version, body) = read(&self.path, self.bytes_max)?;
         let tag = content_tag(&body);
-        let settled = last.is_some_and(|seen| seen.stamp == stamp);
-        self.seen = Some(Seen { stamp, tag: tag.clone(), settled });
+        let settled = last.is_some_and(|seen| seen.version == version);
+        self.seen = Some(Seen { version, tag: tag.clone(), settled });
         Ok(if tag.is_some() && tag.as_ref() == have { Fetched::Unchanged } else { Fetched::Changed { body, tag } })
     }
 }
 
-/// Reads the file that a path names now; its stamp is that of the opened file.
-fn read(path: &Path, bytes_max: usize) -> Result<(Stamp, Vec<u8>), FileProblem> {
-    regular_file::read(path, bytes_max).map(|(metadata, body)| (stamp(&metadata), body))
+/// Reads the file that a path names now; its version is that of the opened file.
+fn read(path: &Path, bytes_max: usize) -> Result<(FileVersion, Vec<u8>), FileProblem> {
+    regular_file::read(path, bytes_max).map(|(metadata, body)| (FileVersion::from_metadata(&metadata), body))
 }
 
 /// The signature at a path; none if there is no such file. One that is too large is no signature, and is
@@ -92,16 +82,6 @@ fn read_signature(path: &Path) -> Result<Option<String>, FetchError> {
         Err(FileProblem::NotFound) => Ok(None),
         Err(FileProblem::TooBig { .. }) => Ok(Some(String::new())),
         Err(problem) => Err(FetchError::File { path: path.to_owned(), problem }),
-    }
-}
-
-fn stamp(metadata: &Metadata) -> Stamp {
-    Stamp {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        size: metadata.size(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
     }
 }
 

@@ -169,7 +169,7 @@ impl SourceState {
             trouble_log: LogLimit::default(),
             refusal_log: LogLimit::default(),
         };
-        state.watch.look(now);
+        state.watch.poll(now);
         state.load_cached(now);
         state.publish();
         state.apply_locks();
@@ -255,7 +255,7 @@ impl SourceState {
     /// Does what is due by time alone, and says when to be called again at the latest.
     pub(crate) fn tick(&mut self) -> Duration {
         let now = self.now();
-        if self.watch.look(now) {
+        if self.watch.poll(now) {
             let shared = Arc::clone(&self.shared);
             let mut status = shared.status();
             let flags = self.apply_locks();

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use super::*;
 
-/// A looker at `flags.json` in a folder of its own.
+/// A reader at `flags.json` in a folder of its own.
 struct Watched {
     folder: tempfile::TempDir,
-    looker: FileLooker,
+    reader: FileReader,
     have: Option<Tag>,
 }
 
 impl Watched {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let looker = FileLooker::new(folder.path().join("flags.json"), 1_000, false);
-        Self { folder, looker, have: None }
+        let reader = FileReader::new(folder.path().join("flags.json"), 1_000, false);
+        Self { folder, reader, have: None }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -28,7 +28,7 @@ impl Watched {
 
     /// What the next look says; its document is then the one at hand.
     fn look(&mut self) -> String {
-        match self.looker.look(self.have.as_ref()) {
+        match self.reader.poll(self.have.as_ref()) {
             Ok(Fetched::Unchanged) => "unchanged".to_owned(),
             Ok(Fetched::Changed { body, tag }) => {
                 assert!(tag.is_some());
@@ -121,7 +121,7 @@ fn a_restart_with_the_same_content_changes_nothing() {
     let mut file = Watched::new();
     file.write("flags.json", "one");
     file.check("one");
-    file.looker = FileLooker::new(file.path("flags.json"), 1_000, false);
+    file.reader = FileReader::new(file.path("flags.json"), 1_000, false);
     file.check("unchanged");
     file.have = Tag::new("of another document").ok();
     file.check("one");
@@ -148,6 +148,6 @@ fn what_is_no_document_file_is_refused() {
     file.check("has 1001 bytes, more than the limit of 1000");
     file.write("flags.json", &"x".repeat(1_000));
     file.check("xxx");
-    file.looker = FileLooker::new(file.path("flags.json/in/a/file"), 1_000, false);
-    assert!(matches!(file.looker.look(None), Err(FetchError::File { problem: FileProblem::NotFound, .. })));
+    file.reader = FileReader::new(file.path("flags.json/in/a/file"), 1_000, false);
+    assert!(matches!(file.reader.poll(None), Err(FetchError::File { problem: FileProblem::NotFound, .. })));
 }
