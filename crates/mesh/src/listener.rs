@@ -140,10 +140,11 @@ struct Pending {
 impl Pending {
     async fn finish(self, stream: TcpStream) {
         match handshake::inbound(&self.inbound.local, stream, self.remote).await {
-            Ok(link) => match establish(link, &self.inbound.registry).await {
-                Err(cause @ Cause::SecondProcess(_)) => self.inbound.refuse(self.remote, &cause),
-                Ok(_) | Err(_) => {}
-            },
+            Ok(link) => {
+                if let Err(cause @ Cause::SecondProcess(_)) = establish(link, &self.inbound.registry).await {
+                    self.inbound.refuse(self.remote, &cause);
+                }
+            }
             Err(cause) => {
                 self.inbound.registry.note_refusal(&cause);
                 self.inbound.refuse(self.remote, &cause);

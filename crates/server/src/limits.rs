@@ -111,7 +111,11 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait for an acknowledgement that can be asked for: whoever waits longer wants to ask again.
 pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
-/// Between two signs of life to one who watches: well within the minute after which gateways cut a silent connection.
+/// Flags that one `change` event names. An event for more says `more`, and its reader lists all flags: that costs less than a
+/// hundred requests.
+pub const EVENT_FLAGS_MAX: usize = 100;
+
+/// Between two comments on an event stream: well within the minute after which gateways cut a silent connection.
 pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
 /// A stop waits so long for requests under way, so that the process is gone after 5 s: the rest is for the disk.

@@ -211,6 +211,33 @@ fn a_server_without_a_flag_tells_of_every_change() {
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
+/// Of ten thousand flags a change of one costs one request for that one.
+#[test]
+fn only_the_flags_that_an_event_names_are_asked_for() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let json = |value: Value| Reply::ok(value.to_string()).header("Content-Type", "application/json");
+    let flag = |key: &str, value: u64| json!({"flag": key, "stable": value, "share": 0});
+    let list = json!({"flags": [flag("f/x", 1), flag("f/y", 1), flag("f/z", 1)]});
+    // Once at the start, and once when the stream is open.
+    origin.script_at("/api/v1/flags", [json(list.clone()), json(list)]);
+    origin.script_at("/api/v1/flags/f/x", [json(flag("f/x", 2))]);
+    let problem =
+        r#"{"type": "urn:tidegate:problem:unknown-flag", "title": "x", "status": 404, "detail": "x", "help": "x"}"#;
+    let gone = Reply::status(404).body(problem).header("Content-Type", "application/problem+json");
+    origin.script_at("/api/v1/flags/f/z", [gone]);
+    let data = r#"{"flags": ["f/x", "f/z"], "more": false, "health": false, "locks": false, "activations": true}"#;
+    let text = format!(": hello\n\nevent: change\ndata: {data}\n\n");
+    let events = Reply::ok(&text).header("Content-Type", "text/event-stream").until_close();
+    origin.script_at("/api/v1/watch", [events.hang_after(text.len())]);
+    let watched = Watched::start(&host, &format!("watch --server {}", origin.url("")));
+    let told = [watched.next_of("change"), watched.next_of("change")];
+    assert_eq!((&told[0]["flag"], &told[0]["stable"]), (&json!("f/x"), &json!(2)), "{told:?}");
+    assert_eq!((&told[1]["flag"], &told[1]["removed"]), (&json!("f/z"), &json!(true)), "{told:?}");
+    let asked = |path: &str| origin.requests().iter().filter(|request| request.target == path).count();
+    assert_eq!(["/api/v1/flags/f/x", "/api/v1/flags/f/y", "/api/v1/flags/f/z"].map(asked), [1, 0, 1]);
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
 #[test]
 fn an_event_about_another_flag_is_an_error() {
     let (host, origin) = (Host::new(), Origin::start());

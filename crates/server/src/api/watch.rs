@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::ask::{self, Query};
 use super::problem::Problem;
 use super::{Answer, Api, Shared, decision};
+use crate::limits;
 use crate::stop::stopped;
 
 /// `GET`: `?flag=F&key=K`, both optional.
@@ -98,11 +99,13 @@ impl Watcher {
         if self.flag.is_some() {
             return self.decision_event();
         }
-        let told = json!({
+        let listed = changes.flags.listed().filter(|flags| flags.len() <= limits::EVENT_FLAGS_MAX);
+        let flags: Vec<String> = listed.into_iter().flatten().map(ToString::to_string).collect();
+        let data = json!({
             "document": changes.document, "definitions": changes.definitions, "activations": changes.activations,
-            "locks": changes.locks, "health": changes.health,
+            "locks": changes.locks, "health": changes.health, "flags": flags, "more": listed.is_none(),
         });
-        Some(event("change", &told.to_string()))
+        Some(event("change", &data.to_string()))
     }
 
     /// The decision as an event, if it is another one than was told last.

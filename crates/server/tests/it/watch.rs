@@ -1,12 +1,12 @@
-//! Word of changes as they come.
+//! Changes as a stream of events.
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate::{Clock, Micros};
-use tidegate_server::Options;
+use tidegate_server::{Options, limits};
 
-use crate::support::{Server, builder};
+use crate::support::{Reply, Server, builder};
 
 /// A stream that is read.
 pub(crate) struct Stream {
@@ -70,13 +70,46 @@ async fn the_decision_is_sent_at_first_and_when_it_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_flag_it_is_told_that_something_has_changed() {
+async fn without_a_flag_each_change_names_the_flags_and_what_has_changed() {
     let server = Server::start().await;
     let mut stream = Stream::open(&server, "/api/v1/watch").await;
     assert_eq!(stream.next().await.unwrap(), ": watching");
     server.put("/api/v1/flags/f/x", r#"{"stable": 1}"#).await.good();
     let change = stream.event("change").await;
     assert_eq!((&change["definitions"], &change["activations"]), (&true.into(), &false.into()));
+    assert_eq!((&change["flags"], &change["more"]), (&json!(["f/x"]), &json!(false)), "{change}");
+    server.put("/api/v1/flags/f/y/activation?create=true", r#"{"percentage": 1}"#).await.good();
+    let change = stream.event("change").await;
+    assert_eq!((&change["flags"], &change["activations"]), (&json!(["f/y"]), &json!(true)), "{change}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_for_more_flags_than_its_limit_says_more() {
+    let server = Server::start().await;
+    let all: Vec<String> = (0..=limits::EVENT_FLAGS_MAX).map(|number| format!("f/x{number:03}")).collect();
+    for flag in &all {
+        server.put(&format!("/api/v1/flags/{flag}"), r#"{"stable": 1}"#).await.good();
+    }
+    let backup = server.get("/api/v1/backup").await.text().to_owned();
+    let second = Server::start().await;
+    let mut stream = Stream::open(&second, "/api/v1/watch").await;
+    let request = second.request("POST", "/api/v1/restore").header("content-type", "application/x-ndjson");
+    Reply::from_request(request.body(backup)).await.good();
+    // One event or several, however the changes were batched: every flag is named, or an event says `more`.
+    let mut named = std::collections::BTreeSet::new();
+    loop {
+        let change = stream.event("change").await;
+        let flags = change["flags"].as_array().unwrap();
+        assert!(flags.len() <= limits::EVENT_FLAGS_MAX);
+        if change["more"] == true {
+            assert!(flags.is_empty(), "{change}");
+            break;
+        }
+        named.extend(flags.iter().map(|flag| flag.as_str().unwrap().to_owned()));
+        if named.len() == all.len() {
+            break;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

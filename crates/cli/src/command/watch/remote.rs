@@ -3,7 +3,7 @@
 //! An event only says that something has changed; what is printed always comes from a decision of the server. So nothing is lost
 //! when the stream breaks, and flips of the ramp are printed at their instants although no event reports them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
     if let Some(flag) = &flag {
         query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
     }
-    let mut watch =
-        Watch { server, flag, key: args.key.or_host(), last: None, flags: None, is_due: false, is_unreachable: false };
+    let (key, changed) = (args.key.or_host(), Changed::default());
+    let mut watch = Watch { server, flag, key, last: None, flags: None, is_due: false, changed, is_unreachable: false };
     watch.print_first(output)?;
     inbox.forward_server(address, query, timeout)?;
     loop {
@@ -37,7 +37,10 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
         match inbox.wait(time_left) {
             Ok(Input::Server(Event::Refused(failure))) => return Err(failure),
             Ok(Input::Server(Event::Lost(why))) => watch.mark_unreachable(why, output)?,
-            Ok(Input::Server(Event::Connected)) => watch.refresh(None, output)?,
+            Ok(Input::Server(Event::Connected)) => {
+                watch.changed = Changed::Any;
+                watch.refresh(None, output)?;
+            }
             Ok(Input::Server(Event::Message { name, data })) => watch.on_message(&name, &data)?,
             Ok(Input::Changes(_)) => {}
             Err(RecvTimeoutError::Timeout) if watch.is_due => watch.refresh(None, output)?,
@@ -57,7 +60,17 @@ struct Watch {
     flags: Option<Flags>,
     /// Something has changed: it is requested once no more events come.
     is_due: bool,
+    /// Without a flag: which of them, then.
+    changed: Changed,
     is_unreachable: bool,
+}
+
+/// The flags that a server has named as changed since they were last asked for.
+#[derive(Debug, Eq, PartialEq)]
+enum Changed {
+    Flags(BTreeSet<String>),
+    /// Any flag may have changed: all have to be listed.
+    Any,
 }
 
 /// Flags by their keys, each without the fields that change along its ramp.
@@ -87,8 +100,9 @@ impl Watch {
 
     /// The server has values.
     fn on_message(&mut self, name: &str, data: &str) -> Result<(), Failure> {
-        if let Some(flag) = &self.flag {
-            self.check_flag(flag, name, data)?;
+        match &self.flag {
+            Some(flag) => self.check_flag(flag, name, data)?,
+            None => self.changed.add(data),
         }
         // One request after a burst of events is enough, and a list may be long.
         self.is_due = true;
@@ -119,21 +133,34 @@ impl Watch {
             flags: Vec<Map<String, Value>>,
         }
         let list: List = self.server.ask_for(self.server.request(Method::GET, &["flags"], &[]))?;
-        let flags = list.flags.into_iter().filter_map(|mut flag| {
-            flag.retain(|name, _| !MOVING.contains(&name.as_str()));
-            match flag.remove("flag") {
-                Some(Value::String(key)) => Some((key, flag)),
-                _ => None,
+        Ok(list.flags.into_iter().filter_map(fixed).collect())
+    }
+
+    /// The flags after a change: those that are named are asked for, and the others are as they were.
+    fn changed_flags(&self, named: &BTreeSet<String>) -> Result<Flags, Failure> {
+        let mut flags = self.flags.clone().unwrap_or_default();
+        for key in named {
+            let request = self.server.flag_request(&FlagKey::parse(key), Method::GET, &[], &[])?;
+            match self.server.ask_for(request) {
+                Ok(flag) => flags.extend(fixed(flag)),
+                Err(Failure::Reported(report)) if report.exit == Exit::NoFlag => _ = flags.remove(key),
+                Err(failure) => return Err(failure),
             }
-        });
-        Ok(flags.collect())
+        }
+        Ok(flags)
     }
 
     /// Prints each flag that has changed.
     fn compare(&mut self, output: &mut Output) -> Result<(), Failure> {
-        let now = match self.list() {
+        let changed = std::mem::take(&mut self.changed);
+        let asked = match &changed {
+            Changed::Flags(named) => self.changed_flags(named),
+            Changed::Any => self.list(),
+        };
+        let now = match asked {
             Ok(flags) => flags,
             Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
+                self.changed = Changed::Any;
                 return self.mark_unreachable(report.message, output);
             }
             Err(failure) => return Err(failure),
@@ -200,7 +227,49 @@ impl Watch {
     }
 }
 
-/// The fields of a flag that change along its ramp, which is not a change of the flag.
+impl Default for Changed {
+    fn default() -> Self {
+        Self::Flags(BTreeSet::new())
+    }
+}
+
+impl Changed {
+    /// Adds what an event says. One that names no flag may be about any.
+    fn add(&mut self, data: &str) {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            flags: BTreeSet<String>,
+            more: bool,
+            health: bool,
+            locks: bool,
+        }
+        let Self::Flags(flags) = self else { return };
+        match serde_json::from_str::<Named>(data) {
+            Ok(named) if !named.more && (!named.flags.is_empty() || named.health || named.locks) => {
+                flags.extend(named.flags);
+            }
+            // Also one of a server that names no flags at all.
+            _ => *self = Self::Any,
+        }
+        if matches!(self, Self::Flags(flags) if flags.len() > NAMED_MAX) {
+            *self = Self::Any;
+        }
+    }
+}
+
+/// A flag by its key, without what moves by itself.
+fn fixed(mut flag: Map<String, Value>) -> Option<(String, Map<String, Value>)> {
+    flag.retain(|name, _| !MOVING.contains(&name.as_str()));
+    match flag.remove("flag") {
+        Some(Value::String(key)) => Some((key, flag)),
+        _ => None,
+    }
+}
+
+/// Flags that are asked for one by one; a list of all costs less than more requests than that.
+const NAMED_MAX: usize = 100;
+
+/// What of a flag moves by itself along its ramp: no change of the flag.
 const MOVING: &[&str] = &["share", "next_change"];
 
 /// The longest wait without a look at the clock, which may be set.
