@@ -10,6 +10,8 @@ mod ci;
 mod commits;
 mod fuzz;
 mod generate;
+#[cfg(test)]
+mod generated;
 mod instructions;
 mod prerequisites;
 mod run;

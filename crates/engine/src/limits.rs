@@ -1,7 +1,7 @@
 //! Every limit of the engine, as a named constant with its reason.
 //!
 //! A limit is checked before the work that it bounds, and the message that refuses names it. The table in
-//! `docs/reference/limits.md` is generated from [`ALL`].
+//! `docs/reference/limits.md` is generated from these constants and their comments.
 
 /// The longest document in bytes, after any decompression: 16 MiB.
 ///
@@ -86,110 +86,3 @@ pub const DURATION_MICROS_MAX: u64 = 3_652_500 * 86_400 * 1_000_000;
 /// People read no more, and a hostile document must not cause gigabytes of messages. The others are counted.
 /// The limit is per code, so that a hundred thousand warnings do not hide the one that matters.
 pub const DIAGNOSTICS_MAX: usize = 100;
-
-/// One row of the table of limits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limit {
-    /// The constant's name.
-    pub name: &'static str,
-    /// Its value.
-    pub value: u64,
-    /// What the value counts.
-    pub unit: &'static str,
-    /// What is limited, and why there.
-    pub reason: &'static str,
-}
-
-/// All limits, in the order of the reference page.
-pub const ALL: &[Limit] = &[
-    limit(
-        "DOCUMENT_BYTES_MAX",
-        DOCUMENT_BYTES_MAX as u64,
-        "bytes",
-        "length of a document after any decompression; 100,000 ordinary flags have about 6 MiB",
-    ),
-    limit(
-        "FLAGS_MAX",
-        FLAGS_MAX as u64,
-        "flags",
-        "flags of one document; bounds memory and the time to replace a snapshot",
-    ),
-    limit("SECTIONS_MAX", SECTIONS_MAX as u64, "sections", "sections of one document; as many as flags"),
-    limit(
-        "NAMES_MAX",
-        NAMES_MAX as u64,
-        "names",
-        "names inside any other object, with all that it holds; bounds the memory to find those that occur twice",
-    ),
-    limit(
-        "NESTING_MAX",
-        NESTING_MAX as u64,
-        "levels",
-        "brackets and braces inside one another, the outer brace included; no reader of the same text runs out of stack",
-    ),
-    limit(
-        "NAME_BYTES_MAX",
-        NAME_BYTES_MAX as u64,
-        "bytes",
-        "name of a section or a flag; names are part of URLs, log lines and metrics",
-    ),
-    limit(
-        "VALUE_BYTES_MAX",
-        VALUE_BYTES_MAX as u64,
-        "bytes",
-        "a value as compact JSON, and any other text of an entry; for larger ones use a URL as the value",
-    ),
-    limit(
-        "NUMBER_BYTES_MAX",
-        NUMBER_BYTES_MAX as u64,
-        "bytes",
-        "spelling of one number; the exact decimal of any double that people write is shorter",
-    ),
-    limit(
-        "EARLY_ADOPTERS_MAX",
-        EARLY_ADOPTERS_MAX as u64,
-        "keys",
-        "early adopters of one flag; for more keys use a percentage, which costs no memory",
-    ),
-    limit(
-        "REGEX_BYTES_MAX",
-        REGEX_BYTES_MAX as u64,
-        "bytes",
-        "patterns of one flag once compiled; bounds the time of a match",
-    ),
-    limit(
-        "REGEX_CACHE_BYTES_MAX",
-        REGEX_CACHE_BYTES_MAX as u64,
-        "bytes",
-        "cache of one flag's patterns on one thread; when it is full, matching is slower, but still takes linear time",
-    ),
-    limit(
-        "REGEX_TEXT_BYTES_MAX",
-        REGEX_TEXT_BYTES_MAX as u64,
-        "bytes",
-        "text of all patterns of one flag; bounds the time and memory of reading them",
-    ),
-    limit(
-        "PATTERN_COST_MAX",
-        PATTERN_COST_MAX as u64,
-        "units",
-        "compiling all patterns of one document: 64 for each, 1 for each byte, 1,024 for each class of all scripts; about a second",
-    ),
-    limit("STEPS_MAX", STEPS_MAX as u64, "steps", "steps of one flag; bounds the points that a ramp searches"),
-    limit(
-        "DURATION_MICROS_MAX",
-        DURATION_MICROS_MAX,
-        "microseconds",
-        "longest duration, 10,000 years; every instant of a window fits in 64 bits",
-    ),
-    limit(
-        "DIAGNOSTICS_MAX",
-        DIAGNOSTICS_MAX as u64,
-        "problems",
-        "problems of one code that are reported for one document; the rest is counted",
-    ),
-];
-
-const fn limit(name: &'static str, value: u64, unit: &'static str, reason: &'static str) -> Limit {
-    Limit { name, value, unit, reason }
-}

@@ -6,8 +6,6 @@
 
 mod api;
 pub mod config;
-#[cfg(test)]
-mod generated;
 pub mod limits;
 mod options;
 mod serve;

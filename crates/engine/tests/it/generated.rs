@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tidegate_engine::document::fields::{self, Field};
 use tidegate_engine::document::schema;
-use tidegate_engine::{Code, Severity, limits};
+use tidegate_engine::{Code, Severity};
 
 #[test]
 fn document_fields() {
@@ -66,27 +66,6 @@ fn diagnostics() {
 fn anchor(code: Code) -> String {
     let title = format!("{code}: {}", code.title()).to_lowercase();
     title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-')).collect::<String>().replace(' ', "-")
-}
-
-#[test]
-fn limits_table() {
-    let mut page = String::from(
-        "# Limits\n\n\
-         Everything that costs memory or time has a limit, checked before the work is done. A message that refuses\n\
-         something names the limit. These are the limits of a document.\n\n\
-         | limit | value | what, and why there |\n| --- | ---: | --- |\n",
-    );
-    for limit in limits::ALL {
-        let _ = writeln!(page, "| `{}` | {} {} | {} |", limit.name, grouped(limit.value), limit.unit, limit.reason);
-    }
-    check("docs/reference/limits.md", &page);
-}
-
-/// The number with a comma before every three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
-    groups.collect::<Vec<_>>().join(",")
 }
 
 #[test]
