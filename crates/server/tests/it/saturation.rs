@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 use tidegate::{Builder, Live, Tidegate};
-use tidegate_server::Options;
+use tidegate_server::{Options, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -277,4 +277,31 @@ async fn a_restore_ends_with_its_client_and_with_the_server() {
         }
         assert!((1..FLAGS).contains(&last.0), "{} of {FLAGS}", last.0);
     }
+}
+
+/// An entry with so many patterns of this class, each of which is compiled.
+fn costly_entry(class: &str, patterns: usize) -> String {
+    let adopters: Vec<_> = (0..patterns).map(|number| json!({"regex": format!("^{number}{class}")})).collect();
+    json!({"stable": 1, "new": 2, "early_adopters": adopters}).to_string()
+}
+
+/// More definitions with costly patterns than have a turn, and a kill switch meanwhile: with patterns that are compiled and
+/// become active, and with as many as cost the whole budget of a document before they are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_with_costly_patterns_do_not_delay_a_kill_switch() {
+    let server = Server::start().await;
+    for (class, patterns, status) in [(r"\d", 3, "200"), (r"\w", 900, "422")] {
+        let body = costly_entry(class, patterns);
+        let mut definitions = Vec::new();
+        for number in 0..8 * limits::DEFINITIONS_AT_ONCE {
+            let line = format!("PUT /api/v1/flags/costly/x-{patterns}-{number}?ack=local");
+            definitions.push(sent(&server, &line, &body).await);
+        }
+        kill_switch(&server).await;
+        let is_all_answered = head(definitions.last_mut().unwrap(), Duration::ZERO).await.is_some();
+        assert!(status == "200" || !is_all_answered, "the costly ones are still at work while the switch is used");
+        let first = head(&mut definitions[0], Duration::from_secs(60)).await.unwrap();
+        assert!(first.starts_with(&format!("HTTP/1.1 {status}")), "{first}");
+    }
+    assert!(!server.tide.is_active_for("kill", "k"));
 }
