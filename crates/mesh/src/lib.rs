@@ -1,38 +1,57 @@
-//! Carries messages between the nodes of a cluster; decides nothing.
+//! Carries messages between the nodes of a cluster. It decides nothing.
 //!
-//! Each two nodes have one link: a TCP connection under TLS 1.3, with certificates of the cluster's own authority in both
-//! directions. What comes on a link comes from the node that its certificate names.
+//! ```text
+//!           dialer ----\
+//! address ->            > handshake (TLS 1.3, hello) -> registry -> link (queue) <-> the other node
+//!           listener --/                                   |
+//!                                                          v
+//!                                       Receiver: messages, connected and lost peers
+//! ```
 //!
-//! A message may be lost, doubled and overtaken on its way, and what is said about who is connected may be late: the replica
-//! expects no more. What this crate owes its caller is that nothing here ever waits. A message goes into the queue of its
-//! peer, which is bounded in bytes; a peer that is slow loses messages, and no other one does. All other work is done by one
-//! thread, `tidegate-mesh`.
+//! Each two nodes have one link: a TCP connection, with TLS 1.3 and certificates of the cluster's own authority in both directions.
+//! A message on a link comes from the node that its certificate names.
 //!
-//! ```no_run
-//! use std::sync::Arc;
+//! Start with [`Mesh::open`], which takes [`Options`] and a [`Receiver`]. [`Mesh::send`] and [`Mesh::broadcast`] queue messages,
+//! [`Mesh::learn`] says where members are, and [`Mesh::status`] says why there is no link. [`authority`] makes certificates.
+//!
+//! A message may be lost, duplicated and reordered, and a report that a peer is connected may be late: the replica expects no more.
+//!
+//! What the mesh never does: a call never waits for the network. Each peer has a queue that is bounded in bytes; a slow peer
+//! loses messages, and no other peer does. One thread, `tidegate-mesh`, does everything that is not done by the caller. The mesh
+//! never reads a message, and never trusts a hello over a certificate.
+//!
+//! ```
+//! use std::sync::{Arc, mpsc};
 //! use tidegate_mesh::{Mesh, Options, PeerEvent, Receiver};
 //! use tidegate_replica::NodeId;
 //!
 //! #[derive(Debug)]
-//! struct Printer;
+//! struct Events(mpsc::Sender<String>);
 //!
-//! impl Receiver for Printer {
+//! impl Receiver for Events {
 //!     fn message(&self, from: NodeId, bytes: Vec<u8>) {
-//!         println!("{} bytes from {from}", bytes.len());
+//!         let _ = self.0.send(format!("{} from {from}", String::from_utf8_lossy(&bytes)));
 //!     }
 //!     fn peer(&self, node: NodeId, _instance: u64, event: PeerEvent) {
-//!         match event {
-//!             PeerEvent::Connected { remote } => println!("{node} is connected at {remote}"),
-//!             PeerEvent::Lost { cause } => println!("{node} is lost: {cause}"),
+//!         if let PeerEvent::Connected { .. } = event {
+//!             let _ = self.0.send(format!("{node} is connected"));
 //!         }
 //!     }
 //! }
 //!
-//! let mut options = Options::new("shop", NodeId::new(1), 7);
-//! options.listen = Some("127.0.0.1:7400".parse()?);
-//! options.peers = vec!["127.0.0.1:7401".to_owned()];
-//! let mesh = Mesh::open(options, Arc::new(Printer))?;
-//! mesh.broadcast(b"good morning");
+//! let node = |id: u64, peers: Vec<String>| {
+//!     let (sender, events) = mpsc::channel();
+//!     let mut options = Options::new("shop", NodeId::new(id), 7);
+//!     (options.listen, options.peers) = (Some(([127, 0, 0, 1], 0).into()), peers);
+//!     Mesh::open(options, Arc::new(Events(sender))).map(|mesh| (mesh, events))
+//! };
+//! let (first, first_events) = node(1, vec![])?;
+//! let address = first.address().ok_or("it listens")?;
+//! let (_second, second_events) = node(2, vec![address.to_string()])?;
+//! assert_eq!(first_events.recv()?, "0000000000000002 is connected");
+//! first.broadcast(b"good morning");
+//! assert_eq!(second_events.recv()?, "0000000000000001 is connected");
+//! assert_eq!(second_events.recv()?, "good morning from 0000000000000001");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

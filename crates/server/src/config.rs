@@ -1,7 +1,7 @@
-//! What a server is told: by its file, its environment and its arguments, the later of which count for more.
+//! The configuration of a server, from its file, its environment and its arguments. Later sources take precedence.
 //!
-//! Every value knows where it was said, so that a mistake names the place to mend, and a server can print what it goes by. A
-//! key that nobody knows is a mistake: it is usually one that is spelled wrongly.
+//! Every value knows its origin, so that an error names the place to fix, and a server can print its effective configuration. An
+//! unknown key is an error: it is usually misspelled.
 
 mod error;
 mod file;

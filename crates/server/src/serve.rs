@@ -1,7 +1,7 @@
-//! The connections: taken, limited, and brought to an end.
+//! Accepts connections, limits them, and ends them.
 //!
-//! Whoever is slow holds up nobody else. A head, a body and the taking of an answer have their time; there is a limit on
-//! connections, and above it those that wait for their clients make room ([`admission`]).
+//! A slow client delays no other one. There are time limits for a head, for a body, and for the client to read an answer. There is a
+//! limit on connections; beyond it the server closes one that waits for its client ([`admission`]).
 
 mod admission;
 mod exchange;
@@ -199,14 +199,14 @@ impl Door {
         self.take(&mut connections).await;
         let Self { listener, options, .. } = self;
         drop(listener);
-        tracing::info!("stopping: {} connections end", connections.len());
+        tracing::info!("stopping; {} connections are open", connections.len());
         let ends = async {
             while let Some(ended) = connections.join_next().await {
                 note_end(ended);
             }
         };
         if tokio::time::timeout(options.stop_timeout, ends).await.is_err() {
-            tracing::warn!("{} connections did not end in time and are cut off", connections.len());
+            tracing::warn!("closing {} connections that did not end in time", connections.len());
             connections.shutdown().await;
         }
     }
@@ -263,7 +263,7 @@ impl Door {
         let (now, mut logged) = (Instant::now(), self.logged.lock().unwrap_or_else(PoisonError::into_inner));
         if logged.is_none_or(|logged| now.duration_since(logged) >= LOG_PERIOD) {
             *logged = Some(now);
-            tracing::error!("connections cannot be accepted: {error}; idle ones are closed, and it is tried again");
+            tracing::error!("cannot accept connections: {error}; closing idle ones and trying again");
         }
     }
 }
@@ -329,7 +329,7 @@ fn note_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!("a request made the server panic; please report it: {error}");
+        tracing::error!("a request panicked; please report it: {error}");
     }
 }
 

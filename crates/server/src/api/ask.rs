@@ -311,7 +311,7 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> Problem {
 }
 
 fn twice(what: &str, name: &str) -> Problem {
-    Problem::invalid(name, format!("the {what} `{name}` is there twice"), "send it once")
+    Problem::invalid(name, format!("the {what} `{name}` occurs twice"), "send it once")
 }
 
 /// Text of others, shortened and without control characters.

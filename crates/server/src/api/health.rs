@@ -26,9 +26,9 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
     if let Some(source) =
         std::iter::once(&status).chain(&status.additional_sources).find(|status| !status.has_document())
     {
-        let why = source.last_error.as_ref().map_or("it has not been heard yet", |trouble| &trouble.message);
+        let why = source.last_error.as_ref().map_or("it has not answered yet", |trouble| &trouble.message);
         let why = source.refused.as_ref().map_or(why, |refusal| &refusal.message);
-        return Err(Problem::not_ready(format!("nothing has come from `{}`: {why}", source.source.escape_debug())));
+        return Err(Problem::not_ready(format!("no document from `{}` yet: {why}", source.source.escape_debug())));
     }
     let ready = json!({"status": "ready", "flags": status.flags, "synced": is_synced(&api)});
     answer::json(StatusCode::OK, &ready)

@@ -38,7 +38,7 @@ impl Hosts {
         match (hosts.next(), hosts.next()) {
             (Some(host), None) => self.check_host(host.to_str().unwrap_or_default(), own)?,
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid("host", "the header `Host` is there twice", "send it once"));
+                return Err(Problem::invalid("host", "the header `Host` occurs twice", "send it once"));
             }
             // HTTP/1.0 knows no `Host`; browsers have not spoken it for decades.
             (None, _) if request.version() < Version::HTTP_11 => {}

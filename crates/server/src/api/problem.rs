@@ -1,7 +1,7 @@
-//! Why a request is not done, as RFC 9457 says it: the one place that chooses HTTP statuses.
+//! Problems as answers (RFC 9457), and the only place that chooses HTTP statuses.
 //!
-//! Each problem names what is wrong and what to do. A 4xx has changed nothing, and neither has a 5xx whose text does not
-//! say otherwise. What only the operator should know goes into the log.
+//! Each problem says what is wrong and suggests a request. A 4xx has changed nothing, and neither has a 5xx unless its text says
+//! so. Details for the operator go to the log.
 
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tidegate_engine::{Diagnostic, FlagKeyError, Severity};
 
 use crate::limits;
 
-/// See the module. It is boxed, since almost every function may have one.
+/// The reason why a request failed, and the answer to it. It is boxed because almost every function may return one.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<Parts>);
 
@@ -71,42 +71,42 @@ impl Kind {
     /// The end of the type's URI, the title, and the status.
     const fn parts(self) -> (&'static str, &'static str, StatusCode) {
         match self {
-            Self::Invalid => ("invalid", "Something in the request is not valid", StatusCode::BAD_REQUEST),
+            Self::Invalid => ("invalid", "Invalid request", StatusCode::BAD_REQUEST),
             Self::Malformed => ("malformed", "The body cannot be read", StatusCode::BAD_REQUEST),
-            Self::CrossOrigin => ("cross-origin", "Pages of other origins may not ask this", StatusCode::FORBIDDEN),
+            Self::CrossOrigin => ("cross-origin", "Cross-origin request", StatusCode::FORBIDDEN),
             Self::UnknownHost => {
                 ("unknown-host", "The server does not answer under this host name", StatusCode::MISDIRECTED_REQUEST)
             }
-            Self::UnknownPath => ("unknown-path", "There is no such path", StatusCode::NOT_FOUND),
-            Self::UnknownFlag => ("unknown-flag", "There is no such flag", StatusCode::NOT_FOUND),
+            Self::UnknownPath => ("unknown-path", "Unknown path", StatusCode::NOT_FOUND),
+            Self::UnknownFlag => ("unknown-flag", "Unknown flag", StatusCode::NOT_FOUND),
             Self::NoActivation => ("no-activation", "The flag has no activation", StatusCode::NOT_FOUND),
             Self::NoDefinition => ("no-definition", "The flag has no definition", StatusCode::NOT_FOUND),
-            Self::NotQuarantined => ("not-quarantined", "No such change is in quarantine", StatusCode::NOT_FOUND),
-            Self::UnknownNode => ("unknown-node", "There is no such node", StatusCode::NOT_FOUND),
-            Self::WrongMethod => ("wrong-method", "This cannot be done there", StatusCode::METHOD_NOT_ALLOWED),
-            Self::RequestTimeout => ("request-timeout", "The request took too long", StatusCode::REQUEST_TIMEOUT),
-            Self::Conflict => ("conflict", "It is defined elsewhere", StatusCode::CONFLICT),
-            Self::AmbiguousNode => ("ambiguous-node", "Several members have this name", StatusCode::CONFLICT),
-            Self::ReachableNode => ("reachable-node", "The member can be reached", StatusCode::CONFLICT),
-            Self::Changed => ("changed", "It has changed meanwhile", StatusCode::PRECONDITION_FAILED),
+            Self::NotQuarantined => ("not-quarantined", "The change is not quarantined", StatusCode::NOT_FOUND),
+            Self::UnknownNode => ("unknown-node", "Unknown node", StatusCode::NOT_FOUND),
+            Self::WrongMethod => ("wrong-method", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::RequestTimeout => ("request-timeout", "Request timeout", StatusCode::REQUEST_TIMEOUT),
+            Self::Conflict => ("conflict", "Conflict", StatusCode::CONFLICT),
+            Self::AmbiguousNode => ("ambiguous-node", "Ambiguous node name", StatusCode::CONFLICT),
+            Self::ReachableNode => ("reachable-node", "The member is reachable", StatusCode::CONFLICT),
+            Self::Changed => ("changed", "Precondition failed", StatusCode::PRECONDITION_FAILED),
             Self::TooLarge => ("too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::WrongMedia => ("wrong-media", "The body is of another type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::WrongMedia => ("wrong-media", "Unsupported media type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Refused => ("refused", "The definition has errors", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Internal => ("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
-            Self::NotLive => ("not-live", "This server takes no changes", StatusCode::NOT_IMPLEMENTED),
-            Self::Busy => ("busy", "Too much is waiting", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotLive => ("not-live", "Live changes are not enabled", StatusCode::NOT_IMPLEMENTED),
+            Self::Busy => ("busy", "Too many requests of this kind", StatusCode::SERVICE_UNAVAILABLE),
             Self::Clock => ("clock", "The clock of this node is wrong", StatusCode::SERVICE_UNAVAILABLE),
             Self::DuplicateNode => {
                 ("duplicate-node", "Another process has this node's id", StatusCode::SERVICE_UNAVAILABLE)
             }
-            Self::Ended => ("ended", "This server takes no more changes", StatusCode::SERVICE_UNAVAILABLE),
-            Self::NotReady => ("not-ready", "There is nothing to answer from yet", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Ended => ("ended", "The server is stopping", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotReady => ("not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE),
             Self::ChangesRefused => {
                 ("changes-refused", "This node accepts no changes", StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::TooManyStreams => ("too-many-streams", "Too many event streams", StatusCode::SERVICE_UNAVAILABLE),
-            Self::Memory => ("memory", "Too much is held in memory", StatusCode::SERVICE_UNAVAILABLE),
-            Self::Disk => ("disk", "The disk takes nothing", StatusCode::INSUFFICIENT_STORAGE),
+            Self::Memory => ("memory", "Memory limit reached", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Disk => ("disk", "The disk is not writable", StatusCode::INSUFFICIENT_STORAGE),
         }
     }
 }
@@ -152,32 +152,36 @@ impl Problem {
 
     /// The connection broke while the body was read.
     pub(crate) fn broken_body(error: &dyn Display) -> Self {
-        Self::new(Kind::Malformed, format!("the body did not come whole: {error}"), "send it again")
+        Self::new(Kind::Malformed, format!("the body is incomplete: {error}"), "send the request again")
     }
 
     pub(crate) fn cross_origin(origin: &str) -> Self {
         let detail =
-            format!("the page of `{}` asks for a change, and this server is another origin", origin.escape_debug());
-        Self::new(Kind::CrossOrigin, detail, "ask from the server's own pages, or without an `Origin` header")
-            .at_field("origin")
+            format!("a page of `{}` requests a change, and this server has another origin", origin.escape_debug());
+        Self::new(
+            Kind::CrossOrigin,
+            detail,
+            "send the request from the server's own pages, or without an `Origin` header",
+        )
+        .at_field("origin")
     }
 
     /// The server is asked under a name that is not its own.
     pub(crate) fn unknown_host(name: &str) -> Self {
-        let detail = format!("the request is for the host `{name}`, and this server does not answer under that name");
+        let detail = format!("the request is for the host `{name}`, which is not a name of this server");
         let help = format!(
-            "ask at `localhost` or at the address that the server listens on, or allow the name: `hosts = [\"{name}\"]` in \
-             the configuration, or `--host {name}`"
+            "send the request to `localhost` or to the address that the server listens on, or add the name to the server's \
+             configuration: `hosts = [\"{name}\"]`"
         );
         Self::new(Kind::UnknownHost, detail, help).at_field("host")
     }
 
     pub(crate) fn unknown_path(path: &str) -> Self {
-        let detail = format!("there is nothing at `{}`", path.escape_debug());
+        let detail = format!("there is no resource at `{}`", path.escape_debug());
         Self::new(
             Kind::UnknownPath,
             detail,
-            "flags are at `/api/v1/flags/{section}/{flag}`, the cluster at `/api/v1/cluster`",
+            "send GET `/api/v1/flags/{section}/{flag}` for a flag, or GET `/api/v1/cluster` for the cluster",
         )
     }
 
@@ -187,46 +191,52 @@ impl Problem {
         if let Some(meant) = &meant {
             let _ = write!(detail, "; did you mean `{}`?", meant.to_string().escape_debug());
         }
-        let mut problem = Self::new(Kind::UnknownFlag, detail, "GET `/api/v1/flags` lists the flags");
+        let mut problem = Self::new(Kind::UnknownFlag, detail, "send GET `/api/v1/flags` for the list of flags");
         problem.0.meant = meant;
         problem
     }
 
     /// A change of a flag that this node does not know.
     fn unknown_target(detail: &str, meant: Option<FlagKey>) -> Self {
-        let help = "`create=true` makes it a boolean flag; `elsewhere=true` changes a flag of other nodes' documents";
+        let help = "send `create=true` to create a boolean flag, or `elsewhere=true` to change a flag that other nodes' documents define";
         let mut problem = Self::new(Kind::UnknownFlag, detail, help);
         problem.0.meant = meant;
         problem
     }
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
-        let detail = format!("`{}` is not for this path", method.as_str().escape_debug());
-        Self::new(Kind::WrongMethod, detail, "the header `Allow` lists what is")
+        let detail = format!("the path does not support `{}`", method.as_str().escape_debug());
+        Self::new(Kind::WrongMethod, detail, "use a method of the header `Allow`")
     }
 
     pub(crate) fn request_timeout() -> Self {
-        Self::new(Kind::RequestTimeout, "the body did not come in time", "send it at once, or over a faster line")
+        Self::new(
+            Kind::RequestTimeout,
+            "the body did not arrive in time",
+            "send the whole body at once, or over a faster connection",
+        )
     }
 
     pub(crate) fn too_large(bytes_max: usize) -> Self {
         let detail = format!("the body has more than {bytes_max} bytes");
-        Self::new(Kind::TooLarge, detail, "send less; values of flags should be small")
+        Self::new(Kind::TooLarge, detail, "send a smaller body; values of flags should be small")
     }
 
     pub(crate) fn wrong_media(expected: &str) -> Self {
         let help = format!("send `Content-Type: {expected}`");
-        Self::new(Kind::WrongMedia, "the body is of another type than is read here", help).at_field("content-type")
+        Self::new(Kind::WrongMedia, "this path does not read a body of this type", help).at_field("content-type")
     }
 
     /// What stands there is not what the caller had seen.
     pub(crate) fn changed(header: &str, detail: &str) -> Self {
-        Self::new(Kind::Changed, detail, "GET it, and decide again with the `ETag` that it has now").at_field(header)
+        Self::new(Kind::Changed, detail, "send GET for the flag, and decide again with its current `ETag`")
+            .at_field(header)
     }
 
     /// The source has not been heard, and there is nothing in force.
     pub(crate) fn not_ready(detail: impl Into<String>) -> Self {
-        Self::new(Kind::NotReady, detail, "wait; the log says what the source does").retry_after(1)
+        Self::new(Kind::NotReady, detail, "wait, and send the request again; GET `/api/v1/status` shows the sources")
+            .retry_after(1)
     }
 
     /// The node starts: its instance is not connected yet.
@@ -241,76 +251,94 @@ impl Problem {
 
     /// Changes are refused, for a reason that says what to do.
     pub(crate) fn changes_refused(detail: impl Into<String>) -> Self {
-        Self::new(Kind::ChangesRefused, detail, "ask another node; GET `/api/v1/cluster` says more").retry_after(10)
+        Self::new(
+            Kind::ChangesRefused,
+            detail,
+            "send the change to another node; GET `/api/v1/cluster` lists the problems",
+        )
+        .retry_after(10)
     }
 
     pub(crate) fn too_many_streams(watchers_max: usize) -> Self {
-        let detail = format!("{watchers_max} connections watch already");
-        Self::new(Kind::TooManyStreams, detail, "ask another node, or poll the decision").retry_after(5)
+        let detail = format!("{watchers_max} event streams are open already");
+        Self::new(Kind::TooManyStreams, detail, "send the request to another node, or poll the decision").retry_after(5)
     }
 
     /// Its turn did not come in time. Nothing was begun.
     pub(crate) fn busy() -> Self {
-        let detail = "too many requests of this kind are under way; nothing was begun";
-        Self::new(Kind::Busy, detail, "try again in a moment, or ask another node").retry_after(1)
+        let detail = "too many requests of this kind are in progress; nothing was started";
+        Self::new(Kind::Busy, detail, "send the request again in a moment, or to another node").retry_after(1)
     }
 
     /// There is no memory left for a body or an answer. Nothing was begun.
     pub(crate) fn no_memory() -> Self {
-        let detail = "other bodies and answers take all the memory there is for them";
-        Self::new(Kind::Memory, detail, "try again in a moment, or ask another node").retry_after(2)
+        let detail = "other bodies and answers use the whole memory budget; nothing was started";
+        Self::new(Kind::Memory, detail, "send the request again in a moment, or to another node").retry_after(2)
     }
 
     /// The server stops while a request that reads waits for its answer.
     pub(crate) fn stopping() -> Self {
-        let detail = "this server stops, and the request was not finished in time";
-        Self::new(Kind::Ended, detail, "ask another node, or this one again when it is back").retry_after(5)
+        let detail = "this server is stopping, and the request was not finished in time";
+        Self::new(Kind::Ended, detail, "send the request to another node, or to this one after its restart")
+            .retry_after(5)
     }
 
     /// The server stops while a change that was begun waits for its acknowledgement.
     pub(crate) fn stopped_waiting() -> Self {
-        let detail = "the change was made, and this server stops before it is known which other nodes have it";
-        Self::new(Kind::Ended, detail, "look at the flag's history on another node").retry_after(5)
+        let detail = "the change was made; this server is stopping before other nodes have acknowledged it";
+        Self::new(Kind::Ended, detail, "send GET `/api/v1/flags/{section}/{flag}/history` to another node")
+            .retry_after(5)
     }
 
     /// The disk takes nothing, so that nothing was tried.
     pub(crate) fn disk(detail: &str) -> Self {
-        Self::new(Kind::Disk, format!("changes cannot be kept: {detail}"), "make room on the disk of the data folder")
-            .retry_after(10)
+        Self::new(
+            Kind::Disk,
+            format!("changes cannot be written to the disk: {detail}"),
+            "free space on the disk of the data folder",
+        )
+        .retry_after(10)
     }
 
     /// A bug of this server.
     pub(crate) fn internal(error: &dyn Display) -> Self {
         tracing::error!("a request failed with an internal error; please report it: {error}");
-        Self::new(Kind::Internal, "the request failed; the log of the server says more", "report it")
+        Self::new(
+            Kind::Internal,
+            "the request failed with an internal error; the log of the server has the details",
+            "report the log lines",
+        )
     }
 
     fn from_write(error: &WriteError) -> Self {
         let detail = error.to_string();
         match error {
             WriteError::ClockOff { .. } => {
-                Self::new(Kind::Clock, detail, "set the clock of this host, or ask another node").retry_after(30)
+                Self::new(Kind::Clock, detail, "correct the clock of this host, or send the change to another node")
+                    .retry_after(30)
             }
             WriteError::ClockPoisoned { .. } => Self::new(
                 Kind::Clock,
                 detail,
-                "check the clocks of all hosts, then POST `/api/v1/cluster/repair-clock`",
+                "correct the clocks of all hosts, then send POST `/api/v1/cluster/repair-clock`",
             )
             .retry_after(30),
             WriteError::DuplicateNode { .. } => {
-                Self::new(Kind::DuplicateNode, detail, "ask another node meanwhile").retry_after(30)
+                Self::new(Kind::DuplicateNode, detail, "send changes to another node meanwhile").retry_after(30)
             }
-            WriteError::ReadOnly { .. } => {
-                Self::new(Kind::Disk, detail, "mend the disk and start the server again; ask another node meanwhile")
-            }
-            WriteError::Conflict { .. } => Self::changed("if-match", "somebody has changed it since it was looked at"),
+            WriteError::ReadOnly { .. } => Self::new(
+                Kind::Disk,
+                detail,
+                "fix the disk and restart the server; send changes to another node meanwhile",
+            ),
+            WriteError::Conflict { .. } => Self::changed("if-match", "the flag has changed since its `ETag` was read"),
             WriteError::Busy => ChangeError::Busy.into(),
-            WriteError::Starting => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
+            WriteError::Starting => Self::new(Kind::Busy, detail, "send the request again in a moment").retry_after(1),
             WriteError::NotMember { .. } => {
-                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").at_field("node")
+                Self::new(Kind::UnknownNode, detail, "send GET `/api/v1/cluster` for the members").at_field("node")
             }
             WriteError::ForgetsItself { .. } => {
-                Self::invalid("node", detail, "stop this node, and ask another one to forget it")
+                Self::invalid("node", detail, "stop this node, and send the request to another one")
             }
             _ => Self::new(Kind::Invalid, detail, "send a smaller change"),
         }
@@ -321,15 +349,17 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         let detail = error.to_string();
         match error {
-            ChangeError::NotLive => {
-                Self::new(Kind::NotLive, "this server only serves documents", "start it with a data folder")
-            }
+            ChangeError::NotLive => Self::new(
+                Kind::NotLive,
+                "this server only serves documents",
+                "change the document, or start the server with live changes",
+            ),
             ChangeError::Name { problem } => Self::name(problem),
             ChangeError::UnknownFlag { meant, .. } => Self::unknown_target(&detail, meant),
             ChangeError::NotQuarantined { .. } => Self::new(
                 Kind::NotQuarantined,
                 detail,
-                "GET `/api/v1/cluster/quarantine` lists those that are, on this node",
+                "send GET `/api/v1/cluster/quarantine` for the changes that are quarantined on this node",
             ),
             ChangeError::QuarantinedTwice { .. } => {
                 Self::invalid("kind", detail, "send `kind`: `activation` or `definition`")
@@ -342,7 +372,7 @@ impl From<ChangeError> for Problem {
             ChangeError::NoDefinition { .. } => Self::new(
                 Kind::NoDefinition,
                 detail,
-                "nothing was changed; GET `/api/v1/flags` lists the flags, and where each is defined",
+                "nothing was changed; send GET `/api/v1/flags` to see where each flag is defined",
             ),
             ChangeError::Percentage { text, problem } => Self::percentage(&text, problem),
             ChangeError::Past { .. } => {
@@ -355,25 +385,29 @@ impl From<ChangeError> for Problem {
                 let is_error = |diagnostic: &&Diagnostic| diagnostic.code.severity() == Severity::Error;
                 let errors = diagnostics.iter().filter(is_error).count();
                 let detail = format!("the definition is refused: {errors} error{}", if errors == 1 { "" } else { "s" });
-                let help = "mend what `diagnostics` says; `tidegate check` finds the same in a document";
+                let help = "fix the errors in `diagnostics`, and send the definition again";
                 let mut problem = Self::new(Kind::Refused, detail, help);
                 problem.0.diagnostics = diagnostics;
                 problem
             }
-            ChangeError::Entry => {
-                Self::new(Kind::Refused, detail, "send the entry alone, as it stands after the flag's name")
-            }
-            ChangeError::Lease => Self::new(Kind::Refused, detail, "leave `lease` out").at_field("lease"),
-            ChangeError::DefinedByDocument { .. } => {
-                Self::new(Kind::Conflict, detail, "change the document, or PUT the flag's activation")
-            }
+            ChangeError::Entry => Self::new(
+                Kind::Refused,
+                detail,
+                "send only the entry, the JSON that follows the flag's name in a document",
+            ),
+            ChangeError::Lease => Self::new(Kind::Refused, detail, "send the entry without `lease`").at_field("lease"),
+            ChangeError::DefinedByDocument { .. } => Self::new(
+                Kind::Conflict,
+                detail,
+                "change the document, or send PUT `/api/v1/flags/{section}/{flag}/activation`",
+            ),
             ChangeError::Refused(error) => Self::from_write(&error),
             ChangeError::Disk { message } => Self::disk(&message),
-            ChangeError::Busy => Self::new(Kind::Busy, detail, "try again in a moment").retry_after(1),
+            ChangeError::Busy => Self::new(Kind::Busy, detail, "send the request again in a moment").retry_after(1),
             ChangeError::Stopped => {
-                Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
+                Self::new(Kind::Ended, detail, "send the request to another node, and restart this one").retry_after(5)
             }
-            _ => Self::new(Kind::Invalid, detail, "see the detail"),
+            _ => Self::new(Kind::Invalid, detail, "change the request as the detail says"),
         }
     }
 }
@@ -384,16 +418,16 @@ impl From<ClusterError> for Problem {
         match error {
             ClusterError::Change(error) => error.into(),
             ClusterError::Ended { .. } => {
-                Self::new(Kind::Ended, detail, "ask another node, and start this one again").retry_after(5)
+                Self::new(Kind::Ended, detail, "send the request to another node, and restart this one").retry_after(5)
             }
             ClusterError::Ambiguous { .. } => {
-                Self::new(Kind::AmbiguousNode, detail, "GET `/api/v1/cluster` lists the members")
+                Self::new(Kind::AmbiguousNode, detail, "send GET `/api/v1/cluster` for the members")
             }
             ClusterError::Reachable { .. } => {
-                Self::new(Kind::ReachableNode, detail, "stop the node first, or say `force=true`")
+                Self::new(Kind::ReachableNode, detail, "stop the node first, or send `force=true`")
             }
             ClusterError::NoMember { .. } => {
-                Self::new(Kind::UnknownNode, detail, "GET `/api/v1/cluster` lists the members").at_field("node")
+                Self::new(Kind::UnknownNode, detail, "send GET `/api/v1/cluster` for the members").at_field("node")
             }
             error => Self::internal(&error),
         }
@@ -405,20 +439,24 @@ impl From<RestoreError> for Problem {
         let detail = error.to_string();
         match error {
             RestoreError::Backup(_) => {
-                Self::new(Kind::Malformed, detail, "send what GET `/api/v1/backup` gave, whole and unchanged")
+                Self::new(Kind::Malformed, detail, "send the whole answer of GET `/api/v1/backup`, unchanged")
             }
-            RestoreError::Cluster { .. } => {
-                Self::new(Kind::Conflict, detail, "send a backup of this cluster, or start with the other one's name")
-            }
+            RestoreError::Cluster { .. } => Self::new(
+                Kind::Conflict,
+                detail,
+                "send a backup of this cluster, or start a node with the other cluster's name",
+            ),
             RestoreError::Refused { error, .. } => {
                 let mut problem = Self::from(error);
                 problem.0.detail = detail;
                 problem
             }
-            RestoreError::Interrupted { .. } => {
-                Self::new(Kind::Ended, detail, "send it again: what is restored already is left as it is")
-                    .retry_after(5)
-            }
+            RestoreError::Interrupted { .. } => Self::new(
+                Kind::Ended,
+                detail,
+                "send the backup again: registers that were restored are left as they are",
+            )
+            .retry_after(5),
             RestoreError::Ended(error) => error.into(),
             error => Self::internal(&error),
         }

@@ -23,26 +23,32 @@ const fn case(
     Case { request, body, status, field, words }
 }
 
-const DIAL: &str = "PUT /api/v1/flags/flags/x/activation";
+const ACTIVATION: &str = "PUT /api/v1/flags/flags/x/activation";
 const ENTRY: &str = "PUT /api/v1/flags/flags/x";
 
 const CASES: &[Case] = &[
-    case(DIAL, r#"{"percentage": 101}"#, 400, "percentage", "`101` is above 100"),
-    case(DIAL, r#"{"percentage": 100.0000001}"#, 400, "percentage", "more than six decimals"),
-    case(DIAL, r#"{"percentage": -0.1}"#, 400, "percentage", "below 0"),
-    case(DIAL, r#"{"percentage": 1e400}"#, 400, "percentage", "above 100"),
-    case(DIAL, r#"{"percentage": "20"}"#, 400, "percentage", "not a number"),
-    case(DIAL, r#"{"percentage": null}"#, 400, "percentage", "missing"),
-    case(DIAL, "{}", 400, "percentage", "missing"),
-    case(DIAL, r#"{"percentage": 1, "until": "2001-01-01T00:00:00Z"}"#, 400, "until", "is past"),
-    case(DIAL, r#"{"percentage": 1, "until": "tomorrow"}"#, 400, "until", "2026-12-01"),
-    case(DIAL, r#"{"percentage": 1, "until": 5}"#, 400, "until", "not a text"),
-    case(DIAL, r#"{"percentage": 1, "reason": ["a"]}"#, 400, "reason", "not a text"),
-    case(DIAL, r#"{"percentage": 1, "percent": 2}"#, 400, "percent", "known here: `percentage`, `reason`, `until`"),
-    case(DIAL, r#"{"percentage": 1, "percentage": 2}"#, 400, "percentage", "twice"),
-    case(DIAL, r#"{"percentage": 1"#, 400, "", "line 1 column 16"),
-    case(DIAL, r#"[{"percentage": 1}]"#, 400, "", "expected an object"),
-    case(DIAL, "", 400, "", "EOF"),
+    case(ACTIVATION, r#"{"percentage": 101}"#, 400, "percentage", "`101` is above 100"),
+    case(ACTIVATION, r#"{"percentage": 100.0000001}"#, 400, "percentage", "more than six decimals"),
+    case(ACTIVATION, r#"{"percentage": -0.1}"#, 400, "percentage", "below 0"),
+    case(ACTIVATION, r#"{"percentage": 1e400}"#, 400, "percentage", "above 100"),
+    case(ACTIVATION, r#"{"percentage": "20"}"#, 400, "percentage", "not a number"),
+    case(ACTIVATION, r#"{"percentage": null}"#, 400, "percentage", "missing"),
+    case(ACTIVATION, "{}", 400, "percentage", "missing"),
+    case(ACTIVATION, r#"{"percentage": 1, "until": "2001-01-01T00:00:00Z"}"#, 400, "until", "is past"),
+    case(ACTIVATION, r#"{"percentage": 1, "until": "tomorrow"}"#, 400, "until", "2026-12-01"),
+    case(ACTIVATION, r#"{"percentage": 1, "until": 5}"#, 400, "until", "not a text"),
+    case(ACTIVATION, r#"{"percentage": 1, "reason": ["a"]}"#, 400, "reason", "not a text"),
+    case(
+        ACTIVATION,
+        r#"{"percentage": 1, "percent": 2}"#,
+        400,
+        "percent",
+        "known here: `percentage`, `reason`, `until`",
+    ),
+    case(ACTIVATION, r#"{"percentage": 1, "percentage": 2}"#, 400, "percentage", "twice"),
+    case(ACTIVATION, r#"{"percentage": 1"#, 400, "", "line 1 column 16"),
+    case(ACTIVATION, r#"[{"percentage": 1}]"#, 400, "", "expected an object"),
+    case(ACTIVATION, "", 400, "", "EOF"),
     case("PUT /api/v1/flags/flags/x/activation?ack=most", r#"{"percentage": 1}"#, 400, "ack", "`majority`"),
     case("PUT /api/v1/flags/flags/x/activation?timeout=2m", r#"{"percentage": 1}"#, 400, "timeout", "up to a minute"),
     case("PUT /api/v1/flags/flags/x/activation?timeout=5", r#"{"percentage": 1}"#, 400, "timeout", "500ms"),
@@ -72,11 +78,11 @@ const CASES: &[Case] = &[
     case("GET /api/v1/watch?key=k", "", 400, "flag", "missing"),
     case("GET /api/v1/watch?flag=a%0Ab", "", 400, "flag", "control character"),
     case("GET /api/v1/flags/x", "", 404, "", "{section}/{flag}"),
-    case("GET /api/v2/flags", "", 404, "", "nothing at"),
-    case("GET /", "", 404, "", "nothing at"),
+    case("GET /api/v2/flags", "", 404, "", "no resource at"),
+    case("GET /", "", 404, "", "no resource at"),
     case("POST /api/v1/cluster/forget", r#"{"node": "nobody"}"#, 404, "node", "no member"),
     case("POST /api/v1/cluster/forget", "{}", 400, "node", "missing"),
-    case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 400, "node", "ask another one to forget it"),
+    case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 400, "node", "send the request to another one"),
     case("POST /api/v1/cluster/repair-clock", r#"{"epoch": 1}"#, 400, "epoch", "known here: `reason`"),
 ];
 
