@@ -115,7 +115,7 @@ pub(crate) fn starting_router(since: Instant, options: &Options) -> Router {
 
 /// The same on a listener for health alone.
 pub(crate) fn starting_health_router(since: Instant) -> Router {
-    Router::new().route("/healthz", get(health::alive)).fallback(move || health::starting(since))
+    Router::new().route("/healthz", get(health::alive)).fallback(async move || health::starting(since))
 }
 
 async fn unknown_path(request: Request) -> Problem {

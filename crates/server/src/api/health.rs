@@ -16,7 +16,7 @@ pub(super) async fn alive() -> Answer {
 }
 
 /// Everything else while the node starts.
-pub(super) async fn starting(since: Instant) -> Problem {
+pub(super) fn starting(since: Instant) -> Problem {
     Problem::starting(since.elapsed())
 }
 
