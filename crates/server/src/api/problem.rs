@@ -364,8 +364,8 @@ impl From<ChangeError> for Problem {
             ChangeError::QuarantinedTwice { .. } => {
                 Self::invalid("kind", detail, "send `kind`: `activation` or `definition`")
             }
-            ChangeError::NoMatch { .. } => Self::changed("if-match", "it is not as it was when it was looked at"),
-            ChangeError::Match { .. } => Self::changed("if-none-match", "it is there already"),
+            ChangeError::NoMatch { .. } => Self::changed("if-match", "the flag has changed since this `ETag`"),
+            ChangeError::Match { .. } => Self::changed("if-none-match", "it exists already"),
             ChangeError::NoActivation { .. } => {
                 Self::new(Kind::NoActivation, detail, "nothing was changed: the flag follows its ramp already")
             }
