@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use crate::custom_hash::{CustomHash, RecordHash};
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
-use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, Snapshot};
+use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, RecordKind, Snapshot};
 use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 
 use tables::Tables;
@@ -151,6 +151,11 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
     };
     let moves = flag.enabled && flag.new.is_some() && !(points.is_empty() && flag.early_adopters.is_empty());
     let is_constant = !moves || flag.lock.is_some();
+    let kind = match (is_constant, extra.decides()) {
+        (true, _) => RecordKind::Constant,
+        (false, false) => RecordKind::Share,
+        (false, true) => RecordKind::Rules,
+    };
     let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, &extra) };
     let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };
     Record {
@@ -167,7 +172,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         hash,
         lock: flag.lock,
         enabled: flag.enabled,
-        is_constant,
+        kind,
     }
 }
 

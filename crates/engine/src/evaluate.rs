@@ -12,7 +12,7 @@ use crate::bucket::{self, SubjectKind};
 use crate::change::{Flips, earliest};
 use crate::custom_hash::RecordHash;
 use crate::lease::Clocks;
-use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, Snapshot, Values};
+use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, RecordKind, Snapshot, Values};
 use crate::timeline::{Segment, Timeline};
 use crate::trace::{Facts, NoTrace, Trace};
 use crate::{
@@ -39,11 +39,44 @@ impl Snapshot {
         decide(self, flag, subject, moment, &mut NoTrace)
     }
 
+    /// What a flag answers now, if `past` is an instant before now: the moment is asked for only where it matters. Most flags
+    /// no longer move, so that any instant after their last move is as good as now, and a clock costs more than a decision.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub fn evaluate_now<'m>(
+        &self,
+        flag: Option<FlagIndex>,
+        subject: &Subject<'_>,
+        past: Micros,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> Decision<'_> {
+        let Some(flag) = flag else { return not_found(&mut NoTrace) };
+        let Some(entry) = self.without_override(flag) else {
+            return self.evaluate_overridden(flag, subject, &moment());
+        };
+        if entry.record.moves_until >= past {
+            return self.evaluate_moving(entry, subject, &moment());
+        }
+        // A flag with a lease never settles, so no clock of a lease has a part in this.
+        let moment = Moment { now: past, leases: const { &Clocks::synced() } };
+        Query { snapshot: self, subject, moment: &moment }.by_document(entry, &mut NoTrace)
+    }
+
+    #[inline(never)]
+    fn evaluate_moving<'s>(&'s self, entry: Entry<'s>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'s> {
+        Query { snapshot: self, subject, moment }.by_document(entry, &mut NoTrace)
+    }
+
+    #[inline(never)]
+    fn evaluate_overridden(&self, flag: FlagIndex, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
+        decide(self, Some(flag), subject, moment, &mut NoTrace)
+    }
+
     /// The answer of a flag that is constant in its document, without locks and activations.
     pub(crate) fn constant_without_override<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
         let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
         let query = Query { snapshot: self, subject: &Subject::absent(), moment: &moment };
-        entry.record.is_constant.then(|| query.by_document(entry, &mut NoTrace))
+        (entry.record.kind == RecordKind::Constant).then(|| query.by_document(entry, &mut NoTrace))
     }
 }
 
@@ -200,13 +233,29 @@ impl<'s> Query<'s, '_> {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn by_document(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
-        let record = entry.record;
-        if let Some(locked) = record.lock {
-            trace.rule(Rule::DocumentLock);
-            return value_of(entry, locked == Variant::New, Reason::Static);
+        match entry.record.kind {
+            RecordKind::Share => self.by_share(entry, None, || self.timeline(entry, None), trace),
+            RecordKind::Constant => {
+                if let Some(locked) = entry.record.lock {
+                    trace.rule(Rule::DocumentLock);
+                    return value_of(entry, locked == Variant::New, Reason::Static);
+                }
+                self.by_constant(entry, trace)
+            }
+            RecordKind::Rules => match entry.extra() {
+                None => self.by_share(entry, None, || self.timeline(entry, None), trace),
+                Some(extra) => self.by_extra(entry, extra, trace),
+            },
         }
+    }
+
+    /// A flag without a lock that has one answer for everyone at all times.
+    #[inline(never)]
+    fn by_constant(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
+        let record = entry.record;
         if !record.enabled {
             trace.rule(Rule::Disabled);
             return caller_default(Reason::Disabled, None);
@@ -216,7 +265,7 @@ impl<'s> Query<'s, '_> {
             return value_of(entry, false, Reason::Static);
         }
         match entry.extra() {
-            None => self.by_share(entry, None, &self.timeline(entry, None), trace),
+            None => self.by_share(entry, None, || self.timeline(entry, None), trace),
             Some(extra) => self.by_extra(entry, extra, trace),
         }
     }
@@ -232,7 +281,7 @@ impl<'s> Query<'s, '_> {
         let timeline = self.timeline(entry, Some(extra));
         match self.by_rare(entry, extra, &timeline, trace) {
             Some(decision) => decision,
-            None => self.by_share(entry, Some(extra), &timeline, trace),
+            None => self.by_share(entry, Some(extra), || timeline, trace),
         }
     }
 
@@ -299,26 +348,28 @@ impl<'s> Query<'s, '_> {
         }
     }
 
-    #[inline]
-    fn by_share(
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    fn by_share<'t>(
         &self,
         entry: Entry<'s>,
         extra: Option<&Extra>,
-        timeline: &Timeline<'_>,
+        timeline: impl Fn() -> Timeline<'t>,
         trace: &mut impl Trace,
     ) -> Decision<'s> {
         let (now, record) = (self.moment.now, entry.record);
-        let segment = if now > record.moves_until { Segment::Level(record.rest) } else { timeline.segment(now) };
+        // Most ramps are over.
+        let segment = if now > record.moves_until { Segment::Level(record.rest) } else { timeline().segment(now) };
         let rolling_back = extra.and_then(|extra| extra.rollback).is_some_and(|fall| now >= fall.start);
         trace.rule(if rolling_back { Rule::Rollback } else { Rule::Ramp });
         trace.share(|| {
-            let position = self.position(entry);
+            let (position, timeline) = (self.position(entry), timeline());
             Facts {
                 position,
                 share: segment.share(),
                 flips: position.map(|position| timeline.flips(position, now)).unwrap_or_default(),
                 until: if position.is_none() { timeline.next_point(now) } else { timeline.foreseen(now) },
-                ramp_instant: shown_instant(timeline, now),
+                ramp_instant: shown_instant(&timeline, now),
             }
         });
         if let Some(has_new) = segment.unanimous() {
@@ -331,7 +382,8 @@ impl<'s> Query<'s, '_> {
     }
 
     /// The subject's position for this flag; `None` without a key.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn position(&self, entry: Entry<'_>) -> Option<Position> {
         let record = entry.record;
         let key = match self.subject.kind() {
@@ -341,15 +393,24 @@ impl<'s> Query<'s, '_> {
         };
         Some(match record.hash {
             RecordHash::Algorithm(HashAlgorithm::Xxh3) => bucket::xxh3_position(record.seed, key),
+            _ => self.slow_position(entry, key),
+        })
+    }
+
+    #[inline(never)]
+    fn slow_position(&self, entry: Entry<'_>, key: &str) -> Position {
+        let record = entry.record;
+        match record.hash {
             RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => self.subject.unsalted_sha1(key),
             RecordHash::Algorithm(algorithm) => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
             RecordHash::Custom => entry.custom_position(key),
-        })
+        }
     }
 }
 
 /// `new` if the key has it and the entry has one; otherwise `stable`.
-#[inline]
+#[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+#[inline(always)]
 #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, and this one cannot be foreseen")]
 fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
     let Entry { core, record } = entry;

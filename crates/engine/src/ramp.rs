@@ -273,7 +273,8 @@ const fn has_flipped(k: u64, elapsed: u64, over: u64, places: u64) -> bool {
     // Below 2^98 each, since there are 2^32 places.
     let moved = (over as u128 * k as u128) << 1;
     let passed = ((elapsed as u128 * places as u128) << 1).wrapping_add(places as u128);
-    (moved < passed) | ((moved == passed) & elapsed.is_multiple_of(2))
+    // Equal counts where the time is even: whole numbers, so that is less than one more.
+    moved < passed.wrapping_add((!elapsed & 1) as u128)
 }
 
 /// The time from the start of a stretch to the flip of the place `k` above it, with the division.

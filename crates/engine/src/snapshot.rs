@@ -14,6 +14,7 @@ mod extra;
 mod flag;
 mod index;
 mod leases;
+mod name_index;
 mod nearest;
 mod overrides;
 mod store;
@@ -29,6 +30,7 @@ use crate::{Activation, Digest, FlagKey, HashAlgorithm, HostLock, Micros, Overla
 pub(crate) use adopters::Adopters;
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::Flag;
+pub(crate) use name_index::NameIndex;
 use overrides::Defined;
 pub(crate) use overrides::{Overridden, Overrides, Undocumented};
 pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
@@ -46,6 +48,18 @@ pub struct Snapshot {
 /// The index of a flag in one snapshot, from [`Snapshot::find`]. It means nothing in another snapshot.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct FlagIndex(u32);
+
+impl FlagIndex {
+    /// The place with this number.
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number of the place.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
 
 impl Snapshot {
     pub(crate) fn from_core(core: Core) -> Self {
@@ -136,7 +150,8 @@ impl Snapshot {
     }
 
     /// Finds a flag, also one that only has a lock or an activation.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub fn find(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         match self.core.find(section, flag) {
             Some(id) => Some(FlagIndex(id)),
@@ -155,20 +170,41 @@ impl Snapshot {
     /// // A key without `/` means a flag of the section `flags`.
     /// assert_eq!(snapshot.find_key("dark"), snapshot.find("flags", "dark"));
     /// ```
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub fn find_key(&self, flag_key: &str) -> Option<FlagIndex> {
         match self.core.find_key(flag_key) {
             Some(id) => Some(FlagIndex(id)),
+            None if self.overrides.is_none() && !self.core.has_escapes => None,
             None => self.find_parsed(flag_key),
         }
+    }
+
+    /// The place of a flag by its flag key, looked for first where it was in another snapshot.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub fn find_again(&self, place: Option<FlagIndex>, flag_key: &str) -> Option<FlagIndex> {
+        let is_there = |place: &FlagIndex| {
+            self.core.records.get(place.0 as usize).is_some_and(|record| self.core.reads(record.key, flag_key))
+        };
+        match place.filter(is_there) {
+            Some(place) => Some(place),
+            None => self.find_by_name(flag_key),
+        }
+    }
+
+    #[inline(never)]
+    fn find_by_name(&self, flag_key: &str) -> Option<FlagIndex> {
+        self.find_key(flag_key)
     }
 
     /// Finds a flag whose key has another spelling than the canonical one, and one that no document defines.
     #[inline(never)]
     fn find_parsed(&self, flag_key: &str) -> Option<FlagIndex> {
         match flag_key.split_once('/') {
-            None => self.find(FlagKey::DEFAULT_SECTION, flag_key),
-            Some((section, flag)) if !section.contains('%') => self.find(section, flag),
+            // No document defines it: the index of flag keys has all of them.
+            None => self.find_undocumented(FlagKey::DEFAULT_SECTION, flag_key),
+            Some((section, flag)) if !section.contains('%') => self.find_undocumented(section, flag),
             Some(_) => {
                 let key = FlagKey::parse(flag_key);
                 self.find(key.section(), key.flag())
@@ -201,9 +237,8 @@ impl Snapshot {
 
     /// Whether every key keeps the answer that it has at `instant` from then on. A reader that knows that `instant` is past
     /// need not read the clock.
-    #[inline]
     pub fn is_settled(&self, flag: FlagIndex, instant: Micros) -> bool {
-        self.entry(flag).is_some_and(|entry| entry.record.moves_until < instant) && self.overridden(flag).is_none()
+        self.without_override(flag).is_some_and(|entry| entry.record.moves_until < instant)
     }
 
     /// The number of flags of documents; indexes from here on are of other flags.
@@ -212,8 +247,19 @@ impl Snapshot {
         u32::try_from(self.core.records.len()).unwrap_or(u32::MAX)
     }
 
+    /// What a flag was compiled to, if nothing is laid over it.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn without_override(&self, flag: FlagIndex) -> Option<Entry<'_>> {
+        if self.overrides.is_some() && self.overridden(flag).is_some() {
+            return None;
+        }
+        self.entry(flag)
+    }
+
     /// The compiled entry of a flag; `None` for a flag that only has a lock or an activation.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub(crate) fn entry(&self, flag: FlagIndex) -> Option<Entry<'_>> {
         match self.core.records.get(flag.0 as usize) {
             Some(record) => Some(Entry { core: &self.core, record }),
@@ -292,10 +338,12 @@ pub(crate) struct Core {
     pub(crate) points: Box<[Point]>,
     pub(crate) salts: Box<[(u32, u32)]>,
     pub(crate) extras: Box<[Extra]>,
-    /// The numbers of the flags by flag key.
-    pub(crate) key_index: HashTable<u32>,
+    /// The numbers of the flags by flag key; those of the default section also by their name alone, marked [`BARE`].
+    pub(crate) key_index: NameIndex,
+    /// Whether the name of a section is written with an escape in a flag key, which may then be spelled in several ways.
+    pub(crate) has_escapes: bool,
     /// The numbers of the flags by name, all sections in one.
-    pub(crate) flag_index: HashTable<u32>,
+    pub(crate) flag_index: NameIndex,
     pub(crate) digest: Digest,
     /// The hash that records with [`RecordHash::Custom`] have.
     pub(crate) custom_hash: Option<CustomHash>,
@@ -337,8 +385,28 @@ pub(crate) struct Record {
     pub(crate) hash: RecordHash,
     pub(crate) lock: Option<Variant>,
     pub(crate) enabled: bool,
+    pub(crate) kind: RecordKind,
+}
+
+/// What decides a flag that nothing is laid over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RecordKind {
     /// Everyone has the same answer at all times.
-    pub(crate) is_constant: bool,
+    Constant,
+    /// The share alone.
+    Share,
+    /// The share, and some of what stands in [`Extra`].
+    Rules,
+}
+
+/// The mark of an entry of [`Core::key_index`] that stands for a name without a section. Flags are far fewer.
+pub(crate) const BARE: u32 = 1 << 31;
+
+/// The place of the name in the key of a flag of the default section.
+#[inline]
+pub(crate) const fn bare((start, length): (u32, u32)) -> (u32, u32) {
+    const PREFIX: u32 = "flags/".len() as u32;
+    (start.saturating_add(PREFIX), length.saturating_sub(PREFIX))
 }
 
 /// Up to this number, sections are compared one by one, which is faster than hashing the name.
@@ -388,37 +456,50 @@ impl Core {
     }
 
     /// The number of a flag of the documents by its flag key in canonical spelling.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn find_key(&self, key: &str) -> Option<u32> {
-        let is_flag = |id: &u32| self.records.get(*id as usize).is_some_and(|record| self.reads(record.key, key));
-        self.key_index.find(hash_key(key), is_flag).copied()
+        let is_flag = |entry: u32| {
+            self.records.get((entry & !BARE) as usize).is_some_and(|record| {
+                let name = if entry & BARE == 0 { record.key } else { bare(record.key) };
+                self.reads(name, key)
+            })
+        };
+        self.key_index.find(hash_key(key), is_flag).map(|entry| entry & !BARE)
     }
 
     /// The number of a flag of the document.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn find(&self, section: &str, flag: &str) -> Option<u32> {
         let (number, hash) = self.find_section(section)?;
-        let is_flag = |id: &u32| {
+        let is_flag = |id: u32| {
             self.records
-                .get(*id as usize)
+                .get(id as usize)
                 .is_some_and(|record| record.section == number && self.reads(self.name_of(record), flag))
         };
-        self.flag_index.find(hash_flag(hash, flag), is_flag).copied()
+        self.flag_index.find(hash_flag(hash, flag), is_flag)
     }
 
     /// The number of a section, and its hash.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn find_section(&self, name: &str) -> Option<(u32, u64)> {
+        let first = self.sections.first()?;
+        if self.reads(first.name, name) { Some((0, first.hash)) } else { self.find_other_section(name) }
+    }
+
+    #[inline(never)]
+    fn find_other_section(&self, name: &str) -> Option<(u32, u64)> {
         if self.sections.len() > FEW_SECTIONS {
             return self.find_among_many(name);
         }
-        (0..).zip(&self.sections).find_map(|(number, section)| {
+        (1..).zip(self.sections.iter().skip(1)).find_map(|(number, section)| {
             let is_it = self.reads(section.name, name);
             is_it.then_some((number, section.hash))
         })
     }
 
-    #[inline(never)]
     fn find_among_many(&self, name: &str) -> Option<(u32, u64)> {
         let hash = hash_section(name);
         let is_it = |id: &u32| self.sections.get(*id as usize).is_some_and(|section| self.reads(section.name, name));
@@ -426,8 +507,12 @@ impl Core {
     }
 
     /// Whether the text at this place is `text`; cheaper than making a `str` of the place first.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn reads(&self, (start, length): (u32, u32), text: &str) -> bool {
+        if length as usize != text.len() {
+            return false;
+        }
         let start = start as usize;
         let place = start..start.saturating_add(length as usize);
         self.names.as_bytes().get(place).is_some_and(|name| store::is_same(name, text.as_bytes()))

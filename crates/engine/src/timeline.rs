@@ -90,7 +90,8 @@ impl<'s> Timeline<'s> {
     }
 
     /// How the share moves at this instant of the wall clock.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub(crate) fn segment(&self, now: Micros) -> Segment {
         match self.written_rollback() {
             Some(fall) if now >= fall.start => {

@@ -7,7 +7,9 @@ use crate::Digest;
 use crate::Point;
 use crate::custom_hash::CustomHash;
 use crate::flag_key::write_section;
-use crate::snapshot::{Core, Extra, Names, Record, Section, Values, hash_flag, hash_key, hash_section};
+use crate::snapshot::{
+    BARE, Core, Extra, NameIndex, Names, Record, Section, Values, hash_flag, hash_key, hash_section,
+};
 
 /// The tables of a snapshot under construction.
 pub(super) struct Tables {
@@ -20,8 +22,9 @@ pub(super) struct Tables {
     points: Vec<Point>,
     extras: Vec<Extra>,
     salts: Vec<(u32, u32)>,
-    key_index: HashTable<u32>,
-    flag_index: HashTable<u32>,
+    key_index: NameIndex,
+    flag_index: NameIndex,
+    has_escapes: bool,
     /// The text with which the flag keys of the current section begin.
     prefix: String,
     custom_hash: Option<CustomHash>,
@@ -39,8 +42,9 @@ impl Tables {
             points: Vec::new(),
             extras: Vec::new(),
             salts: Vec::new(),
-            key_index: HashTable::with_capacity(flags),
-            flag_index: HashTable::with_capacity(flags),
+            key_index: NameIndex::with_capacity(flags),
+            flag_index: NameIndex::with_capacity(flags),
+            has_escapes: false,
             prefix: String::new(),
             custom_hash,
         };
@@ -60,6 +64,7 @@ impl Tables {
         let _ = write_section(name, &mut self.prefix);
         self.prefix.push('/');
         let prefix = number(self.prefix.len());
+        self.has_escapes |= self.prefix.contains('%');
         self.sections.push(Section { name: self.names.push(&[name]), hash, prefix });
         let sections = &self.sections;
         self.section_index.insert_unique(hash, id, |&id| sections.get(id as usize).map_or(0, |section| section.hash));
@@ -71,11 +76,13 @@ impl Tables {
         record.key = self.names.push(&[&self.prefix, name]);
         let id = number(self.records.len());
         let hash = self.sections.last().map_or(0, |section| hash_flag(section.hash, name));
-        let key_hash = hash_key(self.names.get(record.key));
+        self.key_index.insert(hash_key(self.names.get(record.key)), id);
+        // A name with a `/` in it would be read as a section and a flag.
+        if self.prefix == "flags/" && !name.contains('/') {
+            self.key_index.insert(hash_key(name), id | BARE);
+        }
+        self.flag_index.insert(hash, id);
         self.records.push(record);
-        // Both tables have capacity for every flag, so they never rehash an entry.
-        self.flag_index.insert_unique(hash, id, |_| hash);
-        self.key_index.insert_unique(key_hash, id, |_| key_hash);
     }
 
     /// Adds a salt and returns its number.
@@ -119,6 +126,7 @@ impl Tables {
             salts: self.salts.into(),
             section_index: self.section_index,
             key_index: self.key_index,
+            has_escapes: self.has_escapes,
             flag_index: self.flag_index,
             digest,
             custom_hash: self.custom_hash,

@@ -27,11 +27,12 @@ pub(crate) struct Extra {
 impl Extra {
     /// Whether there is nothing in it.
     pub(crate) fn is_plain(&self) -> bool {
-        self.adopters.is_empty()
-            && self.rollback.is_none()
-            && self.lease.is_none()
-            && self.interpolation.is_none()
-            && self.details.is_none()
+        !self.decides() && self.details.is_none()
+    }
+
+    /// Whether anything in it has a part in a decision.
+    pub(crate) fn decides(&self) -> bool {
+        !self.adopters.is_empty() || self.rollback.is_some() || self.lease.is_some() || self.interpolation.is_some()
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn hash_key(key: &str) -> u64 {
 
 /// Whether two texts are equal. Names are short, so their overlapping ends are compared in a few instructions, without a
 /// call of `memcmp`.
-#[inline]
+#[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+#[inline(always)]
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
         && match one.len() {

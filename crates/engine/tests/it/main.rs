@@ -11,6 +11,7 @@ mod generated;
 mod golden;
 mod hostile;
 mod laws;
+mod lookups;
 mod overlays;
 mod redos;
 mod roundtrip;
