@@ -1,11 +1,12 @@
 //! The handle that programs hold: reads, and what there is to know about the instance.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tidegate_engine::{Explanation, FlagKey, Flips, Snapshot, Subject};
+use tidegate_engine::{Answer, Explanation, FlagKey, Flips, Snapshot, Subject};
 
 use crate::builder::Builder;
 use crate::error::ShutdownError;
@@ -16,6 +17,7 @@ use crate::read::handle::FlagHandle;
 use crate::read::misreads::Named;
 use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
+use crate::read::typed::{self, Read};
 use crate::read::view::View;
 use crate::shared::Shared;
 use crate::status::Status;
@@ -86,12 +88,15 @@ impl Tidegate {
         key: impl Into<Subject<'k>>,
         default: T,
     ) -> T {
-        let subject = key.into();
-        let value = self.board.read(|published| {
-            let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
-            published.value(decision, Named::Pair(section, flag), &subject)
+        let mut read = Read::CallerDefault;
+        self.answer(section, flag, &key.into(), &mut |answer| {
+            read = typed::read(answer);
+            !matches!(read, Read::WrongType)
         });
-        value.unwrap_or(default)
+        match read {
+            Read::Value(value) => value,
+            Read::CallerDefault | Read::WrongType => default,
+        }
     }
 
     /// The value that a key has, as JSON text: compact, and spelled as in the document. None where the answer
@@ -105,12 +110,12 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn raw<'k>(&self, section: &str, flag: &str, key: impl Into<Subject<'k>>) -> Option<String> {
-        let subject = key.into();
-        self.board.read(|published| {
-            let decision = published.decide(published.snapshot.find(section, flag), &subject, self.board.clock());
-            published.note_unanswered(decision, Named::Pair(section, flag), &subject);
-            decision.answer.to_json().map(Into::into)
-        })
+        let mut raw = None;
+        self.answer(section, flag, &key.into(), &mut |answer| {
+            raw = answer.to_json().map(Into::into);
+            true
+        });
+        raw
     }
 
     /// Whether a boolean flag is on for this key: per cent of keys. The same key keeps its answer, and once a
@@ -332,6 +337,23 @@ impl Tidegate {
         self.machinery.first.shared()
     }
 
+    /// Hands over the answer of a flag, to be read as some type; `read` says whether it was of that type. A misread is
+    /// counted. One function, whatever the type is.
+    #[inline(never)]
+    fn answer(&self, section: &str, flag: &str, subject: &Subject<'_>, read: &mut dyn FnMut(Answer<'_>) -> bool) {
+        let read = RefCell::new(read);
+        self.board.read(|published| {
+            let index = published.snapshot.find(section, flag);
+            let decision = published.decide(index, subject, self.board.clock());
+            if matches!(decision.answer, Answer::CallerDefault) {
+                published.note_unanswered(decision, Named::Pair(section, flag), subject);
+            } else if !read.borrow_mut()(decision.answer) {
+                published.reader_state.misreads.wrong_type(Named::Pair(section, flag));
+            }
+        });
+    }
+
+    #[inline(never)]
     fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
         self.board.read(|published| {
             let decision = published.decide(published.snapshot.find_key(flag_key), subject, self.board.clock());

@@ -1,8 +1,8 @@
 //! A flag's answer, ready in one cache line, rewritten in place by the background thread.
 //!
-//! An on/off flag is one relaxed load: its word says by itself what the answer is. Everything else takes
-//! several words that belong together, so they stand under a sequence number that is odd while they are
-//! being rewritten (a seqlock, of atomics alone); a reader that meets a writer does not wait, it asks the
+//! An on/off flag is one load: its word says by itself what the answer is. Everything else takes several words that belong
+//! together. They form a seqlock of atomics: the first word holds a version beside its bits, and says "ask the snapshot" while
+//! the others are rewritten. A reader that finds another first word after it has read the others does not wait, it asks the
 //! snapshot. The same goes for an instant outside of the time for which the words hold.
 //!
 //! Invariant: what a cell answers at an instant is what the snapshot answers at that instant. The one
@@ -13,7 +13,8 @@ use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 
 use tidegate_engine::{
-    Answer, Fall, FlagKey, KeyHash, Micros, Plan, PlanKind, Position, Rise, Share, Span, Subject, Variant,
+    Answer, Fall, FlagIndex, FlagKey, KeyHash, Micros, Plan, PlanKind, Position, Rise, Share, Snapshot, Span, Subject,
+    Variant,
 };
 
 use crate::clock::Clock;
@@ -23,9 +24,7 @@ use crate::read::publish::Published;
 #[derive(Debug)]
 #[repr(align(64))]
 struct Words {
-    /// Odd while the others are being written.
-    sequence: AtomicU64,
-    /// What kind of answer it is, and the small parts of it; see [`Head`].
+    /// What kind of answer it is, the small parts of it, and a version; see [`Head`].
     head: AtomicU64,
     /// The seed of the flag's positions.
     seed: AtomicU64,
@@ -39,6 +38,8 @@ struct Words {
     over: AtomicU64,
     /// A share; or the lower share of a stretch and the higher one less 1, in 32 bits each.
     shares: AtomicU64,
+    /// Where the snapshot has the flag, as its number and 1; 0: unknown. It stands by itself: whoever uses it looks at the name.
+    place: AtomicU64,
 }
 
 /// One flag as a handle sees it.
@@ -46,6 +47,8 @@ struct Words {
 pub(crate) struct FlagCell {
     words: Words,
     flag: FlagKey,
+    /// The flag's key as a text.
+    flag_key: Box<str>,
 }
 
 /// What a cell answers to one question.
@@ -60,16 +63,17 @@ pub(crate) enum CachedAnswer<T> {
 impl FlagCell {
     pub(crate) fn new(flag: FlagKey) -> Self {
         let words = Words {
-            sequence: AtomicU64::new(0),
-            head: AtomicU64::new(Head::ASK.0),
+            head: AtomicU64::new(Head::ASK),
             seed: AtomicU64::new(0),
             from: AtomicI64::new(0),
             until: AtomicI64::new(0),
             start: AtomicI64::new(0),
             over: AtomicU64::new(0),
             shares: AtomicU64::new(0),
+            place: AtomicU64::new(0),
         };
-        Self { words, flag }
+        let flag_key = flag.to_string().into();
+        Self { words, flag, flag_key }
     }
 
     pub(crate) fn flag(&self) -> &FlagKey {
@@ -81,6 +85,43 @@ impl FlagCell {
     pub(crate) fn instant(&self) -> Option<bool> {
         let head = Head(self.words.head.load(Ordering::Relaxed));
         if head.0 & Head::INSTANT != 0 { Some(head.0 & Head::INSTANT_VALUE != 0) } else { None }
+    }
+
+    /// Whether the flag is on for a key, where the share no longer moves and the key's position by `xxh3` is all that matters:
+    /// the rollouts that are asked most.
+    #[inline]
+    pub(crate) fn settled_for(&self, key: &str) -> Option<bool> {
+        let head = Head(self.words.head.load(Ordering::Acquire));
+        if head.0 & Head::QUICK == 0 || key.len() > QUICK_KEY_BYTES_MAX {
+            return None;
+        }
+        self.words.is_below_share(head, key)
+    }
+
+    /// The variant of a key, for the same rollouts, whatever their values are.
+    #[inline]
+    pub(crate) fn settled_variant_for(&self, key: &str) -> Option<Variant> {
+        let head = Head(self.words.head.load(Ordering::Acquire));
+        let is_settled = head.0 & (Head::KIND | Head::SETTLED | Head::SHA1) == Head::SHARE | Head::SETTLED;
+        if !is_settled || key.len() > QUICK_KEY_BYTES_MAX {
+            return None;
+        }
+        let has_new = self.words.is_below_share(head, key)?;
+        Some(select_unpredictable(has_new, Variant::New, Variant::Stable))
+    }
+
+    /// Where a snapshot has the flag, most likely where it was when the words were written.
+    #[inline]
+    pub(crate) fn find(&self, snapshot: &Snapshot) -> Option<FlagIndex> {
+        let number = self.words.place.load(Ordering::Relaxed).checked_sub(1);
+        let place = number.and_then(|number| u32::try_from(number).ok()).map(FlagIndex::from_number);
+        snapshot.find_again(place, &self.flag_key)
+    }
+
+    /// Whether the words leave every question to the snapshot.
+    #[inline]
+    pub(crate) fn asks(&self) -> bool {
+        self.words.head.load(Ordering::Relaxed) & (Head::KIND | Head::INSTANT) == Head::ASK
     }
 
     /// Whether the flag is on for a key.
@@ -97,16 +138,15 @@ impl FlagCell {
 
     /// What the words say of a key, if no writer is at them and they say something.
     ///
-    /// The key is placed between the two looks at the sequence, so that words which do not belong together
+    /// The key is placed between the two looks at the first word, so that words which do not belong together
     /// may come by. They are numbers, and any numbers give some answer, which is then thrown away.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn read<T>(&self, key: &str, clock: &Clock, answer: impl FnOnce(Head, bool) -> Option<T>) -> CachedAnswer<T> {
         let words = &self.words;
-        let before = words.sequence.load(Ordering::Acquire);
-        let head = Head(words.head.load(Ordering::Relaxed));
+        let head = Head(words.head.load(Ordering::Acquire));
         let has_new = words.has_new(head, key, clock);
-        fence(Ordering::Acquire);
-        if before & 1 != 0 || words.sequence.load(Ordering::Relaxed) != before {
+        if !words.are_still_of(head) {
             return CachedAnswer::Unknown;
         }
         has_new.and_then(|has_new| answer(head, has_new)).map_or(CachedAnswer::Unknown, CachedAnswer::Known)
@@ -129,7 +169,10 @@ impl FlagCell {
         let now = clock.coarse();
         let moment = published.moment(now);
         let snapshot = &published.snapshot;
-        let (plan, is_answered) = match snapshot.find(self.flag.section(), self.flag.flag()) {
+        let place = snapshot.find(self.flag.section(), self.flag.flag());
+        let number = place.map_or(0, |index| u64::from(index.number()).saturating_add(1));
+        self.words.place.store(number, Ordering::Relaxed);
+        let (plan, is_answered) = match place {
             Some(index) => {
                 let decision = snapshot.evaluate(Some(index), &Subject::absent(), &moment);
                 (snapshot.flag(index).plan(&moment), decision.answer != Answer::CallerDefault)
@@ -141,11 +184,11 @@ impl FlagCell {
         if encoded == words.load() {
             return;
         }
-        let sequence = words.sequence.load(Ordering::Relaxed);
-        words.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        let version = words.head.load(Ordering::Relaxed) & Head::VERSION;
+        words.head.store(version.wrapping_add(Head::NEXT) | Head::ASK, Ordering::Relaxed);
         fence(Ordering::Release);
         words.store(&encoded);
-        words.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+        words.head.store(version.wrapping_add(2 * Head::NEXT) | encoded.head, Ordering::Release);
     }
 }
 
@@ -165,7 +208,7 @@ impl Encoded {
     /// `is_answered`: the flag has a value, it does not leave everybody to the caller's default.
     fn new(plan: &Plan, is_answered: bool, now: Micros, clock_may_jump: bool) -> Self {
         let mut words = Self {
-            head: Head::ASK.0,
+            head: Head::ASK,
             seed: 0,
             from: plan.from.get(),
             until: plan.until.map_or(i64::MAX, Micros::get),
@@ -187,6 +230,8 @@ impl Encoded {
             }
             PlanKind::Share(line, share) => {
                 words.head = Head::SHARE | settled | bools | hash_bit(line);
+                let is_plain = (plan.stable, plan.new) == (Some(false), Some(true)) && matches!(line, KeyHash::Xxh3(_));
+                words.head |= if is_plain && settled != 0 { Head::QUICK } else { 0 };
                 (words.seed, words.shares) = (seed_of(line), share.get());
             }
             PlanKind::Rise(line, rise) => {
@@ -211,23 +256,17 @@ impl Encoded {
 
 impl Words {
     /// Whether a key has `new`; `false` for a fixed answer, none where the words do not say it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn has_new(&self, head: Head, key: &str, clock: &Clock) -> Option<bool> {
-        // Most ramps are over.
-        if head.0 & (Head::SETTLED | Head::KIND) != Head::SETTLED | Head::SHARE {
-            return self.has_new_now(head, key, clock);
+        let kind = head.0 & Head::KIND;
+        if kind == Head::ASK {
+            return None;
         }
-        Some(Share::new(self.shares.load(Ordering::Relaxed))?.includes(self.position(head, key)))
-    }
-
-    /// The same where it may depend on the time.
-    #[inline(never)]
-    fn has_new_now(&self, head: Head, key: &str, clock: &Clock) -> Option<bool> {
         let now = if head.0 & Head::SETTLED != 0 { Micros::MIN } else { clock.coarse() };
         if head.0 & Head::SETTLED == 0 && !self.hold_at(now) {
             return None;
         }
-        let kind = head.0 & Head::KIND;
         if kind == Head::FIXED {
             return Some(false);
         }
@@ -249,7 +288,8 @@ impl Words {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn position(&self, head: Head, key: &str) -> Position {
         let line =
             if head.0 & Head::SHA1 == 0 { KeyHash::Xxh3(self.seed.load(Ordering::Relaxed)) } else { KeyHash::Sha1 };
@@ -262,9 +302,25 @@ impl Words {
         from <= now.get() && (now.get() < until || until == i64::MAX)
     }
 
+    /// Whether the position of a key by `xxh3` is below the share, if the words still are those of this first word.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    fn is_below_share(&self, head: Head, key: &str) -> Option<bool> {
+        let line = KeyHash::Xxh3(self.seed.load(Ordering::Relaxed));
+        let has_new = u64::from(line.position(key).get()) < self.shares.load(Ordering::Relaxed);
+        if self.are_still_of(head) { Some(has_new) } else { None }
+    }
+
+    /// Whether the first word is the one with which the others were read.
+    #[inline]
+    fn are_still_of(&self, head: Head) -> bool {
+        fence(Ordering::Acquire);
+        self.head.load(Ordering::Relaxed) == head.0
+    }
+
     fn load(&self) -> Encoded {
         Encoded {
-            head: self.head.load(Ordering::Relaxed),
+            head: self.head.load(Ordering::Relaxed) & !Head::VERSION,
             seed: self.seed.load(Ordering::Relaxed),
             from: self.from.load(Ordering::Relaxed),
             until: self.until.load(Ordering::Relaxed),
@@ -274,8 +330,8 @@ impl Words {
         }
     }
 
+    /// Stores all words but the first.
     fn store(&self, words: &Encoded) {
-        self.head.store(words.head, Ordering::Relaxed);
         self.seed.store(words.seed, Ordering::Relaxed);
         self.from.store(words.from, Ordering::Relaxed);
         self.until.store(words.until, Ordering::Relaxed);
@@ -285,13 +341,16 @@ impl Words {
     }
 }
 
+/// The hash of a longer key takes a call, and a function that calls nothing is shorter.
+const QUICK_KEY_BYTES_MAX: usize = 128;
+
 /// The bits of the first word.
 #[derive(Clone, Copy, Debug)]
 struct Head(u64);
 
 impl Head {
     /// Ask the snapshot.
-    const ASK: Self = Self(0);
+    const ASK: u64 = 0;
     /// The boolean answer for every key and at all times, if there is one: [`Head::INSTANT`].
     const INSTANT_VALUE: u64 = 1;
     const INSTANT: u64 = 1 << 1;
@@ -305,6 +364,11 @@ impl Head {
     const SHARE: u64 = 2 << 4;
     const RISE: u64 = 3 << 4;
     const FALL: u64 = 4 << 4;
+    /// The share no longer moves, the positions are those of `xxh3`, and `new` is `true`: see [`FlagCell::settled_for`].
+    const QUICK: u64 = 1 << 7;
+    /// Rises with each rewriting, so that no two of them have the same word: at a million a second, 48 bits last for years.
+    const VERSION: u64 = !(Self::NEXT - 1);
+    const NEXT: u64 = 1 << 16;
     /// Places of an optional boolean, two bits each: is it one, and which.
     const STABLE_BOOL: u32 = 8;
     const NEW_BOOL: u32 = 10;

@@ -69,7 +69,7 @@ impl FlagHandle {
     pub fn is_active_for(&self, key: &str) -> bool {
         match self.cell.instant() {
             Some(active) => active,
-            None => self.is_active_by_plan(key),
+            None => self.is_active_by_key(key),
         }
     }
 
@@ -103,8 +103,15 @@ impl FlagHandle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn variant_for(&self, key: &str) -> Option<Variant> {
-        let board = self.tide.board();
-        match self.cell.variant_for(key, board.clock()) {
+        if let Some(variant) = self.cell.settled_variant_for(key) {
+            return Some(variant);
+        }
+        self.variant_by_plan(key)
+    }
+
+    #[inline(never)]
+    fn variant_by_plan(&self, key: &str) -> Option<Variant> {
+        match self.cell.variant_for(key, self.tide.board().clock()) {
             CachedAnswer::Known(variant) => variant,
             CachedAnswer::Unknown => self.ask_for_variant(key),
         }
@@ -113,11 +120,20 @@ impl FlagHandle {
     #[inline(never)]
     fn ask_for_variant(&self, key: &str) -> Option<Variant> {
         let board = self.tide.board();
-        let flag = self.flag_key();
         board.read(|published| {
-            let index = published.snapshot.find(flag.section(), flag.flag());
+            let index = self.cell.find(&published.snapshot);
             published.decide(index, &Subject::key(key), board.clock()).variant
         })
+    }
+
+    /// The rollouts that are asked most; apart, so that they stay short.
+    #[inline(never)]
+    fn is_active_by_key(&self, key: &str) -> bool {
+        match self.cell.settled_for(key) {
+            Some(active) => active,
+            None if self.cell.asks() => self.ask(&Subject::key(key)),
+            None => self.is_active_by_plan(key),
+        }
     }
 
     #[inline(never)]
@@ -139,7 +155,7 @@ impl FlagHandle {
         let board = self.tide.board();
         let flag = self.flag_key();
         board.read(|published| {
-            let index = published.snapshot.find(flag.section(), flag.flag());
+            let index = self.cell.find(&published.snapshot);
             let decision = published.decide(index, subject, board.clock());
             published.is_true_of(decision, flag)
         })

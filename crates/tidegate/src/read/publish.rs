@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Answer, Decision, ErrorCode, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
 
@@ -29,7 +29,7 @@ pub(crate) struct Published {
     pub(crate) snapshot: Snapshot,
     pub(crate) leases: Clocks,
     pub(crate) reader_state: Arc<ReaderState>,
-    /// Which publication it is.
+    /// Which publication it is; no two of a process have the same number.
     generation: u64,
     /// An instant that is past, to the second; see [`Published::decide`].
     past: AtomicI64,
@@ -44,12 +44,11 @@ impl Published {
     ///
     /// Most flags no longer move: for them any instant is as good as now, and the clock is dearer than the
     /// decision. So a clock that is set back is noticed within a second, as with handles.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub(crate) fn decide(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, clock: &Clock) -> Decision<'_> {
         let past = Micros::new(self.past.load(Ordering::Relaxed));
-        let is_settled = flag.is_none_or(|flag| self.snapshot.is_settled(flag, past));
-        let now = if is_settled { past } else { clock.coarse() };
-        self.snapshot.evaluate(flag, subject, &self.moment(now))
+        self.snapshot.evaluate_now(flag, subject, past, || self.moment(clock.coarse()))
     }
 
     /// Takes note of the time, now and then.
@@ -59,9 +58,9 @@ impl Published {
 
     /// The decision's value as a `T`; `None` for the caller's default and for another type. A misread is counted.
     #[inline]
-    pub(crate) fn value<T: DeserializeOwned>(
-        &self,
-        decision: Decision<'_>,
+    pub(crate) fn value<'s, T: Deserialize<'s>>(
+        &'s self,
+        decision: Decision<'s>,
         named: Named<'_>,
         subject: &Subject<'_>,
     ) -> Option<T> {
@@ -74,8 +73,14 @@ impl Published {
 
     /// The same for a flag that need not exist.
     #[inline]
-    pub(crate) fn known_value<T: DeserializeOwned>(&self, decision: Decision<'_>, named: Named<'_>) -> Option<T> {
-        match typed::read(decision.answer) {
+    pub(crate) fn known_value<'s, T: Deserialize<'s>>(&self, decision: Decision<'s>, named: Named<'_>) -> Option<T> {
+        self.typed(decision.answer, named)
+    }
+
+    /// An answer as a `T`; `None` for the caller's default and, counted, for another type.
+    #[inline]
+    pub(crate) fn typed<'s, T: Deserialize<'s>>(&self, answer: Answer<'s>, named: Named<'_>) -> Option<T> {
+        match typed::read(answer) {
             Read::Value(value) => Some(value),
             Read::CallerDefault => None,
             Read::WrongType => {
@@ -136,8 +141,9 @@ impl Board {
     /// A board with a first publication.
     pub(crate) fn new(snapshot: Snapshot, leases: Clocks, reader_state: ReaderState, clock: Clock) -> Arc<Self> {
         let past = AtomicI64::new(past(&clock).get());
-        let first = Published { snapshot, leases, reader_state: Arc::new(reader_state), generation: 0, past };
-        Arc::new(Self { generation: AtomicU64::new(0), clock, current: ArcSwap::from_pointee(first) })
+        let generation = next_generation();
+        let first = Published { snapshot, leases, reader_state: Arc::new(reader_state), generation, past };
+        Arc::new(Self { generation: AtomicU64::new(generation), clock, current: ArcSwap::from_pointee(first) })
     }
 
     /// The clock of the instance.
@@ -149,7 +155,7 @@ impl Board {
     /// Reads what is published. May be called from within itself, also while a thread ends.
     #[inline]
     pub(crate) fn read<R>(self: &Arc<Self>, read: impl Fn(&Arc<Published>) -> R) -> R {
-        match local::read(self, self.generation.load(Ordering::Acquire), &read) {
+        match local::read(self.generation.load(Ordering::Acquire), &read) {
             Some(result) => result,
             None => self.read_anew(&read),
         }
@@ -163,10 +169,19 @@ impl Board {
     #[cold]
     #[inline(never)]
     fn read_anew<R>(self: &Arc<Self>, read: &impl Fn(&Arc<Published>) -> R) -> R {
+        if let Some(result) = local::read_other(self.generation.load(Ordering::Acquire), read) {
+            return result;
+        }
         let published = self.load();
         local::keep(self, &published);
         read(&published)
     }
+}
+
+/// A number for a publication. One counter for all instances, so that a thread recognizes what it has seen by this number alone.
+fn next_generation() -> u64 {
+    static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+    GENERATIONS.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
 }
 
 /// An instant that is past. A manual clock may be set back at any time, so with it nothing ever is.
@@ -189,7 +204,7 @@ impl Publisher {
 
     /// Puts a snapshot in force. Readers that come after this see it.
     pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
-        let generation = self.board.generation.load(Ordering::Relaxed).wrapping_add(1);
+        let generation = next_generation();
         let reader_state = Arc::clone(&self.board.current.load().reader_state);
         let past = AtomicI64::new(past(&self.board.clock).get());
         let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, reader_state, generation, past }));

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use tidegate_engine::{Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Snapshot, Subject, Variant};
 
 use crate::read::handle::FlagHandle;
@@ -102,7 +102,8 @@ impl View {
         FlagView { view: self, index: self.find(flag.section(), flag.flag()), flag }
     }
 
-    /// See [`Tidegate::get`](crate::Tidegate::get).
+    /// See [`Tidegate::get`](crate::Tidegate::get). A `&str` is borrowed from the view; a text that has escapes in the document
+    /// cannot be borrowed and counts as another type, so ask for a `String` where the document may have one.
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -112,8 +113,8 @@ impl View {
     /// assert_eq!(view.get("shop", "rows", "user-17", 3), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn get<'k, T: DeserializeOwned>(
-        &self,
+    pub fn get<'v, 'k, T: Deserialize<'v>>(
+        &'v self,
         section: &str,
         flag: &str,
         key: impl Into<Subject<'k>>,
@@ -231,7 +232,7 @@ impl View {
     }
 
     fn decide_for(&self, index: Option<FlagIndex>, subject: &Subject<'_>) -> Decision<'_> {
-        self.published.snapshot.evaluate(index, subject, &self.moment())
+        self.published.snapshot.evaluate_now(index, subject, self.now, || self.moment())
     }
 
     fn is_active_to(&self, flag_key: &str, subject: &Subject<'_>) -> bool {
@@ -239,7 +240,13 @@ impl View {
         self.published.is_true(decision, Named::Key(flag_key), subject)
     }
 
-    fn for_subject<T: DeserializeOwned>(&self, section: &str, flag: &str, subject: &Subject<'_>, default: T) -> T {
+    fn for_subject<'v, T: Deserialize<'v>>(
+        &'v self,
+        section: &str,
+        flag: &str,
+        subject: &Subject<'_>,
+        default: T,
+    ) -> T {
         let decision = self.decide_for(self.find(section, flag), subject);
         self.published.value(decision, Named::Pair(section, flag), subject).unwrap_or(default)
     }
@@ -267,7 +274,7 @@ pub struct KeyView<'v> {
 }
 
 impl<'v> KeyView<'v> {
-    /// See [`Tidegate::get`](crate::Tidegate::get).
+    /// See [`View::get`].
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -278,7 +285,7 @@ impl<'v> KeyView<'v> {
     /// assert_eq!(user.get("shop", "rows", 3), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn get<T: DeserializeOwned>(&self, section: &str, flag: &str, default: T) -> T {
+    pub fn get<T: Deserialize<'v>>(&self, section: &str, flag: &str, default: T) -> T {
         self.view.for_subject(section, flag, &self.subject, default)
     }
 
@@ -383,7 +390,7 @@ pub struct FlagView<'v> {
 }
 
 impl<'v> FlagView<'v> {
-    /// See [`Tidegate::get`](crate::Tidegate::get).
+    /// See [`View::get`].
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -395,7 +402,7 @@ impl<'v> FlagView<'v> {
     /// assert_eq!(rows.get("user-17", 3), 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn get<'k, T: DeserializeOwned>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
+    pub fn get<'k, T: Deserialize<'v>>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
         let (published, named) = (&self.view.published, Named::Pair(self.flag.section(), self.flag.flag()));
         // A handle may be made before its flag, so one that is unknown is no misread.
         published.known_value(self.decide(key), named).unwrap_or(default)

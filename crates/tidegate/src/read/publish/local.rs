@@ -1,6 +1,6 @@
 //! What a thread keeps for its reads: pointers to what it last saw, and a source of random draws.
 //!
-//! This is the only state outside of an instance. It may be gone while a thread ends, and it may be in use
+//! This, and the counter of publications, is the only state outside of an instance. It may be gone while a thread ends, and it may be in use
 //! further up the stack (a value's own `Deserialize` may read flags); both cases take the long way round.
 
 use std::cell::{Cell, RefCell};
@@ -11,12 +11,16 @@ use std::sync::{Arc, Weak};
 use super::{Board, Published};
 
 thread_local! {
-    static LOCAL: Local = const { Local { seen: RefCell::new(Vec::new()), random: Cell::new(0) } };
+    static LOCAL: Local = const {
+        Local { seen: RefCell::new(None), others: RefCell::new(Vec::new()), random: Cell::new(0) }
+    };
 }
 
 struct Local {
-    /// One for each instance that this thread has read from; nearly always one.
-    seen: RefCell<Vec<Seen>>,
+    /// Of the first instance that this thread has read from; nearly always there is no other.
+    seen: RefCell<Option<Seen>>,
+    /// Of all others.
+    others: RefCell<Vec<Seen>>,
     /// The state of the generator; 0 before the first draw.
     random: Cell<u64>,
 }
@@ -25,18 +29,28 @@ struct Local {
 struct Seen {
     /// The address of the board. It cannot be another one's, because `board` keeps the place taken.
     id: usize,
+    /// The number of the publication, which no other one has, of this instance or of another.
     generation: u64,
     published: Arc<Published>,
     board: Weak<Board>,
 }
 
-/// Reads what this thread has seen before, if it is of this generation.
+/// Reads what this thread has seen of its first instance, if it is this publication.
 #[inline]
-pub(super) fn read<R>(board: &Arc<Board>, generation: u64, read: &impl Fn(&Arc<Published>) -> R) -> Option<R> {
-    let id = id(board);
+pub(super) fn read<R>(generation: u64, read: &impl Fn(&Arc<Published>) -> R) -> Option<R> {
     let seen = |local: &Local| {
         let seen = local.seen.try_borrow().ok()?;
-        let seen = seen.iter().find(|seen| seen.id == id && seen.generation == generation)?;
+        let seen = seen.as_ref().filter(|seen| seen.generation == generation)?;
+        Some(read(&seen.published))
+    };
+    LOCAL.try_with(seen).ok().flatten()
+}
+
+/// The same of all other instances.
+pub(super) fn read_other<R>(generation: u64, read: &impl Fn(&Arc<Published>) -> R) -> Option<R> {
+    let seen = |local: &Local| {
+        let others = local.others.try_borrow().ok()?;
+        let seen = others.iter().find(|seen| seen.generation == generation)?;
         Some(read(&seen.published))
     };
     LOCAL.try_with(seen).ok().flatten()
@@ -45,20 +59,27 @@ pub(super) fn read<R>(board: &Arc<Board>, generation: u64, read: &impl Fn(&Arc<P
 /// Remembers what was read, and forgets instances that are gone.
 pub(super) fn keep(board: &Arc<Board>, published: &Arc<Published>) {
     let _ = LOCAL.try_with(|local| {
-        let Ok(mut all) = local.seen.try_borrow_mut() else { return };
+        let (Ok(mut first), Ok(mut others)) = (local.seen.try_borrow_mut(), local.others.try_borrow_mut()) else {
+            return;
+        };
         let id = id(board);
-        if let Some(seen) = all.iter_mut().find(|seen| seen.id == id) {
+        if let Some(seen) = first.iter_mut().chain(others.iter_mut()).find(|seen| seen.id == id) {
             seen.generation = published.generation;
             seen.published = Arc::clone(published);
             return;
         }
-        all.retain(|seen| seen.board.strong_count() > 0);
-        all.push(Seen {
+        let seen = Seen {
             id,
             generation: published.generation,
             published: Arc::clone(published),
             board: Arc::downgrade(board),
-        });
+        };
+        others.retain(|seen| seen.board.strong_count() > 0);
+        if first.as_ref().is_some_and(|seen| seen.board.strong_count() > 0) {
+            others.push(seen);
+        } else {
+            *first = Some(seen);
+        }
     });
 }
 
