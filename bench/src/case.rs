@@ -13,6 +13,7 @@ pub struct Case {
     /// The most that the ratio to the floor may be.
     pub target: Option<f64>,
     is_large: bool,
+    is_change: bool,
     each: Times,
     run: Box<dyn Fn(Times) -> u64>,
 }
@@ -27,13 +28,13 @@ impl Case {
         #[expect(clippy::cast_possible_truncation, reason = "only the low bits of the count choose a key")]
         let run =
             move |times: Times| (0..times).map(|time| u64::from(check(&keys[time as usize % inputs::KEYS]))).sum();
-        Self { name, floor: None, target: None, is_large: false, each: 1, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, is_change: false, each: 1, run: Box::new(run) }
     }
 
     /// Work without a key.
     pub(crate) fn work(name: &'static str, work: impl Fn() -> u64 + 'static) -> Self {
         let run = move |times: Times| (0..times).fold(0, |sum: u64, _| sum.wrapping_add(work()));
-        Self { name, floor: None, target: None, is_large: false, each: 1, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, is_change: false, each: 1, run: Box::new(run) }
     }
 
     /// Held against another case: the ratio to it may be at most `target`.
@@ -48,7 +49,11 @@ impl Case {
 
     /// How often the work has to be repeated for a count of instructions that start-up does not blur.
     pub fn weight(&self) -> Times {
-        if self.is_large { 2 } else { 50_000 / self.each }
+        match (self.is_large, self.is_change) {
+            (true, _) => 2,
+            (_, true) => 500,
+            _ => 20_000 / self.each,
+        }
     }
 
     /// How many checks the work does each time.
@@ -69,6 +74,11 @@ impl Case {
     /// Work of milliseconds rather than nanoseconds.
     pub(crate) fn large(self) -> Self {
         Self { is_large: true, ..self }
+    }
+
+    /// Work of microseconds.
+    pub(crate) fn change(self) -> Self {
+        Self { is_change: true, ..self }
     }
 
     /// Does the work so often. The number is meaningless, but nobody can leave out work that it depends on.

@@ -14,7 +14,7 @@ pub(crate) const FLAGS: usize = 1_000;
 pub(crate) const NOW: Micros = Micros::new(1_767_225_600_000_000);
 
 /// The flags that are asked for, one for each kind of decision.
-const ASKED: [(&str, &str); 8] = [
+const ASKED: [(&str, &str); 9] = [
     ("on", r#"{"stable": false, "new": true, "lock": "new"}"#),
     (
         "rollout",
@@ -41,7 +41,19 @@ const ASKED: [(&str, &str); 8] = [
         "rollback",
         r#"{"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "salt": "rollback", "rollback": {"start_time": "2021-01-01 00:00Z", "duration": "3650d"}}"#,
     ),
+    (
+        "text",
+        r#"{"stable": "an old text", "new": "another text", "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "text"}"#,
+    ),
 ];
+
+/// The flags that are asked for by a name without a section.
+const BARE: &str = r#""flags": {
+  "bare_on": {"stable": false, "new": true, "lock": "new"},
+  "bare_rollout": {"stable": false, "new": true, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "bare"},
+  "whole": {"stable": 1000, "new": 2000, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "whole"},
+  "fraction": {"stable": 0.25, "new": 0.75, "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "fraction"}
+}"#;
 
 /// The section of every flag.
 pub(crate) const SECTION: &str = "features";
@@ -69,7 +81,9 @@ pub fn document(flags: usize) -> String {
         }
         .expect("a text takes every line");
     }
-    text.push_str("}}\n");
+    text.push_str("},\n");
+    text.push_str(BARE);
+    text.push_str("}\n");
     text
 }
 

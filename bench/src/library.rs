@@ -51,10 +51,22 @@ fn names(tide: &Tidegate, cases: &mut Vec<Case>) {
     cases.push(active("ramp by name", "features/ramp").beside(floor::NAME_RAMP));
     cases.push(active("sha1 rollout by name", "features/sha1").against(floor::SHA1, 1.3));
     cases.push(active("early adopters by name, not one of them", "features/adopters").beside(floor::NAME_ROLLOUT));
-    cases.push(active("unknown flag by name", "features/nothing").beside(floor::NAME_ON));
+    cases.push(active(BARE_ON, "bare_on").against(floor::NAME_ON, 1.5));
+    cases.push(active("xxh3 rollout by a name without a section", "bare_rollout").against(floor::NAME_ROLLOUT, 1.5));
+    cases.push(active("unknown flag by name", "features/nothing").against(BARE_ON, 1.5));
+    cases.push(active("unknown flag by a name without a section", "nothing").against(BARE_ON, 1.5));
     let typed = tide.clone();
     let boolean = move |key: &str| typed.get(black_box(SECTION), black_box("rollout"), key, false);
     cases.push(Case::check("xxh3 rollout as a typed value", boolean).against(floor::NAME_ROLLOUT, 1.5));
+    let typed = tide.clone();
+    let integer = move |key: &str| typed.get(black_box("flags"), black_box("whole"), key, 0_u32) > 1_500;
+    cases.push(Case::check("xxh3 rollout as a typed integer", integer).against(floor::NAME_ROLLOUT, 1.5));
+    let typed = tide.clone();
+    let float = move |key: &str| typed.get(black_box("flags"), black_box("fraction"), key, 0.0_f64) > 0.5;
+    cases.push(Case::check("xxh3 rollout as a typed float", float).against(floor::NAME_ROLLOUT, 1.5));
+    let view = tide.view();
+    let text = move |key: &str| view.get(black_box(SECTION), black_box("text"), key, "").len() > 11;
+    cases.push(Case::check("xxh3 rollout as a `&str`, through a view", text).against(floor::NAME_ROLLOUT, 1.5));
     let typed = tide.clone();
     let number = move |key: &str| typed.get(black_box(SECTION), black_box("interpolated"), key, 0_u32) > 2_000;
     cases.push(Case::check("interpolated number by name", number).beside(floor::NAME_RAMP));
@@ -62,6 +74,8 @@ fn names(tide: &Tidegate, cases: &mut Vec<Case>) {
     let explained = move |key: &str| tide.explain(black_box(SECTION), black_box("ramp"), key).position.is_some();
     cases.push(Case::check("explain a ramp", explained));
 }
+
+const BARE_ON: &str = "on/off by a name without a section";
 
 /// So many flags are asked for each key: the second and all further ones are what is of interest.
 const FURTHER: u64 = 100;
