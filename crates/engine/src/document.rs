@@ -21,6 +21,7 @@ mod scan;
 mod schedule;
 mod schema;
 mod seen;
+mod string_end;
 mod syntax;
 pub(crate) mod time;
 mod value;

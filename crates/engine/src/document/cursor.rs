@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::string_end::string_end;
+
 /// One value or name, with its place in the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token<'t> {
@@ -117,7 +119,7 @@ impl<'t> Cursor<'t> {
         let first = self.skip_to_token()?;
         let start = self.at;
         self.at = match first {
-            b'"' => self.string_end(start),
+            b'"' => string_end(self.text.as_bytes(), start),
             b'{' | b'[' => self.brackets_end(start),
             b'}' | b']' => return None,
             _ => self.scalar_end(start),
@@ -133,19 +135,6 @@ impl<'t> Cursor<'t> {
         rest.get(length).copied()
     }
 
-    fn string_end(&self, start: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        let mut at = start + 1;
-        while let Some(&byte) = bytes.get(at) {
-            match byte {
-                b'"' => return at + 1,
-                b'\\' => at += 2,
-                _ => at += 1,
-            }
-        }
-        bytes.len()
-    }
-
     fn brackets_end(&self, start: usize) -> usize {
         let bytes = self.text.as_bytes();
         let mut depth = 0_usize;
@@ -153,7 +142,7 @@ impl<'t> Cursor<'t> {
         while let Some(&byte) = bytes.get(at) {
             match byte {
                 b'"' => {
-                    at = self.string_end(at);
+                    at = string_end(bytes, at);
                     continue;
                 }
                 b'{' | b'[' => depth += 1,

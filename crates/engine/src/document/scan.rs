@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::string_end::string_end;
 use crate::limits;
 
 /// A text ready for a strict reader, with what was blanked.
@@ -72,7 +73,7 @@ impl Scan<'_> {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' => at += 1,
                 b'"' => {
-                    at = self.string_end(at);
+                    at = string_end(self.bytes, at);
                     last = Last::Value;
                 }
                 b'{' | b'[' => {
@@ -120,19 +121,6 @@ impl Scan<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The byte after the closing quote, or the end of the text.
-    fn string_end(&self, start: usize) -> usize {
-        let mut at = start + 1;
-        while let Some(&byte) = self.bytes.get(at) {
-            match byte {
-                b'"' => return at + 1,
-                b'\\' => at += 2,
-                _ => at += 1,
-            }
-        }
-        self.bytes.len()
     }
 
     /// The byte after a comment that starts here, if one does.

@@ -1,9 +1,9 @@
 //! The names of one object, remembered to find those that occur twice.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 
+use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits;
@@ -23,7 +23,9 @@ pub(crate) enum Insert {
 #[derive(Debug)]
 pub(crate) struct Seen<'t> {
     few: Vec<Cow<'t, str>>,
-    many: HashSet<Cow<'t, str>, Seed>,
+    /// Each name with its hash, which is worked out once.
+    many: HashTable<(u64, Cow<'t, str>)>,
+    seed: Seed,
 }
 
 /// The seed for hashes of names: a hash of the whole text. An attacker cannot choose names that collide, because another
@@ -36,43 +38,45 @@ impl Seed {
     pub(crate) fn from_text(text: &str) -> Self {
         Self(xxh3_64(text.as_bytes()))
     }
-}
 
-impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
+    fn hash(self, name: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(self.0);
-        hasher
+        hasher.write(name.as_bytes());
+        hasher.finish()
     }
 }
 
 impl<'t> Seen<'t> {
     /// No names yet.
     pub(crate) fn new(seed: Seed) -> Self {
-        Self { few: Vec::new(), many: HashSet::with_hasher(seed) }
+        Self { few: Vec::new(), many: HashTable::new(), seed }
     }
 
     /// Remembers a name.
     pub(crate) fn insert(&mut self, name: Cow<'t, str>) -> Insert {
-        let is_new = if self.many.is_empty() {
+        if self.many.is_empty() {
             let is_new = !self.few.contains(&name);
             if is_new {
                 self.few.push(name);
             }
             if self.few.len() > FEW {
-                self.many.extend(self.few.drain(..));
+                for name in std::mem::take(&mut self.few) {
+                    let hash = self.seed.hash(&name);
+                    self.many.insert_unique(hash, (hash, name), |(hash, _)| *hash);
+                }
             }
-            is_new
-        } else if self.many.len() < limits::NAMES_MAX {
-            self.many.insert(name)
-        } else if self.many.contains(&name) {
-            false
-        } else {
+            return if is_new { Insert::New } else { Insert::Twice };
+        }
+        let hash = self.seed.hash(&name);
+        if self.many.find(hash, |(_, known)| *known == name).is_some() {
+            return Insert::Twice;
+        }
+        if self.many.len() >= limits::NAMES_MAX {
             return Insert::Full;
-        };
-        if is_new { Insert::New } else { Insert::Twice }
+        }
+        self.many.insert_unique(hash, (hash, name), |(hash, _)| *hash);
+        Insert::New
     }
 }
 
