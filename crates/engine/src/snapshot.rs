@@ -405,7 +405,8 @@ pub(crate) const BARE: u32 = 1 << 31;
 /// The place of the name in the key of a flag of the default section.
 #[inline]
 pub(crate) const fn bare((start, length): (u32, u32)) -> (u32, u32) {
-    const PREFIX: u32 = "flags/".len() as u32;
+    /// The bytes of `flags/`.
+    const PREFIX: u32 = 6;
     (start.saturating_add(PREFIX), length.saturating_sub(PREFIX))
 }
 
