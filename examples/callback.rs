@@ -25,7 +25,7 @@ impl Table {
     }
 }
 
-/// What the library calls, once for each poll. An error leaves the last good document in force.
+/// What the library calls, once for each poll. An error leaves the last good document active.
 fn fetch(table: &Table, at_hand: Option<&Tag>) -> Result<Fetched, BoxError> {
     let (revision, document) = table.read();
     if revision == 0 {

@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let watching = {
         let tide = service.tide.clone();
         thread::spawn(move || match changes.recv_timeout(Duration::from_secs(10)) {
+            Ok(changes) if !changes.flags.contains("search/fast") => say("changed: other flags"),
             Ok(_) => say(&format!("changed: {} flags, digest {}", tide.status().flags, tide.status().digest)),
             Err(error) => say(&format!("no change: {error}")),
         })
@@ -61,8 +62,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     watching.join().map_err(|_| "the watching thread panicked")?;
     say(&count(&service));
 
+    assert!(service.tide.is_ready(), "what a readiness probe answers");
     let status = service.tide.status();
     say(&format!("health: {}, {} polls, source {}", status.health.as_str(), status.polls, status.source));
+    // Reads go on afterwards; the process can let its last requests end.
+    service.tide.shutdown(Duration::from_secs(5))?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A short-lived tool: asks its source once, decides, and ends. The cache answers when the source is away.
+//! A short-lived tool: asks its source once, decides, and ends. The cache answers when the source is unreachable.
 //!
 //!     cargo run -p tidegate --example tool
 //!     cargo run -p tidegate --example tool -- https://example.com/flags.json

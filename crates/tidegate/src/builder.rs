@@ -195,7 +195,7 @@ impl Builder {
         self
     }
 
-    /// The instance takes live changes, which stand above its documents: dials and definitions of flags. No source is
+    /// The instance takes live changes, which override its documents: activations and definitions of flags. No source is
     /// needed then. Default: it takes none, and starts no thread for them.
     ///
     /// ```
@@ -286,7 +286,7 @@ impl Builder {
     }
 
     /// Only documents are taken that name this environment in their header, so that what is meant for staging is
-    /// not put in force in production. Default: they may name any, or none.
+    /// not active in production. Default: they may name any, or none.
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -326,7 +326,7 @@ impl Builder {
         self
     }
 
-    /// The lease of flags that name none: how long this host's ramps go on without fresh word from the source.
+    /// The lease of flags that name none: how long this host's ramps go on without a successful poll of the source.
     ///
     /// Default: none, so that a ramp is a pure function of time. With one, a host that cannot hear "stop" does
     /// not climb on.
@@ -526,7 +526,7 @@ impl Builder {
     }
 
     /// Starts the instance: serves the cache, or whatever the source has to say within
-    /// [`Builder::startup_wait`]. That a source is away, slow or wrong is no error; see the
+    /// [`Builder::startup_wait`]. An unreachable, slow or wrong source is no error; see the
     /// [`Status`](crate::Status).
     ///
     /// It may block for that long. In an async program use [`Builder::connect_async`], or a wait of zero.

@@ -219,7 +219,7 @@ impl Tidegate {
         self.view().when(section, flag, key)
     }
 
-    /// All flags in force, with the locks of this host laid over them.
+    /// All active flags, with the locks of this host laid over them.
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -366,7 +366,7 @@ impl Tidegate {
 /// cluster agrees on it; of two changes of one register the later one counts. A flag is named by its key, `section/flag`.
 #[cfg(feature = "cluster")]
 impl Tidegate {
-    /// Turns a flag on for everyone: its dial goes to 100 per cent. One that nobody defines becomes the boolean flag
+    /// Turns a flag on for everyone: sets its activation to 100 %. A flag that has no definition becomes the boolean flag
     /// `false`/`true`.
     ///
     /// ```
@@ -380,7 +380,7 @@ impl Tidegate {
         self.activate_percentage(flag_key, 100)
     }
 
-    /// Turns a flag off for everyone: its dial goes to 0 per cent.
+    /// Turns a flag off for everyone: sets its activation to 0 %.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
@@ -393,8 +393,8 @@ impl Tidegate {
         self.activate_percentage(flag_key, 0)
     }
 
-    /// Sets the dial of a flag: so many per cent of keys have `new`, whatever its ramp says. Raising it takes `new` from
-    /// nobody. From 0 to 100 with at most six decimals.
+    /// Sets the activation of a flag: this percentage of keys has `new`, whatever the ramp says. Raising it takes `new` from no
+    /// key. From 0 to 100 with at most six decimals.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
@@ -407,7 +407,7 @@ impl Tidegate {
         self.change(flag_key, Operation::Activate(percentage.into()))
     }
 
-    /// Takes the dial of a flag away, which returns to its ramp; one that nobody defines to its default.
+    /// Removes the activation; the flag follows its ramp again, and a flag without a definition its default.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
@@ -421,7 +421,7 @@ impl Tidegate {
         self.change(flag_key, Operation::Clear)
     }
 
-    /// Defines a flag by its entry, as it would stand in a document, or defines it anew. Without a `salt` in it, its flag key
+    /// Defines a flag by its entry, as it would stand in a document, or replaces its definition. Without a `salt` in it, its flag key
     /// is its salt. A flag that a document defines is refused, and so is a `lease`.
     ///
     /// ```
@@ -437,7 +437,7 @@ impl Tidegate {
         self.change(flag_key, Operation::Define(Entry::Text(entry.to_owned())))
     }
 
-    /// Removes a definition that was made by [`Tidegate::define`]. Its dial stays.
+    /// Removes a definition that was made by [`Tidegate::define`]. Its activation stays.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};

@@ -7,7 +7,7 @@ use tidegate_engine::{Diagnostic, FlagKey, Severity};
 
 use crate::{SignatureError, SourceError};
 
-/// An instance could not be made, because of what the program itself said. That a source is away, slow or
+/// An instance could not be made, because of what the program itself said. That a source is unreachable, slow or
 /// wrong is no reason: it is in the [`Status`](crate::Status). Nothing was started or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

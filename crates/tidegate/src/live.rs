@@ -1,7 +1,7 @@
 //! Changes while programs run: activations and definitions that a cluster of nodes agrees on and remembers.
 //!
 //! A change goes one way, wherever it was made: it becomes a register, the register becomes durable and goes to the
-//! other nodes, and what it says is put in force. So a change made here takes the path of a change made elsewhere, and
+//! other nodes, and what it says becomes active. So a change made here takes the path of a change made elsewhere, and
 //! reads stay what they were: they look at a snapshot in memory.
 //!
 //! The replica decides, without input or output; the driver ([`driver`]) does for it what it cannot do itself.
@@ -266,7 +266,7 @@ impl Live {
         self
     }
 
-    /// Opens the store, puts what it has in force, and starts the thread.
+    /// Opens the store, makes what it has active, and starts the thread.
     pub(crate) fn start(
         &self,
         registry: Arc<Registry>,

@@ -32,20 +32,20 @@ pub struct Status {
     pub health: Health,
     /// Since when it has been doing so.
     pub health_since: Micros,
-    /// Where the document in force was had from by this process.
+    /// Where this process got the active document from.
     pub served_from: ServedFrom,
-    /// The tag of the document in force.
+    /// The tag of the active document.
     pub tag: Option<String>,
-    /// When the document in force was fetched from its source, by this process or an earlier one.
+    /// When the active document was fetched from its source, by this process or an earlier one.
     pub fetched_at: Option<Micros>,
-    /// The last fresh word: when the source last said what its document is, or that it is unchanged.
+    /// The last successful poll: when the source last gave its document, or said that it is unchanged.
     pub fresh_at: Option<Micros>,
-    /// The time since the last fresh word.
+    /// The time since the last successful poll.
     #[serde(rename = "age_seconds", serialize_with = "optional_seconds")]
     pub age: Option<Span>,
     /// What went wrong when the source was last asked; none once it has answered again.
     pub last_error: Option<SourceTrouble>,
-    /// The source's present document, where it was refused. The one before stays in force.
+    /// The source's present document, where it was refused. The one before stays active.
     pub refused: Option<Refusal>,
     /// Signatures, unless no key is trusted.
     pub signature: Option<SignatureStatus>,
@@ -53,7 +53,7 @@ pub struct Status {
     pub poisoned: Option<Poisoned>,
     /// Entries of this source's document that have no effect, because the document of an earlier source defines the flag.
     pub shadowed: Shadowed,
-    /// The digest of the flags in force, 32 hexadecimal digits: equal on all hosts that have the same flags.
+    /// The digest of the active flags, 32 hexadecimal digits: equal on all hosts that have the same flags.
     pub digest: String,
     /// How many flags are defined, by documents and apart from them.
     pub flags: usize,
@@ -200,11 +200,11 @@ const SHADOWED_MAX: usize = 100;
 pub enum Health {
     /// It has not been heard yet.
     Starting,
-    /// It answered when it was last asked, and what it has is in force.
+    /// It answered when it was last asked, and its document is active.
     Fresh,
-    /// It did not answer, or not as it should. What was in force stays.
+    /// It did not answer, or not as it should. The last good document stays active.
     Stale,
-    /// Its document was refused. What was in force stays.
+    /// Its document was refused. The last good document stays active.
     Refused,
     /// It is not asked, by request.
     Offline,
@@ -226,7 +226,7 @@ impl Health {
     }
 }
 
-/// Where the document in force was had from.
+/// Where the active document comes from.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServedFrom {
@@ -274,11 +274,11 @@ pub struct Refusal {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SignatureStatus {
-    /// The key that signed the document in force, as minisign numbers it; none while there is no document.
+    /// The key that signed the active document, as minisign numbers it; none while there is no document.
     pub key: Option<String>,
-    /// The environment that the document in force names.
+    /// The environment that the active document names.
     pub environment: Option<String>,
-    /// The version of the document in force.
+    /// The version of the active document.
     pub version: Option<u64>,
     /// When it was made.
     pub issued: Option<Micros>,
@@ -286,9 +286,9 @@ pub struct SignatureStatus {
     pub is_from_future: bool,
     /// When it should have been replaced.
     pub expires: Option<Micros>,
-    /// Whether that is over: an alarm. The document stays in force.
+    /// Whether that is over: an alarm. The document stays active.
     pub is_expired: bool,
-    /// The newest version that was ever in force, here or in an earlier process. Older ones are refused.
+    /// The newest version that was ever active, here or in an earlier process. Older ones are refused.
     pub version_seen: Option<u64>,
     /// An older document came, or another one of the same version. It stays until the process ends.
     pub rollback: Option<RollbackAlarm>,
@@ -298,14 +298,14 @@ pub struct SignatureStatus {
     pub error: Option<String>,
 }
 
-/// Documents came that are older than one that was in force: by mistake, from a stale mirror, or because
+/// Documents came that are older than one that was active: by mistake, from a stale mirror, or because
 /// somebody wants an old state back. None was taken.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RollbackAlarm {
     /// The version of the latest of them.
     pub version: u64,
-    /// The newest version that had been in force.
+    /// The newest version that had been active.
     pub seen: u64,
     /// When the first came.
     pub since: Micros,
@@ -365,7 +365,7 @@ pub struct CacheStatus {
 pub struct LocksStatus {
     /// The file they are read from.
     pub file: Option<String>,
-    /// What is wrong with it. The last good locks stay in force.
+    /// What is wrong with it. The last good locks stay active.
     pub error: Option<LocksTrouble>,
     /// Those of the program, then those of the file.
     pub locks: Vec<LockStatus>,

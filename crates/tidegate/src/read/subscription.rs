@@ -18,7 +18,7 @@ use tidegate_engine::FlagKey;
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing that may have changed or not")]
 pub struct Changes {
-    /// Another document is in force. That a ramp moves on is no change: it was known before; see
+    /// Another document is active. That a ramp moves on is no change: it was known before; see
     /// [`valid_until`](crate::Explanation::valid_until).
     pub document: bool,
     /// The locks of this host are others, or something is wrong with their file.

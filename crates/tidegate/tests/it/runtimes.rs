@@ -124,12 +124,12 @@ fn a_shutdown_waits_no_longer_than_it_was_told_to() {
     origin.always(reply(1));
     let tide = host.builder_of(&origin).connect().unwrap();
     let (mut subscription, mut changes) = (tide.subscribe(), tide.subscribe());
-    let ((called, is_called), (go_on, is_free)) = (mpsc::channel(), mpsc::channel());
-    let waker = Waker::from(Arc::new(Blocks(called, Mutex::new(is_free))));
+    let ((sender, was_called), (go_on, is_free)) = (mpsc::channel(), mpsc::channel());
+    let waker = Waker::from(Arc::new(Blocks(sender, Mutex::new(is_free))));
     let mut changed = Box::pin(subscription.changed());
     assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     origin.always(reply(2));
-    is_called.recv_timeout(Duration::from_secs(30)).unwrap();
+    was_called.recv_timeout(Duration::from_secs(30)).unwrap();
     assert_eq!(tide.shutdown(Duration::from_millis(50)), Err(ShutdownError));
     assert_eq!(version(&tide), 2, "reads do not wait for it");
     drop(go_on);
