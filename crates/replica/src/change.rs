@@ -144,10 +144,10 @@ pub enum WriteError {
         /// What was wrong with it.
         message: String,
     },
-    /// Something else stands there than what the caller had seen. Look again, and decide again.
+    /// The key has another register than the caller had seen. Read again, and decide again.
     #[error("something else stands there than was expected")]
     Conflict {
-        /// What stands there.
+        /// The stamp of that register.
         found: Option<Stamp>,
     },
     /// Key, value or texts are larger than their limits, or the key is empty or reserved. The caller's fault.

@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// So many places there are to begin: enough that two processes seldom share one, few beside the 65,536 counts of a
+/// The number of places to begin: enough that two processes seldom share one, few beside the 65,536 counts of a
 /// millisecond.
 const GAPS: u64 = 1_024;
 

@@ -4,7 +4,7 @@
 /// between them.
 pub const KEY_BYTES_MAX: usize = 2 * 256 * 3 + 2;
 
-/// A value: a flag's definition with two values of 64 KiB each, and what stands around them.
+/// A value: a flag's definition with two values of 64 KiB each, and the fields around them.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 
 /// Actor or reason: a sentence or two, not a report.
@@ -13,7 +13,7 @@ pub const TEXT_BYTES_MAX: usize = 1024;
 /// Fields of a newer version that are kept.
 pub const EXTRA_BYTES_MAX: usize = 4 * 1024;
 
-/// One message: a register of the greatest size and what stands around it.
+/// One message: a register of the greatest size and the fields around it.
 pub const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 
 /// Registers in one message are gathered up to that size: large enough to fill a link, small enough that a slow one

@@ -79,7 +79,7 @@ pub(crate) struct Skipped {
     pub(crate) malformed: u64,
 }
 
-/// From whom an acknowledgement is waited for. The others send one too, but may let their disks gather more before.
+/// The members whose acknowledgement the writer needs. The others send one too, but may delay their sync.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Awaited {
     Everybody,
@@ -127,7 +127,7 @@ impl Message {
     }
 
     /// Reads a message. Fields that are not known are left alone, and so are registers that cannot be read: they are
-    /// counted, and the rest of the message stands.
+    /// counted, and the rest of the message is used.
     pub(crate) fn decode(bytes: &[u8]) -> Result<(Self, Skipped), DecodeError> {
         if bytes.len() > limits::MESSAGE_BYTES_MAX {
             return Err(DecodeError::TooLarge);

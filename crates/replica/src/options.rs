@@ -4,7 +4,7 @@
 use crate::Mutant;
 use crate::NodeId;
 
-/// What a replica has to know before it starts.
+/// The options of a replica.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The id of the node, for as long as its data folder exists.
@@ -19,9 +19,9 @@ pub struct Options {
     pub cluster: String,
     /// Whether it has a disk. Without one it is a reader: not in the membership, and no majority counts it.
     pub is_durable: bool,
-    /// Whether other nodes are to be expected: then the first write waits for word from so many members that one of them
-    /// has whatever a majority acknowledged, at most [`Timing::learn_ms`], so that a disk that was put back does not
-    /// issue stamps that its past has used.
+    /// Whether other nodes are to be expected: then the first write waits until enough members have answered that one of them
+    /// has everything a majority acknowledged, at most [`Timing::learn_ms`], so that a node on a restored disk does not
+    /// issue stamps that it has used.
     pub expects_peers: bool,
     /// Whether it has been told where other nodes are. One that expects peers and has not is the first of a cluster, as far as it
     /// knows, and a majority by itself until another one enrols. Default: true.
@@ -33,7 +33,7 @@ pub struct Options {
     /// [`CLOCK_WARNING_MS`]: crate::limits::CLOCK_WARNING_MS
     /// [`DRIFT_MS_MAX`]: crate::limits::DRIFT_MS_MAX
     pub max_drift_ms: u64,
-    /// Seeds whom to ask next, and when.
+    /// Seeds the choice of the next peer, and of the time to ask it.
     pub seed: u64,
     /// Intervals and deadlines.
     pub timing: Timing,
@@ -68,7 +68,7 @@ impl Options {
 pub struct Timing {
     /// Between two comparisons with some peer, give or take a fifth. Default: 1,000.
     pub round_ms: u64,
-    /// How long a first write waits for word from others. Default: 2,000, twice what a link takes to be made.
+    /// How long a first write waits for answers of other members. Default: 2,000, twice what a link takes to be made.
     pub learn_ms: u64,
     /// A write that a live peer has not acknowledged is sent to it again after that, and once more after three times
     /// that. Default: 100.
@@ -76,7 +76,7 @@ pub struct Timing {
     /// Something comes from a peer that is connected within that, if it is asked; or its process is at fault. Default: 15,000,
     /// more than a carrier takes to notice that a link was cut.
     pub silence_ms: u64,
-    /// A tombstone is kept at least so long. Default: a day.
+    /// How long a tombstone is kept at least. Default: a day.
     pub tombstone_ms: u64,
     /// Between two checks of the whole tree. Default: an hour.
     pub tree_check_ms: u64,

@@ -21,14 +21,14 @@ pub struct Register {
     pub stamp: Stamp,
     /// What was written; none: the key was removed, and this is its tombstone.
     pub value: Option<Arc<[u8]>>,
-    /// What stood there when it was written, as far as its writer knew. What it replaces elsewhere beyond that was
-    /// written concurrently, and has lost.
+    /// The stamp of the register that its writer saw there. A later one that it replaces on another node was written concurrently,
+    /// and has lost.
     pub replaces: Option<Stamp>,
     /// A stamp that this register outranks although it is greater than its own: that of a quarantined register which the
     /// node had when this one was written, or one that the replaced register superseded. Every register up to that stamp
     /// was either known to the writer or written concurrently, and has lost.
     pub supersedes: Option<Stamp>,
-    /// Who wanted it.
+    /// Who made the change.
     pub actor: Arc<str>,
     /// Why.
     pub reason: Arc<str>,
@@ -42,7 +42,7 @@ impl Register {
         self.value.is_none()
     }
 
-    /// How this register stands to another one of the same key: greater means that it counts.
+    /// Compares this register with another one of the same key: the greater one is active.
     ///
     /// A total order: it is what makes merging commutative, associative and idempotent.
     pub fn rank(&self, other: &Self) -> Ordering {

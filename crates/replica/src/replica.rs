@@ -72,7 +72,7 @@ pub struct Replica {
     is_synced: bool,
     differences: u32,
     failed: Option<String>,
-    /// When another process of this id was last heard, by the steady clock.
+    /// When something last came from another process of this id, by the steady clock.
     duplicate_ms: Option<u64>,
     isolated_since_ms: Option<u64>,
     /// Since when, by the steady clock, no member announces the gc floor that this node enforces.

@@ -34,7 +34,7 @@ pub struct Status {
     /// Whether this node has compared all that it holds with one member since its start, and has what that one had. At once
     /// where no other node is to be expected.
     pub is_synced: bool,
-    /// Whether it knows who is counted for a majority. A node that expects peers and knows no member but itself does not, and
+    /// Whether it knows the members that form a majority. A node that expects peers and knows no member but itself does not, and
     /// reaches no level above [`Level::Local`](crate::Level).
     pub is_membership_known: bool,
     /// How far this host's clock is ahead of the middle of all clocks in sight, its own among them, in milliseconds. None

@@ -12,7 +12,7 @@ use crate::{Level, Mutant, NodeId, Now, Outranked, Receipt, Register, Stamp};
 
 use super::Replica;
 
-/// A write whose writer waits.
+/// A write that waits for its level.
 #[derive(Debug)]
 struct Pending {
     request: u64,
@@ -21,10 +21,10 @@ struct Pending {
     /// The batch that makes it durable here.
     seq: u64,
     acked: BTreeSet<NodeId>,
-    /// Those who have it, and on which another register outranks it.
+    /// The members that have it, and on which another register outranks it.
     outranked: BTreeMap<NodeId, Outranked>,
     deadline_ms: u64,
-    /// When to send it again to those who are silent, and how often that was done.
+    /// When to send it again to members that have not answered, and how often that was done.
     resend_ms: u64,
     resends: u32,
 }
@@ -91,8 +91,8 @@ impl Replica {
         self.pendings.insert(stamp, pending);
     }
 
-    /// From whom the writer of this stamp needs word. Of a majority that is as many as it takes, and those that answer
-    /// soonest: the others need not hurry their disks.
+    /// The members whose acknowledgement the writer of this stamp needs. For a majority these are the nearest ones, as many as it
+    /// takes: the others need not sync at once.
     pub(super) fn awaited(&self, stamp: Stamp) -> Awaited {
         let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return Awaited::Only(Vec::new()) };
         let here = usize::from(self.options.is_durable);
@@ -200,7 +200,7 @@ impl Replica {
         }
     }
 
-    /// Sends again what was not acknowledged, and answers those who have waited long enough.
+    /// Sends again what was not acknowledged, and answers writes whose timeout is over.
     pub(super) fn resend_or_time_out(&mut self, now: Now) {
         while let Some(&(due, stamp)) = self.pendings.by_due.first() {
             if due > now.steady_ms {
@@ -242,7 +242,7 @@ impl Replica {
         self.membership.members().map(|member| member.node).filter(is_silent).collect()
     }
 
-    /// Whether this node knows who is counted for a majority: from its disk, from others, or because there are none.
+    /// Whether this node knows the members that form a majority: from its disk, from others, or because there are none.
     pub(super) fn is_membership_known(&self) -> bool {
         let knows_others = self.membership.all().any(|member| member.node != self.options.node);
         !self.options.expects_peers || !self.options.has_peers || knows_others || self.has(Mutant::MajorityOfOne)

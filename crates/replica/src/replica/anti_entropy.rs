@@ -55,7 +55,7 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(&from).filter(|_| is_durable) {
             peer.confirmed = Some(theirs.merges);
         }
-        // What came in since it was asked may be what a floor that it tells of stands for.
+        // A register that came since the request may be one that the announced gc floor refuses.
         if theirs.root == self.root() {
             self.note_equal(from, floor, now);
         }
@@ -177,7 +177,7 @@ impl Replica {
     }
 
     /// Whether this node compares more often, because it has started, is not in sync and somebody is there to compare with. A
-    /// node that hears nothing but readers never is in sync, and does not go on for ever.
+    /// node that reaches only readers is never in sync, and stops comparing more often after a while.
     pub(super) fn has_fast_rounds(&self, now: Now) -> bool {
         let is_new = now.steady_ms.saturating_sub(self.timers.started_ms) < FAST_ROUNDS_MS;
         is_new && !self.is_synced && self.peers.values().any(|peer| peer.is_live)
@@ -271,7 +271,7 @@ impl Replica {
     }
 }
 
-/// So long after its start, in milliseconds, a node that is not in sync compares more often.
+/// For this long after its start, in milliseconds, a node that is not in sync compares more often.
 const FAST_ROUNDS_MS: u64 = 30_000;
 
 /// After this many comparisons with members that have shown a difference, a node that is not in sync yet fetches a snapshot: then

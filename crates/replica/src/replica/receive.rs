@@ -60,7 +60,7 @@ impl Replica {
     }
 
     /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
-    /// from somebody who has not collected as far.
+    /// from a node that has not collected as far.
     pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
         // Up to the floor that this node announces itself, it knows what there is.
         let is_orphaned = self.membership.is_member(from) && self.is_gc_floor_orphaned();
@@ -114,5 +114,5 @@ impl Replica {
     }
 }
 
-/// So long after a write, in milliseconds, its writer may still wait for acknowledgements.
+/// For this long after a write, in milliseconds, its writer may still wait for acknowledgements.
 const WAITING_MS: u64 = 10_000;

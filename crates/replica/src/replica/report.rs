@@ -73,12 +73,12 @@ impl Replica {
     }
 }
 
-/// So long nothing has come from a member, in milliseconds, before somebody is told: seven days, longer than a holiday and
+/// A member from which nothing came for this long, in milliseconds, is reported: seven days, longer than a holiday and
 /// shorter than it takes tombstones to matter.
 const SILENT_MS: u64 = 7 * 24 * 3_600_000;
 
-/// So many registers in quarantine are listed.
+/// The quarantined registers that the status lists.
 const QUARANTINE_SHOWN: usize = 100;
 
-/// So many comparisons in a row without an answer are no loss of single messages.
+/// With this many comparisons in a row without an answer, more than single messages were lost.
 const UNANSWERED_MIN: u32 = 3;

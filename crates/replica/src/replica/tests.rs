@@ -20,7 +20,7 @@ mod start;
 mod tombstones;
 mod write;
 
-/// Some replicas that hear each other at once, with disks that are never busy.
+/// Replicas that receive each other's messages at once, with disks that are never busy.
 struct Cluster {
     nodes: Vec<Replica>,
     wall_ms: Vec<u64>,
@@ -148,7 +148,7 @@ impl Cluster {
         &self.receipts.iter().find(|(number, _)| *number == request).unwrap().1
     }
 
-    /// A node has heard a message of another one.
+    /// A node receives a message of another one.
     fn hear(&mut self, index: usize, from: u64, body: Body) {
         let bytes = Message { instance: from, gc_floor: Stamp::ZERO, body }.encode();
         self.handle(index, Input::Message { from: NodeId::new(from), bytes });
@@ -186,7 +186,7 @@ fn member(node: u64) -> Register {
     }
 }
 
-/// Five members, of whom this is the first, on a disk that may be an old one.
+/// The first of five members, on a disk that may have been restored.
 fn put_back() -> (Replica, Now) {
     let now = Now { wall_ms: START_MS, steady_ms: 5 };
     let options = Options { expects_peers: true, ..Options::new("tests", NodeId::new(1)) };
@@ -197,7 +197,7 @@ fn summary(wall_ms: u64, yours: Stamp) -> Summary {
     Summary { root: 1, count: 0, wall_ms, steady_ms: 5, echo_ms: 5, merges: 0, clock: yours, yours }
 }
 
-/// A disk with `x` as it was so long before the start, removed or not, in a cluster that has collected up to a floor.
+/// A disk with `x` as it was some time before the start, removed or not, in a cluster with this gc floor.
 fn with_x(value: Option<&str>, ago_ms: u64, floor: Stamp) -> Loaded {
     let value = value.map(|value| value.as_bytes().into());
     let stamp = Stamp::new(0, START_MS - ago_ms, 0, NodeId::new(1));

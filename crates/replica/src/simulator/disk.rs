@@ -18,10 +18,10 @@ pub(super) struct Disk {
     is_damaged: bool,
 }
 
-/// So many batches go to the disk at once.
+/// Batches that one sync writes.
 const GROUP: usize = 64;
 
-/// So many batches may wait before inputs are refused. The library's bound is greater, and would never be reached here.
+/// Batches that may wait before inputs are refused. The library's bound is greater, and would never be reached here.
 const ROOM: usize = 200;
 
 impl Disk {

@@ -85,5 +85,5 @@ fn level_name(level: Level) -> String {
     level.to_string()
 }
 
-/// So many registers or stamps of one message are shown.
+/// The registers or stamps of one message that are shown.
 const SHOWN: usize = 4;

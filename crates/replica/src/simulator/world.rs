@@ -477,5 +477,6 @@ impl<'s> World<'s> {
     }
 }
 
-/// So long after it has heard another process of its id, in milliseconds, a node writes nothing. It is longer.
+/// For this long after a node has received something from another process of its id, in milliseconds, it must not write. The replica
+/// waits longer.
 const DUPLICATE_MS: u64 = 10_000;

@@ -128,13 +128,13 @@ impl World<'_> {
     }
 }
 
-/// So many repairs of the clock are enough.
+/// The most repairs of the clock at the end.
 const REPAIRS_MAX: usize = 4;
 
-/// So many decisions about quarantined registers are enough for every key.
+/// The most decisions about quarantined registers at the end: enough for every key.
 const RESOLUTIONS_MAX: usize = 2_000;
 
-/// So long after everything has healed, in milliseconds, all nodes hold the same.
+/// All nodes must hold the same this long after everything has healed, in milliseconds.
 const CONVERGENCE_MS: u64 = 120_000;
 
 /// The most messages that a node may send in a second of rest: a request, a reply, and now and then a hello.

@@ -62,7 +62,7 @@ impl World<'_> {
                 let members = self.nodes[by].replica.as_ref().map_or(0, |replica| {
                     replica.status(self.now(by)).members.iter().filter(|member| !member.is_forgotten).count()
                 });
-                // An operator who forgets everybody has no cluster any more.
+                // An operator who forgets every member has no cluster any more.
                 if members <= self.setup.nodes / 2 + 1 {
                     return;
                 }
@@ -284,7 +284,7 @@ impl World<'_> {
     }
 }
 
-/// A forged epoch is so many ahead of those that there were: more than will be opened.
+/// How many epochs a forged one is ahead: more than a run opens.
 const FORGED_AHEAD: u16 = 1_000;
 
 /// Seeds what is drawn of the first seconds.
@@ -300,5 +300,5 @@ const FORGER: u64 = 0xf0f0;
 /// The most that a restored clock is behind, in milliseconds: less than what makes a node refuse writes.
 const BEHIND_MS: u64 = 4_500;
 
-/// So long after both run and hear each other, in milliseconds, two processes of one id know of it.
+/// Two processes of one node detect each other within this time after both run and are connected, in milliseconds.
 const DUPLICATE_NOTICED_MS: u64 = 8_000;
