@@ -13,7 +13,8 @@ pub struct Case {
     /// The most that the ratio to the floor may be.
     pub target: Option<f64>,
     is_large: bool,
-    is_change: bool,
+    /// How often it is repeated for a count of instructions, if not as usual.
+    weight: Option<Times>,
     each: Times,
     run: Box<dyn Fn(Times) -> u64>,
 }
@@ -28,13 +29,13 @@ impl Case {
         #[expect(clippy::cast_possible_truncation, reason = "only the low bits of the count choose a key")]
         let run =
             move |times: Times| (0..times).map(|time| u64::from(check(&keys[time as usize % inputs::KEYS]))).sum();
-        Self { name, floor: None, target: None, is_large: false, is_change: false, each: 1, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, weight: None, each: 1, run: Box::new(run) }
     }
 
     /// Work without a key.
     pub(crate) fn work(name: &'static str, work: impl Fn() -> u64 + 'static) -> Self {
         let run = move |times: Times| (0..times).fold(0, |sum: u64, _| sum.wrapping_add(work()));
-        Self { name, floor: None, target: None, is_large: false, is_change: false, each: 1, run: Box::new(run) }
+        Self { name, floor: None, target: None, is_large: false, weight: None, each: 1, run: Box::new(run) }
     }
 
     /// Held against another case: the ratio to it may be at most `target`.
@@ -49,11 +50,7 @@ impl Case {
 
     /// How often the work has to be repeated for a count of instructions that start-up does not blur.
     pub fn weight(&self) -> Times {
-        match (self.is_large, self.is_change) {
-            (true, _) => 2,
-            (_, true) => 500,
-            _ => 20_000 / self.each,
-        }
+        self.weight.unwrap_or(if self.is_large { 2 } else { 20_000 / self.each })
     }
 
     /// How many checks the work does each time.
@@ -76,9 +73,9 @@ impl Case {
         Self { is_large: true, ..self }
     }
 
-    /// Work of microseconds.
-    pub(crate) fn change(self) -> Self {
-        Self { is_change: true, ..self }
+    /// Repeated so often for a count of instructions.
+    pub(crate) fn counted_over(self, times: Times) -> Self {
+        Self { weight: Some(times), ..self }
     }
 
     /// Does the work so often. The number is meaningless, but nobody can leave out work that it depends on.
