@@ -394,7 +394,7 @@ fn switch(said: Option<&Said>) -> Setting<bool> {
 fn address(said: &Said, text: &str) -> Result<SocketAddr, ConfigError> {
     let port = said.key.default_port();
     let help = format!("write an address and a port, such as `127.0.0.1:{port}` or `[::1]:{port}`");
-    text.parse().map_err(|_| said.wrong(text, "it is no address with a port", &help))
+    text.parse().map_err(|_| said.wrong(text, "it is not a valid `host:port`", &help))
 }
 
 fn host(said: &Said, text: &str) -> Result<String, ConfigError> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The body of a request, but for a restore: an entry has two values of 64 KiB and 100,000 early adopters at most, which
-/// nobody writes in one request; what people do write is a few hundred bytes.
+/// The body of a request, but for a restore: an entry has two values of 64 KiB and 100,000 early adopters at most, far more than
+/// one request needs.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The body of a restore: a backup of 100,000 flags is about 50 MB.
@@ -108,7 +108,7 @@ pub const RESTORE_WORK_TIMEOUT: Duration = Duration::from_mins(2);
 /// For a client to take some bytes of an answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest wait for an acknowledgement that can be asked for: whoever waits longer wants to ask again.
+/// The longest wait for an acknowledgement that can be requested: a client that waits longer can ask again.
 pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// Flags that one `change` event names. An event for more says `more`, and its reader lists all flags: that costs less than a

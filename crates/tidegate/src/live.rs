@@ -60,7 +60,8 @@ pub use percentage::{InvalidPercentage, Percentage};
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use record::{FlagRecord, Record};
 pub use status::{
-    AddressView, ClusterProblem, ClusterStatus, MemberStatus, NodeStatus, ParkedChange, PeerView, QuarantinedChange,
+    AddressView, ClusterProblem, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView,
+    QuarantinedChange,
 };
 pub use target::Effect;
 pub use value::{ActivationValue, ChangeKind, RegisterValue};
@@ -229,7 +230,7 @@ impl Live {
         self
     }
 
-    /// Nodes on several hosts do without certificates: whoever reaches an address of the cluster can read and change every
+    /// Nodes on several hosts do without certificates: a person who reaches an address of the cluster can read and change every
     /// flag, so the network has to keep others out.
     ///
     /// ```
@@ -583,7 +584,7 @@ pub const DEFAULT_CLUSTER: &str = "tidegate";
 /// Names of nodes and clusters: what a label of DNS, a log line and a table can take, four times over.
 pub(crate) const NAME_BYTES_MAX: usize = 255;
 
-/// The longest wait for an acknowledgement: whoever waits longer wants to ask again.
+/// The longest wait for an acknowledgement: a person who waits longer wants to ask again.
 const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// How long the last handle waits for what was accepted to be on the disk.

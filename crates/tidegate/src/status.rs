@@ -409,13 +409,13 @@ fn optional_seconds<S: Serializer>(span: &Option<Span>, serializer: S) -> Result
 }
 
 /// The same of a difference.
-#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and nobody decides by it")]
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and no decision uses it")]
 pub(crate) fn signed_seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
 /// Microseconds as seconds, for people and monitors.
-#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and nobody decides by it")]
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years, and no decision uses it")]
 pub(crate) fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }

@@ -116,7 +116,7 @@ const MADE_ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "crates/tidegate/src/store/sqlite.rs",
         "crates/tidegate/src/store/folder.rs",
-        "… registers were damaged and were set aside",
+        "… registers were damaged and are ignored",
     ),
 ];
 

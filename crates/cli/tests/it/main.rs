@@ -29,3 +29,4 @@ mod signed;
 mod simulate;
 mod watch;
 mod web_server;
+mod words;

@@ -551,7 +551,7 @@ fn a_backup_and_back() {
     origin.always(json_reply(r#"{"registers":2,"restored":1,"left":1,"unknown":0}"#));
     host.run(&format!("restore prod.backup --server {server}"))
         .code(2)
-        .stderr("error: `prod.backup`: this is no backup of tidegate: its first line says something else\n")
+        .stderr("error: `prod.backup`: not a backup of tidegate: its first line says something else\n")
         .check();
     std::fs::write(host.path("prod.backup"), real_backup(2)).unwrap();
     host.run(&format!("restore prod.backup --overwrite --server {server}"))

@@ -264,3 +264,41 @@ fn probes_are_answered_while_the_start_waits_for_its_documents() {
     }
     assert_eq!(server.end("-TERM"), Some(0));
 }
+
+/// One shape of the cluster's status: what the library serializes, what the API answers and what the command line prints have
+/// the same names, at every depth.
+#[test]
+fn the_status_of_a_cluster_has_one_shape() {
+    let host = Host::new();
+    let server = ServerProcess::start(&host, "--data-dir state --cluster-listen 127.0.0.1:0 --startup-wait 0s");
+    let printed = host.run(&format!("cluster status --format json --server {}", server.url)).said().json().remove(0);
+    let answered = ask(&server.url, "/api/v1/cluster");
+    let body = answered.split_once("\r\n\r\n").unwrap().1;
+    let body = &body[body.find('{').unwrap()..=body.rfind('}').unwrap()];
+    let answered: serde_json::Value = serde_json::from_str(body).unwrap();
+    let read: tidegate::ClusterStatus = serde_json::from_value(answered.clone()).unwrap();
+    let library = serde_json::to_value(&read).unwrap();
+    let live = tidegate::Live::in_memory();
+    let tide = tidegate::Tidegate::builder().live(live).without_locks().connect().unwrap();
+    let own = serde_json::to_value(tide.cluster().unwrap().status().unwrap()).unwrap();
+    assert_eq!(names(&answered, ""), names(&printed, ""), "API and command line");
+    assert_eq!(names(&answered, ""), names(&library, ""), "API and library");
+    let top = |status: &serde_json::Value| status.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(top(&answered), top(&own), "a cluster of processes and one in a program");
+    assert!(names(&answered, "").len() > 20, "{answered}");
+}
+
+/// The path of each field.
+fn names(json: &serde_json::Value, path: &str) -> std::collections::BTreeSet<String> {
+    match json {
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| {
+                let path = format!("{path}/{name}");
+                names(field, &path).into_iter().chain([path])
+            })
+            .collect(),
+        serde_json::Value::Array(items) => items.iter().flat_map(|item| names(item, &format!("{path}[]"))).collect(),
+        _ => std::collections::BTreeSet::new(),
+    }
+}

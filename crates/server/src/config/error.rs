@@ -58,9 +58,9 @@ pub enum ConfigError {
     },
     /// HTTP would be served to other hosts.
     #[error(
-        "`listen` is `{address}` by {origin}, which other hosts can reach, and there is no authentication yet: whoever reaches \
-         it may change every flag; listen on 127.0.0.1 behind a gateway that asks who it is, or say \
-         `listen_unprotected = true` (--listen-unprotected) if everybody there may"
+        "`listen` is `{address}` by {origin}, which other hosts can reach, and there is no authentication yet: every client that reaches \
+         it can change every flag; listen on 127.0.0.1 behind a gateway that asks who it is, or say \
+         `listen_unprotected = true` (--listen-unprotected) if all clients there may"
     )]
     Unprotected {
         /// The address.

@@ -38,7 +38,7 @@ pub enum CacheError {
     #[error("the cache is not usable: {0}")]
     File(#[from] FileError),
     /// The file is damaged and was set aside as `aside`; the next request to the source is unconditional.
-    #[error("a file of the cache was damaged and set aside as `{}`; it will be made anew", aside.display())]
+    #[error("a file of the cache was damaged and renamed to `{}`; a new one will be written", aside.display())]
     Damaged {
         /// Where it is now.
         aside: PathBuf,

@@ -93,7 +93,7 @@ pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
 /// Shortest delay after a failure.
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 
-/// Longest delay after a failure, unless the origin asks for more: an operator who has mended the origin
+/// Longest delay after a failure, unless the origin asks for more: an operator who has fixed the origin
 /// does not want to wait longer.
 const BACK_OFF_MAX: Duration = Duration::from_mins(5);
 

@@ -524,7 +524,7 @@ pub enum ClusterError {
         message: String,
     },
     /// There is no such member. The caller's fault; the status lists them.
-    #[error("`{}` is no member of the cluster; name one by its id or its name", .node.escape_debug())]
+    #[error("`{}` is not a member of the cluster; name one by its id or its name", .node.escape_debug())]
     NoMember {
         /// As it was given.
         node: String,
@@ -542,7 +542,7 @@ pub enum ClusterError {
     },
     /// The member is reachable, so it is not gone for good, and would join anew. The caller's fault: stop it first, or say that it
     /// is meant all the same.
-    #[error("`{}` is reachable, and would join anew; stop it first, or force it", .node.escape_debug())]
+    #[error("`{}` is reachable, and would join again; stop it first, or force it", .node.escape_debug())]
     Reachable {
         /// As it was given.
         node: String,

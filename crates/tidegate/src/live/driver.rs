@@ -128,7 +128,7 @@ struct Waiting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
     /// Registers that cannot be put in force, and why.
-    pub(super) parked: BTreeMap<Arc<[u8]>, String>,
+    pub(super) inapplicable: BTreeMap<Arc<[u8]>, String>,
     /// Why the disk takes nothing at the moment.
     pub(super) disk: Option<String>,
     /// Whether it is tried again by itself.
@@ -448,7 +448,7 @@ impl Driver {
             let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
             match projection::project(kind, &flag, value) {
                 Ok(change) => {
-                    self.report.parked.remove(&key);
+                    self.report.inapplicable.remove(&key);
                     // One that was made here is told with its receipt.
                     if let Some(register) = self.replica.get(&key).filter(|register| register.stamp.node() != self.node)
                         && self.events.may_tell()
@@ -464,7 +464,7 @@ impl Driver {
                 }
                 // What was in force stays. The value may be one that a newer version understands.
                 Err(error) => {
-                    if self.report.parked.insert(Arc::clone(&key), error.to_string()).is_none() {
+                    if self.report.inapplicable.insert(Arc::clone(&key), error.to_string()).is_none() {
                         tracing::warn!("a change of `{flag}` cannot be activated here: {error}");
                     }
                 }

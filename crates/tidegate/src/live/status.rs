@@ -53,7 +53,7 @@ pub struct ClusterStatus {
     pub quarantined_count: usize,
     /// Changes that this version cannot make active. What was active before them stays.
     #[serde(default)]
-    pub parked: Vec<ParkedChange>,
+    pub inapplicable: Vec<InapplicableChange>,
     /// Definitions without effect here, because a document defines the flag.
     #[serde(default, with = "text::flag_keys")]
     pub shadowed: Vec<FlagKey>,
@@ -235,7 +235,7 @@ pub struct QuarantinedChange {
 /// A change that cannot be made active.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
-pub struct ParkedChange {
+pub struct InapplicableChange {
     /// The flag.
     pub flag: String,
     /// What was changed.
@@ -297,9 +297,9 @@ pub(super) fn cluster_status(driver: &DriverHandle, view: &DriverView<'_>) -> Cl
             from: Some(name_of(change.from)),
         }
     });
-    let parked = view.report.parked.iter().take(PARKED_SHOWN).filter_map(|(key, problem)| {
+    let inapplicable = view.report.inapplicable.iter().take(INAPPLICABLE_SHOWN).filter_map(|(key, problem)| {
         let (kind, flag) = ChangeKind::from_key(key)?;
-        Some(ParkedChange { flag: flag.to_string(), kind, problem: problem.clone() })
+        Some(InapplicableChange { flag: flag.to_string(), kind, problem: problem.clone() })
     });
     let mesh = view.carrier.status();
     let mesh = mesh.as_ref();
@@ -332,7 +332,7 @@ pub(super) fn cluster_status(driver: &DriverHandle, view: &DriverView<'_>) -> Cl
         addresses: mesh.into_iter().flat_map(|mesh| &mesh.addresses).map(|address| shown(address, &name_of)).collect(),
         quarantined: quarantined.collect(),
         quarantined_count: replica.quarantined,
-        parked: parked.collect(),
+        inapplicable: inapplicable.collect(),
         shadowed: driver.registry.shadowed(),
         disk: view.report.disk.clone(),
         damage: driver.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
@@ -391,8 +391,8 @@ fn yes() -> bool {
     true
 }
 
-/// So many parked changes are listed.
-const PARKED_SHOWN: usize = 100;
+/// So many inapplicable changes are listed.
+const INAPPLICABLE_SHOWN: usize = 100;
 
 #[cfg(test)]
 mod tests;

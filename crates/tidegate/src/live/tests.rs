@@ -310,12 +310,12 @@ fn a_value_that_nobody_understands_is_parked_and_goes_on_to_others() {
     nodes[0].activate("blog").send().unwrap();
     write_raw(&nodes[0], "blog", r#"{"percentage":"half"}"#);
     for tide in &nodes {
-        soon("it is parked", || tide.cluster().unwrap().status().unwrap().parked.len() == 1);
+        soon("it is inapplicable", || tide.cluster().unwrap().status().unwrap().inapplicable.len() == 1);
         assert!(tide.is_active("blog"), "what was in force stays");
     }
     nodes[1].deactivate("blog").send().unwrap();
     for tide in &nodes {
-        soon("mended", || tide.cluster().unwrap().status().unwrap().parked.is_empty() && !tide.is_active("blog"));
+        soon("fixed", || tide.cluster().unwrap().status().unwrap().inapplicable.is_empty() && !tide.is_active("blog"));
     }
 }
 

@@ -47,7 +47,7 @@ pub enum BackupError {
     #[error("the backup cannot be read: {0}")]
     Io(#[from] io::Error),
     /// The first line is not that of a backup.
-    #[error("this is no backup of tidegate: its first line says something else")]
+    #[error("not a backup of tidegate: its first line says something else")]
     Foreign,
     /// A newer version of this program has written it.
     #[error(

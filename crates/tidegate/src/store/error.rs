@@ -45,7 +45,7 @@ pub enum StoreError {
         source: BoxError,
     },
     /// The database is damaged. The store is finished; the next start sets the file aside and saves what is whole.
-    #[error("the database in `{}` is damaged; start again, and it is set aside: {source}", path.display())]
+    #[error("the database in `{}` is damaged; start again, and it is renamed: {source}", path.display())]
     Damaged {
         /// The data folder.
         path: PathBuf,

@@ -71,7 +71,7 @@ pub enum Damage {
     /// The end of the write-ahead log cannot be read. It may be a commit that a crash cut short, of which
     /// nobody was told; it may also be a damaged one.
     LogTail,
-    /// Single registers were damaged, and were set aside in the database.
+    /// Single registers were damaged; they are ignored, and kept in a table of the database.
     Rows {
         /// How many.
         count: u64,
@@ -82,7 +82,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NodeFile { aside, is_same_node } => {
-                let id = if *is_same_node { "read from its copy" } else { "made anew" };
+                let id = if *is_same_node { "read from its copy" } else { "newly made" };
                 write!(f, "the file with the node's id was damaged and is now `{}`; the id was {id}", aside.display())
             }
             Self::Database { aside, reason, saved } => write!(
@@ -92,7 +92,7 @@ impl fmt::Display for Damage {
             ),
             Self::DatabaseMissing => f.write_str("the database of this node is gone; a new one was made"),
             Self::LogTail => f.write_str("the end of the write-ahead log was cut short or damaged"),
-            Self::Rows { count } => write!(f, "{count} registers were damaged and were set aside"),
+            Self::Rows { count } => write!(f, "{count} registers were damaged and are ignored"),
         }
     }
 }

@@ -30,11 +30,11 @@ fn the_page_of_misbehaviours() {
 const PAGE_HEAD: &str = "\
 # Origins that misbehave
 
-A document is in force. The origin then gives each of these answers instead of the next document, again and again, and
+A document is active. The origin then gives each of these answers instead of the next document, again and again, and
 afterwards a good one. A reader by name, by handle and by view reads all the while. `crates/tidegate/tests/it/faults.rs`
 tries each of them over real HTTP, and this page is made from the same list; refresh it with `UPDATE=1 cargo xtask generate`.
 
-In every case the tag of the document in force is kept, the status says what is wrong and since when, and the good document
+In every case the tag of the active document is kept, the status says what is wrong and since when, and the good document
 is taken as soon as it comes. Where the origin asks to be left alone, for an hour or more, it is left alone for an hour.
 
 | the origin's answer | noticed by | health | a reader saw |

@@ -287,7 +287,7 @@ fn what_no_node_could_put_in_force_is_not_accepted() {
     let longest = format!("{}/{}", "%2F".repeat(256), "x".repeat(256));
     tide.define(&longest, r#"{"stable": 7}"#).send().unwrap();
     let status = tide.cluster().unwrap().status().unwrap();
-    assert_eq!((status.node.registers, status.parked.len()), (1, 0));
+    assert_eq!((status.node.registers, status.inapplicable.len()), (1, 0));
     assert_eq!(tide.get(&"/".repeat(256), &"x".repeat(256), "k", 0), 7);
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Poison<'c> {
 /// A load under way. Dropped without [`Loading::loaded`], it stays on record as a death: so it is, if a
 /// panic got here.
 #[derive(Debug)]
-#[must_use = "say `loaded` when the document is in force or refused"]
+#[must_use = "say `loaded` when the document is active or refused"]
 pub(crate) struct Loading<'c> {
     cache: &'c Cache,
     digest: u128,

@@ -315,7 +315,7 @@ impl std::fmt::Display for StatusHint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
             204 => "(no content); a document must come as 200",
-            206 => "(partial content); nobody asked for a part of it",
+            206 => "(partial content), which was not requested",
             400 => "(bad request); check the URL",
             401 => "(unauthorized); check the credentials that are sent",
             403 => "(forbidden); check that these credentials may read the document",

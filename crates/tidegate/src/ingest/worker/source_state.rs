@@ -458,7 +458,7 @@ impl SourceState {
             Some(Err(_)) => {
                 return self
                     .storage
-                    .report_problem("the cached document is not accepted any more; it will be fetched anew");
+                    .report_problem("the cached document is not accepted any more; it will be fetched again");
             }
             Some(Ok(loaded)) => loaded,
         };

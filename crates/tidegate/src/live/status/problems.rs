@@ -165,9 +165,9 @@ fn changes(status: &ClusterStatus, problems: &mut Problems) {
             ),
         );
     }
-    for change in &status.parked {
+    for change in &status.inapplicable {
         let flag = change.flag.escape_debug();
-        problems.act("parked", format!("a change of `{flag}` cannot be made active here: {}", change.problem));
+        problems.act("inapplicable", format!("a change of `{flag}` cannot be made active here: {}", change.problem));
     }
     if !status.shadowed.is_empty() {
         let flags: Vec<String> = status.shadowed.iter().take(NAMED).map(|flag| format!("`{flag}`")).collect();

@@ -25,7 +25,7 @@ fn well() -> Value {
         "peers": [peer(B, "b"), peer(C, "c")],
         "members": [member(A, "a"), member(B, "b"), member(C, "c")],
         "addresses": [address("b:7400", B, "b"), address("c:7400", C, "c")],
-        "quarantined": [], "quarantined_count": 0, "parked": [], "shadowed": [], "disk": null, "damage": [],
+        "quarantined": [], "quarantined_count": 0, "inapplicable": [], "shadowed": [], "disk": null, "damage": [],
         "messages_dropped": 0, "messages_refused": {}, "connections_refused": {}, "connections_pending": 0, "link_problems": [],
         "published": 1,
     })
@@ -232,8 +232,10 @@ fn changes_that_are_not_active() {
         &[("quarantined", true, "2 changes are quarantined / clock of `b`")],
     );
     check(
-        |status| status["parked"] = json!([{"flag": "flags/x", "kind": "definition", "problem": "its value is newer"}]),
-        &[("parked", true, "`flags/x` / its value is newer")],
+        |status| {
+            status["inapplicable"] = json!([{"flag": "flags/x", "kind": "definition", "problem": "its value is newer"}])
+        },
+        &[("inapplicable", true, "`flags/x` / its value is newer")],
     );
     check(|status| status["shadowed"] = json!(["flags/x", "a/b"]), &[("shadowed", false, "`flags/x`, `a/b`")]);
     check(

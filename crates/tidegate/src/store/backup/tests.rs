@@ -118,8 +118,8 @@ fn lines_cannot_be_removed_added_or_moved() {
 
 #[test]
 fn other_files_are_told_apart() {
-    check(b"{\"features\": {}}\n", "this is no backup of tidegate");
-    check(b"\0\xff\n", "this is no backup of tidegate");
+    check(b"{\"features\": {}}\n", "not a backup of tidegate");
+    check(b"\0\xff\n", "not a backup of tidegate");
     check(b"{\"format\":\"tidegate-backup\",\"version\":9,\"more\":[]}\n", "version 9, and this program knows up to 1");
     let mut chain = Chain::default();
     let newer = chain.seal(r#"{"format":"tidegate-backup","version":2,"cluster":7}"#.to_owned());

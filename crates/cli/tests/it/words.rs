@@ -1,0 +1,221 @@
+//! Text that users read has the project's words: none that was replaced, and none that is archaic.
+//!
+//! The lists are in `tests/words/`: a pattern, and what to write instead; exceptions name a file, a pattern and the reason.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::run::root;
+
+/// A word or phrase that is not to be used.
+struct Word {
+    pattern: String,
+    instead: String,
+}
+
+#[test]
+fn no_replaced_or_archaic_word_is_in_text_that_users_read() {
+    let words: Vec<Word> = ["replaced.tsv", "archaic.tsv"].into_iter().flat_map(words).collect();
+    let exceptions = rows("exceptions.tsv");
+    let mut used = vec![false; exceptions.len()];
+    let mut found = Vec::new();
+    for path in files() {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let is_code = name.ends_with(".rs");
+        for (line, text) in if is_code { literals(&text) } else { prose(&text) } {
+            for Word { pattern, instead } in words.iter().filter(|word| has(&text, &word.pattern)) {
+                let exception = exceptions.iter().position(|row| name.starts_with(&row[0]) && row[1] == *pattern);
+                match exception {
+                    Some(number) => used[number] = true,
+                    None => found.push(format!("{name}:{line}: `{pattern}`; write: {instead}\n    {}", text.trim())),
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} words to replace:\n{}", found.len(), found.join("\n"));
+    for (row, used) in exceptions.iter().zip(used) {
+        assert!(used, "the exception for `{}` in {} is not needed", row[1], row[0]);
+        assert!(row.len() == 3 && !row[2].is_empty(), "the exception for `{}` in {} has no reason", row[1], row[0]);
+    }
+}
+
+/// Every term of the design and of the code has an entry with all of its columns.
+#[test]
+fn the_glossary_has_every_term() {
+    let page = fs::read_to_string(root().join("docs/reference/glossary.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| term"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+    let rows: Vec<&Vec<&str>> = rows.iter().filter(|row| !row[1].starts_with("---")).collect();
+    for row in &rows {
+        assert!(row.len() == 6 && row[1..5].iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    let terms: Vec<&str> = rows.iter().flat_map(|row| row[1].split(", ")).collect();
+    for term in [
+        "document",
+        "section",
+        "flag",
+        "entry",
+        "stable",
+        "new",
+        "key",
+        "position",
+        "share",
+        "ramp",
+        "flip",
+        "activation",
+        "definition",
+        "member",
+        "lock",
+        "source",
+        "snapshot",
+        "register",
+        "stamp",
+        "node",
+        "peer",
+        "epoch",
+        "quarantined",
+        "tombstone",
+        "gc floor",
+        "anti-entropy",
+        "Merkle tree",
+        "membership",
+        "quorum",
+        "majority",
+        "driver",
+        "committer",
+        "receipt",
+        "acknowledgement level",
+        "lease",
+        "view",
+        "handle",
+        "shadowed",
+        "digest",
+        "tag",
+    ] {
+        assert!(terms.contains(&term), "no entry for `{term}`");
+    }
+    for page in ["README.md", "ARCHITECTURE.md", "docs/README.md"] {
+        assert!(fs::read_to_string(root().join(page)).unwrap().contains("reference/glossary.md"), "{page} has no link");
+    }
+}
+
+#[test]
+fn words_are_found_whole_in_literals_and_prose() {
+    assert!(has("Take the dial away", "the dial") && has("Dialled.", "dialled"));
+    assert!(!has("the dialer", "the dial") && !has("recommend", "mend") && !has("amended", "mended"));
+    let code = "/// dial\nlet x = \"a dial\"; // \"dial\"\nlet y = r#\"b \"dial\" c\"#;\nlet q = '\"';\n#[cfg(test)]\nmod tests {\n\"dial\"";
+    assert_eq!(literals(code), [(2, "a dial".to_owned()), (3, "b \"dial\" c".to_owned())]);
+    let page = "a `dial`\n```rust\ndial\n```\nb\n";
+    assert_eq!(prose(page), [(1, "a  ".to_owned()), (5, "b".to_owned())]);
+}
+
+/// Whether the text has the pattern as whole words, whatever their case.
+fn has(text: &str, pattern: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_word =
+        |character: Option<char>| character.is_some_and(|character| character.is_alphanumeric() || character == '_');
+    let pattern = pattern.to_lowercase();
+    text.match_indices(&pattern).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + pattern.len()..]);
+        !is_word(before.chars().next_back()) && !is_word(after.chars().next())
+    })
+}
+
+/// Each string literal of a source file with its line, without those of a module of tests at its end.
+fn literals(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut rest = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut line = 1;
+    while let Some(first) = rest.chars().next() {
+        let (skipped, literal) = if rest.starts_with("//") {
+            (rest.find('\n').unwrap_or(rest.len()), None)
+        } else if rest.starts_with("'\"'") {
+            (3, None)
+        } else if let Some((start, end)) = raw_literal(rest) {
+            (end, Some(rest[start..end].trim_end_matches('#').trim_end_matches('"').to_owned()))
+        } else if first == '"' {
+            let mut escaped = false;
+            let length = rest[1..].find(|character| {
+                let is_end = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                is_end
+            });
+            let end = 1 + length.unwrap_or(rest.len() - 1);
+            (rest.len().min(end + 1), Some(rest[1..end].to_owned()))
+        } else {
+            (first.len_utf8(), None)
+        };
+        found.extend(literal.map(|literal| (line, literal)));
+        line += rest[..skipped].matches('\n').count();
+        rest = &rest[skipped..];
+    }
+    found
+}
+
+/// The content of a raw string literal at the beginning of a text, and where it ends.
+fn raw_literal(text: &str) -> Option<(usize, usize)> {
+    let marks = text.strip_prefix('r')?.bytes().take_while(|byte| *byte == b'#').count();
+    let start = 1 + marks + 1;
+    (text.as_bytes().get(1 + marks) == Some(&b'"')).then_some(())?;
+    let close = format!("\"{}", "#".repeat(marks));
+    let end = text[start..].find(&close)?;
+    Some((start, start + end + close.len()))
+}
+
+/// The lines of a page without its code: neither blocks, except output that users see, nor spans.
+fn prose(page: &str) -> Vec<(usize, String)> {
+    let mut is_code = false;
+    let mut found = Vec::new();
+    for (number, line) in page.lines().enumerate() {
+        if let Some(kind) = line.trim_start().strip_prefix("```") {
+            is_code = !is_code && !["text", "console"].contains(&kind);
+            continue;
+        }
+        if !is_code {
+            let outside: Vec<&str> = line.split('`').step_by(2).collect();
+            found.push((number + 1, outside.join(" ")));
+        }
+    }
+    found
+}
+
+/// The source of all crates, and the pages of the project, except the history: changelog and decisions.
+fn files() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].iter().map(|name| root().join(name)).collect();
+    collect(&root().join("docs"), "md", &mut files);
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        collect(&entry.unwrap().path().join("src"), "rs", &mut files);
+    }
+    files.retain(|path| {
+        let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
+            || path.components().any(|part| part.as_os_str() == "tests");
+        !is_test && !path.starts_with(root().join("docs/decisions"))
+    });
+    files.sort();
+    files
+}
+
+fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, extension, files);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+}
+
+fn words(file: &str) -> Vec<Word> {
+    rows(file).into_iter().map(|row| Word { pattern: row[0].clone(), instead: row[1].clone() }).collect()
+}
+
+/// The rows of a list, each with its columns.
+fn rows(file: &str) -> Vec<Vec<String>> {
+    let path = root().join("crates/cli/tests/words").join(file);
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
