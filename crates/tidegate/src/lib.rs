@@ -180,6 +180,7 @@ assert!(receipt.is_reached && !tide.is_active_for("shop/banner", "user-17"));
 )]
 #![warn(missing_docs)]
 
+mod bounded_thread;
 mod builder;
 mod client;
 mod clock;

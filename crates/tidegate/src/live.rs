@@ -27,8 +27,7 @@ mod value;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, fs, io};
 
@@ -36,8 +35,8 @@ use tidegate_engine::{FlagKey, Micros, Share};
 use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
 
+use crate::bounded_thread::BoundedThread;
 use crate::clock::Clock;
-use crate::ingest::worker::has_ended;
 use crate::read::publish::random;
 use crate::registry::Registry;
 use crate::store::{
@@ -501,21 +500,14 @@ impl DriverHandle {
 #[derive(Debug)]
 pub(crate) struct LiveThread {
     driver: Arc<DriverHandle>,
-    thread: Option<JoinHandle<()>>,
-    /// Disconnected when the thread has done its last work.
-    done: Mutex<mpsc::Receiver<()>>,
+    thread: BoundedThread,
 }
 
 impl LiveThread {
     fn start(runner: Arc<Runner>, driver: Arc<DriverHandle>) -> io::Result<Self> {
-        let (finished, done) = mpsc::channel();
         driver.inbox.set_runner(Arc::downgrade(&runner));
-        let thread = thread::Builder::new().name("tidegate-live".to_owned()).spawn(move || {
-            // Dropped last, whatever happens.
-            let _finished: mpsc::Sender<()> = finished;
-            runner.run();
-        })?;
-        Ok(Self { driver, thread: Some(thread), done: Mutex::new(done) })
+        let thread = BoundedThread::spawn("tidegate-live", move || runner.run())?;
+        Ok(Self { driver, thread })
     }
 
     pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
@@ -529,7 +521,7 @@ impl LiveThread {
 
     /// Waits until that is done, at most until then; whether it is.
     pub(crate) fn wait_until(&self, until: std::time::Instant) -> bool {
-        !Runner::is_running_here() && has_ended(&self.done, until)
+        !Runner::is_running_here() && self.thread.wait_until(until)
     }
 
     /// Ends the start: waits until this node has the cluster's state, at most that long.
@@ -554,15 +546,9 @@ impl LiveThread {
 impl Drop for LiveThread {
     fn drop(&mut self) {
         self.driver.inbox.close();
-        let Some(thread) = self.thread.take() else { return };
         // The last handle may be dropped by code that the driver itself calls (a waker).
-        if Runner::is_running_here() || thread.thread().id() == thread::current().id() {
-            return;
-        }
-        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
-            // What remains is the end of the thread itself. A panic in it has been dealt with.
-            let _ = thread.join();
+        if !Runner::is_running_here() {
+            self.thread.join_within(GOODBYE_MAX);
         }
     }
 }

@@ -13,13 +13,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::Poll;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use crate::bounded_thread::BoundedThread;
 use crate::ingest::schedule::Schedule;
 use crate::ingest::source::Fetcher;
 use crate::read::publish::random;
@@ -32,9 +32,7 @@ pub(crate) struct Running {
     shared: Arc<Shared>,
     /// Dropped to stop the thread.
     stop: Mutex<Option<oneshot::Sender<()>>>,
-    thread: Option<JoinHandle<()>>,
-    /// Disconnected when the thread has done its last work.
-    done: Mutex<mpsc::Receiver<()>>,
+    thread: BoundedThread,
 }
 
 /// Everything that runs for one instance. It ends when this is dropped, in this order.
@@ -84,16 +82,11 @@ impl Running {
         let shared = Arc::clone(work.source.shared());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
-        let (finished, done) = mpsc::channel();
         // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that nobody
         // waits for.
         let runtime = Engine::new()?;
-        let thread = thread::Builder::new().name("tidegate".to_owned()).spawn(move || {
-            // Dropped last, whatever happens.
-            let _finished: mpsc::Sender<()> = finished;
-            live(work, &runtime, stopped, ready);
-        })?;
-        let running = Self { shared, stop: Mutex::new(Some(stop)), thread: Some(thread), done: Mutex::new(done) };
+        let thread = BoundedThread::spawn("tidegate", move || live(work, &runtime, stopped, ready))?;
+        let running = Self { shared, stop: Mutex::new(Some(stop)), thread };
         let now = std::time::Instant::now();
         Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
     }
@@ -109,15 +102,8 @@ impl Running {
 
     /// Waits until the thread has done its last work, at most until then; whether it has.
     fn wait_until(&self, until: std::time::Instant) -> bool {
-        has_ended(&self.done, until)
+        self.thread.wait_until(until)
     }
-}
-
-/// Waits for the end of a thread whose last work is to disconnect this channel, at most until then; whether it has ended.
-pub(crate) fn has_ended(done: &Mutex<mpsc::Receiver<()>>, until: std::time::Instant) -> bool {
-    let done = done.lock().unwrap_or_else(PoisonError::into_inner);
-    let left = until.saturating_duration_since(std::time::Instant::now());
-    done.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Disconnected)
 }
 
 impl Machinery {
@@ -144,16 +130,7 @@ impl Machinery {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
-        let Some(thread) = self.thread.take() else { return };
-        // The last handle may be dropped by code that the thread itself calls (a waker).
-        if thread.thread().id() == thread::current().id() {
-            return;
-        }
-        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if done.recv_timeout(GOODBYE_MAX) == Err(mpsc::RecvTimeoutError::Disconnected) {
-            // What remains is the end of the thread itself. A panic in it has been dealt with.
-            let _ = thread.join();
-        }
+        self.thread.join_within(GOODBYE_MAX);
     }
 }
 

@@ -76,10 +76,7 @@ fn a_hash_of_the_programs_own_decides_in_every_way_of_reading() {
         assert_eq!(tide.is_active_for("features/plain", key), expected, "{key}");
         assert_eq!(tide.get("features", "plain", key, !expected), expected, "{key}");
         assert_eq!(handle.is_active_for(key), expected, "{key}");
-        assert_eq!(
-            handle.variant_for(key).map(Variant::as_str),
-            Some(if expected { "new" } else { "stable" })
-        );
+        assert_eq!(handle.variant_for(key).map(Variant::as_str), Some(if expected { "new" } else { "stable" }));
         assert_eq!(view.for_key(key).is_active_for_key("features/plain"), expected, "{key}");
         assert_eq!(view.flag(&handle).is_active_for(key), expected, "{key}");
         assert_eq!(tide.explain("features", "plain", key).hash.unwrap().as_str(), "parity");
