@@ -37,7 +37,7 @@ pub trait Store: fmt::Debug + Send {
     /// Everything that was committed, in no particular order.
     ///
     /// [`Loaded::is_damaged`] stays set, also across restarts, until a batch with [`Batch::meta`] was
-    /// committed: by then a person who loads has had the opportunity to remember it.
+    /// committed: by then whoever loads has had the opportunity to remember it.
     ///
     /// # Errors
     /// Nothing was loaded, and nothing has changed.

@@ -161,7 +161,7 @@ impl Change {
     }
 
     /// How long to wait for that, at most a minute. Default: 500 ms, many times what a healthy cluster takes, and short
-    /// enough for a person who has a finger on a kill switch. When it is over, the change stands all the same, and the
+    /// enough for whoever has a finger on a kill switch. When it is over, the change stands all the same, and the
     /// receipt says so.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

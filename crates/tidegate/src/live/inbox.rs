@@ -36,7 +36,7 @@ struct State {
     peers: VecDeque<(NodeId, u64, PeerEvent)>,
     outcomes: VecDeque<Outcome>,
     messages_dropped: u64,
-    /// When the driver has something to do even if nothing comes, as a person who ran it last has left word.
+    /// When the driver has something to do even if nothing comes, as whoever ran it last has left word.
     wake_at: Option<Instant>,
     /// Until when the driver's thread sleeps.
     sleeps_until: Option<Instant>,
@@ -65,7 +65,7 @@ pub(super) struct Taken {
 }
 
 impl Inbox {
-    /// From now on a person who puts something in may run the driver.
+    /// From now on whoever puts something in may run the driver.
     pub(super) fn set_runner(&self, runner: Weak<Runner>) {
         // There is one, and it starts once.
         let _ = self.runner.set(runner);
@@ -97,7 +97,7 @@ impl Inbox {
         self.hand_over(state);
     }
 
-    /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: a person who
+    /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: whoever
     /// tells it holds a lock of the links, which sending takes as well.
     pub(crate) fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
         let mut state = self.lock();
@@ -206,7 +206,7 @@ impl State {
         has_messages || !(self.outcomes.is_empty() && self.peers.is_empty() && self.requests.is_empty())
     }
 
-    /// Whether what waits is done in a moment, by a person who has brought the last of it.
+    /// Whether what waits is done in a moment, by whoever has brought the last of it.
     fn is_quick(&self) -> bool {
         let count = self.requests.len() + self.messages.len() + self.outcomes.len();
         !self.is_closing && count <= QUICK_COUNT && self.message_bytes <= QUICK_BYTES
@@ -233,7 +233,7 @@ const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 const REQUESTS_AT_ONCE: usize = 256;
 const MESSAGES_AT_ONCE: usize = 256;
 
-/// More than that is not done by a person who brings it: some tens of microseconds are shorter than waking a thread, and a
+/// More than that is not done by whoever brings it: some tens of microseconds are shorter than waking a thread, and a
 /// backlog is not.
 const QUICK_COUNT: usize = 8;
 const QUICK_BYTES: usize = 16 * 1024;

@@ -46,7 +46,7 @@ struct Linked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// Addresses of other hosts without certificates: a person who reaches this node could change every flag.
+    /// Addresses of other hosts without certificates: whoever reaches this node could change every flag.
     #[error(
         "nodes on several hosts need certificates; make them with `tidegate cluster init` and name their folder, use \
          loopback addresses only, or say that the network is safe (`insecure`)"

@@ -38,7 +38,7 @@ struct Words {
     over: AtomicU64,
     /// A share; or the lower share of a stretch and the higher one less 1, in 32 bits each.
     shares: AtomicU64,
-    /// Where the snapshot has the flag, as its number and 1; 0: unknown. It stands by itself: a person who uses it looks at the name.
+    /// Where the snapshot has the flag, as its number and 1; 0: unknown. It stands by itself: whoever uses it looks at the name.
     place: AtomicU64,
 }
 

@@ -118,7 +118,7 @@ impl Committer {
         }
     }
 
-    /// Whether another input may be given to a person who makes the batches. The queue holds
+    /// Whether another input may be given to whoever makes the batches. The queue holds
     /// [`QUEUE_WEIGHT_MAX`] registers and what one more input makes of it, and this is what keeps it there:
     /// without room, refuse writes and leave messages of peers unread, which they send again.
     pub fn has_room(&self) -> bool {
@@ -341,7 +341,7 @@ pub(super) const GROUP_WEIGHT_MAX: usize = 256;
 /// shared with those in memory, so this is some tens of megabytes at most where values are ordinary.
 pub const QUEUE_WEIGHT_MAX: usize = 20_000;
 
-/// Between two looks at the files of an idle store, so that a person who deletes them is noticed within a second.
+/// Between two looks at the files of an idle store, so that whoever deletes them is noticed within a second.
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// Pauses between attempts on a full disk, doubled each time. The last one is as long as that between two looks at the files.

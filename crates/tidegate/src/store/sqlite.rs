@@ -416,7 +416,7 @@ fn explain(held: &Held, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// What a failure means for a person who called.
+/// What a failure means for whoever called.
 fn sort(path: &Path, error: rusqlite::Error) -> StoreError {
     let path: PathBuf = path.to_owned();
     let extended = error.sqlite_error().map(|error| error.extended_code);
