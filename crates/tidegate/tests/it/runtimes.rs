@@ -126,8 +126,8 @@ fn a_shutdown_waits_no_longer_than_it_was_told_to() {
     let (mut subscription, mut changes) = (tide.subscribe(), tide.subscribe());
     let ((sender, was_called), (go_on, is_free)) = (mpsc::channel(), mpsc::channel());
     let waker = Waker::from(Arc::new(Blocks(sender, Mutex::new(is_free))));
-    let mut changed = Box::pin(subscription.changed());
-    assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut waiting = Box::pin(subscription.changed());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     origin.always(reply(2));
     was_called.recv_timeout(Duration::from_secs(30)).unwrap();
     assert_eq!(tide.shutdown(Duration::from_millis(50)), Err(ShutdownError));
