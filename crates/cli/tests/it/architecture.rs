@@ -139,12 +139,12 @@ fn thread_names<'t>(text: &'t str, file: &str) -> BTreeSet<&'t str> {
     let after = |mark: &'static str| text.split(mark).skip(1).filter_map(literal);
     let spawned = text.split("thread::Builder::new()").skip(1);
     let spawned = spawned.filter_map(|rest| rest.trim_start().strip_prefix(".name(")).filter_map(literal);
-    let named = spawned
+    let found = spawned
         .chain(after(" spawn("))
         .chain(after("BoundedThread::spawn("))
         .chain(after(".thread_name("))
         .chain(after("THREAD: &str = "));
-    let names: BTreeSet<&str> = named.collect();
+    let names: BTreeSet<&str> = found.collect();
     assert!(!names.is_empty(), "{file} starts a thread whose name this test does not find");
     names
 }

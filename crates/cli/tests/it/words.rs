@@ -22,7 +22,7 @@ fn no_replaced_or_archaic_word_is_in_text_that_users_read() {
     for path in files() {
         let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&path).unwrap();
-        let is_code = name.ends_with(".rs");
+        let is_code = path.extension().is_some_and(|extension| extension == "rs");
         for (line, text) in if is_code { literals(&text) } else { prose(&text) } {
             for Word { pattern, instead } in words.iter().filter(|word| has(&text, &word.pattern)) {
                 let exception = exceptions.iter().position(|row| name.starts_with(&row[0]) && row[1] == *pattern);
