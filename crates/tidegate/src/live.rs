@@ -229,7 +229,7 @@ impl Live {
         self
     }
 
-    /// Nodes on several hosts do without certificates: a person who reaches an address of the cluster can read and change every
+    /// Nodes on several hosts do without certificates: any process that reaches an address of the cluster can read and change every
     /// flag, so the network has to keep others out.
     ///
     /// ```
@@ -570,7 +570,7 @@ pub const DEFAULT_CLUSTER: &str = "tidegate";
 /// Names of nodes and clusters: what a label of DNS, a log line and a table can take, four times over.
 pub(crate) const NAME_BYTES_MAX: usize = 255;
 
-/// The longest wait for an acknowledgement: a person who waits longer wants to ask again.
+/// The longest wait for an acknowledgement: a caller that waits longer asks again.
 const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// How long the last handle waits for what was accepted to be on the disk.

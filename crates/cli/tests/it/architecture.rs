@@ -49,7 +49,7 @@ fn guards_exist() {
 /// Every file that the page names exists, the write that it describes step by step included.
 #[test]
 fn files_exist() {
-    let is_path = |word: &&str| word.ends_with(".rs") && (word.starts_with("crates/") || word.starts_with("xtask/"));
+    let is_path = |word: &&str| is_rust(word) && (word.starts_with("crates/") || word.starts_with("xtask/"));
     let mut is_code = false;
     let mut count = 0;
     for line in page().lines() {
@@ -168,4 +168,8 @@ fn page() -> String {
 /// What stands between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
+}
+
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
 }

@@ -224,7 +224,7 @@ pub enum LockError {
     },
 }
 
-/// The most locks in one file: a person who has more wants a document.
+/// The most locks in one file: a host that needs more wants a document.
 pub const LOCKS_MAX: usize = 10_000;
 
 /// The largest file of locks in bytes: 1 MiB.

@@ -33,8 +33,7 @@ impl Request {
     /// Whoever waits for the answer to a change; the request itself, if it changes nothing.
     pub(super) fn into_reply(self) -> Result<Reply, Self> {
         match self {
-            Self::Change(_, reply) => Ok(reply),
-            Self::RaiseEpoch { reply, .. } | Self::Forget { reply, .. } => Ok(reply),
+            Self::Change(_, reply) | Self::RaiseEpoch { reply, .. } | Self::Forget { reply, .. } => Ok(reply),
             Self::Resolve(resolve) => Ok(resolve.reply),
             request => Err(request),
         }

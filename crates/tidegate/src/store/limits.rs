@@ -14,7 +14,7 @@ pub const HISTORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Events of one page of the history. A key has hardly more.
 pub const HISTORY_PAGE_MAX: usize = 1_000;
 
-/// Damaged rows that are kept for a person who wants to look at them; as many as a cluster has flags.
+/// Damaged rows that are kept for inspection; as many as a cluster has flags.
 pub const ASIDE_ROWS_MAX: u32 = 100_000;
 
 /// Pages in the write-ahead log at which it is written back into the database, 4 KiB each: enough that this

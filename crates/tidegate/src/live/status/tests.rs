@@ -233,7 +233,8 @@ fn changes_that_are_not_active() {
     );
     check(
         |status| {
-            status["inapplicable"] = json!([{"flag": "flags/x", "kind": "definition", "problem": "its value is newer"}])
+            status["inapplicable"] =
+                json!([{"flag": "flags/x", "kind": "definition", "problem": "its value is newer"}]);
         },
         &[("inapplicable", true, "`flags/x` / its value is newer")],
     );
