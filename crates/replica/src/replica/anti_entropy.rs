@@ -169,7 +169,7 @@ impl Replica {
     }
 
     /// Whether so much is missing here that a snapshot is cheaper.
-    fn needs_snapshot(&self, theirs: u64) -> bool {
+    pub(super) fn needs_snapshot(&self, theirs: u64) -> bool {
         let mine = self.table.len() as u64;
         let is_far_behind =
             theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::SNAPSHOT_MISSING_MIN;

@@ -506,3 +506,45 @@ fn registers_that_the_gc_floor_refuses_are_counted_and_answered() {
         assert_eq!(replica.status(AT).counters.refused, number);
     }
 }
+
+#[test]
+fn a_node_is_isolated_from_the_round_in_which_no_expected_peer_is_live() {
+    let since = |replica: &mut Replica, wall_ms: u64| {
+        replica.note_isolation(Now { wall_ms, ..AT });
+        replica.isolated_since_ms
+    };
+    // Alone, with nobody to expect; with another member; with configured peers.
+    assert_eq!(since(&mut first_of(1, |options| options), 5), None);
+    let mut member = first_of(2, |options| options);
+    assert_eq!(since(&mut member, 5), None);
+    member.handle(Input::PeerDown { node: NodeId::new(2), instance: 2 }, AT);
+    assert_eq!(member.isolated_since_ms, Some(AT.wall_ms));
+    assert_eq!(since(&mut member, AT.wall_ms + 9), Some(AT.wall_ms), "it keeps the first instant");
+    hear(&mut member, 2, Body::Hello, AT);
+    assert_eq!(since(&mut member, 7), None);
+    let mut expecting = first_of(1, |options| Options { expects_peers: true, ..options });
+    assert_eq!(since(&mut expecting, AT.wall_ms + 9), Some(AT.wall_ms));
+}
+
+#[test]
+fn a_snapshot_is_fetched_when_a_thousand_registers_and_half_of_all_are_missing() {
+    let mut replica = first_of(2, |options| options);
+    (0..1_500).for_each(|number| _ = replica.table.merge(register(number), false));
+    let here = replica.table.len() as u64;
+    assert_eq!([2 * here - 1, 2 * here].map(|theirs| replica.needs_snapshot(theirs)), [false, true]);
+    let few = first_of(2, |options| options);
+    let here = few.table.len() as u64;
+    assert_eq!([here + 999, here + 1_000].map(|theirs| few.needs_snapshot(theirs)), [false, true]);
+}
+
+#[test]
+fn a_new_node_compares_more_often_for_thirty_seconds() {
+    let mut replica = first_of(2, |options| Options { expects_peers: true, ..options });
+    let at = |ms: u64| Now { steady_ms: AT.steady_ms + ms, ..AT };
+    assert_eq!([0, 29_999, 30_000].map(|ms| replica.has_fast_rounds(at(ms))), [true, true, false]);
+    replica.handle(Input::PeerDown { node: NodeId::new(2), instance: 2 }, AT);
+    assert!(!replica.has_fast_rounds(at(0)), "nobody is there");
+    hear(&mut replica, 2, Body::Hello, AT);
+    replica.is_synced = true;
+    assert!(!replica.has_fast_rounds(at(0)), "it is in sync");
+}
