@@ -548,3 +548,57 @@ fn a_new_node_compares_more_often_for_thirty_seconds() {
     replica.is_synced = true;
     assert!(!replica.has_fast_rounds(at(0)), "it is in sync");
 }
+
+#[test]
+fn a_received_stamp_advances_the_clock_unless_it_lies_too_far_ahead() {
+    let mut replica = first_of(2, |options| options);
+    let of = |number: u64, ahead_ms: u64| Register {
+        stamp: Stamp::new(0, START_MS + ahead_ms, 7, NodeId::new(2)),
+        ..register(number)
+    };
+    hear(&mut replica, 2, Body::Repair(vec![of(1, 4_000)]), AT);
+    assert_eq!(replica.clock.last(), of(1, 4_000).stamp);
+    // What is far ahead and has lost already is merged into the history, and does not poison the clock.
+    let superseding = Register { supersedes: Some(of(2, 9_000_000).stamp), ..of(2, 1_000) };
+    hear(&mut replica, 2, Body::Repair(vec![superseding, of(2, 8_000_000)]), AT);
+    assert_eq!(replica.clock.last(), of(1, 4_000).stamp);
+    write(&mut replica, 1, Level::Local, AT);
+    assert!(replica.get(b"x1").unwrap().stamp > of(1, 4_000).stamp);
+}
+
+#[test]
+fn two_contents_under_one_stamp_are_counted() {
+    let mut replica = first_of(2, |options| options);
+    let of = |value: u8, millis: u64| Register {
+        stamp: Stamp::new(0, START_MS + millis, 0, NodeId::new(2)),
+        value: Some([value].as_slice().into()),
+        ..register(1)
+    };
+    let (lesser, greater) = if of(1, 1).rank(&of(2, 1)).is_lt() { (1, 2) } else { (2, 1) };
+    hear(&mut replica, 2, Body::Repair(vec![of(lesser, 1), of(greater, 1)]), AT);
+    assert_eq!(replica.status(AT).counters.equal_stamps, 1);
+    hear(&mut replica, 2, Body::Repair(vec![of(9, 2)]), AT);
+    assert_eq!(replica.status(AT).counters.equal_stamps, 1, "a later stamp is no such thing");
+}
+
+#[test]
+fn an_old_tombstone_that_came_after_the_last_confirmation_stays() {
+    let removed = |number: u64| Register { value: None, ..register(number) };
+    let loaded = Loaded { registers: [1, 2].map(member).into(), ..Loaded::default() };
+    let (mut replica, output) = Replica::new(Options::new("tests", NodeId::new(1)), loaded, AT);
+    let persist = |replica: &mut Replica, output: &Output| {
+        output.persist.last().map(|batch| replica.handle(Input::Persisted { upto: batch.seq }, AT));
+    };
+    persist(&mut replica, &output);
+    for (number, confirms) in [(1, true), (2, false)] {
+        let output = hear(&mut replica, 2, Body::Repair(vec![removed(number)]), AT);
+        persist(&mut replica, &output);
+        let merges = replica.table.merges();
+        if confirms {
+            replica.peers.get_mut(&NodeId::new(2)).unwrap().confirmed = Some(merges);
+        }
+    }
+    replica.is_synced = true;
+    replica.collect_tombstones(Now { wall_ms: START_MS + DAY_MS, ..AT });
+    assert_eq!([b"k1", b"k2"].map(|key| replica.get(key).is_some()), [false, true]);
+}
