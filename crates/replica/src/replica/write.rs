@@ -167,9 +167,9 @@ impl Replica {
         self.expect_acks(request, (key, stamp), Level::Majority, now.steady_ms.saturating_add(OPERATOR_MS), now);
     }
 
-    /// Nothing above the ceiling may be seen by others before the ceiling is on the disk: after a crash the clock goes
+    /// No stamp above the clock reservation may be sent before the reservation is on the disk: after a crash the clock goes
     /// on above it, so that no stamp is issued twice.
-    fn reserve_clock(&mut self, stamp: Stamp, now: Now) {
+    pub(super) fn reserve_clock(&mut self, stamp: Stamp, now: Now) {
         let timing = self.options.timing;
         let (reservation, ahead) =
             (self.durable.clock_reservation, now.wall_ms.saturating_add(timing.clock_reservation_ms));
@@ -182,8 +182,8 @@ impl Replica {
         }
     }
 
-    /// While there are writes, the ceiling is kept ahead of them, so that they need not wait for it. By a clock that is wrong
-    /// nothing is written, and the ceiling is left where it is: the next start begins there.
+    /// While there are writes, the clock reservation is kept ahead of them, so that they need not wait for it. By a clock that is wrong
+    /// nothing is written, and the reservation stays where it is: the next start begins there.
     pub(super) fn renew_clock_reservation(&mut self, now: Now) {
         let is_busy = self.timers.last_write_ms.is_some_and(|last| now.steady_ms.saturating_sub(last) < BUSY_MS);
         if is_busy && self.refusal(now).is_none() {

@@ -602,3 +602,61 @@ fn an_old_tombstone_that_came_after_the_last_confirmation_stays() {
     replica.collect_tombstones(Now { wall_ms: START_MS + DAY_MS, ..AT });
     assert_eq!([b"k1", b"k2"].map(|key| replica.get(key).is_some()), [false, true]);
 }
+
+#[test]
+fn a_tombstone_counts_as_collected_between_the_announced_and_the_enforced_gc_floor() {
+    let mut replica = first_of(2, |options| options);
+    let (low, middle, high) = (floor(3_000), floor(2_000), floor(1_000));
+    let mut is_collected = |announced: Stamp, enforced: Stamp, stamp: Stamp, floor: Stamp| {
+        (replica.durable.announced_gc_floor, replica.durable.enforced_gc_floor) = (announced, enforced);
+        replica.is_collected(stamp, floor)
+    };
+    assert!(is_collected(low, high, middle, high) && is_collected(low, high, high, high));
+    assert!(is_collected(low, middle, middle, high), "the sender's floor is above the one that is enforced here");
+    assert!(!is_collected(low, middle, high, high), "the stamp is above the enforced floor");
+    assert!(!is_collected(low, high, high, middle), "the stamp is above the sender's floor");
+    assert!(!is_collected(high, high, middle, high), "this node announces that floor itself");
+    assert!(!is_collected(high, high, middle, middle), "and a higher one");
+}
+
+#[test]
+fn a_gc_floor_that_this_node_announces_is_not_orphaned() {
+    let mut replica = first_of(2, |options| options);
+    (replica.durable.announced_gc_floor, replica.durable.enforced_gc_floor) = (floor(1_000), floor(1_000));
+    replica.peers.get_mut(&NodeId::new(2)).unwrap().claimed = Some((2, floor(2_000)));
+    replica.look_for_orphans(AT);
+    assert_eq!(replica.orphaned_since_ms, None);
+}
+
+#[test]
+fn the_driver_sees_what_the_status_says() {
+    let mut replica = first_of(2, |options| options);
+    let node = NodeId::new(2);
+    hear(&mut replica, 2, Body::Push { registers: vec![register(1)], awaited: Awaited::Everybody }, AT);
+    assert_eq!((replica.writes_refused(AT), replica.is_reachable(node)), (None, true));
+    assert_eq!(replica.counters(), replica.status(AT).counters);
+    assert_ne!(replica.counters(), Counters::default());
+    replica.handle(Input::PeerDown { node, instance: 2 }, AT);
+    replica.handle(Input::PersistFailed { message: "full".to_owned() }, AT);
+    assert!(replica.writes_refused(AT).is_some() && !replica.is_reachable(node));
+}
+
+#[test]
+fn the_clock_is_reserved_three_seconds_ahead_and_again_after_one() {
+    let mut replica = first_of(1, |options| options);
+    let mut reserve = |ms: u64| {
+        let now = Now { wall_ms: START_MS + ms, steady_ms: AT.steady_ms + ms };
+        replica.reserve_clock(Stamp::new(0, START_MS + ms, 0, NodeId::new(1)), now);
+        replica.durable.clock_reservation.millis() - START_MS
+    };
+    assert_eq!([100_000, 101_000, 101_001, 102_001].map(&mut reserve), [103_000, 103_000, 104_001, 104_001]);
+    // A stamp ahead of the wall clock is covered, too.
+    replica.reserve_clock(Stamp::new(0, START_MS + 900_000, 0, NodeId::new(1)), AT);
+    assert_eq!(replica.durable.clock_reservation.millis(), START_MS + 900_000);
+    // Another epoch starts over.
+    replica.reserve_clock(Stamp::new(1, START_MS, 0, NodeId::new(1)), AT);
+    assert_eq!(
+        (replica.durable.clock_reservation.epoch(), replica.durable.clock_reservation.millis()),
+        (1, START_MS + 3_000)
+    );
+}
