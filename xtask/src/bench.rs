@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine. `bench cluster` and `bench links`
-//! measure processes that talk to each other.
+//! measure processes that talk to each other, `bench peers` other libraries for feature flags.
 //!
 //! By hand, on a quiet machine: no test depends on time. Each case stands beside its floor in the same run,
 //! and only the ratio is worth quoting.
@@ -16,6 +16,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
             announce("what it costs to carry messages by frames and by gRPC, beside bare TLS, in one run");
             return in_own_network("links", &arguments[1..]);
         }
+        Some("peers") => return peers(),
         _ => {}
     }
     announce("time of each case beside its floor, in one run");
@@ -24,6 +25,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     finish(&mut bench("memory"))?;
     announce("two pinned threads against one");
     finish(&mut bench("threads"))
+}
+
+/// Other libraries, in a workspace that nothing else builds. Two programs: an allocator that counts would be timed too.
+/// Without `--locked`: CI does not see when the lock file is older than a dependency of ours, and the peers' versions are
+/// exact in the manifest.
+fn peers() -> Result<(), Failure> {
+    announce("other libraries for feature flags, beside Tidegate in one run");
+    for binary in ["times", "memory"] {
+        let manifest = "bench/peers/Cargo.toml";
+        finish(&mut cargo(&["run", "--release", "--quiet", "--manifest-path", manifest, "--bin", binary]))?;
+    }
+    Ok(())
 }
 
 /// Runs a binary, built with the feature of its name, in a network of its own, whose loopback device carries nothing
