@@ -4,8 +4,8 @@ use tidegate_engine::document::check;
 use tidegate_engine::lease::{Clocks, Leased};
 use tidegate_engine::limits::NAME_BYTES_MAX;
 use tidegate_engine::{
-    CompileOptions, ErrorCode, FlagKey, HashAlgorithm, Micros, Moment, Position, Reason, Rule, Snapshot, Span, Subject,
-    Variant, compile, read,
+    ChangeKind, CompileOptions, CustomHash, ErrorCode, FlagKey, Flips, HashAlgorithm, HashName, HostLock, Micros,
+    Moment, Overlay, Pin, Position, Reason, Rule, Snapshot, Span, Subject, Variant, compile, read,
 };
 
 fn snapshot(text: &str) -> Snapshot {
@@ -117,6 +117,7 @@ fn each_lease_keeps_its_own_mark_of_each_rollback() {
     later.note_poll(hours(30), &leases);
     assert_eq!(later.ramp_instant_at_rollback(lease(1), hours(5)), hours(1));
     assert_eq!(later.ramp_instant_at_rollback(lease(2), hours(5)), hours(2));
+    assert_eq!(later.ramp_instant_at_rollback(lease(1), hours(7)), hours(1));
 }
 
 #[test]
@@ -143,4 +144,89 @@ fn the_wall_clock_of_a_ramps_instant_lies_in_the_past_or_in_the_future() {
     assert_eq!([wall(4, 3), wall(6, 3), wall(10, 3)], [7, 8, 10].map(|half| Micros::new(half * HOUR / 2)));
     // Not blind: in step.
     assert_eq!([wall(4, 1), wall(6, 0)], [hours(2), hours(3)]);
+}
+
+#[test]
+fn the_nearest_flip_is_the_next_one_or_the_last() {
+    let flips = |on: Option<i64>, off: Option<i64>| Flips { on: on.map(Micros::new), off: off.map(Micros::new) };
+    let at = |flips: Flips, now: i64| {
+        [flips.nearest(Micros::new(now)), flips.coming(Micros::new(now))].map(|instant| instant.map(Micros::get))
+    };
+    let both = flips(Some(5), Some(9));
+    assert_eq!([4, 5, 8, 9].map(|now| at(both, now)[0]), [Some(5), Some(9), Some(9), Some(9)]);
+    assert_eq!([4, 5, 8, 9].map(|now| at(both, now)[1]), [Some(5), Some(9), Some(9), None]);
+    assert_eq!([4, 5].map(|now| at(flips(Some(5), None), now)), [[Some(5), Some(5)], [Some(5), None]]);
+    assert_eq!([4, 5].map(|now| at(flips(None, Some(5)), now)), [[Some(5), Some(5)], [Some(5), None]]);
+    assert_eq!(at(flips(None, None), 5), [None, None]);
+}
+
+#[test]
+fn kinds_of_change_and_hashes_display_as_their_names() {
+    let kinds = [ChangeKind::Rises, ChangeKind::Holds, ChangeKind::Ends, ChangeKind::Falls, ChangeKind::Expires];
+    assert_eq!(kinds.map(|kind| kind.to_string()), ["rises", "holds", "ends", "falls", "expires"]);
+    assert_eq!(HashName::Algorithm(HashAlgorithm::Murmur3).to_string(), "murmur3");
+    assert_eq!(HashName::Custom("ours".into()).to_string(), "ours");
+    assert_eq!(format!("{:?}", CustomHash::new("ours", |_| 0)), "CustomHash(\"ours\")");
+}
+
+#[test]
+fn an_explanation_names_the_lock_of_this_host() {
+    let lock = HostLock {
+        flag: FlagKey::new("s", "x"),
+        pin: Pin::Variant(Variant::New),
+        who: "dana".into(),
+        why: "canary".into(),
+        until: Some(Micros::new(9)),
+    };
+    let locked = snapshot(r#"{"s": {"x": {"stable": 1, "new": 2}}}"#);
+    let overlay = Overlay { locks: vec![lock.clone()], ..Overlay::default() };
+    let locked = locked.overlaid(&overlay);
+    let explain = |now: i64| {
+        let moment = Moment { now: Micros::new(now), leases: &Clocks::synced() };
+        locked.explain("s", "x", &Subject::key("ann"), &moment)
+    };
+    assert_eq!((explain(8).lock, explain(8).valid_until), (Some(lock), Some(Micros::new(9))));
+    assert_eq!((explain(9).lock, explain(9).valid_until), (None, None));
+}
+
+#[test]
+fn an_explanation_names_the_hash_where_a_key_was_placed() {
+    let snapshot = snapshot(
+        r#"{"s": {"ramp": {"stable": 1, "new": 2, "end_time": "2030-01-01 00:00Z", "duration": "1d"}, "constant": {"stable": 1}}}"#,
+    );
+    let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    let hash = |flag: &str, subject: Subject<'_>| snapshot.explain("s", flag, &subject, &moment).hash;
+    assert_eq!(hash("ramp", Subject::key("ann")), Some(HashName::Algorithm(HashAlgorithm::Sha1)));
+    assert_eq!(hash("ramp", Subject::drawn(Position::new(7))), None, "a random draw is not hashed");
+    assert_eq!(hash("ramp", Subject::absent()), None);
+    assert_eq!(hash("other", Subject::key("ann")), None);
+}
+
+#[test]
+fn evaluating_now_equals_evaluating_and_asks_for_the_moment_only_where_it_matters() {
+    let snapshot = snapshot(
+        r#"{"s": {"ramp": {"stable": 1, "new": 2, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"}, "constant": {"stable": 3}}}"#,
+    );
+    for (flag, past, is_asked) in [
+        ("constant", -5_000_000, false),
+        ("ramp", 0, true),
+        ("ramp", 1_999_999, true),
+        ("ramp", 2_000_000, false),
+        ("ramp", 9_000_000, false),
+    ] {
+        let index = snapshot.find("s", flag);
+        for key in ["ann", "bob", "cid"] {
+            let now = Micros::new(past + 1);
+            let mut asked = false;
+            let moment = || {
+                asked = true;
+                Moment { now, leases: const { &Clocks::synced() } }
+            };
+            let fast = snapshot.evaluate_now(index, &Subject::key(key), Micros::new(past), moment);
+            let moment = Moment { now, leases: &Clocks::synced() };
+            let slow = snapshot.evaluate(index, &Subject::key(key), &moment);
+            assert_eq!(fast.answer.to_json(), slow.answer.to_json(), "{flag} at {past}");
+            assert_eq!((fast.variant, asked), (slow.variant, is_asked), "{flag} at {past}");
+        }
+    }
 }
