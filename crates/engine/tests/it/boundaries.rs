@@ -4,8 +4,8 @@ use tidegate_engine::document::check;
 use tidegate_engine::lease::{Clocks, Leased};
 use tidegate_engine::limits::NAME_BYTES_MAX;
 use tidegate_engine::{
-    ChangeKind, CompileOptions, CustomHash, ErrorCode, FlagKey, Flips, HashAlgorithm, HashName, HostLock, Micros,
-    Moment, Overlay, Pin, Position, Reason, Rule, Snapshot, Span, Subject, Variant, compile, read,
+    Activation, ChangeKind, CompileOptions, CustomHash, ErrorCode, FlagKey, Flips, HashAlgorithm, HashName, HostLock,
+    Micros, Moment, Overlay, Pin, Position, Reason, Rule, Share, Snapshot, Span, Subject, Variant, compile, read,
 };
 
 fn snapshot(text: &str) -> Snapshot {
@@ -228,5 +228,95 @@ fn evaluating_now_equals_evaluating_and_asks_for_the_moment_only_where_it_matter
             assert_eq!(fast.answer.to_json(), slow.answer.to_json(), "{flag} at {past}");
             assert_eq!((fast.variant, asked), (slow.variant, is_asked), "{flag} at {past}");
         }
+    }
+}
+
+/// In per cent, without the positions that flip in the microsecond itself.
+fn whole_percent(share: Share) -> String {
+    (share.to_millionths() / 1_000_000).to_string()
+}
+
+#[test]
+fn the_share_of_a_flag_counts_locks_activations_and_what_is_disabled() {
+    let documented = snapshot(
+        r#"{"s": {
+            "ramp": {"stable": 1, "new": 2, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"},
+            "locked": {"stable": 1, "new": 2, "lock": "new"},
+            "pinned": {"stable": 1, "new": 2, "lock": "stable"},
+            "disabled": {"stable": 1, "new": 2, "enabled": false, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"},
+            "half": {"stable": 1, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"}
+        }}"#,
+    );
+    let second = 1_000_000;
+    let share = |snapshot: &Snapshot, flag: &str, now: i64| {
+        let moment = Moment { now: Micros::new(now), leases: &Clocks::synced() };
+        snapshot.find("s", flag).map(|index| whole_percent(snapshot.flag(index).share_at(&moment)))
+    };
+    let percent = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        [0, 3 * second / 2, 2 * second].map(|now| share(&documented, "ramp", now)),
+        ["0", "50", "100"].map(percent)
+    );
+    for (flag, expected) in [("locked", "100"), ("pinned", "0"), ("disabled", "0"), ("half", "0")] {
+        assert_eq!(share(&documented, flag, 5 * second), percent(expected), "{flag}");
+    }
+    let until = Some(Micros::new(9));
+    let lock = |flag: &str, variant: Variant| HostLock {
+        flag: FlagKey::new("s", flag),
+        pin: Pin::Variant(variant),
+        who: "dana".into(),
+        why: String::new(),
+        until,
+    };
+    let activation = Activation { share: "25".parse().unwrap(), until, defined: true };
+    let overlay = Overlay {
+        locks: vec![lock("ramp", Variant::New), lock("locked", Variant::Stable)],
+        activations: vec![
+            (FlagKey::new("s", "ramp"), activation.clone()),
+            (FlagKey::new("s", "disabled"), activation.clone()),
+            (FlagKey::new("s", "bare"), Activation { defined: false, ..activation }),
+        ],
+        defaults: vec![(FlagKey::new("s", "default"), "75".parse().unwrap())],
+    };
+    let overlaid = documented.overlaid(&overlay);
+    let at = |flag: &str| [8, 9].map(|now| share(&overlaid, flag, now));
+    // A lock before an activation, and both until their end.
+    assert_eq!(at("ramp"), ["100", "0"].map(percent));
+    assert_eq!(at("locked"), ["0", "100"].map(percent));
+    assert_eq!(at("disabled"), ["25", "0"].map(percent));
+    assert_eq!(at("bare"), ["25", "0"].map(percent));
+    assert_eq!(at("default"), ["75", "75"].map(percent));
+}
+
+#[test]
+fn the_next_change_of_a_flag_is_known_until_there_is_none() {
+    let second = 1_000_000;
+    let snapshot = snapshot(
+        r#"{"s": {
+            "steps": {"stable": 1, "new": 2, "start_time": "1970-01-01 00:00:01Z",
+                "steps": [{"pct": 10, "over": "1s", "hold": "1s"}, {"pct": 100, "over": "1s"}]},
+            "rollback": {"stable": 1, "new": 2, "start_time": "1970-01-01 00:00:01Z", "duration": "4s",
+                "rollback": {"start_time": "1970-01-01 00:00:03Z", "duration": "1s"}},
+            "locked": {"stable": 1, "new": 2, "lock": "new", "start_time": "1970-01-01 00:00:01Z", "duration": "1s"},
+            "disabled": {"stable": 1, "new": 2, "enabled": false, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"},
+            "half": {"stable": 1, "start_time": "1970-01-01 00:00:01Z", "duration": "1s"}
+        }}"#,
+    );
+    let next = |flag: &str, now: i64| {
+        let moment = Moment { now: Micros::new(now), leases: &Clocks::synced() };
+        let change = snapshot.flag(snapshot.find("s", flag).unwrap()).next_change(&moment)?;
+        Some((change.at.get() / second, whole_percent(change.share), change.kind.as_str()))
+    };
+    let known = |at: i64, share: &str, kind: &'static str| Some((at, share.to_owned(), kind));
+    assert_eq!(next("steps", 0), known(1, "0", "rises"));
+    assert_eq!(next("steps", second), known(2, "10", "holds"));
+    assert_eq!(next("steps", 2 * second), known(3, "10", "rises"));
+    assert_eq!(next("steps", 3 * second), known(4, "100", "ends"));
+    assert_eq!(next("steps", 4 * second), None);
+    assert_eq!(next("rollback", second), known(3, "49", "falls"), "the last positions leave at the start");
+    assert_eq!(next("rollback", 3 * second), known(4, "0", "ends"));
+    assert_eq!(next("rollback", 4 * second), None);
+    for flag in ["locked", "disabled", "half"] {
+        assert_eq!(next(flag, 0), None, "{flag}");
     }
 }
