@@ -124,11 +124,12 @@ impl Fleet {
         command.spawn().map_err(|error| format!("{name} does not start: {error}"))
     }
 
-    /// Waits until a node answers.
+    /// Waits until a node answers reads: `/healthz` is answered before, while the node still starts.
     pub(super) fn wait_until_up(&mut self, index: usize) -> Result<(), String> {
         let to = self.nodes[index].http();
         let deadline = Instant::now() + LONGEST_WAIT;
-        while !matches!(http::ask(to, "GET", "/healthz", "", SHORT), Ok((200, _))) {
+        let path = "/api/v1/flags/soak/f0/decision?key=k";
+        while !matches!(http::ask(to, "GET", path, "", SHORT), Ok((200 | 404, _))) {
             let node = &mut self.nodes[index];
             let ended = node.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
