@@ -123,7 +123,7 @@ fn compare(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> 
             None => {
                 let _ = writeln!(moved, "  `{}` takes {count} instructions and has no committed count", case.name);
             }
-            Some(&before) if !is_close(before, count) => {
+            Some(&before) if !is_shared(case) && !is_close(before, count) => {
                 let _ = writeln!(moved, "  `{}` takes {count} instructions, {before} were committed", case.name);
             }
             Some(_) => {}
@@ -139,6 +139,12 @@ fn compare(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> 
         "instruction counts moved by more than {TOLERANCE_PERCENT} per cent:\n{moved}\
          if that is meant, `UPDATE=1 cargo xtask instructions` writes {COUNTS}"
     )))
+}
+
+/// Whether the background thread works meanwhile: it logs each unknown flag once, at a time of its own. Such a count is shown and not
+/// compared.
+fn is_shared(case: &Case) -> bool {
+    case.name.starts_with("unknown flag by")
 }
 
 fn is_close(before: u64, now: u64) -> bool {

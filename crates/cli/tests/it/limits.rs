@@ -91,7 +91,7 @@ fn a_server_without_files_closes_idle_connections_and_goes_on() {
     };
     prlimit(files);
     let silent: Vec<TcpStream> = (0..100).map(|_| connect(&server)).collect();
-    let word = server.logged(|line| line.contains("connections cannot be accepted"));
+    let word = server.logged(|line| line.contains("cannot accept connections"));
     assert!(word.contains("ERROR"), "{word}");
     assert!(health(&server).is_some(), "idle ones make room");
     prlimit(files - 25);

@@ -70,7 +70,7 @@ fn a_file_that_ends_early_is_refused_with_its_last_line() {
         let lines = lines_in(&content[..length]);
         assert!(matches!(error, BackupError::Truncated { line } if line == lines), "{length}: {error}");
     }
-    check(b"", "this is no backup");
+    check(b"", "not a backup of tidegate");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn the_common_ones_say_what_to_do() {
     let mut client = Client::for_origin(&origin);
     for (code, words) in [
         (204, "a document must come as 200"),
-        (206, "nobody asked for a part"),
+        (206, "which was not requested"),
         (401, "check the credentials"),
         (403, "check that these credentials may read"),
         (404, "check the URL"),
