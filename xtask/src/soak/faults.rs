@@ -343,13 +343,13 @@ fn strangers(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
         fleet.guest = Some(fleet.spawn(spare, "stranger", &data, &certificates, cluster, &Start::default())?);
         pause(random, 2_000, 3_000);
         // It finds nobody to compare itself with, and answers once it has waited for that.
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let state = loop {
             let state = http::ask((super::fleet::address(spare), 8080).into(), "GET", "/api/v1/cluster", "", LONG);
             if !matches!(state, Ok((503, _))) || began.elapsed() > STRANGER_START {
                 break state;
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         };
         fleet.send_guest_away();
         match state {
@@ -365,4 +365,4 @@ fn strangers(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
 pub(super) const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// Twice the default of `startup_wait`.
-const STRANGER_START: std::time::Duration = std::time::Duration::from_secs(10);
+const STRANGER_START: Duration = Duration::from_secs(10);
