@@ -1,7 +1,7 @@
 //! Real nodes in trouble: reads go on, changes are refused with the reason, and status, exit code and log say what is wrong.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tidegate::authority::Authority;
@@ -155,6 +155,39 @@ fn the_certificates_of_a_node_that_runs_start_no_other_one() {
     let renewed = host.run("cluster init certs --cluster shop --renew c").said();
     assert_eq!(renewed.code, 0, "{}", renewed.stderr);
     host.run(line).code(7).said();
+}
+
+/// The lock on the folder of the certificates ends at the host; a copy of the folder is what another host has.
+#[test]
+fn a_copy_of_a_running_nodes_certificates_starts_no_second_process() {
+    let cluster = Cluster::new();
+    let host = &cluster.host;
+    let [a, b, c] = cluster.start_all();
+    // Processes that start within a second of each other are told apart by the numbers of their starts.
+    let started = Instant::now();
+    until("the first process is the older one", || (started.elapsed() > Duration::from_secs(2)).then_some(()));
+    fs::create_dir(host.path("copy")).unwrap();
+    for file in ["ca.pem", "node.pem", "node.key"] {
+        fs::copy(host.path("certs/c").join(file), host.path("copy").join(file)).unwrap();
+    }
+    let address = cluster.address(&c);
+    let options = "--name d --data-dir d --cluster shop --certificates copy --cluster-listen 127.0.0.1:0";
+    for peer in [&a, &c] {
+        let line = format!("serve --listen 127.0.0.1:0 {options} --peer {}", cluster.address(peer));
+        let said = host.run(&line).code(7).said();
+        let expected = format!("this node is already running at {address}");
+        assert!(said.stderr.contains(&expected), "`{expected}` is not in: {}", said.stderr);
+    }
+    // The first process has lost nothing: each level is reached, on it and on the others.
+    for node in [&a, &b, &c] {
+        host.run(&format!("activate x --create --ack all --server {}", node.url)).code(0).said();
+        host.run(&format!("deactivate x --ack all --server {}", node.url)).code(0).said();
+    }
+    // A copy is a restart where the first process has crashed.
+    assert_eq!(c.end("-KILL"), None);
+    let options = format!("{} --peer {}", options.replace("--data-dir d", "--data-dir c"), cluster.address(&a));
+    let c = ServerProcess::start(host, &options);
+    host.run(&format!("activate x --create --ack all --server {}", c.url)).code(0).said();
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Runs the program in a folder of its own and compares what it says.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -150,12 +151,21 @@ impl Call<'_> {
             .unwrap();
         // A command that does not read its input closes it, which is no failure of the test.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
-        let output = child.wait_with_output().unwrap();
-        let said = Said {
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-            code: output.status.code().unwrap_or(-1),
+        let (stdout, stderr) = (read_all(child.stdout.take().unwrap()), read_all(child.stderr.take().unwrap()));
+        let deadline = Instant::now() + LONGEST_RUN;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("tidegate {}: does not end\n{}", self.words.join(" "), stderr.join().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(1));
         };
+        let said =
+            Said { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), code: status.code().unwrap_or(-1) };
         if let Some(expected) = self.code {
             let words = self.words.join(" ");
             assert!(said.code == expected, "tidegate {words}: {} instead of {expected}\n{}", said.code, said.stderr);
@@ -173,6 +183,15 @@ impl Call<'_> {
             .spawn()
             .unwrap()
     }
+}
+
+/// Reads a pipe to its end while the process writes to it.
+fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 impl Said {
@@ -202,4 +221,6 @@ pub(crate) fn root() -> &'static Path {
 
 /// Far above what a loaded machine needs.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A command that runs longer is stuck; the longest restores thousands of definitions in a debug build.
+const LONGEST_RUN: Duration = Duration::from_mins(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
