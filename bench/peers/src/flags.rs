@@ -1,6 +1,6 @@
 //! The flags and the keys that every library gets.
 
-/// So many different keys, of 16 bytes each, are asked for in turn.
+/// The number of different keys, of 16 bytes each, that are asked for in turn.
 pub(crate) const KEYS: usize = 1_024;
 
 /// A flag that is true for every key.
@@ -15,7 +15,7 @@ pub(crate) const STEPS: &str = "steps";
 /// One step of [`STEPS`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// So many per cent.
+    /// The percentage of keys for which it is true.
     pub(crate) share: u32,
     /// The Unix second at which the next step begins.
     pub(crate) end: i64,
@@ -39,7 +39,7 @@ pub(crate) const SCHEDULE: [Step; 4] = [
 pub(crate) enum Rule {
     On,
     Off,
-    /// True for so many per cent of the keys.
+    /// True for this percentage of the keys.
     Share(u32),
     /// [`SCHEDULE`], where a library has such a thing.
     Steps,
@@ -52,7 +52,7 @@ pub(crate) struct Flag {
     pub(crate) rule: Rule,
 }
 
-/// So many flags: of ten, two are on, two are off, and six are true for half of the keys. The flags of the checks are
+/// This number of flags: of ten, two are on, two are off, and six are true for half of the keys. The flags of the checks are
 /// among them, spread over the document.
 pub(crate) fn flags(count: usize, has_steps: bool) -> Vec<Flag> {
     let flag = |number| {
