@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -169,11 +169,40 @@ impl Fleet {
         }
     }
 
-    /// Ends whoever is a guest.
-    pub(super) fn send_guest_away(&mut self) {
+    /// Ends the guest, if one runs.
+    pub(super) fn end_guest(&mut self) {
         if let Some(mut guest) = self.guest.take() {
             let _ = guest.kill();
             let _ = guest.wait();
+        }
+    }
+
+    /// Waits until the guest has ended by itself; `None` if it still runs then.
+    pub(super) fn wait_for_guest(&mut self, patience: Duration) -> Result<Option<ExitStatus>, String> {
+        let deadline = Instant::now() + patience;
+        let guest = self.guest.as_mut().ok_or("no guest runs")?;
+        loop {
+            let ended = guest.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || Instant::now() > deadline {
+                return Ok(ended);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the guest's start has ended: until then it answers with 503.
+    pub(super) fn wait_until_guest_answers(&self) -> Result<(), String> {
+        let to = (address(self.spare()), 8080).into();
+        let deadline = Instant::now() + GUEST_START;
+        loop {
+            let state = http::ask(to, "GET", "/api/v1/cluster", "", SHORT);
+            if matches!(state, Ok((200, _))) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("the guest does not start: {state:?}"));
+            }
+            thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -269,7 +298,7 @@ impl Node {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        self.send_guest_away();
+        self.end_guest();
         for index in 0..self.nodes.len() {
             self.kill(index);
         }
@@ -343,6 +372,8 @@ fn text(path: &Path) -> String {
 
 /// Far above what a loaded machine needs.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A guest that reaches no node waits for `startup_wait`, whose default is half of this.
+const GUEST_START: Duration = Duration::from_secs(10);
 pub(super) const SHORT: Duration = Duration::from_secs(2);
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
