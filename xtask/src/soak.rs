@@ -15,6 +15,7 @@ mod random;
 mod report;
 mod round;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -44,6 +45,17 @@ enum Choice {
     /// Everything, one after the other.
     Each,
     One(&'static Fault),
+}
+
+/// The argument that makes this choice, after a blank.
+impl fmt::Display for Choice {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drawn => Ok(()),
+            Self::Each => write!(to, " --fault {EACH}"),
+            Self::One(fault) => write!(to, " --fault {}", fault.name),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -116,8 +128,11 @@ fn work(options: &Options, program: &Path) -> Result<(), Failure> {
     eprintln!("seed {seed}, {nodes} nodes");
     let mut random = Random::new(*seed);
     let mut report = Report::default();
-    let failed =
-        |error: String| Failure::new(format!("{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes}"));
+    let failed = |error: String| {
+        Failure::new(format!(
+            "{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes} --rounds {rounds}{choice}"
+        ))
+    };
     let mut fleet = Fleet::start(*nodes, program, logs.as_deref()).map_err(failed)?;
     for round in 0..*rounds {
         let chosen: Vec<&Fault> = match choice {
