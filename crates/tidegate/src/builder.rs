@@ -21,7 +21,7 @@ use crate::ingest::schedule::Schedule;
 use crate::ingest::signature::{SeenFile, Trust};
 use crate::ingest::source::{FetchOptions, Fetcher};
 use crate::ingest::worker::{CachePlace, Machinery, Running, SourceOptions, SourceState, Starting, Work};
-use crate::read::publish::random;
+use crate::random::random;
 use crate::status::Health;
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError};
 #[cfg(feature = "cluster")]

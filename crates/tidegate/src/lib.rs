@@ -189,6 +189,7 @@ mod files;
 mod ingest;
 #[cfg(feature = "cluster")]
 mod live;
+mod random;
 mod read;
 mod registry;
 mod shared;

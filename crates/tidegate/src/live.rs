@@ -37,7 +37,7 @@ use tidegate_replica::{NodeId, Options};
 
 use crate::bounded_thread::BoundedThread;
 use crate::clock::Clock;
-use crate::read::publish::random;
+use crate::random::random;
 use crate::registry::Registry;
 use crate::store::{
     Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore,

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::bounded_thread::BoundedThread;
 use crate::ingest::schedule::Schedule;
 use crate::ingest::source::Fetcher;
-use crate::read::publish::random;
+use crate::random::random;
 use crate::shared::Shared;
 pub(crate) use source_state::{CachePlace, SourceOptions, SourceState};
 

@@ -7,13 +7,14 @@
 //! Invariant: a read never waits and never logs here, and memory has a bound however many names come by. A flag that is known
 //! to be misread is recognized without a lock, and each thread counts in a shard of its own.
 
+use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tidegate_engine::{FlagKey, Snapshot, Subject};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::read::publish::thread_shard;
+use crate::random::SPLITMIX_STEP;
 
 /// What is wrong with a read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -224,6 +225,18 @@ impl Named<'_> {
             }
         }
     }
+}
+
+/// A number of the calling thread, for what threads count in shards. Two threads may have the same one.
+#[inline]
+fn thread_shard() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    // Threads have their variables at different addresses; the multiplication spreads them.
+    let address = PLACE.try_with(|place| ptr::from_ref(place).addr()).unwrap_or(0);
+    let address = u64::try_from(address).unwrap_or(0);
+    usize::try_from(address.wrapping_mul(SPLITMIX_STEP) >> 56).unwrap_or(0)
 }
 
 /// A hash with its kind in the lowest bits; never 0.

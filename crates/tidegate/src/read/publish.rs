@@ -21,7 +21,6 @@ use crate::clock::Clock;
 use crate::read::misreads::Named;
 use crate::read::reader_state::ReaderState;
 use crate::read::typed::{self, Read};
-pub(crate) use local::{SPLITMIX_STEP, random, splitmix, thread_shard};
 
 /// Everything that readers see, as one piece.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_engine::{Position, Subject};
 
+use crate::random::{SPLITMIX_STEP, random, splitmix};
 use crate::read::misreads::Misreads;
-use crate::read::publish::{SPLITMIX_STEP, random, splitmix};
 
 /// Counts misreads, and draws random positions.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(crate::read::publish::SPLITMIX_STEP);
-        crate::read::publish::splitmix(self.0) % end
+        self.0 = self.0.wrapping_add(crate::random::SPLITMIX_STEP);
+        crate::random::splitmix(self.0) % end
     }
 }
