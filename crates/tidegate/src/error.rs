@@ -1,10 +1,10 @@
 //! Why an instance could not be made.
 
-use std::fmt::Write as _;
 use std::io;
 
-use tidegate_engine::{Diagnostic, FlagKey, Severity};
+use tidegate_engine::{Diagnostic, FlagKey};
 
+use crate::first_error::first_error;
 use crate::{SignatureError, SourceError};
 
 /// An instance could not be made, because of what the program itself said. That a source is unreachable, slow or
@@ -19,7 +19,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The document that is part of the program is refused. The program's fault; the diagnostics say why.
-    #[error("the document given as text is refused: {}", first(.0))]
+    #[error("the document given as text is refused: {}", first_error(.0))]
     Text(Vec<Diagnostic>),
     /// The document that is part of the program is not signed as it has to be where keys are trusted. The program's
     /// fault; see [`Source::signed_text`](crate::Source::signed_text).
@@ -67,18 +67,3 @@ pub enum ConnectError {
     "the background threads have not ended in time; they end by themselves, or call `shutdown` again with more time"
 )]
 pub struct ShutdownError;
-
-/// The first error, and how many there are besides.
-pub(crate) fn first(diagnostics: &[Diagnostic]) -> String {
-    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
-    let Some(first) = errors.next() else { return "the loader failed".to_owned() };
-    let mut text = first.to_string();
-    match errors.count() {
-        0 => {}
-        1 => text.push_str(", and one more error"),
-        more => {
-            let _ = write!(text, ", and {more} more errors");
-        }
-    }
-    text
-}

@@ -186,6 +186,7 @@ mod client;
 mod clock;
 mod error;
 mod files;
+mod first_error;
 mod ingest;
 #[cfg(feature = "cluster")]
 mod live;

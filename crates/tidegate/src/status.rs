@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use tidegate_engine::{Diagnostic, FlagKey, HostLock, Micros, Severity, Span};
 
-use crate::ingest::signature::CLOCKS_APART;
 use crate::read::misreads::MisreadKind;
 use crate::read::publish::Published;
 
@@ -432,6 +431,9 @@ fn findings<S: Serializer>(diagnostics: &[Diagnostic], serializer: S) -> Result<
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
     serializer.collect_seq(errors.take(FINDINGS_SHOWN))
 }
+
+/// So far apart clocks may be before a document counts as one from the future.
+pub(crate) const CLOCKS_APART: Span = Span::from_micros(5 * 60 * 1_000_000);
 
 /// Errors of a refused document in the JSON form; more are in the value itself.
 const FINDINGS_SHOWN: usize = 20;

@@ -10,8 +10,8 @@ mod key;
 mod seen;
 
 use minisign_verify::{Error, Signature};
+use tidegate_engine::Micros;
 use tidegate_engine::document::Header;
-use tidegate_engine::{Micros, Span};
 
 pub use error::SignatureError;
 use key::TrustedKey;
@@ -129,12 +129,6 @@ impl Trust {
 
 /// Keys that may be trusted at once: two for a rotation, and room for a few teams. Each is tried in turn.
 pub(crate) const KEYS_MAX: usize = 16;
-
-/// So far apart clocks may be before a document counts as one from the future.
-pub(crate) const CLOCKS_APART: Span = Span::from_micros(5 * 60 * 1_000_000);
-
-/// Size of the largest signature in bytes. Four lines of a few hundred; the limit leaves room for comments.
-pub(crate) const SIGNATURE_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

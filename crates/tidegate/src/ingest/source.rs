@@ -376,5 +376,8 @@ const SIGNATURE_SUFFIX: &str = ".minisig";
 /// Largest document in bytes, decompressed: the engine's limit.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Size of the largest signature in bytes. Four lines of a few hundred; the limit leaves room for comments.
+pub(crate) const SIGNATURE_BYTES_MAX: usize = 64 * 1024;
+
 #[cfg(test)]
 mod tests;

@@ -520,7 +520,7 @@ pub enum ChangeError {
         bytes: usize,
     },
     /// A document with this entry would be refused; the diagnostics say why. The caller's fault.
-    #[error("the definition is refused: {}", crate::error::first(.0))]
+    #[error("the definition is refused: {}", crate::first_error::first_error(.0))]
     Definition(Vec<Diagnostic>),
     /// The text is not one entry and nothing else. The caller's fault.
     #[error("a definition is the entry of one flag, such as `{{\"stable\": false, \"new\": true}}`")]

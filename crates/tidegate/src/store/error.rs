@@ -6,7 +6,7 @@ use tidegate_replica::NodeId;
 
 use crate::FileError;
 use crate::ingest::source::BoxError;
-use crate::store::folder::FORMAT;
+use crate::store::limits::FORMAT;
 
 /// A commit or a read failed. Nothing of a failed commit is kept.
 #[derive(Debug, thiserror::Error)]

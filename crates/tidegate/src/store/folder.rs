@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use tidegate_replica::NodeId;
 
 use super::OpenError;
+use super::limits::FORMAT;
 use crate::FileError;
 use crate::files::atomic_file::Folder;
-use crate::ingest::cache::{Fault, checksum, protected};
+use crate::files::protected::{Fault, checksum, protected};
 
 /// What a start has found in a data folder.
 #[derive(Clone, Debug)]
@@ -260,9 +261,6 @@ fn pid_in(lock: &mut File) -> Option<u32> {
     lock.take(20).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
-
-/// The newest form of a data folder that this version reads and writes.
-pub(super) const FORMAT: u32 = 1;
 
 /// The file that is locked while a process works here.
 pub(super) const LOCK: &str = "lock";

@@ -1,4 +1,4 @@
-//! What bounds the files of a store.
+//! What bounds the files of a store, and their newest form.
 
 /// Events of one key that are kept, about: they are counted now and then, not each time, so that a key may
 /// have some more for a while. A flag that an operator moves ten times a day has its last hundred days.
@@ -23,3 +23,6 @@ pub const WAL_PAGES_MAX: u32 = 2_000;
 
 /// Events that are removed at a time where there are too many; one commit brings fewer.
 pub(super) const HISTORY_PRUNE_MAX: u32 = 512;
+
+/// The newest form of a data folder that this version reads and writes.
+pub(super) const FORMAT: u32 = 1;

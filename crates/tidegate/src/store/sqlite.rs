@@ -32,7 +32,8 @@ pub(in crate::store) use self::schema::TABLES;
 use self::schema::Unusable;
 pub(crate) use self::unwritable::UnwritableStore;
 use self::wal::Tail;
-use super::folder::{FORMAT, Held, Identity, IdentityFile, draw};
+use super::folder::{Held, Identity, IdentityFile, draw};
+use super::limits::FORMAT;
 use super::{Batch, Damage, DataFolder, History, Loaded, OpenError, Register, Store, StoreError, WAL_PAGES_MAX};
 use crate::FileError;
 

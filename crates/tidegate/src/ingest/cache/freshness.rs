@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::lease::{Clocks, LeaseRamp, MovedRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
 
-use super::Fault;
-use super::record::{checksum, protected};
+use crate::files::protected::{Fault, checksum, protected};
 
 /// What the file says: instants and durations in microseconds.
 #[derive(Deserialize, Serialize)]

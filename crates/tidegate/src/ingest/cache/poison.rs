@@ -12,8 +12,8 @@ use std::fs::File;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{checksum, protected};
-use super::{Cache, CacheError, Fault, Part};
+use super::{Cache, CacheError, Part};
+use crate::files::protected::{Fault, checksum, protected};
 
 /// Which documents were being loaded when processes died.
 #[derive(Debug)]

@@ -11,9 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::Micros;
-use xxhash_rust::xxh3::Xxh3;
 
-use super::Fault;
+use crate::files::protected::{Fault, checksum, protected};
 use crate::ingest::source::{BODY_BYTES_MAX, Tag, TagKind};
 
 /// A document as it was fetched, and what to ask its source with.
@@ -115,39 +114,8 @@ impl Record {
     }
 }
 
-/// What follows the first line, if that line is as it should be and the checksum is right.
-pub(crate) fn protected<'c>(content: &'c [u8], magic: &str, known: u32) -> Result<&'c [u8], Fault> {
-    let end = content.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n').ok_or(Fault::Damaged)?;
-    let (line, rest) = (&content[..end], &content[end + 1..]);
-    let line = std::str::from_utf8(line).map_err(|_| Fault::Damaged)?;
-    let mut words = line.split(' ');
-    let (Some(found_magic), Some(version), Some(sum), None) = (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(Fault::Damaged);
-    };
-    let found: u32 = version.parse().map_err(|_| Fault::Damaged)?;
-    let expected = format!("{:032x}", checksum(found, &[rest]));
-    if found_magic != magic || version != found.to_string() || sum != expected || found == 0 {
-        return Err(Fault::Damaged);
-    }
-    if found > known { Err(Fault::Newer { found, known }) } else { Ok(rest) }
-}
-
-/// The checksum covers the version too, so that a flipped bit in it is damage and not a newer version.
-pub(crate) fn checksum(version: u32, parts: &[&[u8]]) -> u128 {
-    let mut hash = Xxh3::new();
-    hash.update(&version.to_le_bytes());
-    for part in parts {
-        hash.update(part);
-    }
-    hash.digest128()
-}
-
 const MAGIC: &str = "tidegate-document";
 const VERSION: u32 = 1;
-
-/// The first line with the longest version.
-const LINE_BYTES_MAX: usize = 80;
 
 /// Size of the largest file: the body's limit and room for the two lines, in which a signature of 64 KiB may
 /// take six times as much.

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use tidegate_engine::lease::{LeaseRamp, MovedRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
 
-use super::record::checksum;
 use super::*;
+use crate::files::protected::checksum;
 use crate::ingest::source::{Tag, TagKind};
 
 /// A cache called `app` in a folder of its own.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::Seen;
 use crate::files::atomic_file::{FileError, Folder};
+use crate::files::file_name::stem;
 
 /// The file; made when there is something to remember.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct SeenFile {
 impl SeenFile {
     /// The file for what is called `name` in `folder`. Any text is a name; it never becomes a path.
     pub(crate) fn new(folder: PathBuf, name: &str) -> Self {
-        Self { folder, name: format!("{}.version", crate::ingest::cache::stem("signed-", name)) }
+        Self { folder, name: format!("{}.version", stem("signed-", name)) }
     }
 
     /// Its path, for people.

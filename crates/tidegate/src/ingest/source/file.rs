@@ -7,10 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{FetchError, Fetched, SIGNATURE_SUFFIX, Tag, changed, content_tag};
+use super::{FetchError, Fetched, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Tag, changed, content_tag};
 use crate::files::file_version::FileVersion;
 use crate::files::regular_file::{self, FileProblem};
-use crate::ingest::signature::SIGNATURE_BYTES_MAX;
 
 /// Looks at one path.
 #[derive(Debug)]

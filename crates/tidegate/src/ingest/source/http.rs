@@ -24,8 +24,9 @@ use self::cause::Context;
 use self::proxy::Proxies;
 use self::resolver::{Guard, Resolver};
 use super::redirect::{self, REDIRECTS_MAX, RedirectError};
-use super::{Answer, FetchError, FetchOptions, Fetched, Phase, ServerDate, SourceError, Tag, changed};
-use crate::ingest::signature::SIGNATURE_BYTES_MAX;
+use super::{
+    Answer, FetchError, FetchOptions, Fetched, Phase, SIGNATURE_BYTES_MAX, ServerDate, SourceError, Tag, changed,
+};
 pub(crate) use head::RETRY_AFTER_MAX;
 pub(super) use location::Location;
 pub use proxy::proxy_of;

@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::super::folder::FORMAT;
+use super::super::limits::FORMAT;
 use crate::FileError;
 
 /// Why a database cannot be worked with.

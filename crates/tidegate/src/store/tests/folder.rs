@@ -11,7 +11,7 @@ use tidegate_replica::NodeId;
 use super::super::{Damage, OpenError, SqliteStore, Store};
 use super::support::{batch, by_key, copy, names, open, read, register, stamp};
 use crate::FileError;
-use crate::ingest::cache::checksum;
+use crate::files::protected::checksum;
 
 fn place() -> (TempDir, PathBuf) {
     let outer = tempfile::tempdir().unwrap();

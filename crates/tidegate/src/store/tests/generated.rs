@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::committer::{GROUP_WEIGHT_MAX, QUEUE_WEIGHT_MAX};
-use super::super::folder::FORMAT;
+use super::super::limits::FORMAT;
 use super::super::sqlite::TABLES;
 use super::super::{
     ASIDE_ROWS_MAX, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, WAL_PAGES_MAX,

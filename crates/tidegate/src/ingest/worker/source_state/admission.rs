@@ -3,8 +3,8 @@
 use tidegate_engine::Micros;
 use tidegate_engine::document::Header;
 
-use crate::ingest::signature::{CLOCKS_APART, KeyId, Seen, SeenFile, SignatureError, Trust};
-use crate::status::{RollbackAlarm, SignatureStatus};
+use crate::ingest::signature::{KeyId, Seen, SeenFile, SignatureError, Trust};
+use crate::status::{CLOCKS_APART, RollbackAlarm, SignatureStatus};
 
 /// The doorkeeper: the rules, and what they need to know.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tidegate_engine::Micros;
 
 use super::SourceState;
-use crate::error::first;
+use crate::first_error::first_error;
 use crate::ingest::compile::Refused;
 use crate::ingest::signature::SignatureError;
 use crate::status::{Health, Poisoned, Refusal, ServedFrom};
@@ -17,8 +17,8 @@ impl SourceState {
         self.rejected = (!matches!(refused, Refused::Signature(_))).then_some(digest);
         let mut is_alarm = false;
         let (message, diagnostics) = match refused {
-            Refused::Diagnostics(diagnostics) => (first(&diagnostics), diagnostics),
-            Refused::Panicked => (first(&[]), Vec::new()),
+            Refused::Diagnostics(diagnostics) => (first_error(&diagnostics), diagnostics),
+            Refused::Panicked => (first_error(&[]), Vec::new()),
             Refused::Signature(error) => {
                 is_alarm = self.admission.note_refusal(&error, now);
                 (error.to_string(), Vec::new())
