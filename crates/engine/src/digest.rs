@@ -25,6 +25,18 @@ impl Digest {
         self.0
     }
 
+    /// The digest of some bytes, such as an answer that was made from a snapshot.
+    ///
+    /// ```
+    /// use tidegate_engine::Digest;
+    ///
+    /// assert_eq!(Digest::from_bytes(b"[]"), Digest::from_bytes(b"[]"));
+    /// assert_ne!(Digest::from_bytes(b"[]"), Digest::from_bytes(b"[ ]"));
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(xxh3_128(bytes))
+    }
+
     /// The digest of the flags of both.
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))

@@ -14,7 +14,7 @@ use crate::custom_hash::RecordHash;
 use crate::lease::Clocks;
 use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, RecordKind, Snapshot, Values};
 use crate::timeline::{Segment, Timeline};
-use crate::trace::{Facts, NoTrace, Trace};
+use crate::trace::{Facts, NoTrace, Trace, Validity};
 use crate::{
     Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Rule,
     Share, Span, Subject, Variant,
@@ -37,6 +37,31 @@ impl Snapshot {
     #[inline]
     pub fn evaluate(&self, flag: Option<FlagIndex>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'_> {
         decide(self, flag, subject, moment, &mut NoTrace)
+    }
+
+    /// The same, with the instant before which ramp, rollback and expiry do not change the answer for this subject; `None`: they
+    /// never do. It allocates nothing, so that all flags can be evaluated for one subject.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile, document::parse_time, read};
+    ///
+    /// let text = br#"{"shop": {"dark": {"stable": 1, "new": 2, "start_time": "2026-12-01 00:00Z", "duration": "0s"}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let flag = snapshot.find("shop", "dark");
+    /// let (decision, until) = snapshot.evaluate_until(flag, &Subject::key("ann"), &moment);
+    /// assert_eq!((decision.answer.to_json().as_deref(), until), (Some("1"), parse_time("2026-12-01 00:00Z").ok()));
+    /// ```
+    pub fn evaluate_until(
+        &self,
+        flag: Option<FlagIndex>,
+        subject: &Subject<'_>,
+        moment: &Moment<'_>,
+    ) -> (Decision<'_>, Option<Micros>) {
+        let mut validity = Validity::default();
+        let decision = decide(self, flag, subject, moment, &mut validity);
+        (decision, validity.until(moment.now))
     }
 
     /// What a flag answers now, if `past` is an instant before now: the moment is asked for only where it matters. Most flags

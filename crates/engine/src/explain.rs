@@ -64,7 +64,6 @@ impl Snapshot {
         let index = self.find(section, flag);
         let decision = evaluate::decide(self, index, subject, moment, &mut recorder);
         let facts = recorder.facts.unwrap_or_default();
-        let ends = [recorder.expires, facts.flips.coming(moment.now), facts.until];
         Explanation {
             flag: FlagKey::new(section, flag),
             value: decision.answer.to_json().map(Into::into),
@@ -79,7 +78,7 @@ impl Snapshot {
             share: recorder.facts.map(|facts| facts.share),
             flips: facts.flips,
             flip: facts.flips.nearest(moment.now),
-            valid_until: ends.into_iter().flatten().filter(|end| *end > moment.now).min(),
+            valid_until: facts.valid_until(recorder.expires, moment.now),
             ramp_instant: facts.ramp_instant,
             adopter: recorder.adopter,
             lock: recorder.lock,

@@ -68,6 +68,21 @@ impl FlagKey {
         Ok(())
     }
 
+    /// The shortest text that reads back as this key: the flag's name alone where it belongs to the default section and holds no
+    /// `/`, otherwise the canonical form. OFREP's clients know a flag by this name.
+    ///
+    /// ```
+    /// use tidegate_engine::FlagKey;
+    ///
+    /// assert_eq!(FlagKey::parse("flags/checkout").to_short(), "checkout");
+    /// assert_eq!(FlagKey::parse("shop/checkout").to_short(), "shop/checkout");
+    /// assert_eq!(FlagKey::new("flags", "a/b").to_short(), "flags/a/b");
+    /// ```
+    pub fn to_short(&self) -> String {
+        let is_bare = self.section == Self::DEFAULT_SECTION && !self.flag.contains('/');
+        if is_bare { self.flag.clone() } else { self.to_string() }
+    }
+
     /// The section's name, unescaped.
     pub fn section(&self) -> &str {
         &self.section
@@ -196,9 +211,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_canonical_form_reads_back(section in ".{0,8}|[%/25Ff]{0,8}", flag in ".{0,8}|[%/25Ff]{0,8}") {
+        fn both_forms_read_back(section in ".{0,8}|[%/25Ff]{0,8}|flags", flag in ".{0,8}|[%/25Ff]{0,8}") {
             let key = FlagKey::new(section, flag);
-            prop_assert_eq!(FlagKey::parse(&key.to_string()), key);
+            prop_assert_eq!(&FlagKey::parse(&key.to_string()), &key);
+            prop_assert_eq!(&FlagKey::parse(&key.to_short()), &key);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The trace of a decision: what `explain` records, and the trace that does nothing.
 
-use crate::change::Flips;
+use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::{HostLock, Micros, Position, Rule, Share};
 
@@ -24,6 +24,44 @@ pub(crate) struct Facts {
     pub(crate) until: Option<Micros>,
     /// The instant on the ramp's own clock, for flags with a lease.
     pub(crate) ramp_instant: Option<Micros>,
+}
+
+impl Facts {
+    /// The instant before which the answer cannot change by ramp, rollback and expiry; `None`: it never does.
+    pub(crate) fn valid_until(&self, expires: Option<Micros>, now: Micros) -> Option<Micros> {
+        let ends = [expires, self.flips.coming(now), self.until];
+        ends.into_iter().flatten().filter(|end| *end > now).min()
+    }
+}
+
+/// The trace that records only how long an answer holds.
+#[derive(Debug, Default)]
+pub(crate) struct Validity {
+    expires: Option<Micros>,
+    facts: Facts,
+}
+
+impl Validity {
+    /// See [`Facts::valid_until`].
+    pub(crate) fn until(&self, now: Micros) -> Option<Micros> {
+        self.facts.valid_until(self.expires, now)
+    }
+}
+
+impl Trace for Validity {
+    fn rule(&mut self, _: Rule) {}
+
+    fn expires(&mut self, until: Option<Micros>) {
+        self.expires = earliest(self.expires, until);
+    }
+
+    fn lock(&mut self, _: &HostLock) {}
+
+    fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
+
+    fn share(&mut self, facts: impl FnOnce() -> Facts) {
+        self.facts = facts();
+    }
 }
 
 /// The trace of the fast path.

@@ -1,10 +1,11 @@
 //! One flag of a snapshot, for reports and forecasts: its fields rather than its answer.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
 use crate::document::{Adopter, Details};
-use crate::{Activation, FlagKey, HashAlgorithm, HashName, HostLock, Micros, Point, Span, Variant};
+use crate::{Activation, Answer, FlagKey, HashAlgorithm, HashName, HostLock, Micros, Point, Span, Variant};
 
 /// One flag of a snapshot: what is known of it, and what its share does over time.
 ///
@@ -61,6 +62,28 @@ impl<'s> Flag<'s> {
     pub fn new_value(&self) -> Option<&'s str> {
         let entry = self.entry.filter(|entry| entry.record.new != NONE)?;
         Some(entry.core.values.get(entry.record.new))
+    }
+
+    /// An answer of this flag as JSON text, for readers that know a type of number for each flag: where one of its values is
+    /// written as a float, an integer among them is written as one, too (`3.0`). `None` for the caller's default.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile, read};
+    ///
+    /// let text = br#"{"shop": {"factor": {"stable": 3, "new": 3.5}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let factor = snapshot.find("shop", "factor").unwrap();
+    /// let answer = snapshot.evaluate(Some(factor), &Subject::key("ann"), &moment).answer;
+    /// assert_eq!(answer.to_json().as_deref(), Some("3"));
+    /// assert_eq!(snapshot.flag(factor).typed_json(answer).as_deref(), Some("3.0"));
+    /// ```
+    pub fn typed_json(&self, answer: Answer<'s>) -> Option<Cow<'s, str>> {
+        let json = answer.to_json()?;
+        let is_float = |value: Option<&str>| value.is_some_and(|text| is_number(text) && !is_integer(text));
+        let is_widened = is_integer(&json) && (is_float(self.stable()) || is_float(self.new_value()));
+        Some(if is_widened { Cow::Owned(format!("{json}.0")) } else { json })
     }
 
     /// Whether the flag is enabled; a disabled flag gives the caller's default.
@@ -152,6 +175,16 @@ impl<'s> Flag<'s> {
     pub(crate) fn record(&self) -> Option<&'s Record> {
         self.entry.map(|entry| entry.record)
     }
+}
+
+/// Whether compact JSON text is a number.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// Whether compact JSON text is a number without fraction and exponent.
+fn is_integer(text: &str) -> bool {
+    is_number(text) && !text.contains(['.', 'e', 'E'])
 }
 
 impl fmt::Debug for Flag<'_> {

@@ -35,6 +35,11 @@ pub(crate) struct Published {
 }
 
 impl Published {
+    /// Which publication it is; no two of a process have the same number.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     pub(crate) fn moment(&self, now: Micros) -> Moment<'_> {
         Moment { now, leases: &self.leases }
     }

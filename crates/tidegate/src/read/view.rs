@@ -56,6 +56,20 @@ impl View {
         self.now
     }
 
+    /// Which version of everything active this view sees: two views of one instance with the same version answer alike at the
+    /// same instant. It means nothing in another instance or after a restart.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// assert_eq!(tide.view().version(), tide.view().version());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn version(&self) -> u64 {
+        self.published.generation()
+    }
+
     /// All flags, as this view sees them.
     ///
     /// ```

@@ -221,6 +221,8 @@ proptest! {
             for subject in case.keys.iter().map(|key| Subject::key(key)).chain([Subject::absent(), drawn]) {
                 let decision = snapshot.evaluate(Some(index), &subject, &moment);
                 let explained = snapshot.explain("f", "a", &subject, &moment);
+                let until = explained.valid_until;
+                prop_assert_eq!(snapshot.evaluate_until(Some(index), &subject, &moment), (decision, until));
                 prop_assert_eq!(explained.value, decision.answer.to_json().map(String::from));
                 prop_assert_eq!(explained.variant, decision.variant);
                 prop_assert_eq!(explained.reason, decision.reason);
