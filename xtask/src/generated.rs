@@ -151,6 +151,12 @@ const SECTIONS: &[Section] = &[
             ("WAITS_MAX", "a further change waits for one second at most"),
             ("LONG_SHARE", "as `WATCHERS_MAX` and `WAITS_MAX`"),
             ("SHORT_WAIT", "the change counts among `WAITS_MAX`"),
+            (
+                "BULKS_AT_ONCE",
+                "the request waits for its turn, and is answered with 429 when that does not come in time",
+            ),
+            ("BULK_FLAGS_INLINE", "the answer takes one of `BULKS_AT_ONCE` turns"),
+            ("OFREP_TAGS_MAX", "an earlier tag is forgotten; its client gets 304 all the same, after an evaluation"),
             ("BACKUP_BYTES", "as `MEMORY_BYTES_MAX`"),
             ("TURN_TIMEOUT", "503, `busy`"),
             ("HEAD_TIMEOUT", "the connection is closed"),

@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -33,13 +34,15 @@ use tidegate::{Cluster, Tidegate};
 use tokio::sync::{Semaphore, watch as watched};
 
 use crate::options::Options;
-use budget::Budget;
 use hosts::Hosts;
-use problem::Problem;
-use work::{Kind, Work};
+use work::Work;
 
+pub(crate) use ask::{JSON, Wanted, collect_body};
+pub(crate) use budget::{Budget, Held};
 pub(crate) use hosts::{LocalAddress, check_name};
+pub(crate) use problem::Problem;
 pub(crate) use watch::EVENTS;
+pub(crate) use work::Kind;
 
 /// What every answer is made from.
 #[derive(Debug)]
@@ -63,12 +66,23 @@ impl Api {
         Arc::new(Self { tide, options, stopping, watchers, work, budget })
     }
 
+    /// The instance that answers.
+    pub(crate) fn tide(&self) -> &Tidegate {
+        &self.tide
+    }
+
+    /// The memory for bodies and answers.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     fn cluster(&self) -> Result<Cluster, Problem> {
         self.tide.cluster().ok_or_else(|| tidegate::ChangeError::NotLive.into())
     }
 }
 
-pub(crate) fn router(api: Arc<Api>) -> Router {
+/// All that is answered. `other` answers the paths that are not of this API: those of OFREP, and unknown ones.
+pub(crate) fn router<T: 'static>(api: Arc<Api>, other: impl Handler<T, Arc<Api>>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -89,7 +103,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/backup", get(backup::write))
         .route("/api/v1/restore", post(backup::restore))
         .route("/api/v1/watch", get(watch::watch))
-        .fallback(unknown_path)
+        .route_layer(middleware::from_fn(own_origin))
+        .fallback(other)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), budget::limit_answers))
         .layer(middleware::from_fn_with_state(Hosts::new(&api.options.hosts), guard))
@@ -126,10 +141,17 @@ async fn wrong_method(request: Request) -> Problem {
     Problem::wrong_method(request.method())
 }
 
-/// What holds for every request: it names a host that this server goes by, pages of other origins may not change anything,
-/// and no cache keeps an answer.
+/// Pages of other origins may not change anything.
+async fn own_origin(request: Request, next: Next) -> Response {
+    match ask::check_origin(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// What holds for every request: it names a host that this server goes by, and no cache keeps an answer.
 async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let mut response = match hosts.check(&request).and_then(|()| ask::check_origin(&request)) {
+    let mut response = match hosts.check(&request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };

@@ -31,6 +31,7 @@
 mod api;
 pub mod config;
 pub mod limits;
+mod ofrep;
 mod options;
 mod serve;
 mod stop;

@@ -78,6 +78,15 @@ pub const OPERATIONS_AT_ONCE: usize = 4;
 /// Lists of all flags at once that are begun: each goes through all that there is.
 pub const LISTS_AT_ONCE: usize = 4;
 
+/// Bulk answers of OFREP at once that evaluate more flags than [`BULK_FLAGS_INLINE`].
+pub const BULKS_AT_ONCE: usize = 4;
+
+/// A bulk answer of OFREP over no more flags than this is made where its request is read: it takes less than a millisecond.
+pub const BULK_FLAGS_INLINE: usize = 2_000;
+
+/// Answers of OFREP whose tags the server remembers, to answer 304 without evaluating: 64 bytes for each.
+pub const OFREP_TAGS_MAX: usize = 8_192;
+
 /// Backups at once that are written, each as fast as its client takes it.
 pub const BACKUPS_AT_ONCE: usize = 4;
 

@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Api, LocalAddress};
 use crate::limits;
+use crate::ofrep::Ofrep;
 use crate::options::Options;
 use crate::stop::stopped;
 use admission::{Admission, Place};
@@ -142,7 +143,8 @@ impl Server {
         if let Some(routes) = &self.health_routes {
             routes.open(api::health_router(Arc::clone(&api)));
         }
-        self.routes.open(api::router(api));
+        let ofrep = Ofrep::new(Arc::clone(&api));
+        self.routes.open(api::router(api, move |request: Request| Arc::clone(&ofrep).answer(request)));
     }
 
     /// Serves until `shutdown` is ready. Then the server accepts no more connections and ends event streams; requests under

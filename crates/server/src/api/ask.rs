@@ -144,17 +144,17 @@ pub(super) fn check_text(field: &str, text: &str) -> Result<(), Problem> {
 
 /// Which bodies are read.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) media_type: &'static str,
-    pub(super) bytes_max: usize,
-    pub(super) timeout: Duration,
+pub(crate) struct Wanted {
+    pub(crate) media_type: &'static str,
+    pub(crate) bytes_max: usize,
+    pub(crate) timeout: Duration,
     /// How often the body takes its size from the budget: once, and again for what is made from it.
-    pub(super) cost: usize,
+    pub(crate) cost: usize,
 }
 
 impl Wanted {
     /// JSON, as every route reads it but for one.
-    pub(super) fn json(api: &Api) -> Self {
+    pub(crate) fn json(api: &Api) -> Self {
         Self { media_type: JSON, bytes_max: limits::BODY_BYTES_MAX, timeout: api.options.body_timeout, cost: 1 }
     }
 }
@@ -166,6 +166,11 @@ pub(super) async fn body(api: &Api, headers: &HeaderMap, body: Body, wanted: &Wa
     if !kind.eq_ignore_ascii_case(wanted.media_type) {
         return Err(Problem::wrong_media(wanted.media_type));
     }
+    collect_body(api, body, wanted).await
+}
+
+/// The same, whatever type the body says it has.
+pub(crate) async fn collect_body(api: &Api, body: Body, wanted: &Wanted) -> Result<Held, Problem> {
     match tokio::time::timeout(wanted.timeout, collect(&api.budget, body, wanted)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::request_timeout()),
@@ -320,7 +325,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The media type of JSON.
-pub(super) const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// Says who makes a change.
 pub(super) const ACTOR: &str = "x-tidegate-actor";

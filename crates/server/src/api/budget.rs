@@ -22,14 +22,14 @@ use crate::limits;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// Counts units of [`UNIT`] bytes.
     free: Arc<Semaphore>,
 }
 
 /// Bytes of the budget; they are free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(crate) struct Reserved {
     free: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -40,13 +40,13 @@ impl Budget {
     }
 
     /// Bytes for something that is not small, if there are so many.
-    pub(super) fn reserve(&self, bytes: usize) -> Result<Reserved, Problem> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Reserved, Problem> {
         let mut reserved = Reserved { free: Arc::clone(&self.free), permit: None };
         reserved.grow_to(bytes).map(|()| reserved)
     }
 
     /// A text that takes its bytes from the budget while anybody holds it.
-    pub(super) fn hold(&self, text: String) -> Result<Bytes, Problem> {
+    pub(crate) fn hold(&self, text: String) -> Result<Bytes, Problem> {
         if text.len() <= limits::SMALL_BYTES {
             return Ok(text.into());
         }
@@ -80,13 +80,13 @@ impl Reserved {
 
 /// Bytes with their place in the budget.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     bytes: Vec<u8>,
     _reserved: Reserved,
 }
 
 impl Held {
-    pub(super) fn new(bytes: Vec<u8>, reserved: Reserved) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, reserved: Reserved) -> Self {
         Self { bytes, _reserved: reserved }
     }
 }

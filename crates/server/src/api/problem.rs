@@ -41,6 +41,9 @@ enum Kind {
     UnknownHost,
     UnknownPath,
     UnknownFlag,
+    KeyMissing,
+    InvalidContext,
+    NotInOfrep,
     NoActivation,
     NoDefinition,
     NotQuarantined,
@@ -79,6 +82,9 @@ impl Kind {
             }
             Self::UnknownPath => ("unknown-path", "Unknown path", StatusCode::NOT_FOUND),
             Self::UnknownFlag => ("unknown-flag", "Unknown flag", StatusCode::NOT_FOUND),
+            Self::KeyMissing => ("targeting-key-missing", "The targeting key is missing", StatusCode::BAD_REQUEST),
+            Self::InvalidContext => ("invalid-context", "Invalid evaluation context", StatusCode::BAD_REQUEST),
+            Self::NotInOfrep => ("not-in-ofrep", "OFREP cannot carry the value", StatusCode::BAD_REQUEST),
             Self::NoActivation => ("no-activation", "The flag has no activation", StatusCode::NOT_FOUND),
             Self::NoDefinition => ("no-definition", "The flag has no definition", StatusCode::NOT_FOUND),
             Self::NotQuarantined => ("not-quarantined", "The change is not quarantined", StatusCode::NOT_FOUND),
@@ -107,6 +113,21 @@ impl Kind {
             Self::TooManyStreams => ("too-many-streams", "Too many event streams", StatusCode::SERVICE_UNAVAILABLE),
             Self::Memory => ("memory", "Memory limit reached", StatusCode::SERVICE_UNAVAILABLE),
             Self::Disk => ("disk", "The disk is not writable", StatusCode::INSUFFICIENT_STORAGE),
+        }
+    }
+}
+
+impl Kind {
+    /// OFREP's error code, and the status that its clients understand: a limit is 429, after which they wait.
+    const fn ofrep(self) -> (&'static str, StatusCode) {
+        let (_, _, status) = self.parts();
+        match self {
+            Self::Malformed | Self::WrongMedia => ("PARSE_ERROR", status),
+            Self::UnknownFlag => ("FLAG_NOT_FOUND", status),
+            Self::KeyMissing => ("TARGETING_KEY_MISSING", status),
+            Self::InvalidContext => ("INVALID_CONTEXT", status),
+            Self::Busy | Self::Memory | Self::TooManyStreams => ("GENERAL", StatusCode::TOO_MANY_REQUESTS),
+            _ => ("GENERAL", status),
         }
     }
 }
@@ -194,6 +215,35 @@ impl Problem {
         let mut problem = Self::new(Kind::UnknownFlag, detail, "send GET `/api/v1/flags` for the list of flags");
         problem.0.meant = meant;
         problem
+    }
+
+    /// OFREP: the answer of the flag depends on a key, and the context has none.
+    pub(crate) fn key_missing() -> Self {
+        let detail = "the answer depends on a key, and the context has no `targetingKey`";
+        Self::new(Kind::KeyMissing, detail, "set the targeting key of the evaluation context")
+    }
+
+    /// OFREP: the context is not of the shape that it should have.
+    pub(crate) fn invalid_context(field: &str, detail: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidContext, detail, help).at_field(field)
+    }
+
+    /// OFREP: the value is one that the protocol has no way to say.
+    pub(crate) fn not_in_ofrep(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotInOfrep, detail, "put the value into an object, or read it through the HTTP API")
+    }
+
+    /// OFREP: there is no such flag, by the name that its client knows.
+    pub(crate) fn unknown_ofrep_flag(name: &str, meant: Option<&str>) -> Self {
+        let mut detail = format!("there is no flag `{}`", name.escape_debug());
+        if let Some(meant) = meant {
+            let _ = write!(detail, "; did you mean `{}`?", meant.escape_debug());
+        }
+        Self::new(
+            Kind::UnknownFlag,
+            detail,
+            "OFREP names a flag `section/flag`, and one of the section `flags` by its name alone",
+        )
     }
 
     /// A change of a flag that this node does not know.
@@ -471,9 +521,42 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The problem as an OFREP failure: an item of a bulk answer, or the body of [`Problem::into_ofrep_response`].
+    pub(crate) fn to_ofrep_json(&self, key: Option<&str>) -> Vec<u8> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Failure<'p> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            key: Option<&'p str>,
+            error_code: &'static str,
+            error_details: String,
+        }
+        let (error_code, _) = self.0.kind.ofrep();
+        let error_details = format!("{}; {}", self.0.detail, self.0.help);
+        // Texts alone: writing them cannot fail.
+        serde_json::to_vec(&Failure { key, error_code, error_details }).unwrap_or_default()
+    }
+
+    /// The problem as OFREP answers it; `key` is the flag that a single evaluation names.
+    pub(crate) fn into_ofrep_response(self, key: Option<&str>) -> Response {
+        let (_, status) = self.0.kind.ofrep();
+        let json = self.to_ofrep_json(key);
+        self.respond(status, OFREP_MEDIA_TYPE, json)
+    }
+
+    fn respond(self, status: StatusCode, media_type: &'static str, json: Vec<u8>) -> Response {
+        let mut response = (status, [(header::CONTENT_TYPE, media_type)], json).into_response();
+        if let Some(seconds) = self.0.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let parts = *self.0;
+        let parts = &*self.0;
         let (name, title, status) = parts.kind.parts();
         let body = Body {
             kind: format!("urn:tidegate:problem:{name}"),
@@ -485,15 +568,11 @@ impl IntoResponse for Problem {
             line: parts.place.map(|(line, _)| line),
             column: parts.place.map(|(_, column)| column),
             diagnostics: &parts.diagnostics,
-            meant: parts.meant.map(|flag| flag.to_string()),
+            meant: parts.meant.as_ref().map(ToString::to_string),
         };
         // Texts and numbers alone: writing them cannot fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response();
-        if let Some(seconds) = parts.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        self.respond(status, MEDIA_TYPE, json)
     }
 }
 
@@ -521,6 +600,9 @@ struct Body<'p> {
 
 /// The media type of RFC 9457.
 const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The media type of OFREP, also of its failures.
+const OFREP_MEDIA_TYPE: &str = "application/json";
 
 /// A number that is longer is shortened.
 const PERCENTAGE_CHARS_SHOWN: usize = 40;

@@ -21,7 +21,7 @@ use crate::stop::stopped;
 
 /// What a request does on a thread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A change is held against what stands there: microseconds, and no other kind may delay it.
     Change,
     /// The entry of a flag is read: it may have large patterns.
@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Read,
     /// A list of all flags is begun: it goes through all that there is.
     List,
+    /// OFREP evaluates all of many flags for one key: it keeps a processor busy.
+    Bulk,
     /// What only an operator does: forget a node, repair the clock.
     Operation,
     /// A backup is written, as fast as its client takes it.
@@ -45,6 +47,7 @@ pub(super) struct Work {
     definitions: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     lists: Arc<Semaphore>,
+    bulks: Arc<Semaphore>,
     operations: Arc<Semaphore>,
     backups: Arc<Semaphore>,
     restores: Arc<Semaphore>,
@@ -67,6 +70,7 @@ impl Work {
             definitions: at_once(limits::DEFINITIONS_AT_ONCE),
             reads: at_once(limits::READS_AT_ONCE),
             lists: at_once(limits::LISTS_AT_ONCE),
+            bulks: at_once(limits::BULKS_AT_ONCE),
             operations: at_once(limits::OPERATIONS_AT_ONCE),
             backups: at_once(limits::BACKUPS_AT_ONCE),
             restores: at_once(limits::RESTORES_AT_ONCE),
@@ -80,6 +84,7 @@ impl Work {
             Kind::Definition => &self.definitions,
             Kind::Read => &self.reads,
             Kind::List => &self.lists,
+            Kind::Bulk => &self.bulks,
             Kind::Operation => &self.operations,
             Kind::Backup => &self.backups,
             Kind::Restore => &self.restores,
@@ -96,7 +101,7 @@ impl Api {
     }
 
     /// Does work that blocks on a thread.
-    pub(super) async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         kind: Kind,
         work: impl FnOnce() -> T + Send + 'static,

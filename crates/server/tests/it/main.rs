@@ -6,6 +6,7 @@ mod connections;
 mod flags;
 mod hostile;
 mod mistakes;
+mod ofrep;
 mod operating;
 mod preconditions;
 mod saturation;

@@ -1,0 +1,136 @@
+//! Entity tags of bulk answers, and what is remembered of them.
+//!
+//! A tag is the digest of the answer itself: two nodes, and one node before and after a restart, give the same answer the same tag. To
+//! answer 304 without evaluating, the server remembers for some contexts which tag their answer had, at which version, and until
+//! when no flag in it changes by itself.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::{HeaderMap, header};
+use tidegate::Micros;
+use tidegate_engine::Digest;
+
+use super::context::Context;
+
+/// A table with a fixed number of places; a later answer takes the place of an earlier one.
+#[derive(Debug)]
+pub(super) struct Tags {
+    hashers: [RandomState; 2],
+    places: Mutex<Box<[Option<Kept>]>>,
+}
+
+/// The place of a section and a context.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Slot {
+    place: usize,
+    hashes: [u64; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    hashes: [u64; 2],
+    version: u64,
+    from: Micros,
+    until: Option<Micros>,
+    tag: Digest,
+}
+
+impl Tags {
+    pub(super) fn new(places: usize) -> Self {
+        Self { hashers: Default::default(), places: Mutex::new(vec![None; places.max(1)].into()) }
+    }
+
+    pub(super) fn slot(&self, section: Option<&str>, context: &Context) -> Slot {
+        let hashes = [0, 1].map(|number: usize| {
+            self.hashers.get(number).map_or(0, |hasher| hasher.hash_one((section, context.identity())))
+        });
+        let count = self.places.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let place = usize::try_from(hashes[0] % u64::try_from(count).unwrap_or(1)).unwrap_or(0);
+        Slot { place, hashes }
+    }
+
+    /// The tag of the answer at this version and instant, if it is known without evaluating.
+    pub(super) fn find(&self, slot: Slot, version: u64, now: Micros) -> Option<Digest> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = places.get(slot.place)?.as_ref()?;
+        // A clock may be set back.
+        let holds = kept.from <= now && kept.until.is_none_or(|until| now < until);
+        (kept.hashes == slot.hashes && kept.version == version && holds).then_some(kept.tag)
+    }
+
+    pub(super) fn keep(&self, slot: Slot, version: u64, from: Micros, until: Option<Micros>, tag: Digest) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get_mut(slot.place) {
+            *place = Some(Kept { hashes: slot.hashes, version, from, until, tag });
+        }
+    }
+}
+
+/// The tags that a client has an answer for.
+#[derive(Debug, Default)]
+pub(super) struct Requested(Vec<String>);
+
+impl Requested {
+    /// Reads `If-None-Match`. Tags without quotes count as well, because the protocol's own example has one.
+    pub(super) fn read(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let tags = values.flat_map(|value| value.split(',')).map(|tag| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').to_owned()
+        });
+        Self(tags.collect())
+    }
+
+    pub(super) fn contains(&self, tag: Digest) -> bool {
+        let tag = tag.to_string();
+        self.0.iter().any(|requested| *requested == tag || requested == "*")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(key: &str) -> Context {
+        Context::parse(format!(r#"{{"context": {{"targetingKey": "{key}"}}}}"#).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_tag_is_known_while_version_and_validity_hold_and_only_for_its_context() {
+        let (tags, tag) = (Tags::new(4), Digest::from_bytes(b"x"));
+        let at = Micros::new;
+        let slot = tags.slot(None, &context("ann"));
+        tags.keep(slot, 7, at(10), Some(at(20)), tag);
+        for (version, now, expected) in
+            [(7, 10, Some(tag)), (7, 19, Some(tag)), (7, 20, None), (7, 9, None), (8, 15, None)]
+        {
+            assert_eq!(tags.find(slot, version, at(now)), expected, "{version} {now}");
+        }
+        for other in [
+            tags.slot(Some("flags"), &context("ann")),
+            tags.slot(None, &context("bob")),
+            tags.slot(None, &Context::default()),
+        ] {
+            assert_eq!(tags.find(other, 7, at(15)), None);
+        }
+        tags.keep(slot, 8, at(10), None, tag);
+        assert_eq!(tags.find(slot, 8, Micros::MAX), Some(tag));
+    }
+
+    #[test]
+    fn requested_tags_are_read_with_and_without_quotes() {
+        let tag = Digest::from_bytes(b"x");
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, value.parse().unwrap());
+            Requested::read(&headers).contains(tag)
+        };
+        for value in
+            [format!("\"{tag}\""), tag.to_string(), format!("W/\"{tag}\""), format!("\"a\", \"{tag}\""), "*".into()]
+        {
+            assert!(read(&value), "{value}");
+        }
+        assert!(!read("\"a\"") && !read("") && !Requested::default().contains(tag));
+    }
+}

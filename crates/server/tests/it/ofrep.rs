@@ -1,0 +1,265 @@
+//! OFREP as its clients ask: single and bulk evaluation, failures, names, tags.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tidegate::{Clock, Micros};
+use tidegate_server::{Options, limits};
+
+use crate::support::{Reply, Server, builder};
+
+const FLAGS: &str = "/ofrep/v1/evaluate/flags";
+
+const DOCUMENT: &str = r#"{
+    "flags": {
+        "dark": {"stable": false, "new": true, "early_adopters": ["ann"], "metadata": {"team": "web", "risk": 2}},
+        "title": {"stable": "Shop"},
+        "factor": {"stable": 3, "new": 3.5},
+        "count": {"stable": 3},
+        "layout": {"stable": {"columns": [1, 2]}},
+        "off": {"stable": true, "enabled": false},
+        "list": {"stable": [1, 2]},
+        "nothing": {"stable": null},
+        "half": {"stable": 1, "new": 2, "start_time": "2023-11-14 00:00Z", "duration": "2d", "salt": "h"}
+    },
+    "team": {"checkout": {"stable": "old"}, "a/b": {"stable": 7}}
+}"#;
+
+/// The middle of the ramp of `half`.
+const NOW: i64 = 1_700_006_400_000_000;
+
+async fn server() -> (Server, Clock) {
+    let clock = Clock::manual(Micros::new(NOW));
+    (Server::with(builder().text(DOCUMENT).clock(clock.clone()), Options::default()).await, clock)
+}
+
+fn context(key: &str) -> String {
+    json!({"context": {"targetingKey": key, "plan": "premium"}}).to_string()
+}
+
+async fn single(server: &Server, flag: &str, body: &str) -> Reply {
+    server.post(&format!("{FLAGS}/{flag}"), body).await
+}
+
+/// The JSON of a failure with this status and code, which is whole.
+fn failure(reply: &Reply, status: u16, code: &str) -> Value {
+    assert_eq!((reply.status, reply.header("content-type")), (status, "application/json"), "{}", reply.text());
+    let failure = reply.json();
+    assert_eq!(failure["errorCode"], code, "{failure}");
+    assert!(!failure["errorDetails"].as_str().unwrap().is_empty(), "{failure}");
+    failure
+}
+
+fn item<'v>(bulk: &'v Value, key: &str) -> &'v Value {
+    bulk["flags"].as_array().unwrap().iter().find(|item| item["key"] == key).unwrap_or(&Value::Null)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_evaluation_says_value_variant_reason_and_metadata() {
+    let (server, _) = server().await;
+    let dark = single(&server, "dark", &context("ann")).await.good();
+    let expected = json!({
+        "key": "dark", "value": true, "reason": "TARGETING_MATCH", "variant": "new", "metadata": {"team": "web", "risk": 2},
+    });
+    assert_eq!(dark, expected);
+    for (flag, value) in [("title", json!("Shop")), ("count", json!(3)), ("layout", json!({"columns": [1, 2]}))] {
+        let answer = single(&server, flag, &context("bob")).await.good();
+        assert_eq!(answer, json!({"key": flag, "value": value, "reason": "STATIC", "variant": "stable"}));
+    }
+    let half = single(&server, "half", &context("bob")).await.good();
+    assert_eq!((&half["reason"], half["value"].is_u64()), (&json!("SPLIT"), true), "{half}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_type_of_a_number_is_that_of_its_flag() {
+    let (server, _) = server().await;
+    let factor = single(&server, "factor", &context("bob")).await;
+    assert!(factor.text().contains(r#""value":3.0,"#), "{}", factor.text());
+    assert!(single(&server, "count", "").await.text().contains(r#""value":3,"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_flag_leaves_the_value_to_the_client() {
+    let (server, _) = server().await;
+    let off = single(&server, "off", &context("bob")).await.good();
+    assert_eq!(off, json!({"key": "off", "reason": "DISABLED", "variant": "code_default"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_only_flags_that_need_one_fail() {
+    let (server, _) = server().await;
+    for body in ["", "{}", r#"{"context": {}}"#, r#"{"context": {"targetingKey": ""}}"#] {
+        assert_eq!(single(&server, "title", body).await.good()["value"], "Shop", "{body}");
+        for flag in ["dark", "half"] {
+            let missing = failure(&single(&server, flag, body).await, 400, "TARGETING_KEY_MISSING");
+            assert_eq!(missing["key"], flag);
+        }
+        let bulk = server.post(FLAGS, body).await.good();
+        assert_eq!(item(&bulk, "title")["value"], "Shop");
+        assert_eq!(item(&bulk, "half")["errorCode"], "TARGETING_KEY_MISSING");
+    }
+    // Some clients send no body at all, and no type of one.
+    let reply = Reply::from_request(server.request("POST", &format!("{FLAGS}/title"))).await;
+    assert_eq!(reply.good()["value"], "Shop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_failure_has_key_code_and_details() {
+    let (server, _) = server().await;
+    let unknown = failure(&single(&server, "titel", &context("bob")).await, 404, "FLAG_NOT_FOUND");
+    assert_eq!(unknown["key"], "titel");
+    assert!(unknown["errorDetails"].as_str().unwrap().contains("did you mean `title`?"), "{unknown}");
+    for (body, code) in [
+        ("{", "PARSE_ERROR"),
+        ("[]", "INVALID_CONTEXT"),
+        (r#"{"context": []}"#, "INVALID_CONTEXT"),
+        (r#"{"context": {"targetingKey": 5}}"#, "INVALID_CONTEXT"),
+    ] {
+        assert_eq!(failure(&single(&server, "title", body).await, 400, code)["key"], "title", "{body}");
+        let bulk = failure(&server.post(FLAGS, body).await, 400, code);
+        assert_eq!(bulk.get("key"), None, "{bulk}");
+    }
+    for flag in ["list", "nothing"] {
+        failure(&single(&server, flag, &context("bob")).await, 400, "GENERAL");
+    }
+    let request = server.request("POST", &format!("{FLAGS}/title")).header("content-type", "text/plain").body("{}");
+    failure(&Reply::from_request(request).await, 415, "PARSE_ERROR");
+    let large = format!(r#"{{"context": {{"x": "{}"}}}}"#, "x".repeat(limits::BODY_BYTES_MAX));
+    assert_eq!(failure(&single(&server, "title", &large).await, 413, "GENERAL")["key"], "title");
+    let read = server.get(&format!("{FLAGS}/title")).await;
+    failure(&read, 405, "GENERAL");
+    assert_eq!(read.header("allow"), "POST");
+    server.post("/ofrep/v1/configuration", "").await.problem(404);
+    let foreign = server.request("POST", &format!("{FLAGS}/title")).header("host", "evil.example");
+    Reply::from_request(foreign).await.problem(421);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_evaluation_has_each_flag_once_in_the_order_of_their_keys() {
+    let (server, _) = server().await;
+    server.put("/api/v1/flags/team/banner", r#"{"stable": "hi"}"#).await.good();
+    let bulk = server.post(FLAGS, &context("ann")).await.good();
+    let keys: Vec<&str> = bulk["flags"].as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap()).collect();
+    let expected = [
+        "count",
+        "dark",
+        "factor",
+        "half",
+        "layout",
+        "list",
+        "nothing",
+        "off",
+        "title",
+        "team/a/b",
+        "team/banner",
+        "team/checkout",
+    ];
+    assert_eq!(keys, expected);
+    for flag in ["list", "nothing"] {
+        let failed = item(&bulk, flag);
+        assert_eq!((&failed["errorCode"], failed.get("value")), (&json!("GENERAL"), None), "{failed}");
+    }
+    for flag in ["count", "dark", "factor", "half", "layout", "off", "title", "team/checkout"] {
+        assert_eq!(*item(&bulk, flag), single(&server, flag, &context("ann")).await.good(), "{flag}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_section_in_the_base_url_has_its_own_flags_under_their_bare_names() {
+    let (server, _) = server().await;
+    let base = format!("/sections/team{FLAGS}");
+    let bulk = server.post(&base, &context("ann")).await.good();
+    let keys: Vec<&Value> = bulk["flags"].as_array().unwrap().iter().map(|item| &item["key"]).collect();
+    assert_eq!((keys, &bulk["metadata"]), (vec![&json!("a/b"), &json!("checkout")], &json!({"flagSetId": "team"})));
+    for name in ["a/b", "a%2Fb"] {
+        let answer = server.post(&format!("{base}/{name}"), &context("ann")).await.good();
+        assert_eq!((&answer["key"], &answer["value"]), (&json!("a/b"), &json!(7)));
+    }
+    assert_eq!(failure(&server.post(&format!("{base}/title"), "").await, 404, "FLAG_NOT_FOUND")["key"], "title");
+    assert_eq!(server.post(&format!("/sections/flags{FLAGS}/title"), "").await.good()["key"], "title");
+    assert_eq!(server.post(&format!("/sections/nowhere{FLAGS}"), "").await.good()["flags"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_spelling_of_a_path_names_the_same_flag() {
+    let (server, _) = server().await;
+    for path in [
+        "/ofrep/v1/evaluate/flags/team/checkout",
+        "//ofrep/v1/evaluate/flags/team/checkout",
+        "/ofrep/v1/evaluate/flags/team%2Fcheckout",
+        "/ofrep/v1/evaluate/flags/te%61m%2fcheckout",
+    ] {
+        let answer = server.post(path, &context("ann")).await.good();
+        assert_eq!((&answer["key"], &answer["value"]), (&json!("team/checkout"), &json!("old")), "{path}");
+    }
+    assert_eq!(single(&server, "flags/title", "").await.good()["key"], "title");
+    for path in ["..%2ftitle", "a%00b", "%ff", "%E2%80%AE"] {
+        failure(&single(&server, path, "").await, 404, "FLAG_NOT_FOUND");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activation_counts_at_once_and_one_without_a_loaded_definition_is_left_out() {
+    let (server, _) = server().await;
+    server.put("/api/v1/flags/flags/half/activation", r#"{"percentage": 100}"#).await.good();
+    let half = single(&server, "half", "").await.good();
+    assert_eq!((&half["value"], &half["reason"]), (&json!(2), &json!("STATIC")), "100 % needs no key");
+    server.put("/api/v1/flags/shop/far/activation?elsewhere=true", r#"{"percentage": 100}"#).await.good();
+    failure(&single(&server, "shop/far", &context("ann")).await, 404, "FLAG_NOT_FOUND");
+    let bulk = server.post(FLAGS, &context("ann")).await.good();
+    assert_eq!((item(&bulk, "shop/far"), &item(&bulk, "half")["value"]), (&Value::Null, &json!(2)));
+}
+
+async fn bulk_with_tag(server: &Server, key: &str, tag: &str) -> Reply {
+    let request = server.request("POST", FLAGS).header("content-type", "application/json; charset=utf-8");
+    Reply::from_request(request.header("if-none-match", tag).body(context(key))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tag_is_that_of_the_answer() {
+    let (server, clock) = server().await;
+    let first = bulk_with_tag(&server, "ann", "\"other\"").await;
+    first.good();
+    let tag = first.header("etag").to_owned();
+    let same = bulk_with_tag(&server, "ann", &tag).await;
+    assert_eq!((same.status, same.header("etag"), same.text()), (304, &*tag, ""));
+    assert_ne!(bulk_with_tag(&server, "bob", &tag).await.status, 304, "another context has another answer");
+    // A change that leaves the answer as it is gives the same tag, although the server evaluates again.
+    server.put("/api/v1/flags/flags/title/activation", r#"{"percentage": 100}"#).await.good();
+    assert_eq!(bulk_with_tag(&server, "ann", &tag).await.status, 304);
+    server.put("/api/v1/flags/flags/dark/activation", r#"{"percentage": 0}"#).await.good();
+    let changed = bulk_with_tag(&server, "ann", &tag).await;
+    assert_eq!(item(&changed.good(), "dark")["value"], false);
+    // The ramp alone changes the answer too.
+    let tag = changed.header("etag").to_owned();
+    let half = item(&changed.good(), "half")["value"].clone();
+    clock.advance(Duration::from_hours(48));
+    let moved = bulk_with_tag(&server, "ann", &tag).await;
+    assert_eq!(moved.status, if half == 2 { 304 } else { 200 });
+    // Another server with the same document answers the same, with the same tag.
+    let other = Server::with(builder().text(DOCUMENT).clock(Clock::manual(Micros::new(NOW))), Options::default()).await;
+    assert_eq!(bulk_with_tag(&other, "ann", first.header("etag")).await.status, 304);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_answered_by_429_and_when_to_ask_again() {
+    let flags: Vec<String> = (0..200).map(|n| format!(r#""f{n}": {{"stable": "{}"}}"#, "x".repeat(100))).collect();
+    let mut options = Options::default();
+    options.memory_max = 16 * 1024;
+    let document = format!(r#"{{"flags": {{{}}}}}"#, flags.join(","));
+    let server = Server::with(builder().text(document.as_str()), options).await;
+    let refused = server.post(FLAGS, &context("ann")).await;
+    failure(&refused, 429, "GENERAL");
+    assert_eq!(refused.header("retry-after"), "2");
+    assert_eq!(single(&server, "f1", "").await.status, 200, "what is small always finds room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_flags_are_evaluated_on_a_thread_of_their_own() {
+    let count = limits::BULK_FLAGS_INLINE + 1;
+    let flags: Vec<String> = (0..count).map(|n| format!(r#""f{n:05}": {{"stable": {n}}}"#)).collect();
+    let server = Server::with_document(&format!(r#"{{"flags": {{{}}}}}"#, flags.join(","))).await;
+    let bulk = server.post(FLAGS, &context("ann")).await.good();
+    let flags = bulk["flags"].as_array().unwrap();
+    assert_eq!((flags.len(), &flags[count - 1]["value"]), (count, &json!(count - 1)));
+}
