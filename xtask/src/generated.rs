@@ -105,7 +105,8 @@ const SECTIONS: &[Section] = &[
         title: "Live changes and the store (`tidegate`, feature `cluster`)",
         introduction: "What one node holds for the cluster, in memory and on its disk.",
         files: &[
-            ("crates/tidegate/src/live.rs", &["NAME_BYTES_MAX", "ACK_TIMEOUT_MAX"]),
+            ("crates/tidegate/src/live.rs", &["NAME_BYTES_MAX"]),
+            ("crates/tidegate/src/live/driver_handle.rs", &["ACK_TIMEOUT_MAX"]),
             ("crates/tidegate/src/live/inbox.rs", &["REQUESTS_MAX", "MESSAGE_BYTES_MAX"]),
             ("crates/tidegate/src/live/history.rs", &["PAGE_MAX"]),
             ("crates/tidegate/src/store/limits.rs", &[]),

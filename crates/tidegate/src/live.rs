@@ -9,19 +9,27 @@
 mod backup;
 mod carrier;
 mod change;
+mod change_error;
+mod change_request;
 mod cluster;
 mod driver;
+mod driver_handle;
+mod driver_view;
 mod history;
 mod inbox;
+mod intake;
+mod live_thread;
+mod names;
 mod network;
 mod percentage;
 mod quarantine;
+mod receipt;
 mod record;
 mod request;
 mod runner;
 mod status;
 mod synced;
-mod target;
+mod text;
 mod value;
 
 use std::net::SocketAddr;
@@ -31,41 +39,42 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, fs, io};
 
-use tidegate_engine::{FlagKey, Micros, Share};
+use tidegate_engine::{FlagKey, Share};
 use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
 
-use crate::bounded_thread::BoundedThread;
-use crate::clock::Clock;
 use crate::random::random;
 use crate::registry::Registry;
-use crate::store::{
-    Committer, DataFolder, History, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore,
-};
+use crate::store::{Committer, DataFolder, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore};
 
 use carrier::{Alone, Carrier};
 use driver::{DiskState, Driver, Parts};
-use inbox::Inbox;
+use driver_handle::DriverHandle;
+use intake::Intake;
 use network::{Network, Secured};
 use runner::Runner;
-use synced::{RunningElsewhere, Synced};
+use synced::Synced;
 
 pub use backup::{RestoreError, Restored};
-pub use change::{Change, ChangeError, FlagTags, NodeName, OutrankedBy, Receipt, UnreachedPeer};
+pub use change::Change;
+pub use change_error::ChangeError;
+pub use change_request::FlagTags;
 pub use cluster::{Cluster, ClusterError};
 pub use history::{HistoryEntry, HistoryPage, MissingChange};
+pub use names::NodeName;
 pub use network::NetworkError;
 pub use percentage::{InvalidPercentage, Percentage};
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
+pub use receipt::{Effect, OutrankedBy, Receipt, UnreachedPeer};
 pub use record::{FlagRecord, Record};
 pub use status::{
     AddressView, ClusterProblem, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView,
     QuarantinedChange,
 };
-pub use target::Effect;
 pub use value::{ActivationValue, ChangeKind, RegisterValue};
 
-pub(crate) use change::{Entry, Operation};
+pub(crate) use change_request::{Entry, Operation};
+pub(crate) use live_thread::LiveThread;
 
 /// Lets an instance take live changes, and says where it keeps them; for
 /// [`Builder::live`](crate::Builder::live).
@@ -90,9 +99,9 @@ pub struct Live {
     connect: Option<Connect>,
 }
 
-/// Opens another way to the other nodes, which put what they have to say into the inbox.
+/// Opens another way to the other nodes, which put what they receive into the intake.
 #[cfg(test)]
-type Connect = Arc<dyn Fn(NodeId, u64, Arc<Inbox>) -> Box<dyn Carrier> + Send + Sync>;
+type Connect = Arc<dyn Fn(NodeId, u64, Arc<Intake>) -> Box<dyn Carrier> + Send + Sync>;
 
 /// Where a node keeps its registers.
 #[derive(Clone, Debug)]
@@ -280,14 +289,14 @@ impl Live {
         let mut opened = self.open(network.as_ref().and_then(Secured::node))?;
         let loaded = opened.store.load().map_err(OpenError::from)?;
         let history = opened.store.history();
-        let inbox = Arc::<Inbox>::default();
+        let intake = Arc::<Intake>::default();
         let expects_peers = self.expects_peers();
         let (synced, startup) = (Arc::<Synced>::default(), Startup::new());
-        let carrier = self.carrier(network, &opened, (Arc::clone(&inbox), Arc::clone(&synced)), startup.clone())?;
+        let carrier = self.carrier(network, &opened, (Arc::clone(&intake), Arc::clone(&synced)), startup.clone())?;
         let address = carrier.advertised();
         let committer = {
-            let inbox = Arc::clone(&inbox);
-            Committer::start(opened.store, move |outcome| inbox.outcome(outcome)).map_err(LiveError::Thread)?
+            let intake = Arc::clone(&intake);
+            Committer::start(opened.store, move |outcome| intake.outcome(outcome)).map_err(LiveError::Thread)?
         };
         let name = self.name.clone().or_else(host_name).unwrap_or_else(|| opened.node.to_string());
         let is_durable = opened.folder.is_some() || !expects_peers;
@@ -314,9 +323,9 @@ impl Live {
             disk: Arc::clone(&disk),
             unwritable: opened.folder.as_ref().and_then(|folder| folder.unwritable.clone()),
         };
-        let runner = Runner::new(Driver::new(parts), Arc::clone(&inbox));
+        let runner = Runner::new(Driver::new(parts), Arc::clone(intake.inbox()));
         let driver = Arc::new(DriverHandle {
-            inbox,
+            intake,
             registry,
             history,
             node: opened.node,
@@ -354,16 +363,16 @@ impl Live {
         &self,
         network: Option<Secured>,
         opened: &Opened,
-        (inbox, synced): (Arc<Inbox>, Arc<Synced>),
+        (intake, synced): (Arc<Intake>, Arc<Synced>),
         startup: Startup,
     ) -> Result<Box<dyn Carrier>, NetworkError> {
         #[cfg(test)]
         if let Some(connect) = &self.connect {
-            return Ok(connect(opened.node, opened.instance, inbox));
+            return Ok(connect(opened.node, opened.instance, intake));
         }
         match network {
             None => Ok(Box::new(Alone)),
-            Some(network) => network.open(&self.cluster, opened.node, opened.instance, (inbox, synced), startup),
+            Some(network) => network.open(&self.cluster, opened.node, opened.instance, (intake, synced), startup),
         }
     }
 
@@ -464,99 +473,6 @@ fn host_name() -> Option<String> {
     check_name(name).ok().map(|()| name.to_owned())
 }
 
-/// The near end of live changes, shared by everything that asks something of the driver.
-#[derive(Debug)]
-pub(crate) struct DriverHandle {
-    inbox: Arc<Inbox>,
-    registry: Arc<Registry>,
-    history: Box<dyn History>,
-    node: NodeId,
-    instance: u64,
-    name: String,
-    cluster: String,
-    is_durable: bool,
-    folder: Option<DataFolder>,
-    runner: Arc<Runner>,
-    synced: Arc<Synced>,
-    startup: Startup,
-    disk: Arc<DiskState>,
-}
-
-impl DriverHandle {
-    fn now(&self) -> Micros {
-        self.clock().now()
-    }
-
-    fn clock(&self) -> &Clock {
-        self.registry.board().clock()
-    }
-
-    fn fault(&self) -> Option<String> {
-        self.runner.fault()
-    }
-}
-
-/// The driver at work; it ends when this is dropped, and what was accepted is on the disk then.
-#[derive(Debug)]
-pub(crate) struct LiveThread {
-    driver: Arc<DriverHandle>,
-    thread: BoundedThread,
-}
-
-impl LiveThread {
-    fn start(runner: Arc<Runner>, driver: Arc<DriverHandle>) -> io::Result<Self> {
-        driver.inbox.set_runner(Arc::downgrade(&runner));
-        let thread = BoundedThread::spawn("tidegate-live", move || runner.run())?;
-        Ok(Self { driver, thread })
-    }
-
-    pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
-        &self.driver
-    }
-
-    /// Tells the thread to end: what was accepted is written, and the links to other nodes are closed.
-    pub(crate) fn stop(&self) {
-        self.driver.inbox.close();
-    }
-
-    /// Waits until that is done, at most until then; whether it is.
-    pub(crate) fn wait_until(&self, until: std::time::Instant) -> bool {
-        !Runner::is_running_here() && self.thread.wait_until(until)
-    }
-
-    /// Ends the start: waits until this node has the cluster's state, at most that long.
-    ///
-    /// # Errors
-    /// An older process of this node is running elsewhere.
-    pub(crate) fn wait_synced(&self, timeout: Duration) -> Result<(), LiveError> {
-        let waited = self.driver.synced.wait(timeout);
-        let is_synced = waited.map_err(|RunningElsewhere(address)| NetworkError::RunningElsewhere { address })?;
-        if !is_synced && !timeout.is_zero() {
-            tracing::warn!(
-                "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
-                 which may be out of date; `tidegate cluster status` says why",
-                timeout.as_secs_f64()
-            );
-        }
-        self.driver.startup.finish();
-        Ok(())
-    }
-}
-
-impl Drop for LiveThread {
-    fn drop(&mut self) {
-        self.driver.inbox.close();
-        // The last handle may be dropped by code that the driver itself calls (a waker).
-        if !Runner::is_running_here() {
-            self.thread.join_within(GOODBYE_MAX);
-        }
-    }
-}
-
-fn to_timeout(timeout: Duration) -> Duration {
-    timeout.min(ACK_TIMEOUT_MAX)
-}
-
 /// What [`Live::max_drift`] takes: below, clocks that are kept well would be refused for a moment's load; above, one that is
 /// ahead would win for longer than anybody waits.
 pub const MAX_DRIFT_RANGE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_mins(1);
@@ -569,12 +485,6 @@ pub const DEFAULT_CLUSTER: &str = "tidegate";
 
 /// Names of nodes and clusters: what a label of DNS, a log line and a table can take, four times over.
 pub(crate) const NAME_BYTES_MAX: usize = 255;
-
-/// The longest wait for an acknowledgement: a caller that waits longer asks again.
-const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
-
-/// How long the last handle waits for what was accepted to be on the disk.
-const GOODBYE_MAX: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ const MADE_ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "crates/tidegate/src/live/driver/events.rs",
-        "crates/tidegate/src/live/status/problems.rs",
+        "crates/tidegate/src/live/names.rs",
         "the clock of … is … ms … this host's; set whichever of the two is wrong",
     ),
     (

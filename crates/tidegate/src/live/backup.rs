@@ -7,9 +7,10 @@ use serde::Serialize;
 use tidegate_engine::FlagKey;
 use tidegate_replica::{Expected, Level, Register, Stamp, WriteError};
 
-use super::DriverHandle;
-use super::change::{Change, ChangeError, Operation};
+use super::change_error::ChangeError;
+use super::change_request::{ChangeRequest, Operation};
 use super::cluster::{Cluster, ClusterError};
+use super::driver_handle::DriverHandle;
 use super::request::Request;
 use super::value::{self, ChangeKind};
 use crate::store::backup::{self, BackupError, Header};
@@ -63,12 +64,107 @@ pub enum RestoreError {
     Ended(#[from] ClusterError),
 }
 
-pub(super) fn write(driver: &DriverHandle, out: &mut dyn Write, registers: &[Register]) -> io::Result<u64> {
+impl Cluster {
+    /// Writes all registers as a backup, and says how many there were. It is whole when this returns; flushing it to a disk is
+    /// the caller's.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// assert!(cluster.backup(&mut backup)? >= 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The writer failed. What it has is refused when it is read.
+    pub fn backup(&self, mut out: impl Write) -> Result<u64, ClusterError> {
+        let registers = self.query(|view| view.replica.iter().cloned().collect::<Vec<_>>())?;
+        Ok(write(self.driver(), &mut out, &registers)?)
+    }
+
+    /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
+    /// than what stands here, or of which nothing stands here; with it, all that differ.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// tide.deactivate("x").send()?;
+    /// cluster.restore(&*backup, true, "dana")?;
+    /// assert!(tide.is_active("x"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The backup is not whole or not one, and nothing was changed; or a change was refused, and those before it stand.
+    pub fn restore(&self, input: impl BufRead, overwrites: bool, actor: &str) -> Result<Restored, RestoreError> {
+        self.restore_because(input, overwrites, actor, "")
+    }
+
+    /// The same with a reason for the history, in place of one that names the backup's date.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// cluster.restore_because(&*backup, true, "dana", "the disk was replaced")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Cluster::restore`].
+    pub fn restore_because(
+        &self,
+        input: impl BufRead,
+        overwrites: bool,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Restored, RestoreError> {
+        self.restore_while(input, overwrites, actor, reason, || true)
+    }
+
+    /// The same for as long as `is_wanted` says so, which is asked before each change.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # tide.activate("x").send()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// let mut backup = Vec::new();
+    /// cluster.backup(&mut backup)?;
+    /// cluster.restore_while(&*backup, true, "dana", "", || true)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Cluster::restore`]; and [`RestoreError::Interrupted`] when it is no longer wanted.
+    pub fn restore_while(
+        &self,
+        input: impl BufRead,
+        overwrites: bool,
+        actor: &str,
+        reason: &str,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Restored, RestoreError> {
+        restore(self, input, overwrites, actor, reason, is_wanted)
+    }
+}
+
+fn write(driver: &DriverHandle, out: &mut dyn Write, registers: &[Register]) -> io::Result<u64> {
     let header = Header { cluster: driver.cluster.clone(), node: driver.node, created_at: driver.now() };
     backup::write(out, &header, registers)
 }
 
-pub(super) fn restore(
+fn restore(
     cluster: &Cluster,
     input: impl BufRead,
     overwrites: bool,
@@ -165,12 +261,12 @@ impl<'c> Restore<'c> {
         for (register, kind, flag, expected) in writes {
             let (sender, receiver) = mpsc::sync_channel(1);
             let operation = Operation::Restore { kind, value: register.value.clone() };
-            let change = Change {
+            let change = ChangeRequest {
                 actor: Arc::clone(&self.actor),
                 reason: Arc::clone(&self.reason),
                 expected,
                 level: Level::Local,
-                ..Change::for_flag(None, flag, operation)
+                ..ChangeRequest::new(flag, operation)
             };
             let reply = Box::new(move |answer| {
                 let _ = sender.send(answer);
@@ -178,7 +274,7 @@ impl<'c> Restore<'c> {
             match self
                 .cluster
                 .driver()
-                .inbox
+                .intake
                 .request(Request::Change(Box::new(change), reply))
                 .map_err(ChangeError::from)
             {

@@ -1,21 +1,23 @@
 //! What there is to know and to do about the cluster, apart from flags.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::FlagKey;
-use tidegate_replica::Stamp;
+use tidegate_replica::{NodeId, Replica, Stamp};
 
-use super::change::{ChangeError, NodeName};
+use super::change_error::ChangeError;
+use super::driver_handle::{DriverHandle, to_timeout};
+use super::driver_view::DriverView;
 use super::history::{self, HistoryPage, Whose};
 use super::inbox::Refused;
+use super::names::NodeName;
+use super::receipt::Done;
 use super::record::FlagRecord;
-use super::request::{Done, DriverView, Request};
+use super::request::{Reply, Request};
 use super::status::{self, ClusterStatus};
 use super::value::ChangeKind;
-use super::{DriverHandle, RestoreError, Restored, backup, driver, to_timeout};
 use crate::store::StoreError;
 
 /// The cluster as this node sees it; made by [`Tidegate::cluster`](crate::Tidegate::cluster). Its methods ask a thread of
@@ -348,7 +350,7 @@ impl Cluster {
     ) -> Result<NodeName, ClusterError> {
         let (text, own) = (node.to_owned(), self.driver.node);
         let found = self.query(move |view| {
-            let found = driver::members_called(&text, view.replica);
+            let found = members_called(&text, view.replica);
             let is_reachable = |node: &NodeName| node.node != own && view.replica.is_reachable(node.node);
             (found.first().is_some_and(is_reachable), found)
         })?;
@@ -383,99 +385,6 @@ impl Cluster {
         Ok(done.written.stamp)
     }
 
-    /// Writes all registers as a backup, and says how many there were. It is whole when this returns; flushing it to a disk is
-    /// the caller's.
-    ///
-    /// ```
-    /// # use tidegate::{Live, Tidegate};
-    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
-    /// # tide.activate("x").send()?;
-    /// # let cluster = tide.cluster().unwrap();
-    /// let mut backup = Vec::new();
-    /// assert!(cluster.backup(&mut backup)? >= 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The writer failed. What it has is refused when it is read.
-    pub fn backup(&self, mut out: impl Write) -> Result<u64, ClusterError> {
-        let registers = self.query(|view| view.replica.iter().cloned().collect::<Vec<_>>())?;
-        Ok(backup::write(&self.driver, &mut out, &registers)?)
-    }
-
-    /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
-    /// than what stands here, or of which nothing stands here; with it, all that differ.
-    ///
-    /// ```
-    /// # use tidegate::{Live, Tidegate};
-    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
-    /// # tide.activate("x").send()?;
-    /// # let cluster = tide.cluster().unwrap();
-    /// let mut backup = Vec::new();
-    /// cluster.backup(&mut backup)?;
-    /// tide.deactivate("x").send()?;
-    /// cluster.restore(&*backup, true, "dana")?;
-    /// assert!(tide.is_active("x"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The backup is not whole or not one, and nothing was changed; or a change was refused, and those before it stand.
-    pub fn restore(&self, input: impl BufRead, overwrites: bool, actor: &str) -> Result<Restored, RestoreError> {
-        self.restore_because(input, overwrites, actor, "")
-    }
-
-    /// The same with a reason for the history, in place of one that names the backup's date.
-    ///
-    /// ```
-    /// # use tidegate::{Live, Tidegate};
-    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
-    /// # tide.activate("x").send()?;
-    /// # let cluster = tide.cluster().unwrap();
-    /// let mut backup = Vec::new();
-    /// cluster.backup(&mut backup)?;
-    /// cluster.restore_because(&*backup, true, "dana", "the disk was replaced")?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Cluster::restore`].
-    pub fn restore_because(
-        &self,
-        input: impl BufRead,
-        overwrites: bool,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Restored, RestoreError> {
-        self.restore_while(input, overwrites, actor, reason, || true)
-    }
-
-    /// The same for as long as `is_wanted` says so, which is asked before each change.
-    ///
-    /// ```
-    /// # use tidegate::{Live, Tidegate};
-    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
-    /// # tide.activate("x").send()?;
-    /// # let cluster = tide.cluster().unwrap();
-    /// let mut backup = Vec::new();
-    /// cluster.backup(&mut backup)?;
-    /// cluster.restore_while(&*backup, true, "dana", "", || true)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// See [`Cluster::restore`]; and [`RestoreError::Interrupted`] when it is no longer wanted.
-    pub fn restore_while(
-        &self,
-        input: impl BufRead,
-        overwrites: bool,
-        actor: &str,
-        reason: &str,
-        is_wanted: impl Fn() -> bool,
-    ) -> Result<Restored, RestoreError> {
-        backup::restore(self, input, overwrites, actor, reason, is_wanted)
-    }
-
     pub(super) fn driver(&self) -> &Arc<DriverHandle> {
         &self.driver
     }
@@ -493,7 +402,7 @@ impl Cluster {
         receiver.recv().map_err(|_| self.ended())
     }
 
-    fn change(&self, request: impl FnOnce(super::request::Reply) -> Request) -> Result<Done, ClusterError> {
+    fn change(&self, request: impl FnOnce(Reply) -> Request) -> Result<Done, ClusterError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.ask(request(Box::new(move |answer| {
             let _ = sender.send(answer);
@@ -502,7 +411,7 @@ impl Cluster {
     }
 
     pub(super) fn ask(&self, request: Request) -> Result<(), ClusterError> {
-        self.driver.inbox.request(request).map_err(|refused| match refused {
+        self.driver.intake.request(request).map_err(|refused| match refused {
             Refused::Busy => ClusterError::Change(ChangeError::Busy),
             Refused::Gone => self.ended(),
         })
@@ -556,4 +465,16 @@ pub enum ClusterError {
     /// The backup cannot be written.
     #[error("the backup cannot be written: {0}")]
     Write(#[from] std::io::Error),
+}
+
+/// The members that a text may mean: the one with that id, or all that are called so and were not taken out.
+pub(super) fn members_called(text: &str, replica: &Replica) -> Vec<NodeName> {
+    let named = |member: &tidegate_replica::Member| NodeName { node: member.node, name: member.name.clone() };
+    let by_id = text.parse::<NodeId>().ok().and_then(|id| replica.members().find(|member| member.node == id));
+    let all = || replica.members().filter(|member| member.name == text);
+    match (by_id, all().any(|member| !member.is_forgotten)) {
+        (Some(member), _) => vec![named(member)],
+        (None, true) => all().filter(|member| !member.is_forgotten).map(named).collect(),
+        (None, false) => all().map(named).collect(),
+    }
 }

@@ -11,6 +11,7 @@
 mod events;
 mod projection;
 mod target;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,28 +20,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{Micros, Share};
-use tidegate_mesh::{AddressStatus, Cause, PeerEvent};
+use tidegate_mesh::PeerEvent;
 use tidegate_replica::{
     Batch, Change as RegisterChange, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
     Resolution, WriteError,
 };
 
 use crate::clock::Clock;
-use crate::read::subscription::{Changes, Notifier};
+use crate::read::subscription::Notifier;
 use crate::registry::Registry;
 use crate::store::{Committer, Outcome};
 
 use super::carrier::Carrier;
-use super::change::{Change, ChangeError, Entry, NodeName, Operation, UnreachedPeer, share_of};
+use super::change_error::ChangeError;
+use super::change_request::{ChangeRequest, Entry, Operation, share_of};
+use super::driver_view::{DriverView, Report};
 use super::inbox::Taken;
-use super::request::{Done, DriverView, Names, Reply, Request, Resolve};
-use super::status;
+use super::names::{Names, NodeName, shown_node};
+use super::receipt::{Done, Effect, UnreachedPeer};
+use super::request::{Reply, Request, Resolve};
 use super::synced::Synced;
-use super::target::Effect;
 use super::value::{self, ChangeKind};
 
 use events::Events;
 use target::Admitted;
+use watch::WATCH_PERIOD;
 
 /// See the module.
 pub(super) struct Driver {
@@ -122,27 +126,6 @@ struct Waiting {
     stamp: tidegate_replica::Stamp,
     until: Instant,
     reply: Box<dyn FnOnce(bool) + Send>,
-}
-
-/// What the driver has to tell besides the replica's status.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Report {
-    /// Registers that cannot be put in force, and why.
-    pub(super) inapplicable: BTreeMap<Arc<[u8]>, String>,
-    /// Why the disk takes nothing at the moment.
-    pub(super) disk: Option<String>,
-    /// Whether it is tried again by itself.
-    pub(super) is_disk_tried: bool,
-    /// How often something was put in force.
-    pub(super) published: u64,
-}
-
-impl Report {
-    /// Why changes are refused because of the disk.
-    pub(super) fn refusal(&self) -> Option<String> {
-        let disk = self.disk.as_ref().filter(|_| self.is_disk_tried)?;
-        Some(format!("changes cannot be kept: {disk}"))
-    }
 }
 
 /// What a driver is made of.
@@ -354,7 +337,7 @@ impl Driver {
                 self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
-                let name = status::shown_node(&NodeName::new(node, &self.names));
+                let name = shown_node(&NodeName::new(node, &self.names));
                 let line = format!("{name} is taken out of the cluster{}", events::by(&actor, &reason));
                 let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
                 self.handle(Input::Forget { request, node, actor, reason });
@@ -377,7 +360,7 @@ impl Driver {
         }
     }
 
-    fn change(&mut self, change: Change, reply: Reply) {
+    fn change(&mut self, change: ChangeRequest, reply: Reply) {
         if !self.committer.has_room() {
             return reply(Err(ChangeError::Busy));
         }
@@ -385,7 +368,7 @@ impl Driver {
             Ok(found) => found,
             Err(error) => return reply(Err(error)),
         };
-        let Change { flag, operation, actor, reason, expected, level, timeout, .. } = change;
+        let ChangeRequest { flag, operation, actor, reason, expected, level, timeout, .. } = change;
         let (kind, from) = (operation.kind(), self.share_of(&flag));
         let key = kind.key(&flag);
         let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
@@ -396,7 +379,7 @@ impl Driver {
     }
 
     /// What a change writes into its register, if it may be made; and whether that makes a bare boolean flag.
-    fn value_to_write(&self, change: &Change) -> Result<(RegisterBytes, bool), ChangeError> {
+    fn value_to_write(&self, change: &ChangeRequest) -> Result<(RegisterBytes, bool), ChangeError> {
         self.check_tags(change)?;
         let flag = &change.flag;
         Ok(match &change.operation {
@@ -429,57 +412,6 @@ impl Driver {
         self.last_request += 1;
         self.replies.insert(self.last_request, awaiting);
         self.last_request
-    }
-
-    /// Makes what has changed active, all at once.
-    fn project(&mut self, effort: Effort) {
-        let is_long = |key: &Arc<[u8]>| matches!(ChangeKind::from_key(key), Some((ChangeKind::Definition, _)));
-        let is_left = effort == Effort::Quick && (self.changed.iter().any(is_long) || self.registry.is_busy());
-        if self.changed.is_empty() || is_left {
-            return;
-        }
-        let began = Instant::now();
-        let mut changes = Vec::new();
-        let mut told = Changes::default();
-        let mut news = Vec::new();
-        for key in std::mem::take(&mut self.changed) {
-            // A newer version may know more kinds of keys.
-            let Some((kind, flag)) = ChangeKind::from_key(&key) else { continue };
-            let value = self.replica.get(&key).and_then(|register| register.value.as_deref());
-            match projection::project(kind, &flag, value) {
-                Ok(change) => {
-                    self.report.inapplicable.remove(&key);
-                    // One that was made here is told with its receipt.
-                    if let Some(register) = self.replica.get(&key).filter(|register| register.stamp.node() != self.node)
-                        && self.events.may_tell()
-                    {
-                        let line = events::described(kind, &flag, register, &self.names);
-                        news.push((line, self.share_of(&flag), flag.clone()));
-                    }
-                    match kind {
-                        ChangeKind::Activation => told.activations = true,
-                        ChangeKind::Definition => told.definitions = true,
-                    }
-                    changes.push(change);
-                }
-                // What was in force stays. The value may be one that a newer version understands.
-                Err(error) => {
-                    if self.report.inapplicable.insert(Arc::clone(&key), error.to_string()).is_none() {
-                        tracing::warn!("a change of `{flag}` cannot be activated here: {error}");
-                    }
-                }
-            }
-        }
-        if changes.is_empty() {
-            return;
-        }
-        told.flags = self.registry.apply(changes);
-        for (line, from, flag) in news {
-            events::tell_received(&line, from, self.share_of(&flag));
-        }
-        self.report.published += 1;
-        guarded(|| self.notifier.notify(told));
-        self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
     }
 
     fn tell_writers(&mut self) {
@@ -539,46 +471,6 @@ impl Driver {
         self.carrier.learn(members.filter_map(|member| Some((member.node, member.address.clone()?))).collect());
     }
 
-    /// A peer that is connected and does not answer: its process is at fault. Told once, and again only if it has answered
-    /// in between.
-    fn watch_peers(&mut self, now: Now) {
-        let unresponsive: BTreeSet<NodeId> = self.replica.unresponsive_peers(now).collect();
-        for node in unresponsive.difference(&self.unresponsive) {
-            let name = self.names.get(node).map_or_else(String::new, |name| format!("`{}` ", name.escape_debug()));
-            tracing::warn!("the node {name}({node}) is connected and does not answer; look at its log, or restart it");
-        }
-        self.unresponsive = unresponsive;
-    }
-
-    /// Tells the replica how many configured addresses have shown no node yet: until all have, it may not know every member.
-    fn watch_unmet_peers(&mut self) {
-        let status = self.carrier.status();
-        let addresses = status.iter().flat_map(|status| &status.addresses);
-        let is_unmet = |address: &&AddressStatus| {
-            address.is_configured && address.node.is_none() && address.cause != Some(Cause::Own)
-        };
-        let count = addresses.filter(is_unmet).count();
-        if self.unmet_peers != Some(count) {
-            self.unmet_peers = Some(count);
-            self.handle(Input::UnmetPeers { count });
-        }
-    }
-
-    /// A member of which nothing has come for long: told once, and again only if it was heard of in between.
-    fn watch_members(&mut self, now: Now) {
-        let silent: BTreeSet<NodeId> = self.replica.silent_members(now).collect();
-        for member in self.replica.members().filter(|member| silent.contains(&member.node)) {
-            if !self.silent.contains(&member.node) {
-                let (name, node) = (member.name.escape_debug(), member.node);
-                tracing::warn!(
-                    "nothing has come from the member `{name}` ({node}) for seven days, and majorities count it; bring \
-                     it back, or take it out with `tidegate cluster forget {node}` if it is gone for good"
-                );
-            }
-        }
-        self.silent = silent;
-    }
-
     fn now(&self) -> Now {
         now(&self.clock, self.started)
     }
@@ -595,28 +487,6 @@ fn now(clock: &Clock, started: Instant) -> Now {
     let wall_ms = u64::try_from(Micros::get(clock.now()) / 1_000).unwrap_or(0);
     let steady_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Now { wall_ms, steady_ms }
-}
-
-/// After a publication the thread rests from publishing so many times as long as it took: it never takes more than a
-/// quarter of a processor.
-const REST_FACTOR: u32 = 3;
-
-/// Beyond this a change would be view too late by those who wait for it.
-const REST_MAX: Duration = Duration::from_millis(50);
-
-/// Between two looks at what should not happen.
-const WATCH_PERIOD: Duration = Duration::from_secs(1);
-
-/// The members that a text may mean: the one with that id, or all that are called so and were not taken out.
-pub(super) fn members_called(text: &str, replica: &Replica) -> Vec<NodeName> {
-    let named = |member: &tidegate_replica::Member| NodeName { node: member.node, name: member.name.clone() };
-    let by_id = text.parse::<NodeId>().ok().and_then(|id| replica.members().find(|member| member.node == id));
-    let all = || replica.members().filter(|member| member.name == text);
-    match (by_id, all().any(|member| !member.is_forgotten)) {
-        (Some(member), _) => vec![named(member)],
-        (None, true) => all().filter(|member| !member.is_forgotten).map(named).collect(),
-        (None, false) => all().map(named).collect(),
-    }
 }
 
 #[cfg(test)]

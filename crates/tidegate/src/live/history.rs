@@ -4,8 +4,8 @@ use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::Stamp;
 
-use super::change::{NodeName, display, instant_of};
-use super::request::Names;
+use super::names::{Names, NodeName, instant_of};
+use super::text;
 use super::value::{ChangeKind, RegisterValue};
 use crate::store::{Event, HISTORY_PAGE_MAX, History, StoreError};
 
@@ -37,7 +37,7 @@ pub struct MissingChange {
     /// The flag.
     pub flag: String,
     /// Its stamp.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub stamp: Stamp,
     /// The same instant for people.
     pub at: Micros,
@@ -52,7 +52,7 @@ pub struct HistoryEntry {
     /// The flag.
     pub flag: String,
     /// When and by which node it was made.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub stamp: Stamp,
     /// The same instant for people.
     pub at: Micros,

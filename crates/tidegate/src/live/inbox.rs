@@ -1,12 +1,11 @@
 //! What waits for the driver: requests of the program, messages of other nodes, outcomes of the disk.
 //!
 //! Requests and messages are bounded: a request that finds no room is refused, a message is dropped, and its sender
-//! sends it again. Outcomes and peers are never dropped. Whoever puts something in waits for nothing; if nobody runs the
-//! driver, it runs it itself for a moment ([`super::runner`]).
+//! sends it again. Outcomes and peers are never dropped. Who puts something in waits for nothing; see [`super::intake`].
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_mesh::PeerEvent;
@@ -15,16 +14,13 @@ use tidegate_replica::NodeId;
 use crate::store::Outcome;
 
 use super::request::Request;
-use super::runner::Runner;
 
-/// See the module.
+/// A bounded queue for each kind of input, and the timer of the driver.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(super) struct Inbox {
     state: Mutex<State>,
     /// Wakes the driver's thread.
     thread: Condvar,
-    /// Who runs the driver; nobody before it has started, and after it has ended.
-    runner: OnceLock<Weak<Runner>>,
 }
 
 #[derive(Default)]
@@ -43,6 +39,14 @@ struct State {
     is_closing: bool,
     /// Nobody takes anything any more.
     is_gone: bool,
+}
+
+/// How long the driver takes for what waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Load {
+    /// Some tens of microseconds, less than it takes to wake a thread.
+    Quick,
+    Long,
 }
 
 /// Why a request was not taken.
@@ -65,14 +69,8 @@ pub(super) struct Taken {
 }
 
 impl Inbox {
-    /// From now on whoever puts something in may run the driver.
-    pub(super) fn set_runner(&self, runner: Weak<Runner>) {
-        // There is one, and it starts once.
-        let _ = self.runner.set(runner);
-    }
-
     /// A request of the program.
-    pub(super) fn request(&self, request: Request) -> Result<(), Refused> {
+    pub(super) fn request(&self, request: Request) -> Result<Load, Refused> {
         let mut state = self.lock();
         if state.is_gone || state.is_closing {
             return Err(Refused::Gone);
@@ -81,25 +79,24 @@ impl Inbox {
             return Err(Refused::Busy);
         }
         state.requests.push_back(request);
-        self.hand_over(state);
-        Ok(())
+        Ok(state.load())
     }
 
-    /// A message of another node; dropped where there is no room.
-    pub(crate) fn message(&self, from: NodeId, bytes: Vec<u8>) {
+    /// A message of another node. It is dropped, and the answer is none, where there is no room.
+    pub(super) fn message(&self, from: NodeId, bytes: Vec<u8>) -> Option<Load> {
         let mut state = self.lock();
         if state.is_gone || state.message_bytes.saturating_add(bytes.len()) > MESSAGE_BYTES_MAX {
             state.messages_dropped += 1;
-            return;
+            return None;
         }
         state.message_bytes += bytes.len();
         state.messages.push_back((from, bytes));
-        self.hand_over(state);
+        Some(state.load())
     }
 
     /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: whoever
     /// tells it holds a lock of the links, which sending takes as well.
-    pub(crate) fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
+    pub(super) fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
         let mut state = self.lock();
         if !state.is_gone {
             state.peers.push_back((node, instance, event));
@@ -108,13 +105,14 @@ impl Inbox {
         }
     }
 
-    /// Word of the disk.
-    pub(super) fn outcome(&self, outcome: Outcome) {
+    /// An outcome of the disk; none where the driver has ended.
+    pub(super) fn outcome(&self, outcome: Outcome) -> Option<Load> {
         let mut state = self.lock();
-        if !state.is_gone {
-            state.outcomes.push_back(outcome);
-            self.hand_over(state);
+        if state.is_gone {
+            return None;
         }
+        state.outcomes.push_back(outcome);
+        Some(state.load())
     }
 
     /// Asks the driver to end; no more requests are accepted.
@@ -185,16 +183,6 @@ impl Inbox {
         self.thread.notify_one();
     }
 
-    /// Something was put in. What takes long is for the driver's thread.
-    fn hand_over(&self, state: MutexGuard<'_, State>) {
-        let is_quick = state.is_quick();
-        drop(state);
-        match self.runner.get().and_then(Weak::upgrade) {
-            Some(runner) if is_quick => runner.run_here(),
-            _ => self.wake_thread(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,10 +194,10 @@ impl State {
         has_messages || !(self.outcomes.is_empty() && self.peers.is_empty() && self.requests.is_empty())
     }
 
-    /// Whether what waits is done in a moment, by whoever has brought the last of it.
-    fn is_quick(&self) -> bool {
+    fn load(&self) -> Load {
         let count = self.requests.len() + self.messages.len() + self.outcomes.len();
-        !self.is_closing && count <= QUICK_COUNT && self.message_bytes <= QUICK_BYTES
+        let is_quick = !self.is_closing && count <= QUICK_COUNT && self.message_bytes <= QUICK_BYTES;
+        if is_quick { Load::Quick } else { Load::Long }
     }
 }
 
@@ -233,8 +221,7 @@ const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 const REQUESTS_AT_ONCE: usize = 256;
 const MESSAGES_AT_ONCE: usize = 256;
 
-/// More than that is not done by whoever brings it: some tens of microseconds are shorter than waking a thread, and a
-/// backlog is not.
+/// More than that is not done by the thread that brings it, which would take longer than to wake another thread.
 const QUICK_COUNT: usize = 8;
 const QUICK_BYTES: usize = 16 * 1024;
 

@@ -12,7 +12,7 @@ use tidegate_mesh::{
 use tidegate_replica::NodeId;
 
 use super::carrier::Carrier;
-use super::inbox::Inbox;
+use super::intake::Intake;
 use super::synced::Synced;
 
 /// Where a node listens, whom it looks for, and how nodes know each other.
@@ -113,7 +113,7 @@ impl Secured {
         cluster: &str,
         node: NodeId,
         instance: u64,
-        (inbox, synced): (Arc<Inbox>, Arc<Synced>),
+        (intake, synced): (Arc<Intake>, Arc<Synced>),
         startup: Startup,
     ) -> Result<Box<dyn Carrier>, NetworkError> {
         let options = Options {
@@ -124,24 +124,24 @@ impl Secured {
             security: self.security,
             ..Options::new(cluster, node, instance)
         };
-        Ok(Box::new(Linked { mesh: Mesh::open(options, Arc::new(Incoming { inbox, synced }))?, _lock: self.lock }))
+        Ok(Box::new(Linked { mesh: Mesh::open(options, Arc::new(Incoming { intake, synced }))?, _lock: self.lock }))
     }
 }
 
 /// Hands what comes from other nodes to the driver, and what concerns the start to the thread that waits for it.
 #[derive(Debug)]
 struct Incoming {
-    inbox: Arc<Inbox>,
+    intake: Arc<Intake>,
     synced: Arc<Synced>,
 }
 
 impl Receiver for Incoming {
     fn message(&self, from: NodeId, bytes: Vec<u8>) {
-        self.inbox.message(from, bytes);
+        self.intake.message(from, bytes);
     }
 
     fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
-        self.inbox.peer(node, instance, event);
+        self.intake.peer(node, instance, event);
     }
 
     fn running_elsewhere(&self, address: &str) {

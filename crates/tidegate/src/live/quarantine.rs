@@ -11,9 +11,13 @@ use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{Resolution, Stamp};
 
-use super::change::{ChangeError, NodeName, Receipt, display, instant_of};
+use super::change_error::ChangeError;
 use super::cluster::{Cluster, ClusterError};
-use super::request::{DriverView, Request, Resolve};
+use super::driver_view::DriverView;
+use super::names::{NodeName, instant_of};
+use super::receipt::Receipt;
+use super::request::{Request, Resolve};
+use super::text;
 use super::value::{ChangeKind, RegisterValue};
 
 /// A change in quarantine on this node; made by [`Cluster::quarantine`].
@@ -21,12 +25,12 @@ use super::value::{ChangeKind, RegisterValue};
 #[non_exhaustive]
 pub struct QuarantineEntry {
     /// The flag.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub flag: FlagKey,
     /// What it changes.
     pub kind: ChangeKind,
     /// Its stamp.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub stamp: Stamp,
     /// The instant that the stamp names: when the change becomes active by itself, less the drift that is allowed.
     pub at: Micros,

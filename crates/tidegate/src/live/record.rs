@@ -4,8 +4,9 @@ use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
 use tidegate_replica::{Register, Stamp};
 
-use super::change::{NodeName, display, instant_of};
-use super::request::DriverView;
+use super::driver_view::DriverView;
+use super::names::{NodeName, instant_of};
+use super::text;
 use super::value::{ChangeKind, RegisterValue};
 
 /// The registers of one flag on this node; made by [`Cluster::flag`](super::Cluster::flag). Both are none for a flag of
@@ -14,7 +15,7 @@ use super::value::{ChangeKind, RegisterValue};
 #[non_exhaustive]
 pub struct FlagRecord {
     /// The flag.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub flag: FlagKey,
     /// Its activation.
     pub activation: Option<Record>,
@@ -29,7 +30,7 @@ pub struct FlagRecord {
 #[non_exhaustive]
 pub struct Record {
     /// When and by which node it was written: for [`Change::if_stamp`](super::Change::if_stamp).
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "text::serialize")]
     pub stamp: Stamp,
     /// The same instant for people.
     pub at: Micros,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidegate_engine::FlagKey;
-use tidegate_replica::{NodeId, Receipt as Written, Replica, Resolution, Stamp};
+use tidegate_replica::{NodeId, Resolution, Stamp};
 
-use super::change::{Change, ChangeError, UnreachedPeer};
-use super::target::Effect;
+use super::change_error::ChangeError;
+use super::change_request::ChangeRequest;
+use super::driver_view::DriverView;
+use super::receipt::Done;
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
 pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
@@ -16,7 +18,7 @@ pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
 /// A request.
 pub(super) enum Request {
     /// A change of a flag, checked as far as it can be without the driver.
-    Change(Box<Change>, Reply),
+    Change(Box<ChangeRequest>, Reply),
     /// The cluster's clock is to be repaired.
     RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// A person has decided about a change in quarantine.
@@ -49,32 +51,6 @@ pub(super) struct Resolve {
     pub(super) actor: Arc<str>,
     pub(super) reason: Arc<str>,
     pub(super) reply: Reply,
-}
-
-/// A change that stands, with the names of the members that have it or do not.
-#[derive(Clone, Debug)]
-pub(super) struct Done {
-    pub(super) written: Written,
-    pub(super) names: Names,
-    /// Of a change of a flag.
-    pub(super) effect: Option<Effect>,
-    /// Whether it made a bare boolean flag that was not there.
-    pub(super) is_created: bool,
-    /// The addresses at which no node is connected, where the level was not reached.
-    pub(super) unreached: Vec<UnreachedPeer>,
-}
-
-/// What the members of the roster are called.
-pub(super) type Names = Arc<std::collections::BTreeMap<NodeId, String>>;
-
-/// What there is to be looked up.
-pub(super) struct DriverView<'d> {
-    pub(super) replica: &'d Replica,
-    pub(super) report: &'d super::driver::Report,
-    pub(super) names: &'d Names,
-    pub(super) carrier: &'d dyn super::carrier::Carrier,
-    /// The replica's steady clock.
-    pub(super) steady_ms: u64,
 }
 
 impl fmt::Debug for Request {

@@ -2,7 +2,6 @@
 //! command line.
 
 mod problems;
-pub(super) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,12 +11,12 @@ use tidegate_engine::{FlagKey, Micros};
 use tidegate_mesh::{AddressStatus, Cause};
 use tidegate_replica::{Counters, NodeId, Now, Stamp, WriteError};
 
-use super::DriverHandle;
-use super::change::{NodeName, instant_of};
-use super::request::DriverView;
+use super::change_error::refusal_code;
+use super::driver_handle::DriverHandle;
+use super::driver_view::DriverView;
+use super::names::{NodeName, instant_of};
+use super::text;
 use super::value::ChangeKind;
-
-pub(super) use problems::{clock, shown as shown_node};
 
 /// The cluster as one node sees it; made by [`Cluster::status`](super::Cluster::status). It serializes to JSON, which is what
 /// `GET /api/v1/cluster` answers and `tidegate cluster status --format json` prints, and can be read back from there. Booleans
@@ -336,14 +335,14 @@ pub(super) fn cluster_status(driver: &DriverHandle, view: &DriverView<'_>) -> Cl
         shadowed: driver.registry.shadowed(),
         disk: view.report.disk.clone(),
         damage: driver.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
-        messages_dropped: driver.inbox.messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
+        messages_dropped: driver.intake.inbox().messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
         messages_refused: messages_refused(replica.counters),
         connections_refused: refused.map(|(cause, count)| ((*cause).to_owned(), *count)).collect(),
         connections_pending: mesh.map_or(0, |mesh| mesh.pending),
         link_problems: mesh.map(|mesh| mesh.problems.clone()).unwrap_or_default(),
         published: view.report.published,
     };
-    status.problems = problems::find(&status, refusal.map(code_of), wall);
+    status.problems = problems::find(&status, refusal.map(refusal_code), wall);
     status
 }
 
@@ -357,17 +356,6 @@ fn messages_refused(counters: Counters) -> BTreeMap<String, u64> {
         ("equal-stamps", counters.equal_stamps),
     ];
     counts.into_iter().filter(|(_, count)| *count > 0).map(|(why, count)| (why.to_owned(), count)).collect()
-}
-
-/// Why a node refuses changes, as a word.
-pub(super) fn code_of(error: &WriteError) -> &'static str {
-    match error {
-        WriteError::ClockOff { .. } => "clock-off",
-        WriteError::ClockPoisoned { .. } => "clock-poisoned",
-        WriteError::DuplicateNode { .. } => "duplicate-node",
-        WriteError::ReadOnly { .. } => "disk",
-        _ => "writes-refused",
-    }
 }
 
 fn shown(address: &AddressStatus, name_of: &impl Fn(NodeId) -> NodeName) -> AddressView {

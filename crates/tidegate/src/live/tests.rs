@@ -13,13 +13,14 @@ use tidegate_mesh::{Cause, PeerEvent};
 use tidegate_replica::{Level, NodeId};
 
 use super::carrier::Carrier;
-use super::change::Operation;
-use super::inbox::Inbox;
-use super::request::{DriverView, Request};
+use super::change_request::{ChangeRequest, Operation};
+use super::driver_view::DriverView;
+use super::intake::Intake;
+use super::request::Request;
 use super::status;
 use super::value::ChangeKind;
 use super::{ChangeError, ClusterError, Live, Receipt};
-use crate::{Builder, Change, Clock, Micros, Tidegate};
+use crate::{Builder, Clock, Micros, Tidegate};
 
 /// Carries messages between the nodes of one process.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +29,7 @@ struct Switchboard(Arc<Mutex<BTreeMap<NodeId, Plugged>>>);
 #[derive(Debug)]
 struct Plugged {
     instance: u64,
-    inbox: Arc<Inbox>,
+    intake: Arc<Intake>,
     is_cut: bool,
 }
 
@@ -41,13 +42,13 @@ struct Plug {
 }
 
 impl Switchboard {
-    fn plug(&self, node: NodeId, instance: u64, inbox: Arc<Inbox>) -> Plug {
+    fn plug(&self, node: NodeId, instance: u64, intake: Arc<Intake>) -> Plug {
         let mut nodes = self.nodes();
         for (other, plugged) in nodes.iter().filter(|(_, plugged)| !plugged.is_cut) {
-            plugged.inbox.peer(node, instance, came());
-            inbox.peer(*other, plugged.instance, came());
+            plugged.intake.peer(node, instance, came());
+            intake.peer(*other, plugged.instance, came());
         }
-        nodes.insert(node, Plugged { instance, inbox, is_cut: false });
+        nodes.insert(node, Plugged { instance, intake, is_cut: false });
         Plug { board: self.clone(), node, instance }
     }
 
@@ -62,8 +63,8 @@ impl Switchboard {
 
     fn live(&self, live: Live) -> Live {
         let board = self.clone();
-        live.connected(Arc::new(move |node, instance, inbox| {
-            Box::new(board.plug(node, instance, inbox)) as Box<dyn Carrier>
+        live.connected(Arc::new(move |node, instance, intake| {
+            Box::new(board.plug(node, instance, intake)) as Box<dyn Carrier>
         }))
     }
 }
@@ -73,7 +74,7 @@ impl Carrier for Plug {
         let nodes = self.board.nodes();
         let is_cut = nodes.get(&self.node).is_none_or(|own| own.is_cut);
         if let Some(plugged) = nodes.get(&to).filter(|plugged| !is_cut && !plugged.is_cut) {
-            plugged.inbox.message(self.node, bytes);
+            plugged.intake.message(self.node, bytes);
         }
     }
 
@@ -90,7 +91,7 @@ impl Drop for Plug {
         let mut nodes = self.board.nodes();
         nodes.remove(&self.node);
         for plugged in nodes.values() {
-            plugged.inbox.peer(self.node, self.instance, PeerEvent::Lost { cause: Cause::Closed });
+            plugged.intake.peer(self.node, self.instance, PeerEvent::Lost { cause: Cause::Closed });
         }
     }
 }
@@ -296,9 +297,9 @@ fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
     let (flag, (sender, receiver)) = (FlagKey::parse(flag), mpsc::channel());
     let operation = Operation::Restore { kind: ChangeKind::Activation, value: Some(Arc::from(value.as_bytes())) };
     let change =
-        Change { level: Level::Local, timeout: Duration::from_secs(20), ..Change::for_flag(None, flag, operation) };
+        ChangeRequest { level: Level::Local, timeout: Duration::from_secs(20), ..ChangeRequest::new(flag, operation) };
     let reply = Box::new(move |answer: Result<_, _>| sender.send(answer.map(drop)).unwrap());
-    tide.cluster().unwrap().driver().inbox.request(Request::Change(Box::new(change), reply)).unwrap();
+    tide.cluster().unwrap().driver().intake.request(Request::Change(Box::new(change), reply)).unwrap();
     receiver.recv().unwrap().unwrap();
 }
 
@@ -361,11 +362,11 @@ fn nobody_waits_for_whoever_runs_the_driver() {
     });
     is_in.recv().unwrap();
     // All of these return, although the driver is held by somebody.
-    let inbox = Arc::clone(&cluster.driver().inbox);
-    inbox.message(NodeId::new(9), b"not a message".to_vec());
+    let intake = Arc::clone(&cluster.driver().intake);
+    intake.message(NodeId::new(9), b"not a message".to_vec());
     let (sender, receiver) = mpsc::channel();
     let query = Box::new(move |view: &DriverView<'_>| sender.send(view.replica.root()).unwrap());
-    inbox.request(Request::Query(query)).unwrap();
+    intake.request(Request::Query(query)).unwrap();
     assert!(receiver.try_recv().is_err(), "it is held");
     release.send(()).unwrap();
     busy.join().unwrap().unwrap();
@@ -388,7 +389,7 @@ fn the_last_handle_may_go_while_the_driver_runs() {
             })
             .unwrap()
     });
-    assert!(began.elapsed() < super::GOODBYE_MAX, "it was waited for");
+    assert!(began.elapsed() < super::live_thread::GOODBYE_MAX, "it was waited for");
     assert!(cluster.status().is_ok());
 }
 

@@ -14,10 +14,9 @@ use tidegate_replica::{NodeId, Now, Receipt as Written, Register, Replica, Stamp
 use tracing::{error, info, warn};
 
 use crate::live::carrier::Carrier;
-use crate::live::change::{NodeName, instant_of};
-use crate::live::request::Names;
-use crate::live::status;
-use crate::live::target::Effect;
+use crate::live::change_error::refusal_code;
+use crate::live::names::{Names, NodeName, clock_off, instant_of, shown_node};
+use crate::live::receipt::Effect;
 use crate::live::value::{ChangeKind, read_activation};
 
 /// What was told, so that it is told once.
@@ -218,7 +217,7 @@ impl Events {
         let refusal = replica.writes_refused(now);
         // The store has told of its own.
         let refusal = refusal.filter(|error| !matches!(error, WriteError::ReadOnly { .. }));
-        let code = refusal.as_ref().map(status::code_of);
+        let code = refusal.as_ref().map(refusal_code);
         if code == std::mem::replace(&mut self.refused, code) {
             return;
         }
@@ -232,7 +231,7 @@ impl Events {
     fn watch_clocks(&mut self, replica: &Replica, names: &Names, now: Now) {
         for (node, offset_ms) in replica.peers_with_clocks_off(now) {
             if self.clocks.insert(node) {
-                warn!("{}", status::clock(&told(node, names.get(&node)), offset_ms));
+                warn!("{}", clock_off(&told(node, names.get(&node)), offset_ms));
             }
         }
         for (node, offset_ms) in replica.clock_offsets() {
@@ -326,7 +325,7 @@ pub(super) fn by(actor: &str, reason: &str) -> String {
 pub(super) fn described(kind: ChangeKind, flag: &FlagKey, register: &Register, names: &Names) -> String {
     let node = NodeName::new(register.stamp.node(), names);
     let (what, by) = (what(kind, flag, register.value.as_deref()), by(&register.actor, &register.reason));
-    format!("{what}{by} on {}", status::shown_node(&node))
+    format!("{what}{by} on {}", shown_node(&node))
 }
 
 /// A change of another node is active here.

@@ -2,11 +2,11 @@
 
 use tidegate_engine::{Answer, FlagKey, Share, Subject};
 
-use super::super::change::{Change, ChangeError, FlagTags};
-use super::super::record::tag;
-use super::super::target::Target;
-use super::super::value::{self, ChangeKind};
 use super::Driver;
+use crate::live::change_error::ChangeError;
+use crate::live::change_request::{ChangeRequest, FlagTags, Target};
+use crate::live::record::tag;
+use crate::live::value::{self, ChangeKind};
 
 /// What this node knows of a flag.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// Whether the flag's tag on this node is one that the change accepts.
-    pub(super) fn check_tags(&self, change: &Change) -> Result<(), ChangeError> {
+    pub(super) fn check_tags(&self, change: &ChangeRequest) -> Result<(), ChangeError> {
         let flag = &change.flag;
         let is_among = |tags: &FlagTags| match tags {
             FlagTags::Any => self.value_of(change.operation.kind(), flag).is_some(),

@@ -6,6 +6,7 @@ use tidegate_replica::Register;
 
 use super::*;
 use crate::live::carrier::Alone;
+use crate::live::cluster::members_called;
 use crate::read::publish::Board;
 use crate::read::reader_state::ReaderState;
 use crate::shared::Shared;

@@ -3,7 +3,7 @@
 use tidegate_engine::{Micros, Span};
 
 use super::{AddressView, ClusterProblem, ClusterStatus, MemberStatus};
-use crate::live::change::NodeName;
+use crate::live::names::{NodeName, clock_off, shown_node};
 
 /// All that is wrong now. `refusal`: why the replica refuses changes, as a word.
 pub(super) fn find(status: &ClusterStatus, refusal: Option<&'static str>, now: Micros) -> Vec<ClusterProblem> {
@@ -77,7 +77,7 @@ fn others(status: &ClusterStatus, problems: &mut Problems) {
         for member in &unreachable {
             let heard = status.peers.iter().find(|peer| peer.node.node == member.node.node);
             let ms = heard.and_then(|peer| peer.heard_ms_ago).unwrap_or(status.node.uptime_ms);
-            let message = format!("{} cannot be reached, for {}", shown(&member.node), lasting(ms));
+            let message = format!("{} cannot be reached, for {}", shown_node(&member.node), lasting(ms));
             if ms >= LONG_MS {
                 problems.act("member-unreachable", message);
             } else {
@@ -86,7 +86,7 @@ fn others(status: &ClusterStatus, problems: &mut Problems) {
         }
     }
     for member in members.iter().filter(|member| member.is_silent) {
-        let node = shown(&member.node);
+        let node = shown_node(&member.node);
         problems.act(
             "silent-member",
             format!(
@@ -97,7 +97,7 @@ fn others(status: &ClusterStatus, problems: &mut Problems) {
         );
     }
     for peer in status.peers.iter().filter(|peer| peer.is_reachable) {
-        let node = shown(&peer.node);
+        let node = shown_node(&peer.node);
         if !peer.is_responsive {
             problems.act(
                 "not-answering",
@@ -105,15 +105,9 @@ fn others(status: &ClusterStatus, problems: &mut Problems) {
             );
         }
         if let Some(offset) = peer.clock_offset_ms.filter(|_| peer.is_clock_off) {
-            problems.act("clock", clock(&node, offset));
+            problems.act("clock", clock_off(&node, offset));
         }
     }
-}
-
-/// What the log and the status say of another node's clock.
-pub(in crate::live) fn clock(node: &str, offset_ms: i64) -> String {
-    let (by, where_to) = (offset_ms.unsigned_abs(), if offset_ms < 0 { "behind" } else { "ahead of" });
-    format!("the clock of {node} is {by} ms {where_to} this host's; set whichever of the two is wrong")
 }
 
 /// The links, and who may use them.
@@ -185,20 +179,15 @@ fn is_sought(address: &AddressView) -> bool {
     address.is_configured && address.cause.as_deref() != Some(OWN)
 }
 
-/// A node as a message calls it. Names are texts of others.
-pub(in crate::live) fn shown(node: &NodeName) -> String {
-    if node.name.is_empty() { format!("node {}", node.node) } else { format!("`{}`", node.name.escape_debug()) }
-}
-
 fn named<'n>(nodes: impl IntoIterator<Item = &'n NodeName>) -> String {
-    let all: Vec<String> = nodes.into_iter().map(shown).collect();
+    let all: Vec<String> = nodes.into_iter().map(shown_node).collect();
     let more = all.len().saturating_sub(NAMED);
     let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn place(address: &AddressView) -> String {
-    let whose = address.node.as_ref().map_or_else(String::new, |node| format!(" ({})", shown(node)));
+    let whose = address.node.as_ref().map_or_else(String::new, |node| format!(" ({})", shown_node(node)));
     format!("{}{whose}", address.address.escape_debug())
 }
 

@@ -17,7 +17,7 @@ pub(in crate::live) fn deserialize<'de, D: Deserializer<'de>, T: FromStr<Err: Di
 }
 
 /// A number of 16 hexadecimal digits.
-pub(super) mod hexadecimal {
+pub(in crate::live) mod hexadecimal {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -32,7 +32,7 @@ pub(super) mod hexadecimal {
 }
 
 /// An instant, or none.
-pub(super) mod optional_instant {
+pub(in crate::live) mod optional_instant {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
     use tidegate_engine::Micros;
@@ -66,7 +66,7 @@ pub(in crate::live) mod name {
 }
 
 /// Keys of flags.
-pub(super) mod flag_keys {
+pub(in crate::live) mod flag_keys {
     use serde::{Deserialize, Deserializer, Serializer};
     use tidegate_engine::FlagKey;
 

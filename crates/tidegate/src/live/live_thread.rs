@@ -1,0 +1,72 @@
+//! The thread of the driver, `tidegate-live`: its start and its end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::LiveError;
+use super::driver_handle::DriverHandle;
+use super::network::NetworkError;
+use super::runner::Runner;
+use super::synced::RunningElsewhere;
+use crate::bounded_thread::BoundedThread;
+
+/// The driver at work; it ends when this is dropped, and what was accepted is on the disk then.
+#[derive(Debug)]
+pub(crate) struct LiveThread {
+    driver: Arc<DriverHandle>,
+    thread: BoundedThread,
+}
+
+impl LiveThread {
+    pub(super) fn start(runner: Arc<Runner>, driver: Arc<DriverHandle>) -> io::Result<Self> {
+        driver.intake.set_runner(Arc::downgrade(&runner));
+        let thread = BoundedThread::spawn("tidegate-live", move || runner.run())?;
+        Ok(Self { driver, thread })
+    }
+
+    pub(crate) fn driver(&self) -> &Arc<DriverHandle> {
+        &self.driver
+    }
+
+    /// Tells the thread to end: what was accepted is written, and the links to other nodes are closed.
+    pub(crate) fn stop(&self) {
+        self.driver.intake.inbox().close();
+    }
+
+    /// Waits until that is done, at most until then; whether it is.
+    pub(crate) fn wait_until(&self, until: Instant) -> bool {
+        !Runner::is_running_here() && self.thread.wait_until(until)
+    }
+
+    /// Ends the start: waits until this node has the cluster's state, at most that long.
+    ///
+    /// # Errors
+    /// An older process of this node is running elsewhere.
+    pub(crate) fn wait_synced(&self, timeout: Duration) -> Result<(), LiveError> {
+        let waited = self.driver.synced.wait(timeout);
+        let is_synced = waited.map_err(|RunningElsewhere(address)| NetworkError::RunningElsewhere { address })?;
+        if !is_synced && !timeout.is_zero() {
+            tracing::warn!(
+                "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
+                 which may be out of date; `tidegate cluster status` says why",
+                timeout.as_secs_f64()
+            );
+        }
+        self.driver.startup.finish();
+        Ok(())
+    }
+}
+
+impl Drop for LiveThread {
+    fn drop(&mut self) {
+        self.driver.intake.inbox().close();
+        // The last handle may be dropped by code that the driver itself calls (a waker).
+        if !Runner::is_running_here() {
+            self.thread.join_within(GOODBYE_MAX);
+        }
+    }
+}
+
+/// How long the last handle waits for what was accepted to be on the disk.
+pub(super) const GOODBYE_MAX: Duration = Duration::from_secs(4);
