@@ -20,9 +20,10 @@ use crate::ingest::compile::Refused;
 use crate::ingest::schedule::Schedule;
 use crate::ingest::signature::{SeenFile, Trust};
 use crate::ingest::source::{FetchOptions, Fetcher};
-use crate::ingest::worker::{CachePlace, Machinery, Running, SourceOptions, SourceState, Starting, Work};
+use crate::ingest::worker::{CachePlace, Running, SourceOptions, SourceState, Starting, Work};
 use crate::random::random;
 use crate::status::Health;
+use crate::threads::Threads;
 use crate::{BoxError, Fetched, Source, SourceError, Tag, Tidegate, TrustedKeyError};
 #[cfg(feature = "cluster")]
 use crate::{Live, Percentage};
@@ -79,6 +80,19 @@ enum LocksAt {
     Default,
     File(PathBuf),
     Nowhere,
+}
+
+impl Tidegate {
+    /// Where to begin: name a source, then [`connect`](Builder::connect).
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
 }
 
 impl Builder {
@@ -570,17 +584,17 @@ impl Builder {
         let start = |(work, wait)| Running::start(work, wait).map_err(ConnectError::Thread);
         let first = start(first)?;
         let additional_sources = additional_sources.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
-        let machinery = Machinery {
+        let threads = Threads {
             #[cfg(feature = "cluster")]
             live,
             first: first.wait(),
             additional_sources: additional_sources.into_iter().map(Starting::wait).collect(),
         };
         #[cfg(feature = "cluster")]
-        if let Some(live) = &machinery.live {
+        if let Some(live) = &threads.live {
             live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()))?;
         }
-        Ok(Tidegate::new(Arc::clone(registry.board()), machinery))
+        Ok(Tidegate::new(Arc::clone(registry.board()), threads))
     }
 
     #[cfg_attr(not(feature = "cluster"), expect(clippy::unused_self, reason = "with live changes it is looked at"))]

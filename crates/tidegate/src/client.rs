@@ -6,14 +6,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tidegate_engine::{Answer, Explanation, FlagKey, Flips, Snapshot, Subject};
+use tidegate_engine::{Answer, Explanation, Flips, Snapshot, Subject};
 
-use crate::builder::Builder;
 use crate::error::ShutdownError;
-use crate::ingest::worker::{Machinery, Running};
+use crate::ingest::worker::Running;
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, Entry, Operation, Percentage};
-use crate::read::handle::FlagHandle;
 use crate::read::misreads::Named;
 use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
@@ -21,12 +19,13 @@ use crate::read::typed::{self, Read};
 use crate::read::view::View;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::threads::Threads;
 
 /// Feature ramps, ready to be asked.
 ///
 /// All reads are answered from memory: they never wait, never fail, and hold no lock that anything else could
 /// hold. Where a flag has nothing to say the answer is the caller's default. A background thread keeps the
-/// document up to date; it ends with the last clone of this handle (and of its [`FlagHandle`]s). Clones share
+/// document up to date; it ends with the last clone of this handle (and of its [`FlagHandle`](crate::FlagHandle)s). Clones share
 /// one instance, and two builders make two that know nothing of each other.
 ///
 /// A `key` may be a `&str`, a `&String`, an `Option<&str>`, or a [`Subject`]. Without a key, where one is
@@ -48,23 +47,12 @@ use crate::status::Status;
 #[derive(Clone)]
 pub struct Tidegate {
     board: Arc<Board>,
-    machinery: Arc<Machinery>,
+    threads: Arc<Threads>,
 }
 
 impl Tidegate {
-    /// Where to begin: name a source, then [`connect`](Builder::connect).
-    ///
-    /// ```
-    /// # use tidegate::Tidegate;
-    /// let tide = Tidegate::builder().text("{}").without_locks().connect()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn new(board: Arc<Board>, machinery: Machinery) -> Self {
-        Self { board, machinery: Arc::new(machinery) }
+    pub(crate) fn new(board: Arc<Board>, threads: Threads) -> Self {
+        Self { board, threads: Arc::new(threads) }
     }
 
     /// The value that a key has, as a `T`.
@@ -121,7 +109,7 @@ impl Tidegate {
     /// Whether a boolean flag is on for this key: per cent of keys. The same key keeps its answer, and once a
     /// ramp has come to it, it stays.
     ///
-    /// The flag is named by its key, `section/flag` (see [`FlagKey`]). An unknown or disabled flag is off, and
+    /// The flag is named by its key, `section/flag` (see [`FlagKey`](crate::FlagKey)). An unknown or disabled flag is off, and
     /// so is a value that is not a boolean, which is counted in the [`Status`](crate::Status).
     ///
     /// ```
@@ -154,21 +142,6 @@ impl Tidegate {
             let decision = published.decide(flag, &subject, board.clock());
             published.is_true(decision, Named::Key(flag_key), &subject)
         })
-    }
-
-    /// A flag resolved once, for reads in the hottest of paths. The flag need not exist yet.
-    ///
-    /// ```
-    /// # use tidegate::Tidegate;
-    /// # let tide = Tidegate::builder()
-    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
-    /// let dark = tide.flag("shop", "dark");
-    /// assert!(dark.is_active_for("user-17"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
-        let cell = self.shared().cells.get_or_create(FlagKey::new(section, flag), &self.board);
-        FlagHandle::new(cell, self.clone())
     }
 
     /// One snapshot and one instant, for reads that belong together.
@@ -243,7 +216,7 @@ impl Tidegate {
     /// ```
     pub fn status(&self) -> Status {
         let mut status = self.shared().full_status();
-        let additional = &self.machinery.additional_sources;
+        let additional = &self.threads.additional_sources;
         status.additional_sources = additional.iter().map(|running| running.shared().full_status()).collect();
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
@@ -263,7 +236,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_ready(&self) -> bool {
-        let additional = self.machinery.additional_sources.iter().map(Running::shared);
+        let additional = self.threads.additional_sources.iter().map(Running::shared);
         std::iter::once(self.shared()).chain(additional).all(|shared| shared.status().has_document())
     }
 
@@ -290,7 +263,7 @@ impl Tidegate {
     /// # Errors
     /// The threads have not ended in time. They were told to and end by themselves.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
-        if self.machinery.shutdown(timeout) { Ok(()) } else { Err(ShutdownError) }
+        if self.threads.shutdown(timeout) { Ok(()) } else { Err(ShutdownError) }
     }
 
     /// A handle that does not keep the instance alive: for caches, global registries and callbacks that the instance itself holds.
@@ -306,7 +279,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn downgrade(&self) -> WeakTidegate {
-        WeakTidegate { board: Arc::downgrade(&self.board), machinery: Arc::downgrade(&self.machinery) }
+        WeakTidegate { board: Arc::downgrade(&self.board), threads: Arc::downgrade(&self.threads) }
     }
 
     /// Subscribes to changes from now on, for programs that act on one.
@@ -325,7 +298,7 @@ impl Tidegate {
 
     #[cfg(feature = "cluster")]
     fn change(&self, flag_key: &str, operation: Operation) -> Change {
-        let driver = self.machinery.live.as_ref().map(|live| Arc::clone(live.driver()));
+        let driver = self.threads.live.as_ref().map(|live| Arc::clone(live.driver()));
         Change::new(driver, flag_key, operation)
     }
 
@@ -333,8 +306,8 @@ impl Tidegate {
         &self.board
     }
 
-    fn shared(&self) -> &Shared {
-        self.machinery.first.shared()
+    pub(crate) fn shared(&self) -> &Shared {
+        self.threads.first.shared()
     }
 
     /// Hands over the answer of a flag, to be read as some type; `read` says whether it was of that type. A misread is
@@ -460,7 +433,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cluster(&self) -> Option<Cluster> {
-        self.machinery.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
+        self.threads.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
     }
 }
 
@@ -468,7 +441,7 @@ impl Tidegate {
 #[derive(Clone)]
 pub struct WeakTidegate {
     board: Weak<Board>,
-    machinery: Weak<Machinery>,
+    threads: Weak<Threads>,
 }
 
 impl WeakTidegate {
@@ -485,7 +458,7 @@ impl WeakTidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn upgrade(&self) -> Option<Tidegate> {
-        Some(Tidegate { board: self.board.upgrade()?, machinery: self.machinery.upgrade()? })
+        Some(Tidegate { board: self.board.upgrade()?, threads: self.threads.upgrade()? })
     }
 }
 

@@ -187,6 +187,7 @@ mod clock;
 mod error;
 mod files;
 mod first_error;
+mod flag_handle;
 mod ingest;
 #[cfg(feature = "cluster")]
 mod live;
@@ -197,6 +198,7 @@ mod shared;
 mod status;
 #[cfg(feature = "cluster")]
 pub mod store;
+mod threads;
 #[cfg(test)]
 mod warnings;
 
@@ -206,6 +208,7 @@ pub use clock::Clock;
 pub use error::{ConnectError, ShutdownError};
 pub use files::locks;
 pub use files::regular_file::{FileKind, FileProblem, open_file, read_file};
+pub use flag_handle::FlagHandle;
 pub use ingest::cache::{CacheError, FileError};
 pub use ingest::signature::{KeyId, SignatureError, TrustedKeyError};
 /// For the command line of the same version: its connections to servers trust what sources trust.
@@ -222,7 +225,6 @@ pub use live::{
     NodeStatus, OutrankedBy, PeerView, Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RegisterValue,
     RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
 };
-pub use read::handle::FlagHandle;
 pub use read::subscription::{Changed, ChangedFlags, Changes, Closed, RecvTimeoutError, Subscription};
 pub use read::view::{FlagView, KeyView, View};
 pub use status::{

@@ -1,8 +1,7 @@
-//! What programs read: published snapshots, flag handles, views, typed values, and notifications of changes.
+//! What programs read: published snapshots, answers of single flags, views, typed values, and notifications of changes.
 
 pub(crate) mod cell;
 pub(crate) mod cell_table;
-pub(crate) mod handle;
 pub(crate) mod misreads;
 pub(crate) mod publish;
 pub(crate) mod reader_state;

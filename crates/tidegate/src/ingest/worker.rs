@@ -35,16 +35,6 @@ pub(crate) struct Running {
     thread: BoundedThread,
 }
 
-/// Everything that runs for one instance. It ends when this is dropped, in this order.
-#[derive(Debug)]
-pub(crate) struct Machinery {
-    #[cfg(feature = "cluster")]
-    pub(crate) live: Option<crate::live::LiveThread>,
-    pub(crate) first: Running,
-    /// One for each additional source.
-    pub(crate) additional_sources: Vec<Running>,
-}
-
 /// A thread that was started and has not asked its source yet.
 #[derive(Debug)]
 pub(crate) struct Starting {
@@ -96,34 +86,13 @@ impl Running {
     }
 
     /// Tells the thread to end.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Waits until the thread has done its last work, at most until then; whether it has.
-    fn wait_until(&self, until: std::time::Instant) -> bool {
+    pub(crate) fn wait_until(&self, until: std::time::Instant) -> bool {
         self.thread.wait_until(until)
-    }
-}
-
-impl Machinery {
-    /// Ends all threads of the instance, first the one that writes; whether they have ended within the time. What has been
-    /// published stays.
-    pub(crate) fn shutdown(&self, timeout: Duration) -> bool {
-        let now = std::time::Instant::now();
-        let until = now.checked_add(timeout).unwrap_or(now + WAIT_MAX);
-        let sources = || std::iter::once(&self.first).chain(&self.additional_sources);
-        #[cfg(feature = "cluster")]
-        let is_live_ended = {
-            let live = self.live.as_ref();
-            live.inspect(|live| live.stop()).is_none_or(|live| live.wait_until(until))
-        };
-        #[cfg(not(feature = "cluster"))]
-        let is_live_ended = true;
-        sources().for_each(Running::stop);
-        // Each is waited for, so that the others have their time, too.
-        let ended = sources().filter(|running| running.wait_until(until)).count();
-        is_live_ended && ended == self.additional_sources.len() + 1
     }
 }
 

@@ -21,7 +21,7 @@ pub enum ChangeError {
         problem: FlagKeyError,
     },
     /// This node knows no such flag, and the change was to be made only to one that it knows. The caller's fault, unless
-    /// the flag is known to other nodes by their documents: then see [`Change::elsewhere`].
+    /// the flag is known to other nodes by their documents: then see [`Change::elsewhere`](super::Change::elsewhere).
     #[error("this node knows no flag `{flag}`{}{}", unless_known(*.has_documents), suggested(.meant.as_ref()))]
     UnknownFlag {
         /// The flag.
@@ -43,13 +43,13 @@ pub enum ChangeError {
         /// The flag.
         flag: FlagKey,
     },
-    /// The flag has none of the tags that [`Change::if_match`] names: somebody has changed it since it was read. Read it again.
+    /// The flag has none of the tags that [`Change::if_match`](super::Change::if_match) names: somebody has changed it since it was read. Read it again.
     #[error("`{flag}` has changed since it was read")]
     NoMatch {
         /// The flag.
         flag: FlagKey,
     },
-    /// The flag has one of the tags that [`Change::if_none_match`] excludes: the register is there already.
+    /// The flag has one of the tags that [`Change::if_none_match`](super::Change::if_none_match) excludes: the register is there already.
     #[error("`{flag}` is there already")]
     Match {
         /// The flag.

@@ -52,7 +52,7 @@ pub(crate) enum Entry {
     Checked(Arc<[u8]>),
 }
 
-/// Tags of a flag: what [`FlagRecord::tag`](super::FlagRecord::tag) returned, for [`Change::if_match`].
+/// Tags of a flag: what [`FlagRecord::tag`](super::FlagRecord::tag) returned, for [`Change::if_match`](super::Change::if_match).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FlagTags {
     /// Any, if the register that the change writes has a value.

@@ -94,6 +94,14 @@ impl fmt::Display for ChangeKind {
 impl Cluster {
     /// The changes in quarantine on this node, in the order of their flags.
     ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// assert!(cluster.quarantine()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The thread of live changes has ended.
     pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>, ClusterError> {
@@ -102,6 +110,17 @@ impl Cluster {
 
     /// Decides about a quarantined change of a flag; `kind` is needed where an activation and a definition of it are both in
     /// quarantine. The decision is a change itself, by `actor` and with `reason` in the history, and counts on all nodes.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// # let cluster = tide.cluster().unwrap();
+    /// for entry in cluster.quarantine()? {
+    ///     let flag_key = entry.flag.to_string();
+    ///     cluster.resolve_quarantined(&flag_key, Some(entry.kind), tidegate::Verdict::Drop, "dana", "the clock of b was wrong")?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Nothing of this flag is in quarantine, it is not clear which of two changes is meant, or the change is refused.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tidegate_engine::{Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Snapshot, Subject, Variant};
 
-use crate::read::handle::FlagHandle;
 use crate::read::misreads::Named;
 use crate::read::publish::Published;
 
@@ -97,23 +96,6 @@ impl View {
     /// ```
     pub fn for_key<'v>(&'v self, key: impl Into<Subject<'v>>) -> KeyView<'v> {
         KeyView { view: self, subject: key.into() }
-    }
-
-    /// The same for one flag, which is then looked up once. The answers are those of this view, whatever the
-    /// handle itself says by now.
-    ///
-    /// ```
-    /// # use tidegate::Tidegate;
-    /// # let tide = Tidegate::builder()
-    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
-    /// # let dark = tide.flag("shop", "dark");
-    /// # let view = tide.view();
-    /// assert!(view.flag(&dark).is_active_for("user-17"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn flag<'v>(&'v self, handle: &'v FlagHandle) -> FlagView<'v> {
-        let flag = handle.flag_key();
-        FlagView { view: self, index: self.find(flag.section(), flag.flag()), flag }
     }
 
     /// See [`Tidegate::get`](crate::Tidegate::get). A `&str` is borrowed from the view; a text that has escapes in the document
@@ -404,6 +386,10 @@ pub struct FlagView<'v> {
 }
 
 impl<'v> FlagView<'v> {
+    pub(crate) fn new(view: &'v View, flag: &'v FlagKey) -> Self {
+        Self { view, index: view.find(flag.section(), flag.flag()), flag }
+    }
+
     /// See [`View::get`].
     ///
     /// ```

@@ -4,14 +4,16 @@ use std::fs;
 use std::path::Path;
 
 /// The files with the types' methods, and how their blocks of methods begin.
-const BLOCKS: [(&str, &[&str]); 7] = [
+const BLOCKS: [(&str, &[&str]); 9] = [
     ("client.rs", &["impl Tidegate {", "impl WeakTidegate {"]),
-    ("builder.rs", &["impl Builder {"]),
+    ("builder.rs", &["impl Tidegate {", "impl Builder {"]),
     ("builder/fetch.rs", &["impl Builder {"]),
     ("read/view.rs", &["impl View {", "impl<'v> KeyView<'v> {", "impl<'v> FlagView<'v> {"]),
-    ("read/handle.rs", &["impl FlagHandle {"]),
+    ("flag_handle.rs", &["impl Tidegate {", "impl View {", "impl FlagHandle {"]),
     ("live.rs", &["impl Live {"]),
     ("live/cluster.rs", &["impl Cluster {"]),
+    ("live/backup.rs", &["impl Cluster {"]),
+    ("live/quarantine.rs", &["impl Cluster {"]),
 ];
 
 /// `connect_async` has its example in the guide: a doctest with a runtime is one more crate to build.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tidegate_engine::{FlagKey, Subject, Variant};
 
-use crate::Tidegate;
+use crate::client::Tidegate;
 use crate::read::cell::{CachedAnswer, FlagCell};
+use crate::read::view::{FlagView, View};
 
 /// One flag, looked up in advance; made by [`Tidegate::flag`].
 ///
@@ -36,11 +37,42 @@ pub struct FlagHandle {
     tide: Tidegate,
 }
 
-impl FlagHandle {
-    pub(crate) fn new(cell: Arc<FlagCell>, tide: Tidegate) -> Self {
-        Self { cell, tide }
+impl Tidegate {
+    /// A flag resolved once, for reads in the hottest of paths. The flag need not exist yet.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// let dark = tide.flag("shop", "dark");
+    /// assert!(dark.is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
+        let cell = self.shared().cells.get_or_create(FlagKey::new(section, flag), self.board());
+        FlagHandle { cell, tide: self.clone() }
     }
+}
 
+impl View {
+    /// The same for one flag, which is then looked up once. The answers are those of this view, whatever the
+    /// handle itself says by now.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// # let tide = Tidegate::builder()
+    /// #     .text(r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4}}}"#).without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// # let view = tide.view();
+    /// assert!(view.flag(&dark).is_active_for("user-17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flag<'v>(&'v self, handle: &'v FlagHandle) -> FlagView<'v> {
+        FlagView::new(self, handle.flag_key())
+    }
+}
+
+impl FlagHandle {
     /// The flag.
     ///
     /// ```
