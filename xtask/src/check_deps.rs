@@ -2,7 +2,7 @@
 //!
 //! Reads what `cargo tree` prints, for all features and targets, and holds it against [`RULES`]: which
 //! members of the workspace a crate may reach, and which foreign crates it must never reach. It also counts the crates that
-//! the program is built from. The modules of a member import each other in no circle, except in [`WITH_CYCLES`]; see [`cycles`].
+//! the program is built from. The modules of a member import each other in no circle; see [`cycles`].
 
 mod cycles;
 mod modules;
@@ -113,13 +113,10 @@ const PROGRAM: &str = "tidegate-cli";
 /// that brings more is a decision.
 const CRATES_MAX: usize = 220;
 
-/// Members whose modules import each other in a circle and are not checked. All others are: a new crate is checked at once.
-const WITH_CYCLES: &[&str] = &["tidegate"];
-
 /// Members that may have no foreign dependency at all.
 const STD_ONLY: &[&str] = &["xtask"];
 
-/// With arguments, only the import cycles of the crates with these root files, listed or not.
+/// With arguments, only the import cycles of the crates with these root files.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let roots = arguments.iter().map(String::as_str);
     let problems = if arguments.is_empty() { all_problems()? } else { cycles_of(roots)? };
@@ -153,7 +150,7 @@ fn all_problems() -> Result<Vec<String>, Failure> {
             problems.extend(too_many(&tree));
         }
     }
-    for rule in RULES.iter().filter(|rule| !WITH_CYCLES.contains(&rule.member)) {
+    for rule in RULES {
         problems.extend(cycles_of([&*root_of(rule.member)?].into_iter())?);
     }
     Ok(problems)
