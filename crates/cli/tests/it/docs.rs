@@ -2,7 +2,7 @@
 //! is checked.
 //!
 //! A line of a `console` block that begins with `$ ` is given to `sh`, in a fresh folder with a copy of
-//! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --quiet --`
+//! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --`
 //! stands for the program itself. A line `...` after a command shows that it goes on: it is stopped
 //! after the lines before that. What depends on the instant at which somebody looks (`in 3d`, `2h ago`,
 //! and `at` in the lines of a program that goes on) is left aside.
@@ -130,7 +130,7 @@ fn steps(lines: &[&str]) -> Vec<Step> {
     for line in lines {
         match line.strip_prefix("$ ") {
             Some(command) => {
-                let command = command.replace("cargo run --quiet --", "tidegate");
+                let command = command.replace("cargo run --", "tidegate");
                 steps.push(Step { command, expected: Vec::new(), goes_on: false });
             }
             None => steps.last_mut().expect("a block begins with a command").expected.push((*line).to_owned()),
