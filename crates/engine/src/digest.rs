@@ -12,7 +12,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::document::{Adopter, Curve, Flag, Schedule, Value};
+use crate::document::{Adopter, Curve, Flag, Schedule, Value, Visibility};
 use crate::{HashAlgorithm, Share, Span, Variant};
 
 /// The digest of a snapshot; [`Display`](fmt::Display) is 32 hexadecimal digits.
@@ -113,6 +113,10 @@ impl Accumulator {
             for (name, value) in &details.metadata {
                 self.string(name);
                 self.string(value.as_str());
+            }
+            // It is the last part, and absent for the default, so that digests of earlier versions stay equal.
+            if details.visibility != Visibility::Client {
+                self.string(details.visibility.as_str());
             }
         }
     }
@@ -246,6 +250,7 @@ mod tests {
             details(|details| details.owner = None),
             details(|details| details.tags.clear()),
             details(|details| details.metadata.clear()),
+            details(|details| details.visibility = Visibility::Server),
         ];
         let mut digests: Vec<u128> = others.into_iter().chain([base.clone()]).map(|flag| digest(flag).get()).collect();
         let count = digests.len();

@@ -256,6 +256,29 @@ pub struct Details {
     pub tags: Vec<Box<str>>,
     /// Names and scalar values, in the order of the text.
     pub metadata: Vec<(Box<str>, Value)>,
+    /// Which programs should see the flag.
+    pub visibility: Visibility,
+}
+
+/// Which programs should see a flag. It has no part in decisions: a server leaves flags that only servers should see out of lists for
+/// browsers and apps.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Visibility {
+    /// Everyone, browsers and apps included.
+    #[default]
+    Client,
+    /// Servers only.
+    Server,
+}
+
+impl Visibility {
+    /// The word in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
 }
 
 /// Any JSON, as compact text: white space between tokens removed, everything else as it was written.

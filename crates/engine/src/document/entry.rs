@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::members::{At, Members};
 use super::names;
 use super::seen::{Insert, Seen};
-use super::{Details, Flag, Rollback, Schedule, Value, adopters, schedule, value};
+use super::{Details, Flag, Rollback, Schedule, Value, Visibility, adopters, schedule, value};
 use crate::diagnostic::{Code, quote};
 use crate::{HashAlgorithm, Share, Span, Variant};
 
@@ -107,7 +107,8 @@ fn read_rollback(at: At<'_, '_>, findings: &mut Findings) -> Option<Rollback> {
 }
 
 fn read_details(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Box<Details>> {
-    let fields = [EntryField::Description, EntryField::Owner, EntryField::Tags, EntryField::Metadata];
+    let fields =
+        [EntryField::Description, EntryField::Owner, EntryField::Tags, EntryField::Metadata, EntryField::Visibility];
     if !fields.into_iter().any(|field| entry.has(field)) {
         return None;
     }
@@ -116,6 +117,10 @@ fn read_details(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Box<De
         owner: entry.get(EntryField::Owner).and_then(|at| at.string(findings)),
         tags: entry.get(EntryField::Tags).map_or_else(Vec::new, |at| read_tags(at, findings)),
         metadata: entry.get(EntryField::Metadata).map_or_else(Vec::new, |at| read_metadata(at, findings)),
+        visibility: entry
+            .get(EntryField::Visibility)
+            .and_then(|at| at.word(VISIBILITIES, findings))
+            .unwrap_or_default(),
     };
     // Empty details equal absent ones, so that a written document reads back as the same.
     (details != Details::default()).then(|| Box::new(details))
@@ -293,6 +298,7 @@ const NEW_ONLY: &[EntryField] = &[
     EntryField::Rollback,
     EntryField::Lease,
 ];
+const VISIBILITIES: &[(&str, Visibility)] = &[("client", Visibility::Client), ("server", Visibility::Server)];
 const LOCKS: &[(&str, Variant)] = &[("stable", Variant::Stable), ("new", Variant::New)];
 pub(crate) const HASHES: &[(&str, HashAlgorithm)] =
     &[("sha1", HashAlgorithm::Sha1), ("xxh3", HashAlgorithm::Xxh3), ("murmur3", HashAlgorithm::Murmur3)];

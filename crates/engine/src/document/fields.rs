@@ -186,6 +186,12 @@ fields! {
         "{\"ticket\": \"OPS-1\", \"risk\": 2}",
         r#"{"type":"object","additionalProperties":{"type":["string","number","boolean"]}}"#
     }
+    Visibility "visibility" {
+        "string", "`client` or `server`",
+        "`client`, because most flags are for everyone",
+        "`server`: bulk answers of OFREP, which browsers and apps read, leave the flag out; decisions are the same",
+        "\"server\"", r#"{"enum":["client","server"]}"#
+    }
 }
 
 fields! {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Step, Value, time};
+use super::{Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Step, Value, Visibility, time};
 use crate::{Micros, Share, Span};
 
 /// Writes a document as JSON text: one line for each field, in the order of the reference, without fields that have their
@@ -141,6 +141,9 @@ impl Fields<'_> {
             let member = |(name, value): &(Box<str>, Value)| format!("{}: {}", quoted(name), value.as_str());
             let members = details.metadata.iter().map(member).collect::<Vec<_>>();
             self.put("metadata", &format!("{{{}}}", members.join(", ")));
+        }
+        if details.visibility != Visibility::Client {
+            self.put_text("visibility", Some(details.visibility.as_str()));
         }
     }
 }

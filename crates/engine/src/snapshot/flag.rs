@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
-use crate::document::{Adopter, Details};
+use crate::document::{Adopter, Details, Visibility};
 use crate::{Activation, Answer, FlagKey, HashAlgorithm, HashName, HostLock, Micros, Point, Span, Variant};
 
 /// One flag of a snapshot: what is known of it, and what its share does over time.
@@ -151,6 +151,11 @@ impl<'s> Flag<'s> {
     /// Description, owner, tags and metadata.
     pub fn details(&self) -> Option<&'s Details> {
         self.extra()?.details.as_deref()
+    }
+
+    /// Whether browsers and apps should see it; a flag without a definition has nothing that says otherwise.
+    pub fn is_for_clients(&self) -> bool {
+        self.details().is_none_or(|details| details.visibility == Visibility::Client)
     }
 
     /// The points of the ramp, before any rollback; empty for a flag without a window.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tidegate_engine::{Code, Severity, check, read};
+use tidegate_engine::{Code, CompileOptions, Severity, check, compile, read};
 
 #[test]
 fn each_document_is_accepted_or_refused_as_listed() {
@@ -37,4 +37,23 @@ fn each_document_is_accepted_or_refused_as_listed() {
         count += 1;
     }
     assert!(count >= 40, "{count} documents");
+}
+
+#[test]
+fn visibility_is_client_or_server_and_changes_no_decision() {
+    let entry = |visibility: &str| format!(r#"{{"s": {{"x": {{"stable": 1, "visibility": {visibility}}}}}}}"#);
+    let is_for_clients = |text: &str| {
+        let snapshot = compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default());
+        snapshot.find("s", "x").map(|index| snapshot.flag(index).is_for_clients())
+    };
+    assert_eq!(is_for_clients(&entry("\"client\"")), Some(true));
+    assert_eq!(is_for_clients(&entry("\"server\"")), Some(false));
+    assert_eq!(is_for_clients(r#"{"s": {"x": {"stable": 1}}}"#), Some(true));
+    for (visibility, code, words) in
+        [("\"servers\"", Code::UnknownWord, "did you mean `server`?"), ("true", Code::WrongType, "string")]
+    {
+        let found = check(entry(visibility).as_bytes()).diagnostics;
+        assert_eq!((found.len(), found[0].code), (1, code), "{found:?}");
+        assert!(found[0].to_string().contains(words) || found[0].help.contains(words), "{found:?}");
+    }
 }

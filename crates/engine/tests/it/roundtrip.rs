@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use tidegate_engine::document::{
-    self, Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Section, Step, Value, check, read, write,
+    self, Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Section, Step, Value, Visibility, check,
+    read, write,
 };
 use tidegate_engine::{HashAlgorithm, Micros, Severity, Share, Span, Variant, limits};
 
@@ -162,12 +163,12 @@ fn rollbacks() -> impl Strategy<Value = Rollback> {
 }
 
 fn details() -> impl Strategy<Value = Details> {
-    (option::of(texts()), option::of(texts()), vec(texts(), 0..3), vec((texts(), values()), 0..3)).prop_map(
-        |(description, owner, tags, mut metadata)| {
-            metadata.retain(|(_, value)| !value.as_str().starts_with(['n', '[', '{']));
-            Details { description, owner, tags, metadata: once(metadata, |(name, _)| name.clone()) }
-        },
-    )
+    let visibilities = prop_oneof![Just(Visibility::Client), Just(Visibility::Server)];
+    let texts_of_all = (option::of(texts()), option::of(texts()), vec(texts(), 0..3), vec((texts(), values()), 0..3));
+    (texts_of_all, visibilities).prop_map(|((description, owner, tags, mut metadata), visibility)| {
+        metadata.retain(|(_, value)| !value.as_str().starts_with(['n', '[', '{']));
+        Details { description, owner, tags, metadata: once(metadata, |(name, _)| name.clone()), visibility }
+    })
 }
 
 fn texts() -> impl Strategy<Value = Box<str>> {
