@@ -158,6 +158,7 @@ const SECTIONS: &[Section] = &[
             ),
             ("BULK_FLAGS_INLINE", "the answer takes one of `BULKS_AT_ONCE` turns"),
             ("OFREP_TAGS_MAX", "an earlier tag is forgotten; its client gets 304 all the same, after an evaluation"),
+            ("OFREP_STEP_PERIOD", "the next whole per cent is told when the period is over"),
             ("BACKUP_BYTES", "as `MEMORY_BYTES_MAX`"),
             ("TURN_TIMEOUT", "503, `busy`"),
             ("HEAD_TIMEOUT", "the connection is closed"),

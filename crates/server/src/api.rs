@@ -37,11 +37,11 @@ use crate::options::Options;
 use hosts::Hosts;
 use work::Work;
 
-pub(crate) use ask::{JSON, Wanted, collect_body};
+pub(crate) use ask::{JSON, Wanted, collect_body, foreign_origin};
 pub(crate) use budget::{Budget, Held};
 pub(crate) use hosts::{LocalAddress, check_name};
 pub(crate) use problem::Problem;
-pub(crate) use watch::EVENTS;
+pub(crate) use watch::{EVENTS, open_stream};
 pub(crate) use work::Kind;
 
 /// What every answer is made from.
@@ -74,6 +74,16 @@ impl Api {
     /// The memory for bodies and answers.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// The limits of this server.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Learns that the server stops.
+    pub(crate) fn stopping(&self) -> watched::Receiver<bool> {
+        self.stopping.clone()
     }
 
     fn cluster(&self) -> Result<Cluster, Problem> {

@@ -30,6 +30,9 @@ pub struct Config {
     /// Names under which this server is asked, besides `localhost` and the addresses that it listens on: those of gateways and
     /// of DNS. Default: none.
     pub hosts: Setting<Vec<String>>,
+    /// Origins whose pages may evaluate flags over OFREP: `*` for every origin, `none`, or origins such as `https://shop.example`.
+    /// Default: `*`.
+    pub cors_origins: Setting<Vec<String>>,
     /// How long a start waits for the first answers of the documents' sources and for a member of the cluster to compare itself
     /// with. Default: the library's, 5 s.
     pub startup_wait: Setting<Option<Duration>>,
@@ -99,6 +102,8 @@ pub struct Arguments {
     pub health_listen: Option<String>,
     /// `--host`, each time
     pub hosts: Vec<String>,
+    /// `--cors-origin`, each time
+    pub cors_origins: Vec<String>,
     /// `--startup-wait`
     pub startup_wait: Option<String>,
     /// `--data-dir`
@@ -173,6 +178,7 @@ impl Config {
             listen_unprotected: switch(last(Key::ListenUnprotected)),
             health_listen: one(last(Key::HealthListen), None, |said, text| address(said, text).map(Some))?,
             hosts: list(last(Key::Hosts), host)?,
+            cors_origins: list(last(Key::CorsOrigins), cors_origin)?.or_default(|| vec![ANY_ORIGIN.to_owned()]),
             startup_wait: one(last(Key::StartupWait), None, |said, text| span(said, text).map(Some))?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
@@ -214,6 +220,7 @@ impl Config {
             line(Key::ListenUnprotected, &self.listen_unprotected, ToString::to_string),
             line(Key::HealthListen, &self.health_listen, socket),
             line(Key::Hosts, &self.hosts, joined),
+            line(Key::CorsOrigins, &self.cors_origins, joined),
             line(Key::StartupWait, &self.startup_wait, |wait| wait.map_or(NONE.to_owned(), |wait| format!("{wait:?}"))),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
@@ -317,6 +324,7 @@ impl Said {
             switch(Key::ListenUnprotected, arguments.listen_unprotected),
             text(Key::HealthListen, &arguments.health_listen),
             list(Key::Hosts, &arguments.hosts),
+            list(Key::CorsOrigins, &arguments.cors_origins),
             text(Key::StartupWait, &arguments.startup_wait),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),
@@ -343,6 +351,13 @@ impl Said {
 
     fn wrong(&self, text: &str, problem: &str, help: &str) -> ConfigError {
         ConfigError::value(self.key, text, self.origin.clone(), problem, help)
+    }
+}
+
+impl<T> Setting<T> {
+    /// The same, with this value where nobody has set one.
+    fn or_default(self, default: impl FnOnce() -> T) -> Self {
+        if self.origin == Origin::Default { Self { value: default(), ..self } } else { self }
     }
 }
 
@@ -403,6 +418,14 @@ fn host(said: &Said, text: &str) -> Result<String, ConfigError> {
     }
     let help = "write the name alone, such as `flags.example`, without scheme and port";
     Err(said.wrong(text, "it is not the name of a host", help))
+}
+
+fn cors_origin(said: &Said, text: &str) -> Result<String, ConfigError> {
+    if crate::ofrep::check_origin(text) {
+        return Ok(text.to_owned());
+    }
+    let help = "write `*`, `none`, or an origin such as `https://shop.example`, without a path";
+    Err(said.wrong(text, "it is not an origin", help))
 }
 
 fn path(said: &Said, text: &str) -> Result<PathBuf, ConfigError> {
@@ -482,6 +505,9 @@ const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)
 
 /// All public authorities take a quarter of it.
 const CACERT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Every origin may evaluate.
+const ANY_ORIGIN: &str = "*";
 
 /// What stands for a value that is not set.
 const NONE: &str = "-";

@@ -87,6 +87,9 @@ pub const BULK_FLAGS_INLINE: usize = 2_000;
 /// Answers of OFREP whose tags the server remembers, to answer 304 without evaluating: 64 bytes for each.
 pub const OFREP_TAGS_MAX: usize = 8_192;
 
+/// Between two events by which an OFREP stream tells of a ramp that moves: a fast ramp makes each client ask at most so often.
+pub const OFREP_STEP_PERIOD: Duration = Duration::from_secs(5);
+
 /// Backups at once that are written, each as fast as its client takes it.
 pub const BACKUPS_AT_ONCE: usize = 4;
 

@@ -4,6 +4,7 @@
 //! request -> path (which flag, which section) -> context (who asks) -> evaluation (the engine decides) -> answer
 //!                                                                         |-> catalog: names and metadata of one version
 //!                                                                         |-> tags: which answers are still the same
+//! change, ramp -> steps (whose answers may be others) -> events (streams that say: ask again)
 //! ```
 //!
 //! The paths are those of the protocol, below the root or below `/sections/{section}`. They are parsed here and not by the
@@ -12,10 +13,14 @@
 
 mod catalog;
 mod context;
+mod cors;
 mod evaluation;
+mod events;
 mod path;
+mod steps;
 mod tags;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -30,8 +35,12 @@ use crate::api::{Api, Held, JSON, Kind, Problem, Wanted, collect_body};
 use crate::limits;
 use catalog::Catalogs;
 use context::Context;
+use cors::{Caller, Cors};
+use events::Events;
 use path::{Endpoint, Target};
 use tags::{Requested, Tags};
+
+pub(crate) use cors::check_origin;
 
 /// See the module.
 #[derive(Debug)]
@@ -39,11 +48,15 @@ pub(crate) struct Ofrep {
     api: Arc<Api>,
     catalogs: Catalogs,
     tags: Tags,
+    cors: Cors,
+    events: Arc<Events>,
 }
 
 impl Ofrep {
     pub(crate) fn new(api: Arc<Api>) -> Arc<Self> {
-        Arc::new(Self { api, catalogs: Catalogs::default(), tags: Tags::new(limits::OFREP_TAGS_MAX) })
+        let (tags, cors) = (Tags::new(limits::OFREP_TAGS_MAX), Cors::new(&api.options().cors_origins));
+        let events = Events::new(Arc::clone(&api), RandomState::new().hash_one(()));
+        Arc::new(Self { api, catalogs: Catalogs::default(), tags, cors, events })
     }
 
     /// Answers a request, also one for a path that is not of OFREP.
@@ -52,25 +65,37 @@ impl Ofrep {
         let Some(target) = Target::parse(head.uri.path()) else {
             return Problem::unknown_path(head.uri.path()).into_response();
         };
-        if head.method != Method::POST {
-            let mut response = Problem::wrong_method(&head.method).into_ofrep_response(None);
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        match &target.endpoint {
-            Endpoint::Flag(name) => self.single(&target, name, &head, body).await,
-            Endpoint::Flags => {
-                let answer = Arc::clone(&self).bulk(&target, &head, body).await;
-                answer.unwrap_or_else(|problem| problem.into_ofrep_response(None))
-            }
-        }
+        let caller = self.cors.caller(&head.headers);
+        let mut response = Arc::clone(&self).answer_for(&caller, &target, &head, body).await;
+        self.cors.mark(&caller, &mut response);
+        response
     }
 
-    async fn single(&self, target: &Target, name: &path::Name, head: &Parts, body: Body) -> Response {
+    async fn answer_for(self: Arc<Self>, caller: &Caller, target: &Target, head: &Parts, body: Body) -> Response {
+        let method = if target.endpoint == Endpoint::Events { Method::GET } else { Method::POST };
+        if cors::is_preflight(head) {
+            return Cors::preflight(if method == Method::GET { "GET" } else { "POST" });
+        }
+        if head.method != method {
+            let mut response = Problem::wrong_method(&head.method).into_ofrep_response(None);
+            if let Ok(allowed) = HeaderValue::from_str(method.as_str()) {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            return response;
+        }
+        let answer = match &target.endpoint {
+            Endpoint::Flag(name) => return self.single(caller, target, name, head, body).await,
+            Endpoint::Flags => self.bulk(target, head, body).await,
+            Endpoint::Events => self.events.open(target.section.as_deref(), &head.headers),
+        };
+        answer.unwrap_or_else(|problem| problem.into_ofrep_response(None))
+    }
+
+    async fn single(&self, caller: &Caller, target: &Target, name: &path::Name, head: &Parts, body: Body) -> Response {
         let context = self.context(head, body).await;
         let view = self.api.tide().view();
         let found = name.find(view.snapshot(), target.section.as_deref());
-        let answer = context.and_then(|context| evaluation::single(&view, &found, &context));
+        let answer = context.and_then(|context| evaluation::single(&view, &found, &context, caller.is_page()));
         match answer {
             Ok(json) => success(json.into()),
             Err(problem) => problem.into_ofrep_response(Some(&found.name)),
@@ -79,6 +104,7 @@ impl Ofrep {
 
     async fn bulk(self: Arc<Self>, target: &Target, head: &Parts, body: Body) -> Result<Response, Problem> {
         let context = self.context(head, body).await?;
+        self.events.begin();
         let requested = Requested::read(&head.headers);
         let (view, slot) = (self.api.tide().view(), self.tags.slot(target.section.as_deref(), &context));
         if let Some(tag) = self.tags.find(slot, view.version(), view.now())

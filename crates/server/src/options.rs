@@ -28,6 +28,8 @@ pub struct Options {
     pub keep_alive_period: Duration,
     /// For requests under way when the server stops.
     pub stop_timeout: Duration,
+    /// Origins whose pages may evaluate flags over OFREP: `*` for every origin, `none`, or origins such as `https://shop.example`.
+    pub cors_origins: Vec<String>,
     /// Names, besides those of the loopback interface and the address of the connection, that a request may give in `Host`.
     pub hosts: Vec<String>,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             write_timeout: limits::WRITE_TIMEOUT,
             keep_alive_period: limits::KEEP_ALIVE_PERIOD,
             stop_timeout: limits::STOP_TIMEOUT,
+            cors_origins: vec!["*".to_owned()],
             hosts: Vec::new(),
         }
     }

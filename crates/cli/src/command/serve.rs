@@ -55,6 +55,10 @@ pub(crate) struct Args {
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 
+    /// Let pages of this origin evaluate flags over OFREP; can be given several times; `none` for no page [default: *]
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors_origins: Vec<String>,
+
     /// Wait at most this long at the start, for the documents and for a comparison with one member of the cluster [default: 5s]
     #[arg(long, value_name = "DURATION")]
     startup_wait: Option<String>,
@@ -116,6 +120,7 @@ impl Args {
             listen_unprotected: self.listen_unprotected,
             health_listen: self.health_listen.clone(),
             hosts: self.hosts.clone(),
+            cors_origins: self.cors_origins.clone(),
             startup_wait: self.startup_wait.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
@@ -143,6 +148,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     // Before the network between nodes opens its sockets.
     let mut options = Options::for_files(raise_file_limit(output));
     options.hosts.clone_from(&config.hosts.value);
+    options.cors_origins.clone_from(&config.cors_origins.value);
     let stop = stop_signal()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     // Before the data folder is opened, so that a second server on the same port leaves no trace.

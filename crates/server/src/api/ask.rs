@@ -301,11 +301,15 @@ pub(super) fn check_origin(request: &Request) -> Result<(), Problem> {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or("?");
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    foreign_origin(request.headers()).map_or(Ok(()), |origin| Err(Problem::cross_origin(&shown(origin))))
+}
+
+/// The origin of the page that sends the request, if it is not a page of this server.
+pub(crate) fn foreign_origin(headers: &HeaderMap) -> Option<&str> {
+    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("?");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let is_own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-    if is_own { Ok(()) } else { Err(Problem::cross_origin(&shown(origin))) }
+    (!is_own).then_some(origin)
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Problem {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Frame;
 use serde_json::json;
 use tidegate::{Changes, Explanation, FlagKey, Subscription};
@@ -34,17 +34,24 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
     if flag.is_none() && key.is_some() {
         return Err(Problem::invalid("flag", "`flag` is missing", "say whose decision for this key is meant"));
     }
-    let permit = Arc::clone(&api.watchers).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::too_many_streams(api.options.watchers_max))?;
-    let (events, stream) = mpsc::channel(1);
+    let (permit, events, response) = open_stream(&api)?;
     // From before the first look, so that nothing falls between the two.
     let subscription = api.tide.subscribe();
     let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
     tokio::spawn(watcher.run(permit));
+    Ok(response)
+}
+
+/// A stream of events, if there is room for another one: its permit, the end that takes events, and the answer that sends them.
+pub(crate) fn open_stream(api: &Api) -> Result<(OwnedSemaphorePermit, mpsc::Sender<Bytes>, Response), Problem> {
+    let permit = Arc::clone(&api.watchers).try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::too_many_streams(api.options.watchers_max))?;
+    let (events, stream) = mpsc::channel(1);
     // Proxies that follow nginx pass each event on as it comes, instead of collecting some of them.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-    Ok((StatusCode::OK, [kind, unbuffered], Body::new(Stream(stream))).into_response())
+    let response = (StatusCode::OK, [kind, unbuffered], Body::new(Stream(stream))).into_response();
+    Ok((permit, events, response))
 }
 
 /// One who watches.

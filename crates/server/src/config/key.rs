@@ -13,6 +13,8 @@ pub enum Key {
     HealthListen,
     /// Names under which this server is asked.
     Hosts,
+    /// Origins whose pages may evaluate flags.
+    CorsOrigins,
     /// How long a start waits.
     StartupWait,
     /// The data folder.
@@ -49,11 +51,12 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
         Self::Hosts,
+        Self::CorsOrigins,
         Self::StartupWait,
         Self::DataDir,
         Self::Documents,
@@ -75,6 +78,7 @@ impl Key {
             Self::ListenUnprotected => ("listen_unprotected", "TIDEGATE_LISTEN_UNPROTECTED", "--listen-unprotected"),
             Self::HealthListen => ("health_listen", "TIDEGATE_HEALTH_LISTEN", "--health-listen"),
             Self::Hosts => ("hosts", "TIDEGATE_HOSTS", "--host"),
+            Self::CorsOrigins => ("cors_origins", "TIDEGATE_CORS_ORIGINS", "--cors-origin"),
             Self::StartupWait => ("startup_wait", "TIDEGATE_STARTUP_WAIT", "--startup-wait"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
@@ -107,7 +111,7 @@ impl Key {
 
     pub(super) const fn shape(self) -> Shape {
         match self {
-            Self::Hosts | Self::Documents | Self::Peers => Shape::List,
+            Self::Hosts | Self::CorsOrigins | Self::Documents | Self::Peers => Shape::List,
             Self::ListenUnprotected | Self::ClusterInsecure => Shape::Switch,
             _ => Shape::Text,
         }

@@ -37,6 +37,10 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
     assert!(config.builder().is_ok());
     let config = read("max_drift = \"750ms\"", &[], &Arguments::default()).unwrap();
     assert_eq!(config.max_drift.value, Some(Duration::from_millis(750)));
+    assert_eq!(config.cors_origins.value, ["*"]);
+    let config = read("", &[("TIDEGATE_CORS_ORIGINS", "https://a.example, http://b:3000")], &Arguments::default());
+    assert_eq!(config.unwrap().cors_origins.value, ["https://a.example", "http://b:3000"]);
+    assert!(read("cors_origins = []", &[], &Arguments::default()).unwrap().cors_origins.value.is_empty());
     let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
     assert!(bare.builder().is_ok());
     assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));
@@ -80,6 +84,7 @@ fn errors_name_place_key_and_remedy() {
     check("health_listen = \"8081\"", &[], &["`health_listen` is `8081`", "127.0.0.1:8081"]);
     check("hosts = [\"http://flags.example\"]", &[], &["`hosts` is `http://flags.example`", "without scheme"]);
     check("", &[("TIDEGATE_HOSTS", "a.example, b.example:80")], &["`b.example:80`", "port"]);
+    check("cors_origins = [\"shop.example\"]", &[], &["`cors_origins` is `shop.example`", "`https://shop.example`"]);
     check("data_dir = \"\"", &[], &["`data_dir`", "name a folder"]);
 }
 

@@ -1,4 +1,4 @@
-//! The flags of one version in the order of their keys, with what an answer says of each in every case: name and metadata.
+//! The flags for clients of one version in the order of their keys, with what an answer says of each in every case: name and metadata.
 //!
 //! It is made when a bulk answer needs it and kept until another version is active, so that a bulk answer evaluates and
 //! copies, and neither sorts nor escapes.
@@ -53,7 +53,7 @@ impl Catalogs {
 
 impl Catalog {
     fn new(view: &View) -> Result<Self, Problem> {
-        let mut flags: Vec<Flag<'_>> = view.snapshot().flags().collect();
+        let mut flags: Vec<Flag<'_>> = view.snapshot().flags().filter(Flag::is_for_clients).collect();
         flags.sort_unstable_by(|one, other| (one.section(), one.name()).cmp(&(other.section(), other.name())));
         let flags = flags.iter().map(|flag| Listed::new(flag).map_err(|error| Problem::internal(&error)));
         Ok(Self { version: view.version(), flags: flags.collect::<Result<_, _>>()? })

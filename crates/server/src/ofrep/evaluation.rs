@@ -7,7 +7,7 @@ use tidegate_engine::Flag;
 
 use super::catalog::{self, Listed};
 use super::context::Context;
-use super::path::Found;
+use super::path::{self, Found};
 use crate::api::Problem;
 
 /// What is said of one flag.
@@ -18,14 +18,17 @@ struct Said<'s> {
     reason: &'static str,
 }
 
-/// The answer to a single evaluation.
-pub(super) fn single(view: &View, found: &Found, context: &Context) -> Result<Vec<u8>, Problem> {
+/// The answer to a single evaluation. From a page of another origin, flags for servers are hidden.
+pub(super) fn single(view: &View, found: &Found, context: &Context, is_page: bool) -> Result<Vec<u8>, Problem> {
     let snapshot = view.snapshot();
     let unknown = || {
-        let meant = snapshot.nearest(&found.key).map(|meant| meant.to_short());
+        let meant = snapshot.nearest(&found.key).filter(|_| !is_page).map(|meant| meant.to_short());
         Problem::unknown_ofrep_flag(&found.name, meant.as_deref())
     };
     let flag = snapshot.flag(found.index.ok_or_else(unknown)?);
+    if is_page && !flag.is_for_clients() {
+        return Err(unknown());
+    }
     let decision = snapshot.evaluate(found.index, &context.subject(), &view.moment());
     let said = said(&flag, decision)?.ok_or_else(unknown)?;
     let internal = |error: serde_json::Error| Problem::internal(&error);
@@ -71,7 +74,10 @@ pub(super) fn bulk(
             }
         }
     }
-    json.push(b']');
+    json.extend_from_slice(b"],\"eventStreams\":[{\"type\":\"sse\",\"endpoint\":{\"requestUri\":\"");
+    // The path has no character that JSON escapes.
+    json.extend_from_slice(path::events_path(section).as_bytes());
+    json.extend_from_slice(b"\"},\"inactivityDelaySec\":120}]");
     if let Some(Ok(name)) = section.map(serde_json::to_string) {
         json.extend_from_slice(b",\"metadata\":{\"flagSetId\":");
         json.extend_from_slice(name.as_bytes());
@@ -89,7 +95,7 @@ pub(super) fn bulk_bytes_max(flags: &[Listed], section: Option<&str>, context: &
         listed.name_bytes().saturating_add(value).saturating_add(listed.metadata.len()).saturating_add(ITEM_BYTES)
     };
     let section = section.map_or(0, |section| section.len().saturating_mul(JSON_BYTES_MAX));
-    flags.iter().map(bytes).fold(section.saturating_add(ITEM_BYTES), usize::saturating_add)
+    flags.iter().map(bytes).fold(section.saturating_add(AROUND_BYTES), usize::saturating_add)
 }
 
 /// What OFREP can say of a decision; none for a flag of which nothing is known.
@@ -135,11 +141,14 @@ const CODE_DEFAULT: &str = "code_default";
 /// The variant of a value that a lock of this host gives.
 const LOCKED: &str = "locked";
 
-/// More than an item has besides name, value and metadata, and more than an answer has around its items.
+/// More than an item has besides name, value and metadata.
 const ITEM_BYTES: usize = 128;
+
+/// More than an answer has around its items, but for the name of its section.
+const AROUND_BYTES: usize = 256;
 
 /// More than the code and the text of a failure have.
 const FAILURE_BYTES: usize = 256;
 
-/// The most bytes that JSON needs for one byte of text.
-const JSON_BYTES_MAX: usize = 6;
+/// The most bytes that JSON and a path together need for one byte of text.
+const JSON_BYTES_MAX: usize = 6 + 3;

@@ -4,6 +4,8 @@
 //! not, so that `team/checkout` comes as two segments or as `team%2Fcheckout`; and a base URL that ends with a slash gives
 //! two slashes. All spellings mean the same.
 
+use std::fmt::Write as _;
+
 use tidegate_engine::{FlagIndex, FlagKey, Snapshot};
 
 /// What a path means.
@@ -20,6 +22,8 @@ pub(super) enum Endpoint {
     Flag(Name),
     /// All flags are evaluated.
     Flags,
+    /// A stream says when to evaluate again.
+    Events,
 }
 
 /// The name of a flag as it stands in a path.
@@ -49,9 +53,12 @@ impl Target {
             }
             None => (None, path),
         };
-        let endpoint = match path.strip_prefix("ofrep/v1/evaluate/flags")? {
-            "" | "/" => Endpoint::Flags,
-            rest => Endpoint::Flag(Name::new(rest.strip_prefix('/')?)),
+        let path = path.strip_prefix("ofrep/v1/")?;
+        let endpoint = match path.strip_prefix("evaluate/flags") {
+            None if path == "events" => Endpoint::Events,
+            None => return None,
+            Some("" | "/") => Endpoint::Flags,
+            Some(rest) => Endpoint::Flag(Name::new(rest.strip_prefix('/')?)),
         };
         Some(Self { section, endpoint })
     }
@@ -80,6 +87,24 @@ impl Name {
         }
         Some(found(&self.raw)).filter(|raw| raw.index.is_some()).unwrap_or(decoded)
     }
+}
+
+/// The path of the stream for clients of a section, or of all.
+pub(super) fn events_path(section: Option<&str>) -> String {
+    let mut path = String::new();
+    if let Some(section) = section {
+        path.push_str("/sections/");
+        for byte in section.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                path.push(char::from(byte));
+            } else {
+                // Writing to a string cannot fail.
+                let _ = write!(path, "%{byte:02X}");
+            }
+        }
+    }
+    path.push_str("/ofrep/v1/events");
+    path
 }
 
 /// Undoes percent-encoding. What is no escape stands for itself, and so does everything where that gives no UTF-8: no flag has
@@ -111,6 +136,9 @@ mod tests {
             ("///ofrep/v1/evaluate/flags/a/b//c/", Some((None, flag("a/b//c/")))),
             ("/sections/a%2Fb/ofrep/v1/evaluate/flags", Some((Some("a/b"), Endpoint::Flags))),
             ("//sections/shop//ofrep/v1/evaluate/flags/x", Some((Some("shop"), flag("x")))),
+            ("/ofrep/v1/events", Some((None, Endpoint::Events))),
+            ("/sections/shop/ofrep/v1/events", Some((Some("shop"), Endpoint::Events))),
+            ("/ofrep/v1/events/x", None),
             ("/ofrep/v1/evaluate/flagsx", None),
             ("/ofrep/v1/configuration", None),
             ("/sections/shop", None),
@@ -120,6 +148,14 @@ mod tests {
         for (path, expected) in cases {
             let target = Target::parse(path).map(|target| (target.section, target.endpoint));
             assert_eq!(target, expected.map(|(section, endpoint)| (section.map(str::to_owned), endpoint)), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_stream_leads_to_it() {
+        for section in [None, Some("shop"), Some("a/b %\u{e4}\"")] {
+            let target = Target::parse(&events_path(section)).unwrap();
+            assert_eq!((target.section.as_deref(), target.endpoint), (section, Endpoint::Events));
         }
     }
 

@@ -7,6 +7,7 @@ use tidegate::{Clock, Micros};
 use tidegate_server::{Options, limits};
 
 use crate::support::{Reply, Server, builder};
+use crate::watch::Stream;
 
 const FLAGS: &str = "/ofrep/v1/evaluate/flags";
 
@@ -262,4 +263,135 @@ async fn many_flags_are_evaluated_on_a_thread_of_their_own() {
     let bulk = server.post(FLAGS, &context("ann")).await.good();
     let flags = bulk["flags"].as_array().unwrap();
     assert_eq!((flags.len(), &flags[count - 1]["value"]), (count, &json!(count - 1)));
+}
+
+/// The next event that tells to ask again: its id, and its data.
+async fn refetch(stream: &mut Stream) -> (String, Value) {
+    loop {
+        let text = stream.next().await.unwrap();
+        let Some(rest) = text.strip_prefix("event: message\nid: ") else { continue };
+        let (id, data) = rest.split_once("\ndata: ").unwrap();
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["type"], "refetchEvaluation");
+        return (id.to_owned(), data);
+    }
+}
+
+/// Opens the stream that a bulk answer below this base names.
+async fn open_stream(server: &Server, base: &str) -> Stream {
+    let bulk = server.post(&format!("{base}{FLAGS}"), &context("ann")).await.good();
+    let streams = bulk["eventStreams"].as_array().unwrap();
+    assert_eq!((streams.len(), &streams[0]["type"]), (1, &json!("sse")), "{bulk}");
+    Stream::open(server, streams[0]["endpoint"]["requestUri"].as_str().unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_tells_to_ask_again_after_a_change_of_its_section() {
+    let (server, _) = server().await;
+    let mut all = open_stream(&server, "").await;
+    let mut team = open_stream(&server, "/sections/team").await;
+    assert_eq!((all.next().await.unwrap(), team.next().await.unwrap()), (": watching".into(), ": watching".into()));
+    server.put("/api/v1/flags/flags/dark/activation", r#"{"percentage": 0}"#).await.good();
+    let (first, data) = refetch(&mut all).await;
+    assert_eq!(data["lastModified"], NOW / 1_000_000);
+    server.put("/api/v1/flags/team/checkout/activation", r#"{"percentage": 0}"#).await.good();
+    let (second, _) = refetch(&mut all).await;
+    assert_eq!(refetch(&mut team).await.0, second, "the change of another section is not told");
+    assert_ne!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_tells_of_what_came_between_the_answer_and_its_opening_and_of_what_it_has_missed() {
+    let (server, _) = server().await;
+    server.post(FLAGS, &context("ann")).await.good();
+    server.put("/api/v1/flags/flags/dark/activation", r#"{"percentage": 0}"#).await.good();
+    let path = "/ofrep/v1/events";
+    let (first, _) = refetch(&mut Stream::open(&server, path).await).await;
+    server.put("/api/v1/flags/flags/dark/activation", r#"{"percentage": 1}"#).await.good();
+    let resumed = |id: String| Stream::open_with(&server, path, "last-event-id", id);
+    let (second, _) = refetch(&mut resumed(first).await).await;
+    // One that has seen the last event hears of the next one only.
+    let mut up_to_date = resumed(second.clone()).await;
+    server.put("/api/v1/flags/flags/dark/activation", r#"{"percentage": 2}"#).await.good();
+    assert_ne!(refetch(&mut up_to_date).await.0, second);
+    refetch(&mut resumed("of-another-process".to_owned()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_tells_of_a_ramp_that_moves() {
+    let (server, clock) = server().await;
+    let mut stream = open_stream(&server, "").await;
+    clock.advance(Duration::from_mins(30));
+    refetch(&mut stream).await;
+    clock.advance(Duration::from_hours(48));
+    refetch(&mut stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_streams_are_answered_by_429() {
+    let mut options = Options::default();
+    options.watchers_max = 1;
+    let server = Server::with(builder().text(DOCUMENT), options).await;
+    let _stream = open_stream(&server, "").await;
+    let refused = server.get("/ofrep/v1/events").await;
+    failure(&refused, 429, "GENERAL");
+    assert_eq!(refused.header("retry-after"), "5");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_for_servers_are_left_out_of_bulk_answers_and_hidden_from_pages() {
+    let document = r#"{"flags": {"open": {"stable": 1}, "secret": {"stable": 2, "visibility": "server"}}}"#;
+    let server = Server::with_document(document).await;
+    let bulk = server.post(FLAGS, &context("ann")).await.good();
+    assert_eq!((item(&bulk, "secret"), &item(&bulk, "open")["value"]), (&Value::Null, &json!(1)));
+    assert_eq!(single(&server, "secret", &context("ann")).await.good()["value"], 2);
+    let from_page = |flag: &str| {
+        let request = server.request("POST", &format!("{FLAGS}/{flag}")).header("origin", "https://shop.example");
+        Reply::from_request(request)
+    };
+    assert_eq!(from_page("open").await.good()["value"], 1);
+    failure(&from_page("secret").await, 404, "FLAG_NOT_FOUND");
+    assert!(!from_page("secre").await.text().contains("secret"), "no page learns its name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_every_origin_may_evaluate_unless_some_are_configured() {
+    let preflight = |server: &Server, path: &str, method: &str| {
+        let request = server.request("OPTIONS", path).header("origin", "https://shop.example");
+        let request = request.header("access-control-request-method", method);
+        Reply::from_request(request.header("access-control-request-headers", "content-type,if-none-match"))
+    };
+    let (server, _) = server().await;
+    for (path, method) in
+        [(FLAGS, "POST"), ("/ofrep/v1/evaluate/flags/team/checkout", "POST"), ("/ofrep/v1/events", "GET")]
+    {
+        let reply = preflight(&server, path, method).await;
+        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, "*"), "{path}");
+        assert_eq!(reply.header("access-control-allow-methods"), method);
+        for header in ["authorization", "content-type", "if-none-match", "x-api-key"] {
+            assert!(reply.header("access-control-allow-headers").contains(header), "{header}");
+        }
+    }
+    let bulk = |server: &Server, origin: &str, body: &str| {
+        let request = server.request("POST", FLAGS).header("content-type", "application/json").header("origin", origin);
+        Reply::from_request(request.body(body.to_owned()))
+    };
+    for body in ["{}", "{"] {
+        let reply = bulk(&server, "https://shop.example", body).await;
+        assert_eq!(reply.header("access-control-allow-origin"), "*", "failures can be read, too");
+        assert_eq!(reply.header("access-control-expose-headers"), "ETag, Retry-After");
+    }
+    // What changes something is not for other origins.
+    let change = server.request("PUT", "/api/v1/flags/flags/dark/activation").header("origin", "https://shop.example");
+    let change = Reply::from_request(change.header("content-type", "application/json").body(r#"{"percentage": 1}"#));
+    change.await.problem(403);
+
+    let mut options = Options::default();
+    options.cors_origins = vec!["https://shop.example".to_owned()];
+    let server = Server::with(builder().text(DOCUMENT), options).await;
+    let allowed = bulk(&server, "https://shop.example", "{}").await;
+    assert_eq!(allowed.header("access-control-allow-origin"), "https://shop.example");
+    assert_eq!(allowed.header("vary"), "origin");
+    let other = bulk(&server, "https://evil.example", "{}").await;
+    assert_eq!((other.status, other.header("access-control-allow-origin"), other.header("vary")), (200, "", "origin"));
 }

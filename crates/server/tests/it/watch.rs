@@ -16,7 +16,15 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(server: &Server, path: &str) -> Self {
-        let response = server.request("GET", path).send().await.unwrap();
+        Self::from_request(server.request("GET", path)).await
+    }
+
+    pub(crate) async fn open_with(server: &Server, path: &str, header: &str, value: String) -> Self {
+        Self::from_request(server.request("GET", path).header(header, value)).await
+    }
+
+    async fn from_request(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())

@@ -1,0 +1,160 @@
+//! When clients should ask again: after a change, and while a ramp moves, at each whole per cent of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidegate::{Changes, FlagKey, Micros, View};
+use tidegate_engine::{Flag, Moment};
+
+/// The sections of which clients should ask again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Due {
+    /// These.
+    Sections(BTreeSet<String>),
+    /// More than are named.
+    All,
+}
+
+/// What clients were told of, so that they hear of what is different.
+#[derive(Debug)]
+pub(super) struct Steps {
+    /// What the last change has left.
+    view: View,
+    moving: BTreeMap<FlagKey, Moving>,
+}
+
+/// A flag that changes by itself, now or later.
+#[derive(Clone, Copy, Debug)]
+struct Moving {
+    /// The whole per cents of its share.
+    percent: u64,
+    /// The next turn of its share.
+    next: Micros,
+}
+
+impl Due {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Sections(sections) if sections.is_empty())
+    }
+}
+
+impl Steps {
+    pub(super) fn new(view: View) -> Self {
+        let flags = view.snapshot().flags();
+        let moving = flags.filter_map(|flag| Some((flag.key(), Moving::new(&flag, &view.moment())?))).collect();
+        Self { view, moving }
+    }
+
+    /// Whether any flag changes by itself.
+    pub(super) fn is_moving(&self) -> bool {
+        !self.moving.is_empty()
+    }
+
+    /// The sections with a flag for clients that a change is about, before it or after it.
+    pub(super) fn after_change(&mut self, changes: &Changes, view: View) -> Due {
+        let Some(listed) = changes.flags.listed() else {
+            *self = Self::new(view);
+            return Due::All;
+        };
+        let mut due = BTreeSet::new();
+        for key in listed {
+            let now = find(&view, key);
+            let is_seen = |flag: Option<Flag<'_>>| flag.is_some_and(|flag| flag.is_for_clients());
+            if is_seen(now) || is_seen(find(&self.view, key)) {
+                due.insert(key.section().to_owned());
+            }
+            match now.and_then(|flag| Moving::new(&flag, &view.moment())) {
+                Some(moving) => self.moving.insert(key.clone(), moving),
+                None => self.moving.remove(key),
+            };
+        }
+        self.view = view;
+        Due::Sections(due)
+    }
+
+    /// The sections with a flag whose share has come to another whole per cent, or to another stretch of its ramp.
+    pub(super) fn after_time(&mut self, view: &View) -> Due {
+        let moment = view.moment();
+        let mut due = BTreeSet::new();
+        self.moving.retain(|key, moving| {
+            let now = find(view, key).and_then(|flag| Moving::new(&flag, &moment));
+            if now.is_none_or(|now| now.percent != moving.percent) || moving.next <= moment.now {
+                due.insert(key.section().to_owned());
+            }
+            now.map(|now| *moving = now).is_some()
+        });
+        Due::Sections(due)
+    }
+}
+
+impl Moving {
+    /// None for a flag that clients do not see, and for one that does not change by itself any more.
+    fn new(flag: &Flag<'_>, moment: &Moment<'_>) -> Option<Self> {
+        let next = Some(flag).filter(|flag| flag.is_for_clients())?.next_change(moment)?.at;
+        let percent = flag.share_at(moment).get().saturating_mul(100) >> 32;
+        Some(Self { percent, next })
+    }
+}
+
+fn find<'v>(view: &'v View, key: &FlagKey) -> Option<Flag<'v>> {
+    let snapshot = view.snapshot();
+    snapshot.find(key.section(), key.flag()).map(|index| snapshot.flag(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidegate::{Clock, Live, Tidegate, parse_time};
+
+    use super::*;
+
+    const DOCUMENT: &str = r#"{
+        "shop": {"ramp": {"stable": 1, "new": 2, "start_time": "2040-01-01 00:00Z", "duration": "100h"}, "fixed": {"stable": 1}},
+        "hidden": {"ramp": {"stable": 1, "new": 2, "start_time": "2040-01-01 00:00Z", "duration": "100h", "visibility": "server"}}
+    }"#;
+
+    fn sections(due: Due) -> Vec<String> {
+        match due {
+            Due::Sections(sections) => sections.into_iter().collect(),
+            Due::All => vec!["*".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_ramp_is_due_at_its_start_at_each_per_cent_and_at_its_end() {
+        let clock = Clock::manual(parse_time("2039-12-31 23:00Z").unwrap());
+        let tide = Tidegate::builder().text(DOCUMENT).clock(clock.clone()).without_locks().connect().unwrap();
+        let mut steps = Steps::new(tide.view());
+        let mut after = |minutes: u64| {
+            clock.advance(Duration::from_mins(minutes));
+            sections(steps.after_time(&tide.view()))
+        };
+        assert_eq!(after(59), Vec::<String>::new(), "before the start");
+        assert_eq!(after(1), ["shop"], "at the start");
+        assert_eq!(after(58), Vec::<String>::new(), "within a per cent");
+        assert_eq!(after(3), ["shop"], "the first per cent");
+        assert_eq!(after(1), Vec::<String>::new());
+        assert_eq!(after(60 * 50), ["shop"], "many at once");
+        assert_eq!(after(60 * 50), ["shop"], "the end");
+        assert_eq!(after(60 * 50), Vec::<String>::new());
+        assert!(!steps.is_moving());
+    }
+
+    #[test]
+    fn a_change_is_due_for_sections_whose_clients_see_it() {
+        let live = Live::in_memory().name("one");
+        let tide = Tidegate::builder().text(DOCUMENT).live(live).without_locks().without_cache().connect().unwrap();
+        let (mut subscription, mut steps) = (tide.subscribe(), Steps::new(tide.view()));
+        let mut after = |change: tidegate::Change| {
+            change.send().unwrap();
+            sections(steps.after_change(&subscription.recv().unwrap(), tide.view()))
+        };
+        assert_eq!(after(tide.activate("shop/fixed")), ["shop"]);
+        assert_eq!(after(tide.activate("hidden/ramp")), Vec::<String>::new());
+        assert_eq!(after(tide.define("a/b", r#"{"stable": 1}"#)), ["a"]);
+        assert_eq!(after(tide.define("a/b", r#"{"stable": 1, "visibility": "server"}"#)), ["a"], "it vanishes");
+        assert_eq!(after(tide.define("a/b", r#"{"stable": 2, "visibility": "server"}"#)), Vec::<String>::new());
+        assert_eq!(after(tide.define("a/b", r#"{"stable": 2}"#)), ["a"], "it appears");
+        assert_eq!(after(tide.remove("a/b")), ["a"]);
+    }
+}
