@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, commits, instructions, prerequisites, simulate, soak};
+use crate::{check_deps, clients, commits, instructions, prerequisites, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "seeds of the simulator, and its mutants", run: simulate::ci },
     Step { name: "faults on real processes", run: soak::ci },
     Step { name: "the first command of the README", run: first_command },
+    Step { name: "clients of OpenFeature", run: clients::ci },
     Step { name: "tests", run: tests },
 ];
 

@@ -7,6 +7,7 @@ mod audit;
 mod bench;
 mod check_deps;
 mod ci;
+mod clients;
 mod commits;
 mod fuzz;
 mod generate;
@@ -87,6 +88,12 @@ const TASKS: &[Task] = &[
         arguments: "[--rounds N] [--nodes N] [--seed X] [--fault NAME | --list-faults]",
         does: "a cluster of real processes in a network of its own, where everything goes wrong (needs root)",
         run: soak::run,
+    },
+    Task {
+        name: "clients",
+        arguments: "[FOLDER]",
+        does: "real clients of OpenFeature against a real server: all, or those of one folder of clients/",
+        run: clients::run,
     },
     Task {
         name: "fuzz",

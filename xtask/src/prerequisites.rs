@@ -8,11 +8,16 @@ use crate::run::{self, Failure};
 /// Makes sure that `program` can be started, by installing the Debian package that has it. A test that
 /// needs a program is never skipped because it is missing.
 pub(crate) fn need(program: &str, debian_package: &str) -> Result<(), Failure> {
-    if find(program).is_some() {
+    need_that(&format!("`{program}`"), debian_package, || find(program).is_some())
+}
+
+/// The same for anything that can be looked for.
+pub(crate) fn need_that(what: &str, debian_package: &str, is_there: impl Fn() -> bool) -> Result<(), Failure> {
+    if is_there() {
         return Ok(());
     }
     let missing =
-        |why: &str| Failure::new(format!("`{program}` is missing and {why}; install the package `{debian_package}`"));
+        |why: &str| Failure::new(format!("{what} is missing and {why}; install the package `{debian_package}`"));
     if find("apt-get").is_none() {
         return Err(missing("this machine has no apt-get"));
     }
@@ -21,7 +26,7 @@ pub(crate) fn need(program: &str, debian_package: &str) -> Result<(), Failure> {
         (false, Some(_)) => &["sudo"],
         (false, None) => return Err(missing("this user is not root and has no sudo")),
     };
-    run::announce(&format!("install {debian_package}, for `{program}`"));
+    run::announce(&format!("install {debian_package}, for {what}"));
     // RUNLEVEL=1 keeps a package that brings a service from starting it.
     let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "--quiet", "--yes"];
     let apt_get = |words: &[&str]| {
@@ -34,7 +39,7 @@ pub(crate) fn need(program: &str, debian_package: &str) -> Result<(), Failure> {
     }
     apt_get(&["install", "--no-install-recommends", debian_package])
         .map_err(|failure| missing(&format!("could not be installed ({failure})")))?;
-    find(program).map(|_| ()).ok_or_else(|| missing("the package that was installed does not bring it"))
+    if is_there() { Ok(()) } else { Err(missing("the package that was installed does not bring it")) }
 }
 
 /// Where a program is: in `PATH`, or in the folders for services, which Debian leaves out of the

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Why a task stopped: one message for the person who started it.
@@ -26,6 +26,11 @@ pub(crate) fn enter_workspace_root() -> Result<(), Failure> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or_else(|| Failure::new("xtask has no parent folder"))?;
     std::env::set_current_dir(root).map_err(|error| Failure::new(format!("cannot enter the workspace root: {error}")))
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 /// A call of the cargo that runs this task, with the given words.

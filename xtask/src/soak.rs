@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::run::{self, Failure, announce, cargo, finish};
+use crate::run::{self, Failure, announce, cargo, finish, target};
 
 use faults::{FAULTS, Fault};
 use fleet::Fleet;
@@ -117,10 +117,6 @@ fn need_programs() -> Result<(), Failure> {
     } else {
         Err(Failure::new(format!("there is no `{faketime}`; install the package `libfaketime`")))
     }
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 fn work(options: &Options, program: &Path) -> Result<(), Failure> {
