@@ -86,6 +86,30 @@ impl Snapshot {
     }
 }
 
+impl Explanation {
+    /// Whether a caller gets the same of both: value, variant, reason, error and the rule that decided. What led to it, such as
+    /// the share, may differ.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile, read};
+    ///
+    /// let text = br#"{"a": {"b": {"stable": false, "new": true, "start_time": "2026-01-01 00:00Z", "duration": "9d"}}}"#;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let start = 1_767_225_600_000_000;
+    /// let [begun, later, ended] = [start, start + 60_000_000, start + 9 * 86_400_000_000].map(|now| {
+    ///     let moment = Moment { now: Micros::new(now), leases: &Clocks::synced() };
+    ///     snapshot.explain("a", "b", &Subject::key("ann"), &moment)
+    /// });
+    /// assert!(begun.is_same_decision(&later) && begun.share != later.share);
+    /// assert!(!begun.is_same_decision(&ended));
+    /// ```
+    pub fn is_same_decision(&self, other: &Self) -> bool {
+        (&self.value, self.variant, self.reason, self.error, self.rule)
+            == (&other.value, other.variant, other.reason, other.error, other.rule)
+    }
+}
+
 /// The trace that records what it sees.
 #[derive(Debug, Default)]
 struct Recorder {

@@ -6,12 +6,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+#[cfg(feature = "cluster")]
+use tidegate_engine::FlagKey;
 use tidegate_engine::{Answer, Explanation, Flips, Snapshot, Subject};
 
 use crate::error::ShutdownError;
 use crate::ingest::worker::Running;
 #[cfg(feature = "cluster")]
-use crate::live::{Change, Cluster, Entry, Operation, Percentage};
+use crate::live::{Change, Cluster, ClusterError, Entry, FlagRecord, FlagState, Operation, Percentage};
 use crate::read::misreads::Named;
 use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
@@ -434,6 +436,65 @@ impl Tidegate {
     /// ```
     pub fn cluster(&self) -> Option<Cluster> {
         self.threads.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
+    }
+
+    /// A flag as this node has it now: where it is defined, its values, its activation, its share and the next change of that.
+    /// None for a flag that this node does not know.
+    ///
+    /// ```
+    /// # use tidegate::{FlagSource, Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.activate_percentage("shop/banner", 20).actor("dana").send()?;
+    /// let banner = tide.flag_state("shop/banner")?.expect("it is known");
+    /// assert_eq!((banner.source, banner.new.as_deref()), (FlagSource::Activation, Some("true")));
+    /// assert_eq!((banner.share.to_string(), banner.activation.unwrap().actor), ("20".into(), "dana".into()));
+    /// assert!(tide.flag_state("shop/baner")?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn flag_state(&self, flag_key: &str) -> Result<Option<FlagState>, ClusterError> {
+        let records = self.records(&[FlagKey::parse(flag_key)])?;
+        // Taken after the records: a tag must not be newer than what it is sent with.
+        let view = self.view();
+        Ok(records.iter().find_map(|record| FlagState::new(&view, record)))
+    }
+
+    /// The same of several flags at the instant of a view, in their order, without those that are not known. What live changes
+    /// say of them is that of now.
+    ///
+    /// ```
+    /// # use tidegate::{FlagKey, Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// tide.activate("shop/banner").send()?;
+    /// let states = tide.flag_states(&tide.view(), &[FlagKey::parse("shop/banner"), FlagKey::parse("shop/baner")])?;
+    /// assert_eq!(states.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The thread of live changes has ended.
+    pub fn flag_states(&self, view: &View, flags: &[FlagKey]) -> Result<Vec<FlagState>, ClusterError> {
+        let records = self.records(flags)?;
+        Ok(records.iter().filter_map(|record| FlagState::new(view, record)).collect())
+    }
+
+    /// What live changes say of these flags; without live changes only which of them the documents define.
+    fn records(&self, flags: &[FlagKey]) -> Result<Vec<FlagRecord>, ClusterError> {
+        if let Some(cluster) = self.cluster() {
+            return cluster.records(flags);
+        }
+        let (snapshot, source) = (self.snapshot(), self.status().source);
+        let is_defined = |flag: &FlagKey| {
+            let index = snapshot.find(flag.section(), flag.flag());
+            index.is_some_and(|index| snapshot.flag(index).is_defined())
+        };
+        let record = |flag: &FlagKey| {
+            let document = is_defined(flag).then(|| source.clone());
+            FlagRecord { document, ..FlagRecord::empty(flag.clone()) }
+        };
+        Ok(flags.iter().map(record).collect())
     }
 }
 

@@ -3,7 +3,6 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use tidegate::{Explanation, FlagKey, Micros, Rule, Subject, Tidegate, parse_time};
-use tidegate_engine::Moment;
 
 use super::ask::{self, FlagPath, Query};
 use super::problem::Problem;
@@ -24,6 +23,6 @@ pub(super) async fn decide(State(api): Shared, path: FlagPath, request: Request)
 /// The decision now, or at another instant by what is known now.
 pub(super) fn explain(tide: &Tidegate, flag: &FlagKey, key: Option<&str>, at: Option<Micros>) -> Explanation {
     let view = tide.view();
-    let moment = Moment { now: at.unwrap_or_else(|| view.now()), ..view.moment() };
-    view.snapshot().explain(flag.section(), flag.flag(), &Subject::from(key), &moment)
+    let view = at.map_or_else(|| view.clone(), |at| view.at(at));
+    view.explain(flag.section(), flag.flag(), Subject::from(key))
 }

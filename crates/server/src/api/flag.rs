@@ -1,28 +1,27 @@
-//! A flag as the API shows it: where it is defined, its activation, its share now, and its next change.
+//! A flag as the API shows it: the state that the library says, as JSON.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::{FlagKey, FlagRecord, Micros, RegisterValue, Tidegate, Variant, View};
-use tidegate_engine::{Change, Flag, Share};
+use tidegate::engine::Change;
+use tidegate::{FlagState, Micros, Record, Share, Variant};
 
 use super::ask::{self, FlagPath, Query};
 use super::problem::Problem;
-use super::{Answer, Kind, Shared, answer, precondition};
+use super::{Answer, Kind, Shared, answer};
 
 /// A flag as it is written.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown {
+pub(super) struct FlagJson {
     flag: String,
-    /// `document <place>`, `api`, `activation`, `default`, or `lock` where only a lock of this host names it.
     source: String,
     definition: Option<Box<RawValue>>,
-    activation: Option<ShownActivation>,
+    activation: Option<ActivationJson>,
     stable: Option<Box<RawValue>>,
     new: Option<Box<RawValue>>,
     share: Share,
-    next_change: Option<Next>,
+    next_change: Option<ChangeJson>,
     enabled: bool,
     lock: Option<&'static str>,
     digest: String,
@@ -30,7 +29,7 @@ pub(super) struct Shown {
 
 /// The flag's activation, while it is active.
 #[derive(Debug, Serialize)]
-struct ShownActivation {
+struct ActivationJson {
     percentage: Share,
     until: Option<Micros>,
     actor: String,
@@ -40,9 +39,9 @@ struct ShownActivation {
     node: String,
 }
 
-/// The next turn of the share.
+/// The next change in how the share moves.
 #[derive(Debug, Serialize)]
-struct Next {
+struct ChangeJson {
     at: Micros,
     what: &'static str,
     share: Share,
@@ -54,85 +53,50 @@ pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -
     Query::read(request.uri(), &[])?;
     let tide = api.tide.clone();
     let answer = api.blocking(Kind::Read, move || {
-        let record = match tide.cluster() {
-            Some(cluster) => Some(cluster.flag(&flag.to_string())?),
-            None => None,
-        };
-        let view = tide.view();
-        let found = view.snapshot().find(flag.section(), flag.flag()).map(|index| view.snapshot().flag(index));
-        if found.is_none() && !record.as_ref().is_some_and(has_value) {
-            return Err(Problem::unknown_flag(&flag, view.snapshot().nearest(&flag)));
-        }
-        Ok(shown(&tide, &view, &flag, found, record.as_ref()))
+        let state = tide.flag_state(&flag.to_string())?;
+        state.map(FlagJson::new).ok_or_else(|| Problem::unknown_flag(&flag, tide.snapshot().nearest(&flag)))
     });
     let flag = answer.await??;
     let tag = flag.digest.clone();
     answer::json(StatusCode::OK, &flag).map(|response| answer::with_tag(response, &tag))
 }
 
-pub(super) fn has_value(record: &FlagRecord) -> bool {
-    [&record.activation, &record.definition].into_iter().flatten().any(|register| register.value.is_some())
-}
-
-pub(super) fn shown(
-    tide: &Tidegate,
-    view: &View,
-    key: &FlagKey,
-    flag: Option<Flag<'_>>,
-    record: Option<&FlagRecord>,
-) -> Shown {
-    let moment = view.moment();
-    let definition = record.and_then(|record| record.definition.as_ref()).and_then(|register| register.value.as_ref());
-    let definition = definition.and_then(RegisterValue::as_definition).map(ToOwned::to_owned);
-    let activation = record.and_then(|record| active(record, view.now()));
-    let document = record.and_then(|record| record.document.clone());
-    let is_defined = flag.is_some_and(|flag| flag.is_defined());
-    let source = match (document, &definition) {
-        (Some(place), _) => format!("document {place}"),
-        (None, Some(_)) => "api".to_owned(),
-        (None, None) if is_defined => format!("document {}", tide.status().source),
-        (None, None) if activation.is_some() => "activation".to_owned(),
-        (None, None) if flag.is_some_and(|flag| flag.host_lock().is_some()) => "lock".to_owned(),
-        (None, None) => "default".to_owned(),
-    };
-    let raw = |text: Option<&str>| text.and_then(|text| RawValue::from_string(text.to_owned()).ok());
-    // A flag without a definition is the boolean flag, unless it had a definition when its activation was set.
-    let had_definition = flag.and_then(|flag| flag.activation().map(|activation| activation.defined));
-    let is_bare = flag.is_some() && !is_defined && had_definition != Some(true);
-    let value = |value: Option<&str>, bare: &'static str| raw(value.or(is_bare.then_some(bare)));
-    Shown {
-        flag: key.to_string(),
-        source,
-        definition,
-        activation,
-        stable: value(flag.and_then(|flag| flag.stable()), "false"),
-        new: value(flag.and_then(|flag| flag.new_value()), "true").filter(|_| is_bare || is_defined),
-        share: flag.map_or(Share::ZERO, |flag| flag.share_at(&moment)),
-        next_change: flag.and_then(|flag| flag.next_change(&moment)).map(next),
-        enabled: flag.is_none_or(|flag| flag.is_enabled()),
-        lock: flag.and_then(|flag| flag.lock()).map(Variant::as_str),
-        digest: precondition::tag(record),
+impl FlagJson {
+    pub(super) fn new(state: FlagState) -> Self {
+        let raw = |text: Option<String>| text.and_then(|text| RawValue::from_string(text).ok());
+        Self {
+            flag: state.flag.to_string(),
+            source: state.source.to_string(),
+            definition: raw(state.definition),
+            activation: state.activation.as_ref().and_then(ActivationJson::new),
+            stable: raw(state.stable),
+            new: raw(state.new),
+            share: state.share,
+            next_change: state.next_change.map(ChangeJson::new),
+            enabled: state.is_enabled,
+            lock: state.lock.map(Variant::as_str),
+            digest: state.tag,
+        }
     }
 }
 
-fn next(change: Change) -> Next {
-    Next { at: change.at, what: change.kind.as_str(), share: change.share }
+impl ActivationJson {
+    fn new(record: &Record) -> Option<Self> {
+        let activation = record.value.as_ref()?.as_activation()?;
+        Some(Self {
+            percentage: activation.share,
+            until: activation.until,
+            actor: record.actor.clone(),
+            reason: record.reason.clone(),
+            stamp: record.stamp.to_string(),
+            at: record.at,
+            node: answer::name(&record.node),
+        })
+    }
 }
 
-/// The activation, if there is one and it has not expired.
-fn active(record: &FlagRecord, now: Micros) -> Option<ShownActivation> {
-    let register = record.activation.as_ref()?;
-    let activation = register.value.as_ref()?.as_activation()?;
-    if activation.until.is_some_and(|until| until <= now) {
-        return None;
+impl ChangeJson {
+    fn new(change: Change) -> Self {
+        Self { at: change.at, what: change.kind.as_str(), share: change.share }
     }
-    Some(ShownActivation {
-        percentage: activation.share,
-        until: activation.until,
-        actor: register.actor.clone(),
-        reason: register.reason.clone(),
-        stamp: register.stamp.to_string(),
-        at: register.at,
-        node: answer::name(&register.node),
-    })
 }

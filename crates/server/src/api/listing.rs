@@ -15,7 +15,7 @@ use tidegate_engine::FlagIndex;
 
 use super::ask::{self, Query};
 use super::budget::Reserved;
-use super::flag::{self, Shown};
+use super::flag::FlagJson;
 use super::parts::parts;
 use super::problem::Problem;
 use super::{Answer, Api, Kind, Shared, answer};
@@ -54,11 +54,10 @@ fn send(api: &Arc<Api>, reserved: Reserved, first: Vec<u8>, mut listing: Listing
     ready.body()
 }
 
-/// See the module.
+/// A list that is being sent.
 #[derive(Debug)]
 pub(super) struct Listing {
     tide: Tidegate,
-    cluster: Option<Cluster>,
     digest: String,
     view: View,
     /// The flags of the view that come yet, the last one first.
@@ -97,7 +96,7 @@ impl Listing {
             Some(changes) => format!("{}.{changes:016x}", snapshot.digest()),
             None => snapshot.digest().to_string(),
         };
-        Ok(Self { tide, cluster, digest, view, known, strange, is_begun: false, is_ended: false })
+        Ok(Self { tide, digest, view, known, strange, is_begun: false, is_ended: false })
     }
 
     /// What the list is of: the documents and definitions, and all live changes.
@@ -142,19 +141,9 @@ impl Listing {
         self.known.pop().map(|index| self.view.snapshot().flag(index).key())
     }
 
-    /// The flags as they are shown, without those that have gone meanwhile.
-    fn show(&self, keys: &[FlagKey]) -> Result<Vec<Shown>, Problem> {
-        let records = match &self.cluster {
-            Some(cluster) => cluster.records(keys)?.into_iter().map(Some).collect(),
-            None => keys.iter().map(|_| None).collect::<Vec<_>>(),
-        };
-        let snapshot = self.view.snapshot();
-        let shown = keys.iter().zip(records).filter_map(|(key, record)| {
-            let found = snapshot.find(key.section(), key.flag()).map(|index| snapshot.flag(index));
-            let is_there = found.is_some() || record.as_ref().is_some_and(flag::has_value);
-            is_there.then(|| flag::shown(&self.tide, &self.view, key, found, record.as_ref()))
-        });
-        Ok(shown.collect())
+    /// The flags as they are shown, without those that are gone by now.
+    fn show(&self, keys: &[FlagKey]) -> Result<Vec<FlagJson>, Problem> {
+        Ok(self.tide.flag_states(&self.view, keys)?.into_iter().map(FlagJson::new).collect())
     }
 }
 

@@ -4,14 +4,9 @@
 //! that has the same changes. The library compares the tags in the step in which it makes the change.
 
 use axum::http::{HeaderMap, HeaderName, header};
-use tidegate::{Change, FlagRecord, FlagTags};
+use tidegate::{Change, FlagTags};
 
 use super::problem::Problem;
-
-/// The tag of what stands in the registers of a flag.
-pub(super) fn tag(record: Option<&FlagRecord>) -> String {
-    record.map_or_else(|| "0.0".to_owned(), FlagRecord::tag)
-}
 
 /// What the headers ask for.
 #[derive(Debug, Default)]

@@ -119,10 +119,7 @@ impl Watcher {
     fn decision_event(&mut self) -> Option<String> {
         let flag = self.flag.as_ref()?;
         let now = decision::explain(&self.api.tide, flag, self.key.as_deref(), None);
-        let is_same = self.last.as_ref().is_some_and(|last| {
-            (&last.value, last.variant, last.reason, last.error, last.rule)
-                == (&now.value, now.variant, now.reason, now.error, now.rule)
-        });
+        let is_same = self.last.as_ref().is_some_and(|last| last.is_same_decision(&now));
         let text = (!is_same).then(|| serde_json::to_string(&now).ok()).flatten();
         self.last = Some(now);
         text.map(|text| event("decision", &text))

@@ -52,8 +52,20 @@ impl FlagRecord {
         tag(stamp(&self.definition), stamp(&self.activation))
     }
 
+    /// The activation, if there is one that has not expired at this instant.
+    pub fn activation_at(&self, now: Micros) -> Option<&Record> {
+        let register = self.activation.as_ref()?;
+        let activation = register.value.as_ref()?.as_activation()?;
+        activation.until.is_none_or(|until| now < until).then_some(register)
+    }
+
+    /// Whether one of the registers has a value: it was neither cleared nor removed.
+    pub(super) fn has_value(&self) -> bool {
+        [&self.activation, &self.definition].into_iter().flatten().any(|register| register.value.is_some())
+    }
+
     /// That of a flag of which nothing was written.
-    pub(super) fn empty(flag: FlagKey) -> Self {
+    pub(crate) fn empty(flag: FlagKey) -> Self {
         Self { flag, activation: None, definition: None, document: None }
     }
 

@@ -55,6 +55,24 @@ impl View {
         self.now
     }
 
+    /// The same version at another instant: what everything that is known now says of then.
+    ///
+    /// ```
+    /// # use tidegate::{Tidegate, parse_time};
+    /// # let tide = Tidegate::builder().text(
+    /// #     r#"{"shop": {"dark": {"stable": false, "new": true, "start_time": "2039-01-01 00:00Z", "duration": "1d"}}}"#,
+    /// # ).without_locks().connect()?;
+    /// let view = tide.view();
+    /// assert!(!view.is_active_for("shop/dark", "user-17"));
+    /// let later = view.at(parse_time("2039-01-02T00:00:00Z").unwrap());
+    /// assert!(later.is_active_for("shop/dark", "user-17") && later.version() == view.version());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at(&self, now: Micros) -> Self {
+        Self { published: Arc::clone(&self.published), now }
+    }
+
     /// Which version of everything active this view sees: two views of one instance with the same version answer alike at the
     /// same instant. It means nothing in another instance or after a restart.
     ///

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tidegate::{
-    Builder, ChangeError, Clock, ConnectError, Health, Level, Live, LiveError, Micros, Source, Span, Tidegate,
-    WriteError,
+    Builder, ChangeError, Clock, ConnectError, Health, Level, Live, LiveError, Micros, Pin, Source, Span, Tidegate,
+    Variant, WriteError,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -511,4 +511,38 @@ fn what_was_acknowledged_survives_a_kill() {
         let lost = (0..acknowledged).find(|number| !tide.is_active(&format!("flag-{number}")));
         assert_eq!(lost, None, "of {acknowledged}");
     }
+}
+
+#[test]
+fn the_state_of_a_flag_names_its_source_and_gives_a_bare_flag_two_values() {
+    let document = r#"{"d": {"x": {"stable": 1, "new": 2}, "y": {"stable": "only"}}}"#;
+    let clock = Clock::manual(Micros::new(1_700_000_000_000_000));
+    let tide = Tidegate::builder().live(Live::in_memory().name("node")).text(document).clock(clock.clone());
+    let tide = tide.pin("l/x", Pin::Variant(Variant::New)).default_percentage("b/default", 25).connect().unwrap();
+    tide.define("a/defined", r#"{"stable": "s"}"#).send().unwrap();
+    let until = Micros::new(tide.view().now().get() + DAY);
+    tide.activate_percentage("a/bare", 20).until(until).send().unwrap();
+    tide.activate("e/elsewhere").elsewhere().send().unwrap();
+    let check = |flag: &str, source: &str, values: (Option<&str>, Option<&str>), share: &str| {
+        let state = tide.flag_state(flag).unwrap().unwrap();
+        assert_eq!(state.source.to_string().split(' ').next().unwrap(), source, "{flag}");
+        assert_eq!((state.stable.as_deref(), state.new.as_deref()), values, "{flag}");
+        assert_eq!(state.share.to_string(), share, "{flag}");
+        state
+    };
+    let bare = (Some("false"), Some("true"));
+    assert_eq!(check("d/x", "document", (Some("1"), Some("2")), "0").tag, "0.0");
+    check("d/y", "document", (Some("\"only\""), None), "0");
+    assert_eq!(check("a/defined", "api", (Some("\"s\""), None), "0").definition.as_deref(), Some(r#"{"stable": "s"}"#));
+    let state = check("a/bare", "activation", bare, "20");
+    assert_eq!((state.activation.unwrap().actor, state.next_change.unwrap().at), (String::new(), until));
+    check("e/elsewhere", "activation", (None, None), "100");
+    check("l/x", "lock", bare, "100");
+    check("b/default", "default", bare, "25");
+    clock.advance(Duration::from_micros(DAY.unsigned_abs()));
+    let expired = tide.flag_state("a/bare").unwrap().unwrap();
+    assert!(expired.activation.is_none() && expired.share.to_string() == "0", "{expired:?}");
+    assert!(tide.flag_state("a/unknown").unwrap().is_none());
+    tide.clear("a/bare").send().unwrap();
+    assert!(tide.flag_state("a/bare").unwrap().is_none(), "it is known no more");
 }
