@@ -11,6 +11,7 @@ mod peers;
 mod quarantine;
 mod receive;
 mod report;
+mod reservation;
 mod tombstones;
 mod watch;
 mod write;
