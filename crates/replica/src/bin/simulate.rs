@@ -14,7 +14,7 @@ Usage: cargo xtask simulate [OPTIONS]
 
 Options:
   --seeds N        Run N seeds, 1 to N [default: 200]
-  --seed X         Run seed X only, twice: both runs must give the same trace
+  --seed X         Run seed X only, twice: both runs must give the same trace. With --seeds N: run N seeds from X on
   --nodes N        Nodes of the cluster [default: 5]
   --seconds S      Virtual seconds during which nodes write and faults happen [default: 300]
   --without FAULT  Leave a fault out; may be given several times
@@ -30,9 +30,10 @@ docs/reference/simulator.md explains the output.
 
 /// The arguments of the command line.
 struct Arguments {
-    seeds: u64,
-    first: u64,
-    is_single: bool,
+    /// How many, if that was said.
+    seeds: Option<u64>,
+    /// The first one, if that was said.
+    first: Option<u64>,
     has_log: bool,
     setup: Setup,
 }
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 impl Arguments {
     fn parse(words: &[String]) -> Result<Self, String> {
         let setup = Setup { seed: 1, nodes: 5, seconds: 300, mutant: None, without: Vec::new() };
-        let mut arguments = Self { seeds: 200, first: 1, is_single: false, has_log: false, setup };
+        let mut arguments = Self { seeds: None, first: None, has_log: false, setup };
         let setup = &mut arguments.setup;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -76,28 +77,39 @@ impl Arguments {
             let value = words.next().ok_or_else(|| format!("`{word}` needs a value"))?;
             let number = || value.parse::<u64>().map_err(|_| format!("`{word}` needs a whole number, not `{value}`"));
             match word.as_str() {
-                "--seeds" => arguments.seeds = number()?,
-                "--seed" => (arguments.first, arguments.is_single) = (number()?, true),
+                "--seeds" => arguments.seeds = Some(number()?),
+                "--seed" => arguments.first = Some(number()?),
                 "--nodes" => setup.nodes = usize::try_from(number()?.clamp(1, 1_000)).unwrap_or(1),
                 "--seconds" => setup.seconds = number()?.max(1),
                 "--mutant" => setup.mutant = Some(value.parse()?),
                 _ => setup.without.push(value.parse()?),
             }
         }
-        if arguments.has_log && !arguments.is_single {
+        if arguments.has_log && !arguments.is_single() {
             return Err("`--log` needs `--seed`: a log is of one run".to_owned());
         }
         Ok(arguments)
     }
 
+    fn is_single(&self) -> bool {
+        self.first.is_some() && self.seeds.is_none()
+    }
+
     fn seeds(&self) -> u64 {
-        if self.is_single { 1 } else { self.seeds }
+        if self.is_single() { 1 } else { self.seeds.unwrap_or(SEEDS) }
+    }
+
+    fn first(&self) -> u64 {
+        self.first.unwrap_or(1)
     }
 
     fn last(&self) -> u64 {
-        self.first.saturating_add(self.seeds()).saturating_sub(1)
+        self.first().saturating_add(self.seeds()).saturating_sub(1)
     }
 }
+
+/// How many seeds run unless something else was said.
+const SEEDS: u64 = 200;
 
 /// The options that have a value.
 const OPTIONS: [&str; 6] = ["--seeds", "--seed", "--nodes", "--seconds", "--mutant", "--without"];
@@ -106,7 +118,7 @@ const OPTIONS: [&str; 6] = ["--seeds", "--seed", "--nodes", "--seconds", "--muta
 fn simulate(arguments: &Arguments) -> ExitCode {
     let started = Instant::now();
     let mut total = Outcome::default();
-    for seed in arguments.first..=arguments.last() {
+    for seed in arguments.first()..=arguments.last() {
         let setup = Setup { seed, ..arguments.setup.clone() };
         let outcome = run(&setup);
         if let Some(violation) = &outcome.violation {
@@ -118,7 +130,7 @@ fn simulate(arguments: &Arguments) -> ExitCode {
         total.unreached += outcome.unreached;
         total.refused += outcome.refused;
         total.at_rest = (total.at_rest.0 + outcome.at_rest.0, total.at_rest.1 + outcome.at_rest.1);
-        if arguments.is_single && run(&setup).trace != outcome.trace {
+        if arguments.is_single() && run(&setup).trace != outcome.trace {
             return print_failure(&format!(
                 "{setup}: I10 broken: the same seed gave another trace\nreproduce     cargo xtask simulate {}\n",
                 setup.arguments()
@@ -144,7 +156,7 @@ fn summary(arguments: &Arguments, total: &Outcome, real: f64) -> String {
          not reached   {} writes were accepted without their level, {} were refused\n\
          at rest       {messages:.2} messages and {bytes:.0} bytes a node a second\n\
          time          {real:.1} s, {speed:.0} times real time\n",
-        arguments.first,
+        arguments.first(),
         arguments.last(),
         total.trace,
         total.events,
@@ -156,7 +168,7 @@ fn summary(arguments: &Arguments, total: &Outcome, real: f64) -> String {
 
 /// One run, with a line for each step.
 fn simulate_logged(arguments: &Arguments) -> ExitCode {
-    let setup = Setup { seed: arguments.first, ..arguments.setup.clone() };
+    let setup = Setup { seed: arguments.first(), ..arguments.setup.clone() };
     let mut out = BufWriter::new(stdout().lock());
     let outcome = run_logged(&setup, &mut |line| _ = writeln!(out, "{line}"));
     let end = outcome.violation.as_ref().map_or_else(|| "every invariant held".to_owned(), Violation::to_string);
@@ -187,4 +199,22 @@ fn print_failure(text: &str) -> ExitCode {
 
 fn print(text: &str) -> ExitCode {
     if stdout().write_all(text.as_bytes()).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_seed_and_a_number_of_seeds_make_a_range() {
+        let range = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            Arguments::parse(&words).map(|arguments| (arguments.first(), arguments.last(), arguments.is_single()))
+        };
+        assert_eq!(range(""), Ok((1, 200, false)));
+        assert_eq!(range("--seeds 30"), Ok((1, 30, false)));
+        assert_eq!(range("--seed 7"), Ok((7, 7, true)));
+        assert_eq!(range("--seed 1001 --seeds 1000"), Ok((1001, 2000, false)));
+        assert!(range("--seed 7 --seeds 2 --log").is_err() && range("--seed x").is_err());
+    }
 }
