@@ -44,11 +44,13 @@ pub enum Mutant {
     EpochsNeedNoRepair,
     /// A node collects tombstones although it has not met every configured peer.
     UnmetPeersIgnored,
+    /// Anti-entropy and answers carry registers whose clock reservation is not on the disk; only pushes wait for it.
+    AntiEntropyBeforeReservation,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::NoAntiEntropy,
         Self::ReceivedStampsDoNotAdvance,
         Self::OverwriteForgetsHash,
@@ -68,6 +70,7 @@ impl Mutant {
         Self::MissedRepairsShutOut,
         Self::EpochsNeedNoRepair,
         Self::UnmetPeersIgnored,
+        Self::AntiEntropyBeforeReservation,
     ];
 
     /// Its name on the command line.
@@ -92,6 +95,7 @@ impl Mutant {
             Self::MissedRepairsShutOut => "missed-repairs-shut-out",
             Self::EpochsNeedNoRepair => "epochs-need-no-repair",
             Self::UnmetPeersIgnored => "unmet-peers-ignored",
+            Self::AntiEntropyBeforeReservation => "anti-entropy-before-reservation",
         }
     }
 }

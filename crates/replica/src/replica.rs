@@ -33,6 +33,7 @@ use crate::{
 use acks::{DueAck, Pendings};
 use peers::Peer;
 use quarantine::{Decision, QuarantinedRegister};
+use reservation::Unreserved;
 
 /// One node's copy of the registers. See the [crate](crate) for how to drive it.
 pub struct Replica {
@@ -42,15 +43,15 @@ pub struct Replica {
     membership: Membership,
     durable: DurableState,
     is_durable_state_new: bool,
-    /// The greatest ceiling that is on the disk, and those on their way there.
+    /// The clock reservation that is on the disk, and those on their way there.
     clock_reservation: Stamp,
     clock_reservations: VecDeque<(u64, Stamp)>,
     peers: BTreeMap<NodeId, Peer>,
     pendings: Pendings,
     /// Answers to other nodes' writes, each due once a batch is durable.
     acks: VecDeque<DueAck>,
-    /// Own registers that must not be pushed before a batch with the clock reservation is durable.
-    unreserved: VecDeque<(u64, Register)>,
+    /// Registers of this node that no other node may have yet.
+    unreserved: Unreserved,
     /// Writes that wait until this node knows which stamps it has used.
     waiting: VecDeque<Waiting>,
     quarantine: BTreeMap<Arc<[u8]>, QuarantinedRegister>,
@@ -150,7 +151,7 @@ impl Replica {
             peers: BTreeMap::new(),
             pendings: Pendings::default(),
             acks: VecDeque::new(),
-            unreserved: VecDeque::new(),
+            unreserved: Unreserved::default(),
             waiting: VecDeque::new(),
             quarantine: BTreeMap::new(),
             max_drift_ms,

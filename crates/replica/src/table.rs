@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::merkle::{Branch, MerkleTree};
+use crate::merkle::MerkleTree;
 use crate::message::Entry;
 use crate::{NodeId, Register, Stamp};
 
@@ -190,11 +190,6 @@ impl Table {
         let is_right = tree == self.tree;
         self.tree = tree;
         is_right
-    }
-
-    /// The entries of a leaf.
-    pub(crate) fn leaf(&self, branch: Branch) -> Vec<Entry> {
-        self.within(branch.hashes()).map(|register| self.entry(register)).collect()
     }
 
     /// The entry of a register in a leaf.

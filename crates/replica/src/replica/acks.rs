@@ -129,8 +129,13 @@ impl Replica {
     pub(super) fn send_due_acks(&mut self) {
         let mut active: BTreeMap<NodeId, Vec<Stamp>> = BTreeMap::new();
         let mut outranked: BTreeMap<NodeId, Vec<(Loss, Register)>> = BTreeMap::new();
+        let mut waiting = Vec::new();
         while let Some(DueAck { to, key, stamp, .. }) = self.acks.pop_front_if(|due| due.seq <= self.persisted) {
             match self.winner(&key) {
+                // An answer that names a register waits until that may leave: then a batch up to the latest one is durable.
+                Some((winner, _)) if !self.may_leave(winner) => {
+                    waiting.push(DueAck { seq: self.seq, to, key, stamp });
+                }
                 Some((winner, is_quarantined))
                     if winner.stamp != stamp && !self.has(Mutant::OutrankedIsAcknowledged) =>
                 {
@@ -142,6 +147,7 @@ impl Replica {
                 None => {}
             }
         }
+        self.acks.extend(waiting);
         for (to, stamps) in active {
             self.send(to, Body::Ack(stamps));
         }
@@ -164,10 +170,7 @@ impl Replica {
     pub(super) fn note_persisted(&mut self, upto: u64) {
         self.persisted = self.persisted.max(upto.min(self.seq));
         while let Some((_, reservation)) = self.clock_reservations.pop_front_if(|(seq, _)| *seq <= self.persisted) {
-            self.clock_reservation = reservation;
-        }
-        while let Some((_, register)) = self.unreserved.pop_front_if(|(seq, _)| *seq <= self.persisted) {
-            self.push.push(register);
+            self.note_reserved(reservation);
         }
         let stamps: Vec<Stamp> = self.pendings.by_stamp.keys().copied().collect();
         for stamp in stamps {
@@ -220,7 +223,7 @@ impl Replica {
             self.pendings.insert(stamp, pending);
             if is_over {
                 self.settle(stamp, true);
-            } else if stamp <= self.clock_reservation {
+            } else if self.is_reserved(stamp) {
                 self.send_again(stamp, &silent);
             }
         }
@@ -229,7 +232,7 @@ impl Replica {
     fn send_again(&mut self, stamp: Stamp, to: &[NodeId]) {
         // What was overwritten meanwhile is on its way as its successor.
         let key = self.pendings.by_stamp.get(&stamp).map(|pending| Arc::clone(&pending.key));
-        let Some(register) = key.and_then(|key| self.table.get(&key).cloned()) else { return };
+        let Some(register) = key.and_then(|key| self.shown_of(&key).cloned()) else { return };
         for &node in to {
             self.send(node, Body::Push { registers: vec![register.clone()], awaited: Awaited::Everybody });
         }

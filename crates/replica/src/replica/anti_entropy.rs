@@ -82,7 +82,8 @@ impl Replica {
             for (digit, _) in mine.iter().zip(children).enumerate().filter(|(_, (mine, theirs))| mine != theirs) {
                 let child = branch.child(digit);
                 if child.is_leaf() && entries < limits::ENTRIES_PER_MESSAGE {
-                    let leaf = self.table.leaf(child);
+                    let leaf: Vec<Entry> =
+                        self.shown_within(child.hashes()).map(|register| self.table.entry(register)).collect();
                     entries += leaf.len() + 1;
                     leaves.push((child, leaf));
                 } else if !child.is_leaf() && branches.len() < limits::NODES_PER_MESSAGE {
@@ -103,7 +104,7 @@ impl Replica {
         let (mut wanted, mut given, mut gone, mut collected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (branch, entries) in theirs.iter().filter(|(branch, _)| branch.is_leaf()) {
             for theirs @ &Entry { hash, stamp, .. } in entries {
-                let here = self.table.at(hash).map(|register| self.table.entry(register)).next();
+                let here = self.shown_within(hash..=hash).map(|register| self.table.entry(register)).next();
                 let is_refused = here.is_none() && self.refuses(stamp, from, floor);
                 match here {
                     None if is_refused => gone.push((hash, stamp)),
@@ -123,7 +124,7 @@ impl Replica {
                 let hash = self.table.hash(&register.key);
                 if is_new(hash) && register.is_tombstone() && self.is_collected(register.rank_stamp(), floor) {
                     collected.push(Arc::clone(&register.key));
-                } else if is_new(hash) {
+                } else if is_new(hash) && self.shown(register).is_some() {
                     given.push(hash);
                 }
             }
@@ -142,8 +143,12 @@ impl Replica {
 
     /// Sends registers to repair a peer, as many as the budget allows. The next round goes on.
     pub(super) fn send_requested(&mut self, to: NodeId, hashes: &[u64], now: Now) {
-        let registers: Vec<Register> =
-            hashes.iter().take(limits::ENTRIES_PER_MESSAGE).flat_map(|hash| self.table.at(*hash)).cloned().collect();
+        let registers: Vec<Register> = hashes
+            .iter()
+            .take(limits::ENTRIES_PER_MESSAGE)
+            .flat_map(|hash| self.shown_within(*hash..=*hash))
+            .cloned()
+            .collect();
         self.send_registers(to, registers, now);
     }
 
@@ -213,7 +218,7 @@ impl Replica {
     /// Sends a snapshot chunk.
     pub(super) fn send_snapshot_chunk(&mut self, to: NodeId, hash: u64, now: Now) {
         let (mut registers, mut bytes, mut next) = (Vec::new(), 0, None);
-        for register in self.table.within(hash..=u64::MAX) {
+        for register in self.shown_within(hash..=u64::MAX) {
             let place = self.table.hash(&register.key);
             if bytes >= limits::CHUNK_BYTES {
                 next = Some(place);

@@ -99,6 +99,7 @@ impl Replica {
                 self.end_quarantine(&key);
             }
             Merged::Outranked(by) => {
+                self.unreserved.note_outranked(&register);
                 let winner = self.table.get(&register.key);
                 let known = winner.and_then(|winner| winner.replaces).unwrap_or(Stamp::ZERO);
                 let is_superseded = winner.is_some_and(|winner| winner.stamp < stamp);

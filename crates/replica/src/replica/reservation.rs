@@ -1,13 +1,21 @@
-//! The clock reservation: up to which stamp the clock may have gone, as the disk knows it. After a crash the clock continues above it.
+//! The clock reservation: a stamp on the disk above which the clock continues after a crash.
+//!
+//! Invariant: a register of this node that is in a message, or named as the winner in one, has a stamp up to the reservation that is
+//! on the disk. Otherwise a crash could take the register from this node and leave it on others, and the clock could issue its stamp
+//! again. A register above the reservation waits. Readers on this node have it already; other nodes get, in pushes, in anti-entropy and
+//! in answers alike, what they would get if it had not been written.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::message::Body;
-use crate::{Mutant, NodeId, Now, Stamp};
+use crate::{Mutant, NodeId, Now, Register, Stamp};
 
 use super::Replica;
 
 impl Replica {
-    /// No stamp above the clock reservation may be sent before the reservation is on the disk: after a crash the clock goes
-    /// on above it, so that no stamp is issued twice.
+    /// Raises the clock reservation, if `stamp` or what is written soon would lie above it.
     pub(super) fn reserve_clock(&mut self, stamp: Stamp, now: Now) {
         let timing = self.options.timing;
         let (reservation, ahead) =
@@ -33,17 +41,107 @@ impl Replica {
         }
     }
 
-    /// Pushes what was written, except what has to wait for the clock reservation.
+    /// Whether the disk has reserved a stamp of this node's.
+    pub(super) fn is_reserved(&self, stamp: Stamp) -> bool {
+        stamp <= self.clock_reservation || self.has(Mutant::ClockReservationNotPersisted)
+    }
+
+    /// Up to this stamp the disk has reserved the clock: what waited for that is pushed.
+    pub(super) fn note_reserved(&mut self, reservation: Stamp) {
+        self.clock_reservation = reservation;
+        let reserved = self.unreserved.release(reservation);
+        self.push.extend(reserved);
+    }
+
+    /// What other nodes may have of a register that is held here: itself, or while its stamp is not reserved the one that was active
+    /// before it, if there was one. Every register that leaves this node goes through here, or is pushed after it was released.
+    pub(super) fn shown<'r>(&'r self, register: &'r Register) -> Option<&'r Register> {
+        if self.may_leave(register) { Some(register) } else { self.unreserved.before(&register.key) }
+    }
+
+    /// Whether other nodes may have a register.
+    pub(super) fn may_leave(&self, register: &Register) -> bool {
+        !self.unreserved.holds(register.stamp) || self.has(Mutant::AntiEntropyBeforeReservation)
+    }
+
+    /// The register of a key, as other nodes may have it.
+    pub(super) fn shown_of(&self, key: &[u8]) -> Option<&Register> {
+        self.table.get(key).and_then(|register| self.shown(register))
+    }
+
+    /// The registers in a range of key hashes, as other nodes may have them.
+    pub(super) fn shown_within(&self, hashes: RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
+        self.table.within(hashes).filter_map(|register| self.shown(register))
+    }
+
+    /// Pushes what was written, and may leave.
     pub(super) fn push_new(&mut self) {
         for register in std::mem::take(&mut self.push) {
-            let is_covered = register.stamp <= self.clock_reservation || self.has(Mutant::ClockReservationNotPersisted);
-            if is_covered {
-                let awaited = self.awaited(register.stamp);
-                let message = self.message(Body::Push { registers: vec![register], awaited });
-                self.output.broadcast.push(message);
-            } else {
-                self.unreserved.push_back((self.seq, register));
+            let awaited = self.awaited(register.stamp);
+            let message = self.message(Body::Push { registers: vec![register], awaited });
+            self.output.broadcast.push(message);
+        }
+    }
+}
+
+/// Registers of this node whose stamps lie above the clock reservation on the disk. No message may carry them: after a crash the
+/// clock could issue their stamps again.
+#[derive(Debug, Default)]
+pub(super) struct Unreserved {
+    registers: BTreeMap<Stamp, Register>,
+    /// By key, what other nodes may have instead.
+    shown: BTreeMap<Arc<[u8]>, Shown>,
+}
+
+/// What other nodes may have under a key.
+#[derive(Debug)]
+struct Shown {
+    /// The latest register of the key that waits.
+    latest: Stamp,
+    register: Option<Register>,
+}
+
+impl Unreserved {
+    /// A register waits; `shown`: what other nodes may have until then.
+    pub(super) fn hold(&mut self, register: Register, shown: Option<Register>) {
+        self.shown.insert(Arc::clone(&register.key), Shown { latest: register.stamp, register: shown });
+        self.registers.insert(register.stamp, register);
+    }
+
+    fn holds(&self, stamp: Stamp) -> bool {
+        self.registers.contains_key(&stamp)
+    }
+
+    fn before(&self, key: &[u8]) -> Option<&Register> {
+        self.shown.get(key).and_then(|shown| shown.register.as_ref())
+    }
+
+    /// A register of another node has lost against what is active here. If that waits, other nodes may have the one that has lost.
+    pub(super) fn note_outranked(&mut self, register: &Register) {
+        if let Some(shown) = self.shown.get_mut(&register.key) {
+            shown.raise(register);
+        }
+    }
+
+    /// The registers up to this stamp, which wait no longer.
+    fn release(&mut self, reservation: Stamp) -> Vec<Register> {
+        let mut released = Vec::new();
+        while let Some(first) = self.registers.first_entry().filter(|first| *first.key() <= reservation) {
+            let register = first.remove();
+            match self.shown.get_mut(&register.key) {
+                Some(shown) if shown.latest > register.stamp => shown.raise(&register),
+                _ => _ = self.shown.remove(&register.key),
             }
+            released.push(register);
+        }
+        released
+    }
+}
+
+impl Shown {
+    fn raise(&mut self, register: &Register) {
+        if self.register.as_ref().is_none_or(|before| before.rank(register).is_lt()) {
+            self.register = Some(register.clone());
         }
     }
 }

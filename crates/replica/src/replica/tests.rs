@@ -16,6 +16,7 @@ mod peers;
 mod quarantine;
 mod receive;
 mod report;
+mod reservation;
 mod start;
 mod tombstones;
 mod write;

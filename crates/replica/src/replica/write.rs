@@ -141,10 +141,15 @@ impl Replica {
         let register = Register { key: Arc::clone(&key), stamp, value, replaces, supersedes, actor, reason, extra };
         self.timers.last_write_ms = Some(now.steady_ms);
         self.reserve_clock(stamp, now);
+        let shown = self.shown_of(&key).cloned();
         if let Merged::Accepted(_) = self.table.merge(register.clone(), self.has(Mutant::OverwriteForgetsHash)) {
             self.note_history(register.clone(), None);
             self.record(register.clone());
-            self.push.push(register);
+            if self.is_reserved(stamp) {
+                self.push.push(register);
+            } else {
+                self.unreserved.hold(register, shown);
+            }
             self.end_quarantine(&key);
         }
     }

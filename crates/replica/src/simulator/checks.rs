@@ -69,6 +69,8 @@ pub(super) struct Ledger {
     keys: BTreeMap<Stamp, BTreeSet<Key>>,
     /// The content of each stamp that others may have seen.
     contents: BTreeMap<Stamp, u64>,
+    /// The contents that two processes of one node wrote while both ran: they may have issued the same stamps.
+    copied_contents: BTreeSet<(Stamp, u64)>,
     /// The greatest tombstone of each key.
     tombstones: BTreeMap<Key, Stamp>,
     /// Nodes that were forgotten.
@@ -105,13 +107,25 @@ impl Ledger {
         let before = *self.contents.entry(register.stamp).or_insert(hash);
         let known = self.places.entry(index).or_default();
         known.visible = known.visible.max(register.stamp);
-        let is_alone = self.copied != Some(node);
-        if before != hash && is_alone { Err(("I4", format!("{node} issued {} twice", register.stamp))) } else { Ok(()) }
+        let is_copied = self.copied == Some(node) || self.copied_contents.contains(&(register.stamp, hash));
+        if before == hash || is_copied {
+            Ok(())
+        } else {
+            Err(("I4", format!("{node} issued {} twice", register.stamp)))
+        }
+    }
+
+    /// Whether others may have seen this stamp.
+    pub(super) fn is_visible(&self, stamp: Stamp) -> bool {
+        self.contents.contains_key(&stamp)
     }
 
     /// A register goes to a disk.
     pub(super) fn written(&mut self, register: &Register) {
         self.keys.entry(register.stamp).or_default().insert(Arc::clone(&register.key));
+        if self.copied == Some(register.stamp.node()) {
+            self.copied_contents.insert((register.stamp, register.content_hash()));
+        }
         if register.is_tombstone() {
             let greatest = self.tombstones.entry(Arc::clone(&register.key)).or_default();
             *greatest = register.rank_stamp().max(*greatest);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::durable::DurableState;
 use crate::membership::Membership;
 use crate::random::Random;
 use crate::{Batch, Loaded, Register, Stamp};
@@ -34,6 +35,12 @@ impl Disk {
     /// Whether this register is on it.
     pub(super) fn has(&self, key: &[u8], stamp: Stamp) -> bool {
         self.registers.get(key).is_some_and(|register| register.stamp == stamp)
+    }
+
+    /// The clock reservation that is on it.
+    pub(super) fn clock_reservation(&self) -> Stamp {
+        let state = self.meta.as_deref().and_then(|meta| DurableState::decode(meta).ok());
+        state.map_or(Stamp::ZERO, |state| state.clock_reservation)
     }
 
     /// How many members of the membership it knows.

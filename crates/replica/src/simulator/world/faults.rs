@@ -80,6 +80,10 @@ impl World<'_> {
             }
             Fault::Copy => self.copy(node, lasting),
             Fault::Repair => {
+                // What a repair must not release is in quarantine.
+                if self.plan.has(Fault::Forge) && self.random.below(2) == 0 {
+                    self.forge(node);
+                }
                 for _ in 0..=self.random.below(3) {
                     let by = self.random.index(self.setup.nodes);
                     self.repair_clock(by);

@@ -11,34 +11,27 @@ impl World<'_> {
         let (id, place) = (self.nodes[index].id, self.place(index));
         let now = self.now(index);
         let is_early = self.now_ms < self.nodes[index].started_ms + Timing::default().learn_ms;
-        let own =
-            output.persist.iter().flat_map(|batch| &batch.registers).filter(|register| register.stamp.node() == id);
         let mut found = Ok(());
-        for register in own.filter(|register| !self.requests.is_empty() || register.key.first() == Some(&0)) {
-            let is_new = output.broadcast.iter().any(|bytes| is_push_of(bytes, register.stamp));
-            if is_new {
-                found = found.and(self.ledger.issued(place, register, is_early));
-            }
-        }
-        for bytes in output.broadcast.iter().chain(output.send.iter().map(|(_, bytes)| bytes)) {
+        let messages = output.broadcast.iter().chain(output.send.iter().map(|(_, bytes)| bytes));
+        for bytes in messages.clone() {
             if bytes.len() > limits::MESSAGE_BYTES_MAX {
                 found = found.and(Err(("I7", format!("{id} sent {} bytes at once", bytes.len()))));
+            }
+        }
+        let bodies: Vec<Body> =
+            messages.filter_map(|bytes| Message::decode(bytes).ok()).map(|read| read.0.body).collect();
+        let own =
+            output.persist.iter().flat_map(|batch| &batch.registers).filter(|register| register.stamp.node() == id);
+        for register in own.filter(|register| !self.requests.is_empty() || register.key.first() == Some(&0)) {
+            if bodies.iter().any(|body| is_push_of(body, register.stamp)) {
+                found = found.and(self.ledger.issued(place, register, is_early));
             }
         }
         for register in output.persist.iter().flat_map(|batch| &batch.registers) {
             self.ledger.written(register);
         }
-        for (_, bytes) in &output.send {
-            if let Ok((Message { body: Body::Ack(stamps), .. }, _)) = Message::decode(bytes) {
-                found = stamps.iter().fold(found, |found, stamp| found.and(self.check_ack(index, *stamp)));
-            }
-        }
-        for bytes in &output.broadcast {
-            if let Ok((Message { body: Body::Push { registers, .. }, .. }, _)) = Message::decode(bytes) {
-                for register in registers {
-                    found = found.and(self.ledger.visible(place, &register));
-                }
-            }
+        for body in &bodies {
+            found = found.and(self.check_body(index, body));
         }
         if let Some(replica) = &self.nodes[index].replica {
             for key in &output.changed {
@@ -55,6 +48,32 @@ impl World<'_> {
             }
         }
         self.judge(found);
+    }
+
+    /// What a node says of registers: it acknowledges what it has, and no other node gets one of its stamps before the clock reservation.
+    fn check_body(&mut self, index: usize, body: &Body) -> Result<(), (&'static str, String)> {
+        match body {
+            Body::Ack(stamps) => stamps.iter().try_for_each(|stamp| self.check_ack(index, *stamp)),
+            Body::Outranked(losses) => losses.iter().try_for_each(|loss| self.check_reserved(index, loss.by)),
+            Body::Push { registers, .. } | Body::Repair(registers) | Body::SnapshotChunk { registers, .. } => {
+                let place = self.place(index);
+                registers.iter().try_for_each(|register| {
+                    self.check_reserved(index, register.stamp)?;
+                    self.ledger.visible(place, register)
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A node shows a stamp of its own to others: its clock reservation on the disk is not below, or others have seen the stamp before.
+    fn check_reserved(&self, index: usize, stamp: Stamp) -> Result<(), (&'static str, String)> {
+        let node = &self.nodes[index];
+        let is_reserved = stamp.node() != node.id || stamp <= node.disk.clock_reservation();
+        if is_reserved || self.ledger.is_visible(stamp) {
+            return Ok(());
+        }
+        Err(("I4", format!("{} sent {stamp}, and its disk has not reserved it", node.id)))
     }
 
     /// What a node acknowledges is on its disk, and active.
@@ -123,13 +142,8 @@ impl World<'_> {
     }
 }
 
-fn is_push_of(bytes: &[u8], stamp: Stamp) -> bool {
-    match Message::decode(bytes) {
-        Ok((Message { body: Body::Push { registers, .. }, .. }, _)) => {
-            registers.iter().any(|register| register.stamp == stamp)
-        }
-        _ => false,
-    }
+fn is_push_of(body: &Body, stamp: Stamp) -> bool {
+    matches!(body, Body::Push { registers, .. } if registers.iter().any(|register| register.stamp == stamp))
 }
 
 /// The drift that is allowed by default.
