@@ -11,7 +11,7 @@ use tidegate_engine::FlagKey;
 use tidegate_engine::{Answer, Explanation, Flips, Snapshot, Subject};
 
 use crate::error::ShutdownError;
-use crate::ingest::worker::Running;
+use crate::instance::Instance;
 #[cfg(feature = "cluster")]
 use crate::live::{Change, Cluster, ClusterError, Entry, FlagRecord, FlagState, Operation, Percentage};
 use crate::read::misreads::Named;
@@ -19,7 +19,6 @@ use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
 use crate::read::typed::{self, Read};
 use crate::read::view::View;
-use crate::shared::Shared;
 use crate::status::Status;
 use crate::threads::Threads;
 
@@ -217,9 +216,10 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn status(&self) -> Status {
-        let mut status = self.shared().full_status();
+        let mut status = self.threads.first.status().to_status();
         let additional = &self.threads.additional_sources;
-        status.additional_sources = additional.iter().map(|running| running.shared().full_status()).collect();
+        status.additional_sources = additional.iter().map(|running| running.status().to_status()).collect();
+        self.instance().complete(&mut status);
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
 
@@ -238,8 +238,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_ready(&self) -> bool {
-        let additional = self.threads.additional_sources.iter().map(Running::shared);
-        std::iter::once(self.shared()).chain(additional).all(|shared| shared.status().has_document())
+        self.threads.sources().all(|running| running.status().lock().has_document())
     }
 
     /// Stops what runs in the background, and waits for its end at most that long: the cluster node, whose accepted changes are
@@ -295,7 +294,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn subscribe(&self) -> Subscription {
-        self.shared().notifier.subscribe()
+        self.instance().notifier.subscribe()
     }
 
     #[cfg(feature = "cluster")]
@@ -308,8 +307,8 @@ impl Tidegate {
         &self.board
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        self.threads.first.shared()
+    pub(crate) fn instance(&self) -> &Instance {
+        &self.threads.instance
     }
 
     /// Hands over the answer of a flag, to be read as some type; `read` says whether it was of that type. A misread is

@@ -49,7 +49,7 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flag(&self, section: &str, flag: &str) -> FlagHandle {
-        let cell = self.shared().cells.get_or_create(FlagKey::new(section, flag), self.board());
+        let cell = self.instance().cells.get_or_create(FlagKey::new(section, flag), self.board());
         FlagHandle { cell, tide: self.clone() }
     }
 }

@@ -189,12 +189,13 @@ mod files;
 mod first_error;
 mod flag_handle;
 mod ingest;
+mod instance;
 #[cfg(feature = "cluster")]
 mod live;
 mod random;
 mod read;
 mod registry;
-mod shared;
+mod source_status;
 mod status;
 #[cfg(feature = "cluster")]
 pub mod store;

@@ -20,19 +20,17 @@ use tidegate_engine::document::Document;
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Overlay, Part, Snapshot, compile_all};
 
-use crate::read::publish::{Board, Publisher};
+use crate::instance::Instance;
+use crate::read::publish::Publisher;
 use crate::read::subscription::{ChangedFlags, LISTED_MAX};
-use crate::shared::Shared;
-#[cfg(feature = "cluster")]
-use crate::status::Health;
+use crate::source_status::SourceStatus;
 use crate::status::Shadowed;
 
 /// Everything that is active in one instance.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    board: Arc<Board>,
-    /// Of the instance: its cells are rewritten with each publication.
-    shared: Arc<Shared>,
+    /// Its cells are rewritten with each publication.
+    instance: Arc<Instance>,
     parts: Mutex<Parts>,
 }
 
@@ -61,8 +59,11 @@ struct Slot {
     source: String,
     options: CompileOptions,
     part: SourcePart,
-    /// Of the source: which of its entries have no effect is told there.
-    shared: Arc<Shared>,
+    /// Which of its entries have no effect is told there.
+    status: Arc<SourceStatus>,
+    /// Whether a document is to be expected.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only live changes ask"))]
+    has_source: bool,
 }
 
 /// What a source contributes to what is active.
@@ -90,9 +91,9 @@ pub(crate) enum LiveChange {
 
 impl Registry {
     /// An empty registry.
-    pub(crate) fn new(board: Arc<Board>, shared: Arc<Shared>) -> Arc<Self> {
+    pub(crate) fn new(instance: Arc<Instance>) -> Arc<Self> {
         let parts = Parts {
-            publisher: Publisher::new(Arc::clone(&board)),
+            publisher: Publisher::new(Arc::clone(&instance.board)),
             slots: Vec::new(),
             definitions: BTreeMap::new(),
             shadowed: BTreeSet::new(),
@@ -102,33 +103,29 @@ impl Registry {
             laid: Snapshot::empty(),
             clocks: Clocks::synced(),
         };
-        Arc::new(Self { board, shared, parts: Mutex::new(parts) })
+        Arc::new(Self { instance, parts: Mutex::new(parts) })
     }
 
-    pub(crate) fn board(&self) -> &Arc<Board> {
-        &self.board
+    pub(crate) fn instance(&self) -> &Arc<Instance> {
+        &self.instance
     }
 
-    /// The shared state of the instance, as its first source has it.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    /// A place for the document of another source.
+    /// A place for the document of another source, or for none where `has_source` is false.
     ///
-    /// The leases of its document count from this source's own word, so the number goes into the options.
+    /// The leases of its document count from the successful polls of this source, so the number goes into the options.
     pub(crate) fn add_source(
         &self,
         source: String,
         options: CompileOptions,
-        shared: Arc<Shared>,
+        status: Arc<SourceStatus>,
+        has_source: bool,
     ) -> (usize, CompileOptions) {
         let mut parts = self.parts();
         let slot = parts.slots.len();
         let options = CompileOptions { source: u16::try_from(slot).unwrap_or(u16::MAX), ..options };
         let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
         let part = SourcePart { snapshot, document: None, clocks, is_loaded: false };
-        parts.slots.push(Slot { source, options: options.clone(), part, shared });
+        parts.slots.push(Slot { source, options: options.clone(), part, status, has_source });
         (slot, options)
     }
 
@@ -150,8 +147,7 @@ impl Registry {
     /// Whether the documents of all sources have been loaded, so that what none of them defines is defined nowhere.
     #[cfg(feature = "cluster")]
     pub(crate) fn are_documents_loaded(&self) -> bool {
-        let has_no_source = self.shared.status().health == Health::NoSource;
-        has_no_source || self.parts().slots.iter().all(|slot| slot.part.is_loaded)
+        self.parts().slots.iter().all(|slot| slot.part.is_loaded || !slot.has_source)
     }
 
     /// Whether the program has a default for a flag of which nobody has said anything.
@@ -188,7 +184,7 @@ impl Registry {
         let after = parts.plain.clone();
         drop(parts);
         // One that subscribes only now learns that any flag may have changed.
-        let changed = self.shared.notifier.has_subscriptions().then(|| after.changed_flags(&before, LISTED_MAX));
+        let changed = self.instance.notifier.has_subscriptions().then(|| after.changed_flags(&before, LISTED_MAX));
         changed.flatten().map_or_else(ChangedFlags::any, ChangedFlags::of_flags)
     }
 
@@ -252,13 +248,13 @@ impl Registry {
     /// publications some reader still holds.
     pub(crate) fn tick(&self) -> (Option<Micros>, usize) {
         // Before the lock: what is told of an event may be code of the program.
-        let published = self.board.load();
+        let published = self.instance.board.load();
         published.reader_state.misreads.log(&published.snapshot);
         drop(published);
         let mut parts = self.parts();
-        let published = self.board.load();
-        published.look_at(self.board.clock());
-        let next = self.shared.cells.rewrite_due(&published, &self.board);
+        let published = self.instance.board.load();
+        published.look_at(self.instance.board.clock());
+        let next = self.instance.cells.rewrite_due(&published, &self.instance.board);
         drop(published);
         (next, parts.publisher.collect())
     }
@@ -266,14 +262,14 @@ impl Registry {
     fn publish(&self, parts: &mut Parts) {
         parts.combine_clocks();
         parts.publisher.publish(parts.laid.clone(), parts.clocks.clone());
-        self.shared.cells.rewrite(&self.board.load(), &self.board);
+        self.instance.cells.rewrite(&self.instance.board.load(), &self.instance.board);
         parts.publisher.collect();
     }
 
     /// Publishes what has changed in these flags and in no other.
     fn publish_of(&self, parts: &mut Parts, flags: &[FlagKey]) {
         parts.publisher.publish(parts.laid.clone(), parts.clocks.clone());
-        self.shared.cells.rewrite_of(flags, &self.board.load(), &self.board);
+        self.instance.cells.rewrite_of(flags, &self.instance.board.load(), &self.instance.board);
         parts.publisher.collect();
     }
 
@@ -314,7 +310,7 @@ impl Parts {
                     }
                 }
             }
-            slot.shared.set_shadowed(shadowed, &slot.source);
+            slot.status.set_shadowed(shadowed, &slot.source);
         }
     }
 

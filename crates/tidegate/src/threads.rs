@@ -1,28 +1,35 @@
 //! The threads of one instance, and how they end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ingest::worker::Running;
+use crate::instance::Instance;
 #[cfg(feature = "cluster")]
 use crate::live::LiveThread;
 
 /// All threads of one instance. They end when this is dropped, in this order.
 #[derive(Debug)]
 pub(crate) struct Threads {
+    pub(crate) instance: Arc<Instance>,
     #[cfg(feature = "cluster")]
     pub(crate) live: Option<LiveThread>,
+    /// The first source, and the upkeep of the instance.
     pub(crate) first: Running,
     /// One for each additional source.
     pub(crate) additional_sources: Vec<Running>,
 }
 
 impl Threads {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Running> {
+        std::iter::once(&self.first).chain(&self.additional_sources)
+    }
+
     /// Ends all threads of the instance, first the one that writes; whether they have ended within the time. What has been
     /// published stays.
     pub(crate) fn shutdown(&self, timeout: Duration) -> bool {
         let now = Instant::now();
         let until = now.checked_add(timeout).unwrap_or(now + WAIT_MAX);
-        let sources = || std::iter::once(&self.first).chain(&self.additional_sources);
         #[cfg(feature = "cluster")]
         let is_live_ended = {
             let live = self.live.as_ref();
@@ -30,9 +37,9 @@ impl Threads {
         };
         #[cfg(not(feature = "cluster"))]
         let is_live_ended = true;
-        sources().for_each(Running::stop);
+        self.sources().for_each(Running::stop);
         // Each is waited for, so that the others have their time, too.
-        let ended = sources().filter(|running| running.wait_until(until)).count();
+        let ended = self.sources().filter(|running| running.wait_until(until)).count();
         is_live_ended && ended == self.additional_sources.len() + 1
     }
 }

@@ -6,6 +6,7 @@
 
 mod log;
 mod source_state;
+mod upkeep;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -23,13 +24,15 @@ use crate::bounded_thread::BoundedThread;
 use crate::ingest::schedule::Schedule;
 use crate::ingest::source::Fetcher;
 use crate::random::random;
-use crate::shared::Shared;
+use crate::source_status::SourceStatus;
 pub(crate) use source_state::{CachePlace, SourceOptions, SourceState};
+use upkeep::TICK;
+pub(crate) use upkeep::Upkeep;
 
 /// The client's end of the background thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
-    shared: Arc<Shared>,
+    status: Arc<SourceStatus>,
     /// Dropped to stop the thread.
     stop: Mutex<Option<oneshot::Sender<()>>>,
     thread: BoundedThread,
@@ -57,6 +60,8 @@ impl Starting {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) source: SourceState,
+    /// Of the whole instance; the thread of one source has it.
+    pub(crate) upkeep: Option<Upkeep>,
     /// None: the source is left alone.
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) schedule: Schedule,
@@ -69,20 +74,20 @@ pub(crate) struct Work {
 impl Running {
     /// Starts the thread. For at most `wait` it is worth waiting until the source has been asked once.
     pub(crate) fn start(work: Work, wait: Duration) -> io::Result<Starting> {
-        let shared = Arc::clone(work.source.shared());
+        let status = Arc::clone(work.source.status());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
         // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that nobody
         // waits for.
         let runtime = Engine::new()?;
         let thread = BoundedThread::spawn("tidegate", move || live(work, &runtime, stopped, ready))?;
-        let running = Self { shared, stop: Mutex::new(Some(stop)), thread };
+        let running = Self { status, stop: Mutex::new(Some(stop)), thread };
         let now = std::time::Instant::now();
         Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn status(&self) -> &SourceStatus {
+        &self.status
     }
 
     /// Tells the thread to end.
@@ -141,8 +146,8 @@ fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready:
         work.source.note_panic();
         work.first = AFTER_PANIC;
     }
-    if work.source.is_first() {
-        work.source.shared().notifier.close();
+    if let Some(upkeep) = &work.upkeep {
+        upkeep.close();
     }
 }
 
@@ -152,18 +157,21 @@ impl Work {
         let Some(fetcher) = &mut self.fetcher else {
             send_ready(ready);
             if !self.is_one_shot {
-                let _ = attend(&mut self.source, &mut stopped, std::future::pending::<()>()).await;
+                let due = Due { source: &mut self.source, upkeep: self.upkeep.as_mut() };
+                let _ = attend(due, &mut stopped, std::future::pending::<()>()).await;
             }
             return;
         };
         let mut next = Instant::now() + self.first;
         loop {
-            if attend(&mut self.source, &mut stopped, sleep_until(next)).await.is_none() {
+            let due = Due { source: &mut self.source, upkeep: self.upkeep.as_mut() };
+            if attend(due, &mut stopped, sleep_until(next)).await.is_none() {
                 return;
             }
             let tag = self.source.tag().cloned();
             let fetch = fetcher.fetch(tag.as_ref());
-            let Some(answer) = attend(&mut self.source, &mut stopped, fetch).await else { return };
+            let due = Due { source: &mut self.source, upkeep: self.upkeep.as_mut() };
+            let Some(answer) = attend(due, &mut stopped, fetch).await else { return };
             let outcome = self.source.handle_answer(answer);
             send_ready(ready);
             if self.is_one_shot {
@@ -174,14 +182,28 @@ impl Work {
     }
 }
 
+/// What is due by time alone.
+struct Due<'w> {
+    source: &'w mut SourceState,
+    upkeep: Option<&'w mut Upkeep>,
+}
+
+impl Due<'_> {
+    /// Does what is due, and says when to be called again at the latest.
+    fn tick(&mut self) -> Duration {
+        self.source.tick();
+        self.upkeep.as_mut().map_or(TICK, |upkeep| upkeep.tick())
+    }
+}
+
 /// Waits for `awaited` and does meanwhile what is due; none: it is time to stop.
 async fn attend<T>(
-    source: &mut SourceState,
+    mut due: Due<'_>,
     stopped: &mut Pin<&mut oneshot::Receiver<()>>,
     awaited: impl Future<Output = T>,
 ) -> Option<T> {
     let mut awaited = pin!(awaited);
-    let mut tick: Pin<&mut Sleep> = pin!(sleep(source.tick()));
+    let mut tick: Pin<&mut Sleep> = pin!(sleep(due.tick()));
     poll_fn(|context| {
         // The sender is only ever dropped.
         if stopped.as_mut().poll(context).is_ready() {
@@ -191,7 +213,7 @@ async fn attend<T>(
             return Poll::Ready(Some(value));
         }
         while tick.as_mut().poll(context).is_ready() {
-            let next = Instant::now() + source.tick();
+            let next = Instant::now() + due.tick();
             tick.as_mut().reset(next);
         }
         Poll::Pending

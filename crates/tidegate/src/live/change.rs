@@ -188,7 +188,7 @@ impl About {
     fn receipt(self, answer: Result<Done, ChangeError>) -> Result<Receipt, ChangeError> {
         match answer {
             Err(ChangeError::UnknownFlag { flag, has_documents, .. }) => {
-                let meant = self.registry.and_then(|registry| registry.board().load().snapshot.nearest(&flag));
+                let meant = self.registry.and_then(|registry| registry.instance().board.load().snapshot.nearest(&flag));
                 Err(ChangeError::UnknownFlag { flag, meant, has_documents })
             }
             answer => Receipt::from_answer(self.flag, answer),

@@ -153,11 +153,11 @@ impl Driver {
         let Parts { options, loaded, registry, carrier, committer, synced, disk, unwritable } = parts;
         disk.set(unwritable.clone());
         let node = options.node;
-        let (clock, started) = (registry.board().clock().clone(), Instant::now());
+        let (clock, started) = (registry.instance().clock().clone(), Instant::now());
         let (replica, output) = Replica::new(options, loaded, now(&clock, started));
         let changed = replica.iter().map(|register| Arc::clone(&register.key)).collect();
         let mut driver = Self {
-            notifier: Arc::clone(&registry.shared().notifier),
+            notifier: Arc::clone(&registry.instance().notifier),
             node,
             replica,
             registry,

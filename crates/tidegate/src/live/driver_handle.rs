@@ -39,7 +39,7 @@ impl DriverHandle {
     }
 
     pub(super) fn clock(&self) -> &Clock {
-        self.registry.board().clock()
+        self.registry.instance().clock()
     }
 
     pub(super) fn fault(&self) -> Option<String> {

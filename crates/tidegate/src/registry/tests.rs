@@ -5,16 +5,15 @@ use tidegate_engine::{Span, compile, read};
 
 use super::*;
 use crate::clock::Clock;
-use crate::read::reader_state::ReaderState;
 use crate::status::{Health, Status};
 
-fn shared() -> Arc<Shared> {
-    Shared::new(Status::new(String::new(), Health::Fresh, Micros::new(0)))
+fn status() -> Arc<SourceStatus> {
+    SourceStatus::new(Status::new(String::new(), Health::Fresh, Micros::new(0)))
 }
 
 fn registry() -> Arc<Registry> {
     let clock = Clock::manual(Micros::new(500_000_000));
-    Registry::new(Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock), shared())
+    Registry::new(Instance::new(clock, None))
 }
 
 fn part(text: &str, options: &CompileOptions, clocks: Clocks) -> SourcePart {
@@ -24,9 +23,9 @@ fn part(text: &str, options: &CompileOptions, clocks: Clocks) -> SourcePart {
 
 /// The share of a flag now.
 fn share(registry: &Registry, flag: &str) -> u64 {
-    let published = registry.board().load();
+    let published = registry.instance().board.load();
     let index = published.snapshot.find("f", flag).unwrap();
-    published.snapshot.flag(index).share_at(&published.moment(registry.board().clock().now())).to_millionths()
+    published.snapshot.flag(index).share_at(&published.moment(registry.instance().clock().now())).to_millionths()
         / 1_000_000
 }
 
@@ -45,7 +44,7 @@ fn each_source_holds_its_own_ramps() {
     for words in [[100, 490], [490, 100]] {
         let registry = registry();
         let options =
-            ["one", "two"].map(|name| registry.add_source(name.to_owned(), CompileOptions::default(), shared()));
+            ["one", "two"].map(|name| registry.add_source(name.to_owned(), CompileOptions::default(), status(), true));
         for (((slot, options), flag), word) in options.into_iter().zip(["x", "y"]).zip(words) {
             registry.install(slot, part(&document(flag), &options, heard(word)));
         }
@@ -67,10 +66,10 @@ fn definition(flag: &FlagKey, entry: &str) -> LiveChange {
 #[test]
 fn a_definition_comes_back_when_the_document_leaves_the_flag() {
     let registry = registry();
-    let (slot, options) = registry.add_source("one".to_owned(), CompileOptions::default(), shared());
+    let (slot, options) = registry.add_source("one".to_owned(), CompileOptions::default(), status(), true);
     let flag = FlagKey::new("f", "x");
     let stable = || {
-        let published = registry.board().load();
+        let published = registry.instance().board.load();
         let found = published.snapshot.find("f", "x").map(|index| published.snapshot.flag(index));
         found.and_then(|flag| flag.stable()).map(str::to_owned)
     };
@@ -95,8 +94,8 @@ fn a_definition_comes_back_when_the_document_leaves_the_flag() {
 fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
     let registry = registry();
     let flag = FlagKey::new("f", "x");
-    let cell = registry.shared().cells.get_or_create(flag.clone(), registry.board());
-    let is_on = || cell.is_active_for("k", registry.board().clock());
+    let cell = registry.instance().cells.get_or_create(flag.clone(), &registry.instance().board);
+    let is_on = || cell.is_active_for("k", registry.instance().clock());
     let activation =
         |share| LiveChange::Activation(flag.clone(), Some(Activation { share, until: None, defined: false }));
     registry.apply(vec![activation(Share::FULL)]);

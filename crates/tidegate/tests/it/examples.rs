@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 
 /// The files with the types' methods, and how their blocks of methods begin.
-const BLOCKS: [(&str, &[&str]); 9] = [
+const BLOCKS: [(&str, &[&str]); 11] = [
     ("client.rs", &["impl Tidegate {", "impl WeakTidegate {"]),
     ("builder.rs", &["impl Tidegate {", "impl Builder {"]),
+    ("builder/connect.rs", &["impl Builder {"]),
+    ("builder/sources.rs", &["impl Builder {"]),
     ("builder/fetch.rs", &["impl Builder {"]),
     ("read/view.rs", &["impl View {", "impl<'v> KeyView<'v> {", "impl<'v> FlagView<'v> {"]),
     ("flag_handle.rs", &["impl Tidegate {", "impl View {", "impl FlagHandle {"]),

@@ -11,27 +11,22 @@ mod storage;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tidegate_engine::document::Document;
 use tidegate_engine::lease::{Clocks, Leased};
-use tidegate_engine::{CompileOptions, HostLock, Micros, Snapshot};
+use tidegate_engine::{CompileOptions, Micros, Snapshot};
 
 use super::log::LogLimit;
-use crate::clock::Clock;
-use crate::files::locks::{LockFile, LockWatch};
+use crate::ingest::cache::Record;
 use crate::ingest::compile::{self, Compiled, Refused};
 use crate::ingest::schedule::{Damper, Outcome, Verdict};
 use crate::ingest::signature::{KeyId, SeenFile, Trust};
 use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
-use crate::read::publish::Board;
-use crate::read::reader_state::ReaderState;
 use crate::read::subscription::{ChangedFlags, Changes};
 use crate::registry::{Registry, SourcePart};
-use crate::shared::Shared;
-use crate::status::{
-    ClockOffset, Health, LockStatus, LocksStatus, LocksTrouble, ServedFrom, SourceTrouble, Status, signed_seconds,
-};
+use crate::source_status::SourceStatus;
+use crate::status::{ClockOffset, Health, ServedFrom, SourceTrouble, Status, signed_seconds};
 use admission::Admission;
 use offset::OffsetWatch;
 pub(crate) use storage::CachePlace;
@@ -40,23 +35,18 @@ use storage::{Storage, Stored};
 /// What the background thread knows of one source.
 pub(crate) struct SourceState {
     registry: Arc<Registry>,
-    /// The place of this source's document in the registry; the first source also looks after locks and cells.
+    /// The place of this source's document in the registry.
     slot: usize,
-    /// Of this source.
-    shared: Arc<Shared>,
+    status: Arc<SourceStatus>,
     /// Whether documents may have to be compiled together, and are kept for it.
     is_combined: bool,
     compile: CompileOptions,
-    pins: Vec<HostLock>,
-    watch: LockWatch,
     storage: Storage,
     admission: Admission,
     /// The document in force, without the locks of this host.
     plain: Snapshot,
     document: Option<Arc<Document>>,
     leases: Vec<Leased>,
-    /// Of the document in force.
-    warnings: usize,
     clocks: Clocks,
     active: Option<ActiveDocument>,
     /// The document that the source has and that is not to be used, so that it is not read at each poll.
@@ -96,6 +86,16 @@ impl NewDocument {
     }
 }
 
+/// Where a document was before it is active.
+enum Provenance {
+    /// It is part of the program.
+    Program,
+    /// An earlier process has kept it.
+    Cache(Record),
+    /// The source has sent it.
+    Source(NewDocument),
+}
+
 /// What a [`SourceState`] is made of.
 #[derive(Debug)]
 pub(crate) struct SourceOptions {
@@ -106,10 +106,6 @@ pub(crate) struct SourceOptions {
     /// Where the newest version is remembered.
     pub(crate) seen: Option<SeenFile>,
     pub(crate) compile: CompileOptions,
-    pub(crate) pins: Vec<HostLock>,
-    pub(crate) locks: Option<LockFile>,
-    pub(crate) random_seed: Option<u64>,
-    pub(crate) clock: Clock,
     pub(crate) is_one_shot: bool,
     /// How the source is doing before it was asked.
     pub(crate) health: Health,
@@ -117,48 +113,25 @@ pub(crate) struct SourceOptions {
     pub(crate) is_combined: bool,
 }
 
-impl SourceOptions {
-    /// Of an instance that serves nothing yet.
-    fn first_status(&self, now: Micros) -> Status {
-        Status::new(self.source.0.clone(), self.health, now)
-    }
-}
-
 impl SourceState {
-    /// Begins with what the cache has. Reads the disk, asks nobody.
-    pub(crate) fn new(options: SourceOptions) -> Self {
-        let clock = options.clock.clone();
-        let shared = Shared::new(options.first_status(clock.now()));
-        let reader_state = ReaderState::new(options.random_seed);
-        let board = Board::new(Snapshot::empty(), Clocks::synced(), reader_state, clock);
-        let registry = Registry::new(board, Arc::clone(&shared));
-        Self::on(registry, shared, options)
-    }
-
-    /// The state of an additional source of the same instance.
-    pub(crate) fn beside(registry: Arc<Registry>, options: SourceOptions) -> Self {
-        let status = options.first_status(registry.board().clock().now());
-        let shared = Shared::with_notifier(status, Arc::clone(&registry.shared().notifier));
-        Self::on(registry, shared, options)
-    }
-
-    fn on(registry: Arc<Registry>, shared: Arc<Shared>, options: SourceOptions) -> Self {
-        let now = registry.board().clock().now();
-        let (slot, compile) = registry.add_source(options.source.0.clone(), options.compile, Arc::clone(&shared));
+    /// Begins with what the cache has. Reads the disk, asks no source.
+    pub(crate) fn new(registry: Arc<Registry>, options: SourceOptions) -> Self {
+        let now = registry.instance().clock().now();
+        let (name, fingerprint) = options.source;
+        let status = SourceStatus::new(Status::new(name.clone(), options.health, now));
+        let has_source = options.health != Health::NoSource;
+        let (slot, compile) = registry.add_source(name.clone(), options.compile, Arc::clone(&status), has_source);
         let mut state = Self {
             registry,
             slot,
-            shared,
+            status,
             is_combined: options.is_combined,
             compile,
-            pins: options.pins,
-            watch: LockWatch::new(options.locks),
-            storage: Storage::open(options.cache, options.source),
+            storage: Storage::open(options.cache, (name, fingerprint)),
             admission: Admission::new(options.trust, options.seen),
             plain: Snapshot::empty(),
             document: None,
             leases: Vec::new(),
-            warnings: 0,
             clocks: Clocks::synced(),
             active: None,
             rejected: None,
@@ -169,30 +142,13 @@ impl SourceState {
             trouble_log: LogLimit::default(),
             refusal_log: LogLimit::default(),
         };
-        state.watch.poll(now);
         state.load_cached(now);
-        state.publish();
-        state.apply_locks();
-        state.update_locks_status(&mut state.shared.status());
         state.update_storage_status();
         state
     }
 
-    pub(crate) fn board(&self) -> &Arc<Board> {
-        self.registry.board()
-    }
-
-    pub(crate) fn registry(&self) -> &Arc<Registry> {
-        &self.registry
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    /// Whether this is the state of the first source, which also looks after locks and handles.
-    pub(crate) fn is_first(&self) -> bool {
-        self.slot == 0
+    pub(crate) fn status(&self) -> &Arc<SourceStatus> {
+        &self.status
     }
 
     /// The tag to ask the source with.
@@ -205,23 +161,14 @@ impl SourceState {
         self.active.is_some()
     }
 
-    /// Puts a document in force that is part of the program.
+    /// Activates a document that is part of the program.
     pub(crate) fn set_text(&mut self, text: &Text) -> Result<(), Refused> {
         let Text { body, signature } = text;
         let key = self.admission.verify(body, signature.as_deref())?;
         let loaded = compile::read_and_compile(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
         self.admission.check_version(loaded.header.as_ref(), digest, now)?;
-        self.active = Some(ActiveDocument { digest, signature: None, tag: None, stored: Stored::Never });
-        self.admission.admit(loaded.header.as_ref(), key, digest, now);
-        self.admission.remember();
-        self.install(loaded);
-        self.publish();
-        let mut status = self.shared.status();
-        (status.served_from, status.warnings) = (ServedFrom::Source, self.warnings);
-        status.signature = self.admission.status();
-        set_health(&mut status, Health::Fresh, now);
-        drop(status);
+        self.activate(loaded, key, digest, Provenance::Program, now);
         Ok(())
     }
 
@@ -229,7 +176,7 @@ impl SourceState {
     pub(crate) fn handle_answer(&mut self, answer: Result<Answer, FetchError>) -> Outcome {
         let now = self.now();
         let before = (self.active.as_ref().map(|document| document.digest), self.health());
-        self.shared.status().polls += 1;
+        self.status.lock().polls += 1;
         let outcome = match answer {
             Ok(answer) => {
                 self.compare_clocks(answer.server_date);
@@ -247,31 +194,14 @@ impl SourceState {
         let changes =
             Changes { document: before.0 != after.0, health: before.1 != after.1, flags, ..Changes::default() };
         if changes.document || changes.health {
-            self.shared.notifier.notify(changes);
+            self.registry.instance().notifier.notify(changes);
         }
         outcome
     }
 
-    /// Does what is due by time alone, and says when to be called again at the latest.
-    pub(crate) fn tick(&mut self) -> Duration {
-        let now = self.now();
-        if self.watch.poll(now) {
-            let shared = Arc::clone(&self.shared);
-            let mut status = shared.status();
-            let flags = self.apply_locks();
-            self.update_locks_status(&mut status);
-            drop(status);
-            self.shared.notifier.notify(Changes { locks: true, flags, ..Changes::default() });
-        }
-        self.admission.tick(now);
-        if self.slot > 0 {
-            return TICK;
-        }
-        let (next, held) = self.registry.tick();
-        self.shared.status().snapshots_held = held;
-        let until = next.map_or(TICK, |next| Duration::from_micros(next.since(now).get()));
-        // A manual clock says nothing about how long to wait.
-        if self.board().clock().is_manual() { TICK } else { until.clamp(TICK_MIN, TICK) }
+    /// Does what is due by time alone.
+    pub(super) fn tick(&mut self) {
+        self.admission.tick(self.now());
     }
 
     /// Takes note of a panic in this thread.
@@ -282,11 +212,11 @@ impl SourceState {
     }
 
     fn now(&self) -> Micros {
-        self.registry.board().clock().now()
+        self.registry.instance().clock().now()
     }
 
     fn health(&self) -> Health {
-        self.shared.status().health
+        self.status.lock().health
     }
 
     /// The source has answered in good order.
@@ -294,11 +224,11 @@ impl SourceState {
         if self.trouble_log.over() {
             tracing::info!(source = self.storage.source(), "the source answers again");
         }
-        self.shared.status().last_error = None;
+        self.status.lock().last_error = None;
         match fetched {
             Fetched::Unchanged => {
                 self.damper.unchanged();
-                self.mark_fresh(now, None);
+                self.mark_fresh(now);
             }
             Fetched::Changed { body, tag } => self.changed(NewDocument::new(body, None, tag), now),
             Fetched::Signed { body, signature, tag } => self.changed(NewDocument::new(body, Some(signature), tag), now),
@@ -316,14 +246,14 @@ impl SourceState {
                 self.admission.signed_by(key);
                 self.keep(arrived, now);
             }
-            return self.mark_fresh(now, None);
+            return self.mark_fresh(now);
         }
         let key = match verified {
             Ok(key) => key,
             Err(error) => return self.refuse(digest, error.into(), now),
         };
         if self.rejected == Some(digest) {
-            if let Some(refused) = &mut self.shared.status().refused {
+            if let Some(refused) = &mut self.status.lock().refused {
                 refused.count += 1;
             }
             return self.set_health(Health::Refused, now);
@@ -348,22 +278,85 @@ impl SourceState {
         self.storage.watch_loading(digest, || compile::read_and_compile(body, &compile))
     }
 
-    /// A good document that is not the one in force.
+    /// A good document that is not the active one.
     fn accept(&mut self, loaded: Compiled, key: Option<KeyId>, arrived: NewDocument, now: Micros) {
         let digest = arrived.digest;
         let verdict = self.damper.check(digest, now);
-        self.shared.status().flip_flops = self.damper.returns();
+        self.status.lock().flip_flops = self.damper.returns();
         if verdict == Verdict::Hold {
-            return self.mark_fresh(now, None);
+            return self.mark_fresh(now);
         }
-        self.active = Some(ActiveDocument { digest, signature: None, tag: None, stored: Stored::NotNow });
-        self.admission.admit(loaded.header.as_ref(), key, digest, now);
-        self.keep(arrived, now);
-        let (flags, snapshot) = (loaded.snapshot.len(), loaded.snapshot.digest());
-        tracing::info!(source = self.storage.source(), flags, digest = %snapshot, "a new document is active");
-        let before = std::mem::replace(&mut self.plain, Snapshot::empty());
-        self.install(loaded);
-        self.mark_fresh(now, Some(&before));
+        self.changed_flags = self.activate(loaded, key, digest, Provenance::Source(arrived), now);
+        let (flags, digest) = (self.plain.len(), self.plain.digest());
+        tracing::info!(source = self.storage.source(), flags, digest = %digest, "a new document is active");
+    }
+
+    /// Makes a document active that was verified, read and checked. No other function does. It is on the disk before readers
+    /// see it. Returns the flags that it has changed.
+    fn activate(
+        &mut self,
+        loaded: Compiled,
+        key: Option<KeyId>,
+        digest: u128,
+        from: Provenance,
+        now: Micros,
+    ) -> ChangedFlags {
+        let Compiled { snapshot, header, tally, document } = loaded;
+        let before = std::mem::replace(&mut self.plain, snapshot);
+        self.document = self.is_combined.then(|| Arc::new(document));
+        self.leases = self.plain.leases();
+        self.active = Some(ActiveDocument { digest, signature: None, tag: None, stored: Stored::Never });
+        self.admission.admit(header.as_ref(), key, digest, now);
+        let (served_from, fetched_at) = match from {
+            Provenance::Program => {
+                self.admission.remember();
+                (ServedFrom::Source, None)
+            }
+            Provenance::Cache(record) => {
+                let fetched_at = record.fetched_at;
+                self.restore(record);
+                self.admission.remember();
+                (ServedFrom::Cache, Some(fetched_at))
+            }
+            Provenance::Source(arrived) => {
+                self.keep(arrived, now);
+                self.clocks.note_document(now, &before, &self.plain);
+                self.note_poll(now);
+                (ServedFrom::Source, Some(now))
+            }
+        };
+        // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
+        let mut status = self.status.lock();
+        let part = SourcePart {
+            snapshot: self.plain.clone(),
+            document: self.document.clone(),
+            clocks: self.clocks.clone(),
+            is_loaded: true,
+        };
+        let flags = self.registry.install(self.slot, part);
+        (status.served_from, status.fetched_at, status.warnings) = (served_from, fetched_at, tally.warnings);
+        status.signature = self.admission.status();
+        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
+        match (served_from, fetched_at) {
+            (ServedFrom::Cache, _) => status.fresh_at = self.clocks.last_poll,
+            (_, Some(now)) => self.set_fresh(&mut status, now),
+            (_, None) => set_health(&mut status, Health::Fresh, now),
+        }
+        flags
+    }
+
+    /// Takes over what the cache has besides the document: its tag, and the clocks of its leases.
+    fn restore(&mut self, record: Record) {
+        let tag = self.storage.tag_of(&record);
+        self.clocks = self.storage.load_freshness().unwrap_or_default();
+        if self.clocks.last_poll.is_none() {
+            // Nothing is known of what came later, so the ramps begin where the document was fetched.
+            self.clocks.note_poll(record.fetched_at, &self.leases);
+        }
+        if let Some(document) = &mut self.active {
+            document.stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
+            (document.signature, document.tag) = (record.signature, tag);
+        }
     }
 
     /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
@@ -380,26 +373,26 @@ impl SourceState {
         (document.stored, document.tag, document.signature) = (stored, tag, signature);
     }
 
-    /// The document is the one in force from the next publication on.
-    fn install(&mut self, loaded: Compiled) {
-        self.plain = loaded.snapshot;
-        self.document = self.is_combined.then(|| Arc::new(loaded.document));
-        self.leases = self.plain.leases();
-        self.warnings = loaded.tally.warnings;
+    /// The poll was successful: the active document is what the source has, or what it had at the poll before.
+    fn mark_fresh(&mut self, now: Micros) {
+        let before = self.clocks.clone();
+        self.clocks.note_poll(now, &self.leases);
+        self.note_poll(now);
+        let mut status = self.status.lock();
+        if !self.leases.is_empty() && self.clocks != before {
+            self.registry.set_clocks(self.slot, self.clocks.clone());
+        }
+        if self.active.is_some() {
+            status.served_from = ServedFrom::Source;
+        }
+        self.set_fresh(&mut status, now);
     }
 
-    /// Fresh word: what is in force is what the source has, or what it had at the poll before.
-    /// `replaced`: the document that was active before this one, which is yet to be published.
-    fn mark_fresh(&mut self, now: Micros, replaced: Option<&Snapshot>) {
-        let is_new = replaced.is_some();
+    /// Remembers a successful poll and, once the disk has the document, its version.
+    fn note_poll(&mut self, now: Micros) {
         self.rejected = None;
         if self.refusal_log.over() {
             tracing::info!(source = self.storage.source(), "the source's document is accepted again");
-        }
-        let heard_before = self.clocks.clone();
-        match replaced {
-            None => self.clocks.note_poll(now, &self.leases),
-            Some(before) => self.clocks.note_document(now, before, &self.plain),
         }
         self.storage.store_freshness(&self.clocks, now, self.is_one_shot);
         if self.active.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
@@ -409,24 +402,13 @@ impl SourceState {
             // Just answered, so the ramps are where the clock is.
             self.clocks = Clocks::synced();
         }
-        // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
-        let shared = Arc::clone(&self.shared);
-        let mut status = shared.status();
-        if is_new {
-            self.changed_flags = self.publish();
-        } else if !self.leases.is_empty() && self.clocks != heard_before {
-            self.registry.set_clocks(self.slot, self.clocks.clone());
-        }
-        if is_new {
-            (status.fetched_at, status.warnings) = (Some(now), self.warnings);
-        }
-        if self.active.is_some() {
-            status.served_from = ServedFrom::Source;
-        }
+    }
+
+    fn set_fresh(&self, status: &mut Status, now: Micros) {
         (status.refused, status.fresh_at, status.signature) = (None, Some(now), self.admission.status());
         status.tag = self.tag().map(|tag| tag.as_str().to_owned());
         status.poisoned = status.poisoned.take().filter(|poisoned| poisoned.from == ServedFrom::Cache);
-        set_health(&mut status, Health::Fresh, now);
+        set_health(status, Health::Fresh, now);
     }
 
     fn note_failure(&mut self, error: &FetchError, now: Micros) {
@@ -439,7 +421,7 @@ impl SourceState {
     }
 
     fn note_trouble(&self, message: String, now: Micros) {
-        let mut status = self.shared.status();
+        let mut status = self.status.lock();
         let (since, count) = status.last_error.as_ref().map_or((now, 0), |trouble| (trouble.since, trouble.count));
         status.last_error = Some(SourceTrouble { message, since, at: now, count: count + 1 });
     }
@@ -466,45 +448,11 @@ impl SourceState {
             return self.refuse_cached(&error, now);
         }
         self.damper.check(digest, now);
-        let tag = self.storage.tag_of(&record);
-        let stored = if tag == record.tag { Stored::Yes } else { Stored::NotNow };
-        self.active = Some(ActiveDocument { digest, signature: record.signature, tag, stored });
-        self.admission.admit(loaded.header.as_ref(), key, digest, now);
-        self.admission.remember();
-        self.clocks = self.storage.load_freshness().unwrap_or_default();
-        if self.clocks.last_poll.is_none() {
-            // Nothing is known of what came later, so the ramps begin where the document was fetched.
-            self.clocks.note_poll(record.fetched_at, &loaded.snapshot.leases());
-        }
-        self.install(loaded);
-        let mut status = self.shared.status();
-        (status.served_from, status.warnings) = (ServedFrom::Cache, self.warnings);
-        status.tag = self.tag().map(|tag| tag.as_str().to_owned());
-        status.fetched_at = Some(record.fetched_at);
-        status.fresh_at = self.clocks.last_poll;
-    }
-
-    /// Publishes the document; the flags that it has changed.
-    fn publish(&self) -> ChangedFlags {
-        let part = SourcePart {
-            snapshot: self.plain.clone(),
-            document: self.document.clone(),
-            clocks: self.clocks.clone(),
-            is_loaded: self.has_document(),
-        };
-        self.registry.install(self.slot, part)
-    }
-
-    /// The flags whose lock is another now.
-    fn apply_locks(&self) -> ChangedFlags {
-        if self.slot > 0 {
-            return ChangedFlags::default();
-        }
-        self.registry.set_locks(self.pins.iter().chain(self.watch.locks()).cloned().collect())
+        self.activate(loaded, key, digest, Provenance::Cache(record), now);
     }
 
     fn set_health(&self, health: Health, now: Micros) {
-        set_health(&mut self.shared.status(), health, now);
+        set_health(&mut self.status.lock(), health, now);
     }
 
     fn compare_clocks(&mut self, date: Option<ServerDate>) {
@@ -517,7 +465,7 @@ impl SourceState {
             uncertainty_seconds: signed_seconds(half),
             is_suspicious,
         };
-        let was_suspicious = self.shared.status().clock.replace(clock).is_some_and(|clock| clock.is_suspicious);
+        let was_suspicious = self.status.lock().clock.replace(clock).is_some_and(|clock| clock.is_suspicious);
         let source = self.storage.source();
         if is_suspicious && !was_suspicious {
             tracing::warn!(source, "this host's clock is {clock} that of the source; set it, or ramps run apart");
@@ -526,28 +474,8 @@ impl SourceState {
         }
     }
 
-    fn update_locks_status(&self, status: &mut Status) {
-        let of = |lock: &HostLock| LockStatus { lock: lock.clone(), is_expired: false };
-        let error = self.watch.trouble();
-        let locks = LocksStatus {
-            file: self.watch.file().map(|file| file.path().display().to_string()),
-            error: error.map(|error| LocksTrouble { message: error.message.clone(), since: error.since }),
-            locks: self.pins.iter().chain(self.watch.locks()).map(of).collect(),
-        };
-        let (new, known) = (&locks.error, &status.locks.error);
-        if let Some(error) = new.as_ref().filter(|_| new != known) {
-            let stay = if self.watch.has_read() {
-                "the last good locks stay active"
-            } else {
-                "no lock of this host is active until it can be read"
-            };
-            tracing::warn!("{}; {stay}", error.message);
-        }
-        status.locks = locks;
-    }
-
     fn update_storage_status(&self) {
-        let mut status = self.shared.status();
+        let mut status = self.status.lock();
         (status.cache, status.signature) = (self.storage.status(), self.admission.status());
     }
 }
@@ -563,12 +491,6 @@ impl fmt::Debug for SourceState {
         formatter.debug_struct("SourceState").field("active", &self.active).finish_non_exhaustive()
     }
 }
-
-/// Time between two looks at what changes by itself: a change of the locks is to be seen within a second.
-const TICK: Duration = Duration::from_millis(500);
-
-/// The shortest time between two rewrites of cells. Meanwhile the snapshot answers.
-const TICK_MIN: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests;

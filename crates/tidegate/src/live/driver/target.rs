@@ -96,7 +96,7 @@ impl Driver {
 
     /// The share of keys with `new` by what is active now; none where each caller has its own default.
     pub(super) fn share_of(&self, flag: &FlagKey) -> Option<Share> {
-        let published = self.registry.board().load();
+        let published = self.registry.instance().board.load();
         let index = published.snapshot.find(flag.section(), flag.flag())?;
         let moment = published.moment(self.clock.now());
         let decision = published.snapshot.evaluate(Some(index), &Subject::from(None), &moment);

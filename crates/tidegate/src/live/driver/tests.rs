@@ -1,16 +1,11 @@
 //! A driver without its thread, so that a week passes in a moment.
 
-use tidegate_engine::Snapshot;
-use tidegate_engine::lease::Clocks;
 use tidegate_replica::Register;
 
 use super::*;
+use crate::instance::Instance;
 use crate::live::carrier::Alone;
 use crate::live::cluster::members_called;
-use crate::read::publish::Board;
-use crate::read::reader_state::ReaderState;
-use crate::shared::Shared;
-use crate::status::{Health, Status};
 use crate::store::MemoryStore;
 use crate::warnings::Warnings;
 
@@ -26,12 +21,10 @@ fn joined(node: u64, name: &str) -> Vec<Register> {
 /// A driver of node 1 that knows of another member.
 fn driver(other: Vec<Register>) -> Driver {
     let clock = Clock::manual(Micros::new(i64::try_from(START.wall_ms * 1_000).unwrap()));
-    let shared = Shared::new(Status::new(String::new(), Health::NoSource, clock.now()));
-    let board = Board::new(Snapshot::empty(), Clocks::synced(), ReaderState::new(None), clock);
     Driver::new(Parts {
         options: Options::new("tests", NodeId::new(1)),
         loaded: Loaded { registers: other, ..Loaded::default() },
-        registry: Registry::new(board, shared),
+        registry: Registry::new(Instance::new(clock, None)),
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
         synced: Arc::default(),

@@ -36,7 +36,7 @@ impl SourceState {
             }
         }
         {
-            let mut status = self.shared.status();
+            let mut status = self.status.lock();
             let body = format!("{digest:032x}");
             let earlier = status.refused.as_ref();
             let since = earlier.map_or(now, |refused| refused.since);
@@ -51,7 +51,7 @@ impl SourceState {
     pub(super) fn skip(&mut self, digest: u128, from: ServedFrom, now: Micros) {
         let body = format!("{digest:032x}");
         tracing::error!(source = self.storage.source(), body, "document skipped: processes died while they loaded it");
-        self.shared.status().poisoned = Some(Poisoned { body, since: now, from });
+        self.status.lock().poisoned = Some(Poisoned { body, since: now, from });
         if from == ServedFrom::Source {
             self.rejected = Some(digest);
             self.set_health(Health::Refused, now);

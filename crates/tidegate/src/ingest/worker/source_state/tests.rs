@@ -1,28 +1,29 @@
 //! The source without thread, network and clock: what becomes of each piece of news.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tidegate_engine::{Snapshot, Subject};
 
 use super::*;
+use crate::clock::Clock;
 use crate::ingest::cache::Cache;
+use crate::instance::Instance;
 use crate::warnings::Warnings;
 
 fn source(folder: &Path) -> SourceState {
-    SourceState::new(SourceOptions {
+    let instance = Instance::new(Clock::manual(Micros::new(1_000_000_000)), None);
+    let options = SourceOptions {
         source: ("the source".to_owned(), 1),
         cache: CachePlace::Under("app".to_owned(), Some(folder.to_owned())),
         compile: CompileOptions::default(),
-        pins: Vec::new(),
-        locks: None,
-        random_seed: None,
         health: Health::Starting,
         is_combined: false,
-        clock: Clock::manual(Micros::new(1_000_000_000)),
         is_one_shot: false,
         trust: Trust::default(),
         seen: None,
-    })
+    };
+    SourceState::new(Registry::new(instance), options)
 }
 
 fn document(version: u32) -> Vec<u8> {
@@ -46,7 +47,7 @@ fn trouble() -> Result<Answer, FetchError> {
 
 /// The version in force, and the tag to ask with.
 fn state(source: &SourceState) -> (String, Option<String>) {
-    let published = source.board().load();
+    let published = source.registry.instance().board.load();
     let snapshot: &Snapshot = &published.snapshot;
     let moment = published.moment(Micros::new(0));
     let answer = snapshot.evaluate(snapshot.find("s", "version"), &Subject::absent(), &moment).answer;
@@ -71,17 +72,17 @@ fn the_tag_is_that_of_the_document_in_force() {
     check(&source, "1", Some("one"), Health::Refused);
     source.handle_answer(trouble());
     check(&source, "1", Some("one"), Health::Stale);
-    assert!(source.shared.status().refused.is_some(), "the source has not taken it back");
+    assert!(source.status.lock().refused.is_some(), "the source has not taken it back");
     source.handle_answer(changed(b"{".to_vec(), "two"));
     check(&source, "1", Some("one"), Health::Refused);
     source.handle_answer(unchanged());
     check(&source, "1", Some("one"), Health::Fresh);
-    assert!(source.shared.status().refused.is_none());
+    assert!(source.status.lock().refused.is_none());
     source.handle_answer(changed(document(1), "another name of it"));
     check(&source, "1", Some("another name of it"), Health::Fresh);
     source.handle_answer(changed(document(2), "three"));
     check(&source, "2", Some("three"), Health::Fresh);
-    assert_eq!(source.shared.status().polls, 7);
+    assert_eq!(source.status.lock().polls, 7);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn what_cannot_be_kept_is_asked_for_again_until_it_can() {
     let mut source = source(folder.path());
     source.handle_answer(changed(document(1), "one"));
     let file = folder.path().join("cache-app.document");
-    let error = |source: &SourceState| source.shared.status().cache.as_ref().unwrap().error.clone();
+    let error = |source: &SourceState| source.status.lock().cache.as_ref().unwrap().error.clone();
     assert!(file.exists() && error(&source).is_none());
     // A folder in the place of the file: no rename can succeed.
     std::fs::remove_file(&file).unwrap();
@@ -123,7 +124,7 @@ fn without_a_disk_the_tag_is_used_all_the_same() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let mut source = source(&file);
-    assert!(source.shared.status().cache.as_ref().unwrap().error.is_some());
+    assert!(source.status.lock().cache.as_ref().unwrap().error.is_some());
     source.handle_answer(changed(document(1), "one"));
     check(&source, "1", Some("one"), Health::Fresh);
 }
@@ -145,7 +146,7 @@ fn a_cached_document_that_kills_the_loader_is_skipped_at_the_third_start() {
     die(folder.path(), &document(1), 2);
     let mut third = source(folder.path());
     check(&third, "none", None, Health::Starting);
-    let poisoned = third.shared.status().poisoned.clone().unwrap();
+    let poisoned = third.status.lock().poisoned.clone().unwrap();
     assert_eq!(poisoned.from, ServedFrom::Cache);
     assert_eq!(poisoned.body, format!("{:032x}", body_digest(&document(1))));
     third.handle_answer(changed(document(1), "one"));
@@ -162,35 +163,35 @@ fn a_document_of_the_source_that_kills_the_loader_leaves_the_last_good_one() {
     let mut third = source(folder.path());
     third.handle_answer(changed(document(2), "two"));
     check(&third, "1", Some("one"), Health::Refused);
-    assert_eq!(third.shared.status().poisoned.as_ref().unwrap().from, ServedFrom::Source);
+    assert_eq!(third.status.lock().poisoned.as_ref().unwrap().from, ServedFrom::Source);
     third.handle_answer(changed(document(2), "two"));
     check(&third, "1", Some("one"), Health::Refused);
     third.handle_answer(unchanged());
     check(&third, "1", Some("one"), Health::Fresh);
-    assert_eq!(third.shared.status().poisoned, None);
+    assert_eq!(third.status.lock().poisoned, None);
 }
 
 #[test]
 fn trouble_is_counted_from_its_beginning_and_forgotten_at_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
-    let clock = source.board().clock().clone();
+    let clock = source.registry.instance().clock().clone();
     for _ in 0..3 {
         clock.advance(Duration::from_secs(1));
         source.handle_answer(trouble());
     }
-    let error = source.shared.status().last_error.clone().unwrap();
+    let error = source.status.lock().last_error.clone().unwrap();
     assert_eq!((error.count, error.at.since(error.since).get()), (3, 2_000_000));
     assert!(error.message.contains("503"), "{}", error.message);
     source.handle_answer(changed(document(1), "one"));
-    assert_eq!(source.shared.status().last_error, None);
+    assert_eq!(source.status.lock().last_error, None);
 }
 
 #[test]
 fn changes_are_told_when_there_are_some() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
-    let mut subscription = source.shared.notifier.subscribe();
+    let mut subscription = source.registry.instance().notifier.subscribe();
     let mut told = || subscription.try_recv().unwrap().map(|changes| (changes.document, changes.health));
     source.handle_answer(changed(document(1), "one"));
     assert_eq!(told(), Some((true, true)));
@@ -240,7 +241,7 @@ fn a_clock_that_is_off_is_told_once() {
             let server_date = Some(ServerDate::at_once(Micros::new(now.get() - milliseconds * 1_000)));
             source
                 .handle_answer(Ok(Answer { fetched: Fetched::Changed { body: document(1), tag: None }, server_date }));
-            let clock = source.shared.status().clock.unwrap();
+            let clock = source.status.lock().clock.unwrap();
             ((clock.ahead_seconds * 10.0).round() / 10.0, clock.is_suspicious, warnings.take().len())
         };
         assert_eq!(offset(1_400), (0.9, false, 0), "it may be 0.4 s");
@@ -253,25 +254,18 @@ fn a_clock_that_is_off_is_told_once() {
     });
 }
 
-#[test]
-fn locks_are_looked_at_more_than_once_a_second() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut source = source(folder.path());
-    assert!(source.tick() <= Duration::from_millis(500));
-}
-
 /// The document that is refused may be the one that says "stop", so its poll says nothing of how fresh the active one is.
 #[test]
 fn a_refused_200_is_no_successful_poll_for_a_lease() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
-    let clock = source.board().clock().clone();
+    let clock = source.registry.instance().clock().clone();
     // From 0 to 100 % in 1,000 s; held 100 s after the last successful poll.
     let ramp = br#"{"s": {"x": {"stable": 0, "new": 1000, "interpolate": true, "lease": "100s",
         "start_time": "1970-01-01 00:16:40Z", "duration": "1000s"}}}"#;
     let value = |source: &SourceState, seconds: i64| {
         clock.set(Micros::new((1_000 + seconds) * 1_000_000));
-        let published = source.board().load();
+        let published = source.registry.instance().board.load();
         let moment = published.moment(clock.now());
         let snapshot = &published.snapshot;
         snapshot.evaluate(snapshot.find("s", "x"), &Subject::absent(), &moment).answer.to_json().unwrap().into_owned()

@@ -1,42 +1,33 @@
-//! What the background thread and its readers share besides the board.
+//! The status of one source, which its thread writes and the program reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::read::cell_table::CellTable;
-use crate::read::subscription::Notifier;
 use crate::status::{Shadowed, Status};
 
-/// See the module.
+/// The status of one source.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) cells: CellTable,
-    pub(crate) notifier: Arc<Notifier>,
-    /// As the background thread knows it. What changes by itself (ages, expired locks, counts of the readers)
-    /// is filled in when somebody asks.
+pub(crate) struct SourceStatus {
+    /// As the thread of the source knows it. What changes by itself (ages, counts of the readers) is filled in when the program
+    /// asks.
     status: Mutex<Status>,
     /// Entries of the source's document that have no effect. Apart from the status, which a source holds while it
     /// publishes: another source's document decides this.
     shadowed: Mutex<Shadowed>,
 }
 
-impl Shared {
+impl SourceStatus {
     pub(crate) fn new(status: Status) -> Arc<Self> {
-        Self::with_notifier(status, Arc::default())
-    }
-
-    /// Of an additional source, whose changes go to the same subscribers.
-    pub(crate) fn with_notifier(status: Status, notifier: Arc<Notifier>) -> Arc<Self> {
-        Arc::new(Self { cells: CellTable::default(), notifier, status: Mutex::new(status), shadowed: Mutex::default() })
+        Arc::new(Self { status: Mutex::new(status), shadowed: Mutex::default() })
     }
 
     /// The status, to be changed or copied. No check ever waits for it.
-    pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A copy of the status, with the entries that have no effect.
-    pub(crate) fn full_status(&self) -> Status {
-        let mut status = self.status().clone();
+    pub(crate) fn to_status(&self) -> Status {
+        let mut status = self.lock().clone();
         status.shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status
     }
