@@ -16,7 +16,12 @@ struct Client {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const CLIENTS: &[Client] = &[Client { folder: "python", run: python }, Client { folder: "node", run: node }];
+const CLIENTS: &[Client] = &[
+    Client { folder: "python", run: python },
+    Client { folder: "node", run: node },
+    Client { folder: "browser", run: browser },
+    Client { folder: "rust", run: rust },
+];
 
 /// By a developer: with the profile `dev`, and only one client if it is named.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -64,6 +69,16 @@ fn python(server: &Path) -> Result<(), Failure> {
 fn node(server: &Path) -> Result<(), Failure> {
     install_packages()?;
     node_tests(server, "clients/node/provider.test.mjs")
+}
+
+fn browser(server: &Path) -> Result<(), Failure> {
+    need("chromium", "chromium")?;
+    install_packages()?;
+    node_tests(server, "clients/browser/browser.test.mjs")
+}
+
+fn rust(server: &Path) -> Result<(), Failure> {
+    finish(cargo(&["test", "--locked", "--manifest-path", "clients/rust/Cargo.toml"]).env(PROGRAM, server))
 }
 
 fn install_packages() -> Result<(), Failure> {
