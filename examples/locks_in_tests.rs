@@ -57,8 +57,8 @@ fn by_file() -> Outcome {
     file.add(&HostLock {
         flag: FlagKey::parse("shop/price"),
         pin: Pin::Value("10".into()),
-        who: "the test".to_owned(),
-        why: "easy arithmetic".to_owned(),
+        actor: "the test".to_owned(),
+        reason: "easy arithmetic".to_owned(),
         until: None,
     })?;
     assert!(changes.recv_timeout(Duration::from_secs(10))?.locks);

@@ -22,9 +22,9 @@ pub struct HostLock {
     /// What it is locked to.
     pub pin: Pin,
     /// Who locked it.
-    pub who: String,
+    pub actor: String,
     /// Why.
-    pub why: String,
+    pub reason: String,
     /// The lock is active while now is before this instant; `None`: until the lock is removed.
     pub until: Option<Micros>,
 }

@@ -290,8 +290,8 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn pin(mut self, flag_key: &str, pin: Pin) -> Self {
-        let why = "pinned by the program".to_owned();
-        self.pins.push(HostLock { flag: FlagKey::parse(flag_key), pin, who: String::new(), why, until: None });
+        let reason = "pinned by the program".to_owned();
+        self.pins.push(HostLock { flag: FlagKey::parse(flag_key), pin, actor: String::new(), reason, until: None });
         self
     }
 

@@ -52,14 +52,14 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let now = source::now();
     let until = args.until.instant(now);
     let actor = args.actor.clone().unwrap_or_else(user_at_host);
-    let lock = HostLock { flag, pin, who: actor, why: args.reason.clone(), until };
+    let lock = HostLock { flag, pin, actor, reason: args.reason.clone(), until };
     let replaced = lock_file()?.add(&lock).map_err(|error| failure(&error))?;
     if let Some(replaced) = replaced.filter(|replaced| replaced.until.is_none_or(|until| now < until)) {
-        let why = if replaced.why.is_empty() { String::new() } else { format!(": {}", escape(&replaced.why)) };
+        let why = if replaced.reason.is_empty() { String::new() } else { format!(": {}", escape(&replaced.reason)) };
         output.note(format_args!(
             "this replaces the lock to {} by {}{why}",
             pin_text(&replaced.pin),
-            escape(&replaced.who)
+            escape(&replaced.actor)
         ));
     }
     let until = match until {

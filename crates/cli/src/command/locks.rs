@@ -56,8 +56,8 @@ fn row(lock: &HostLock, now: Micros) -> [Cell; 6] {
         Cell::new(pin_text(&lock.pin)),
         Cell::new(until),
         Cell::new(distance).styled(FAINT),
-        Cell::new(shorten(&escape(&lock.who), TEXT_COLUMNS)),
-        Cell::new(shorten(&escape(&lock.why), TEXT_COLUMNS)),
+        Cell::new(shorten(&escape(&lock.actor), TEXT_COLUMNS)),
+        Cell::new(shorten(&escape(&lock.reason), TEXT_COLUMNS)),
     ]
 }
 

@@ -57,8 +57,12 @@ struct LockBody {
     variant: Option<String>,
     #[serde(default)]
     value: Option<Box<RawValue>>,
-    who: String,
-    why: String,
+    /// Older servers write `who`.
+    #[serde(alias = "who")]
+    actor: String,
+    /// Older servers write `why`.
+    #[serde(alias = "why")]
+    reason: String,
     #[serde(default)]
     until: Option<String>,
 }
@@ -132,7 +136,7 @@ impl LockBody {
             (None, None) => return Err("a lock pins to nothing".to_owned()),
         };
         let until = instant(self.until.as_deref())?;
-        Ok(HostLock { flag: flag.clone(), pin, who: self.who, why: self.why, until })
+        Ok(HostLock { flag: flag.clone(), pin, actor: self.actor, reason: self.reason, until })
     }
 }
 
@@ -204,8 +208,8 @@ mod tests {
             lock: Some(HostLock {
                 flag: FlagKey::new("a/b", "c"),
                 pin: Pin::Value("[1]".into()),
-                who: "ops".to_owned(),
-                why: "a trial".to_owned(),
+                actor: "ops".to_owned(),
+                reason: "a trial".to_owned(),
                 until: Some(Micros::new(1)),
             }),
         };
@@ -221,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_of_an_older_server_has_other_names() {
+        let lock = r#"{"flag":"x","variant":"new","who":"ops","why":"a trial"}"#;
+        let json = format!(r#"{{"flag":"x","reason":"STATIC","rule":"host_lock","lock":{lock}}}"#);
+        let lock = explanation(json.as_bytes()).unwrap().lock.unwrap();
+        assert_eq!((lock.actor.as_str(), lock.reason.as_str()), ("ops", "a trial"));
+    }
+
+    #[test]
     fn unexpected_json_is_an_error() {
         for json in [
             "{}",
@@ -228,7 +240,7 @@ mod tests {
             r#"{"flag":"x","reason":"SPLIT","rule":"whim"}"#,
             r#"{"flag":"x","reason":"SPLIT","rule":"ramp","flip":"noon"}"#,
             r#"{"flag":"x","reason":"SPLIT","rule":"ramp","share":101}"#,
-            r#"{"flag":"x","reason":"SPLIT","rule":"host_lock","lock":{"who":"a","why":"b"}}"#,
+            r#"{"flag":"x","reason":"SPLIT","rule":"host_lock","lock":{"actor":"a","reason":"b"}}"#,
         ] {
             assert!(explanation(json.as_bytes()).is_err(), "{json}");
         }

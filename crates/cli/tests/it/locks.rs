@@ -19,7 +19,7 @@ fn a_lock_goes_before_the_document() {
     host.run("on flags.json features/x").code(0).check();
     let line = host.run("explain flags.json features x --format json").said().json().remove(0);
     assert_eq!((&line["rule"], &line["value"], &line["reason"]), (&json!("host_lock"), &json!(true), &json!("STATIC")));
-    assert_eq!(line["lock"], json!({"variant": "new", "who": who, "why": "INC-1: try it", "until": null}));
+    assert_eq!(line["lock"], json!({"variant": "new", "actor": who, "reason": "INC-1: try it", "until": null}));
     let said = host.run("explain flags.json features x").said();
     let rule = format!("rule         host_lock: {who} locked it to new on this host: INC-1: try it\n");
     assert!(said.stdout.contains(&rule), "{}", said.stdout);
@@ -81,7 +81,8 @@ fn a_lock_may_end_by_itself() {
 }
 
 fn lock_text(until: &str) -> String {
-    json!({"locks": [{"flag": "features/x", "variant": "new", "who": "a", "why": "b", "until": until}]}).to_string()
+    json!({"locks": [{"flag": "features/x", "variant": "new", "actor": "a", "reason": "b", "until": until}]})
+        .to_string()
 }
 
 #[test]
@@ -154,5 +155,5 @@ fn locks_of_others_cannot_act_on_the_terminal() {
     let said = host.run("locks").said();
     assert!(said.stdout.contains("a\\u{1b}[2Jb\\u{202e}"), "{}", said.stdout);
     let line: Value = host.run("locks --format json").said().json().remove(0);
-    assert_eq!(line["why"], json!("a\u{1b}[2Jb\u{202e}"));
+    assert_eq!(line["reason"], json!("a\u{1b}[2Jb\u{202e}"));
 }

@@ -85,7 +85,7 @@ impl Serialize for Adopter {
     }
 }
 
-/// `{"flag", "variant" or "value", "who", "why", "until"}`, as in the lock file.
+/// `{"flag", "variant" or "value", "actor", "reason", "until"}`, as in the lock file.
 impl Serialize for HostLock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -94,8 +94,8 @@ impl Serialize for HostLock {
             Pin::Variant(variant) => map.serialize_entry("variant", variant.as_str())?,
             Pin::Value(value) => map.serialize_entry("value", &raw::<S>(value)?)?,
         }
-        map.serialize_entry("who", &self.who)?;
-        map.serialize_entry("why", &self.why)?;
+        map.serialize_entry("actor", &self.actor)?;
+        map.serialize_entry("reason", &self.reason)?;
         if let Some(until) = &self.until {
             map.serialize_entry("until", until)?;
         }
@@ -146,8 +146,8 @@ mod tests {
         explanation.lock = Some(HostLock {
             flag: FlagKey::new("a/b", "c"),
             pin: Pin::Value("[1]".into()),
-            who: "ops".to_owned(),
-            why: "a trial".to_owned(),
+            actor: "ops".to_owned(),
+            reason: "a trial".to_owned(),
             until: Some(Micros::new(1)),
         });
         let value = serde_json::to_value(&explanation).unwrap();

@@ -174,8 +174,8 @@ fn an_explanation_names_the_lock_of_this_host() {
     let lock = HostLock {
         flag: FlagKey::new("s", "x"),
         pin: Pin::Variant(Variant::New),
-        who: "dana".into(),
-        why: "canary".into(),
+        actor: "dana".into(),
+        reason: "canary".into(),
         until: Some(Micros::new(9)),
     };
     let locked = snapshot(r#"{"s": {"x": {"stable": 1, "new": 2}}}"#);
@@ -264,8 +264,8 @@ fn the_share_of_a_flag_counts_locks_activations_and_what_is_disabled() {
     let lock = |flag: &str, variant: Variant| HostLock {
         flag: FlagKey::new("s", flag),
         pin: Pin::Variant(variant),
-        who: "dana".into(),
-        why: String::new(),
+        actor: "dana".into(),
+        reason: String::new(),
         until,
     };
     let activation = Activation { share: "25".parse().unwrap(), until, defined: true };

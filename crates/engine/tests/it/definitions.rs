@@ -108,7 +108,8 @@ fn changes_one_by_one_equal_compiling_everything() {
             }
             _ => {
                 let pin = Pin::Variant(if number % 2 == 0 { Variant::New } else { Variant::Stable });
-                let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+                let lock =
+                    HostLock { flag: flag.clone(), pin, actor: String::new(), reason: String::new(), until: None };
                 snapshot.set_lock(flag, is_set.then(|| lock.clone()));
                 model.locks.remove(flag);
                 model.locks.extend(is_set.then(|| (flag.clone(), lock)));

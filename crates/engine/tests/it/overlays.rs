@@ -62,8 +62,8 @@ fn a_bare_flag_reports_a_missing_key() {
 #[test]
 fn a_lock_takes_precedence_over_the_activation_of_a_bare_flag() {
     for (variant, value) in [(Variant::Stable, "false"), (Variant::New, "true")] {
-        let (who, why) = ("operator".to_owned(), "a test".to_owned());
-        let lock = HostLock { flag: FlagKey::new("f", "x"), pin: Pin::Variant(variant), who, why, until: None };
+        let (actor, reason) = ("operator".to_owned(), "a test".to_owned());
+        let lock = HostLock { flag: FlagKey::new("f", "x"), pin: Pin::Variant(variant), actor, reason, until: None };
         let mut overlay = activation("50", None, false);
         overlay.locks.push(lock);
         let locked = snapshot("{}", &overlay);

@@ -2,19 +2,20 @@
 //!
 //! A lock outranks everything that a document says. Locks live in one file, `locks.json` in the state folder
 //! of the user, or wherever `TIDEGATE_LOCKS` says. Programs of this user that are running pick up a change
-//! within a second; whatever is wrong with the file never unlocks anything: the locks that were in force stay,
-//! and the [`Status`](crate::Status) says what to mend.
+//! within a second. A file with an error never unlocks anything: the locks that were active stay active, and the
+//! [`Status`](crate::Status) says what to fix.
 //!
 //! ```json
 //! {"locks": [
-//!   {"flag": "features/checkout", "variant": "stable", "who": "dana", "why": "INC-1234", "until": "2026-12-01T00:00:00Z"},
+//!   {"flag": "features/checkout", "variant": "stable",
+//!    "actor": "dana", "reason": "INC-1234", "until": "2026-12-01T00:00:00Z"},
 //!   {"flag": "limits/batch", "value": 100}
 //! ]}
 //! ```
 //!
 //! `flag`, and one of `variant` (`stable` or `new`) and `value` (any JSON), are needed. A lock with a value
-//! works for a flag that nobody knows yet. It is in force while now is before `until`, or until it is taken
-//! away. Of two locks on one flag the later one counts.
+//! works for a flag that is not defined yet. A lock is active while now is before `until`, or until it is removed.
+//! Of two locks on one flag the later one counts. `who` and `why`, the old names of `actor` and `reason`, are read too.
 
 mod content;
 mod watch;
@@ -44,8 +45,8 @@ pub(crate) use watch::LockWatch;
 /// file.add(&HostLock {
 ///     flag: FlagKey::parse("features/checkout"),
 ///     pin: Pin::Variant(Variant::Stable),
-///     who: "dana".to_owned(),
-///     why: "INC-1234".to_owned(),
+///     actor: "dana".to_owned(),
+///     reason: "INC-1234".to_owned(),
 ///     until: None,
 /// })?;
 /// assert_eq!(file.list()?.len(), 1);

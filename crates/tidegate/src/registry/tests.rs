@@ -103,7 +103,7 @@ fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
     registry.apply(vec![activation(Share::ZERO)]);
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
     let pin = tidegate_engine::Pin::Variant(tidegate_engine::Variant::New);
-    let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+    let lock = HostLock { flag: flag.clone(), pin, actor: String::new(), reason: String::new(), until: None };
     registry.set_locks(vec![lock]);
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(true));
     registry.set_locks(Vec::new());

@@ -105,8 +105,8 @@ fn nor_while_somebody_publishes() {
     let lock = |text: &str| tidegate::HostLock {
         flag: tidegate::FlagKey::parse("features/number"),
         pin: tidegate::Pin::Value(text.into()),
-        who: String::new(),
-        why: String::new(),
+        actor: String::new(),
+        reason: String::new(),
         until: None,
     };
     let done = AtomicBool::new(false);

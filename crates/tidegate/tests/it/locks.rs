@@ -9,7 +9,7 @@ use tidegate::{Clock, FlagKey, HostLock, Micros, Pin, Rule, Tidegate, Variant, p
 use super::support::{Host, document, until, version};
 
 fn lock(flag: &str, pin: Pin) -> HostLock {
-    HostLock { flag: FlagKey::parse(flag), pin, who: "dana".to_owned(), why: "INC-1234".to_owned(), until: None }
+    HostLock { flag: FlagKey::parse(flag), pin, actor: "dana".to_owned(), reason: "INC-1234".to_owned(), until: None }
 }
 
 fn value(text: &str) -> Pin {
@@ -37,13 +37,13 @@ fn a_lock_is_seen_while_running_and_survives_a_restart() {
 
     let explained = tide.explain("features", "version", "k");
     assert_eq!((explained.rule, explained.value.as_deref()), (Rule::HostLock, Some("7")));
-    assert_eq!(explained.lock.unwrap().why, "INC-1234");
+    assert_eq!(explained.lock.unwrap().reason, "INC-1234");
     let status = tide.status().locks;
     assert_eq!(status.locks.len(), 3);
     assert_eq!(status.file, Some(host.locks().display().to_string()));
     let json = serde_json::to_value(&status).unwrap();
     assert_eq!((&json["locks"][0]["flag"], &json["locks"][0]["value"]), (&"features/version".into(), &7.into()));
-    assert_eq!((&json["locks"][0]["why"], &json["locks"][0]["is_expired"]), (&"INC-1234".into(), &false.into()));
+    assert_eq!((&json["locks"][0]["reason"], &json["locks"][0]["is_expired"]), (&"INC-1234".into(), &false.into()));
     drop((tide, handle));
 
     let tide = connect();

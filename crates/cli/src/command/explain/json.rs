@@ -57,8 +57,8 @@ pub(crate) struct Lock<'e> {
     variant: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
-    who: &'e str,
-    why: &'e str,
+    actor: &'e str,
+    reason: &'e str,
     until: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl<'e> Lock<'e> {
             Pin::Variant(variant) => (Some(variant.as_str()), None),
             Pin::Value(value) => (None, raw(value)),
         };
-        Self { variant, value, who: &lock.who, why: &lock.why, until: lock.until.map(instant) }
+        Self { variant, value, actor: &lock.actor, reason: &lock.reason, until: lock.until.map(instant) }
     }
 }
 

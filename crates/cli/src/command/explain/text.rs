@@ -102,7 +102,7 @@ fn locked(lock: &HostLock) -> String {
         Pin::Value(_) => "this value".to_owned(),
     };
     let until = lock.until.map_or(String::new(), |until| format!(", until {until}"));
-    format!("{} locked it to {pin} on this host: {}{until}", escape(&lock.who), escape(&lock.why))
+    format!("{} locked it to {pin} on this host: {}{until}", escape(&lock.actor), escape(&lock.reason))
 }
 
 fn flip(explanation: &Explanation, now: Micros) -> String {

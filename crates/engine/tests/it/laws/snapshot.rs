@@ -123,8 +123,8 @@ fn overlay() -> impl Strategy<Value = Overlay> {
     let lock = (pin, until()).prop_map(|(pin, until)| HostLock {
         flag: FlagKey::new("f", "a"),
         pin,
-        who: "someone".to_owned(),
-        why: "a law".to_owned(),
+        actor: "someone".to_owned(),
+        reason: "a law".to_owned(),
         until,
     });
     let activation = (percent(), until(), any::<bool>()).prop_map(|(percent, until, defined)| {

@@ -172,8 +172,8 @@ fn overlay(vector: &Vector) -> Overlay {
             (None, Some(value)) => Pin::Value(value.get().into()),
             _ => panic!("{}: a lock has a variant or a value", vector.id),
         },
-        who: "conformance".into(),
-        why: "a vector".into(),
+        actor: "conformance".into(),
+        reason: "a vector".into(),
         until: until(&lock.until),
     });
     let activations = vector.activations.iter().map(|activation| {

@@ -1,6 +1,6 @@
 //! The text of the file of locks.
 //!
-//! It is read leniently where nothing can be misunderstood (unknown fields, no `who`, a list alone), and all
+//! It is read leniently where nothing can be misunderstood (unknown fields, no `actor`, a list alone), and all
 //! that is wrong is said at once. A file with anything wrong in it is not used in part: nobody could say
 //! which half of an intention was meant.
 
@@ -59,7 +59,7 @@ pub(super) fn render(locks: &[HostLock]) -> String {
 
 /// The lock as the file will have it, its value compact.
 pub(crate) fn checked(lock: &HostLock) -> Result<HostLock, String> {
-    for (name, text) in [("who", &lock.who), ("why", &lock.why)] {
+    for (name, text) in [("actor", &lock.actor), ("reason", &lock.reason)] {
         check_length(name, text)?;
     }
     if let Some(until) = lock.until
@@ -129,8 +129,11 @@ fn parse_entry(entry: &RawValue) -> Result<HostLock, String> {
         },
     };
     let until = text("until")?.map(|until| parse_until(&until)).transpose()?;
-    let (who, why) = (text("who")?.unwrap_or_default(), text("why")?.unwrap_or_default());
-    Ok(HostLock { flag, pin, who, why, until })
+    // Files of versions before November 2026 have the old names.
+    let either = |name: &str, old: &str| text(name)?.map_or_else(|| text(old), |text| Ok(Some(text)));
+    let actor = either("actor", "who")?.unwrap_or_default();
+    let reason = either("reason", "why")?.unwrap_or_default();
+    Ok(HostLock { flag, pin, actor, reason, until })
 }
 
 fn parse_until(until: &str) -> Result<Micros, String> {
@@ -146,7 +149,7 @@ fn check_length(name: &str, text: &str) -> Result<(), String> {
 
 const VARIANTS: &str = "`variant` is neither `stable` nor `new`";
 
-/// Who, why, and the name of the flag: more is not a word but a document.
+/// Actor, reason and the name of the flag: a longer text belongs in a document.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// Problems that are told of one file.

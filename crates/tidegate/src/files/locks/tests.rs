@@ -9,8 +9,8 @@ fn lock(flag: &str, value: &str) -> HostLock {
     HostLock {
         flag: FlagKey::parse(flag),
         pin: Pin::Value(value.into()),
-        who: "dana".to_owned(),
-        why: "a trial".to_owned(),
+        actor: "dana".to_owned(),
+        reason: "a trial".to_owned(),
         until: None,
     }
 }
@@ -35,8 +35,24 @@ fn read_leniently_where_nothing_can_be_misunderstood() {
     check(r#"{"locks": []}"#, Ok(0));
     check(r#"[{"flag": "x", "variant": "new"}]"#, Ok(1));
     check("\u{feff}{\"locks\": []}", Ok(0));
-    check(r#"{"comment": 1, "locks": [{"flag": "a/b", "value": {"x": [1, 2]}, "who": null, "colour": "red"}]}"#, Ok(1));
+    check(
+        r#"{"comment": 1, "locks": [{"flag": "a/b", "value": {"x": [1, 2]}, "actor": null, "colour": "red"}]}"#,
+        Ok(1),
+    );
     check(r#"{"locks": [{"flag": "x", "value": null, "until": "2026-12-01 00:00Z"}]}"#, Ok(1));
+}
+
+#[test]
+fn the_old_names_of_actor_and_reason_are_read_and_the_new_ones_written() {
+    let old = r#"{"locks": [{"flag": "x", "variant": "new", "who": "dana", "why": "INC-1"}]}"#;
+    let locks = content::parse(old.as_bytes()).unwrap();
+    assert_eq!((locks[0].actor.as_str(), locks[0].reason.as_str()), ("dana", "INC-1"));
+    let written = content::render(&locks);
+    assert!(written.contains(r#""actor":"dana","reason":"INC-1""#) && !written.contains("who"), "{written}");
+    assert_eq!(content::parse(written.as_bytes()).unwrap(), locks);
+    let both = r#"[{"flag": "x", "variant": "new", "who": "old", "actor": "new"}]"#;
+    assert_eq!(content::parse(both.as_bytes()).unwrap()[0].actor, "new");
+    check(r#"[{"flag": "x", "variant": "new", "who": 7}]"#, Err("`locks[0]`: `who` is not a text"));
 }
 
 #[test]
@@ -87,7 +103,7 @@ fn an_illegal_lock_is_refused() {
     assert!(refused(&lock("x", "1}, \"y\": {\"stable\": 2")).contains("`value` is not JSON"));
     assert!(refused(&lock("x", &format!("\"{}\"", "x".repeat(70_000)))).contains("VALUE_BYTES_MAX"));
     assert!(refused(&lock(&"x".repeat(300), "1")).contains("NAME_BYTES_MAX"));
-    assert!(refused(&HostLock { why: "x".repeat(5_000), ..lock("x", "1") }).contains("`why` has 5000 bytes"));
+    assert!(refused(&HostLock { reason: "x".repeat(5_000), ..lock("x", "1") }).contains("`reason` has 5000 bytes"));
     let interpolated = HostLock { pin: Pin::Variant(Variant::Interpolated), ..lock("x", "1") };
     assert!(refused(&interpolated).contains("neither"));
     assert!(!file.path().exists());
@@ -96,7 +112,7 @@ fn an_illegal_lock_is_refused() {
 #[test]
 fn what_would_not_be_read_back_is_not_written() {
     let (_folder, file) = file();
-    let long = |number: usize| HostLock { why: "\u{7}".repeat(4 * 1024), ..lock(&format!("f{number}"), "1") };
+    let long = |number: usize| HostLock { reason: "\u{7}".repeat(4 * 1024), ..lock(&format!("f{number}"), "1") };
     let refused = (0..1_000).find_map(|number| file.add(&long(number)).err().map(|error| (number, error)));
     let (number, error) = refused.unwrap();
     assert!(matches!(error, LockError::TooBig { .. }), "{error}");

@@ -115,8 +115,8 @@ prop_compose! {
                 2 => Pin::Value("true".into()),
                 _ => Pin::Value("7".into()),
             };
-            let (who, why) = (String::new(), String::new());
-            overlay.locks.push(HostLock { flag: FlagKey::parse(flag), pin, who, why, until: until(hours) });
+            let (actor, reason) = (String::new(), String::new());
+            overlay.locks.push(HostLock { flag: FlagKey::parse(flag), pin, actor, reason, until: until(hours) });
         }
         if let Some((percent, hours)) = activation {
             let share = Share::from_millionths(percent * 1_000_000).unwrap();

@@ -10,7 +10,7 @@ use crate::random::random;
 /// A snapshot in which the one flag has the number of the publication.
 fn numbered(number: u64) -> Snapshot {
     let pin = Pin::Value(number.to_string().into());
-    let lock = HostLock { flag: FlagKey::parse("n"), pin, who: String::new(), why: String::new(), until: None };
+    let lock = HostLock { flag: FlagKey::parse("n"), pin, actor: String::new(), reason: String::new(), until: None };
     Snapshot::empty().overlaid(&Overlay { locks: vec![lock], ..Overlay::default() })
 }
 
