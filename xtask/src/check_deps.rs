@@ -18,7 +18,7 @@ struct Rule {
     member: &'static str,
     /// The members it may reach; all others are forbidden.
     members: &'static [&'static str],
-    /// Foreign crates it must not reach.
+    /// Foreign crates it must not reach, besides those of [`EVERYWHERE`].
     forbidden: &'static [&'static str],
     because: &'static str,
 }
@@ -28,44 +28,13 @@ const RULES: &[Rule] = &[
     Rule {
         member: "tidegate-engine",
         members: &[],
-        forbidden: &[
-            "tokio",
-            "mio",
-            "async-std",
-            "smol",
-            "hyper",
-            "reqwest",
-            "ureq",
-            "rustls",
-            "axum",
-            "rusqlite",
-            "rand",
-            "getrandom",
-            "tracing",
-            "anyhow",
-            "clap",
-        ],
+        forbidden: SANS_IO,
         because: "the engine does no input or output, draws no random number and knows no caller",
     },
     Rule {
         member: "tidegate-replica",
         members: &[],
-        forbidden: &[
-            "tokio",
-            "mio",
-            "async-std",
-            "smol",
-            "hyper",
-            "reqwest",
-            "rustls",
-            "axum",
-            "rusqlite",
-            "rand",
-            "getrandom",
-            "tracing",
-            "anyhow",
-            "clap",
-        ],
+        forbidden: SANS_IO,
         because: "the replica does no input or output, draws no random number and knows no flags",
     },
     Rule {
@@ -105,6 +74,29 @@ const RULES: &[Rule] = &[
         because: "tasks use std only, so that they build in a second",
     },
 ];
+
+/// Foreign crates that a state machine must not reach: runtimes, network, disk, randomness, logs, arguments.
+const SANS_IO: &[&str] = &[
+    "tokio",
+    "mio",
+    "async-std",
+    "smol",
+    "hyper",
+    "reqwest",
+    "ureq",
+    "rustls",
+    "axum",
+    "rusqlite",
+    "rand",
+    "getrandom",
+    "tracing",
+    "anyhow",
+    "clap",
+];
+
+/// Foreign crates that no member may reach. `deny.toml` forbids the same ones in the whole lock file, with the reasons; a test
+/// compares the two.
+const EVERYWHERE: &[&str] = &["openssl-sys", "aws-lc-sys"];
 
 /// The member that is the program.
 const PROGRAM: &str = "tidegate-cli";
@@ -220,7 +212,7 @@ fn turned_arrows(rule: &Rule, reached: &BTreeSet<String>, members: &BTreeSet<Str
         if members.contains(package) {
             !rule.members.contains(&package)
         } else {
-            rule.forbidden.contains(&package) || STD_ONLY.contains(&rule.member)
+            rule.forbidden.contains(&package) || EVERYWHERE.contains(&package) || STD_ONLY.contains(&rule.member)
         }
     };
     reached
@@ -256,9 +248,39 @@ mod tests {
         check("tidegate-engine", "tidegate-engine v0.1.0\ntidegate v0.1.0 (/src/crates/tidegate)\n", &["tidegate"]);
         check("tidegate", "tidegate v0.1.0\ntidegate-engine v0.1.0\ntokio v1.54.1\n", &[]);
         check("tidegate", "tidegate v0.1.0\ntidegate-cli v0.1.0\nclap v4.6.7\n", &["clap", "tidegate-cli"]);
+        check("tidegate-cli", "tidegate-cli v0.1.0\naws-lc-sys v0.38.0\n", &["aws-lc-sys"]);
+        check("tidegate-replica", "tidegate-replica v0.1.0\nureq v3.0.0\n", &["ureq"]);
         check("tidegate-cli", "tidegate-cli v0.1.0\ntidegate v0.1.0\ntidegate-engine v0.1.0\nclap v4.6.7\n", &[]);
         check("xtask", "xtask v0.1.0\n", &[]);
         check("xtask", "xtask v0.1.0\nserde v1.0.0\n", &["serde"]);
+    }
+
+    /// A file of the workspace.
+    fn read(file: &str) -> String {
+        fs::read_to_string(format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn cargo_deny_forbids_the_same_crates() {
+        let text = read("deny.toml");
+        let list = text.split("\ndeny = [").nth(1).unwrap().split("\n]").next().unwrap();
+        let denied: Vec<&str> =
+            list.split("crate = \"").skip(1).map(|entry| entry.split('"').next().unwrap()).collect();
+        assert_eq!(denied, EVERYWHERE, "deny.toml and xtask/src/check_deps.rs");
+    }
+
+    #[test]
+    fn clippy_forbids_the_same_functions_in_all_state_machines() {
+        let forbidden = |member: &str| -> Vec<String> {
+            let text = read(&format!("crates/{member}/clippy.toml"));
+            text.split("path = \"").skip(1).map(|entry| entry.split('"').next().unwrap().to_owned()).collect()
+        };
+        let members = RULES.iter().filter(|rule| rule.forbidden == SANS_IO).map(|rule| rule.member);
+        let lists: Vec<Vec<String>> =
+            members.map(|member| forbidden(member.strip_prefix("tidegate-").unwrap())).collect();
+        assert_eq!(lists.len(), 2, "engine and replica");
+        assert!(lists[0].contains(&"std::time::Instant::now".to_owned()), "{lists:?}");
+        assert_eq!(lists[0], lists[1]);
     }
 
     #[test]
