@@ -163,7 +163,17 @@ impl FlagHandle {
     fn is_active_by_key(&self, key: &str) -> bool {
         match self.cell.settled_for(key) {
             Some(active) => active,
+            None if self.cell.moves() => self.is_active_by_clock(key),
             None if self.cell.asks() => self.ask(&Subject::key(key)),
+            None => self.is_active_by_plan(key),
+        }
+    }
+
+    /// The ramps and rollbacks that are asked most.
+    #[inline(never)]
+    fn is_active_by_clock(&self, key: &str) -> bool {
+        match self.cell.moving_for(key, self.tide.board().clock()) {
+            Some(active) => active,
             None => self.is_active_by_plan(key),
         }
     }

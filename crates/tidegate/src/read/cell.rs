@@ -9,6 +9,8 @@
 //! exception is documented: an answer that is final does not look at the clock, so after the system's clock
 //! was set back it stands for up to a second, until the background thread has looked.
 
+mod stretch;
+
 use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 
@@ -98,7 +100,31 @@ impl FlagCell {
         self.words.is_below_share(head, key)
     }
 
-    /// The variant of a key, for the same rollouts, whatever their values are.
+    /// Whether [`FlagCell::moving_for`] may have the answer.
+    #[inline]
+    pub(crate) fn moves(&self) -> bool {
+        self.words.head.load(Ordering::Relaxed) & Head::MOVING != 0
+    }
+
+    /// Whether the flag is on for a key, while its share moves, where the key's position by `xxh3` and the time are all that
+    /// matters, and the words hold as long as the stretch lasts.
+    #[inline]
+    pub(crate) fn moving_for(&self, key: &str, clock: &Clock) -> Option<bool> {
+        let words = &self.words;
+        let head = Head(words.head.load(Ordering::Acquire));
+        if head.0 & Head::MOVING == 0 || key.len() > QUICK_KEY_BYTES_MAX {
+            return None;
+        }
+        let over = words.over.load(Ordering::Relaxed);
+        let elapsed = stretch::elapsed(clock.coarse(), words.start.load(Ordering::Relaxed), over)?;
+        let shares = words.shares.load(Ordering::Relaxed);
+        let position = KeyHash::Xxh3(words.seed.load(Ordering::Relaxed)).position(key);
+        let is_fall = head.0 & Head::KIND == Head::FALL;
+        let has_new = stretch::has_new(is_fall, position, ends(shares), elapsed, over);
+        if words.are_still_of(head) { Some(has_new) } else { None }
+    }
+
+    /// The variant of a key, for the rollouts of [`FlagCell::settled_for`], whatever their values are.
     #[inline]
     pub(crate) fn settled_variant_for(&self, key: &str) -> Option<Variant> {
         let head = Head(self.words.head.load(Ordering::Acquire));
@@ -230,20 +256,19 @@ impl Encoded {
             }
             PlanKind::Share(line, share) => {
                 words.head = Head::SHARE | settled | bools | hash_bit(line);
-                let is_plain = (plan.stable, plan.new) == (Some(false), Some(true)) && matches!(line, KeyHash::Xxh3(_));
-                words.head |= if is_plain && settled != 0 { Head::QUICK } else { 0 };
+                words.head |= if is_plain(plan, line) && settled != 0 { Head::QUICK } else { 0 };
                 (words.seed, words.shares) = (seed_of(line), share.get());
             }
             PlanKind::Rise(line, rise) => {
                 if let Some(shares) = pack(rise.from, rise.to) {
-                    words.head = Head::RISE | bools | hash_bit(line);
+                    words.head = Head::RISE | bools | hash_bit(line) | moving_bit(plan, line);
                     (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (rise.start.get(), rise.over.get());
                 }
             }
             PlanKind::Fall(line, fall) => {
                 if let Some(shares) = pack(fall.to, fall.from) {
-                    words.head = Head::FALL | bools | hash_bit(line);
+                    words.head = Head::FALL | bools | hash_bit(line) | moving_bit(plan, line);
                     (words.seed, words.shares) = (seed_of(line), shares);
                     (words.start, words.over) = (fall.start.get(), fall.over.get());
                 }
@@ -366,9 +391,12 @@ impl Head {
     const FALL: u64 = 4 << 4;
     /// The share no longer moves, the positions are those of `xxh3`, and `new` is `true`: see [`FlagCell::settled_for`].
     const QUICK: u64 = 1 << 7;
-    /// Rises with each rewriting, so that no two of them have the same word: at a million a second, 48 bits last for years.
+    /// The share moves, the words hold as long as the stretch lasts, and otherwise it is as [`Head::QUICK`]: see
+    /// [`FlagCell::moving_for`].
+    const MOVING: u64 = 1 << 16;
+    /// Rises with each rewriting, so that no two of them have the same word: at a million a second, 47 bits last for years.
     const VERSION: u64 = !(Self::NEXT - 1);
-    const NEXT: u64 = 1 << 16;
+    const NEXT: u64 = 1 << 17;
     /// Places of an optional boolean, two bits each: is it one, and which.
     const STABLE_BOOL: u32 = 8;
     const NEW_BOOL: u32 = 10;
@@ -419,6 +447,15 @@ const fn hash_bit(line: KeyHash) -> u64 {
     }
 }
 
+/// Whether a key's position by `xxh3` says whether the flag is on.
+fn is_plain(plan: &Plan, line: KeyHash) -> bool {
+    (plan.stable, plan.new) == (Some(false), Some(true)) && matches!(line, KeyHash::Xxh3(_))
+}
+
+fn moving_bit(plan: &Plan, line: KeyHash) -> u64 {
+    if is_plain(plan, line) && stretch::is_whole(plan) { Head::MOVING } else { 0 }
+}
+
 fn variant_bits(variant: Option<Variant>) -> u64 {
     let number = match variant {
         None => 0,
@@ -448,7 +485,14 @@ fn pack(low: Share, high: Share) -> Option<u64> {
 
 #[inline]
 fn unpack(shares: u64) -> Option<(Share, Share)> {
-    Some((Share::new(shares >> 32)?, Share::new((shares & u64::from(u32::MAX)) + 1)?))
+    let (low, high) = ends(shares);
+    Some((Share::new(low)?, Share::new(high)?))
+}
+
+/// The lower and the higher share of a word.
+#[inline]
+const fn ends(shares: u64) -> (u64, u64) {
+    (shares >> 32, (shares & 0xffff_ffff) + 1)
 }
 
 /// The plan of a flag that nobody knows.

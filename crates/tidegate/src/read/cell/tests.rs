@@ -38,6 +38,9 @@ fn check(cell: &FlagCell, board: &Board, key: &str) -> Result<bool, TestCaseErro
     if let CachedAnswer::Known(active) = cell.is_active_for(key, board.clock()) {
         prop_assert_eq!(active, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
     }
+    for quick in [cell.settled_for(key), cell.moving_for(key, board.clock())].into_iter().flatten() {
+        prop_assert_eq!(quick, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
+    }
     let said = cell.variant_for(key, board.clock());
     if let CachedAnswer::Known(variant) = said {
         prop_assert_eq!(variant, decision.variant, "{:?} at {}", decision, moment.now);
@@ -186,6 +189,40 @@ fn plain_flags_need_no_snapshot() {
     assert_eq!(cell(&board, "s/on").instant(), Some(true));
     assert_eq!(cell(&board, "s/unknown").instant(), Some(false));
     assert_eq!(cell(&board, "s/ramp").instant(), None);
+}
+
+/// Which flags are answered in the fewest steps, for the same reason.
+#[test]
+fn a_plain_ramp_and_a_plain_rollback_are_answered_from_the_stretch() {
+    let ramp = format!(r#""new": true, "start_time": "{}", "duration": "10h""#, time(10));
+    let document = format!(
+        r#"{{"s": {{
+            "ramp": {{"stable": false, "salt": "", {ramp}}},
+            "back": {{"stable": false, "salt": "", {ramp}, "rollback": {{"start_time": "{}", "duration": "20h"}}}},
+            "sha1": {{"stable": false, {ramp}}},
+            "number": {{"stable": 1, "salt": "", {ramp}}},
+            "reverse": {{"stable": true, "salt": "", {}}}
+        }}}}"#,
+        time(14),
+        ramp.replace("true", "false"),
+    );
+    let board = board_of(snapshot(&document), Micros::new(15 * HOUR));
+    let answers = |flag, hours, key: &str| {
+        let cell = cell(&board, flag);
+        board.clock().set(Micros::new(hours * HOUR));
+        let answer = cell.moving_for(key, board.clock());
+        board.clock().set(Micros::new(15 * HOUR));
+        assert_eq!(cell.moves(), answer.is_some() || hours != 15 || key.len() > 128, "{flag}");
+        answer.is_some()
+    };
+    assert!(answers("s/ramp", 15, "k") && answers("s/back", 15, "k"));
+    for flag in ["s/ramp", "s/back"] {
+        assert!(!answers(flag, 9, "k") && !answers(flag, 40, "k"), "{flag} outside of its stretch");
+        assert!(!answers(flag, 15, &"k".repeat(200)), "{flag} of a long key");
+    }
+    for flag in ["s/sha1", "s/number", "s/reverse", "s/unknown"] {
+        assert!(!answers(flag, 15, "k"), "{flag}");
+    }
 }
 
 /// With the system's clock, what is final is told without a look at it.
