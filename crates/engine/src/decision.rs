@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::Variant;
+use crate::scalar::{Scalar, StoredValue, unquote};
+use crate::{ScalarKind, Variant};
 
 /// The answer of a flag for one subject at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +26,9 @@ pub enum Answer<'s> {
     CallerDefault,
     /// A boolean, which is what most flags are.
     Bool(bool),
-    /// Any other value: compact JSON text, with the document's spelling of numbers.
+    /// Any other value of the flag.
+    Stored(&'s StoredValue),
+    /// A value locked on this host that is no boolean: compact JSON text, with the spelling of its numbers.
     Json(&'s str),
     /// An interpolated integer: both ends are integers.
     Integer(i128),
@@ -48,6 +51,7 @@ impl<'s> Answer<'s> {
         match self {
             Self::CallerDefault => None,
             Self::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
+            Self::Stored(value) => Some(Cow::Borrowed(value.as_json())),
             Self::Json(text) => Some(Cow::Borrowed(text)),
             Self::Integer(integer) => Some(Cow::Owned(integer.to_string())),
             Self::Float(float) => Some(Cow::Owned(float_to_json(float))),
@@ -59,6 +63,51 @@ impl<'s> Answer<'s> {
     pub fn as_bool(self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The number or the boolean, or which other kind of JSON the value is; `None` for the caller's default.
+    ///
+    /// ```
+    /// use tidegate_engine::Answer;
+    ///
+    /// assert_eq!(Answer::Json("1.5").scalar().and_then(|scalar| scalar.as_f64()), Some(1.5));
+    /// assert_eq!(Answer::CallerDefault.scalar(), None);
+    /// ```
+    #[inline]
+    pub fn scalar(self) -> Option<Scalar> {
+        match self {
+            Self::CallerDefault => None,
+            Self::Bool(value) => Some(Scalar::from(value)),
+            Self::Stored(value) => Some(value.scalar()),
+            Self::Json(_) | Self::Integer(_) | Self::Float(_) => Some(self.rare_scalar()),
+        }
+    }
+
+    #[cold]
+    fn rare_scalar(self) -> Scalar {
+        match self {
+            Self::Json(json) => Scalar::from_json(json),
+            Self::Integer(integer) => Scalar::from_integer(integer),
+            Self::Float(float) => Scalar::from(float),
+            Self::CallerDefault | Self::Bool(_) | Self::Stored(_) => Scalar::from_json("null"),
+        }
+    }
+
+    /// The text, if the value is one that is written without escapes, so that it can be borrowed.
+    ///
+    /// ```
+    /// use tidegate_engine::Answer;
+    ///
+    /// assert_eq!(Answer::Json(r#""Hello""#).as_text(), Some("Hello"));
+    /// assert_eq!(Answer::Json(r#""a\nb""#).as_text(), None);
+    /// ```
+    #[inline]
+    pub fn as_text(self) -> Option<&'s str> {
+        match self {
+            Self::Stored(value) => value.as_text(),
+            Self::Json(json) if Scalar::from_json(json).kind() == ScalarKind::Text => unquote(json),
             _ => None,
         }
     }

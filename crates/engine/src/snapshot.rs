@@ -10,6 +10,7 @@
 mod adopters;
 mod chunks;
 mod difference;
+mod ends;
 mod extra;
 mod flag;
 mod index;
@@ -22,18 +23,17 @@ mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use crate::custom_hash::{CustomHash, HashName, RecordHash};
 use crate::{Activation, Digest, FlagKey, HashAlgorithm, HostLock, Micros, Overlay, Point, Position, Share, Variant};
 
 pub(crate) use adopters::Adopters;
+pub(crate) use ends::{Ends, hash as hash_names};
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::Flag;
 pub(crate) use name_index::NameIndex;
 use overrides::Defined;
 pub(crate) use overrides::{Overridden, Overrides, Undocumented};
-pub(crate) use store::{Names, Values, hash_flag, hash_key, hash_section};
+pub(crate) use store::{Names, Values, hash_key};
 
 /// All flags of one or several documents, compiled, with the locks and activations that override them.
 ///
@@ -212,8 +212,29 @@ impl Snapshot {
         }
     }
 
+    /// A flag of a document by its names.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn find_record(&self, section: &str, flag: &str) -> Option<(&Core, u32, &Record)> {
+        let core = &*self.core;
+        let (id, record) = core.find_record(section, flag)?;
+        Some((core, id, record))
+    }
+
+    /// Whether a lock or an activation is laid over a flag.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn is_overridden(&self, flag: FlagIndex) -> bool {
+        self.overrides.is_some() && self.is_among_overridden(flag)
+    }
+
     #[inline(never)]
-    fn find_undocumented(&self, section: &str, flag: &str) -> Option<FlagIndex> {
+    fn is_among_overridden(&self, flag: FlagIndex) -> bool {
+        self.overridden(flag).is_some()
+    }
+
+    #[inline(never)]
+    pub(crate) fn find_undocumented(&self, section: &str, flag: &str) -> Option<FlagIndex> {
         let number = self.overrides.as_ref()?.find(section, flag)?;
         Some(FlagIndex(self.known().saturating_add(number)))
     }
@@ -331,8 +352,6 @@ pub(crate) struct Core {
     /// Flag keys, names of sections and salts, one after the other.
     pub(crate) names: Box<str>,
     pub(crate) sections: Box<[Section]>,
-    /// The numbers of the sections by name.
-    pub(crate) section_index: HashTable<u32>,
     pub(crate) records: Box<[Record]>,
     pub(crate) values: Values,
     pub(crate) points: Box<[Point]>,
@@ -354,10 +373,10 @@ pub(crate) struct Core {
 pub(crate) struct Section {
     /// Start and length of the section's name.
     pub(crate) name: (u32, u32),
-    /// The hash of its name.
-    pub(crate) hash: u64,
     /// The length of the prefix before the flag's name in its flags' keys, in bytes.
     pub(crate) prefix: u32,
+    /// The name, if it is short.
+    pub(crate) ends: Option<Ends>,
 }
 
 /// One flag, in the table that every evaluation reads: exactly one cache line.
@@ -409,9 +428,6 @@ pub(crate) const fn bare((start, length): (u32, u32)) -> (u32, u32) {
     const PREFIX: u32 = 6;
     (start.saturating_add(PREFIX), length.saturating_sub(PREFIX))
 }
-
-/// Up to this number, sections are compared one by one, which is faster than hashing the name.
-const FEW_SECTIONS: usize = 8;
 
 /// The number for "none" in a [`Record`].
 pub(crate) const NONE: u32 = u32::MAX;
@@ -473,38 +489,52 @@ impl Core {
     #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
     #[inline(always)]
     fn find(&self, section: &str, flag: &str) -> Option<u32> {
-        let (number, hash) = self.find_section(section)?;
-        let is_flag = |id: u32| {
-            self.records
-                .get(id as usize)
-                .is_some_and(|record| record.section == number && self.reads(self.name_of(record), flag))
-        };
-        self.flag_index.find(hash_flag(hash, flag), is_flag)
+        self.find_record(section, flag).map(|(id, _)| id)
     }
 
-    /// The number of a section, and its hash.
+    /// The same with its record.
     #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
     #[inline(always)]
-    fn find_section(&self, name: &str) -> Option<(u32, u64)> {
-        let first = self.sections.first()?;
-        if self.reads(first.name, name) { Some((0, first.hash)) } else { self.find_other_section(name) }
-    }
-
-    #[inline(never)]
-    fn find_other_section(&self, name: &str) -> Option<(u32, u64)> {
-        if self.sections.len() > FEW_SECTIONS {
-            return self.find_among_many(name);
+    pub(crate) fn find_record(&self, section: &str, flag: &str) -> Option<(u32, &Record)> {
+        let Some(section_ends) = Ends::new(section) else { return self.find_names(section, flag) };
+        let Some(flag_ends) = Ends::new(flag) else { return self.find_names(section, flag) };
+        let hash = ends::hash_ends(section_ends, flag_ends);
+        let (place, id) = self.flag_index.find_first(hash)?;
+        match self.record_of(id, flag, |known| known.ends == Some(section_ends)) {
+            Some(record) => Some((id, record)),
+            None => self.find_after(place, hash, section, flag),
         }
-        (1..).zip(self.sections.iter().skip(1)).find_map(|(number, section)| {
-            let is_it = self.reads(section.name, name);
-            is_it.then_some((number, section.hash))
-        })
     }
 
-    fn find_among_many(&self, name: &str) -> Option<(u32, u64)> {
-        let hash = hash_section(name);
-        let is_it = |id: &u32| self.sections.get(*id as usize).is_some_and(|section| self.reads(section.name, name));
-        self.section_index.find(hash, is_it).map(|&number| (number, hash))
+    /// The same where one of the names is empty or long.
+    #[inline(never)]
+    fn find_names(&self, section: &str, flag: &str) -> Option<(u32, &Record)> {
+        let hash = ends::hash_names(section, flag);
+        let (place, id) = self.flag_index.find_first(hash)?;
+        match self.record_of(id, flag, |known| self.reads(known.name, section)) {
+            Some(record) => Some((id, record)),
+            None => self.find_after(place, hash, section, flag),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_after(&self, place: usize, hash: u64, section: &str, flag: &str) -> Option<(u32, &Record)> {
+        let record = |id| self.record_of(id, flag, |known| self.reads(known.name, section));
+        let id = self.flag_index.find_after(place, hash, |id| record(id).is_some())?;
+        Some((id, record(id)?))
+    }
+
+    /// The record with this number, if it is of a flag of this name in the section.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    fn record_of(&self, id: u32, flag: &str, is_section: impl Fn(&Section) -> bool) -> Option<&Record> {
+        let record = self.records.get(id as usize)?;
+        let section = self.sections.get(record.section as usize)?;
+        let (start, length) = record.key;
+        // The flag's key ends in its name.
+        let name = (start.wrapping_add(section.prefix), length.wrapping_sub(section.prefix));
+        if is_section(section) && self.reads(name, flag) { Some(record) } else { None }
     }
 
     /// Whether the text at this place is `text`; cheaper than making a `str` of the place first.

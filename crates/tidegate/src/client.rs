@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 #[cfg(feature = "cluster")]
 use tidegate_engine::FlagKey;
-use tidegate_engine::{Answer, Explanation, Flips, Snapshot, Subject};
+use tidegate_engine::{Answer, Explanation, Flips, Scalar, Snapshot, Subject};
 
 use crate::error::ShutdownError;
 use crate::instance::Instance;
@@ -19,6 +19,7 @@ use crate::read::publish::Board;
 use crate::read::subscription::Subscription;
 use crate::read::typed::{self, Read};
 use crate::read::view::View;
+use crate::read::wants::{Wants, wants};
 use crate::status::Status;
 use crate::threads::Threads;
 
@@ -77,8 +78,16 @@ impl Tidegate {
         key: impl Into<Subject<'k>>,
         default: T,
     ) -> T {
+        let subject = key.into();
+        if wants::<T>() == Wants::Scalar {
+            let Some(scalar) = self.scalar(section, flag, &subject) else { return default };
+            return typed::read_scalar(scalar).unwrap_or_else(|| {
+                self.note_wrong_type(section, flag);
+                default
+            });
+        }
         let mut read = Read::CallerDefault;
-        self.answer(section, flag, &key.into(), &mut |answer| {
+        self.answer(section, flag, &subject, &mut |answer| {
             read = typed::read(answer);
             !matches!(read, Read::WrongType)
         });
@@ -309,6 +318,30 @@ impl Tidegate {
 
     pub(crate) fn instance(&self) -> &Instance {
         &self.threads.instance
+    }
+
+    /// The number or the boolean that a key has, or that its value is neither; `None` for the caller's default.
+    #[inline(never)]
+    fn scalar(&self, section: &str, flag: &str, subject: &Subject<'_>) -> Option<Scalar> {
+        let board = &self.board;
+        match board.read_seen(|published| published.scalar_now(section, flag, subject, board.clock())) {
+            Some(scalar) => scalar,
+            None => self.scalar_unseen(section, flag, subject),
+        }
+    }
+
+    /// The same for a thread that has not seen what is published now.
+    #[cold]
+    #[inline(never)]
+    fn scalar_unseen(&self, section: &str, flag: &str, subject: &Subject<'_>) -> Option<Scalar> {
+        let board = &self.board;
+        board.read(|published| published.scalar_now(section, flag, subject, board.clock()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_wrong_type(&self, section: &str, flag: &str) {
+        self.board.read(|published| published.note_wrong_type(Named::Pair(section, flag)));
     }
 
     /// Hands over the answer of a flag, to be read as some type; `read` says whether it was of that type. A misread is

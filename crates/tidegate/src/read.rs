@@ -8,3 +8,4 @@ pub(crate) mod reader_state;
 pub(crate) mod subscription;
 pub(crate) mod typed;
 pub(crate) mod view;
+pub(crate) mod wants;

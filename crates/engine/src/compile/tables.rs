@@ -7,15 +7,12 @@ use crate::Digest;
 use crate::Point;
 use crate::custom_hash::CustomHash;
 use crate::flag_key::write_section;
-use crate::snapshot::{
-    BARE, Core, Extra, NameIndex, Names, Record, Section, Values, hash_flag, hash_key, hash_section,
-};
+use crate::snapshot::{BARE, Core, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key, hash_names};
 
 /// The tables of a snapshot under construction.
 pub(super) struct Tables {
     names: Names,
     sections: Vec<Section>,
-    section_index: HashTable<u32>,
     records: Vec<Record>,
     values: Values,
     value_ids: HashTable<u32>,
@@ -35,7 +32,6 @@ impl Tables {
         let mut tables = Self {
             names: Names::default(),
             sections: Vec::new(),
-            section_index: HashTable::new(),
             records: Vec::with_capacity(flags),
             values: Values::default(),
             value_ids: HashTable::new(),
@@ -57,7 +53,6 @@ impl Tables {
 
     /// Adds a section and returns its number.
     pub(super) fn section(&mut self, name: &str) -> u32 {
-        let hash = hash_section(name);
         let id = number(self.sections.len());
         self.prefix.clear();
         // Writing to a string cannot fail.
@@ -65,9 +60,7 @@ impl Tables {
         self.prefix.push('/');
         let prefix = number(self.prefix.len());
         self.has_escapes |= self.prefix.contains('%');
-        self.sections.push(Section { name: self.names.push(&[name]), hash, prefix });
-        let sections = &self.sections;
-        self.section_index.insert_unique(hash, id, |&id| sections.get(id as usize).map_or(0, |section| section.hash));
+        self.sections.push(Section { name: self.names.push(&[name]), prefix, ends: Ends::new(name) });
         id
     }
 
@@ -75,7 +68,8 @@ impl Tables {
     pub(super) fn flag(&mut self, name: &str, mut record: Record) {
         record.key = self.names.push(&[&self.prefix, name]);
         let id = number(self.records.len());
-        let hash = self.sections.last().map_or(0, |section| hash_flag(section.hash, name));
+        let section = self.sections.last().map_or("", |section| self.names.get(section.name));
+        let hash = hash_names(section, name);
         self.key_index.insert(hash_key(self.names.get(record.key)), id);
         // A name with a `/` in it would be read as a section and a flag.
         if self.prefix == "flags/" && !name.contains('/') {
@@ -124,7 +118,6 @@ impl Tables {
             points: self.points.into(),
             extras: self.extras.into(),
             salts: self.salts.into(),
-            section_index: self.section_index,
             key_index: self.key_index,
             has_escapes: self.has_escapes,
             flag_index: self.flag_index,

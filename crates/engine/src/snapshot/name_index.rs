@@ -44,24 +44,31 @@ impl NameIndex {
     #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let (place, number) = self.find_first(hash)?;
+        if is_it(number) { Some(number) } else { self.find_after(place, hash, is_it) }
+    }
+
+    /// The first number under this hash, which nearly always is the right one, and its place.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn find_first(&self, hash: u64) -> Option<(usize, u32)> {
         let mut place = self.first(hash);
-        let number = loop {
+        loop {
             let slot = *self.slots.get(place)?;
             if (slot ^ hash) & TAG == 0 {
-                break number(slot);
+                return Some((place, number(slot)));
             }
             if slot == EMPTY {
                 return None;
             }
             place = self.next(place);
-        };
-        if is_it(number) { Some(number) } else { self.find_after(place, hash, is_it) }
+        }
     }
 
-    /// The same after a place that has half of the hash and another name.
+    /// The number under this hash that is the right one, after a place that has half of the hash and another name.
     #[cold]
     #[inline(never)]
-    fn find_after(&self, mut place: usize, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find_after(&self, mut place: usize, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         loop {
             place = self.next(place);
             let slot = *self.slots.get(place)?;

@@ -11,7 +11,7 @@ use crate::{Activation, Digest, FlagKey, HostLock, Overlay, Share, bucket};
 
 use super::chunks::Chunks;
 use super::index::Index;
-use super::{Core, Entry, NONE, hash_flag, hash_section};
+use super::{Core, Entry, NONE, ends};
 
 /// The overrides of one snapshot, and its flags that no document defines.
 #[derive(Clone, Debug)]
@@ -301,5 +301,5 @@ fn number(count: usize) -> u32 {
 }
 
 fn hash_name(section: &str, flag: &str) -> u64 {
-    hash_flag(hash_section(section), flag)
+    ends::hash(section, flag)
 }

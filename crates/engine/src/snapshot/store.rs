@@ -1,20 +1,8 @@
 //! Texts of a snapshot: names in one arena, values with a number each.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::Answer;
-
-/// The hash under which a section is found by name, and the seed of its flags' hashes.
-#[inline]
-pub(crate) fn hash_section(section: &str) -> u64 {
-    xxh3_64(section.as_bytes())
-}
-
-/// The hash under which a flag is found by name in the section of this hash.
-#[inline]
-pub(crate) fn hash_flag(section: u64, flag: &str) -> u64 {
-    xxh3_64_with_seed(flag.as_bytes(), section)
-}
+use crate::{Answer, StoredValue};
 
 /// The hash under which a flag is found by its key.
 #[inline]
@@ -32,6 +20,10 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
             4..8 => are_ends_same::<4>(one, other),
             8..16 => are_ends_same::<8>(one, other),
             16..=32 => are_ends_same::<16>(one, other),
+            1..4 => {
+                let middle = one.len() / 2;
+                one.first() == other.first() && one.get(middle) == other.get(middle) && one.last() == other.last()
+            }
             _ => one == other,
         }
 }
@@ -66,21 +58,27 @@ impl Names {
 
 /// The values of a snapshot, each distinct text once. [`Values::FALSE`] and [`Values::TRUE`] are always
 /// there under their numbers, so that "is this a boolean" is a comparison of numbers. Each value is a text of
-/// its own: an answer borrows it whole, and a piece of an arena would have to be looked at first.
+/// its own, read once: an answer borrows it whole, and a piece of an arena would have to be looked at first.
 #[derive(Debug, Default)]
-pub(crate) struct Values(Vec<Box<str>>);
+pub(crate) struct Values(Vec<StoredValue>);
 
 impl Values {
     const TRUE: u32 = 1;
 
     pub(crate) fn push(&mut self, value: &str) -> u32 {
-        self.0.push(value.into());
+        self.0.push(StoredValue::new(value));
         offset(self.0.len()).saturating_sub(1)
     }
 
     #[inline]
     pub(crate) fn get(&self, id: u32) -> &str {
-        self.0.get(id as usize).map_or("null", |value| value)
+        self.stored(id).map_or("null", StoredValue::as_json)
+    }
+
+    /// The value.
+    #[inline]
+    pub(crate) fn stored(&self, id: u32) -> Option<&StoredValue> {
+        self.0.get(id as usize)
     }
 
     /// The value as an answer.
@@ -88,7 +86,7 @@ impl Values {
     pub(crate) fn answer(&self, id: u32) -> Answer<'_> {
         match Self::as_bool(id) {
             Some(value) => Answer::Bool(value),
-            None => Answer::Json(self.get(id)),
+            None => self.stored(id).map_or(Answer::Json("null"), Answer::Stored),
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use serde::Deserialize;
 use tidegate_engine::lease::Clocks;
-use tidegate_engine::{Answer, Decision, ErrorCode, FlagIndex, FlagKey, Micros, Moment, Snapshot, Subject};
+use tidegate_engine::{Answer, Decision, ErrorCode, FlagIndex, FlagKey, Micros, Moment, Scalar, Snapshot, Subject};
 
 use crate::clock::Clock;
 use crate::read::misreads::Named;
@@ -123,6 +123,44 @@ impl Published {
         }
     }
 
+    /// The number or the boolean of a decision, or that it is neither; `None` for the caller's default, which is counted if its
+    /// flag is unknown.
+    pub(crate) fn scalar(&self, decision: Decision<'_>, named: Named<'_>, subject: &Subject<'_>) -> Option<Scalar> {
+        let scalar = decision.answer.scalar();
+        if scalar.is_none() {
+            self.note_unanswered(decision, named, subject);
+        }
+        scalar
+    }
+
+    /// The number or the boolean that a subject has now; see [`Published::scalar`].
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn scalar_now(&self, section: &str, flag: &str, subject: &Subject<'_>, clock: &Clock) -> Option<Scalar> {
+        let past = Micros::new(self.past.load(Ordering::Relaxed));
+        match self.snapshot.settled_value(section, flag, subject, past) {
+            Ok(value) => Some(value.scalar()),
+            Err(index) => self.decided_scalar(index, Named::Pair(section, flag), subject, clock),
+        }
+    }
+
+    #[inline(never)]
+    fn decided_scalar(
+        &self,
+        index: Option<FlagIndex>,
+        named: Named<'_>,
+        subject: &Subject<'_>,
+        clock: &Clock,
+    ) -> Option<Scalar> {
+        self.scalar(self.decide(index, subject, clock), named, subject)
+    }
+
+    /// Counts a value of another type than the one asked for.
+    #[cold]
+    pub(crate) fn note_wrong_type(&self, named: Named<'_>) {
+        self.reader_state.misreads.wrong_type(named);
+    }
+
     /// Counts a decision that leaves the answer to the caller, if that is because its flag is unknown.
     #[inline]
     pub(crate) fn note_unanswered(&self, decision: Decision<'_>, named: Named<'_>, subject: &Subject<'_>) {
@@ -163,6 +201,13 @@ impl Board {
             Some(result) => result,
             None => self.read_anew(&read),
         }
+    }
+
+    /// Reads what this thread has seen of the current publication; `None` where it has seen none, or an older one.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(crate) fn read_seen<R>(&self, read: impl Fn(&Arc<Published>) -> R) -> Option<R> {
+        local::read(self.generation.load(Ordering::Acquire), &read)
     }
 
     /// What is published now, to be kept.

@@ -3,9 +3,12 @@
 //! A value of the wrong type is the caller's default, never an error in the request path: the document is
 //! written elsewhere and changes while the program runs. It is counted, and the status names the flag.
 
-use serde::de::{Deserialize, Deserializer, IntoDeserializer as _, Visitor};
+use std::fmt;
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Value;
-use tidegate_engine::Answer;
+use tidegate_engine::{Answer, Scalar, ScalarKind};
 
 /// What became of an answer.
 #[derive(Debug, PartialEq)]
@@ -23,65 +26,98 @@ pub(crate) enum Read<T> {
 pub(crate) fn read<'s, T: Deserialize<'s>>(answer: Answer<'s>) -> Read<T> {
     let read = match answer {
         Answer::CallerDefault => return Read::CallerDefault,
-        Answer::Bool(value) => T::deserialize(value.into_deserializer()),
-        Answer::Json(text) => T::deserialize(Scalar(text)),
-        Answer::Integer(integer) => read_number(number(integer)),
-        Answer::Float(float) => read_number(Value::from(float)),
+        Answer::Bool(value) => T::deserialize(Reader::new(Scalar::from(value), if value { "true" } else { "false" })),
+        Answer::Stored(value) => T::deserialize(Reader::new(value.scalar(), value.as_json())),
+        Answer::Json(json) => T::deserialize(Reader::new(Scalar::from_json(json), json)),
+        Answer::Integer(_) | Answer::Float(_) => T::deserialize(number(answer)).map_err(WrongType::from),
     };
     read.map_or(Read::WrongType, Read::Value)
 }
 
-#[inline(never)]
-fn read_number<'s, T: Deserialize<'s>>(number: Value) -> serde_json::Result<T> {
-    T::deserialize(number)
+/// Reads a scalar as a type that [wants](crate::read::wants) one.
+#[inline]
+pub(crate) fn read_scalar<'s, T: Deserialize<'s>>(scalar: Scalar) -> Option<T> {
+    T::deserialize(Reader { scalar, json: None }).ok()
 }
 
-/// The JSON text of a value. Numbers and texts are read in place, where `T` says that it wants one; everything else is left to
-/// `serde_json`.
-struct Scalar<'s>(&'s str);
+/// Reads a text as a type that wants one.
+#[inline]
+pub(crate) fn read_text<'s, T: Deserialize<'s>>(text: &'s str) -> Option<T> {
+    T::deserialize(BorrowedStrDeserializer::<WrongType>::new(text)).ok()
+}
 
-impl<'s> Scalar<'s> {
-    /// The number, if it is written with few enough digits and without fraction and exponent.
+/// The value is of another type. It says no more: what is counted is that there was one, and a message would cost an allocation.
+#[derive(Debug)]
+struct WrongType;
+
+impl fmt::Display for WrongType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the value is of another type")
+    }
+}
+
+impl std::error::Error for WrongType {}
+
+impl Error for WrongType {
+    fn custom<M: fmt::Display>(_message: M) -> Self {
+        Self
+    }
+}
+
+impl From<serde_json::Error> for WrongType {
+    fn from(_error: serde_json::Error) -> Self {
+        Self
+    }
+}
+
+/// A value as a deserializer. Booleans and numbers are those that were read when the document was compiled, and texts without
+/// escapes are borrowed; everything else is left to `serde_json`.
+struct Reader<'s> {
+    scalar: Scalar,
+    /// The JSON text of the value; `None` where the type wants the scalar.
+    json: Option<&'s str>,
+}
+
+impl<'s> Reader<'s> {
     #[inline]
-    fn integer(&self) -> Option<i64> {
-        let (digits, is_negative) = match self.0.strip_prefix('-') {
-            None => (self.0, false),
-            Some(digits) => (digits, true),
-        };
-        // Zero with a sign is a float.
-        if digits.is_empty() || digits.len() > DIGITS_MAX || (is_negative && digits == "0") {
-            return None;
-        }
-        let mut number = 0_i64;
-        for byte in digits.bytes() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-        }
-        Some(if is_negative { number.wrapping_neg() } else { number })
+    fn new(scalar: Scalar, json: &'s str) -> Self {
+        Self { scalar, json: Some(json) }
     }
 
     /// The text, if it is one without escapes.
     #[inline]
     fn text(&self) -> Option<&'s str> {
-        let text = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if text.as_bytes().contains(&b'\\') { None } else { Some(text) }
+        if self.scalar.kind() != ScalarKind::Text {
+            return None;
+        }
+        self.json?.strip_prefix('"')?.strip_suffix('"')
+    }
+
+    /// Reads the whole text by `serde_json`.
+    fn by_serde_json<T>(
+        self,
+        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'s>>) -> serde_json::Result<T>,
+    ) -> Result<T, WrongType> {
+        let mut json = serde_json::Deserializer::from_str(self.json.ok_or(WrongType)?);
+        let value = read(&mut json)?;
+        json.end()?;
+        Ok(value)
     }
 }
 
-/// Numbers of so many digits fit into 64 bits, whatever the digits are.
-const DIGITS_MAX: usize = 18;
-
-/// Methods that read an integer in place, and others by `serde_json`.
-macro_rules! by_integer {
+/// Methods that read a number.
+macro_rules! by_number {
     ($($method:ident)*) => {$(
         #[inline]
-        fn $method<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            match self.integer() {
-                Some(number) => visitor.visit_i64(number),
-                None => by_serde_json(self.0, |json| json.$method(visitor)),
+        fn $method<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, WrongType> {
+            if let Some(integer) = self.scalar.as_u64() {
+                visitor.visit_u64(integer)
+            } else if let Some(integer) = self.scalar.as_negative() {
+                visitor.visit_i64(integer)
+            } else if let Some(float) = self.scalar.as_f64() {
+                visitor.visit_f64(float)
+            } else {
+                Err(WrongType)
             }
         }
     )*};
@@ -91,10 +127,10 @@ macro_rules! by_integer {
 macro_rules! by_text {
     ($($method:ident)*) => {$(
         #[inline]
-        fn $method<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        fn $method<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, WrongType> {
             match self.text() {
                 Some(text) => visitor.visit_borrowed_str(text),
-                None => by_serde_json(self.0, |json| json.$method(visitor)),
+                None => self.by_serde_json(|json| json.$method(visitor)),
             }
         }
     )*};
@@ -102,36 +138,33 @@ macro_rules! by_text {
 
 macro_rules! by_serde_json {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
-        fn $method<V: Visitor<'s>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, Self::Error> {
-            by_serde_json(self.0, |json| json.$method($($argument,)* visitor))
+        fn $method<V: Visitor<'s>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, WrongType> {
+            self.by_serde_json(|json| json.$method($($argument,)* visitor))
         }
     )*};
 }
 
-/// Reads a whole text by `serde_json`.
-fn by_serde_json<'s, T>(
-    text: &'s str,
-    read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'s>>) -> serde_json::Result<T>,
-) -> serde_json::Result<T> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = read(&mut json)?;
-    json.end()?;
-    Ok(value)
-}
+impl<'s> Deserializer<'s> for Reader<'s> {
+    type Error = WrongType;
 
-impl<'s> Deserializer<'s> for Scalar<'s> {
-    type Error = serde_json::Error;
+    #[inline]
+    fn deserialize_bool<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, WrongType> {
+        match self.scalar.as_bool() {
+            Some(value) => visitor.visit_bool(value),
+            None => Err(WrongType),
+        }
+    }
 
-    by_integer! {
+    by_number! {
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
-        deserialize_f32 deserialize_f64
+        deserialize_f64
     }
 
     by_text! { deserialize_str deserialize_string }
 
     by_serde_json! {
-        deserialize_any() deserialize_bool() deserialize_i128() deserialize_u128() deserialize_char()
+        deserialize_any() deserialize_i128() deserialize_u128() deserialize_f32() deserialize_char()
         deserialize_bytes() deserialize_byte_buf() deserialize_option() deserialize_unit()
         deserialize_unit_struct(name: &'static str) deserialize_newtype_struct(name: &'static str)
         deserialize_seq() deserialize_tuple(len: usize)
@@ -142,12 +175,15 @@ impl<'s> Deserializer<'s> for Scalar<'s> {
     }
 }
 
-/// An interpolated integer lies between two JSON integers, so it is one of 64 bits, with sign or without.
-fn number(integer: i128) -> Value {
-    match (i64::try_from(integer), u64::try_from(integer)) {
-        (Ok(integer), _) => Value::from(integer),
-        (_, Ok(integer)) => Value::from(integer),
-        _ => Value::Null,
+/// An interpolated number.
+#[inline(never)]
+fn number(answer: Answer<'_>) -> Value {
+    let Some(scalar) = answer.scalar() else { return Value::Null };
+    match (scalar.as_u64(), scalar.as_negative(), scalar.as_f64()) {
+        (Some(integer), _, _) => Value::from(integer),
+        (_, Some(integer), _) => Value::from(integer),
+        (_, _, Some(float)) => Value::from(float),
+        (None, None, None) => Value::Null,
     }
 }
 
@@ -159,6 +195,8 @@ mod tests {
     fn values_of_many_types() {
         assert_eq!(read(Answer::Bool(true)), Read::Value(true));
         assert_eq!(read(Answer::Bool(false)), Read::Value(Value::Bool(false)));
+        assert_eq!(read(Answer::Bool(true)), Read::Value(Some(true)));
+        assert_eq!(read(Answer::Bool(true)), Read::<u8>::WrongType);
         assert_eq!(read(Answer::Json("1")), Read::Value(1_u8));
         assert_eq!(read(Answer::Json("1")), Read::Value(1.0_f64));
         assert_eq!(read(Answer::Json("\"x\"")), Read::Value("x".to_owned()));
@@ -174,7 +212,7 @@ mod tests {
     /// Numbers and texts are read in place. That gives what `serde_json` gives, for each type and each spelling.
     #[test]
     fn read_in_place_as_serde_json_reads() {
-        fn check<'t, T: Deserialize<'t> + PartialEq + std::fmt::Debug>(text: &'t str) {
+        fn check<'t, T: Deserialize<'t> + PartialEq + fmt::Debug>(text: &'t str) {
             let expected = serde_json::from_str::<T>(text).map_or(Read::WrongType, Read::Value);
             assert_eq!(read::<T>(Answer::Json(text)), expected, "{text} as {}", std::any::type_name::<T>());
         }

@@ -7,10 +7,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tidegate_engine::{Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Snapshot, Subject, Variant};
+use tidegate_engine::{
+    Decision, Explanation, FlagIndex, FlagKey, Flips, Micros, Moment, Scalar, Snapshot, StoredValue, Subject, Variant,
+};
 
 use crate::read::misreads::Named;
 use crate::read::publish::Published;
+use crate::read::typed;
+use crate::read::wants::{Wants, wants};
 
 /// One snapshot and one instant. Everything read through it belongs together.
 ///
@@ -254,6 +258,48 @@ impl View {
         self.published.is_true(decision, Named::Key(flag_key), subject)
     }
 
+    /// The number or the boolean that a subject has, or that its value is neither; `None` for the caller's default.
+    #[inline(never)]
+    fn scalar(&self, section: &str, flag: &str, subject: &Subject<'_>) -> Option<Scalar> {
+        match self.settled(section, flag, subject) {
+            Ok(value) => Some(value.scalar()),
+            Err(index) => self.published.scalar(self.decide_for(index, subject), Named::Pair(section, flag), subject),
+        }
+    }
+
+    /// The same of a flag that need not exist.
+    #[inline(never)]
+    fn scalar_at(&self, index: Option<FlagIndex>, subject: &Subject<'_>) -> Option<Scalar> {
+        match index.and_then(|index| self.snapshot().settled_value_at(index, subject, self.now)) {
+            Some(value) => Some(value.scalar()),
+            None => self.decide_for(index, subject).answer.scalar(),
+        }
+    }
+
+    /// The text that a subject has, if it can be borrowed.
+    #[inline(never)]
+    fn text(&self, section: &str, flag: &str, subject: &Subject<'_>) -> Option<&str> {
+        match self.settled(section, flag, subject) {
+            Ok(value) => value.as_text(),
+            Err(index) => self.decide_for(index, subject).answer.as_text(),
+        }
+    }
+
+    #[inline(never)]
+    fn text_at(&self, index: Option<FlagIndex>, subject: &Subject<'_>) -> Option<&str> {
+        match index.and_then(|index| self.snapshot().settled_value_at(index, subject, self.now)) {
+            Some(value) => value.as_text(),
+            None => self.decide_for(index, subject).answer.as_text(),
+        }
+    }
+
+    /// The value of a flag that no longer moves, where that is simple; otherwise where the flag is.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    fn settled(&self, section: &str, flag: &str, subject: &Subject<'_>) -> Result<&StoredValue, Option<FlagIndex>> {
+        self.published.snapshot.settled_value(section, flag, subject, self.now)
+    }
+
     fn for_subject<'v, T: Deserialize<'v>>(
         &'v self,
         section: &str,
@@ -261,8 +307,24 @@ impl View {
         subject: &Subject<'_>,
         default: T,
     ) -> T {
-        let decision = self.decide_for(self.find(section, flag), subject);
-        self.published.value(decision, Named::Pair(section, flag), subject).unwrap_or(default)
+        let (published, named) = (&self.published, Named::Pair(section, flag));
+        match wants::<T>() {
+            Wants::Scalar => {
+                let Some(scalar) = self.scalar(section, flag, subject) else { return default };
+                return typed::read_scalar(scalar).unwrap_or_else(|| {
+                    published.note_wrong_type(named);
+                    default
+                });
+            }
+            Wants::Text => {
+                if let Some(value) = self.text(section, flag, subject).and_then(typed::read_text) {
+                    return value;
+                }
+                // Another type, a text with escapes or the caller's default: the rest says which, and counts it.
+            }
+            Wants::Other => {}
+        }
+        published.value(self.decide_for(self.find(section, flag), subject), named, subject).unwrap_or(default)
     }
 }
 
@@ -421,9 +483,25 @@ impl<'v> FlagView<'v> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get<'k, T: Deserialize<'v>>(&self, key: impl Into<Subject<'k>>, default: T) -> T {
-        let (published, named) = (&self.view.published, Named::Pair(self.flag.section(), self.flag.flag()));
+        let (view, subject) = (self.view, key.into());
+        let (published, named) = (&view.published, Named::Pair(self.flag.section(), self.flag.flag()));
         // A handle may be made before its flag, so one that is unknown is no misread.
-        published.known_value(self.decide(key), named).unwrap_or(default)
+        match wants::<T>() {
+            Wants::Scalar => {
+                let Some(scalar) = view.scalar_at(self.index, &subject) else { return default };
+                return typed::read_scalar(scalar).unwrap_or_else(|| {
+                    published.note_wrong_type(named);
+                    default
+                });
+            }
+            Wants::Text => {
+                if let Some(value) = view.text_at(self.index, &subject).and_then(typed::read_text) {
+                    return value;
+                }
+            }
+            Wants::Other => {}
+        }
+        published.known_value(view.decide_for(self.index, &subject), named).unwrap_or(default)
     }
 
     /// See [`View::raw`].

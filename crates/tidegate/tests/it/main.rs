@@ -18,3 +18,4 @@ mod support;
 #[cfg(feature = "cluster")]
 mod targets;
 mod time;
+mod typed;

@@ -251,6 +251,26 @@ proptest! {
     }
 
     #[test]
+    fn a_settled_value_is_what_the_snapshot_answers(case in case(), key in ".{0,4}") {
+        let (snapshot, index) = case.snapshot();
+        let instants = case.instants(&snapshot, index);
+        for past in &instants {
+            let subject = Subject::key(&key);
+            let value = snapshot.settled_value("f", "a", &subject, *past);
+            prop_assert_eq!(value.ok(), snapshot.settled_value_at(index, &subject, *past));
+            let Ok(value) = value else {
+                prop_assert_eq!(value, Err(Some(index)));
+                continue;
+            };
+            for later in instants.iter().filter(|now| *now >= past) {
+                let decision = snapshot.evaluate(Some(index), &subject, &case.moment(*later));
+                let answered = decision.answer.to_json();
+                prop_assert_eq!(answered.as_deref(), Some(value.as_json()), "at {} and {}", past, later);
+            }
+        }
+    }
+
+    #[test]
     fn a_plan_answers_as_the_snapshot_does(case in case()) {
         let (snapshot, index) = case.snapshot();
         let instants = case.instants(&snapshot, index);
@@ -388,7 +408,7 @@ proptest! {
             match snapshot.evaluate(Some(index), &Subject::absent(), &moment).answer {
                 Answer::Integer(number) => prop_assert!((-17..=10).contains(&number), "{number}"),
                 Answer::Float(number) => prop_assert!((0.1..=3.0).contains(&number), "{number}"),
-                Answer::CallerDefault | Answer::Bool(_) | Answer::Json(_) => prop_assert!(false, "an interpolated flag answers a number"),
+                Answer::CallerDefault | Answer::Bool(_) | Answer::Stored(_) | Answer::Json(_) => prop_assert!(false, "an interpolated flag answers a number"),
             }
         }
     }

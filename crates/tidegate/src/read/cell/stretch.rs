@@ -103,7 +103,7 @@ mod tests {
             for position in positions.into_iter().flatten() {
                 // Any time within the stretch, and those beside the flip.
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "any time does")]
-                let any = start + (over as f64 * part) as u64 as i64;
+                let any = start + ((over as f64 * part) as u64).cast_signed();
                 let flips = [Some(rise.flip(position)), fall.flip(position)].into_iter().flatten().map(|flip| flip.get() + near);
                 for now in flips.chain([any]).map(Micros::new) {
                     let Some(elapsed) = elapsed(now, start, over) else { continue };
