@@ -184,6 +184,26 @@ fn a_server_that_never_answers_is_asked_again() {
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
+/// The stream is connected again and the request for the flags fails, as on a connection that the old server has closed: nothing
+/// else would repeat it.
+#[test]
+fn a_request_that_fails_while_the_stream_is_connected_is_repeated() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let flags = |share: u8| {
+        let flag = json!({"flag": "flags/x", "activation": {"percentage": share}});
+        Reply::ok(json!({"flags": [flag]}).to_string()).header("Content-Type", "application/json")
+    };
+    let stream = || Reply::ok(": hello\n\n").header("Content-Type", "text/event-stream");
+    origin.script_at("/api/v1/watch", [stream().until_close(), stream().announce(100).hang_after(9)]);
+    origin.script_at("/api/v1/flags", [flags(1), flags(1), Reply::close(), Reply::close(), flags(2)]);
+    let watched = Watched::start(&host, &format!("watch --server {}", origin.url("")));
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"), "at the start");
+    assert_eq!(watched.next_of("source")["health"], json!("stale"), "the stream has ended");
+    assert_eq!(watched.next_of("source")["health"], json!("fresh"));
+    assert_eq!(watched.next_of("change")["activation"]["percentage"], json!(2));
+    assert_eq!(watched.stop("-TERM"), Some(0));
+}
+
 #[test]
 fn a_server_without_a_flag_tells_of_every_change() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Map, Value};
@@ -28,7 +28,17 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
         query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
     }
     let (key, changed) = (args.key.or_host(), Changed::default());
-    let mut watch = Watch { server, flag, key, last: None, flags: None, is_due: false, changed, is_unreachable: false };
+    let mut watch = Watch {
+        server,
+        flag,
+        key,
+        last: None,
+        flags: None,
+        is_due: false,
+        changed,
+        is_unreachable: false,
+        retry_at: None,
+    };
     watch.print_first(output)?;
     inbox.forward_server(address, query, timeout)?;
     loop {
@@ -36,14 +46,18 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
         let time_left = if watch.is_due { Duration::ZERO } else { watch.time_left() };
         match inbox.wait(time_left) {
             Ok(Input::Server(Event::Refused(failure))) => return Err(failure),
-            Ok(Input::Server(Event::Lost(why))) => watch.mark_unreachable(why, output)?,
+            Ok(Input::Server(Event::Lost(why))) => {
+                // The stream reconnects, and then everything is requested.
+                watch.retry_at = None;
+                watch.mark_unreachable(why, output)?;
+            }
             Ok(Input::Server(Event::Connected)) => {
                 watch.changed = Changed::Any;
                 watch.refresh(None, output)?;
             }
             Ok(Input::Server(Event::Message { name, data })) => watch.on_message(&name, &data)?,
             Ok(Input::Changes(_)) => {}
-            Err(RecvTimeoutError::Timeout) if watch.is_due => watch.refresh(None, output)?,
+            Err(RecvTimeoutError::Timeout) if watch.is_due || watch.retry_is_due() => watch.refresh(None, output)?,
             Err(RecvTimeoutError::Timeout) => watch.print_due_flips(output)?,
             Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Success),
         }
@@ -63,6 +77,8 @@ struct Watch {
     /// Without a flag: which of them, then.
     changed: Changed,
     is_unreachable: bool,
+    /// A request failed although the stream is connected: it is repeated then.
+    retry_at: Option<Instant>,
 }
 
 /// The flags that a server has named as changed since they were last asked for.
@@ -92,10 +108,18 @@ impl Watch {
         Ok(())
     }
 
-    /// The time until the next flip; at most [`CLOCK_CHECK_MAX`], because clocks may be set.
+    /// The time until a failed request is repeated, or until the next flip; at most [`CLOCK_CHECK_MAX`], because clocks may be
+    /// set.
     fn time_left(&self) -> Duration {
+        if let Some(at) = self.retry_at {
+            return at.saturating_duration_since(Instant::now());
+        }
         let until = self.last.as_ref().and_then(|last| last.until).filter(|_| !self.is_unreachable);
         until.map_or(CLOCK_CHECK_MAX, |until| source::duration(until.since(source::now())).min(CLOCK_CHECK_MAX))
+    }
+
+    fn retry_is_due(&self) -> bool {
+        self.retry_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// The server has values.
@@ -161,7 +185,7 @@ impl Watch {
             Ok(flags) => flags,
             Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
                 self.changed = Changed::Any;
-                return self.mark_unreachable(report.message, output);
+                return self.retry(report.message, output);
             }
             Err(failure) => return Err(failure),
         };
@@ -193,11 +217,12 @@ impl Watch {
     /// Requests the value of the key, now or at the instant of a flip, and prints it if it has changed.
     fn refresh(&mut self, at: Option<Micros>, output: &mut Output) -> Result<(), Failure> {
         self.is_due = false;
+        self.retry_at = None;
         let Some(flag) = &self.flag else { return self.compare(output) };
         let explanation = match self.server.decide(flag, &self.key, at) {
             Ok(explanation) => explanation,
             Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
-                return self.mark_unreachable(report.message, output);
+                return self.retry(report.message, output);
             }
             Err(failure) => return Err(failure),
         };
@@ -208,6 +233,12 @@ impl Watch {
         }
         self.last = Some(LastValue { value, until: explanation.valid_until });
         Ok(())
+    }
+
+    /// A request failed. Nothing else repeats it while the stream is connected.
+    fn retry(&mut self, why: String, output: &mut Output) -> Result<(), Failure> {
+        self.retry_at = Some(Instant::now() + RETRY_PAUSE);
+        self.mark_unreachable(why, output)
     }
 
     /// The server is reachable; that is printed if it was not.
@@ -271,6 +302,9 @@ const NAMED_MAX: usize = 100;
 
 /// What of a flag moves by itself along its ramp: no change of the flag.
 const MOVING: &[&str] = &["share", "next_change"];
+
+/// Between two attempts of a request that fails while the stream of events is connected.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest wait without a look at the clock, which may be set.
 const CLOCK_CHECK_MAX: Duration = Duration::from_secs(10);
