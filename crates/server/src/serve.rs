@@ -201,7 +201,7 @@ impl Door {
         self.take(&mut connections).await;
         let Self { listener, options, .. } = self;
         drop(listener);
-        tracing::info!("stopping; {} connections are open", connections.len());
+        tracing::info!("stopping; open connections: {}", connections.len());
         let ends = async {
             while let Some(ended) = connections.join_next().await {
                 note_end(ended);

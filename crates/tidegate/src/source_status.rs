@@ -42,8 +42,8 @@ impl SourceStatus {
             let (count, flag, by) = (shadowed.count, &entry.flag, &entry.by);
             tracing::warn!(
                 source,
-                "{count} of this document's entries have no effect, because an earlier document defines the same flags, \
-                 such as `{flag}` in {by}; take them out of one of the two"
+                "an earlier document defines flags of this one, whose entries have no effect here: {count} in all, such as \
+                 `{flag}` in {by}; remove them from one of the two"
             );
         }
         *before = shadowed;

@@ -149,6 +149,10 @@ fn acknowledgement_text(receipt: &Receipt) -> String {
     let level = if receipt.ack.is_empty() { String::new() } else { format!(" ({})", escape(&receipt.ack)) };
     let missing: Vec<_> = receipt.pending.iter().map(|name| escape(name)).collect();
     let missing = if missing.is_empty() { String::new() } else { format!("; {}: not yet", missing.join(", ")) };
+    if has == all && !receipt.reached && all == 1 {
+        // It has peers configured: alone it is no majority.
+        return format!("acknowledged by the server alone, which knows no other member yet{level}");
+    }
     format!("acknowledged by {has} of {all} {members}{level}{missing}")
 }
 

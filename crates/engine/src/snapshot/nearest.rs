@@ -12,7 +12,8 @@ impl Snapshot {
         let (section, name) = (plain(key.section()), plain(key.flag()));
         let score = |flag: &Flag<'_>| {
             if flag.name() == key.flag() {
-                return Some((0, 0));
+                // A flag that has only an activation is in the snapshot and answers as an unknown one does.
+                return (flag.section() != key.section()).then_some((0, 0));
             }
             let wanted = name.as_deref()?;
             let found = plain(flag.name()).filter(|found| found.len().abs_diff(wanted.len()) <= found.len() / 3 + 1)?;
@@ -40,6 +41,7 @@ mod tests {
         let meant = [
             ("features/new_logn", Some("features/new_login")),
             ("new_login", Some("features/new_login")),
+            ("features/new_login", None),
             ("features/New-Login", Some("features/new_login")),
             ("fetures/search", Some("features/search")),
             ("shop/serch", Some("features/search")),

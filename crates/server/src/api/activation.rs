@@ -40,7 +40,7 @@ pub(super) async fn clear(State(api): Shared, path: FlagPath, request: Request) 
     let change = api.tide.clear(&flag.to_string()).actor(actor).reason(query.get("reason").unwrap_or_default());
     let change = precondition.bind(query.apply(change)?);
     check_disk(&api)?;
-    answer::receipt(&api.send(change, &query).await?)
+    answer::receipt(&api.send(change, &query).await.map_err(Problem::without_creation)?)
 }
 
 /// The percentage exactly as it is written.

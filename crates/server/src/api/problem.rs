@@ -212,7 +212,7 @@ impl Problem {
         if let Some(meant) = &meant {
             let _ = write!(detail, "; did you mean `{}`?", meant.to_string().escape_debug());
         }
-        let mut problem = Self::new(Kind::UnknownFlag, detail, "send GET `/api/v1/flags` for the list of flags");
+        let mut problem = Self::new(Kind::UnknownFlag, detail, LIST_FLAGS);
         problem.0.meant = meant;
         problem
     }
@@ -244,6 +244,14 @@ impl Problem {
             detail,
             "OFREP names a flag `section/flag`, and one of the section `flags` by its name alone",
         )
+    }
+
+    /// The same problem of a request that cannot create a flag.
+    pub(crate) fn without_creation(mut self) -> Self {
+        if self.0.kind == Kind::UnknownFlag {
+            LIST_FLAGS.clone_into(&mut self.0.help);
+        }
+        self
     }
 
     /// A change of a flag that this node does not know.
@@ -606,6 +614,8 @@ const OFREP_MEDIA_TYPE: &str = "application/json";
 
 /// A number that is longer is shortened.
 const PERCENTAGE_CHARS_SHOWN: usize = 40;
+
+const LIST_FLAGS: &str = "send GET `/api/v1/flags` for the list of flags";
 
 #[cfg(test)]
 mod tests {

@@ -67,6 +67,13 @@ const CASES: &[Case] = &[
     case("PUT /api/v1/flags/doc/x", r#"{"stable": 1}"#, 409, "", "is defined by the document"),
     case("DELETE /api/v1/flags/doc/x", "", 409, "", "is defined by the document"),
     case("DELETE /api/v1/flags/flags/unheard", "", 404, "", "no definition"),
+    case(
+        "DELETE /api/v1/flags/flags/unheard/activation",
+        "",
+        404,
+        "",
+        "send GET `/api/v1/flags` for the list of flags",
+    ),
     case("GET /api/v1/flags/flags/unheard", "", 404, "", "there is no flag `flags/unheard`"),
     case("GET /api/v1/flags/flags/unheard/decision?key=k", "", 404, "", "there is no flag"),
     case("GET /api/v1/flags/doc/x/decision?at=noon", "", 400, "at", "2026-12-01"),

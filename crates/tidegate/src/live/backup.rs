@@ -54,7 +54,7 @@ pub enum RestoreError {
         error: ChangeError,
     },
     /// The caller no longer wanted it. The changes before that stand; run it again to go on.
-    #[error("the restore was interrupted after {written} changes, which stand; run it again to go on")]
+    #[error("the restore was interrupted after {written} changes, which are kept; run it again to continue")]
     Interrupted {
         /// How many had been made.
         written: u64,

@@ -48,7 +48,7 @@ impl LiveThread {
         let is_synced = waited.map_err(|RunningElsewhere(address)| NetworkError::RunningElsewhere { address })?;
         if !is_synced && !timeout.is_zero() {
             tracing::warn!(
-                "no member of the cluster has been compared with within {} s: this node answers from what it has on its disk, \
+                "no member of the cluster has been compared with within {:.1} s: this node answers from what it has on its disk, \
                  which may be out of date; `tidegate cluster status` says why",
                 timeout.as_secs_f64()
             );

@@ -279,9 +279,11 @@ impl Events {
 
 /// What a register is about.
 fn about(key: &[u8]) -> String {
-    match ChangeKind::from_key(key) {
-        Some((_, flag)) => format!("a change of `{}`", flag.to_string().escape_debug()),
-        None => "a change that only a newer version knows".to_owned(),
+    match (key, ChangeKind::from_key(key)) {
+        (_, Some((_, flag))) => format!("a change of `{}`", flag.to_string().escape_debug()),
+        // The replica's own registers.
+        ([0, ..], None) => "a change of the membership".to_owned(),
+        (_, None) => "a change that only a newer version knows".to_owned(),
     }
 }
 
@@ -347,6 +349,9 @@ pub(super) fn tell_written(line: &str, effect: Option<&Effect>, written: &Writte
         warn!("{line}{effect}; stored, but outranked {}", losses.collect::<Vec<_>>().join(", "));
     } else if written.is_reached {
         info!("{line}{effect}; acknowledged by {have} of {count} member{s} ({level})");
+    } else if (have, count) == (1, 1) {
+        // It has peers configured: alone it is no majority.
+        warn!("{line}{effect}; acknowledged by this node alone, which knows no other member yet ({level})");
     } else {
         let pending: Vec<String> = written.pending.iter().map(|node| told(*node, names.get(node))).collect();
         let not_yet = if pending.is_empty() { String::new() } else { format!("; not yet: {}", pending.join(", ")) };

@@ -150,11 +150,11 @@ fn changes(status: &ClusterStatus, problems: &mut Problems) {
         nodes.sort();
         nodes.dedup();
         let count = status.quarantined_count;
-        let s = if count == 1 { " is" } else { "s are" };
+        let (s, object) = if count == 1 { (" is", "it") } else { ("s are", "them") };
         problems.act(
             "quarantined",
             format!(
-                "{count} change{s} quarantined, because the clock of {} was ahead when it made them; set that clock",
+                "{count} change{s} quarantined, because the clock of {} was ahead when it made {object}; set that clock",
                 named(nodes)
             ),
         );

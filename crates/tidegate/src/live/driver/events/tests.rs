@@ -165,6 +165,8 @@ fn a_change_from_the_future_and_its_clock_are_told_and_that_it_is_over() {
     let told = bench.watch(1_000);
     let quarantined: Vec<_> = told.iter().filter(|line| line.contains("quarantined")).collect();
     assert!(!quarantined.is_empty() && quarantined.iter().all(|line| line.starts_with("WARN")), "{told:?}");
+    assert!(quarantined.iter().any(|line| line.contains("a change of the membership by")), "{told:?}");
+    assert!(!quarantined.iter().any(|line| line.contains("newer version")), "{told:?}");
     let change = quarantined.iter().find(|line| line.contains("a change of `flags/x`")).unwrap();
     assert!(
         change.contains("set the clock of node 0000000000000002") && change.contains("2023-11-14T23:13:"),
@@ -240,4 +242,17 @@ fn a_change_that_has_lost_is_told_with_what_outranks_it() {
     let expected =
         format!("stored, but outranked on `b` (0000000000000002) by a change of `c` (0000000000000003) ({by})");
     assert!(told.len() == 1 && told[0].contains(&expected), "{told:?}");
+}
+
+#[test]
+fn a_change_that_only_this_node_holds_does_not_look_like_a_majority() {
+    let told = Warnings::and_all_else();
+    let stamp = Stamp::new(0, 1, 0, NodeId::new(1));
+    let (durable_on, pending, outranked) = (vec![NodeId::new(1)], Vec::new(), Vec::new());
+    let written = Written { stamp, level: Level::Majority, is_reached: false, durable_on, pending, outranked };
+    let names = Arc::new([].into());
+    tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
+    let expected =
+        "WARN `x` is deactivated; acknowledged by this node alone, which knows no other member yet (majority)";
+    assert_eq!(told.take(), [expected]);
 }
