@@ -32,7 +32,7 @@ def ask(entry, key, now=NOW, section=SECTION, flag=FLAG, **more) -> dict:
     return {"document": document, "section": section, "flag": flag, "key": key, "now": now} | more
 
 
-def dial(percent, until=None, had_definition=True, flag="features/x") -> dict:
+def activation(percent, until=None, had_definition=True, flag="features/x") -> dict:
     percent = Decimal(str(percent)) if isinstance(percent, str) else percent
     return {"activations": [{"flag": flag, "percent": percent, "until": until, "had_definition": had_definition}]}
 
@@ -54,9 +54,9 @@ RULES = {
     "host lock new": ("host", {}, pin(variant="new")),
     "host lock value": ("host", {}, pin(value={"pinned": [1, 2.5]})),
     "unknown flag": ("entry", None, {}),
-    "activation 0": ("dial", {}, dial(0)),
-    "activation 50": ("dial", {}, dial(50)),
-    "activation 100": ("dial", {}, dial(100)),
+    "activation 0": ("activation", {}, activation(0)),
+    "activation 50": ("activation", {}, activation(50)),
+    "activation 100": ("activation", {}, activation(100)),
     "document lock stable": ("lock", {"lock": "stable"}, {}),
     "document lock new": ("lock", {"lock": "new"}, {}),
     "disabled": ("enabled", {"enabled": False}, {}),
@@ -147,15 +147,15 @@ def values():
             yield "no window: the share is 0", ask(entry, key)
     yield "no window, an adopter", ask({"stable": 1, "new": 2, "early_adopters": ["k"]}, "k")
     yield "no window, another key", ask({"stable": 1, "new": 2, "early_adopters": ["k"]}, "j")
-    yield "no window, the dial", ask({"stable": 1, "new": 2, "salt": "w"}, EARLY, **dial(50))
+    yield "no window, an activation", ask({"stable": 1, "new": 2, "salt": "w"}, EARLY, **activation(50))
     for entry in (
         {"stable": 1, "lock": "new"},
         {"stable": 1, "early_adopters": ["k"]},
         {"stable": 1, "enabled": False},
     ):
         yield "new is due and there is none", ask(entry | WINDOW, "k")
-    yield "new is due and there is none", ask({"stable": 1} | WINDOW, "k", **dial(100))
-    yield "new is due and there is none", ask({"stable": 1} | WINDOW, "k", **dial("12.5"))
+    yield "new is due and there is none", ask({"stable": 1} | WINDOW, "k", **activation(100))
+    yield "new is due and there is none", ask({"stable": 1} | WINDOW, "k", **activation("12.5"))
     yield "new is due and there is none", ask({"stable": 1} | WINDOW, "k", **pin(variant="new"))
 
 
@@ -215,7 +215,7 @@ def adopters():
     ):
         yield "early adopter or not, before the start", ask(entry, key, "2025-12-01T00:00:00.000000Z")
     yield "early adopter in the middle", ask(entry, "ci-1")
-    yield "early adopter in the middle of a dial", ask(entry, "ci-1", **dial("0.000001"))
+    yield "early adopter in the middle of an activation", ask(entry, "ci-1", **activation("0.000001"))
     for to, end in ((0, "2026-01-07T00:00:00.000000Z"), (20, "2026-01-07T00:00:00.000000Z")):
         back = entry | rollback("2026-01-05 00:00Z", "2d", to)
         for step in (-1, 0):
@@ -311,10 +311,10 @@ def numbers():
     yield from between(20, 100, half, key=None)
     yield from between(20, 100, half, key=None, entry={"early_adopters": ["k"]})
     yield from between(20, 100, half, entry={"early_adopters": ["k"]})
-    yield from between(20, 100, half, key=None, **dial(25))
-    yield from between(20, 100, half, **dial(0))
-    yield from between(20, 100, half, **dial(100))
-    yield from between(20, 101, half, **dial(50))
+    yield from between(20, 100, half, key=None, **activation(25))
+    yield from between(20, 100, half, **activation(0))
+    yield from between(20, 100, half, **activation(100))
+    yield from between(20, 101, half, **activation(50))
     yield from between(20, 100, half, **pin(variant="new"))
     yield from between(20, 100, half, entry={"lock": "stable"})
     yield from between(20, 100, half, entry={"enabled": False})
@@ -325,12 +325,12 @@ def leases():
     at = lambda day, hour=0, minute=0: f"2026-01-{day:02}T{hour:02}:{minute:02}:00.000000Z"
     state = lambda fresh, ramp: {"lease_state": {"fresh": fresh, "ramp": ramp}}
     for key in (EARLY, MIDDLE, LATE):
-        yield "a word just now", ask(entry, key, at(5), **state(at(5), at(5)))
+        yield "a poll just succeeded", ask(entry, key, at(5), **state(at(5), at(5)))
         yield "half a lease ago", ask(entry, key, at(5, 0, 30), **state(at(5), at(5)))
-        yield "blind for days: the share holds", ask(entry, key, at(9), **state(at(5), at(5)))
-        yield "a word after blindness: no jump", ask(entry, key, at(9), **state(at(9), at(5, 1)))
+        yield "no successful poll for days: the share holds", ask(entry, key, at(9), **state(at(5), at(5)))
+        yield "a successful poll after days of failures: no jump", ask(entry, key, at(9), **state(at(9), at(5, 1)))
         yield "catching up at twice the speed", ask(entry, key, at(9, 0, 40), **state(at(9), at(5, 1)))
-        yield "catching up, then blind again", ask(entry, key, at(10), **state(at(9), at(5, 1)))
+        yield "catching up, then no successful poll again", ask(entry, key, at(10), **state(at(9), at(5, 1)))
         yield "caught up", ask(entry, key, at(9, 0, 50), **state(at(9), at(8, 23, 30)))
     base = time(at(9))
     for behind, after in (
@@ -365,24 +365,24 @@ def leases():
             )
     yield "no lease: the state does not matter", ask(BASE, LATE, at(10), **state(at(2), at(2)))
     yield "the lease of another length", ask(BASE | {"lease": "3d"}, MIDDLE, at(7), **state(at(3), at(3)))
-    yield "a lease of a millisecond: hardly a rise without a word", ask(BASE | {"lease": "1ms"}, MIDDLE, at(9), **state(at(3), at(3)))
-    yield "an activation does not wait", ask(entry, MIDDLE, at(9), **state(at(2), at(2)), **dial(50))
+    yield "a lease of a millisecond: hardly a rise without a poll", ask(BASE | {"lease": "1ms"}, MIDDLE, at(9), **state(at(3), at(3)))
+    yield "an activation does not wait", ask(entry, MIDDLE, at(9), **state(at(2), at(2)), **activation(50))
     back = entry | rollback("2026-01-07 00:00Z", "2d")
     for key in (EARLY, MIDDLE, LATE, key_at(30, 35), key_at(55, 59)):
         for now in (at(6, 23, 59), at(7), at(7, 12), at(8), at(8, 12), at(9)):
-            yield "a rollback while blind: from the share of this host", ask(back, key, now, **state(at(4), at(4)))
+            yield "a rollback beyond the lease: from the share of this host", ask(back, key, now, **state(at(4), at(4)))
     for key in (EARLY, MIDDLE, key_at(55, 59)):
-        yield "a rollback under way, never blind", ask(back, key, at(8), **state(at(8), at(8)))
+        yield "a rollback under way, within the lease", ask(back, key, at(8), **state(at(8), at(8)))
     to = entry | rollback("2026-01-07 00:00Z", "2d", 50)
-    yield "a rollback while blind, the share lower already", ask(to, MIDDLE, at(8), **state(at(4), at(4)))
-    yield "a rollback while blind, adopters", ask(
+    yield "a rollback beyond the lease, the share lower already", ask(to, MIDDLE, at(8), **state(at(4), at(4)))
+    yield "a rollback beyond the lease, adopters", ask(
         back | {"early_adopters": [LATE]}, LATE, at(8, 23, 59), **state(at(4), at(4))
     )
-    yield "after a rollback while blind, adopters", ask(
+    yield "after a rollback beyond the lease, adopters", ask(
         back | {"early_adopters": [LATE]}, LATE, at(9), **state(at(4), at(4))
     )
     number = {"stable": 0, "new": 1000, "interpolate": True, "lease": "1h"} | WINDOW
-    yield "a number while blind", ask(number, None, at(9), **state(at(5), at(5)))
+    yield "a number beyond the lease", ask(number, None, at(9), **state(at(5), at(5)))
     yield "a number while catching up", ask(number, None, at(9, 0, 30), **state(at(9), at(5, 1)))
 
 
@@ -393,46 +393,49 @@ def expiries():
         for what in ({"variant": "new"}, {"variant": "stable"}, {"value": "pinned"}):
             yield "a host lock up to its end", ask(BASE, LATE, now, **pin(until, **what))
         for percent in (0, 100, "12.5", "99.999999"):
-            yield "an activation up to its end", ask(BASE, MIDDLE, now, **dial(percent, until))
-            yield "a bare activation up to its end", ask(None, EARLY, now, **dial(percent, until, False))
+            yield "an activation up to its end", ask(BASE, MIDDLE, now, **activation(percent, until))
+            yield "a bare activation up to its end", ask(None, EARLY, now, **activation(percent, until, False))
         yield "a lock over a disabled flag", ask(BASE | {"enabled": False}, LATE, now, **pin(until, variant="new"))
         yield "a lock and an activation that end together", ask(
-            BASE, LATE, now, **pin(until, variant="stable"), **dial(100, until)
+            BASE, LATE, now, **pin(until, variant="stable"), **activation(100, until)
         )
-        yield "an activation over a document's lock", ask(BASE | {"lock": "stable"}, LATE, now, **dial(100, until))
-        yield "a value for a flag nobody knows", ask(None, "k", now, **pin(until, value=[None]))
-    yield "an activation outlives the flip", ask(BASE, MIDDLE, "2026-01-02T00:00:00.000000Z", **dial(0, until))
+        locked = BASE | {"lock": "stable"}
+        yield "an activation over a document's lock", ask(locked, LATE, now, **activation(100, until))
+        yield "a value for an unknown flag", ask(None, "k", now, **pin(until, value=[None]))
+    yield "an activation outlives the flip", ask(BASE, MIDDLE, "2026-01-02T00:00:00.000000Z", **activation(0, until))
 
 
     listed = BASE | {"early_adopters": [LATE]} | rollback("2026-01-04 00:00Z", "1d")
     for now in ("2026-01-04T23:59:59.999999Z", "2026-01-05T00:00:00.000000Z", NOW):
-        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **dial(50))
-        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **dial(100))
+        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **activation(50))
+        yield "an activation and the end of a rollback to 0, adopters", ask(listed, LATE, now, **activation(100))
     number = {"stable": 0, "new": 1000, "interpolate": True} | WINDOW
     for step in (-1, 0):
-        yield "an activation of a number up to its end", ask(number, "k", show_time(time(until) + step), **dial(10, until))
+        yield "an activation of a number up to its end", ask(
+            number, "k", show_time(time(until) + step), **activation(10, until)
+        )
 
 
 def bare():
     salted = [key_at(0, 12, salt="features/x"), key_at(13, 50, salt="features/x"), key_at(51, 100, salt="features/x")]
     for percent in (0, "0.000001", "12.5", 50, "99.999999", 100):
         for key in (*salted, None):
-            yield "an activation without a definition", ask(None, key, **dial(percent, None, False))
+            yield "an activation without a definition", ask(None, key, **activation(percent, None, False))
     for percent in (0, 50, 100):
         for key in ("k", None):
-            yield "a definition was there and is not loaded", ask(None, key, **dial(percent, None, True))
-    yield "the document's definition counts", ask(BASE, LATE, **dial(100, None, False))
-    yield "nothing knows it", ask(None, "k")
-    yield "another flag's activation", ask(None, "k", **dial(100, None, False, "features/y"))
+            yield "a definition was there and is not loaded", ask(None, key, **activation(percent, None, True))
+    yield "the document's definition counts", ask(BASE, LATE, **activation(100, None, False))
+    yield "an unknown flag", ask(None, "k")
+    yield "another flag's activation", ask(None, "k", **activation(100, None, False, "features/y"))
     yield "a lock on the variant of an unknown flag", ask(None, "k", **pin(variant="new"))
-    yield "a lock on a bare flag", ask(None, "k", **dial(0, None, False), **pin(variant="new"))
+    yield "a lock on a bare flag", ask(None, "k", **activation(0, None, False), **pin(variant="new"))
     for flag in ("x", "flags/x"):
         yield "the default section", ask(BASE, LATE, section="flags", flag="x", **pin(variant="new", flag=flag))
-        yield "the default section", ask(BASE, LATE, section="flags", flag="x", **dial(100, flag=flag))
-        yield "the default section", ask(None, "k", section="flags", flag="x", **dial(50, None, False, flag))
+        yield "the default section", ask(BASE, LATE, section="flags", flag="x", **activation(100, flag=flag))
+        yield "the default section", ask(None, "k", section="flags", flag="x", **activation(50, None, False, flag))
     for section, name, key in (("a/b", "c", "a%2Fb/c"), ("a", "b/c", "a/b/c"), ("50%", "x", "50%25/x")):
         yield "escapes of a flag key", ask(BASE, LATE, section=section, flag=name, **pin(variant="new", flag=key))
-        yield "escapes of a flag key", ask(None, "k", section=section, flag=name, **dial(50, None, False, key))
+        yield "escapes of a flag key", ask(None, "k", section=section, flag=name, **activation(50, None, False, key))
 
 
 def questions():

@@ -24,27 +24,27 @@ class Rollback:
 
 @dataclass
 class Lease:
-    """The ramp's own clock. `fresh`: the instant of the last fresh word; `ramp`: where the ramp stood then."""
+    """The ramp's own clock. `fresh`: the instant of the last successful poll; `ramp`: where the ramp stood then."""
 
     duration: int
     fresh: int
     ramp: int
 
     def at(self, wall: int) -> int:
-        """Where the ramp stands. Before the last fresh word, as a clock that was set back shows it: as far behind."""
+        """Where the ramp stands. Before the last successful poll, as a clock that was set back shows it: as far behind."""
         if wall <= self.fresh:
             return self.ramp - (self.fresh - wall)
         reach = min(wall, self.fresh + self.duration)
         return min(reach, self.ramp + 2 * (reach - self.fresh))
 
     def at_rollback(self, start: int) -> int:
-        """Where the ramp stood when a rollback started: nobody had more than at a later word."""
+        """Where the ramp stood when a rollback started: no share was higher than at the next poll."""
         return min(start, self.ramp) if start < self.fresh else self.at(start)
 
     def seen(self, now: int) -> "Lease":
-        """How it goes on if word keeps coming from `now` on: never blind again."""
-        blind = now > self.fresh + self.duration
-        return Lease(FOREVER, now, self.at(now)) if blind else Lease(FOREVER, self.fresh, self.ramp)
+        """The clock from `now` on, if each poll succeeds."""
+        expired = now > self.fresh + self.duration
+        return Lease(FOREVER, now, self.at(now)) if expired else Lease(FOREVER, self.fresh, self.ramp)
 
     def when(self, ramp: int, now: int) -> int:
         """The wall's instant at which the ramp stands at `ramp`, seen at `now`."""
@@ -53,8 +53,8 @@ class Lease:
             return ramp
         return max(ramp, seen.fresh + (ramp - seen.ramp + 1) // 2)
 
-    def word(self, now: int) -> "Lease":
-        """A fresh word at `now`."""
+    def after_poll(self, now: int) -> "Lease":
+        """The clock after a successful poll at `now`."""
         return Lease(self.duration, now, self.at(now))
 
 
@@ -150,7 +150,7 @@ class Ramp:
     def flips(self, position: int, clock=None, now: int = 0) -> tuple[int | None, int | None]:
         """When `position` comes to `new`, and when it leaves.
 
-        `now` matters under a lease only: what is to come is told as if word kept coming from then on.
+        `now` matters under a lease only: each poll from then on counts as successful.
         """
         clock = clock or Wall()
         rise = self.rise(position)

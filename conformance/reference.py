@@ -51,13 +51,13 @@ def decide(question: dict) -> dict:
     section, flag, now = question["section"], question["flag"], units.time(question["now"])
     name = units.show_flag_key(section, flag)
     entry = question["document"].get(section, {}).get(flag)
-    dial = next((a for a in question.get("activations", ()) if same_flag(a["flag"], name)), None)
-    until = None if dial is None or dial.get("until") is None else units.time(dial["until"])
+    activation = next((a for a in question.get("activations", ()) if same_flag(a["flag"], name)), None)
+    until = None if activation is None or activation.get("until") is None else units.time(activation["until"])
 
-    if entry is None and dial is not None and not dial["had_definition"]:
+    if entry is None and activation is not None and not activation["had_definition"]:
         entry = {"stable": False, "new": True, "hash": "xxh3", "salt": name}
     if until is not None and now >= until:
-        dial = None
+        activation = None
 
     # 1. a lock on this host
     for lock in question.get("host_locks", ()):
@@ -68,13 +68,13 @@ def decide(question: dict) -> dict:
         if entry is not None:
             return variant(entry, lock["variant"], "host_lock", "STATIC")
 
-    # 2. nobody knows it
+    # 2. unknown here
     if entry is None:
         return answer("unknown_flag", "ERROR", error="FLAG_NOT_FOUND")
 
     # 3. an activation, 4. a lock in the document, 5. disabled
-    if dial is not None:
-        share = units.percent(str(dial["percent"]))
+    if activation is not None:
+        share = units.percent(str(activation["percent"]))
         if share in (0, LINE):
             return variant(entry, "new" if share else "stable", "activation", "STATIC")
     elif "lock" in entry:
@@ -84,14 +84,14 @@ def decide(question: dict) -> dict:
 
     if "new" not in entry:
         return variant(entry, "stable", "no_new", "STATIC")
-    return by_key(question, entry, now, None if dial is None else share)
+    return by_key(question, entry, now, None if activation is None else share)
 
 
-def by_key(question: dict, entry: dict, now: int, dialled: int | None) -> dict:
-    """Rules 6 and 7. `dialled`: the share of an activation in force."""
+def by_key(question: dict, entry: dict, now: int, active_share: int | None) -> dict:
+    """Rules 6 and 7. `active_share`: the share of an active activation."""
     ramp, clock = ramps.ramp_of(entry), clock_of(question, entry)
     back, key = ramp.rollback, question["key"]
-    share = ramp.share_at(now, clock) if dialled is None else dialled
+    share = ramp.share_at(now, clock) if active_share is None else active_share
     interpolates = entry.get("interpolate", False)
     place = None if key is None else positions.position(*bucketing(entry), key)
 
@@ -102,26 +102,26 @@ def by_key(question: dict, entry: dict, now: int, dialled: int | None) -> dict:
         return variant(entry, "new", "early_adopter", "TARGETING_MATCH") | {"position": place}
 
     # a key is needed where keys have different answers
-    moves = dialled is None and ramp.moves(now, clock)
+    moves = active_share is None and ramp.moves(now, clock)
     if key is None and not interpolates and (moves or share != LINE and (share != 0 or adopters)):
         return variant(entry, "stable", "key_missing", "ERROR", error="TARGETING_KEY_MISSING") | {"share": share}
 
     # 7. a number between, or position against share
     if interpolates:
-        taken = share_of_the_second(ramp, clock, now) if dialled is None else dialled
+        taken = share_of_the_second(ramp, clock, now) if active_share is None else active_share
         value = between(entry["stable"], entry["new"], taken)
-        rule = "interpolation" if dialled is None else "activation"
+        rule = "interpolation" if active_share is None else "activation"
         return answer(rule, "TARGETING_MATCH", variant="interpolated", value=value) | {"share": taken}
-    if dialled is not None:
+    if active_share is not None:
         rule = "activation"
     else:
         rule = "rollback" if back is not None and now >= back.start else "ramp"
     chosen = "new" if share == LINE or (place is not None and place < share) else "stable"
     timeless = (
-        share in (0, LINE) and not entry.get("early_adopters") and not WINDOW & entry.keys() and dialled is None
+        share in (0, LINE) and not entry.get("early_adopters") and not WINDOW & entry.keys() and active_share is None
     )
     told = variant(entry, chosen, rule, "STATIC" if timeless else "SPLIT") | {"share": share, "position": place}
-    if dialled is None and place is not None:
+    if active_share is None and place is not None:
         told["on"], told["off"] = ramp.flips(place, clock, now)
     return told
 
@@ -180,7 +180,7 @@ def expectation(question: dict) -> dict:
     leased, now = "lease_state" in question, units.time(question["now"])
     for flip in ("on", "off"):
         if leased and told.get(flip) is not None and told[flip] <= now:
-            del stated[flip]  # long ago, under words that nobody remembers
+            del stated[flip]  # long ago: which code said so is not kept
     if question["key"] is not None and not leased and told["variant"] != "interpolated" and told["rule"] != "unknown_flag":
         until = valid_until(question, told)
         stated["valid_until"] = None if until is None else units.show_time(until)
@@ -188,7 +188,7 @@ def expectation(question: dict) -> dict:
 
 
 def valid_until(question: dict, told: dict) -> int | None:
-    """The end of the lock that decided, or of the activation in force; before that, a change of the answer for this key.
+    """The end of the lock that decided, or of the active activation; before that, a change of the answer for this key.
 
     Not for numbers between, nor without a key.
     """
