@@ -68,13 +68,13 @@ fn python(server: &Path) -> Result<(), Failure> {
 
 fn node(server: &Path) -> Result<(), Failure> {
     install_packages()?;
-    node_tests(server, "clients/node/provider.test.mjs")
+    node_tests(server, &["clients/node/provider.test.mjs", "clients/node/guide.test.mjs"])
 }
 
 fn browser(server: &Path) -> Result<(), Failure> {
     need("chromium", "chromium")?;
     install_packages()?;
-    node_tests(server, "clients/browser/browser.test.mjs")
+    node_tests(server, &["clients/browser/browser.test.mjs"])
 }
 
 fn rust(server: &Path) -> Result<(), Failure> {
@@ -88,8 +88,8 @@ fn install_packages() -> Result<(), Failure> {
     finish(program("npm").args(words))
 }
 
-fn node_tests(server: &Path, file: &str) -> Result<(), Failure> {
-    finish(program("node").args(["--test", file]).env(PROGRAM, server))
+fn node_tests(server: &Path, files: &[&str]) -> Result<(), Failure> {
+    finish(program("node").arg("--test").args(files).env(PROGRAM, server))
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, Failure> {
