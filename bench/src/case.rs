@@ -78,7 +78,7 @@ impl Case {
         Self { weight: Some(times), ..self }
     }
 
-    /// Does the work so often. The number is meaningless, but nobody can leave out work that it depends on.
+    /// Does the work this number of times. The result is meaningless, but the compiler cannot leave out work that it depends on.
     pub fn run(&self, times: Times) -> u64 {
         (self.run)(times)
     }

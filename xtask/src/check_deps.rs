@@ -191,7 +191,7 @@ fn too_many(tree: &str) -> Option<String> {
     })
 }
 
-/// The names of the packages that `cargo tree --prefix none` printed: the first word of each line.
+/// The names of the packages that `cargo tree --prefix none` printed: each line begins with one.
 fn packages(tree: &str) -> BTreeSet<String> {
     tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }

@@ -3,7 +3,7 @@
 //! Wall time on a shared machine says little; instructions under callgrind are the same on every run. Each
 //! case of `bench/` runs twice, the second time twice as often: the difference is the work alone, without
 //! the start of the program. A count that moved by more than [`TOLERANCE_PERCENT`] fails; `UPDATE=1` writes
-//! the counts anew, and the diff is for the reviewer.
+//! the new counts, and the diff is for the reviewer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -60,7 +60,7 @@ fn several(forecast: &Forecast<'_>, columns: usize, rows_most: usize) -> Vec<Str
     lines
 }
 
-/// One row: `·` nobody, `▁` to `█` by eighths.
+/// One row: `·` no keys, `▁` to `█` by eighths.
 fn row(forecast: &Forecast<'_>, curve: &Curve<'_>, width: usize) -> String {
     let cells: String = (0..width)
         .map(|column| {

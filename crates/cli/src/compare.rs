@@ -33,7 +33,7 @@ pub(crate) struct Difference {
     pub(crate) kind: Kind,
     /// The fields that differ; none for a flag that comes or goes.
     pub(crate) fields: Vec<Field>,
-    /// Hash or salt differ, so that the keys lie elsewhere on the line.
+    /// Hash or salt differ, so that the keys have other positions.
     pub(crate) is_shuffled: bool,
     pub(crate) movements: Movements,
 }

@@ -1,6 +1,6 @@
 //! The shares of flags over time, as `plan` shows them and `simulate` steps through them.
 //!
-//! The forecast is that of a fleet, not of this host: locks of this host and leases are left aside, so that
+//! The forecast is that of a fleet, not of this host: locks of this host and leases are ignored, so that
 //! every share is a pure function of time.
 
 use std::collections::BTreeSet;

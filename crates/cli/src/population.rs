@@ -97,5 +97,5 @@ impl<'s> Tally<'s> {
     }
 }
 
-/// Before everything; flips do not depend on it where leases are left aside.
+/// Before everything; flips do not depend on it where leases are ignored.
 const ALWAYS: Moment<'static> = Moment { now: Micros::MIN, leases: SYNCED };

@@ -173,7 +173,7 @@ impl Clocks {
     }
 
     /// The wall-clock instant at which the ramp's instant is `ramp_instant`, as seen at `now`: in the past, or in the future
-    /// if the source stays reachable. A ramp that stands still can reach it only by catching up from `now` on.
+    /// if the source stays reachable. A ramp that stands still can reach it only at twice its speed from `now` on.
     pub fn wall(&self, lease: Span, ramp_instant: Micros, now: Micros) -> Micros {
         self.clock(lease, "").wall(ramp_instant, now)
     }

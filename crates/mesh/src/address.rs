@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustls_pki_types::{DnsName, ServerName};
 
-/// A host and a port at which a node can be dialled.
+/// A host and a port at which a node accepts connections.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Address {
     pub(crate) host: Host,
@@ -16,7 +16,7 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Host {
     Ip(IpAddr),
-    /// A name, resolved anew at each attempt.
+    /// A name, resolved again at each attempt.
     Name(String),
 }
 
@@ -219,7 +219,7 @@ mod tests {
         assert!(is_own("localhost:7400", "127.0.0.1:7400"));
         assert!(is_own("127.0.0.1:7400", "0.0.0.0:7400"));
         assert!(!is_own("127.0.0.1:7401", "0.0.0.0:7400"));
-        assert!(!is_own("192.0.2.1:7400", "0.0.0.0:7400"), "an address for documentation is nobody's");
+        assert!(!is_own("192.0.2.1:7400", "0.0.0.0:7400"), "an address for documentation is no node's");
         assert!(!is_own("node-a.example:7400", "0.0.0.0:7400"));
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// See the module.
+/// Counts the incoming connections that are not authenticated yet.
 #[derive(Debug)]
 pub(crate) struct Admission {
     room: usize,

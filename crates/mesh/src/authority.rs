@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/authority/ca.pem   the authority's certificate, good for ten years
-//! DIR/authority/ca.key   its key: whoever has it can make nodes; keep it away from the nodes
+//! DIR/authority/ca.key   its key, which makes nodes; keep it away from the nodes
 //! DIR/NODE/ca.pem        who is to be believed
 //! DIR/NODE/node.pem      this node's certificate, good for a year at most, and not to the same day as another node's
 //! DIR/NODE/node.key      its key
@@ -96,7 +96,7 @@ pub enum AuthorityError {
         /// The file of the key.
         path: PathBuf,
     },
-    /// The key is not that of the authority's certificate: nobody would believe what it signs.
+    /// The key is not that of the authority's certificate: no node would accept what it signs.
     #[error("the key in `{}` is not that of the certificate beside it; put the right one there", path.display())]
     OtherKey {
         /// The file of the key.
@@ -290,8 +290,8 @@ impl Authority {
         Ok((params.signed_by(key, &self.issuer)?.pem(), expires))
     }
 
-    /// When the certificate of a node is to end: as late as it may, but so far from all others in the folder that a day of which
-    /// nobody has thought costs the cluster one node, and not all. Beyond as many nodes as there is room for, ends come together.
+    /// When the certificate of a node is to end: as late as it may, but so far from all others in the folder that an expiry that
+    /// the operator forgets costs the cluster one node, and not all. Beyond as many nodes as there is room for, ends come together.
     fn end_of(&self, name: &str, now: u64) -> u64 {
         let latest = now.saturating_add(NODE_LIFE).min(self.expires);
         let others = self.ends_of_others(name);
@@ -374,7 +374,7 @@ fn make_whole(path: &Path, files: &[(&str, &str, u32)]) -> Result<(), AuthorityE
     };
     // No node has a name that begins with a full stop.
     let new = outer.join(format!(".{}.new", name.display()));
-    // Left by an attempt that was cut short: nobody was ever given what is in it.
+    // Left by an attempt that was cut short: no node was ever given what is in it.
     match fs::remove_dir_all(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
         _ => {}

@@ -32,7 +32,7 @@ pub enum Cause {
     Expired,
     /// The peer's certificate is not valid yet, or the clock of this host is wrong.
     NotYetValid,
-    /// The peer's certificate does not name the host that was dialled.
+    /// The peer's certificate does not name the host of the address.
     WrongName(String),
     /// The peer is another node than its certificate or its membership says.
     WrongNode {

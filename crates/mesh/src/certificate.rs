@@ -59,7 +59,7 @@ fn to_be_signed(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Fields> {
         reader.next().read_der()?; // algorithm
         Ok(reader.next().read_bitvec_bytes()?.0)
     })?;
-    // Identifiers that nobody uses any more, then the extensions.
+    // Identifiers that are not used any more, then the extensions.
     while reader.read_optional(|reader| rest(reader, &mut fields))?.is_some() {}
     Ok(fields)
 }

@@ -1,9 +1,9 @@
-//! Which addresses are dialled, and when.
+//! Which addresses this node connects to, and when.
 //!
-//! There are two kinds of addresses. *Configured* ones are where a cluster is looked for: whoever answers there is welcome, if
+//! There are two kinds of addresses. *Configured* ones are where a cluster is looked for: any node that answers there is accepted, if
 //! its certificate names the host. *Learnt* ones come from the membership: each belongs to one node, and only that node is
-//! accepted there. An address is dialled while there is no link to its node, by whichever of the two it was made; if both
-//! dial at once, the registry ends one of the two links.
+//! accepted there. This node connects to an address while there is no link to its node, by whichever of the two it was made; if both
+//! connect at once, the registry ends one of the two links.
 
 mod schedule;
 
@@ -28,7 +28,7 @@ use crate::wire::Reason;
 
 use schedule::Schedule;
 
-/// See the module.
+/// Opens connections to all addresses that have no link.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     local: Arc<Local>,
@@ -37,7 +37,7 @@ pub(crate) struct Dialer {
     targets: Mutex<BTreeMap<Address, Target>>,
 }
 
-/// An address that is dialled.
+/// An address to connect to.
 #[derive(Debug)]
 struct Target {
     /// The member whose address it is; none for a configured one.
@@ -81,7 +81,7 @@ impl Dialer {
         Self { local, registry, resolver: Resolver::default(), targets }
     }
 
-    /// Dials the configured addresses, and those of members as they become known.
+    /// Connects to the configured addresses, and those of members as they become known.
     pub(crate) async fn run(self: Arc<Self>, mut members: watch::Receiver<Members>) {
         let configured: Vec<Address> = self.lock().keys().cloned().collect();
         for address in configured {
@@ -158,10 +158,10 @@ impl Dialer {
         targets.insert(address, target);
     }
 
-    /// Keeps a link to whoever is at an address.
+    /// Keeps a link to the node at an address.
     async fn reach(self: Arc<Self>, address: Address, member: Option<NodeId>) {
         let mut schedule = Schedule::default();
-        // Of two members that hear of each other at the same moment, one dials first.
+        // Of two members that hear of each other at the same moment, one connects first.
         if member.is_some_and(|member| member < self.local.process.0) {
             self.wait_linked(&address, MEMBER_GRACE).await;
         }
@@ -246,7 +246,7 @@ impl Dialer {
         }
     }
 
-    /// Waits until there is no link to whoever is at an address.
+    /// Waits until there is no link to the node at an address.
     async fn wait_unlinked(&self, address: &Address) {
         self.wait(address, false).await;
     }
@@ -276,7 +276,7 @@ impl Dialer {
     }
 }
 
-/// The addresses to dial: each once, without this node's own.
+/// The addresses to connect to: each once, without this node's own.
 pub(crate) fn targets(peers: Vec<Address>, listen: Option<std::net::SocketAddr>) -> Vec<Address> {
     let mut targets: Vec<Address> = Vec::new();
     for mut address in peers {
@@ -296,7 +296,7 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// A link that lasted for so long was accepted.
 const LASTING: Duration = Duration::from_secs(5);
 
-/// How long a member waits to be dialled by another one whose id is smaller.
+/// How long a member waits for the connection of another one whose id is smaller.
 const MEMBER_GRACE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

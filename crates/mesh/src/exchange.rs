@@ -13,7 +13,7 @@ use crate::wire::{Frame, Reason, goodbye, pong};
 
 /// Runs a link that is registered until it has ended.
 pub(crate) async fn run(link: Arc<Link>, registry: Arc<Registry>, _counted: Counted) {
-    // Whatever happens, nobody goes on sending to a link whose task is gone.
+    // Whatever happens, no thread goes on sending to a link whose task has ended.
     let registered = Registered { link: &link, registry: &registry };
     let peer = link.peer();
     tracing::debug!("connected to node {} at {}", peer.process.0, peer.remote);

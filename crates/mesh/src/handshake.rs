@@ -39,10 +39,10 @@ pub(crate) struct Local {
     pub(crate) tls: Mutex<Option<Tls>>,
 }
 
-/// Whom a dial has to find.
+/// Which node has to be at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
-    /// Whoever the host is: its certificate has to name the host.
+    /// Any node whose certificate names the host.
     Host(Host),
     /// This node, wherever it is: its certificate names it, so the host is of no matter.
     Node(NodeId),
@@ -67,7 +67,7 @@ impl Local {
     }
 }
 
-/// The end that dials.
+/// The end that connects.
 pub(crate) async fn outbound(local: &Local, stream: TcpStream, expected: &Expected) -> Result<Link, Cause> {
     in_time(async {
         let remote = stream.peer_addr().map_err(|error| Cause::from_io(&error))?;
@@ -95,7 +95,7 @@ pub(crate) async fn outbound(local: &Local, stream: TcpStream, expected: &Expect
     .await
 }
 
-/// The end that was dialled.
+/// The end that accepts.
 pub(crate) async fn inbound(local: &Local, stream: TcpStream, remote: SocketAddr) -> Result<Link, Cause> {
     in_time(async {
         let Some(tls) = local.tls() else {

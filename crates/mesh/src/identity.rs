@@ -130,7 +130,7 @@ impl Identity {
         self.invalid.as_ref()
     }
 
-    /// The error that a certificate is which nobody accepts.
+    /// The error for a certificate that no node accepts.
     pub(crate) fn refused(&self) -> Option<IdentityError> {
         let distrust = self.invalid.clone()?;
         let path = self.folder.join(CERTIFICATE);

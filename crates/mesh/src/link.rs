@@ -1,8 +1,9 @@
 //! One connection to one process of another node.
 //!
-//! Two kinds of threads use a link. Its task, on the thread of the mesh, reads frames and answers pings. Whoever sends puts a frame into the link's queue, which is bounded in bytes, and then writes to the socket
-//! himself if nobody else is doing so: to wake the other thread first would take longer than to write. A write never
-//! blocks. What the socket does not take at once stays in the queue, and the task writes it when there is room.
+//! Two kinds of threads use a link. Its task, on the thread of the mesh, reads frames and answers pings. A sender puts a
+//! frame into the link's queue, which is bounded in bytes, and then writes to the socket itself if no other thread is writing:
+//! to wake the other thread first would take longer than to write. A write never blocks. What the socket does not take at
+//! once stays in the queue, and the task writes it when there is room.
 //!
 //! Locks are taken in this order: `socket`, `queue`. The queue's is held for some instructions only.
 
@@ -42,7 +43,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(crate) struct Peer {
     pub(crate) process: Process,
     pub(crate) remote: SocketAddr,
-    /// Whether this node has dialled.
+    /// Whether this node made the connection.
     pub(crate) is_outbound: bool,
     /// Where the peer says that it can be reached.
     pub(crate) address: Option<String>,
@@ -56,7 +57,7 @@ pub(crate) struct Peer {
     pub(crate) certificate: Vec<u8>,
 }
 
-/// See the module.
+/// One connection, from the handshake until it is closed.
 pub(crate) struct Link {
     peer: Peer,
     since: Instant,
@@ -166,7 +167,7 @@ impl Link {
         let mut socket = match self.socket.try_lock() {
             Ok(socket) => socket,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Whoever has it may be past the queue: the task looks again.
+            // The thread that has it may be past the queue: the task looks again.
             Err(TryLockError::WouldBlock) => return false,
         };
         // When the socket has room again, the task is woken by it.

@@ -22,7 +22,7 @@ use crate::registry::Registry;
 use crate::socket_options;
 use crate::wire::{Reason, goodbye, running_elsewhere};
 
-/// What the listener shares with its handshakes, and with whoever asks how it is doing.
+/// What the listener shares with its handshakes, and with the status.
 #[derive(Debug)]
 pub(crate) struct Inbound {
     local: Arc<Local>,

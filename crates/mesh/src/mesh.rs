@@ -76,7 +76,7 @@ pub struct LinkStatus {
     pub instance: u64,
     /// The address of the other end.
     pub remote: SocketAddr,
-    /// Whether this node has dialled.
+    /// Whether this node made the connection.
     pub is_outbound: bool,
     /// How long it has been there.
     pub age: Duration,
@@ -208,7 +208,7 @@ impl Mesh {
         self.registry.broadcast(&message(bytes));
     }
 
-    /// Where members can be dialled, as the membership says: they are dialled while there is no link to them. Replaces what
+    /// The addresses of members, as the membership says: this node connects to them while there is no link. Replaces what
     /// was said before. Never waits. An address that cannot be read is left out.
     pub fn learn(&self, members: Vec<(NodeId, String)>) {
         self.members.send_if_modified(|known| {

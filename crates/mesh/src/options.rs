@@ -39,7 +39,7 @@ pub struct Options {
 /// How nodes know each other.
 #[derive(Debug)]
 pub enum Security {
-    /// They do not: whoever reaches an address is one of them. For one host, and for networks that are closed otherwise.
+    /// They do not: any process that reaches an address is one of them. For one host, and for networks that are closed otherwise.
     Open,
     /// By certificates of the cluster's own authority: every link is TLS 1.3 in both directions, and what comes on a link
     /// comes from the node that its certificate names.
@@ -47,7 +47,7 @@ pub enum Security {
 }
 
 impl Options {
-    /// A node that listens nowhere and looks for nobody.
+    /// A node that does not listen and connects to no address.
     pub fn new(cluster: impl Into<String>, node: NodeId, instance: u64) -> Self {
         Self {
             cluster: cluster.into(),

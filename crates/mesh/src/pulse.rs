@@ -1,7 +1,7 @@
 //! When to ping, and when a peer counts as gone.
 //!
 //! Each end of a link sends something at least every few seconds: a message, a ping, or the pong to one. At rest the end that
-//! has dialled pings and the other answers, because the other waits a little longer. A peer of which nothing came for three
+//! made the connection pings and the other answers, because the other waits a little longer. A peer of which nothing came for three
 //! intervals is gone. What came counts, not which ping was answered: on a slow link a pong may wait behind messages for long.
 //!
 //! One task looks at all links once a second. With a timer for each link a node of twenty would wake six times as often, and
@@ -75,7 +75,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// seconds.
 const PING_AFTER: Duration = Duration::from_millis(2_500);
 
-/// The end that was dialled waits so much longer, so that at rest only one of the two pings.
+/// The accepting end waits so much longer, so that at rest only one of the two pings.
 const PING_GRACE: Duration = Duration::from_secs(1);
 
 /// A peer of which nothing came for so long is gone: by the look after nine seconds three pings were not answered. A process
@@ -91,7 +91,7 @@ mod tests {
     /// Returns how often each end pinged.
     fn at_rest() -> [u32; 2] {
         let start = Instant::now();
-        // The end that dials, then the other one.
+        // The connecting end, then the other one.
         let mut ends = [true, false].map(|is_outbound| Observed { is_outbound, heard: start, sent: start });
         let mut pings = [0, 0];
         let trip = Duration::from_millis(10);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_that_dials_pings_at_rest_and_the_other_answers() {
+    fn the_connecting_end_pings_at_rest_and_the_other_answers() {
         assert_eq!(at_rest(), [199, 0]);
     }
 

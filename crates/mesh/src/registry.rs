@@ -1,8 +1,8 @@
 //! All links, by the process at their other end.
 //!
-//! Two nodes that dial each other at the same moment have two links for a moment. Exactly one of the two nodes closes one
+//! Two nodes that connect to each other at the same moment have two links for a moment. Exactly one of the two nodes closes one
 //! of them: the one whose process comes first in the order of (node, instance). It keeps the newest, because a peer that
-//! dials again has lost the older one. The other node closes neither, so the two can never close one each and be left
+//! connects again has lost the older one. The other node closes neither, so the two can never close one each and be left
 //! without. Each sends on the newest link that it has.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::receiver::{PeerEvent, Receiver};
 use crate::startup;
 use crate::wire::Reason;
 
-/// See the module.
+/// All links of this process, by the process at their other end.
 #[derive(Debug)]
 pub(crate) struct Registry {
     own: Process,

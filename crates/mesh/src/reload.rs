@@ -21,7 +21,7 @@ use crate::tls::Tls;
 use crate::trust::{Distrust, Role};
 use crate::wire::Reason;
 
-/// See the module.
+/// Looks at the certificate files, and replaces the identity when they have changed.
 #[derive(Debug)]
 pub(crate) struct Reload {
     local: Arc<Local>,
@@ -58,7 +58,7 @@ impl Reload {
         self.lock().active.expires()
     }
 
-    /// Why the files cannot be used as they are now, and why nobody accepts those that are.
+    /// Why the files cannot be used as they are now, and why no node accepts those that are.
     pub(crate) fn problems(&self) -> Vec<String> {
         let state = self.lock();
         state.problem.iter().cloned().chain(state.active.invalid().map(rejected)).collect()
@@ -161,5 +161,5 @@ fn rejected(invalid: &Distrust) -> String {
     }
 }
 
-/// Between two looks at the files: soon enough for whoever waits for it, and rare enough to cost nothing.
+/// Between two looks at the files: soon enough for an operator who waits for it, and rare enough to cost nothing.
 const PERIOD: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `TCP_NODELAY` | on | a change must not wait for the acknowledgement of the one before |
 //! | `TCP_USER_TIMEOUT` (RFC 5482) | 5 s | a link that was cut is given up in time, not after TCP's doubling retries |
-//! | `SO_KEEPALIVE` | after 15 s, every 5 s | the system notices a vanished host by itself, should nobody ping |
+//! | `SO_KEEPALIVE` | after 15 s, every 5 s | the system notices a vanished host by itself, should neither end ping |
 //! | `SO_LINGER` | off | a close never waits |
 
 use std::os::fd::AsFd;

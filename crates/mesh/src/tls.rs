@@ -20,7 +20,7 @@ use crate::cause::Cause;
 use crate::identity::Identity;
 use crate::trust::{Distrust, Known, Role, Trust};
 
-/// Both halves of TLS for one identity. Made anew when the certificates were reloaded; links keep what they began with.
+/// Both halves of TLS for one identity. Replaced when the certificates were reloaded; links keep what they began with.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) server: Arc<ServerConfig>,
@@ -84,7 +84,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Accepts the members of the cluster, and nobody else. Which node it is, and whether it is the one that was dialled, is
+/// Accepts the members of the cluster only. Which node it is, and whether it is the one at the address, is
 /// checked when the handshake is finished.
 #[derive(Debug)]
 struct Members {

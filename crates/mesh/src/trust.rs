@@ -32,7 +32,7 @@ pub(crate) struct Known {
 /// What a node uses its certificate for on a link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
-    /// It dials.
+    /// It connects.
     Client,
     /// It listens.
     Server,

@@ -122,7 +122,7 @@ pub(crate) fn router<T: 'static>(api: Arc<Api>, other: impl Handler<T, Arc<Api>>
 }
 
 /// What is answered on a listener for health alone. There is nothing to change and nothing to read, so any host will do: probes
-/// ask under addresses that nobody here knows.
+/// ask under addresses that are not configured.
 pub(crate) fn health_router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))

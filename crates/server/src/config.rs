@@ -23,7 +23,7 @@ pub use key::Key;
 pub struct Config {
     /// Where HTTP is served. Default: `127.0.0.1:8080`.
     pub listen: Setting<SocketAddr>,
-    /// Whether HTTP may be served to other hosts, although nobody has to say who he is. Default: no.
+    /// Whether HTTP may be served to other hosts, although it does not authenticate clients. Default: no.
     pub listen_unprotected: Setting<bool>,
     /// Where `/healthz` and `/readyz` are answered, too, whatever keeps `listen` busy. Default: nowhere.
     pub health_listen: Setting<Option<SocketAddr>>,
@@ -355,7 +355,7 @@ impl Said {
 }
 
 impl<T> Setting<T> {
-    /// The same, with this value where nobody has set one.
+    /// The same, with this value where none is set.
     fn or_default(self, default: impl FnOnce() -> T) -> Self {
         if self.origin == Origin::Default { Self { value: default(), ..self } } else { self }
     }

@@ -37,7 +37,7 @@ pub(super) struct Node {
 pub(super) struct Healed {
     /// Until all nodes held the same.
     pub(super) agreed: Duration,
-    /// Until, besides, every node had every other in reach.
+    /// Until, besides, every node was connected to every other.
     pub(super) in_reach: Duration,
 }
 
@@ -169,7 +169,7 @@ impl Fleet {
         }
     }
 
-    /// Ends the guest, if one runs.
+    /// Ends the extra process, if one runs.
     pub(super) fn end_guest(&mut self) {
         if let Some(mut guest) = self.guest.take() {
             let _ = guest.kill();
@@ -177,10 +177,10 @@ impl Fleet {
         }
     }
 
-    /// Waits until the guest has ended by itself; `None` if it still runs then.
+    /// Waits until the extra process has ended by itself; `None` if it still runs then.
     pub(super) fn wait_for_guest(&mut self, patience: Duration) -> Result<Option<ExitStatus>, String> {
         let deadline = Instant::now() + patience;
-        let guest = self.guest.as_mut().ok_or("no guest runs")?;
+        let guest = self.guest.as_mut().ok_or("no extra process runs")?;
         loop {
             let ended = guest.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() || Instant::now() > deadline {
@@ -190,7 +190,7 @@ impl Fleet {
         }
     }
 
-    /// Waits until the guest's start has ended: until then it answers with 503.
+    /// Waits until the extra process has started: until then it answers with 503.
     pub(super) fn wait_until_guest_answers(&self) -> Result<(), String> {
         let to = (address(self.spare()), 8080).into();
         let deadline = Instant::now() + GUEST_START;
@@ -200,7 +200,7 @@ impl Fleet {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!("the guest does not start: {state:?}"));
+                return Err(format!("the extra process does not start: {state:?}"));
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -226,7 +226,7 @@ impl Fleet {
     /// Waits until all nodes see each other and hold the same; how long it took.
     pub(super) fn wait_until_equal(&self, patience: Duration) -> Result<Healed, String> {
         let began = Instant::now();
-        // Nobody writes any more: once they agree, they stay so.
+        // Writing has ended: once they agree, they stay so.
         let mut agreed = None;
         loop {
             let states: Vec<Option<String>> = self.nodes.iter().map(Node::state).collect();
@@ -372,7 +372,7 @@ fn text(path: &Path) -> String {
 
 /// Far above what a loaded machine needs.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// A guest that reaches no node waits for `startup_wait`, whose default is half of this.
+/// An extra process that reaches no node waits for `startup_wait`, whose default is half of this.
 const GUEST_START: Duration = Duration::from_secs(10);
 pub(super) const SHORT: Duration = Duration::from_secs(2);
 pub(super) const LONG: Duration = Duration::from_secs(20);

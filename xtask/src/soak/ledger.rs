@@ -11,7 +11,7 @@ pub(super) struct Ledger(Mutex<Pages>);
 struct Pages {
     /// Of each flag the greatest stamp that was acknowledged, and the percentage under it.
     last: BTreeMap<usize, (String, String)>,
-    /// Changes of which nobody knows whether they were made: there was no answer, or nobody had them on a disk yet.
+    /// Changes whose outcome is unknown: there was no answer, or no member had them on its disk yet.
     doubtful: BTreeSet<(usize, String)>,
     acknowledged: u64,
     refused: u64,
@@ -35,7 +35,7 @@ impl Ledger {
         }
     }
 
-    /// A change of which nobody knows.
+    /// A change whose outcome is unknown.
     pub(super) fn doubtful(&self, flag: usize, percentage: &str) {
         let mut pages = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         pages.doubtful.insert((flag, percentage.to_owned()));
@@ -67,7 +67,7 @@ impl Ledger {
                 }
                 Some(found) if found.stamp > *stamp => {
                     if !pages.doubtful.contains(&(*flag, found.percentage.clone())) {
-                        wrong.push(format!("f{flag} stands at {found:?}, which nobody has asked for since {stamp}"));
+                        wrong.push(format!("f{flag} stands at {found:?}, which no client has requested since {stamp}"));
                     }
                 }
                 Some(_) => {}

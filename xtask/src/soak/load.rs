@@ -99,7 +99,7 @@ impl Shared {
                 continue;
             }
             self.reads.fetch_add(1, Ordering::SeqCst);
-            // A flag that nobody has changed yet is unknown, which is an answer.
+            // A flag that was never changed is unknown, which is an answer.
             if !matches!(answer, Ok((200 | 404, _))) {
                 eprintln!("     a read of {to} failed: {answer:?}");
                 self.failed_reads.fetch_add(1, Ordering::SeqCst);

@@ -81,7 +81,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "| fault | rounds | faults | acknowledged | refused | lost | divergent | reads | failed reads | agreed after: half, 99 %, all | in reach |"
+            "| fault | rounds | faults | acknowledged | refused | lost | divergent | reads | failed reads | agreed after: half, 99 %, all | connected |"
         )?;
         writeln!(formatter, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
         for (fault, (rounds, outcome)) in &self.0 {

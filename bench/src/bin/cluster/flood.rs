@@ -43,7 +43,7 @@ pub(crate) fn measure(builds: &Builds) -> Outcome {
     Ok(())
 }
 
-/// The node that is flooded, which stays, and the member, which knows nobody else.
+/// The node that is flooded, which stays, and the member, which knows no other node.
 fn start(program: &Path, place: &Place) -> Outcome<Option<Process>> {
     let first = Process::start(program, &place.words("node", 0))?;
     // It ends with this program.
@@ -79,7 +79,7 @@ fn junk(to: SocketAddr, is_over: &AtomicBool, sent: &AtomicU64) {
     }
 }
 
-/// Holds connections that say nothing, and opens each anew that is closed.
+/// Holds silent connections, and replaces each that is closed.
 fn silent(to: SocketAddr, is_over: &AtomicBool) {
     let mut sockets: Vec<TcpStream> = Vec::new();
     let is_open = |socket: &TcpStream| {
@@ -101,6 +101,6 @@ fn silent(to: SocketAddr, is_over: &AtomicBool) {
 
 const JUNK_A_SECOND: u64 = 1_000;
 const SILENT: usize = 2_000;
-/// Of those that were closed, so many are opened anew every 20 ms.
+/// How many of those that were closed are replaced every 20 ms.
 const REOPENED: usize = 40;
 const TIMES: usize = 10;

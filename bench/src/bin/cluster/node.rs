@@ -29,7 +29,7 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
                 let registers = tide.cluster().ok_or("no cluster")?.status()?.node.registers;
                 format!("{registers} {}", now().saturating_sub(started).as_nanos())
             }
-            // The instants at which each number was in force here.
+            // The instants at which each number became active here.
             ["seen"] => {
                 let seen = std::mem::take(&mut *seen.lock().map_err(|_| "a thread panicked")?);
                 seen.iter().map(|(number, at)| format!("{number}:{}", at.as_nanos())).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! From a change until the last of five nodes has it in force, and until a majority has it on disks.
+//! From a change until it is active on the last of five nodes, and until a majority has it on disks.
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -112,7 +112,7 @@ impl Floors {
     }
 }
 
-/// How long a commit takes while nobody else makes one.
+/// How long a commit takes while no other is made.
 fn commits(disk: &mut Disk) -> Outcome<Vec<Duration>> {
     let mut times = Vec::new();
     for number in 0..COUNT {
@@ -134,7 +134,7 @@ fn commits_at_once(disks: &mut [Disk]) -> Outcome<Vec<Duration>> {
             let began = Instant::now();
             (began, disk.commit(number).map(|()| Instant::now()))
         };
-        // Whoever fails goes on, so that nobody waits for it.
+        // A thread that fails goes on, so that no other waits for it.
         let times: Vec<(Instant, Outcome<Instant>)> = (0..COUNT).map(commit).collect();
         times.into_iter().map(|(began, ended)| Ok((began, ended?))).collect()
     };

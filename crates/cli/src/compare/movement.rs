@@ -32,7 +32,7 @@ pub(crate) struct Bounds {
 
 impl Movements {
     /// The movements from the old to the new state of a flag, from `now` on. A flag that does not exist
-    /// gives `new` to nobody.
+    /// gives `new` to no key.
     pub(crate) fn between(old: Option<&Curve<'_>>, new: Option<&Curve<'_>>, is_shuffled: bool, now: Micros) -> Self {
         let sides = Sides { old, new, is_shuffled };
         Self { gain: movement(&sides, now, false), loss: movement(&sides, now, true) }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn bounds_where_the_keys_are_shuffled() {
-        // Both at 40 now; at 50 each half could change sides, and at 100 nobody can.
+        // Both at 40 now; at 50 each half could change sides, and at 100 no key can.
         check_movements(Some(RISING), Some(RISING), true, [("0", "40"), ("0", "50"), ("0", "40"), ("0", "50")]);
         check_movements(None, Some(RISING), true, [("40", "40"), ("100", "100"), ("0", "0"), ("0", "0")]);
     }

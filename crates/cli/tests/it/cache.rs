@@ -1,4 +1,4 @@
-//! Documents from the network: one request a command, the cache when the source is away, secrets.
+//! Documents from the network: one request a command, the cache when the source is unreachable, secrets.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -28,7 +28,7 @@ fn one_request_a_command_and_only_new_bodies_travel() {
 }
 
 #[test]
-fn the_cache_answers_when_the_source_is_away() {
+fn the_cache_answers_when_the_source_is_unreachable() {
     let (host, origin) = (Host::new(), Origin::start());
     let url = origin.url("/flags.json");
     origin.script([Reply::document(GOOD), Reply::status(503)]);
@@ -137,7 +137,7 @@ fn a_refused_document_is_code_5_or_the_cache() {
 }
 
 #[test]
-fn offline_asks_nobody() {
+fn offline_sends_no_request() {
     let (host, origin) = (Host::new(), Origin::start());
     let url = origin.url("/flags.json");
     origin.always(Reply::document(GOOD));

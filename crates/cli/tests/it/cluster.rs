@@ -62,7 +62,7 @@ impl Cluster {
         self.state(node)["node"]["address"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until a node has so many others in reach, and knows them for members.
+    /// Waits until a node is connected to this number of others, and knows them as members.
     fn meets(&self, node: &ServerProcess, count: usize) {
         until("the nodes see each other", || {
             let state = self.state(node);
@@ -90,7 +90,7 @@ fn a_change_on_one_is_on_all_and_outlives_a_kill_of_all() {
         "`flags/x` is activated for 100 %: caller's default -> 100 %; acknowledged by 3 of 3 members (all)\n";
     assert!(said.stderr.starts_with(expected), "{}", said.stderr);
     for node in &nodes {
-        // All have said that it is on their disks; what they have is in force at once.
+        // All have acknowledged it, so it is on their disks and active.
         cluster.soon(node, "x", true);
     }
     cluster.host.run(&format!("deactivate y --create --ack all --server {}", nodes[2].url)).code(0).said();
@@ -312,7 +312,7 @@ impl Drop for Script {
     }
 }
 
-/// Ports that nobody has at the moment.
+/// Ports that are free at the moment.
 pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
@@ -320,7 +320,7 @@ pub(crate) fn free_ports(count: usize) -> Vec<u16> {
 
 /// A node that was told of others and has reached none is no majority, however many it believes that there are.
 #[test]
-fn a_node_that_has_reached_nobody_is_no_majority() {
+fn a_node_that_has_reached_no_other_is_not_a_majority() {
     let host = Host::new();
     let port = free_ports(1)[0];
     let line = format!("--data-dir state --cluster-listen 127.0.0.1:0 --startup-wait 1s --peer 127.0.0.1:{port}");

@@ -82,7 +82,7 @@ fn the_status_shows_a_link_to_each_configured_address() {
 }
 
 #[test]
-fn what_is_advertised_is_where_others_dial() {
+fn other_nodes_connect_to_the_advertised_address() {
     let cluster = Cluster::new();
     let a = start(&cluster, "a", "127.0.0.1:0", "");
     // A name in place of the address: it is in no certificate, and the node that is there is known.
@@ -191,7 +191,7 @@ fn strangers_do_not_take_the_files_of_members() {
     assert!(state["connections_refused"]["displaced"].as_u64() > Some(100), "{state}");
     assert_eq!(reachable(&state), 2, "{state}");
     drop(silent);
-    until("nobody to wait any more", || (cluster.state(a)["connections_pending"] == 0).then_some(()));
+    until("no connection to wait any more", || (cluster.state(a)["connections_pending"] == 0).then_some(()));
 }
 
 /// The listener neither spins nor gives up when the process may open no more files.

@@ -5,7 +5,7 @@
 //! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --`
 //! stands for the program itself. A line `...` after a command shows that it goes on: it is stopped
 //! after the lines before that. What depends on the instant at which somebody looks (`in 3d`, `2h ago`,
-//! and `at` in the lines of a program that goes on) is left aside.
+//! and `at` in the lines of a program that goes on) is not compared.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -1,4 +1,4 @@
-//! A holder of a certificate of the cluster that speaks by hand: it speaks for itself and for nobody else, and repeating or
+//! A holder of a certificate of the cluster that speaks by hand: it speaks only for itself, and repeating or
 //! altering what others have said changes nothing.
 
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn a_member_speaks_for_itself_and_repeating_what_others_said_changes_nothing() {
     let everywhere = |line: &str| {
         cluster.host.run(&format!("{line} --ack all --timeout 20s --server {}", nodes[0].url)).code(0).said()
     };
-    // Whoever says that it is another node than its certificate says, is told so and let go.
+    // A node that claims another name than its certificate has is refused, with the reason.
     let another = u64::from_str_radix(&id_of(&nodes[1]), 16).unwrap();
     let mut liar = Insider::connect(&cluster, "d", &nodes[0], another, 1);
     let mut frames = Vec::new();

@@ -65,7 +65,7 @@ fn the_limit_of_files_is_raised_as_far_as_it_may_be() {
 
 /// More connections than the process has files, silent ones and kept ones: all others go on.
 #[test]
-fn connections_that_ask_nothing_keep_nobody_out() {
+fn idle_connections_keep_no_client_out() {
     let host = Host::new();
     let server = start(&host, "-n 1024", "--data-dir state --health-listen 127.0.0.1:0");
     let silent: Vec<TcpStream> = (0..1_100).map(|_| connect(&server)).collect();

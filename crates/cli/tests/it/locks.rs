@@ -38,7 +38,7 @@ fn a_lock_goes_before_the_document() {
 }
 
 #[test]
-fn a_value_works_for_a_flag_that_nobody_knows() {
+fn a_value_works_for_an_unknown_flag() {
     let host = Host::with(FLAGS);
     host.run("lock limits batch --reason test --value").word("{ \"size\": [1.50, -1] }").said();
     host.run("get flags.json limits batch").stdout("{\"size\":[1.50,-1]}\n").check();

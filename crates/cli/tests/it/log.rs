@@ -41,7 +41,7 @@ fn peers_majorities_and_changes_are_told_by_name() {
 }
 
 #[test]
-fn a_node_that_reaches_nobody_says_so_with_the_causes() {
+fn a_node_that_reaches_no_other_logs_the_causes() {
     let host = Host::new();
     let node = ServerProcess::start(&host, "--data-dir a --cluster-listen 127.0.0.1:0 --peer 127.0.0.1:1");
     let told = node.logged(|line| line.contains("no other node was reached since the start"));

@@ -147,7 +147,7 @@ fn the_certificates_of_a_node_that_runs_start_no_other_one() {
     let said = host.run(line).code(7).said();
     assert!(said.stderr.contains("`certs/c` are in use by another process"), "{}", said.stderr);
     assert!(!host.path("d").exists());
-    // Nobody has noticed, and it is over with the process.
+    // No other node is affected, and a restart ends it.
     host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
     assert_eq!(c.end("-KILL"), None);
     let c = cluster.start("c", &[&a, &b]);
@@ -198,7 +198,7 @@ fn a_history_says_whose_it_is_and_who_knows_what_it_lacks() {
     host.run(&format!("activate x --create --ack all --server {}", a.url)).code(0).said();
     host.run(&format!("activate y --create --ack all --server {}", b.url)).code(0).said();
     assert_eq!(c.end("-TERM"), Some(0));
-    // While it is away two changes are made, of which it gets the result.
+    // While it is unreachable two changes are made; it gets the result.
     host.run(&format!("percentage x 20 --actor frank --server {}", a.url)).code(0).said();
     host.run(&format!("percentage x 30 --actor eve --server {}", a.url)).code(0).said();
     let c = cluster.start("c", &[&a, &b]);

@@ -59,11 +59,11 @@ fn the_error_of_a_proxy_names_it() {
         }
         assert!(!said.stderr.contains("hush"), "{}", said.stderr);
     };
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut host = Host::new();
-    host.set("HTTP_PROXY", &format!("http://user:hush@{nobody}"));
-    host.set("HTTPS_PROXY", &format!("http://user:hush@{nobody}"));
-    let proxy = format!("the proxy `http://{nobody}`");
+    host.set("HTTP_PROXY", &format!("http://user:hush@{unused}"));
+    host.set("HTTPS_PROXY", &format!("http://user:hush@{unused}"));
+    let proxy = format!("the proxy `http://{unused}`");
     for scheme in ["http", "https"] {
         check(&host, &format!("get {scheme}://flags.invalid/x f x"), &[&proxy, "cannot be used: connection refused"]);
         check(&host, &format!("get --server {scheme}://flags.invalid f/x"), &[&proxy, "refused", "help: HTTP_PROXY"]);

@@ -77,7 +77,7 @@ fn what_was_changed_since_it_was_read_is_not_held() {
 }
 
 #[test]
-fn nobody_listens() {
+fn no_server_is_listening() {
     let mut host = Host::new();
     // The port was free a moment ago.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -225,7 +225,7 @@ fn the_clock_of_a_server_without_peers_is_judged_by_its_source() {
     server.logged(|line| line.contains("this host's clock is") && line.contains("s ahead of that of the source"));
     let said = host.run(&format!("status --server {}", server.url)).code(0).said();
     assert!(said.stdout.contains("s ahead of that of the source"), "{}", said.stdout);
-    // Nobody knows which of the two is wrong, so that changes go on.
+    // It is unknown which of the two clocks is wrong, so changes are accepted.
     host.run(&format!("activate y --create --server {}", server.url)).code(0).said();
     let said = host.run(&format!("get {} f x", origin.url("/flags.json"))).code(0).said();
     assert!(said.stderr.starts_with("warning: this host's clock is about "), "{}", said.stderr);

@@ -275,7 +275,7 @@ fn an_event_about_another_flag_is_an_error() {
 }
 
 #[test]
-fn it_ends_when_nobody_reads_any_more() {
+fn it_ends_when_the_pipe_is_closed() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
     let mut process = host.run("watch flags.json f x").start();
     let mut first = String::new();

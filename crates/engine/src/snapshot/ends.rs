@@ -39,7 +39,7 @@ impl Ends {
 }
 
 /// The hash under which a flag is found by section and name. Half of the instructions of `xxh3`; as there, somebody who writes
-/// the document can choose names with equal hashes, which makes nobody slow but that document's readers.
+/// the document can choose names with equal hashes, which slows only that document's readers.
 #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are used")]

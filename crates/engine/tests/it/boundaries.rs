@@ -140,7 +140,7 @@ fn the_wall_clock_of_a_ramps_instant_lies_in_the_past_or_in_the_future() {
     let wall = |ramp: i64, now: i64| clocks.wall(lease, Micros::new(ramp * HOUR / 2), hours(now));
     // Reached in step with the wall clock, before the ramp stood still.
     assert_eq!([wall(-1, 3), wall(1, 3), wall(2, 3)], [-1, 1, 2].map(|half| Micros::new(half * HOUR / 2)));
-    // Reached only by catching up from now on: from one hour at twice the speed.
+    // Reached only at twice the speed from now on, from one hour.
     assert_eq!([wall(4, 3), wall(6, 3), wall(10, 3)], [7, 8, 10].map(|half| Micros::new(half * HOUR / 2)));
     // Not blind: in step.
     assert_eq!([wall(4, 1), wall(6, 0)], [hours(2), hours(3)]);

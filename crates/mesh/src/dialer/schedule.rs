@@ -1,4 +1,4 @@
-//! When to dial again.
+//! When to connect again.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Schedule {
     }
 }
 
-/// How long to wait before a link that was lost is made anew, so that both ends do not dial at the same instant.
+/// How long to wait before connecting again after a link was lost, so that both ends do not connect at the same instant.
 pub(super) fn redial() -> Duration {
     spread(REDIAL, random())
 }
@@ -61,7 +61,7 @@ const LASTING: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// A name that leads to this node may lead to another one later.
 const OWN_PERIOD: Duration = Duration::from_mins(1);
 
-/// The middle of the time before a lost link is made anew.
+/// The middle of the time before a lost link is replaced.
 const REDIAL: Duration = Duration::from_millis(50);
 
 #[cfg(test)]

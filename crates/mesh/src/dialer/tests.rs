@@ -1,4 +1,4 @@
-//! What is dialled at all.
+//! Which addresses this node connects to.
 
 use super::*;
 

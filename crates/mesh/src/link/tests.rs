@@ -1,4 +1,4 @@
-//! Writing by whoever sends, and what happens when the other end takes nothing.
+//! Writing on the sender's thread, and what happens when the other end takes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,7 +62,7 @@ fn the_sender_writes_a_frame_itself() {
     let there = other_end(there);
     for number in 0..3 {
         assert_eq!(link.send(message(&[number])), Queued::Yes);
-        assert_eq!(next(&there), Some(vec![number]), "nobody else had to run");
+        assert_eq!(next(&there), Some(vec![number]), "no other thread had to run");
     }
     assert_eq!(link.counts(), (0, 0));
 }
@@ -134,7 +134,7 @@ fn a_write_error_reaches_the_task() {
     let wakes = Arc::<Wakes>::default();
     assert!(read(&link, &wakes).is_pending());
     drop(there);
-    link.send(message(b"nobody reads it"));
+    link.send(message(b"it is not read"));
     assert!(wakes.0.load(Ordering::SeqCst) > 0);
     assert!(matches!(read(&link, &wakes), Poll::Ready(Err(_) | Ok(None))));
 }

@@ -112,7 +112,7 @@ fn a_message_goes_to_every_process_of_a_node_and_to_no_other() {
     };
     registry.send(NodeId::new(2), &message(b"x"));
     assert_eq!(reached(&before), [true, true, false, false]);
-    // To its own id: to whoever else has it.
+    // To its own id: to another process that has it.
     registry.send(NodeId::new(1), &message(b"x"));
     assert_eq!(reached(&before), [true, true, false, true]);
     let before: Vec<_> = all.iter().map(|(link, _)| sent(link)).collect();

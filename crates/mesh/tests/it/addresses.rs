@@ -8,7 +8,7 @@ use tidegate_replica::NodeId;
 use crate::support::{Node, certificates, certify, certify_at, listen, meet, now, soon};
 
 #[test]
-fn a_member_is_dialled_where_the_membership_says() {
+fn a_node_connects_to_a_member_where_the_membership_says() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
     certify(&certs, &[1, 2]);
@@ -23,7 +23,7 @@ fn a_member_is_dialled_where_the_membership_says() {
     let status = a.mesh.status();
     assert_eq!(status.addresses.len(), 1, "the own address is left out: {status:?}");
     assert!(!status.addresses[0].is_configured && status.addresses[0].is_connected);
-    // What is no longer said is no longer dialled.
+    // An address that is removed is no longer connected to.
     a.mesh.learn(Vec::new());
     soon("it is forgotten", || a.mesh.status().addresses.is_empty());
 }
@@ -131,11 +131,11 @@ fn the_advertised_address_is_the_configured_or_a_reachable_one() {
 }
 
 #[test]
-fn the_own_address_is_not_dialled() {
+fn a_node_does_not_connect_to_its_own_address() {
     let a = Node::start(1, 10, &[], Security::Open);
     let b = Node::try_start("shop", 2, 20, listen(), &[&a], Security::Open).unwrap();
     meet(&[&a, &b]);
-    // A name, of which nobody knows without asking that it is this node.
+    // A name: only its resolution shows that it is this node.
     let port = b.address().port();
     let name = format!("localhost:{port}");
     drop(b);

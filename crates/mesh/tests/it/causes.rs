@@ -67,7 +67,7 @@ fn authorities_clusters_and_names() {
     check(&open, 2, secured(&ours, 2), "certificates-missing", Some("certificates-required"));
     let other = Node::try_start("other", 7, 70, listen(), &[], Security::Open).unwrap();
     check(&other, 8, Security::Open, "other-cluster", Some("other-cluster"));
-    // Its certificate is good and names another host than the one that is dialled.
+    // Its certificate is good and names another host than the one in the address.
     let elsewhere = Node::start(5, 50, &[], secured(&ours, 5));
     check(&elsewhere, 2, secured(&ours, 2), "wrong-name", None);
 }

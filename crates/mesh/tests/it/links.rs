@@ -47,7 +47,7 @@ fn nodes_with_certificates_connect_send_and_disconnect() {
     for node in [&a, &b] {
         soon("the end of c", || !node.heard_of(3));
     }
-    // The same node in another process: whoever is given its address reaches it again.
+    // The same node in another process: a node that is given its address reaches it again.
     let c = Node::try_start("shop", 3, 31, address, &[&a, &b], secured(3)).unwrap();
     meet(&[&a, &b, &c]);
     a.tells(&c, "good evening");
@@ -143,7 +143,7 @@ fn three_at_once(certs: &Path, instance: u64) -> Vec<Node> {
 }
 
 #[test]
-fn nodes_that_dial_each_other_at_once_have_one_link() {
+fn nodes_that_connect_to_each_other_at_once_have_one_link() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
     certify(&certs, &[1, 2, 3]);

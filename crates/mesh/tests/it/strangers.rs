@@ -78,6 +78,6 @@ fn a_connection_without_a_handshake_is_closed_after_three_seconds() {
     }
     // One after the other it would be a minute.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    soon("nobody waits any more", || a.mesh.status().pending == 0);
+    soon("no connection waits any more", || a.mesh.status().pending == 0);
     assert_eq!(a.refused("timed-out"), 20);
 }

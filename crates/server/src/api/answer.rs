@@ -66,7 +66,7 @@ impl Loss {
     }
 }
 
-/// What people call a node; its id where nobody knows.
+/// The name of a node; its id where it has none.
 pub(super) fn name(node: &NodeName) -> String {
     if node.name.is_empty() { node.node.to_string() } else { node.name.clone() }
 }

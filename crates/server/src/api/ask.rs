@@ -124,7 +124,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Who asks; nobody in particular where it is not said.
+/// The actor in the header; empty without the header.
 pub(super) fn actor(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = headers.get(ACTOR) else { return Ok(String::new()) };
     let help = format!("send at most {} bytes of UTF-8 without control characters", limits::TEXT_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! All dials and definitions as one text, and back.
+//! All activations and definitions as one text, and back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

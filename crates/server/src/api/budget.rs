@@ -20,7 +20,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::limits;
 
-/// See the module.
+/// The memory that bodies and answers may take together.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     /// Counts units of [`UNIT`] bytes.

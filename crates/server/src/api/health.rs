@@ -20,7 +20,7 @@ pub(super) fn starting(since: Instant) -> Problem {
     Problem::starting(since.elapsed())
 }
 
-/// `GET /readyz`: there is something to answer from. A source that is away does not matter where its document is at hand.
+/// `GET /readyz`: there is something to answer from. An unreachable source does not matter while its document is cached.
 pub(super) async fn ready(State(api): Shared) -> Answer {
     let status = api.tide.status();
     if let Some(source) =

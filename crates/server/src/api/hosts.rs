@@ -19,7 +19,7 @@ use super::problem::Problem;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalAddress(pub(crate) IpAddr);
 
-/// See the module.
+/// The names under which this server is asked.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
     names: Arc<[String]>,

@@ -291,7 +291,7 @@ impl Problem {
             .at_field(header)
     }
 
-    /// The source has not been heard, and there is nothing in force.
+    /// A source has not answered yet, and no document is active.
     pub(crate) fn not_ready(detail: impl Into<String>) -> Self {
         Self::new(Kind::NotReady, detail, "wait, and send the request again; GET `/api/v1/status` shows the sources")
             .retry_after(1)
@@ -647,7 +647,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_can_mend() {
+    fn what_the_caller_can_fix() {
         check(ChangeError::Refused(WriteError::Conflict { found: None }), 412, None);
         check(ChangeError::Refused(WriteError::NotMember { node: NodeId::new(1) }), 404, None);
         check(ChangeError::Refused(WriteError::ForgetsItself { node: NodeId::new(1) }), 400, None);

@@ -1,8 +1,8 @@
-//! Word of changes as they come: server-sent events.
+//! Changes as server-sent events.
 //!
-//! With a flag the stream tells what a key has of it, at first and whenever that is something else, by a live change or by
-//! the ramp at its own instant. Without one it tells that something has changed. Nobody queues: one who is slow misses
-//! only what is no longer true.
+//! With a flag the stream sends the decision for a key: first the present one, then each new one, whether a live change or
+//! the ramp caused it. Without a flag it sends what has changed. Nothing is queued: intermediate states are coalesced for slow
+//! readers.
 
 use std::fmt;
 use std::pin::Pin;
@@ -35,7 +35,7 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
         return Err(Problem::invalid("flag", "`flag` is missing", "say whose decision for this key is meant"));
     }
     let (permit, events, response) = open_stream(&api)?;
-    // From before the first look, so that nothing falls between the two.
+    // Subscribed before the first look, so that no change is missed between the two.
     let subscription = api.tide.subscribe();
     let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
     tokio::spawn(watcher.run(permit));
@@ -54,7 +54,7 @@ pub(crate) fn open_stream(api: &Api) -> Result<(OwnedSemaphorePermit, mpsc::Send
     Ok((permit, events, response))
 }
 
-/// One who watches.
+/// One stream of events.
 struct Watcher {
     api: Arc<Api>,
     flag: Option<FlagKey>,
@@ -65,7 +65,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Tells until the other end is gone, or the server stops.
+    /// Sends events until the client disconnects or the server stops.
     async fn run(mut self, permit: OwnedSemaphorePermit) {
         let mut stopping = self.api.stopping.clone();
         tokio::select! {
@@ -83,7 +83,7 @@ impl Watcher {
         let mut text = self.decision_event().or_else(|| Some(": watching\n\n".to_owned()));
         loop {
             if let Some(text) = text.take() {
-                // One that finds no room is as good as lost: who watches connects again, and looks.
+                // Without memory for the event the stream ends: the client connects again, and gets the present state.
                 let Ok(event) = self.api.budget.hold(text) else { return };
                 if events.send(event).await.is_err() {
                     return;
@@ -115,7 +115,7 @@ impl Watcher {
         Some(event("change", &data.to_string()))
     }
 
-    /// The decision as an event, if it is another one than was told last.
+    /// The decision as an event, if it differs from the last one that was sent.
     fn decision_event(&mut self) -> Option<String> {
         let flag = self.flag.as_ref()?;
         let now = decision::explain(&self.api.tide, flag, self.key.as_deref(), None);
@@ -145,7 +145,7 @@ fn event(name: &str, data: &str) -> String {
     format!("event: {name}\ndata: {data}\n\n")
 }
 
-/// What is told, as the body of an answer.
+/// The events, as the body of an answer.
 struct Stream(mpsc::Receiver<Bytes>);
 
 impl HttpBody for Stream {

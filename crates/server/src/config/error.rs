@@ -30,7 +30,7 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// The file has a key that nobody knows.
+    /// The file has an unknown key.
     #[error("{}:{line}: there is no key `{}`; {help}", path.display(), key.escape_debug())]
     Unknown {
         /// The file.

@@ -3,7 +3,7 @@
 //! There is room for a fixed number of connections. While a request is at work its connection is safe. All others wait for
 //! their client: for the first byte, for the rest of a request, for the next one, for the client to take an answer. When a
 //! connection comes and there is no room, one of those is closed: the host that holds the most of them loses the one that
-//! has waited longest. So whoever floods the port displaces himself first, and a newcomer has the time of as many connections
+//! has waited longest. So a client that floods the port displaces its own connections first, and a newcomer has the time of as many connections
 //! as there is room for to send his request.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-/// See the module.
+/// Decides which connection is closed for a new one.
 #[derive(Debug)]
 pub(crate) struct Admission {
     state: Mutex<State>,

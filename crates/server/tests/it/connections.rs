@@ -1,4 +1,4 @@
-//! Slow and greedy clients, which hold up nobody else.
+//! Slow and greedy clients, which delay no other client.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ async fn health_has_a_listener_of_its_own() {
     let (mut server, health) = Server::with_health(builder(), options).await;
     let mut stream = Stream::open(&server, "/api/v1/watch").await;
     stream.next().await.unwrap();
-    // Whoever probes asks by whatever name the machine has, and there may be many.
+    // A probe may use any name of the machine, and there may be many.
     let ask = async |path: &str| {
         let mut stream = TcpStream::connect(health).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: pod.internal\r\n\r\n");
@@ -152,7 +152,7 @@ async fn health_has_a_listener_of_its_own() {
     assert_eq!(ask("/api/v1/flags").await.1, "HTTP/1.1 404");
     server.stop();
     server.ended().await;
-    assert!(TcpStream::connect(health).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(health).await.is_err(), "the port is closed");
 }
 
 #[test]
@@ -203,7 +203,7 @@ async fn only_a_request_for_a_known_host_is_answered() {
         ask("PUT http://evil.example/api/v1/flags/flags/x/activation?create=true HTTP/1.1", "host: localhost\r\n")
             .await;
     assert!(said.starts_with("HTTP/1.1 421"), "{said}");
-    assert!(!server.tide.is_active("x"), "nobody has changed anything");
+    assert!(!server.tide.is_active("x"), "nothing was changed");
     for host in ["localhost", "127.0.0.1:1", "[::1]", "FLAGS.example.:443", &server.address.to_string()] {
         let said = ask("GET /healthz HTTP/1.1", &format!("host: {host}\r\n")).await;
         assert!(said.starts_with("HTTP/1.1 200"), "{host}: {said}");

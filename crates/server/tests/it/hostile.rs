@@ -124,7 +124,7 @@ async fn floods_are_answered_and_forgotten() {
     let mut options = Options::default();
     options.connections_max = 50;
     let server = Server::with(builder(), options).await;
-    // Slow heads, slow bodies, and streams that nobody reads.
+    // Slow heads, slow bodies, and streams whose client does not read.
     let mut slow = Vec::new();
     for number in 0..300 {
         let request = match number % 3 {

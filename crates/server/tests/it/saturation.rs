@@ -61,7 +61,7 @@ async fn changes_that_wait_hold_up_no_other() {
         waiting.push(sent(&server, &line, r#"{"stable": 1}"#).await);
     }
     let last = server.request("GET", "/api/v1/flags/flags/x-699");
-    // The last one is there although nobody has acknowledged it, and although all of them wait.
+    // The last one is there although no member has acknowledged it, and although all of them wait.
     let began = Instant::now();
     while last.try_clone().unwrap().send().await.unwrap().status() != 200 {
         assert!(began.elapsed() < Duration::from_secs(20), "it was begun");
@@ -226,7 +226,7 @@ async fn a_page_of_history_has_a_size() {
     assert!(pages > 1, "it is too long for one");
 }
 
-/// A restore that nobody waits for any more ends, and what it has made stands.
+/// A restore whose client has disconnected ends, and the changes that it has made stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_ends_with_its_client_and_with_the_server() {
     const FLAGS: usize = 3_000;

@@ -1,4 +1,4 @@
-//! The end: nobody is let in, streams end, and what is under way ends or is cut off.
+//! Stopping: no connection is accepted, streams end, and requests under way end or are cut off.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ async fn requests_under_way_end_and_streams_are_ended() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     server.ended().await;
     assert!(began.elapsed() < Duration::from_secs(5));
-    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(server.address).await.is_err(), "the port is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

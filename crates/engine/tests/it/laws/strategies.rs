@@ -36,7 +36,7 @@ pub(super) fn points() -> impl Strategy<Value = Vec<Point>> {
     })
 }
 
-/// A place on the line, the ends more often than chance would have it.
+/// A position, the first and the last more often than chance would have it.
 pub(super) fn place() -> impl Strategy<Value = Position> {
     prop_oneof![Just(0), Just(u32::MAX), any::<u32>()].prop_map(Position::new)
 }
