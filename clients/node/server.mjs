@@ -31,12 +31,17 @@ export class Server {
     await ended;
   }
 
-  async activate(flag, percentage) {
-    const answer = await fetch(`${this.url}/api/v1/flags/${flag}/activation`, {
-      method: "PUT",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ percentage }),
-    });
+  activate(flag, percentage) {
+    return this.put(`/api/v1/flags/${flag}/activation`, { percentage });
+  }
+
+  define(flag, entry) {
+    return this.put(`/api/v1/flags/${flag}`, entry);
+  }
+
+  async put(path, body) {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(this.url + path, { method: "PUT", headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(await answer.text());
   }
 }

@@ -176,3 +176,48 @@ fn with_tag(mut response: Response, tag: Digest) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate::{Clock, Live, Tidegate, parse_time};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::options::Options;
+
+    const BODY: &str = r#"{"context": {"targetingKey": "ann"}}"#;
+
+    async fn bulk(ofrep: &Arc<Ofrep>, tag: &str) -> StatusCode {
+        let request = Request::post("/ofrep/v1/evaluate/flags").header(header::CONTENT_TYPE, JSON);
+        let request = request.header(header::IF_NONE_MATCH, tag).body(Body::from(BODY)).unwrap();
+        Arc::clone(ofrep).answer(request).await.status()
+    }
+
+    /// The server is made to remember a tag that no answer has: only one that it has not evaluated can match it.
+    #[tokio::test]
+    async fn a_304_is_answered_without_evaluating_while_version_and_validity_hold() {
+        let document =
+            r#"{"flags": {"x": {"stable": 1, "new": 2, "start_time": "2040-01-01 00:00Z", "duration": "0s"}}}"#;
+        let clock = Clock::manual(parse_time("2039-12-31 00:00Z").unwrap());
+        let builder = Tidegate::builder().text(document).clock(clock.clone()).live(Live::in_memory().name("one"));
+        let tide = builder.without_locks().without_cache().connect_async().await.unwrap();
+        let (_stop, stopping) = watch::channel(false);
+        let ofrep = Ofrep::new(Api::new(tide.clone(), Options::default(), stopping));
+        let made_up = Digest::from_bytes(b"no answer is so");
+        let remember = || {
+            let (view, context) = (tide.view(), Context::parse(BODY.as_bytes()).unwrap());
+            let until = parse_time("2040-01-01 00:00Z").ok();
+            ofrep.tags.keep(ofrep.tags.slot(None, &context), view.version(), view.now(), until, made_up);
+        };
+        let tag = format!("\"{made_up}\"");
+        assert_eq!(bulk(&ofrep, &tag).await, StatusCode::OK);
+        remember();
+        assert_eq!(bulk(&ofrep, &tag).await, StatusCode::NOT_MODIFIED);
+        tide.activate_percentage("x", 0).send_async().await.unwrap();
+        assert_eq!(bulk(&ofrep, &tag).await, StatusCode::OK, "another version");
+        remember();
+        assert_eq!(bulk(&ofrep, &tag).await, StatusCode::NOT_MODIFIED);
+        clock.set(parse_time("2040-01-01 00:00Z").unwrap());
+        assert_eq!(bulk(&ofrep, &tag).await, StatusCode::OK, "the ramp has moved");
+    }
+}
