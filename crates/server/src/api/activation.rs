@@ -11,8 +11,8 @@ use super::{Answer, Api, Shared, answer};
 /// `PUT`: `{"percentage": 20, "reason": "...", "until": "..."}`.
 pub(super) async fn set(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let flag = ask::flag_of(path)?;
     let query = Query::read(&parts.uri, &["ack", "timeout", "create", "elsewhere"])?;
+    let flag = if query.get("create") == Some("true") { ask::new_flag_of(path)? } else { ask::flag_of(path)? };
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let body = ask::body(&api, &parts.headers, body, &Wanted::json(&api)).await?;
     let fields = Fields::read(&body, &["percentage", "reason", "until"])?;

@@ -34,6 +34,17 @@ pub(super) fn checked(flag: FlagKey) -> Result<FlagKey, Problem> {
     Ok(flag)
 }
 
+/// The same for a flag that the request may make. A document may have such a name, because documents of slowroll may; a caller that makes a
+/// flag here can choose another name.
+pub(super) fn new_flag_of(path: FlagPath) -> Result<FlagKey, Problem> {
+    let flag = flag_of(path)?;
+    if [flag.section(), flag.flag()].into_iter().any(|name| name.contains(['?', '#'])) {
+        let detail = "the name holds `?` or `#`, which some clients of OpenFeature cannot ask for";
+        return Err(Problem::invalid("flag", detail, "choose a name without them"));
+    }
+    Ok(flag)
+}
+
 /// The parameters of a query.
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 /// `PUT`: the entry, as it would stand in a document.
 pub(super) async fn define(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let flag = ask::flag_of(path)?;
+    let flag = ask::new_flag_of(path)?;
     let query = Query::read(&parts.uri, &["ack", "timeout", "reason"])?;
     let (actor, precondition) = (ask::actor(&parts.headers)?, Precondition::read(&parts.headers)?);
     let body = ask::body(&api, &parts.headers, body, &Wanted::json(&api)).await?;

@@ -56,6 +56,8 @@ const CASES: &[Case] = &[
     case("PUT /api/v1/flags/flags/x/activation?ack=all&ack=all", r#"{"percentage": 1}"#, 400, "ack", "twice"),
     case("PUT /api/v1/flags/flags/x/activation?ack=%ff", r#"{"percentage": 1}"#, 400, "query", "UTF-8"),
     case("PUT /api/v1/flags/flags/a%0Ab/activation", r#"{"percentage": 1}"#, 400, "flag", "control character"),
+    case("PUT /api/v1/flags/flags/a%3Fb", r#"{"stable": 1}"#, 400, "flag", "`?` or `#`"),
+    case("PUT /api/v1/flags/a%23b/x/activation?create=true", r#"{"percentage": 1}"#, 400, "flag", "without them"),
     case("PUT /api/v1/flags/%E2%80%AE/x/activation", r#"{"percentage": 1}"#, 400, "flag", "invisible"),
     case("PUT /api/v1/flags/%FF/x/activation", r#"{"percentage": 1}"#, 400, "flag", "UTF-8"),
     case(ENTRY, r#"{"new": 1}"#, 422, "", "1 error"),
