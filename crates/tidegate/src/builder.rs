@@ -303,7 +303,8 @@ impl Builder {
     /// asked at once and waited for in both cases; zero never waits.
     ///
     /// For a member it is 5 s: many times what a comparison takes, and short enough for a node whose cluster is down,
-    /// which must start, too. Afterwards such a node answers from what it has, warns, and `Cluster::is_synced` is false.
+    /// which must start, too. Afterwards such a node answers from what it has, warns (unless the wait is zero), and
+    /// `Cluster::is_synced` is false.
     ///
     /// ```
     /// # use tidegate::Tidegate;

@@ -71,7 +71,7 @@ impl Builder {
         };
         #[cfg(feature = "cluster")]
         if let Some(live) = &threads.live {
-            live.wait_synced(self.startup_wait.unwrap_or(STARTUP_WAIT).saturating_sub(began.elapsed()))?;
+            live.wait_synced(began, self.startup_wait.unwrap_or(STARTUP_WAIT))?;
         }
         Ok(Tidegate::new(board, threads))
     }

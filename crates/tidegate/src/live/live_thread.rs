@@ -39,18 +39,25 @@ impl LiveThread {
         !Runner::is_running_here() && self.thread.wait_until(until)
     }
 
-    /// Ends the start: waits until this node has the cluster's state, at most that long.
+    /// Ends a start that began then and may take that long: waits until this node has the cluster's state, and warns if it has not. A
+    /// start that may not wait at all was not meant to have it.
     ///
     /// # Errors
     /// An older process of this node is running elsewhere.
-    pub(crate) fn wait_synced(&self, timeout: Duration) -> Result<(), LiveError> {
+    pub(crate) fn wait_synced(&self, began: Instant, startup_wait: Duration) -> Result<(), LiveError> {
+        let timeout = startup_wait.saturating_sub(began.elapsed());
         let waited = self.driver.synced.wait(timeout);
         let is_synced = waited.map_err(|RunningElsewhere(address)| NetworkError::RunningElsewhere { address })?;
-        if !is_synced && !timeout.is_zero() {
+        if !is_synced && !startup_wait.is_zero() {
             tracing::warn!(
-                "no member of the cluster has been compared with within {:.1} s: this node answers from what it has on its disk, \
-                 which may be out of date; `tidegate cluster status` says why",
-                timeout.as_secs_f64()
+                "no member of the cluster has been compared with within {} s, because {}: this node answers from what it has on its \
+                 disk, which may be out of date; `tidegate cluster status` says which members it is connected to",
+                startup_wait.as_secs_f64(),
+                if timeout.is_zero() {
+                    "the data folder and the documents took that long"
+                } else {
+                    "no comparison with one has ended"
+                }
             );
         }
         self.driver.startup.finish();
