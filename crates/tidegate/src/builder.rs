@@ -182,7 +182,7 @@ impl Builder {
     /// text of a public key of minisign, or its second line alone.
     ///
     /// The signature lies beside the document: at its URL with `.minisig` added to the path, in the file of its
-    /// name and `.minisig`; a callback answers [`Fetched::Signed`]. A signed document has a version, which may not
+    /// name and `.minisig`; a callback answers [`Fetched::Signed`](crate::Fetched::Signed). A signed document has a version, which may not
     /// fall, and may name its environment and when it expires: see the guide on signing.
     ///
     /// Default: no key, and nobody needs to sign.
