@@ -4,6 +4,8 @@
 //! copy with one change shares nearly everything with the original, however many there are, and readers of the original
 //! see no change.
 
+mod moved;
+
 use std::fmt;
 use std::sync::Arc;
 

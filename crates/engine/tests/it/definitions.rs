@@ -74,6 +74,23 @@ impl Model {
     }
 }
 
+impl Model {
+    /// The same, with definitions beside the table of the documents.
+    fn snapshot_beside(&self, documents: &Document) -> Snapshot {
+        let mut snapshot = compile(documents, &CompileOptions::default());
+        for (flag, entry) in &self.definitions {
+            snapshot.set_definition(flag, Some(&compile(&definition(flag, *entry), &CompileOptions::default())));
+        }
+        for (flag, activation) in &self.activations {
+            snapshot.set_activation(flag, Some(activation.clone()));
+        }
+        for (flag, lock) in &self.locks {
+            snapshot.set_lock(flag, Some(lock.clone()));
+        }
+        snapshot
+    }
+}
+
 #[test]
 fn changes_one_by_one_equal_compiling_everything() {
     let documents = documents();
@@ -125,6 +142,56 @@ fn changes_one_by_one_equal_compiling_everything() {
         assert_eq!(keys(&snapshot), keys(&compiled_again), "step {step}");
         for flag in &flags {
             assert_eq!(says(&snapshot, flag), says(&compiled_again, flag), "step {step}, {flag}");
+        }
+    }
+}
+
+/// The documents change under flags with every combination of definition, activation and lock.
+#[test]
+fn other_documents_under_the_same_overrides_equal_compiling_everything() {
+    let entry = ENTRIES[3];
+    let texts = [
+        "{}".to_owned(),
+        format!(r#"{{"a": {{"x": {entry}, "y": {{"stable": 1}}}}}}"#),
+        format!(r#"{{"b": {{"x": {{"stable": 7}}}}, "a": {{"y": {entry}, "z": {entry}, "other": {{"stable": 1}}}}}}"#),
+        format!(r#"{{"a": {{"z": {{"stable": 3}}, "x": {{"stable": 1}}}}}}"#),
+    ];
+    let flags: Vec<FlagKey> =
+        ["a/x", "a/y", "a/z", "b/x", "a/other", "c%2Fd/one", "one", "c/y"].map(FlagKey::parse).into();
+    for combination in 0..8 {
+        let mut model = Model::default();
+        for (number, flag) in flags.iter().enumerate() {
+            let share = parse_percent(&format!("{}", number * 10)).unwrap();
+            let has = |bit: usize| (combination + number) >> bit & 1 == 1;
+            if has(0) {
+                model.definitions.insert(flag.clone(), number);
+            }
+            if has(1) {
+                model.activations.insert(flag.clone(), Activation { share, until: None, defined: has(0) });
+            }
+            if has(2) {
+                let pin = Pin::Variant(Variant::New);
+                let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+                model.locks.insert(flag.clone(), lock);
+            }
+        }
+        for from in &texts {
+            for to in &texts {
+                let [from, to] = [from, to].map(|text| read(text.as_bytes()).unwrap().0);
+                let mut snapshot =
+                    model.snapshot_beside(&from).with_documents(&compile(&to, &CompileOptions::default()));
+                // Definitions that a document had hidden are the caller's to set again.
+                for (flag, entry) in &model.definitions {
+                    let alone = compile(&definition(flag, *entry), &CompileOptions::default());
+                    snapshot.set_definition(flag, Some(&alone));
+                }
+                let compiled_again = model.snapshot(&to);
+                assert_eq!((snapshot.digest(), snapshot.len()), (compiled_again.digest(), compiled_again.len()));
+                assert_eq!(snapshot.flags().count(), compiled_again.flags().count());
+                for flag in &flags {
+                    assert_eq!(says(&snapshot, flag), says(&compiled_again, flag), "{combination}, {flag}: {to:?}");
+                }
+            }
         }
     }
 }
