@@ -102,6 +102,11 @@ impl Snapshot {
         self.change_override(flag, |overridden| overridden.lock = lock.map(Arc::new));
     }
 
+    /// Sets or removes the share that a flag has while nothing else defines it, at the same cost; see [`Overlay::defaults`].
+    pub fn set_default(&mut self, flag: &FlagKey, share: Option<Share>) {
+        self.change_override(flag, |overridden| overridden.default = share);
+    }
+
     fn change_override(&mut self, flag: &FlagKey, change: impl FnOnce(&mut Overridden)) {
         let overrides = self.overrides.get_or_insert_with(|| Arc::new(Overrides::new(&self.core)));
         Arc::make_mut(overrides).change(&self.core, flag, change);

@@ -15,10 +15,12 @@ use std::sync::TryLockError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cluster")]
+use tidegate_engine::Activation;
+#[cfg(feature = "cluster")]
 use tidegate_engine::Share;
 use tidegate_engine::document::Document;
 use tidegate_engine::lease::Clocks;
-use tidegate_engine::{Activation, CompileOptions, FlagKey, HostLock, Micros, Overlay, Part, Snapshot, compile_all};
+use tidegate_engine::{CompileOptions, FlagKey, HostLock, Micros, Part, Snapshot, compile_all};
 
 use crate::instance::Instance;
 use crate::read::publish::Publisher;
@@ -43,9 +45,10 @@ struct Parts {
     definitions: BTreeMap<FlagKey, Snapshot>,
     /// Those of them that have no effect, because a document defines the flag.
     shadowed: BTreeSet<FlagKey>,
-    /// Locks and defaults.
-    overlay: Overlay,
-    activations: BTreeMap<FlagKey, Activation>,
+    locks: Vec<HostLock>,
+    /// In the order of their flags.
+    #[cfg(feature = "cluster")]
+    defaults: Vec<(FlagKey, Share)>,
     /// The documents, without anything beside or over them.
     plain: Snapshot,
     /// The same with definitions, locks and activations.
@@ -97,8 +100,9 @@ impl Registry {
             slots: Vec::new(),
             definitions: BTreeMap::new(),
             shadowed: BTreeSet::new(),
-            overlay: Overlay::default(),
-            activations: BTreeMap::new(),
+            locks: Vec::new(),
+            #[cfg(feature = "cluster")]
+            defaults: Vec::new(),
             plain: Snapshot::empty(),
             laid: Snapshot::empty(),
             clocks: Clocks::synced(),
@@ -153,7 +157,7 @@ impl Registry {
     /// Whether the program has a default for a flag of which nobody has said anything.
     #[cfg(feature = "cluster")]
     pub(crate) fn has_default(&self, flag: &FlagKey) -> bool {
-        self.parts().overlay.defaults.binary_search_by(|(found, _)| found.cmp(flag)).is_ok()
+        self.parts().defaults.binary_search_by(|(found, _)| found.cmp(flag)).is_ok()
     }
 
     /// The flags that documents define, each with its source; of two that define one, the first counts.
@@ -179,7 +183,7 @@ impl Registry {
         }
         let before = parts.plain.clone();
         parts.compile();
-        parts.lay();
+        parts.lay_over_documents();
         self.publish(&mut parts);
         let after = parts.plain.clone();
         drop(parts);
@@ -212,8 +216,7 @@ impl Registry {
         // In the order of their flags, so that one is found without a look at all; of two the later stays the later.
         defaults.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut parts = self.parts();
-        parts.overlay.defaults = defaults;
-        parts.lay();
+        parts.set_defaults(defaults);
         self.publish(&mut parts);
     }
 
@@ -314,27 +317,38 @@ impl Parts {
         }
     }
 
-    /// Lays everything over what is compiled, and beside it.
-    fn lay(&mut self) {
-        self.laid = self.plain.overlaid(&self.overlay);
-        self.shadowed.clear();
-        for (flag, definition) in &self.definitions {
-            if !self.laid.set_definition(flag, Some(definition)) {
-                self.shadowed.insert(flag.clone());
+    /// Lays over the documents what lay over those before. The cost is that of the documents: a definition changes only where
+    /// a document has its flag, or had it.
+    fn lay_over_documents(&mut self) {
+        self.laid = self.laid.with_documents(&self.plain);
+        let definitions = &self.definitions;
+        for flag in std::mem::take(&mut self.shadowed) {
+            let definition = definitions.get(&flag);
+            if definition.is_some() && !self.laid.set_definition(&flag, definition) {
+                self.shadowed.insert(flag);
             }
         }
-        for (flag, activation) in &self.activations {
-            self.laid.set_activation(flag, Some(activation.clone()));
+        if !definitions.is_empty() {
+            let defined = self.plain.flags().map(|flag| flag.key());
+            self.shadowed.extend(defined.filter(|flag| definitions.contains_key(flag)));
         }
+    }
+
+    /// Replaces all defaults. A program has a few, and sets them once.
+    #[cfg(feature = "cluster")]
+    fn set_defaults(&mut self, defaults: Vec<(FlagKey, Share)>) {
+        for (flag, _) in std::mem::take(&mut self.defaults) {
+            self.laid.set_default(&flag, None);
+        }
+        for (flag, share) in &defaults {
+            self.laid.set_default(flag, Some(*share));
+        }
+        self.defaults = defaults;
     }
 
     #[cfg(feature = "cluster")]
     fn activate(&mut self, flag: FlagKey, activation: Option<Activation>) -> FlagKey {
-        self.laid.set_activation(&flag, activation.clone());
-        match activation {
-            Some(activation) => self.activations.insert(flag.clone(), activation),
-            None => self.activations.remove(&flag),
-        };
+        self.laid.set_activation(&flag, activation);
         flag
     }
 
@@ -358,13 +372,13 @@ impl Parts {
         let by_flag = |locks: &[HostLock]| -> BTreeMap<FlagKey, HostLock> {
             locks.iter().map(|lock| (lock.flag.clone(), lock.clone())).collect()
         };
-        let (before, after) = (by_flag(&self.overlay.locks), by_flag(&locks));
+        let (before, after) = (by_flag(&self.locks), by_flag(&locks));
         let flags: BTreeSet<FlagKey> = before.keys().chain(after.keys()).cloned().collect();
         let changed: Vec<FlagKey> = flags.into_iter().filter(|flag| before.get(flag) != after.get(flag)).collect();
         for flag in &changed {
             self.laid.set_lock(flag, after.get(flag).cloned());
         }
-        self.overlay.locks = locks;
+        self.locks = locks;
         changed
     }
 

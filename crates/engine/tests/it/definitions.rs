@@ -154,7 +154,7 @@ fn other_documents_under_the_same_overrides_equal_compiling_everything() {
         "{}".to_owned(),
         format!(r#"{{"a": {{"x": {entry}, "y": {{"stable": 1}}}}}}"#),
         format!(r#"{{"b": {{"x": {{"stable": 7}}}}, "a": {{"y": {entry}, "z": {entry}, "other": {{"stable": 1}}}}}}"#),
-        format!(r#"{{"a": {{"z": {{"stable": 3}}, "x": {{"stable": 1}}}}}}"#),
+        r#"{"a": {"z": {"stable": 3}, "x": {"stable": 1}}}"#.to_owned(),
     ];
     let flags: Vec<FlagKey> =
         ["a/x", "a/y", "a/z", "b/x", "a/other", "c%2Fd/one", "one", "c/y"].map(FlagKey::parse).into();
@@ -171,7 +171,8 @@ fn other_documents_under_the_same_overrides_equal_compiling_everything() {
             }
             if has(2) {
                 let pin = Pin::Variant(Variant::New);
-                let lock = HostLock { flag: flag.clone(), pin, who: String::new(), why: String::new(), until: None };
+                let lock =
+                    HostLock { flag: flag.clone(), pin, actor: String::new(), reason: String::new(), until: None };
                 model.locks.insert(flag.clone(), lock);
             }
         }

@@ -109,3 +109,32 @@ fn handles_follow_a_change_of_their_flag_and_of_its_lock() {
     registry.set_locks(Vec::new());
     assert_eq!(is_on(), crate::read::cell::CachedAnswer::Known(false));
 }
+
+/// The cost of a change is the cost of what it changes, also where a document changes.
+#[cfg(feature = "cluster")]
+#[test]
+fn a_changed_document_costs_the_same_beside_few_and_many_live_changes() {
+    let allocations = |count: usize| {
+        let registry = registry();
+        let (slot, options) = registry.add_source("one".to_owned(), CompileOptions::default(), status(), true);
+        let activation = Activation { share: Share::FULL, until: None, defined: true };
+        for number in 0..count {
+            let flag = FlagKey::new("live", format!("f{number}"));
+            let set = LiveChange::Activation(flag.clone(), Some(activation.clone()));
+            registry.apply(vec![definition(&flag, r#"{"stable": false, "new": true}"#), set]);
+        }
+        let [first, second] = [1, 2].map(|value| {
+            let text = format!(r#"{{"f": {{"x": {{"stable": {value}}}}}, "live": {{"f1": {{"stable": {value}}}}}}}"#);
+            part(&text, &options, Clocks::synced())
+        });
+        registry.install(slot, first);
+        let mut second = Some(second);
+        let measured = allocation_counter::measure(|| {
+            let _ = registry.install(slot, second.take().unwrap());
+        });
+        assert_eq!((registry.shadowed().len(), registry.instance().board.load().snapshot.len()), (1, count + 1));
+        measured.count_total
+    };
+    let (few, many) = (allocations(10), allocations(5_000));
+    assert!(many <= few + 10, "{few} allocations beside 10 definitions and activations, {many} beside 5,000");
+}

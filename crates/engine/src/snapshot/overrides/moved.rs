@@ -43,12 +43,11 @@ impl Overrides {
                 continue;
             };
             let (section, name) = (before.section_name(record.section), before.flag_name(record));
-            match after.find(section, name) {
-                Some(place) => put_at(&mut moved.of_flag, place as usize, override_number),
-                None => {
-                    let id = moved.add_undocumented(&FlagKey::new(section, name));
-                    put_at(&mut moved.of_undocumented, id as usize, override_number);
-                }
+            if let Some(place) = after.find(section, name) {
+                put_at(&mut moved.of_flag, place as usize, override_number);
+            } else {
+                let id = moved.add_undocumented(&FlagKey::new(section, name));
+                put_at(&mut moved.of_undocumented, id as usize, override_number);
             }
         }
         for (number, record) in after.records.iter().enumerate() {
