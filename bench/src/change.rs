@@ -1,11 +1,12 @@
-//! A change of one flag among few others and among many, in the engine alone. Among many, more of what it touches is out
-//! of the caches; of a whole change, from the call to its receipt, `cargo xtask bench cluster definitions` measures both.
+//! A change of one flag among few others and among many, and a document of one flag beside as many live changes, in the engine
+//! alone. Among many, more of what it touches is out of the caches; of a whole change, from the call to its receipt, `cargo
+//! xtask bench cluster definitions` measures both.
 
 use std::cell::RefCell;
 use std::hint::black_box;
 
 use tidegate_engine::document::read_definition;
-use tidegate_engine::{Activation, CompileOptions, FlagKey, Share, Snapshot, compile};
+use tidegate_engine::{Activation, CompileOptions, FlagKey, Share, Snapshot, compile, read};
 
 use crate::case::Case;
 
@@ -14,6 +15,18 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.push(definition("a definition among 10,000", MANY).beside(DEFINITION_AMONG_FEW));
     cases.push(activation(ACTIVATION_AMONG_FEW, FEW));
     cases.push(activation("an activation among 10,000", MANY).beside(ACTIVATION_AMONG_FEW));
+    cases.push(document(DOCUMENT_BESIDE_FEW, FEW));
+    cases.push(document("a document of one flag beside 10,000", MANY).beside(DOCUMENT_BESIDE_FEW));
+}
+
+/// Reads and compiles a document of one flag, and lays over it the definitions and activations of the others.
+fn document(name: &'static str, others: usize) -> Case {
+    change(name, others, |snapshot, flag| {
+        let entry = r#"{"stable": false, "new": true}"#;
+        let text = format!(r#"{{"documents": {{"{}": {entry}}}}}"#, flag.flag());
+        let (document, _) = read(black_box(text.as_bytes())).expect("the document of the benchmarks is good");
+        *snapshot = snapshot.with_documents(&compile(&document, &CompileOptions::default()));
+    })
 }
 
 /// Reads, compiles and sets one definition, while somebody holds the snapshot before, as readers do.
@@ -68,5 +81,6 @@ fn compiled(flag: &FlagKey, entry: &str) -> Snapshot {
 
 const DEFINITION_AMONG_FEW: &str = "a definition among 10";
 const ACTIVATION_AMONG_FEW: &str = "an activation among 10";
+const DOCUMENT_BESIDE_FEW: &str = "a document of one flag beside 10";
 const FEW: usize = 10;
 const MANY: usize = 10_000;
