@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate_engine::document::Visibility;
 use tidegate_engine::{Change, ChangeKind, Flag, Micros, Moment, Pin, Share, Variant};
 
 use crate::args::{AtArg, Format, FormatArg, SourceArgs};
@@ -131,6 +132,9 @@ struct Line<'s> {
     owner: Option<&'s str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<&'s str>,
+    /// Only where it is not for everyone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility: Option<&'static str>,
 }
 
 /// The next change for programs.
@@ -165,6 +169,7 @@ impl<'s> Line<'s> {
             description: details.and_then(|details| details.description.as_deref()),
             owner: details.and_then(|details| details.owner.as_deref()),
             tags: details.map(|details| details.tags.iter().map(|tag| &**tag).collect()).unwrap_or_default(),
+            visibility: (!flag.is_for_clients()).then_some(Visibility::Server.as_str()),
         }
     }
 }

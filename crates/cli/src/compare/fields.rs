@@ -1,6 +1,6 @@
 //! Which fields of an entry differ, as text for people and programs.
 
-use tidegate_engine::document::{Adopter, Curve, Flag, Rollback, Schedule, Value};
+use tidegate_engine::document::{Adopter, Curve, Flag, Rollback, Schedule, Value, Visibility};
 use tidegate_engine::{Share, Span};
 
 use crate::relative::short;
@@ -40,6 +40,10 @@ const SPELLINGS: &[(&str, Spell)] = &[
         flag.details.as_ref().filter(|details| !details.tags.is_empty()).map(|details| details.tags.join(", "))
     }),
     ("metadata", metadata),
+    ("visibility", |flag| {
+        let details = flag.details.as_ref().filter(|details| details.visibility != Visibility::Client);
+        details.map(|details| details.visibility.as_str().to_owned())
+    }),
 ];
 
 fn ramp(schedule: &Schedule) -> Option<String> {
@@ -99,3 +103,27 @@ fn metadata(flag: &Flag) -> Option<String> {
 
 /// So many adopters are shown by name.
 const ADOPTERS_SHOWN: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_detail_that_differs_is_named() {
+        let flag = |fields: &str| {
+            let text = format!(r#"{{"s": {{"x": {{"stable": 1{fields}}}}}}}"#);
+            tidegate_engine::read(text.as_bytes()).unwrap().0.sections.remove(0).flags.remove(0)
+        };
+        let plain = flag("");
+        for (field, name, shown) in [
+            (r#", "description": "d""#, "description", "\"d\""),
+            (r#", "owner": "o""#, "owner", "\"o\""),
+            (r#", "tags": ["a", "b"]"#, "tags", "a, b"),
+            (r#", "metadata": {"m": 1}"#, "metadata", "m: 1"),
+            (r#", "visibility": "server""#, "visibility", "server"),
+        ] {
+            let expected = [Field { name, old: None, new: Some(shown.to_owned()) }];
+            assert_eq!(differing(&plain, &flag(field)), expected, "{field}");
+        }
+    }
+}

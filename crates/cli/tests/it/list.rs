@@ -9,7 +9,7 @@ const FLAGS: &str = r#"{
     "login": {"stable": false, "new": true, "start_time": "2026-01-01 00:00Z", "duration": "10d",
               "owner": "web", "tags": ["a"], "description": "new page"},
     "long": {"stable": "a text that is much too long for a table", "new": [1, 2]},
-    "off": {"stable": 1, "enabled": false},
+    "off": {"stable": 1, "enabled": false, "visibility": "server"},
     "held": {"stable": 1, "new": 2, "lock": "new"},
     "leased": {"stable": 1, "new": 2, "end_time": "2026-01-01 00:00Z", "duration": "1d", "lease": "1h"}
   },
@@ -48,6 +48,7 @@ fn for_programs() {
     );
     assert_eq!((&lines[1]["new"], &lines[1]["next_change"]), (&json!([1, 2]), &json!(null)));
     assert_eq!((&lines[2]["enabled"], &lines[2]["new"]), (&json!(false), &json!(null)));
+    assert_eq!((&lines[2]["visibility"], lines[3].get("visibility")), (&json!("server"), None));
     assert_eq!((&lines[3]["lock"], &lines[3]["share"]), (&json!("new"), &json!(100)));
     assert_eq!(lines[4]["lease"], json!("1h"));
     assert_eq!(lines[5]["interpolate"], json!(true));
