@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tidegate_engine::Span;
 
 use crate::args::{Format, FormatArg, ServerArgs};
@@ -55,6 +56,16 @@ struct State {
     clock: Option<Clock>,
     #[serde(default)]
     shadowed: Shadowed,
+    /// A document that has crashed processes is skipped.
+    #[serde(default)]
+    poisoned: Option<IgnoredAny>,
+    #[serde(default)]
+    signature: Option<Signature>,
+    #[serde(default)]
+    cache: Option<Cache>,
+    /// The locks of the server's host.
+    #[serde(default)]
+    locks: Locks,
     #[serde(default)]
     flags: u64,
     #[serde(default)]
@@ -98,6 +109,64 @@ impl Clock {
     }
 }
 
+/// The signature of a document, where a key is trusted.
+#[derive(Debug, Deserialize)]
+struct Signature {
+    #[serde(default)]
+    is_expired: bool,
+    #[serde(default)]
+    rollback: Option<RollbackAlarm>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+/// An older document came than one before.
+#[derive(Debug, Deserialize)]
+struct RollbackAlarm {
+    version: u64,
+    seen: u64,
+}
+
+impl Signature {
+    /// Its problems.
+    fn describe(&self) -> impl Iterator<Item = String> + use<> {
+        let rollback = self
+            .rollback
+            .as_ref()
+            .map(|alarm| format!("rollback alarm: version {} was sent after version {}", alarm.version, alarm.seen));
+        let expired = self.is_expired.then(|| "the active document has expired".to_owned());
+        [rollback, expired, self.error.clone()].into_iter().flatten()
+    }
+}
+
+/// The copy on the disk.
+#[derive(Debug, Deserialize)]
+struct Cache {
+    #[serde(default)]
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Locks {
+    #[serde(default)]
+    error: Option<Trouble>,
+}
+
+impl State {
+    /// All problems of the source, in one line.
+    fn problems(&self) -> String {
+        let trouble = self.refused.as_ref().or(self.last_error.as_ref()).map(|trouble| trouble.message.clone());
+        let poisoned =
+            self.poisoned.as_ref().map(|_| "the document is skipped: processes died while they loaded it".to_owned());
+        let cache = self.cache.as_ref().and_then(|cache| cache.error.as_ref()).map(|error| format!("cache: {error}"));
+        let signature = self.signature.iter().flat_map(Signature::describe);
+        let clock = self.clock.as_ref().and_then(Clock::describe);
+        let first = [trouble, poisoned].into_iter().flatten();
+        let all = first.chain(signature).chain([cache, clock, self.shadowed.shown()].into_iter().flatten());
+        all.collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// A problem of a source.
 #[derive(Debug, Deserialize)]
 struct Trouble {
@@ -124,6 +193,10 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     ] {
         output.line(format_args!("{}  {text}", paint(&format!("{name:<NAME_COLUMNS$}"), HEADING)))?;
     }
+    if let Some(error) = &state.locks.error {
+        let name = paint(&format!("{:<NAME_COLUMNS$}", "locks"), HEADING);
+        output.line(format_args!("{name}  cannot be read: {}", escape(&error.message)))?;
+    }
     let sources: Vec<&State> =
         std::iter::once(state).chain(&state.additional_sources).filter(|state| state.health != NO_SOURCE).collect();
     if sources.is_empty() {
@@ -132,16 +205,12 @@ fn human(address: &str, answer: &Answer, output: &mut Output) -> Result<(), Fail
     output.line("")?;
     let mut table = Table::new(&["DOCUMENT", "STATE", "FROM", "LAST SEEN", ""]);
     for source in sources {
-        let trouble = source.refused.as_ref().or(source.last_error.as_ref()).map(|trouble| trouble.message.clone());
-        let clock = source.clock.as_ref().and_then(Clock::describe);
-        let trouble: Vec<_> = [trouble, clock, source.shadowed.shown()].into_iter().flatten().collect();
-        let trouble = trouble.join("; ");
         table.row([
             Cell::new(escape(&source.source)),
             Cell::new(escape(&source.health.replace('_', " "))),
             Cell::new(escape(&source.served_from.replace('_', " "))),
             Cell::new(source.age_seconds.map_or("never".to_owned(), ago)),
-            Cell::new(escape(&trouble)),
+            Cell::new(escape(&source.problems())),
         ]);
     }
     output.table(&table)

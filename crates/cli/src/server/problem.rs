@@ -87,7 +87,7 @@ fn remedy(kind: &str, field: &str, is_about_flag: bool) -> &'static str {
         "clock" => {
             "correct the clocks of all hosts, then run `tidegate cluster repair-clock`; meanwhile name another node with --server"
         }
-        "disk" => "free space on the disk of the server's data folder, or name another node with --server",
+        "disk" => "look at the disk of the server's data folder, or name another node with --server",
         "not-live" => "start the server with `tidegate serve --data-dir DIR`",
         "unknown-host" => {
             "name the server by an address that it listens on, or start it with `tidegate serve --host NAME`"

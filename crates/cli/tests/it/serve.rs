@@ -57,6 +57,30 @@ fn a_server_says_how_its_documents_are() {
 }
 
 #[test]
+fn the_status_shows_locks_and_a_cache_that_cannot_be_used() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let trouble =
+        |message: &str| json!({"message": message, "since": "2026-01-01T00:00:00Z", "at": "2026-01-01T00:00:00Z"});
+    let signature = json!({"is_expired": true, "rollback": {"version": 3, "seen": 7}, "error": null});
+    let status = json!({
+        "source": "flags.json", "health": "fresh", "served_from": "source", "flags": 1, "poisoned": {"body": "x"},
+        "signature": signature, "cache": {"file": null, "error": "no space"}, "locks": {"error": trouble("not a list of locks")},
+    });
+    let answer = json!({"version": "0.1.0", "ready": true, "status": status});
+    origin.always(Reply::ok(answer.to_string()).header("Content-Type", "application/json"));
+    let said = host.run(&format!("status --server {}", origin.url(""))).code(0).said();
+    for part in [
+        "locks   cannot be read: not a list of locks",
+        "the document is skipped",
+        "rollback alarm: version 3 was sent after version 7",
+        "the active document has expired",
+        "cache: no space",
+    ] {
+        assert!(said.stdout.contains(part), "`{part}` is not in: {}", said.stdout);
+    }
+}
+
+#[test]
 fn a_backup_of_one_is_restored_in_another() {
     let host = Host::new();
     let first = ServerProcess::start(&host, "--data-dir first");

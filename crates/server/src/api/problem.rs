@@ -353,7 +353,7 @@ impl Problem {
         Self::new(
             Kind::Disk,
             format!("changes cannot be written to the disk: {detail}"),
-            "free space on the disk of the data folder",
+            "look at the disk of the data folder; GET `/api/v1/cluster` says whether changes are accepted",
         )
         .retry_after(10)
     }
