@@ -630,6 +630,19 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_lists_every_problem() {
+        let reference = include_str!("../../../../docs/reference/http-api.md");
+        let kinds = include_str!("problem.rs").split("match self {").nth(1).unwrap().split("impl Kind").next().unwrap();
+        let names: Vec<_> = kinds.split("(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(names.len() > 25, "{names:?}");
+        // OFREP has a table of its own, by its error codes.
+        let of_ofrep = ["targeting-key-missing", "invalid-context", "not-in-ofrep"];
+        let names = names.iter().filter(|name| !of_ofrep.contains(name));
+        let missing: Vec<_> = names.filter(|name| !reference.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/reference/http-api.md does not have {missing:?}");
+    }
+
+    #[test]
     fn what_is_no_fault_of_the_caller() {
         let refused = |error| Problem::from(ChangeError::Refused(error));
         check(refused(WriteError::ClockOff { offset_ms: 70_000 }), 503, Some(30));

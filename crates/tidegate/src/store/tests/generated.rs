@@ -32,7 +32,7 @@ fn the_page_of_the_data_folder() {
 
 fn limits() -> [(&'static str, u64, &'static str); 9] {
     [
-        ("FORMAT", FORMAT.into(), "newest form of a data folder that this version reads and writes"),
+        ("FORMAT", FORMAT.into(), "newest format of a data folder that this version reads and writes"),
         (
             "HISTORY_PER_KEY_MAX",
             HISTORY_PER_KEY_MAX.into(),
@@ -46,7 +46,7 @@ fn limits() -> [(&'static str, u64, &'static str); 9] {
         ),
         ("HISTORY_BYTES_MAX", HISTORY_BYTES_MAX, "bytes of all events; definitions may be large"),
         ("HISTORY_PAGE_MAX", HISTORY_PAGE_MAX as u64, "events of one page of the history"),
-        ("ASIDE_ROWS_MAX", ASIDE_ROWS_MAX.into(), "damaged rows that are kept for whoever wants to look at them"),
+        ("ASIDE_ROWS_MAX", ASIDE_ROWS_MAX.into(), "damaged rows that are kept, to be looked at"),
         (
             "WAL_PAGES_MAX",
             WAL_PAGES_MAX.into(),
@@ -56,7 +56,7 @@ fn limits() -> [(&'static str, u64, &'static str); 9] {
         (
             "QUEUE_WEIGHT_MAX",
             QUEUE_WEIGHT_MAX as u64,
-            "registers that wait for a disk; from there on writes are refused and messages left unread",
+            "registers that wait for a disk; beyond it writes are refused and messages are not read",
         ),
     ]
 }
