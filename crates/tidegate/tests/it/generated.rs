@@ -30,12 +30,12 @@ fn the_page_of_misbehaviours() {
 const PAGE_HEAD: &str = "\
 # Origins that misbehave
 
-A document is active. The origin then gives each of these answers instead of the next document, again and again, and
-afterwards a good one. A reader by name, by handle and by view reads all the while. `crates/tidegate/tests/it/faults.rs`
-tries each of them over real HTTP, and this page is made from the same list; refresh it with `UPDATE=1 cargo xtask generate`.
+A document is active. Then the origin sends each of these answers to several polls instead of the next document, and
+finally a good document. Meanwhile readers read by name, by handle and by view. `crates/tidegate/tests/it/faults.rs`
+tries each answer over real HTTP, and generates this page from the same list; refresh it with `UPDATE=1 cargo xtask generate`.
 
-In every case the tag of the active document is kept, the status says what is wrong and since when, and the good document
-is taken as soon as it comes. Where the origin asks to be left alone, for an hour or more, it is left alone for an hour.
+In every case the tag of the active document is kept, the status shows the problem and since when, and the first poll that
+receives the good document activates it. A `Retry-After` of more than an hour counts as an hour.
 
 | the origin's answer | noticed by | health | a reader saw |
 | --- | --- | --- | --- |

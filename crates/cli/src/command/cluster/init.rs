@@ -26,7 +26,7 @@ Examples:
   tidegate cluster init certs --renew a --renew b
   tidegate cluster init new --nodes-of certs
 
-The command only writes files, and overwrites none. DIR/authority has the certificate authority, which is valid for ten years; \
+The command only writes files. It overwrites none but the `node.pem` of a node that is renewed. DIR/authority has the certificate authority, which is valid for ten years; \
 its key can create nodes, so do not copy it to them. DIR/NODE has the certificate of a node, for `tidegate serve \
 --certificates`; it is valid for at most a year. The certificates of a cluster expire a week apart, so that an expiry that was \
 overlooked affects one node. A renewed node keeps its key and its id, and uses the new certificate within five seconds, without \
