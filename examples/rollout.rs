@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .connect()?;
     println!("at the start: {}", tide.is_active("blog_post_comments"));
 
-    // "Check if a feature is active": Rollout.active?(:blog_post_comments), which is false for one that nobody knows.
+    // "Check if a feature is active": Rollout.active?(:blog_post_comments), which is false for an unknown one.
     println!("unheard of: {}", tide.is_active("unheard_of"));
 
     // "Activate the feature": Rollout.activate(:blog_post_comments)

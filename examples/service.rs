@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(&document, BEFORE)?;
     let service = Service::new(&document)?;
 
-    // Whoever wants to act on a change waits for it; reads need no such thing.
+    // A subscription tells of changes; reads need none.
     let mut changes = service.tide.subscribe();
     let watching = {
         let tide = service.tide.clone();
@@ -88,7 +88,7 @@ const BEFORE: &str = r#"{"search": {
     "results": {"stable": 10}
 }}"#;
 
-/// The share is raised: whoever had the fast search keeps it.
+/// The share is raised: each key that had the fast search keeps it.
 const AFTER: &str = r#"{"search": {
     "fast": {"stable": false, "new": true, "salt": "search", "start_time": "2020-01-01 00:00Z", "duration": "0s", "end_pct": 50},
     "results": {"stable": 20}

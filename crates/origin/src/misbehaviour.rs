@@ -1,4 +1,4 @@
-//! Every single answer after which the last good document must stay in force.
+//! Every single answer after which the last good document must stay active.
 
 use std::time::Duration;
 

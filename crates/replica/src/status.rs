@@ -70,7 +70,7 @@ pub struct Member {
 pub struct PeerStatus {
     /// Which node.
     pub node: NodeId,
-    /// Whether it is in reach.
+    /// Whether it is reachable.
     pub is_live: bool,
     /// The number of all that it held when it last said so.
     pub root: Option<u64>,

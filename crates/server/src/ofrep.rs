@@ -42,7 +42,7 @@ use tags::{Requested, Tags};
 
 pub(crate) use cors::check_origin;
 
-/// See the module.
+/// What the routes of OFREP share.
 #[derive(Debug)]
 pub(crate) struct Ofrep {
     api: Arc<Api>,

@@ -124,7 +124,7 @@ impl Builder {
         self
     }
 
-    /// A flag of which nobody has said anything, no document and no live change, is on for this percentage of keys. It
+    /// A flag that no document and no live change defines is on for this percentage of keys. It
     /// stands below everything else and overwrites nothing, whenever it is said and on however many nodes. Default: such
     /// a flag is unknown.
     ///
@@ -185,7 +185,7 @@ impl Builder {
     /// name and `.minisig`; a callback answers [`Fetched::Signed`](crate::Fetched::Signed). A signed document has a version, which may not
     /// fall, and may name its environment and when it expires: see the guide on signing.
     ///
-    /// Default: no key, and nobody needs to sign.
+    /// Default: no key: documents need no signature.
     ///
     /// ```
     /// # use tidegate::Tidegate;

@@ -40,7 +40,7 @@ impl Instance {
         self.board.clock()
     }
 
-    /// The status of the locks. Whoever activates locks holds it meanwhile, so that it always fits the active ones.
+    /// The status of the locks. The thread that activates locks holds it meanwhile, so that it always fits the active ones.
     pub(crate) fn locks(&self) -> MutexGuard<'_, LocksStatus> {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -391,7 +391,7 @@ impl Live {
                 };
                 let (store, folder): (Box<dyn Store>, _) = match opened {
                     Ok((store, folder)) => (Box::new(store), folder),
-                    // That nothing can be written keeps nobody from reading.
+                    // A disk that takes nothing does not prevent reads.
                     Err(error) if error.is_unwritable() => {
                         let (store, folder) = UnwritableStore::open(path, wanted, error)?;
                         (Box::new(store), folder)

@@ -1,7 +1,7 @@
 //! Everything that is active in one instance: documents, definitions of single flags, locks, activations and the clocks
 //! of leases.
 //!
-//! The parts change on threads of their own: each source has one, and so have live changes. Whoever changes a part
+//! The parts change on threads of their own: each source has one, and so have live changes. The thread that changes a part
 //! does it here, under one lock, and everything that depends on it is published before the lock is let go. Readers
 //! know nothing of it: they see the snapshot before or the one after.
 //!
@@ -154,7 +154,7 @@ impl Registry {
         self.parts().slots.iter().all(|slot| slot.part.is_loaded || !slot.has_source)
     }
 
-    /// Whether the program has a default for a flag of which nobody has said anything.
+    /// Whether the program has a default for a flag that is not defined.
     #[cfg(feature = "cluster")]
     pub(crate) fn has_default(&self, flag: &FlagKey) -> bool {
         self.parts().defaults.binary_search_by(|(found, _)| found.cmp(flag)).is_ok()
@@ -174,7 +174,7 @@ impl Registry {
         slots.iter().flat_map(keys).collect()
     }
 
-    /// Puts the document of a source in force, with the clocks of its leases.
+    /// Activates the document of a source, with the clocks of its leases.
     /// The flags that it has changed, for those who subscribe.
     pub(crate) fn install(&self, slot: usize, part: SourcePart) -> ChangedFlags {
         let mut parts = self.parts();
@@ -201,7 +201,7 @@ impl Registry {
         self.publish(&mut parts);
     }
 
-    /// Puts these locks of this host in force, and no others.
+    /// Activates these locks of this host, and no others.
     /// The flags whose lock is another now.
     pub(crate) fn set_locks(&self, locks: Vec<HostLock>) -> ChangedFlags {
         let mut parts = self.parts();
@@ -210,7 +210,7 @@ impl Registry {
         ChangedFlags::of_flags(changed)
     }
 
-    /// The shares of flags of which nobody has said anything.
+    /// The shares of flags that are not defined.
     #[cfg(feature = "cluster")]
     pub(crate) fn set_defaults(&self, mut defaults: Vec<(FlagKey, Share)>) {
         // In the order of their flags, so that one is found without a look at all; of two the later stays the later.
@@ -220,7 +220,7 @@ impl Registry {
         self.publish(&mut parts);
     }
 
-    /// Puts live changes in force, all at once.
+    /// Activates live changes, all at once.
     #[cfg(feature = "cluster")]
     pub(crate) fn apply(&self, changes: Vec<LiveChange>) -> ChangedFlags {
         let mut parts = self.parts();
@@ -382,7 +382,7 @@ impl Parts {
         changed
     }
 
-    /// The clocks of all sources: each lease counts from the last word of its own.
+    /// The clocks of all sources: each lease counts from the last successful poll of its own.
     fn combine_clocks(&mut self) {
         let mut clocks = self.slots.iter().map(|slot| slot.part.clocks.clone());
         let first = clocks.next().unwrap_or(const { Clocks::synced() });

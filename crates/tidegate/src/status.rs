@@ -337,7 +337,7 @@ pub struct ClockOffset {
     pub ahead_seconds: f64,
     /// How far the true value may be from that, in either direction.
     pub uncertainty_seconds: f64,
-    /// Whether it is certainly more than 500 ms. Which of the two clocks is wrong, nobody can tell from them alone.
+    /// Whether it is certainly more than 500 ms. The two clocks alone do not tell which one is wrong.
     pub is_suspicious: bool,
 }
 

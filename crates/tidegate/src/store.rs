@@ -5,7 +5,7 @@
 //! there after a crash, and what is damaged is told, never guessed:
 //!
 //! - [`Store::commit`] returns when every batch is on the disk, or none of them is;
-//! - a register whose checksum is wrong is not loaded; it is set aside and [`Loaded::is_damaged`] says so;
+//! - a register whose checksum is wrong is not loaded; it is kept apart and [`Loaded::is_damaged`] says so;
 //! - after a failed sync there is no second attempt: the kernel may then claim success for what it has dropped.
 //!
 //! [`SqliteStore`] is the one that survives; [`MemoryStore`] is for readers and tests. Every store passes the
@@ -37,7 +37,7 @@ pub trait Store: fmt::Debug + Send {
     /// Everything that was committed, in no particular order.
     ///
     /// [`Loaded::is_damaged`] stays set, also across restarts, until a batch with [`Batch::meta`] was
-    /// committed: by then whoever loads has had the opportunity to remember it.
+    /// committed: by then the loader could remember it.
     ///
     /// # Errors
     /// Nothing was loaded, and nothing has changed.
@@ -53,7 +53,7 @@ pub trait Store: fmt::Debug + Send {
     /// any other failure finishes the store for good.
     fn commit(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
 
-    /// Does what can wait until nobody does, such as writing a log back; called after commits.
+    /// Does what can wait until no caller waits, such as writing a log back; called after commits.
     ///
     /// # Errors
     /// What was committed is safe. If this cannot be tried again, the store is finished.

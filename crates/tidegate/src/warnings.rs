@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 
-/// See the module.
+/// The warnings of the log that one thread has written.
 #[derive(Clone, Debug)]
 pub(crate) struct Warnings {
     texts: Arc<Mutex<Vec<String>>>,

@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("sync-fails", 3, "from some moment on every sync of a node fails", sync_fails),
     fault("disk-full", 3, "a node's disk is full for a while", disk_full),
     fault("read-only", 1, "a node starts on a disk that cannot be written", read_only),
-    fault("away", 2, "a node is away while 10,000 changes are made", away),
+    fault("away", 2, "a node is unreachable while 10,000 changes are made", away),
     fault("clock", 3, "a node's clock is an hour ahead or behind, and jumps back", clock),
     fault("clock-years", 1, "a node starts with a clock that is ten years ahead", clock_years),
     fault("clone", 2, "copies of a node's folder are started beside it", clone),

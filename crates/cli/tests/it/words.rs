@@ -1,4 +1,5 @@
-//! Text that users read has the project's words: none that was replaced, and none that is archaic.
+//! Text that users read, comments and names of tests have the project's words: none that was replaced, and none that is
+//! archaic.
 //!
 //! The lists are in `tests/words/`: a pattern, and what to write instead; exceptions name a file, a pattern and the reason.
 
@@ -14,16 +15,14 @@ struct Word {
 }
 
 #[test]
-fn no_replaced_or_archaic_word_is_in_text_that_users_read() {
+fn no_replaced_or_archaic_word_is_in_texts_comments_and_names_of_tests() {
     let words: Vec<Word> = ["replaced.tsv", "archaic.tsv"].into_iter().flat_map(words).collect();
     let exceptions = rows("exceptions.tsv");
     let mut used = vec![false; exceptions.len()];
     let mut found = Vec::new();
-    for path in files() {
-        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-        let text = fs::read_to_string(&path).unwrap();
-        let is_code = path.extension().is_some_and(|extension| extension == "rs");
-        for (line, text) in if is_code { literals(&text) } else { prose(&text) } {
+    let mut check = |path: &Path, texts: Vec<(usize, String)>| {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        for (line, text) in texts {
             for Word { pattern, instead } in words.iter().filter(|word| has(&text, &word.pattern)) {
                 let exception = exceptions.iter().position(|row| name.starts_with(&row[0]) && row[1] == *pattern);
                 match exception {
@@ -32,6 +31,16 @@ fn no_replaced_or_archaic_word_is_in_text_that_users_read() {
                 }
             }
         }
+    };
+    for path in files() {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_code = path.extension().is_some_and(|extension| extension == "rs");
+        check(&path, if is_code { literals(&text) } else { prose(&text) });
+    }
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        check(&path, comments(&text));
+        check(&path, names_of_tests(&text));
     }
     assert!(found.is_empty(), "{} words to replace:\n{}", found.len(), found.join("\n"));
     for (row, used) in exceptions.iter().zip(used) {
@@ -106,8 +115,14 @@ fn words_are_found_whole_in_literals_and_prose() {
     assert!(!has("the dialer", "the dial") && !has("recommend", "mend") && !has("amended", "mended"));
     let code = "/// dial\nlet x = \"a dial\"; // \"dial\"\nlet y = r#\"b \"dial\" c\"#;\nlet q = '\"';\n#[cfg(test)]\nmod tests {\n\"dial\"";
     assert_eq!(literals(code), [(2, "a dial".to_owned()), (3, "b \"dial\" c".to_owned())]);
-    let page = "a `dial`\n```rust\ndial\n```\nb\n";
-    assert_eq!(prose(page), [(1, "a  ".to_owned()), (5, "b".to_owned())]);
+    assert_eq!(comments(code), [(1, "/ dial".to_owned()), (2, " \"dial\"".to_owned())]);
+    assert_eq!(comments("let u = \"http://a b\";"), []);
+    let code = "#[test]\nfn a_dial_is_set() {}\n#[tokio::test]\nasync fn it_dials() {}\nfn dial() {}\n";
+    assert_eq!(names_of_tests(code), [(2, "a dial is set".to_owned()), (4, "it dials".to_owned())]);
+    let page = "a `dial`\n```rust\ndial\n```\nb\n```text\nc\n```\nd\n";
+    let prose: Vec<(usize, String)> = prose(page);
+    assert_eq!(prose.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 5, 7, 9], "{prose:?}");
+    assert_eq!(prose[0].1, "a  ");
 }
 
 /// Whether the text has the pattern as whole words, whatever their case.
@@ -153,6 +168,29 @@ fn literals(code: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// The comments of a source file with their lines.
+fn comments(code: &str) -> Vec<(usize, String)> {
+    let comment = |line: &str| {
+        let at = line.match_indices("//").map(|(at, _)| at).find(|at| !line[..*at].ends_with(':'))?;
+        Some(line[at + 2..].to_owned())
+    };
+    code.lines().enumerate().filter_map(|(number, line)| Some((number + 1, comment(line)?))).collect()
+}
+
+/// The names of the tests of a source file as words, with their lines.
+fn names_of_tests(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut is_test = false;
+    for (number, line) in code.lines().map(str::trim).enumerate() {
+        if let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test) {
+            let name = rest.split(['(', '<']).next().unwrap_or_default();
+            found.push((number + 1, name.replace('_', " ")));
+        }
+        is_test = line.starts_with('#') && (is_test || line.contains("test"));
+    }
+    found
+}
+
 /// The content of a raw string literal at the beginning of a text, and where it ends.
 fn raw_literal(text: &str) -> Option<(usize, usize)> {
     let marks = text.strip_prefix('r')?.bytes().take_while(|byte| *byte == b'#').count();
@@ -165,11 +203,12 @@ fn raw_literal(text: &str) -> Option<(usize, usize)> {
 
 /// The lines of a page without its code: neither blocks, except output that users see, nor spans.
 fn prose(page: &str) -> Vec<(usize, String)> {
-    let mut is_code = false;
+    let (mut is_block, mut is_code) = (false, false);
     let mut found = Vec::new();
     for (number, line) in page.lines().enumerate() {
         if let Some(kind) = line.trim_start().strip_prefix("```") {
-            is_code = !is_code && !["text", "console"].contains(&kind);
+            is_block = !is_block;
+            is_code = is_block && !["text", "console"].contains(&kind);
             continue;
         }
         if !is_code {
@@ -194,6 +233,29 @@ fn files() -> Vec<PathBuf> {
         !is_test && !path.starts_with(root().join("docs/decisions"))
     });
     files.sort();
+    files
+}
+
+/// The source files of all crates, tests among them, except those of this test.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in [
+        "crates",
+        "xtask/src",
+        "bench/src",
+        "bench/benches",
+        "bench/peers/src",
+        "examples",
+        "fuzz/src",
+        "fuzz/fuzz_targets",
+    ] {
+        if root().join(folder).is_dir() {
+            collect(&root().join(folder), "rs", &mut files);
+        }
+    }
+    files.retain(|path| !path.ends_with("tests/it/words.rs"));
+    files.sort();
+    assert!(files.len() > 300, "{} files", files.len());
     files
 }
 

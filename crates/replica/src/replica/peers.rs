@@ -225,7 +225,7 @@ impl Replica {
         }
     }
 
-    /// How far this clock is off the others, if that is too far to write by it. With a single other clock nobody knows
+    /// How far this clock is off the others, if that is too far to write by it. With a single other clock it is unknown
     /// which one is wrong.
     pub(super) fn clock_off(&self, now: Now) -> Option<i64> {
         if self.has(Mutant::DriftNotRefused) {

@@ -16,7 +16,7 @@ pub(super) struct Catalogs {
     last: Mutex<Option<Arc<Catalog>>>,
 }
 
-/// See the module.
+/// The flags of one version, in the order of their keys.
 #[derive(Debug)]
 pub(super) struct Catalog {
     version: u64,

@@ -84,7 +84,7 @@ impl Builder {
     pub async fn connect_async(self) -> Result<Tidegate, ConnectError> {
         let (sender, receiver) = oneshot::channel();
         let connecting = move || {
-            // Nobody may want it any more.
+            // The caller may have given up.
             let _ = sender.send(self.connect());
         };
         thread::Builder::new().name("tidegate-connect".to_owned()).spawn(connecting).map_err(ConnectError::Thread)?;

@@ -34,7 +34,7 @@ impl Builder {
         self.fetch_signed_text().map(|(body, _)| body)
     }
 
-    /// The same with its signature, if it has one and a key is trusted. Nobody has verified it; see
+    /// The same with its signature, if it has one and a key is trusted. It is not verified; see
     /// [`Builder::verify`].
     ///
     /// ```
@@ -59,7 +59,7 @@ impl Builder {
         let fetching = thread::Builder::new().name("tidegate-fetch".to_owned()).spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(TextError::Thread)?;
             let answer = runtime.block_on(fetcher.fetch(None));
-            // Name look-ups may hang in the system; nobody waits for them.
+            // Name look-ups may hang in the system; they are never waited for.
             runtime.shutdown_background();
             match answer?.fetched {
                 Fetched::Changed { body, .. } => Ok((body, None)),

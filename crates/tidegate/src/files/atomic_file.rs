@@ -142,7 +142,7 @@ impl Folder {
         if is_ours(&metadata) { Ok(Some(file)) } else { Err(FileError::NotOurs { path: self.path_of(name) }) }
     }
 
-    /// Replaces the content of a file by `parts`, one after the other. The limit is that of whoever reads it: what its
+    /// Replaces the content of a file by `parts`, one after the other. The limit is that of its reader: what its
     /// reader would refuse is not written, and the file stays as it was.
     pub(crate) fn replace(&self, name: &str, limit: u64, parts: &[&[u8]]) -> Result<(), FileError> {
         if parts.iter().map(|part| part.len() as u64).sum::<u64>() > limit {

@@ -116,7 +116,7 @@ impl LockFile {
         }
     }
 
-    /// Reads, changes, writes, while nobody else does.
+    /// Reads, changes, writes, while no other process does.
     fn change<R>(&self, change: impl FnOnce(&mut Vec<HostLock>) -> R) -> Result<R, LockError> {
         let (folder, name) = self.place();
         let folder = Folder::create(&folder)?;
@@ -184,13 +184,13 @@ fn take(locks: &mut Vec<HostLock>, flag: &FlagKey) -> Option<HostLock> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Nobody said where the file is, and there is no home folder to look in.
+    /// No path was given, and there is no home folder to look in.
     #[error("there is no home folder to keep locks in; set `TIDEGATE_LOCKS` to the path of a file")]
     NoHome,
     /// The file, or its folder, cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What the file says is no list of locks. Mend it by hand, or remove it.
+    /// What the file says is no list of locks. Fix it by hand, or remove it.
     #[error("`{}` is not a list of locks: {}", path.display(), problems.join("; "))]
     Content {
         /// The file.

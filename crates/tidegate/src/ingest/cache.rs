@@ -35,7 +35,7 @@ pub enum CacheError {
     /// The folder or a file in it cannot be used. Tried again with the next document.
     #[error("the cache is not usable: {0}")]
     File(#[from] FileError),
-    /// The file is damaged and was set aside as `aside`; the next request to the source is unconditional.
+    /// The file is damaged and was renamed to `aside`; the next request to the source is unconditional.
     #[error("a file of the cache was damaged and renamed to `{}`; a new one will be written", aside.display())]
     Damaged {
         /// Where it is now.
@@ -81,7 +81,7 @@ impl Cache {
     /// The last good document; none if there is none yet.
     ///
     /// # Errors
-    /// It is damaged and was set aside, or is a newer version's, or cannot be read. In each case there is no
+    /// It is damaged and was renamed, or is a newer version's, or cannot be read. In each case there is no
     /// document, and none must be asked for with a tag.
     pub(crate) fn load(&mut self) -> Result<Option<Record>, CacheError> {
         self.check_open()?;

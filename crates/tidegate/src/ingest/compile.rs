@@ -7,7 +7,7 @@ use tidegate_engine::{CompileOptions, Diagnostic, Snapshot, Tally, compile, read
 
 use crate::ingest::signature::SignatureError;
 
-/// A document that may be put in force.
+/// A document that may be activated.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) snapshot: Snapshot,

@@ -63,7 +63,7 @@ impl Schedule {
         back_off.max(between(asked, asked + self.interval, random))
     }
 
-    /// Failures since the last fresh word.
+    /// Failures since the last successful poll.
     #[cfg(test)]
     pub(crate) fn failures(&self) -> u32 {
         self.failures

@@ -58,7 +58,7 @@ impl Trust {
         !self.keys.is_empty()
     }
 
-    /// Which key has signed exactly these bytes; none where no key is trusted, so that nobody needs to.
+    /// Which key has signed exactly these bytes; none where no key is trusted.
     pub(crate) fn verify(&self, body: &[u8], signature: Option<&[u8]>) -> Result<Option<KeyId>, SignatureError> {
         if !self.wants_signature() {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Trust {
         let signature = Signature::decode(text).map_err(|_| SignatureError::Unreadable)?;
         let id = KeyId::from_second_line(text).ok_or(SignatureError::Unreadable)?;
         let mut outcome = Err(SignatureError::UnknownKey { key: id });
-        // Two keys may have the same number: it is no secret, and chosen by whoever makes the key.
+        // Two keys may have the same number: it is no secret, and chosen by the maker of the key.
         for key in self.keys.iter().filter(|key| key.id() == id) {
             outcome = match key.as_key().verify(body, &signature, false) {
                 Ok(()) => return Ok(Some(id)),

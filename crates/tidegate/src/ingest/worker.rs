@@ -2,7 +2,7 @@
 //!
 //! One thread, called `tidegate`, with a small runtime of its own. It is the only one that changes anything;
 //! readers only read. It ends with the last handle, within a bounded time: nothing that it waits for is
-//! beyond its reach, because code of others (a callback) runs on yet another thread, which nobody waits for.
+//! beyond its reach, because code of others (a callback) runs on yet another thread, which is never waited for.
 
 mod log;
 mod source_state;
@@ -77,8 +77,8 @@ impl Running {
         let status = Arc::clone(work.source.status());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
-        // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that nobody
-        // waits for.
+        // Made here, so that a system that is short of descriptors is an error of the start and not of a thread that is
+        // not waited for.
         let runtime = Engine::new()?;
         let thread = BoundedThread::spawn("tidegate", move || live(work, &runtime, stopped, ready))?;
         let running = Self { status, stop: Mutex::new(Some(stop)), thread };
@@ -110,7 +110,7 @@ impl Drop for Running {
 
 type Ready = mpsc::Sender<()>;
 
-/// The runtime of the thread. Whoever drops it waits for nothing: name look-ups may hang in the system.
+/// The runtime of the thread. Dropping it waits for nothing: name look-ups may hang in the system.
 struct Engine(Option<Runtime>);
 
 impl Engine {
@@ -223,7 +223,7 @@ async fn attend<T>(
 
 fn send_ready(ready: &mut Option<Ready>) {
     if let Some(ready) = ready.take() {
-        // Whoever waited may have given up.
+        // The caller may have given up.
         let _ = ready.send(());
     }
 }

@@ -22,7 +22,7 @@ type Held = (Stamp, Option<Arc<[u8]>>);
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Restored {
-    /// Registers that were made anew.
+    /// Registers that were made again.
     pub written: u64,
     /// Registers that were as in the backup, or newer.
     pub left: u64,
@@ -85,7 +85,7 @@ impl Cluster {
         Ok(write(self.driver(), &mut out, &registers)?)
     }
 
-    /// Reads a backup, and makes its changes anew, each with a stamp of now. Without `overwrites`, only those that are newer
+    /// Reads a backup, and makes its changes again, each with a stamp of now. Without `overwrites`, only those that are newer
     /// than what stands here, or of which nothing stands here; with it, all that differ.
     ///
     /// ```
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_could_put_in_force_is_not_restored() {
+    fn what_no_node_could_activate_is_not_restored() {
         let (one, other) = (tide(), tide());
         one.activate("x").send().unwrap();
         let mut registers = backup_of(&one);

@@ -39,7 +39,7 @@ impl Change {
         Self { driver, request: ChangeRequest::new(FlagKey::parse(flag_key), operation) }
     }
 
-    /// Who makes the change, for the history; at most 1,024 bytes. Default: nobody in particular.
+    /// Who makes the change, for the history; at most 1,024 bytes. Default: an empty name.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.request.actor = actor.into().into();
         self
@@ -51,7 +51,7 @@ impl Change {
         self
     }
 
-    /// A activation is in force while now is before this; then the flag returns to its ramp, and one that nobody defines to
+    /// An activation is active while now is before this; then the flag returns to its ramp, and one that is not defined to
     /// its default. Default: until it is cleared. On other changes it has no effect.
     pub fn until(mut self, until: Micros) -> Self {
         self.request.until = Some(until);
@@ -96,7 +96,7 @@ impl Change {
     }
 
     /// How long to wait for that, at most a minute. Default: 500 ms, many times what a healthy cluster takes, and short
-    /// enough for whoever has a finger on a kill switch. When it is over, the change stands all the same, and the
+    /// enough for an operator at a kill switch. When it is over, the change stands all the same, and the
     /// receipt says so.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.request.timeout = timeout;

@@ -103,7 +103,7 @@ pub enum ChangeError {
     /// The text is not one entry and nothing else. The caller's fault.
     #[error("a definition is the entry of one flag, such as `{{\"stable\": false, \"new\": true}}`")]
     Entry,
-    /// A lease counts from the last word of a document's source. The caller's fault.
+    /// A lease counts from the last successful poll of a document's source. The caller's fault.
     #[error("`lease` is for flags of documents; leave it out")]
     Lease,
     /// A document defines the flag already. Change it there, or take it out there first. Its activation can be set here.

@@ -73,7 +73,7 @@ pub(super) enum Target {
     Elsewhere,
 }
 impl ChangeRequest {
-    /// A change without a condition, of which nobody is named as the author.
+    /// A change without a condition, without an actor.
     pub(super) fn new(flag: FlagKey, operation: Operation) -> Self {
         Self {
             flag,

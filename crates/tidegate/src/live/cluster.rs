@@ -77,7 +77,7 @@ impl Cluster {
     }
 
     /// Why the disk takes nothing at the moment; none while it takes what it is given. It is the `disk` of
-    /// [`Cluster::status`], for those who ask before each change: it waits for nobody.
+    /// [`Cluster::status`], for those who ask before each change: it does not wait.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
@@ -306,14 +306,14 @@ impl Cluster {
     }
 
     /// Takes a node out of the cluster, by its id or its name, when it is gone for good: majorities count the others only,
-    /// at once. If it comes back it joins anew.
+    /// at once. If it comes back it joins again.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
     /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
     /// # tide.activate("x").send()?;
     /// # let cluster = tide.cluster().unwrap();
-    /// assert!(cluster.forget("nobody", "dana", "the host is gone").is_err(), "there is no such member");
+    /// assert!(cluster.forget("unknown", "dana", "the host is gone").is_err(), "there is no such member");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -324,14 +324,14 @@ impl Cluster {
         self.forget_if(node, actor, reason, false)
     }
 
-    /// The same for a node that may be reachable. If it goes on running it joins anew, so stop it.
+    /// The same for a node that may be reachable. If it goes on running it joins again, so stop it.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
     /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
     /// # tide.activate("x").send()?;
     /// # let cluster = tide.cluster().unwrap();
-    /// assert!(cluster.forget_reachable("nobody", "dana", "the host is gone").is_err());
+    /// assert!(cluster.forget_reachable("unknown", "dana", "the host is gone").is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -449,7 +449,7 @@ pub enum ClusterError {
         /// Those that it may mean.
         found: Vec<NodeName>,
     },
-    /// The member is reachable, so it is not gone for good, and would join anew. The caller's fault: stop it first, or say that it
+    /// The member is reachable, so it is not gone for good, and would join again. The caller's fault: stop it first, or say that it
     /// is meant all the same.
     #[error("`{}` is reachable, and would join again; stop it first, or force it", .node.escape_debug())]
     Reachable {

@@ -46,7 +46,7 @@ use events::Events;
 use target::Admitted;
 use watch::WATCH_PERIOD;
 
-/// See the module.
+/// Drives one replica: gives it inputs and does what it outputs.
 pub(super) struct Driver {
     node: NodeId,
     replica: Replica,
@@ -56,7 +56,7 @@ pub(super) struct Driver {
     started: Instant,
     carrier: Box<dyn Carrier>,
     committer: Committer,
-    /// Batches that nobody waits for: they go to the disk when everything else is done.
+    /// Batches that no caller waits for: they go to the disk when everything else is done.
     unsubmitted: Vec<Batch>,
     /// Those who wait for a receipt, by the number of their request.
     replies: BTreeMap<u64, Awaiting>,
@@ -64,7 +64,7 @@ pub(super) struct Driver {
     /// Receipts of changes that readers do not see yet.
     receipts: Vec<(u64, Result<Written, WriteError>)>,
     waiting: Vec<Waiting>,
-    /// Keys whose registers are not in force as they are.
+    /// Keys whose registers are not active as they are.
     changed: BTreeSet<Arc<[u8]>>,
     /// The next publication comes no sooner.
     rests_until: Instant,
@@ -229,7 +229,7 @@ impl Driver {
         if taken.is_closing || Instant::now() >= self.rests_until {
             self.project(effort);
         }
-        // Nobody is told of what nobody can see.
+        // No notification for what no reader can see.
         if self.changed.is_empty() {
             self.tell_writers();
             self.tell_waiting();

@@ -21,13 +21,13 @@ pub(super) struct DriverView<'d> {
 /// What the driver has to tell besides the replica's status.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
-    /// Registers that cannot be put in force, and why.
+    /// Registers that cannot be activated, and why.
     pub(super) inapplicable: BTreeMap<Arc<[u8]>, String>,
     /// Why the disk takes nothing at the moment.
     pub(super) disk: Option<String>,
     /// Whether it is tried again by itself.
     pub(super) is_disk_tried: bool,
-    /// How often something was put in force.
+    /// How often something was activated.
     pub(super) published: u64,
 }
 

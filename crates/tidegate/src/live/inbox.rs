@@ -32,12 +32,12 @@ struct State {
     peers: VecDeque<(NodeId, u64, PeerEvent)>,
     outcomes: VecDeque<Outcome>,
     messages_dropped: u64,
-    /// When the driver has something to do even if nothing comes, as whoever ran it last has left word.
+    /// When the driver has something to do even if nothing comes, as the thread that ran it last has noted.
     wake_at: Option<Instant>,
     /// Until when the driver's thread sleeps.
     sleeps_until: Option<Instant>,
     is_closing: bool,
-    /// Nobody takes anything any more.
+    /// Nothing is accepted any more.
     is_gone: bool,
 }
 
@@ -94,8 +94,8 @@ impl Inbox {
         Some(state.load())
     }
 
-    /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread sees to it: whoever
-    /// tells it holds a lock of the links, which sending takes as well.
+    /// A peer has come or gone. There are as many of these as links that come and go. The driver's thread takes it: its
+    /// sender holds a lock of the links, which sending takes as well.
     pub(super) fn peer(&self, node: NodeId, instance: u64, event: PeerEvent) {
         let mut state = self.lock();
         if !state.is_gone {
@@ -123,7 +123,7 @@ impl Inbox {
         self.wake_thread();
     }
 
-    /// Nothing will be taken any more. What waits is let go, so that nobody waits for its answer.
+    /// Nothing will be taken any more. What waits is let go, so that no caller waits for its answer.
     pub(super) fn go(&self) {
         let mut state = self.lock();
         *state = State { is_gone: true, messages_dropped: state.messages_dropped, ..State::default() };
@@ -166,7 +166,7 @@ impl Inbox {
         }
     }
 
-    /// Whoever has run the driver leaves word when it has something to do by time.
+    /// The thread that has run the driver notes when it has something to do by time.
     pub(super) fn wake_at(&self, at: Instant) {
         let is_late = {
             let mut state = self.lock();

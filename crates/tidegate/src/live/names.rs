@@ -14,7 +14,7 @@ pub struct NodeName {
     /// Which node.
     #[serde(rename = "id", with = "super::text")]
     pub node: NodeId,
-    /// Its name; empty where nobody knows it.
+    /// Its name; empty where it is unknown.
     #[serde(default, with = "super::text::name")]
     pub name: String,
 }

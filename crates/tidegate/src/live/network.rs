@@ -25,7 +25,7 @@ pub(super) struct Network {
     pub(super) is_insecure: bool,
 }
 
-/// A network that nobody has opened yet, whose nodes know each other.
+/// A network that is not open yet, whose nodes know each other.
 #[derive(Debug)]
 pub(super) struct Secured {
     listen: Option<SocketAddr>,
@@ -46,7 +46,7 @@ struct Linked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// Addresses of other hosts without certificates: whoever reaches this node could change every flag.
+    /// Addresses of other hosts without certificates: any process that reaches this node could change every flag.
     #[error(
         "nodes on several hosts need certificates; make them with `tidegate cluster init` and name their folder, use \
          loopback addresses only, or say that the network is safe (`insecure`)"
@@ -88,7 +88,7 @@ impl Network {
         self.listen.is_some() || !self.peers.is_empty()
     }
 
-    /// Reads the certificates; without them it has to be clear that nobody else can listen in.
+    /// Reads the certificates; without them no other process may be able to listen in.
     pub(super) fn secure(&self, cluster: &str) -> Result<Secured, NetworkError> {
         let security = match &self.certificates {
             Some(folder) => Security::Certificates(Box::new(Identity::read(folder, cluster, now())?)),

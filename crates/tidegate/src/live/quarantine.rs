@@ -52,9 +52,9 @@ pub struct QuarantineEntry {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It becomes active: its value is written anew, with a stamp of now.
+    /// It becomes active: its value is written again, with a stamp of now.
     Accept,
-    /// It never becomes active: what is active here is written anew, and supersedes it on all nodes.
+    /// It never becomes active: what is active here is written again, and supersedes it on all nodes.
     Drop,
 }
 

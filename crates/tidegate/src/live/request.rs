@@ -32,7 +32,7 @@ pub(super) enum Request {
 }
 
 impl Request {
-    /// Whoever waits for the answer to a change; the request itself, if it changes nothing.
+    /// The caller that waits for the answer to a change; the request itself, if it changes nothing.
     pub(super) fn into_reply(self) -> Result<Reply, Self> {
         match self {
             Self::Change(_, reply) | Self::RaiseEpoch { reply, .. } | Self::Forget { reply, .. } => Ok(reply),

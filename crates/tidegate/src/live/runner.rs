@@ -1,12 +1,12 @@
 //! Who runs the driver.
 //!
 //! The driver is one state machine, and one thread at a time runs it. Its own thread, `tidegate-live`, does when something
-//! is due by time, and when there is much to do. Otherwise whoever brings something does it himself: the caller who makes a
+//! is due by time, and when there is much to do. Otherwise the thread that brings an input runs the driver itself: the caller that makes a
 //! change, the thread of the links with a message, the thread of the store with an outcome. To wake another thread takes
 //! longer than most of what there is to do, and a change would wait for that on each of its four ways: to the driver, to the
 //! disk, to the driver of another node, and back.
 //!
-//! Nobody waits for whoever runs the driver: if somebody does, the thread is woken and looks again.
+//! No thread waits for the one that runs the driver: if one does run it, the thread is woken and looks again.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::driver::{Driver, Effort};
 use super::inbox::Inbox;
 
-/// See the module.
+/// Chooses the thread that runs the driver.
 #[derive(Debug)]
 pub(super) struct Runner {
     inbox: Arc<Inbox>,
@@ -61,10 +61,10 @@ impl Runner {
         }
     }
 
-    /// Does what there is on the calling thread, if nobody else does and it is not long. Never waits.
+    /// Does what there is on the calling thread, if no other thread does and it is not long. Never waits.
     pub(super) fn run_here(&self) {
         let driver = if Self::is_running_here() { None } else { self.driver.try_lock().ok() };
-        // Whoever runs it may be past the inbox: its thread looks again.
+        // The thread that runs it may be past the inbox: the driver's thread looks again.
         let Some(mut driver) = driver else { return self.inbox.wake_thread() };
         if self.turn(&mut driver, Effort::Quick).is_none() {
             self.inbox.wake_thread();

@@ -52,7 +52,7 @@ impl Switchboard {
         Plug { board: self.clone(), node, instance }
     }
 
-    /// Cuts a node off, or joins it again. Nobody is told: messages are lost.
+    /// Cuts a node off, or joins it again. No node notices: messages are lost.
     fn cut(&self, node: NodeId, is_cut: bool) {
         self.nodes().get_mut(&node).unwrap().is_cut = is_cut;
     }
@@ -170,7 +170,7 @@ fn what_is_activated_on_one_node_is_on_for_all_and_stays_so() {
     let after: Vec<bool> = keys.iter().map(|key| alone.is_active_for("some", key.as_str())).collect();
     assert_eq!(before, after);
     // A minority takes a change all the same, and says that it is one.
-    // Its first change waits for two seconds, for word of what it may have forgotten; the time to acknowledge it
+    // Its first change waits for two seconds, for what it may have forgotten; the time to acknowledge it
     // is measured from when it was asked for.
     let receipt = alone.deactivate("blog").timeout(Duration::from_secs(5)).send().unwrap();
     assert_eq!((receipt.is_reached, names(&receipt)), (false, vec!["b"]));
@@ -187,7 +187,7 @@ fn a_reader_without_a_disk_has_what_the_others_have() {
     nodes[0].activate("blog").send().unwrap();
     let reader = start(&board, Live::in_memory().name("reader"), Tidegate::builder());
     soon("the reader has caught up", || reader.is_active("blog"));
-    assert_eq!(members(&reader), 3, "it is no member");
+    assert_eq!(members(&reader), 3, "it is not a member");
     let receipt = reader.deactivate("blog").timeout(Duration::from_secs(20)).send().unwrap();
     assert!(receipt.is_reached);
     soon("a change of the reader counts", || !nodes[2].is_active("blog"));
@@ -283,7 +283,7 @@ fn a_forgotten_node_counts_no_more() {
     let left = &nodes[0];
     assert!(!left.activate("x").timeout(Duration::ZERO).send().unwrap().is_reached);
     let cluster = left.cluster().unwrap();
-    assert!(cluster.forget("nobody", "dana", "").is_err());
+    assert!(cluster.forget("unknown", "dana", "").is_err());
     for name in ["b", "c"] {
         soon("it is view to be gone", || {
             cluster.forget(name, "dana", "gone for good").is_ok_and(|found| found.name == name)
@@ -304,7 +304,7 @@ fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
 }
 
 #[test]
-fn a_value_that_nobody_understands_is_parked_and_goes_on_to_others() {
+fn a_value_that_no_node_understands_is_kept_and_passed_on() {
     let folder = tempfile::tempdir().unwrap();
     let board = Switchboard::default();
     let nodes = three(&board, folder.path());
@@ -312,7 +312,7 @@ fn a_value_that_nobody_understands_is_parked_and_goes_on_to_others() {
     write_raw(&nodes[0], "blog", r#"{"percentage":"half"}"#);
     for tide in &nodes {
         soon("it is inapplicable", || tide.cluster().unwrap().status().unwrap().inapplicable.len() == 1);
-        assert!(tide.is_active("blog"), "what was in force stays");
+        assert!(tide.is_active("blog"), "what was active stays");
     }
     nodes[1].deactivate("blog").send().unwrap();
     for tide in &nodes {
@@ -338,7 +338,7 @@ fn a_node_that_is_connected_and_does_not_answer_is_shown() {
 }
 
 #[test]
-fn the_caller_runs_the_driver_if_nobody_else_does() {
+fn the_caller_runs_the_driver_if_no_other_thread_does() {
     let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
     let cluster = tide.cluster().unwrap();
     let own = std::thread::current().id();
@@ -346,7 +346,7 @@ fn the_caller_runs_the_driver_if_nobody_else_does() {
 }
 
 #[test]
-fn nobody_waits_for_whoever_runs_the_driver() {
+fn no_thread_waits_for_the_one_that_runs_the_driver() {
     let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
     let cluster = tide.cluster().unwrap();
     let (entered, is_in) = mpsc::channel();

@@ -52,7 +52,7 @@ pub(in crate::live) mod optional_instant {
     }
 }
 
-/// A name, which is null where nobody knows it.
+/// A name, which is null where it is unknown.
 pub(in crate::live) mod name {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -64,7 +64,7 @@ impl ChangeKind {
             _ => return None,
         };
         let flag = FlagKey::parse(name);
-        // Two spellings of one flag would be two registers of which nobody knows which counts.
+        // Two spellings of one flag would be two registers, and it would be unknown which counts.
         (flag.to_string() == name).then_some((kind, flag))
     }
 }
@@ -87,7 +87,7 @@ struct DefinitionJson {
     entry: Box<RawValue>,
 }
 
-/// Why a register says nothing that can be put in force. It came from elsewhere, so nobody here is at fault.
+/// Why a register says nothing that can be activated. It came from another node, so no caller here is at fault.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ValueError {
     /// It is not as registers of this kind are.
@@ -114,7 +114,7 @@ pub(super) fn read_activation(value: &[u8]) -> Result<Activation, ValueError> {
 }
 
 /// The value for the entry of a flag, which is JSON already. It is read back as other nodes will read it: what they could
-/// not put in force is not written.
+/// not activated is not written.
 pub(super) fn write_definition(flag: &FlagKey, entry: &str) -> Result<Arc<[u8]>, ValueError> {
     let value = to_bytes(&DefinitionJson { entry: RawValue::from_string(entry.to_owned())? });
     check(ChangeKind::Definition, flag, &value)?;
@@ -128,7 +128,7 @@ pub(super) fn read_definition_value(flag: &FlagKey, value: &[u8]) -> Result<Arc<
     Ok(Arc::new(definition.into_document()))
 }
 
-/// Whether a node of this version can put it in force.
+/// Whether a node of this version can activate it.
 pub(super) fn check(kind: ChangeKind, flag: &FlagKey, value: &[u8]) -> Result<(), ValueError> {
     match kind {
         ChangeKind::Activation => read_activation(value).map(drop),

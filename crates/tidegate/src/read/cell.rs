@@ -40,7 +40,7 @@ struct Words {
     over: AtomicU64,
     /// A share; or the lower share of a stretch and the higher one less 1, in 32 bits each.
     shares: AtomicU64,
-    /// Where the snapshot has the flag, as its number and 1; 0: unknown. It stands by itself: whoever uses it looks at the name.
+    /// Where the snapshot has the flag, as its number and 1; 0: unknown. It stands by itself: its user compares the name.
     place: AtomicU64,
 }
 
@@ -495,7 +495,7 @@ const fn ends(shares: u64) -> (u64, u64) {
     (shares >> 32, (shares & 0xffff_ffff) + 1)
 }
 
-/// The plan of a flag that nobody knows.
+/// The plan of an unknown flag.
 const UNKNOWN: Plan =
     Plan { kind: PlanKind::Fixed(None, Some(false)), stable: None, new: None, from: Micros::MIN, until: None };
 

@@ -1,6 +1,6 @@
 //! Reads that cannot mean what their author meant: of an unknown flag, as another type, with two arguments exchanged.
 //!
-//! Such a read answers the caller's default, like every other read without an answer, so the program goes on and nobody sees
+//! Such a read answers the caller's default, like every other read without an answer, so the program goes on and no error shows
 //! the mistake. It is counted, the first flags of each kind are kept for the status, and the background thread logs each of
 //! them once.
 //!

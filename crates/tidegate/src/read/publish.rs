@@ -4,7 +4,7 @@
 //! pointer. Equal: the pointer is good, and nothing shared was written, so threads do not slow each other
 //! down. Different: it fetches the new pointer, once for each publication. It never waits for a writer.
 //!
-//! Invariant: a reader never frees a snapshot. The publisher keeps each retired one until nobody else holds
+//! Invariant: a reader never frees a snapshot. The publisher keeps each retired one until no reader holds
 //! it, and lets it go itself.
 
 mod local;
@@ -251,7 +251,7 @@ impl Publisher {
         Self { board, retired: Vec::new() }
     }
 
-    /// Puts a snapshot in force. Readers that come after this see it.
+    /// Activates a snapshot. Readers that come after this see it.
     pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
         let generation = next_generation();
         let reader_state = Arc::clone(&self.board.current.load().reader_state);
@@ -261,11 +261,11 @@ impl Publisher {
         self.retired.push(retired);
     }
 
-    /// Frees what nobody holds any more. How many publications are still held by some reader.
+    /// Frees what no reader holds any more. How many publications are still held by some reader.
     ///
     /// A thread that has read once and then falls silent holds what it last read.
     pub(crate) fn collect(&mut self) -> usize {
-        // Nobody can take hold of a retired one anew, except from somebody who holds it.
+        // A retired one can only be cloned by a reader that holds it.
         self.retired.retain(|published| Arc::strong_count(published) > 1);
         self.retired.len()
     }

@@ -21,7 +21,7 @@ impl ReaderState {
         Self { misreads: Misreads::new(), seeded: seed.map(AtomicU64::new) }
     }
 
-    /// A place on the line, drawn at random.
+    /// A position, drawn at random.
     #[inline]
     pub(crate) fn draw(&self) -> Subject<'static> {
         let number = match &self.seeded {

@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_while_nobody_subscribes() {
+    fn nothing_is_kept_without_subscriptions() {
         let notifier = Arc::new(Notifier::default());
         notifier.notify(document_of(0..5));
         assert!(!notifier.has_subscriptions() && notifier.lock().flags.is_empty());

@@ -1,6 +1,6 @@
-//! The thread that makes batches durable, so that nobody who decides ever waits for a disk.
+//! The thread that makes batches durable, so that the driver never waits for a disk.
 //!
-//! Group commit: when the thread is idle, a batch that somebody waits for is committed at once; one that nobody waits for
+//! Group commit: when the thread is idle, a batch that a caller waits for is committed at once; one that no caller waits for
 //! is kept for at most [`GATHER`], or until there are [`GROUP_WEIGHT_MAX`] registers. Whatever arrives meanwhile, or while a
 //! commit is running, goes into the same transaction or the next, up to that size. So a single write is as fast as the disk, and many writes
 //! share its syncs.
@@ -54,7 +54,7 @@ pub struct Committer {
 
 #[derive(Debug)]
 struct Queue {
-    /// How long batches are kept that nobody waits for.
+    /// How long batches are kept that no caller waits for.
     gather: Duration,
     state: Mutex<State>,
     /// Rung when there is something to do.
@@ -82,7 +82,7 @@ impl Committer {
         Self::start_gathering(GATHER, store, report)
     }
 
-    /// As [`Committer::start`], but a batch that nobody waits for is kept for so long.
+    /// As [`Committer::start`], but a batch that no caller waits for is kept for so long.
     fn start_gathering(
         gather: Duration,
         store: Box<dyn Store>,
@@ -118,7 +118,7 @@ impl Committer {
         }
     }
 
-    /// Whether another input may be given to whoever makes the batches. The queue holds
+    /// Whether another input may be given to the driver. The queue holds
     /// [`QUEUE_WEIGHT_MAX`] registers and what one more input makes of it, and this is what keeps it there:
     /// without room, refuse writes and leave messages of peers unread, which they send again.
     pub fn has_room(&self) -> bool {
@@ -329,7 +329,7 @@ fn weight(batch: &Batch) -> usize {
     (batch.registers.len() + batch.dropped.len()).max(1)
 }
 
-/// So long a batch that nobody waits for is kept. Long enough that the nodes which somebody does wait for have the disk and
+/// How long a batch that no caller waits for is kept. Long enough that the nodes which a caller waits for have the disk and
 /// the processors to themselves, and that a thousand changes a second cost some three hundred syncs; short beside everything
 /// that asks later whether it is durable.
 const GATHER: Duration = Duration::from_millis(3);
@@ -341,7 +341,7 @@ pub(super) const GROUP_WEIGHT_MAX: usize = 256;
 /// shared with those in memory, so this is some tens of megabytes at most where values are ordinary.
 pub const QUEUE_WEIGHT_MAX: usize = 20_000;
 
-/// Between two looks at the files of an idle store, so that whoever deletes them is noticed within a second.
+/// Between two looks at the files of an idle store, so that a deletion is noticed within a second.
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// Pauses between attempts on a full disk, doubled each time. The last one is as long as that between two looks at the files.

@@ -32,7 +32,7 @@ pub enum StoreError {
         /// The data folder.
         path: PathBuf,
     },
-    /// The system could not say that the data is on the disk. Nobody knows what is, so the store is finished:
+    /// The system could not say that the data is on the disk. What is there is unknown, so the store is finished:
     /// a second sync may succeed for pages that the first one has dropped. A restart reads what is there.
     #[error(
         "the disk of `{}` failed to sync, so nothing more is written; check the disk, then start again: {source}",

@@ -51,14 +51,14 @@ pub struct DataFolder {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Damage {
-    /// The file with the node's id was damaged; the id came from its copy in the database, or was made anew.
+    /// The file with the node's id was damaged; the id came from its copy in the database, or was made again.
     NodeFile {
         /// Where the damaged file is now.
         aside: PathBuf,
         /// Whether the id is the old one.
         is_same_node: bool,
     },
-    /// The database was damaged and set aside.
+    /// The database was damaged and renamed.
     Database {
         /// Where it is now; what belongs to it has the same ending.
         aside: PathBuf,
@@ -70,7 +70,7 @@ pub enum Damage {
     /// The folder belongs to a node, and its database is gone.
     DatabaseMissing,
     /// The end of the write-ahead log cannot be read. It may be a commit that a crash cut short, of which
-    /// nobody was told; it may also be a damaged one.
+    /// no message was logged; it may also be a damaged one.
     LogTail,
     /// Single registers were damaged; they are ignored, and kept in a table of the database.
     Rows {
@@ -133,7 +133,7 @@ impl Held {
             Err(fs::TryLockError::Error(error)) => return Err(sort(error).into()),
         }
         lock.set_permissions(fs::Permissions::from_mode(0o600)).map_err(sort)?;
-        // For people only: whoever finds it locked is told by whom. On a full disk nobody is.
+        // For people only: the error for a locked folder names the process. On a full disk it does not.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id()));
         let real_path = folder.real_path()?;
         folder.sweep(NODE);
@@ -146,7 +146,7 @@ impl Held {
             Err(FileError::NotFound { .. }) => return Ok(None),
             folder => folder?,
         };
-        // Where there is no lock, nobody works in the folder, and nobody can as long as nothing can be made there.
+        // Without a lock no process works in the folder, and none can as long as nothing can be created there.
         let mut lock = folder.open_file(LOCK)?;
         if let Some(file) = &mut lock {
             match file.try_lock() {
@@ -243,8 +243,8 @@ impl Identity {
     }
 }
 
-/// A number that nobody else draws: the standard library's random keys have seeded it. Never 0, which is what a
-/// field looks like that nobody has set.
+/// A number that no other process draws: the standard library's random keys have seeded it. Never 0, which is what a
+/// field looks like that is not set.
 pub(super) fn draw() -> u64 {
     RandomState::new().hash_one((process::id(), SystemTime::now())).max(1)
 }

@@ -119,6 +119,6 @@ impl Shared {
     }
 }
 
-/// Events of all keys that are kept in memory. Each is some hundred bytes, and a reader is a guest in the
-/// process of somebody else.
+/// Events of all keys that are kept in memory. Each is some hundred bytes, and a reader shares the
+/// process of another program.
 const EVENTS_MAX: usize = 20_000;

@@ -134,7 +134,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Writes the whole log back, so that the next commit begins it anew and nothing of a commit that failed
+    /// Writes the whole log back, so that the next commit begins it again and nothing of a commit that failed
     /// stays behind its end, where it would look like damage.
     fn tidy(&mut self) -> Result<(), StoreError> {
         if self.is_untidy {
@@ -417,7 +417,7 @@ fn explain(held: &Held, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// What a failure means for whoever called.
+/// What a failure means for the caller.
 fn sort(path: &Path, error: rusqlite::Error) -> StoreError {
     let path: PathBuf = path.to_owned();
     let extended = error.sqlite_error().map(|error| error.extended_code);

@@ -135,7 +135,7 @@ fn nor_while_somebody_publishes() {
         });
         for text in ["1", "2", "3"] {
             file.add(&lock(text)).unwrap();
-            super::support::until("it is in force", || tide.raw("features", "number", "k").as_deref() == Some(text));
+            super::support::until("it is active", || tide.raw("features", "number", "k").as_deref() == Some(text));
             thread::sleep(Duration::from_millis(20));
         }
         done.store(true, Ordering::Relaxed);

@@ -70,7 +70,7 @@ fn one_that_never_comes_back_is_left_behind() {
     reader.finish();
     let before = Instant::now();
     drop(tide);
-    assert!(before.elapsed() < Duration::from_secs(10), "nobody waits for it: {:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(10), "no thread waits for it: {:?}", before.elapsed());
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
 }
@@ -95,7 +95,7 @@ fn one_that_reads_flags_itself() {
 }
 
 #[test]
-fn a_callback_is_given_the_tag_of_what_is_in_force() {
+fn a_callback_is_given_the_tag_of_what_is_active() {
     let host = Host::new();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let callback = {

@@ -60,7 +60,7 @@ fn check(misbehaviour: &Misbehaviour) {
             assert!(!status.last_error.unwrap().message.is_empty(), "{name}");
         }
     }
-    assert_eq!(status.tag.as_deref(), Some("\"v1\""), "{name}: the tag is still that of the document in force");
+    assert_eq!(status.tag.as_deref(), Some("\"v1\""), "{name}: the tag is still that of the active document");
 
     origin.always(reply(2));
     if name.contains("as a date") || name.contains("absurd") {

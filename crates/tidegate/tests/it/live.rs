@@ -33,7 +33,7 @@ fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 #[test]
 fn a_flag_is_off_then_on_then_off_again() {
     let tide = memory();
-    assert!(!tide.is_active("blog"), "nobody has heard of it");
+    assert!(!tide.is_active("blog"), "it is unknown");
     let receipt = tide.activate("blog").actor("dana").reason("ready").send().unwrap();
     assert!(receipt.is_reached && receipt.flag.to_string() == "flags/blog");
     assert_eq!((receipt.durable_on.len(), receipt.durable_on[0].name.as_str()), (1, "node"));
@@ -131,7 +131,7 @@ fn what_stands_in_the_registers_of_a_flag() {
     assert_eq!(cluster.changed_flags(|flag| flag.section() == "f").unwrap().len(), 1);
 }
 
-/// A restore that nobody waits for any more ends, and goes on when it is run again.
+/// A restore whose caller has given up ends, and goes on when it is run again.
 #[test]
 fn a_restore_goes_on_as_long_as_it_is_wanted() {
     let (one, other) = (memory(), memory());
@@ -154,7 +154,7 @@ fn a_restore_goes_on_as_long_as_it_is_wanted() {
 }
 
 #[test]
-fn a_dial_ends_by_itself() {
+fn an_activation_ends_by_itself() {
     let clock = Clock::manual(Micros::new(DAY));
     let tide = builder(Live::in_memory()).clock(clock.clone()).connect().unwrap();
     let until = Micros::new(DAY).saturating_add(Span::SECOND);
@@ -237,7 +237,7 @@ fn a_process_has_documents_and_live_changes_both() {
     assert_eq!(tide.raw("f", "x", "k").as_deref(), Some("\"b\""), "the ramp again");
     tide.deactivate("f/x").send().unwrap();
     drop(tide);
-    // Without its document nobody guesses what the flag is; a flag of ours is as it was.
+    // Without its document it is not guessed what the flag is; a flag of ours is as it was.
     let tide = open("{}");
     assert_eq!((tide.raw("f", "x", "k"), tide.get("f", "z", "k", 0)), (None, 5));
     // Changed as a flag that is known, it still is not a boolean flag.
@@ -264,7 +264,7 @@ fn defaults_stand_below_everything() {
     let tide = open();
     assert!(!tide.is_active("blog"), "what was changed stays changed");
     tide.clear("blog").send().unwrap();
-    assert!(tide.is_active("blog"), "nobody says anything any more");
+    assert!(tide.is_active("blog"), "nothing defines it any more");
     tide.define("blog", r#"{"stable": "a"}"#).send().unwrap();
     assert_eq!(tide.raw("flags", "blog", "k").as_deref(), Some("\"a\""));
     let wrong = builder(Live::in_memory()).default_percentage("blog", 101).connect();
@@ -272,7 +272,7 @@ fn defaults_stand_below_everything() {
 }
 
 #[test]
-fn what_no_node_could_put_in_force_is_not_accepted() {
+fn what_no_node_could_activate_is_not_accepted() {
     let tide = memory();
     let entries = [
         r#"{"stable": 1}}, "$schema": {"x": 1"#,
@@ -351,7 +351,7 @@ fn a_backup_comes_back() {
 }
 
 #[test]
-fn several_documents_are_in_force_together() {
+fn several_documents_are_active_together() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("first.json"), folder.path().join("second.json"));
     let write = |path: &Path, text: &str| {

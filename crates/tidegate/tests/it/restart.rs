@@ -26,7 +26,7 @@ fn a_start_with_the_origin_down_serves_the_cache() {
     until("trouble is seen", || tide.status().health == Health::Stale);
     origin.always(reply(2));
     origin.come_up();
-    until("the new document is in force", || version(&tide) == 2);
+    until("the new document is active", || version(&tide) == 2);
     assert_eq!(tide.status().served_from, ServedFrom::Source);
 }
 
@@ -59,7 +59,7 @@ fn a_start_never_waits_longer_than_it_was_told_to() {
 }
 
 #[test]
-fn offline_asks_nobody() {
+fn offline_sends_no_request() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(reply(1));
     drop(host.builder_of(&origin).connect().unwrap());
@@ -107,7 +107,7 @@ fn a_file_that_is_damaged_leaves_the_last_good_document() {
     let new = host.path("flags.json.new");
     fs::write(&new, document(2)).unwrap();
     fs::rename(&new, &file).unwrap();
-    until("the new file is in force", || version(&tide) == 2);
+    until("the new file is active", || version(&tide) == 2);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_cache_that_was_cleaned_up_is_made_again() {
     let tide = host.builder_of(&origin).connect().unwrap();
     fs::remove_dir_all(host.cache()).unwrap();
     origin.always(reply(2));
-    until("the new document is in force", || version(&tide) == 2);
+    until("the new document is active", || version(&tide) == 2);
     drop(tide);
     let tide = host.builder_of(&origin).offline(true).connect().unwrap();
     assert_eq!(version(&tide), 2);
@@ -142,13 +142,13 @@ fn a_cache_that_was_cleaned_up_is_made_again() {
 }
 
 #[test]
-fn the_newest_document_is_on_the_disk_before_it_is_in_force() {
+fn the_newest_document_is_on_the_disk_before_it_is_active() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(reply(1));
     let tide = host.builder_of(&origin).connect().unwrap();
     for number in 2..12 {
         origin.always(reply(number));
-        until("it is in force", || version(&tide) == number);
+        until("it is active", || version(&tide) == number);
         let other = host.builder_of(&origin).offline(true).connect().unwrap();
         assert_eq!(version(&other), number);
     }
@@ -167,19 +167,19 @@ fn what_a_ramp_has_reached_survives_a_restart_of_a_blind_host() {
     assert_eq!(ramp(&tide), 10_000);
     origin.go_down();
     clock.advance(Duration::from_hours(5));
-    assert_eq!(ramp(&tide), 11_000, "it holds an hour after the last fresh word");
+    assert_eq!(ramp(&tide), 11_000, "it holds an hour after the last successful poll");
     drop(tide);
     let tide = connect(&origin);
     assert_eq!(ramp(&tide), 11_000, "and a restart does not let it jump");
     origin.come_up();
-    until("fresh word has come", || tide.status().health == Health::Fresh);
+    until("a poll has succeeded", || tide.status().health == Health::Fresh);
     assert!((11_000..11_100).contains(&ramp(&tide)), "it catches up without a jump: {}", ramp(&tide));
     let mut hours = 0;
     while ramp(&tide) < 15_000 + 1_000 * hours {
         clock.advance(Duration::from_hours(1));
         hours += 1;
         let polls = tide.status().polls;
-        until("fresh word has come again", || tide.status().polls > polls + 1);
+        until("a poll has succeeded again", || tide.status().polls > polls + 1);
         assert!(hours < 10, "it never catches up");
     }
 }

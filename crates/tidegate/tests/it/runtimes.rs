@@ -101,7 +101,7 @@ fn after_a_shutdown_the_thread_is_gone_and_reads_go_on() {
     assert_eq!((version(&tide), handle.is_active_for("k"), tide.is_ready()), (1, true, true));
     assert_eq!(weak.upgrade().map(|tide| version(&tide)), Some(1));
     tide.shutdown(Duration::ZERO).unwrap();
-    assert!(origin.requests().is_empty(), "nobody asks any more");
+    assert!(origin.requests().is_empty(), "no more requests");
     drop((tide, handle));
     assert!(weak.upgrade().is_none());
 }

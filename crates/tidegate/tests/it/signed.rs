@@ -8,7 +8,7 @@
 //! | version 41, or another document of version 42 | 42, then 44 | refused, rollback alarm |
 //! | a document that is over | 42, then 44 | refused |
 //! | a signature that cannot be fetched | 42, then 44 | stale |
-//! | nothing new when the document in force expires | 42 | expired |
+//! | nothing new when the active document expires | 42 | expired |
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -174,7 +174,7 @@ fn a_huge_signature_is_none() {
 }
 
 #[test]
-fn what_expires_in_force_stays_with_an_alarm_and_what_comes_expired_is_refused() {
+fn what_expires_while_active_stays_with_an_alarm_and_what_comes_expired_is_refused() {
     let (host, mut origin) = (Host::new(), Origin::start());
     publish(&origin, V42);
     let clock = january();
@@ -230,7 +230,7 @@ fn keys_are_rotated_without_a_gap() {
 }
 
 #[test]
-fn the_same_document_signed_anew_is_kept_with_its_new_signature() {
+fn the_same_document_signed_again_is_kept_with_its_new_signature() {
     let (host, origin) = (Host::new(), Origin::start());
     let untagged = |signature: &str| {
         origin.script_at("/flags.json.minisig", [Reply::ok(signature)]);
@@ -323,7 +323,7 @@ fn a_file_has_its_signature_beside_it() {
     until("it is changed without a signature", || tide.status().health == Health::Refused);
     fs::remove_file(host.path("flags.json.minisig")).unwrap();
     let is_missing = |status: Status| status.refused.is_some_and(|refused| refused.message.contains("not signed"));
-    until("the signature is away", || is_missing(tide.status()));
+    until("the signature is missing", || is_missing(tide.status()));
     fs::create_dir(host.path("flags.json.minisig")).unwrap();
     until("a folder is in its place", || tide.status().health == Health::Stale);
     assert!(tide.status().last_error.unwrap().message.contains("flags.json.minisig` is a folder"));
@@ -356,7 +356,7 @@ fn callbacks_and_texts_bring_their_signature_along() {
     assert_eq!(
         (version(&tide), tide.status().signature.unwrap().file),
         (42, None),
-        "nobody could tell it from another"
+        "it could not be told from another"
     );
     let tide = callback((V42.0, None)).connect().unwrap();
     assert_eq!((version(&tide), tide.status().health), (0, Health::Refused));

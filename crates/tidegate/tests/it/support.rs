@@ -64,7 +64,7 @@ pub(crate) fn reply(version: u32) -> Reply {
     Reply::document(document(version)).tag(format!("\"v{version}\""))
 }
 
-/// The version in force; 0: none.
+/// The active version; 0: none.
 pub(crate) fn version(tide: &Tidegate) -> u32 {
     tide.get("features", "version", "anybody", 0)
 }
@@ -87,7 +87,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// `versions` are those that may be in force.
+    /// `versions` are those that may be active.
     pub(crate) fn start(tide: &Tidegate, versions: &'static [u32]) -> Self {
         let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let thread = {

@@ -71,7 +71,7 @@ fn a_flag_of_documents_elsewhere_never_answers_a_guessed_boolean() {
     assert_eq!((receipt.effect.from, receipt.effect.to), (None, None), "each caller has its own default");
     assert_eq!(tide.raw("features", "new_login", "k"), None);
     assert_eq!(tide.get("features", "new_login", "k", "mine".to_owned()), "mine");
-    // So it stays when it is changed again, by whoever does not know better.
+    // So it stays when it is changed again, by a caller that does not know the document.
     tide.deactivate("features/new_login").existing().send().unwrap();
     assert_eq!(tide.raw("features", "new_login", "k"), None);
     assert!(!tide.is_active_for("features/new_login", "k"));
@@ -128,7 +128,7 @@ fn an_activation_of_a_flag_that_has_left_its_document_works_or_says_that_it_cann
     tide.deactivate("features/new_login").ack(Level::Local).send().unwrap();
     drop(tide);
 
-    // The source is unreachable: nobody knows whether the definition is gone.
+    // The source is unreachable: it is unknown whether the definition is gone.
     let tide = start(None);
     let receipt = tide.activate("features/new_login").send().unwrap();
     assert_eq!((receipt.is_created, receipt.effect.to), (false, None));

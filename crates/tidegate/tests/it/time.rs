@@ -18,7 +18,7 @@ fn hour(hours: i64) -> Micros {
     Micros::new(start.get() + hours * 3_600_000_000)
 }
 
-/// The process was frozen: the first read afterwards is right, and nobody has told it.
+/// The process was frozen: the first read afterwards is right without a notification.
 #[test]
 fn frozen_across_the_end_of_a_ramp() {
     let clock = Clock::manual(hour(9));

@@ -138,7 +138,7 @@ fn a_lost_push_is_sent_again_before_the_timeout() {
     cluster.is_cut = true;
     let request = cluster.write(0, "x", Some("on"), Level::All);
     cluster.is_cut = false;
-    // Comparing would mend it, too, but not so soon.
+    // Anti-entropy would fix it too, but later.
     cluster.nodes.iter_mut().for_each(|node| node.timers.round_ms = u64::MAX);
     cluster.pass(200);
     assert!(cluster.receipt(request).clone().unwrap().is_reached);

@@ -135,7 +135,7 @@ fn a_repair_by_a_clock_ahead_is_refused_and_later_ones_count() {
     repair(&mut cluster, 1);
     cluster.pass(3_000);
     assert_eq!(epochs(&cluster), [1; 3]);
-    // In the epoch itself it is a register like any other, that nobody can accept.
+    // In the epoch itself it is a register like any other, that no node can accept.
     cluster.hear(0, 2, Body::Repair(vec![ahead]));
     for (request, resolution) in [(1_001, Resolution::Accept), (1_002, Resolution::Drop)] {
         let (key, actor, reason) = (Arc::clone(&key), "dana".into(), "".into());
@@ -181,7 +181,7 @@ fn a_tombstone_of_an_earlier_epoch_is_collected_no_sooner_than_others() {
 fn writes_by_a_clock_ahead_are_quarantined_and_a_new_epoch_fixes_the_clock() {
     let mut cluster = Cluster::new(3);
     cluster.wall_ms[0] += 3_600_000;
-    // Nobody is in sight who could know better.
+    // No node is reachable that could have a newer epoch.
     cluster.write(0, "x", Some("future"), Level::Local);
     cluster.meet();
     cluster.pass(3_000);

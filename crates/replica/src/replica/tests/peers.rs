@@ -65,10 +65,10 @@ fn a_connected_peer_that_does_not_answer_is_listed() {
     (23..=60).for_each(|second| _ = replica.handle(Input::Tick, after(second * 1_000)));
     assert!(is_named(&replica, 60_000), "what has gone is an earlier process");
     replica.handle(Input::PeerDown { node: peer, instance: 2 }, after(60_000));
-    assert!(!is_named(&replica, 60_000), "it is away, and nobody expects an answer");
+    assert!(!is_named(&replica, 60_000), "it is unreachable, so no answer is expected");
 }
 
-/// What a node says to whoever has its id, as an example of any message.
+/// What a node says to another one with its id, as an example of any message.
 fn hello_of(node: u64) -> Vec<u8> {
     let (_, output) = Replica::new(Options::new("tests", NodeId::new(node)), Loaded::default(), Now::default());
     output.send.into_iter().map(|(_, bytes)| bytes).next().unwrap()
@@ -110,7 +110,7 @@ fn both_of_two_nodes_see_that_a_clock_is_off() {
                 "{off_ms}"
             );
             assert_eq!(status.clock_offset_ms, Some(-offset / 2));
-            // With a single other clock nobody knows which one is wrong.
+            // With a single other clock it is unknown which one is wrong.
             assert!(!matches!(status.writes_refused, Some(WriteError::ClockOff { .. })));
         }
     }

@@ -55,7 +55,7 @@ fn a_write_supersedes_the_quarantined_register_on_all_nodes() {
     cluster.hear(2, 1, Body::Repair(vec![late]));
     cluster.pass(3_000);
     assert_eq!(values(&cluster), [off(), off(), off()]);
-    // Later writes need not name it any more, and earlier ones did: whoever has seen the first outranks it.
+    // Later writes need not name it any more, and earlier ones did: a writer that has seen the first outranks it.
     let request = cluster.write(2, "x", Some("7"), Level::All);
     assert!(cluster.receipt(request).clone().unwrap().is_reached);
     assert_eq!(cluster.nodes[0].get(b"x").unwrap().supersedes, None);

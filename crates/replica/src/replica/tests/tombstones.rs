@@ -95,7 +95,7 @@ fn tombstone_beside(here: Stamp, there: Stamp) -> Cluster {
 
 #[test]
 fn a_late_tombstone_is_not_taken_for_a_collected_one() {
-    // Both claim the floor: whoever removed it has removed it after the collection, by a clock that was behind.
+    // Both claim the floor: the flag was removed after the collection, by a clock that was behind.
     let cluster = tombstone_beside(floor(1_000), floor(1_000));
     for node in 0..2 {
         assert!(cluster.nodes[node].get(b"x").is_some_and(Register::is_tombstone), "{node}");
@@ -173,7 +173,7 @@ fn a_superseding_tombstone_is_no_gc_floor() {
     cluster.write(0, "x", None, Level::Local);
     assert_eq!(cluster.nodes[0].get(b"x").unwrap().rank_stamp(), stamp);
     cluster.pass(10_000);
-    // The other one is away while it writes, and comes back when the removal is old.
+    // The other one is unreachable while it writes, and comes back when the removal is old.
     cluster.is_cut = true;
     cluster.write(1, "y", Some("1"), Level::Local);
     cluster.pass(80_000);
@@ -187,7 +187,7 @@ fn a_superseding_tombstone_is_no_gc_floor() {
     assert!(cluster.nodes.iter().all(|node| node.get(b"x").is_none() && node.get(b"z").is_none()));
 }
 
-/// It knows no member but itself, and would wait for nobody: what the others have written since would stand under its floor.
+/// It knows no member but itself, and would wait for no other: what the others have written since would stand under its floor.
 #[test]
 fn a_node_that_is_not_in_sync_collects_nothing() {
     let timing = crate::Timing { tombstone_ms: 20_000, ..crate::Timing::default() };

@@ -1,7 +1,7 @@
 //! The text of the file of locks.
 //!
 //! It is read leniently where nothing can be misunderstood (unknown fields, no `actor`, a list alone), and all
-//! that is wrong is said at once. A file with anything wrong in it is not used in part: nobody could say
+//! that is wrong is said at once. A file with anything wrong in it is not used in part: it is unknown
 //! which half of an intention was meant.
 
 use std::collections::BTreeMap;

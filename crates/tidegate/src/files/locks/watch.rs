@@ -48,7 +48,7 @@ impl LockWatch {
         &self.locks
     }
 
-    /// Whether the last good locks are known; else nobody knows which flags are locked.
+    /// Whether the last good locks are known; else it is unknown which flags are locked.
     pub(crate) fn has_read(&self) -> bool {
         self.has_read
     }

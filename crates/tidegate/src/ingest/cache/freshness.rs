@@ -1,4 +1,4 @@
-//! The lease clocks on the disk: when this host last had a fresh word, and where each ramp's own clock was.
+//! The lease clocks on the disk: when this host last had a successful poll, and where each ramp's own clock was.
 //!
 //! Without them a restart would forget that the host is blind, and its ramps would jump ahead.
 

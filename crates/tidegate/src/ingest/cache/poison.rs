@@ -75,7 +75,7 @@ impl<'c> Poison<'c> {
 }
 
 impl Loading<'_> {
-    /// Ends the load: the document is in force, or was refused in good order.
+    /// Ends the load: the document is active, or was refused in good order.
     pub(crate) fn loaded(self) -> Result<(), CacheError> {
         if self.lock.is_none() {
             return Ok(());

@@ -21,7 +21,7 @@ pub(crate) struct Record {
     /// Names the body at its source.
     pub(crate) tag: Option<Tag>,
     pub(crate) body: Vec<u8>,
-    /// Of the body, if it came with one; verified anew by whoever loads it.
+    /// Of the body, if it came with one; verified again by each load.
     pub(crate) signature: Option<String>,
     pub(crate) fetched_at: Micros,
     /// The source, for people; without secrets.

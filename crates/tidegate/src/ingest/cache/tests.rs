@@ -89,7 +89,7 @@ fn a_tag_is_for_its_own_source_only() {
 }
 
 #[test]
-fn every_flipped_bit_and_every_cut_is_noticed_and_set_aside() {
+fn every_flipped_bit_and_every_cut_is_noticed_and_the_file_is_renamed() {
     let kept = Kept::new();
     let record = record("{\"a\": 1}");
     kept.open().store(&record).unwrap();
@@ -124,7 +124,7 @@ fn every_flipped_bit_and_every_cut_is_noticed_and_set_aside() {
 }
 
 #[test]
-fn a_file_too_large_to_be_ours_is_set_aside_unread() {
+fn a_file_too_large_to_be_ours_is_renamed_unread() {
     let kept = Kept::new();
     kept.open();
     let file = fs::File::create(kept.file("document")).unwrap();
@@ -290,7 +290,7 @@ fn a_cache_folder_that_cannot_be_is_an_error_by_name() {
         let error = Cache::open(&folder, "app").unwrap_err();
         assert!(error.to_string().starts_with("the cache is not usable: `"), "{error}");
     }
-    // A read-only file system, whoever asks.
+    // A read-only file system, for root too.
     assert!(Cache::open(Path::new("/proc/tidegate"), "app").is_err());
 }
 

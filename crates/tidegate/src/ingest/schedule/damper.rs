@@ -1,6 +1,6 @@
 //! Two documents in turn: an origin behind a balancer with one stale machine, or a deployment under way.
 //!
-//! A fleet that follows it moves back and forth with every poll. Going back to a document that was in force
+//! A fleet that follows it moves back and forth with every poll. Going back to a document that was active
 //! a moment ago is legal once or twice (somebody undoes a change, and redoes it); after that, a change must
 //! be seen at two polls in a row before it is taken.
 
@@ -11,7 +11,7 @@ use tidegate_engine::{Micros, Span};
 /// Watches the order of documents. Digests are those of [`crate::ingest::source::body_digest`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Damper {
-    /// Documents taken lately, the one in force last.
+    /// Documents taken lately, the active one last.
     taken: VecDeque<u128>,
     /// When each of the latest returns happened.
     returns: VecDeque<Micros>,
@@ -23,11 +23,11 @@ pub(crate) struct Damper {
 /// What to do with a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// It is the one in force already.
+    /// It is the active one already.
     Same,
     /// Take it.
     Take,
-    /// Leave it for now, and keep the tag of the one in force.
+    /// Leave it for now, and keep the tag of the active one.
     Hold,
 }
 
@@ -61,7 +61,7 @@ impl Damper {
         Verdict::Take
     }
 
-    /// Says that a poll has found the document in force unchanged.
+    /// Says that a poll has found the active document unchanged.
     pub(crate) fn unchanged(&mut self) {
         self.held = None;
     }

@@ -103,7 +103,7 @@ impl Random {
 struct Log {
     /// Requests in each second.
     requests: Vec<u32>,
-    /// When the last client had a fresh word after the outage.
+    /// When the last client had a successful poll after the outage.
     all_fresh: Duration,
 }
 

@@ -4,7 +4,7 @@ use tidegate_engine::Micros;
 
 use super::KeyId;
 
-/// A document is not taken because of its signature, or of what its header says. What was in force stays.
+/// A document is not taken because of its signature, or of what its header says. What was active stays.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
@@ -40,7 +40,7 @@ pub enum SignatureError {
         /// The document's.
         found: Option<String>,
     },
-    /// The header has no version, so that nobody could tell an old document from a new one.
+    /// The header has no version, so that an old document could not be told from a new one.
     #[error("the signed document has no version; write `\"$tidegate\": {{\"version\": 1}}`, and one more each time")]
     NoVersion,
     /// The document is older than one that was taken before: a rollback, by mistake or by an attacker.

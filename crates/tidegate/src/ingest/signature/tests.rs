@@ -60,7 +60,7 @@ fn what_no_trusted_key_has_signed_is_refused() {
     }
 }
 
-/// The number of a key is chosen by whoever makes it.
+/// The number of a key is chosen by its maker.
 #[test]
 fn another_key_under_the_number_of_a_trusted_one_is_of_no_use() {
     let (stranger, first) = (STRANGER.lines().nth(1).unwrap(), FIRST.lines().nth(1).unwrap());

@@ -80,7 +80,7 @@ impl Attendant {
                 // A callback's panic is caught where it is called; any other must not end the thread either. The asker is told
                 // by the reply, which is dropped then.
                 let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| work(question.have.as_ref()))) else { continue };
-                // The asker may have gone: then nobody wants the answer.
+                // The asker may have gone: then the answer is dropped.
                 let _ = question.reply.send(outcome);
             }
         };

@@ -8,7 +8,7 @@ use super::BoxError;
 pub use super::redirect::RedirectError;
 use crate::files::regular_file::FileProblem;
 
-/// A document could not be had from its source. The document in force stays in force.
+/// A document could not be had from its source. The active document stays active.
 ///
 /// A message is complete by itself: it names the cause and what to do, in one line. It never holds a URL's
 /// user name, password or query values, nor any header. Every variant may be retried by the next poll; where

@@ -116,7 +116,7 @@ pub enum TagError {
 
 /// Whether a text stands for one version in `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1.2).
 ///
-/// Anything else would make the origin answer "not modified" to a question that nobody asked, and the document would never
+/// Anything else would make the origin answer "not modified" to a question that was not asked, and the document would never
 /// change again: `*` matches every version, what holds a comma or a quote is a list. Servers that compare without quotes do
 /// the same with `"*"`, and some match the empty text with everything.
 fn names_one_version(text: &str) -> bool {

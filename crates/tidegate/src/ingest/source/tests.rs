@@ -49,7 +49,7 @@ impl Client {
         match self.fetch(have).unwrap().fetched {
             Fetched::Changed { body, tag } => (String::from_utf8(body).unwrap(), tag),
             Fetched::Unchanged => panic!("unchanged"),
-            Fetched::Signed { .. } => panic!("nobody wants a signature"),
+            Fetched::Signed { .. } => panic!("no signature was requested"),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What the background thread knows, and what it does with each piece of news.
 //!
-//! Order of a new document: verify its signature, read and check it, keep it on the disk, put it in force, and
-//! only then ask the source with its tag. Whatever fails on the way, the document in force stays, and the status says why.
-//! Invariant: the tag asked with is that of the document in force, or there is none.
+//! Order of a new document: verify its signature, read and check it, keep it on the disk, activate it, and
+//! only then ask the source with its tag. Whatever fails on the way, the active document stays, and the status says why.
+//! Invariant: the tag asked with is that of the active document, or there is none.
 
 mod admission;
 mod offset;
@@ -43,7 +43,7 @@ pub(crate) struct SourceState {
     compile: CompileOptions,
     storage: Storage,
     admission: Admission,
-    /// The document in force, without the locks of this host.
+    /// The active document, without the locks of this host.
     plain: Snapshot,
     document: Option<Arc<Document>>,
     leases: Vec<Leased>,
@@ -61,7 +61,7 @@ pub(crate) struct SourceState {
     refusal_log: LogLimit,
 }
 
-/// What is known of the document in force.
+/// What is known of the active document.
 #[derive(Debug)]
 struct ActiveDocument {
     digest: u128,
@@ -156,7 +156,7 @@ impl SourceState {
         self.active.as_ref()?.tag.as_ref()
     }
 
-    /// Whether a document is in force.
+    /// Whether a document is active.
     pub(crate) fn has_document(&self) -> bool {
         self.active.is_some()
     }
@@ -325,7 +325,7 @@ impl SourceState {
                 (ServedFrom::Source, Some(now))
             }
         };
-        // Held meanwhile, so that whoever sees the new values sees their status, and the other way round.
+        // Held meanwhile, so that a reader of the new values sees their status, and the other way round.
         let mut status = self.status.lock();
         let part = SourcePart {
             snapshot: self.plain.clone(),
@@ -359,7 +359,7 @@ impl SourceState {
         }
     }
 
-    /// Keeps the document in force on the disk, under this tag. Where that fails the next question is asked
+    /// Keeps the active document on the disk, under this tag. Where that fails the next question is asked
     /// without a tag, so that the document comes again and can be kept then; unless it is certain to fail
     /// again, or there is no disk to keep it on.
     fn keep(&mut self, arrived: NewDocument, now: Micros) {

@@ -27,7 +27,7 @@ pub(super) struct Events {
     has_begun: bool,
     /// The processes that are connected, by node.
     connected: BTreeMap<NodeId, BTreeSet<u64>>,
-    /// Nodes that are connected and not told yet, because nobody knows their names: where they are, and since when.
+    /// Nodes that are connected and not told yet, because their names are unknown: where they are, and since when.
     unnamed: BTreeMap<NodeId, (String, u64)>,
     /// Members by name, as they were told.
     members: Names,

@@ -42,7 +42,7 @@ impl Driver {
                     }
                     changes.push(change);
                 }
-                // What was in force stays. The value may be one that a newer version understands.
+                // What was active stays. The value may be one that a newer version understands.
                 Err(error) => {
                     if self.report.inapplicable.insert(Arc::clone(&key), error.to_string()).is_none() {
                         tracing::warn!("a change of `{flag}` cannot be activated here: {error}");

@@ -42,7 +42,7 @@ impl Driver {
             || match target {
                 Target::Elsewhere => true,
                 Target::Existing => had_definition,
-                // With a document that has not been loaded, nobody knows that the definition is gone.
+                // With a document that has not been loaded, it is unknown whether the definition is gone.
                 Target::Create => had_definition && !self.registry.are_documents_loaded(),
             };
         let is_created = !defined && !known.has_default && known.activation != Some(false);

@@ -132,7 +132,7 @@ fn members_and_majorities() {
         },
         &[("isolated", true, "no other node was reached")],
     );
-    // The first node of a cluster, whom nobody has told of others.
+    // The first node of a cluster, which knows no other.
     check(
         |status| {
             (status["peers"], status["members"], status["addresses"]) = (json!([]), json!([]), json!([]));

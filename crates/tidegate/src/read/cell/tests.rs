@@ -293,7 +293,7 @@ fn words_do_not_hold_at_the_instant_at_which_they_end() {
             .map(|number| format!("k{number}"))
             .find(|key| cell.is_active_for(key, board.clock()) == CachedAnswer::Known(true));
         let key = key.unwrap();
-        // Nobody has rewritten the words yet.
+        // The words were not rewritten yet.
         board.clock().set(Micros::new(until.get() - 1));
         assert_eq!(
             (cell.is_active_for(&key, board.clock()), cell.holds_at(board.clock().now())),

@@ -78,7 +78,7 @@ impl Bench {
         self.committer.submit(numbers.map(|seq| plain(seq, &format!("flag-{seq}"))).collect());
     }
 
-    /// Batches that nobody waits for.
+    /// Batches that no caller waits for.
     fn submit_idly(&self, numbers: std::ops::RangeInclusive<u64>) {
         let batch = |seq: u64| Batch { is_awaited: false, ..plain(seq, &format!("flag-{seq}")) };
         self.committer.submit(numbers.map(batch).collect());
@@ -126,7 +126,7 @@ fn what_comes_behind_a_commit_goes_into_the_next_one() {
 }
 
 #[test]
-fn what_nobody_waits_for_goes_with_what_somebody_waits_for() {
+fn a_batch_without_a_caller_is_committed_with_one_that_has_a_caller() {
     let bench = Bench::gathering(FOR_EVER);
     bench.submit_idly(1..=1);
     bench.submit_idly(2..=2);
@@ -140,7 +140,7 @@ fn what_nobody_waits_for_goes_with_what_somebody_waits_for() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_committed_after_a_while() {
+fn a_batch_without_a_caller_is_committed_after_a_while() {
     let bench = Bench::gathering(Duration::from_millis(1));
     bench.submit_idly(1..=1);
     bench.expect_commit(&[1], Verdict::Good);

@@ -190,7 +190,7 @@ impl SqliteHistory {
             Some(connection) => connection,
             None => self.connect().map_err(failed)?,
         };
-        // Put back only when it has worked: a connection that fails is opened anew.
+        // Put back only when it has worked: a connection that fails is opened again.
         let found = read(&connection).map_err(failed)?;
         *guard = Some(connection);
         Ok(found)

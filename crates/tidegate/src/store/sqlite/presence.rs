@@ -17,7 +17,7 @@ use crate::FileError;
 use crate::files::atomic_file::FileId;
 use crate::store::StoreError;
 
-/// See the module.
+/// The files of a database, as they were when it was opened.
 #[derive(Debug)]
 pub(super) struct Presence {
     identity: Identity,

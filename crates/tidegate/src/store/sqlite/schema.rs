@@ -179,7 +179,7 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// In the order of their names. A change is a new format and a migration.
 pub(in crate::store) const TABLES: &[&str] = &[
-    // Damaged rows, for whoever wants to look at them.
+    // Damaged rows, for people to look at.
     "CREATE TABLE aside (id INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB, body BLOB)",
     // In the order of arrival; `body` is the register with its checksum, `lost_to` a stamp with one.
     "CREATE TABLE history (id INTEGER PRIMARY KEY, key BLOB NOT NULL, stamp BLOB NOT NULL, lost_to BLOB, body BLOB NOT NULL)",

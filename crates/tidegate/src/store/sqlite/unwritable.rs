@@ -18,7 +18,7 @@ use super::{PROBE, PROBE_BYTES, SqliteStore, refuse_newer, refuse_other, rows, s
 use crate::FileError;
 use crate::files::atomic_file::Folder;
 
-/// See the module.
+/// A store that reads what is there and refuses each write until the disk takes it.
 #[derive(Debug)]
 pub(crate) struct UnwritableStore {
     path: PathBuf,
@@ -99,7 +99,7 @@ impl UnwritableStore {
                 error => StoreError::Unwritable { path: self.path.clone(), reason: error.to_string() },
             };
             probe(&self.path).map_err(|error| unwritable(error.into()))?;
-            // It is taken anew, with all that is done then.
+            // It is taken again, with all that is done then.
             self.held = None;
             match SqliteStore::open_as(&self.path, self.node) {
                 Ok((mut store, _)) => {

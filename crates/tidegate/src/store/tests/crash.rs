@@ -1,5 +1,5 @@
 //! A process that dies at any point, and a disk that is full or fails: what was acknowledged is there, and
-//! nothing that never was (F1, F2, F5, F6). The process is this test binary itself, started anew; `strace`
+//! nothing that never was (F1, F2, F5, F6). The process is this test binary itself, started again; `strace`
 //! kills it at a chosen system call, or lets that call fail.
 
 use std::collections::BTreeMap;

@@ -116,7 +116,7 @@ fn a_flipped_bit_in_the_log_is_noticed() {
 #[test]
 fn a_flipped_bit_in_the_database_is_noticed() {
     let (outer, path, states) = crashed(400, 1);
-    // What is in the log hides pages of the database, and a bit that nobody reads does no harm.
+    // What is in the log hides pages of the database, and a bit that is not read does no harm.
     fs::remove_file(path.join(LOG)).unwrap();
     let states = vec![states[400].clone()];
     let saved = std::cell::Cell::new(0);
@@ -162,7 +162,7 @@ fn flip(name: &str, (_outer, path, states): &(TempDir, PathBuf, States), seed: u
 }
 
 #[test]
-fn a_damaged_register_is_set_aside_alone() {
+fn only_the_damaged_register_is_kept_apart() {
     let outer = tempfile::tempdir().unwrap();
     let (mut store, _) = open(outer.path());
     store.commit(&[batch(1, "a"), batch(2, "b"), batch(3, "c"), batch(4, "d")]).unwrap();
@@ -197,7 +197,7 @@ fn a_damaged_register_is_set_aside_alone() {
 }
 
 #[test]
-fn a_database_that_is_no_database_is_set_aside_whole() {
+fn a_database_that_is_no_database_is_renamed_whole() {
     for content in [&b"not a database at all, but longer than a header has to be "[..], &[0; 8_192], &[0xff; 50]] {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("data");
@@ -238,7 +238,7 @@ fn a_log_that_is_gone_is_what_it_was_before() {
 
 #[test]
 fn a_replacement_that_was_cut_short_is_finished() {
-    // As after the second of three steps: the damaged database is away, the new one not yet in its place.
+    // As after the second of three steps: the damaged database is renamed, the new one not yet in its place.
     let (_outer, path, states) = crashed(60, 0);
     fs::rename(path.join(DATABASE), path.join("registers.sqlite3.new")).unwrap();
     let _ = fs::remove_file(path.join(LOG));

@@ -53,7 +53,7 @@ fn a_second_process_is_refused_and_told_whose_it_is() {
 
 #[test]
 fn folders_and_files_are_private_whatever_the_umask() {
-    // The umask is the process's, so it takes another process; the shell starts this test binary anew.
+    // The umask is the process's, so it takes another process; the shell starts this test binary again.
     let (_outer, path) = place();
     let status = Command::new("sh")
         .args(["-c", "umask 000; exec \"$0\" \"$@\""])
@@ -137,7 +137,7 @@ fn what_cannot_be_used_is_refused_by_name() {
     fs::remove_file(&database).unwrap();
     fs::create_dir(&database).unwrap();
     assert!(matches!(SqliteStore::open(&path), Err(OpenError::File(FileError::IsFolder { .. }))));
-    // A file system that takes nothing, whoever asks.
+    // A file system that takes nothing, from root either.
     let error = SqliteStore::open(Path::new("/proc/tidegate")).unwrap_err();
     assert!(error.to_string().contains("`/proc/tidegate`"), "{error}");
 }

@@ -48,7 +48,7 @@ fn a_new_node_compares_more_often_for_thirty_seconds() {
     let at = |ms: u64| Now { steady_ms: AT.steady_ms + ms, ..AT };
     assert_eq!([0, 29_999, 30_000].map(|ms| replica.has_fast_rounds(at(ms))), [true, true, false]);
     replica.handle(Input::PeerDown { node: NodeId::new(2), instance: 2 }, AT);
-    assert!(!replica.has_fast_rounds(at(0)), "nobody is there");
+    assert!(!replica.has_fast_rounds(at(0)), "no peer is reachable");
     hear(&mut replica, 2, Body::Hello, AT);
     replica.is_synced = true;
     assert!(!replica.has_fast_rounds(at(0)), "it is in sync");

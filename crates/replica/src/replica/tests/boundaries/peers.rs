@@ -88,7 +88,7 @@ fn a_node_is_isolated_from_the_round_in_which_no_expected_peer_is_live() {
         replica.note_isolation(Now { wall_ms, ..AT });
         replica.isolated_since_ms
     };
-    // Alone, with nobody to expect; with another member; with configured peers.
+    // Alone, with no other node to expect; with another member; with configured peers.
     assert_eq!(since(&mut first_of(1, |options| options), 5), None);
     let mut member = first_of(2, |options| options);
     assert_eq!(since(&mut member, 5), None);

@@ -98,7 +98,7 @@ fn a_gc_floor_is_common_when_every_other_member_has_agreed_to_it() {
     outsider.durable.enforced_gc_floor = floor;
     outsider.handle(Input::PeerUp { node: NodeId::new(1), instance: 1 }, AT);
     outsider.peers.values_mut().for_each(|peer| peer.agreed_gc_floor = Some(floor));
-    assert!(!outsider.is_gc_floor_common(), "a reader is no member");
+    assert!(!outsider.is_gc_floor_common(), "a reader is not a member");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Watched {
                 self.have = tag;
                 String::from_utf8(body).unwrap()
             }
-            Ok(Fetched::Signed { .. }) => panic!("nobody wants a signature"),
+            Ok(Fetched::Signed { .. }) => panic!("no signature was requested"),
             Err(error) => {
                 let text = error.to_string();
                 text.strip_prefix(&format!("file `{}` ", self.path("flags.json").display())).unwrap().to_owned()
@@ -134,7 +134,7 @@ fn what_is_no_document_file_is_refused() {
     file.check("is a folder");
     fs::remove_dir(file.path("flags.json")).unwrap();
 
-    // Nobody writes into the pipe: reading it would block for ever.
+    // The pipe has no writer: reading it would block for ever.
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, file.path("flags.json"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     file.check("is a named pipe (FIFO)");

@@ -10,14 +10,14 @@ use crate::status::{CLOCKS_APART, RollbackAlarm, SignatureStatus};
 #[derive(Debug)]
 pub(super) struct Admission {
     trust: Trust,
-    /// The newest version that was in force, here or in an earlier process.
+    /// The newest version that was active, here or in an earlier process.
     seen: Option<Seen>,
     /// Where it is kept; none: with this process.
     file: Option<SeenFile>,
     /// Whether the file is behind.
     is_behind: bool,
     status: SignatureStatus,
-    /// Whether it was said that the document in force is over.
+    /// Whether it was said that the active document is over.
     is_expiry_told: bool,
 }
 
@@ -42,12 +42,12 @@ impl Admission {
         admission
     }
 
-    /// Which key has signed these bytes; none where nobody needs to.
+    /// Which key has signed these bytes; none where no key is trusted.
     pub(super) fn verify(&self, body: &[u8], signature: Option<&str>) -> Result<Option<KeyId>, SignatureError> {
         self.trust.verify(body, signature.map(str::as_bytes))
     }
 
-    /// Whether a document that has come may be put in force.
+    /// Whether a document that has come may be activated.
     pub(super) fn check_version(
         &self,
         header: Option<&Header>,
@@ -62,7 +62,7 @@ impl Admission {
         self.trust.check_kept_version(header, digest, self.seen)
     }
 
-    /// A document is in force that was verified and judged.
+    /// A document is active that was verified and judged.
     pub(super) fn admit(&mut self, header: Option<&Header>, key: Option<KeyId>, digest: u128, now: Micros) {
         self.signed_by(key);
         let header = header.cloned().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Admission {
         }
     }
 
-    /// The document in force is signed by this key, perhaps another one than before.
+    /// The active document is signed by this key, perhaps another one than before.
     pub(super) fn signed_by(&mut self, key: Option<KeyId>) {
         self.status.key = key.map(|key| key.to_string());
     }
@@ -110,7 +110,7 @@ impl Admission {
         true
     }
 
-    /// Says once when the document in force is over.
+    /// Says once when the active document is over.
     pub(super) fn tick(&mut self, now: Micros) {
         let Some(expires) = self.status.expires.filter(|expires| now >= *expires && self.trust.wants_signature())
         else {

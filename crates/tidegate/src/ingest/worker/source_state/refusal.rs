@@ -1,4 +1,4 @@
-//! Documents that are not put in force, and who is told.
+//! Documents that are not activated, and who is told.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::ingest::signature::SignatureError;
 use crate::status::{Health, Poisoned, Refusal, ServedFrom};
 
 impl SourceState {
-    /// The source's document is not to be used. What was in force stays.
+    /// The source's document is not to be used. What was active stays.
     pub(super) fn refuse(&mut self, digest: u128, refused: Refused, now: Micros) {
         // What a signature or a clock is to blame for may be well at the next poll, with the same bytes.
         self.rejected = (!matches!(refused, Refused::Signature(_))).then_some(digest);

@@ -151,7 +151,7 @@ impl Storage {
         }
     }
 
-    /// Keeps the lease clocks: at each fresh word where a ramp depends on them, else now and then, because
+    /// Keeps the lease clocks: at each successful poll where a ramp depends on them, else now and then, because
     /// then only the age of the data does.
     pub(super) fn store_freshness(&mut self, clocks: &Clocks, now: Micros, at_once: bool) {
         let Some(cache) = &self.cache else { return };

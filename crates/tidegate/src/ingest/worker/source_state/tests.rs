@@ -45,7 +45,7 @@ fn trouble() -> Result<Answer, FetchError> {
     Err(FetchError::Status { status: 503, retry_after: None })
 }
 
-/// The version in force, and the tag to ask with.
+/// The active version, and the tag to ask with.
 fn state(source: &SourceState) -> (String, Option<String>) {
     let published = source.registry.instance().board.load();
     let snapshot: &Snapshot = &published.snapshot;
@@ -62,7 +62,7 @@ fn check(source: &SourceState, version: &str, tag: Option<&str>, health: Health)
 }
 
 #[test]
-fn the_tag_is_that_of_the_document_in_force() {
+fn the_tag_is_that_of_the_active_document() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
     check(&source, "none", None, Health::Starting);
