@@ -7,7 +7,7 @@ mod server;
 mod source;
 mod text;
 
-pub(crate) use common::{AtArg, FlagArgs, Format, FormatArg, KeyArg, KeyFileArg, host_name};
+pub(crate) use common::{AtArg, AttributesArg, FlagArgs, Format, FormatArg, KeyArg, KeyFileArg, host_name};
 pub(crate) use header::{Header, read as read_headers};
 pub(crate) use query::{Query, QueryArgs};
 pub(crate) use server::{

@@ -4,14 +4,17 @@
 //! difference of two shares is exactly the part of the line that changes sides. With another hash or salt
 //! the keys lie elsewhere, and only bounds can be given.
 
+mod counted;
 mod fields;
 mod movement;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tidegate_engine::{CompileOptions, Document, FlagKey, Micros, Snapshot, compile, document};
 
 use crate::forecast::Curve;
+use crate::subjects::KnownSubject;
+pub(crate) use counted::Counted;
 pub(crate) use fields::Field;
 pub(crate) use movement::{Bounds, Movement, Movements};
 
@@ -36,6 +39,10 @@ pub(crate) struct Difference {
     /// Hash or salt differ, so that the keys have other positions.
     pub(crate) is_shuffled: bool,
     pub(crate) movements: Movements,
+    /// Rules decide by one of the documents, so that the movements are only those of everyone whom no rule decides about.
+    pub(crate) has_rules: bool,
+    /// How many subjects of the population move now, if there is one.
+    pub(crate) counted: Option<Counted>,
 }
 
 /// How a flag differs.
@@ -57,42 +64,37 @@ impl Kind {
 }
 
 impl Comparison {
-    /// Compares two documents as seen from `now` on.
-    pub(crate) fn new(old: &Document, new: &Document, now: Micros) -> Self {
+    /// Compares two documents as seen from `now` on; with a population, its subjects that move are counted.
+    pub(crate) fn new(old: &Document, new: &Document, now: Micros, population: Option<&[KnownSubject]>) -> Self {
         let (before, after) = (Side::new(old), Side::new(new));
+        let changed = after.snapshot.changed_flags(&before.snapshot, usize::MAX).unwrap_or_default();
+        let changed: HashSet<FlagKey> = changed.into_iter().collect();
+        let difference = |section: &str, flag: &str, kind, fields| {
+            difference(section, flag, kind, fields, &before, &after, now, population)
+        };
         let mut comparison = Self { flags: Vec::new(), before: before.entries.len(), same: 0 };
         for (section, entry) in entries(new) {
             let was = before.entries.get(&(section, &*entry.name));
             match was {
-                Some(was) if *was == entry => comparison.same += 1,
+                Some(was) if *was == entry && !changed.contains(&FlagKey::new(section, &*entry.name)) => {
+                    // Another flag that it asks for may be another one.
+                    let moved = Some(difference(section, &entry.name, Kind::Changed, Vec::new()))
+                        .filter(|_| population.is_some() && entry.targeting.is_some())
+                        .filter(|difference| difference.counted.is_some_and(Counted::has_moved));
+                    comparison.same += usize::from(moved.is_none());
+                    comparison.flags.extend(moved);
+                }
                 Some(was) => {
-                    let fields = fields::differing(was, entry);
-                    comparison.flags.push(difference(
-                        section,
-                        &entry.name,
-                        Kind::Changed,
-                        fields,
-                        &before,
-                        &after,
-                        now,
-                    ));
+                    let mut fields = fields::differing(was, entry);
+                    fields.extend(fields::segments(old, new).filter(|_| *was == entry));
+                    comparison.flags.push(difference(section, &entry.name, Kind::Changed, fields));
                 }
-                None => {
-                    comparison.flags.push(difference(
-                        section,
-                        &entry.name,
-                        Kind::Added,
-                        Vec::new(),
-                        &before,
-                        &after,
-                        now,
-                    ));
-                }
+                None => comparison.flags.push(difference(section, &entry.name, Kind::Added, Vec::new())),
             }
         }
         let gone = entries(old).filter(|(section, entry)| !after.entries.contains_key(&(*section, &*entry.name)));
         for (section, entry) in gone {
-            comparison.flags.push(difference(section, &entry.name, Kind::Removed, Vec::new(), &before, &after, now));
+            comparison.flags.push(difference(section, &entry.name, Kind::Removed, Vec::new()));
         }
         comparison
     }
@@ -129,6 +131,7 @@ fn entries(document: &Document) -> impl Iterator<Item = (&str, &document::Flag)>
     document.sections.iter().flat_map(|section| section.flags.iter().map(|flag| (&*section.name, flag)))
 }
 
+#[expect(clippy::too_many_arguments, reason = "one call, which binds all but the first four")]
 fn difference(
     section: &str,
     flag: &str,
@@ -137,12 +140,16 @@ fn difference(
     before: &Side<'_>,
     after: &Side<'_>,
     now: Micros,
+    population: Option<&[KnownSubject]>,
 ) -> Difference {
     let (old, new) = (before.curve(section, flag), after.curve(section, flag));
     let line = |curve: &Curve<'_>| (curve.flag.hash(), curve.flag.salt().unwrap_or_default().to_owned());
     let is_shuffled = matches!((&old, &new), (Some(old), Some(new)) if line(old) != line(new));
     let movements = Movements::between(old.as_ref(), new.as_ref(), is_shuffled, now);
-    Difference { flag: FlagKey::new(section, flag), kind, fields, is_shuffled, movements }
+    let has_rules = old.iter().chain(&new).any(|curve| curve.flag.targeting().is_some());
+    let flag = FlagKey::new(section, flag);
+    let counted = population.map(|subjects| Counted::new(&before.snapshot, &after.snapshot, &flag, now, subjects));
+    Difference { flag, kind, fields, is_shuffled, movements, has_rules, counted }
 }
 
 /// More removed flags than that are probably a mistake: a truncated file, or another document altogether.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use tidegate_engine::document::Serve;
 use tidegate_engine::{Change, Flag, Micros, Moment, Share, Span};
 
 use crate::source::SYNCED;
@@ -24,8 +25,10 @@ pub(crate) struct Forecast<'s> {
 /// One flag and its way.
 pub(crate) struct Curve<'s> {
     pub(crate) flag: Flag<'s>,
-    /// The flag's key, safe to print.
+    /// The flag's key and, for the ramp of a rule, the rule's name; safe to print.
     pub(crate) name: String,
+    /// The number of the rule whose ramp it is; `None`: the flag's own ramp.
+    pub(crate) rule: Option<usize>,
     /// Every instant at which the share takes another course, in order.
     pub(crate) changes: Vec<Change>,
 }
@@ -50,7 +53,7 @@ impl<'s> Forecast<'s> {
         from: Option<Micros>,
         to: Option<Micros>,
     ) -> Self {
-        let curves: Vec<Curve<'s>> = flags.map(Curve::new).collect();
+        let curves: Vec<Curve<'s>> = flags.flat_map(Curve::all).collect();
         let changes = || curves.iter().flat_map(|curve| &curve.changes).map(|change| change.at);
         let (first, last) = stretch(changes, now);
         let from = from.unwrap_or_else(|| to.map_or(first, |to| first.min(to.saturating_sub(Span::SECOND))));
@@ -104,20 +107,44 @@ impl<'s> Forecast<'s> {
 }
 
 impl<'s> Curve<'s> {
+    /// The whole way of a flag, and those of its rules that have a ramp.
+    fn all(flag: Flag<'s>) -> Vec<Self> {
+        let rules = flag.targeting().map(|targeting| targeting.rules.as_slice()).unwrap_or_default();
+        let with_ramp = rules.iter().enumerate().filter(|(_, rule)| matches!(rule.serve, Serve::Ramp(_)));
+        let of_rules = with_ramp.map(|(number, rule)| {
+            let name = format!("{}, rule {}", flag.key(), rule.name);
+            Self::along(flag, &name, Some(number), |moment| flag.next_rule_change(number, moment))
+        });
+        std::iter::once(Self::new(flag)).chain(of_rules).collect()
+    }
+
     /// The whole way of a flag.
     pub(crate) fn new(flag: Flag<'s>) -> Self {
+        Self::along(flag, &flag.key().to_string(), None, |moment| flag.next_change(moment))
+    }
+
+    fn along(flag: Flag<'s>, name: &str, rule: Option<usize>, next: impl Fn(&Moment<'_>) -> Option<Change>) -> Self {
         let mut changes = Vec::new();
         let mut moment = Moment { now: Micros::MIN, leases: SYNCED };
-        while let Some(change) = flag.next_change(&moment) {
+        while let Some(change) = next(&moment) {
             changes.push(change);
             moment.now = change.at;
         }
-        Self { flag, name: crate::text::escape(&flag.key().to_string()).into_owned(), changes }
+        Self { flag, name: crate::text::escape(name).into_owned(), rule, changes }
+    }
+
+    /// The name of the rule whose ramp it is.
+    pub(crate) fn rule_name(&self) -> Option<&'s str> {
+        self.flag.targeting()?.rules.get(self.rule?).map(|rule| &*rule.name)
     }
 
     /// The share on `new` at an instant.
     pub(crate) fn share_at(&self, instant: Micros) -> Share {
-        self.flag.share_at(&Moment { now: instant, leases: SYNCED })
+        let moment = Moment { now: instant, leases: SYNCED };
+        match self.rule {
+            None => self.flag.share_at(&moment),
+            Some(rule) => self.flag.rule_share_at(rule, &moment).unwrap_or(Share::ZERO),
+        }
     }
 
     /// Whether the share is not the same throughout the stretch.

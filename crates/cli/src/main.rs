@@ -22,6 +22,7 @@ mod relative;
 mod report;
 mod server;
 mod source;
+mod subjects;
 mod svg;
 mod table;
 mod terminal;

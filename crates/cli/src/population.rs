@@ -42,19 +42,35 @@ impl<'s> Tally<'s> {
         Self { snapshot, index: flag.index(), flag, instants, changes, population: 0 }
     }
 
-    /// Adds one key to the population.
-    pub(crate) fn add(&mut self, key: &str) {
+    /// Adds one subject to the population.
+    pub(crate) fn add(&mut self, subject: &Subject<'_>) {
         self.population += 1;
-        let subject = Subject::key(key);
-        let flips = self.flag.flips(&subject, &ALWAYS);
+        if self.flag.targeting().is_some_and(|targeting| !targeting.rules.is_empty()) {
+            return self.add_by_rules(subject);
+        }
+        let flips = self.flag.flips(subject, &ALWAYS);
         let on = match flips.on {
             Some(on) if !self.flag.interpolates() => on,
-            _ if self.is_early(&subject) => Micros::MIN,
+            _ if self.is_early(subject) => Micros::MIN,
             _ => return,
         };
         self.change(on, 1);
         if let Some(off) = flips.off {
             self.change(off, -1);
+        }
+    }
+
+    /// A rule may depend on other flags, so that a subject flips more than twice: it is evaluated at each instant.
+    fn add_by_rules(&mut self, subject: &Subject<'_>) {
+        for (number, now) in self.instants.iter().enumerate() {
+            let moment = Moment { now: *now, leases: SYNCED };
+            let decision = self.snapshot.evaluate(Some(self.index), subject, &moment);
+            if decision.variant == Some(Variant::New)
+                && let Some([on, off]) = self.changes.get_mut(number..=number + 1)
+            {
+                *on += 1;
+                *off -= 1;
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use sha1::{Digest as _, Sha1};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::Position;
+use crate::attributes::Attributes;
 
 /// The algorithm that turns a key into a [`Position`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -68,13 +69,14 @@ impl fmt::Display for HashAlgorithm {
     }
 }
 
-/// What a subject is: a key, a position drawn at random, or nothing.
+/// What a subject is: a key, a position drawn at random, or nothing; and its attributes, if a caller knows some.
 ///
 /// It remembers the SHA-1 of its key once a flag has asked for it, since that is the same for every flag
 /// without a salt; so make one per request and ask all flags with it.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     kind: SubjectKind<'a>,
+    attributes: Attributes<'a>,
     unsalted_sha1: Cell<Option<Position>>,
 }
 
@@ -90,17 +92,39 @@ impl<'a> Subject<'a> {
     /// A key: a user id, a host name, anything that should keep its variant (OpenFeature: targeting key). The empty text is a
     /// key like any other.
     pub const fn key(key: &'a str) -> Self {
-        Self { kind: SubjectKind::Key(key), unsalted_sha1: Cell::new(None) }
+        Self::new(SubjectKind::Key(key))
     }
 
     /// A position drawn at random, for a percentage of calls instead of keys; it is never an early adopter.
     pub const fn drawn(position: Position) -> Self {
-        Self { kind: SubjectKind::Drawn(position), unsalted_sha1: Cell::new(None) }
+        Self::new(SubjectKind::Drawn(position))
     }
 
     /// No key. If a flag needs one, the answer is `stable` with the error `TARGETING_KEY_MISSING`.
     pub const fn absent() -> Self {
-        Self { kind: SubjectKind::Absent, unsalted_sha1: Cell::new(None) }
+        Self::new(SubjectKind::Absent)
+    }
+
+    const fn new(kind: SubjectKind<'a>) -> Self {
+        Self { kind, attributes: Attributes::NONE, unsalted_sha1: Cell::new(None) }
+    }
+
+    /// The same subject with these attributes, which rules of flags read. Flags without rules do not look at them.
+    ///
+    /// ```
+    /// use tidegate_engine::{Attribute, Subject};
+    ///
+    /// let attributes = [("plan", Attribute::from("premium"))];
+    /// let subject = Subject::key("ann").with_attributes(&attributes);
+    /// # let _ = subject;
+    /// ```
+    #[must_use]
+    pub fn with_attributes(self, attributes: impl Into<Attributes<'a>>) -> Self {
+        Self { attributes: attributes.into(), ..self }
+    }
+
+    pub(crate) const fn attributes(&self) -> Attributes<'a> {
+        self.attributes
     }
 
     /// The key; `None` for a random draw and where there is no key.

@@ -5,6 +5,7 @@
 //! all times. Compiling cannot fail, because a [`Document`] holds only what passed every check.
 
 mod points;
+mod rules;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
@@ -12,9 +13,10 @@ use std::collections::{HashMap, HashSet};
 use crate::custom_hash::{CustomHash, RecordHash};
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
-use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, RecordKind, Snapshot};
+use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, RecordKind, Snapshot, Targeting};
 use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 
+use rules::Segments;
 use tables::Tables;
 
 /// Settings of the host that complete a document when it is compiled.
@@ -52,12 +54,12 @@ pub fn compile(document: &Document, options: &CompileOptions) -> Snapshot {
     let flags = document.sections.iter().map(|section| section.flags.len()).sum();
     let mut tables = Tables::with_capacity(flags, options.custom_hash.clone());
     let mut digest = digest::Accumulator::default();
+    let segments = Segments::new(document, &mut tables);
+    let source = Source { options, segments: &segments };
     for section in &document.sections {
-        let section_name = tables.section(&section.name);
+        let number = tables.section(&section.name);
         for flag in &section.flags {
-            digest.add(&section.name, flag, options.default_lease, options.hash_of(flag).map(CustomHash::name));
-            let record = compile_flag(flag, section_name, options, &mut tables);
-            tables.flag(&flag.name, record);
+            source.add(&section.name, number, flag, &mut tables, &mut digest);
         }
     }
     Snapshot::from_core(tables.into_core(digest.finish()))
@@ -86,33 +88,32 @@ pub struct Part<'d> {
 /// assert_eq!((stable("x"), stable("y")), (Some("1"), Some("3")));
 /// ```
 pub fn compile_all(parts: &[Part<'_>]) -> Snapshot {
-    let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, &CompileOptions)>>::new());
-    let mut flags = 0_usize;
-    for Part { document, options } in parts {
+    let flags = parts.iter().flat_map(|part| &part.document.sections).map(|section| section.flags.len()).sum();
+    let custom_hash = parts.iter().find_map(|part| part.options.custom_hash.clone());
+    let mut tables = Tables::with_capacity(flags, custom_hash);
+    let segments: Vec<_> = parts.iter().map(|part| Segments::new(part.document, &mut tables)).collect();
+    let (mut order, mut by_name) = (Vec::new(), HashMap::<&str, Vec<(&document::Section, Source<'_>)>>::new());
+    for (Part { document, options }, segments) in parts.iter().zip(&segments) {
+        let source = Source { options, segments };
         for section in &document.sections {
-            flags = flags.saturating_add(section.flags.len());
             let parts = by_name.entry(&section.name).or_default();
             if parts.is_empty() {
                 order.push(&*section.name);
             }
-            parts.push((section, *options));
+            parts.push((section, source));
         }
     }
-    let custom_hash = parts.iter().find_map(|part| part.options.custom_hash.clone());
-    let mut tables = Tables::with_capacity(flags, custom_hash);
     let mut digest = digest::Accumulator::default();
     for name in order {
         let parts = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
         let number = tables.section(name);
         let mut seen = HashSet::new();
-        for (section, options) in parts {
+        for (section, source) in parts {
             for flag in &section.flags {
                 if parts.len() > 1 && !seen.insert(&*flag.name) {
                     continue;
                 }
-                digest.add(name, flag, options.default_lease, options.hash_of(flag).map(CustomHash::name));
-                let record = compile_flag(flag, number, options, &mut tables);
-                tables.flag(&flag.name, record);
+                source.add(name, number, flag, &mut tables, &mut digest);
             }
         }
     }
@@ -126,16 +127,55 @@ impl Snapshot {
     }
 }
 
-fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, tables: &mut Tables) -> Record {
-    let hash = if options.hash_of(flag).is_some() {
+/// Where a flag comes from, as far as it decides.
+#[derive(Clone, Copy)]
+struct Source<'d> {
+    options: &'d CompileOptions,
+    segments: &'d Segments<'d>,
+}
+
+impl Source<'_> {
+    /// Compiles a flag into the tables.
+    fn add(
+        self,
+        section: &str,
+        number: u32,
+        flag: &document::Flag,
+        tables: &mut Tables,
+        digest: &mut digest::Accumulator,
+    ) {
+        let options = self.options;
+        let hash = hash_of(flag, options);
+        let targeting = flag.targeting.as_ref().map(|targeting| Box::new(self.segments.compile(targeting, hash)));
+        let targeting_digest = targeting.as_ref().map(|targeting| targeting.digest);
+        let custom = options.hash_of(flag).map(CustomHash::name);
+        digest.add(section, flag, options.default_lease, custom, targeting_digest);
+        let record = compile_flag(flag, number, options, targeting, tables);
+        tables.flag(&flag.name, record);
+    }
+}
+
+fn hash_of(flag: &document::Flag, options: &CompileOptions) -> RecordHash {
+    if options.hash_of(flag).is_some() {
         RecordHash::Custom
     } else {
         RecordHash::Algorithm(flag.hash.unwrap_or(HashAlgorithm::default_for(flag.salt.as_deref())))
-    };
+    }
+}
+
+fn compile_flag(
+    flag: &document::Flag,
+    section: u32,
+    options: &CompileOptions,
+    targeting: Option<Box<Targeting>>,
+    tables: &mut Tables,
+) -> Record {
+    let hash = hash_of(flag, options);
+    let moves_by_rule = flag.targeting.as_ref().is_some_and(|targeting| targeting.has_ramp());
     let salt = flag.salt.as_deref().unwrap_or_default();
     let points = points::from_schedule(&flag.schedule);
     let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
-    let lease = if points.is_empty() { None } else { flag.lease.or(options.default_lease) };
+    let lease = if points.is_empty() && !moves_by_rule { None } else { flag.lease.or(options.default_lease) };
     let extra = Extra {
         adopters: Adopters::new(&flag.early_adopters),
         adopters_leave: flag
@@ -147,9 +187,10 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         lease,
         source: options.source,
         interpolation: Interpolation::from_flag(flag),
+        targeting,
         details: flag.details.clone(),
     };
-    let moves = flag.enabled && flag.new.is_some() && !(points.is_empty() && flag.early_adopters.is_empty());
+    let moves = flag.enabled && flag.new.is_some() && (!points.is_empty() || extra.is_targeted());
     let is_constant = !moves || flag.lock.is_some();
     let kind = match (is_constant, extra.decides()) {
         (true, _) => RecordKind::Constant,
@@ -157,6 +198,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         (false, true) => RecordKind::Rules,
     };
     let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, &extra) };
+    let is_by_attribute = extra.targeting.as_ref().is_some_and(|targeting| targeting.bucket_by.is_some());
     let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };
     Record {
         key: (0, 0),
@@ -169,7 +211,7 @@ fn compile_flag(flag: &document::Flag, section: u32, options: &CompileOptions, t
         rest,
         seed: if hash == RecordHash::Algorithm(HashAlgorithm::Xxh3) { bucket::xxh3_seed(salt) } else { 0 },
         extra,
-        hash,
+        hash: if is_by_attribute { RecordHash::ByAttribute } else { hash },
         lock: flag.lock,
         enabled: flag.enabled,
         kind,
@@ -187,7 +229,9 @@ fn rest(points: &[Point], extra: &Extra) -> (Micros, Share) {
     };
     // Numbers are taken at the whole second before.
     let lag = if extra.interpolation.is_some() { Span::SECOND } else { Span::ZERO };
-    (until.at.saturating_add(lag).saturating_sub(Span::from_micros(1)), until.share)
+    let by_rules = extra.targeting.as_ref().map_or(Micros::MIN, |targeting| rules::last_move(targeting));
+    let last = until.at.saturating_add(lag).max(by_rules);
+    (last.saturating_sub(Span::from_micros(1)), until.share)
 }
 
 /// The rollback from the share that the ramp has reached at `start`.

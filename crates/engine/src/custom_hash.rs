@@ -80,4 +80,7 @@ impl fmt::Display for HashName {
 pub(crate) enum RecordHash {
     Algorithm(HashAlgorithm),
     Custom,
+    /// The flag names an attribute in the place of the key; its hash stands beside its rules, so that the flag takes the path
+    /// that looks there.
+    ByAttribute,
 }

@@ -123,7 +123,7 @@ fn float_to_json(float: f64) -> String {
 pub enum Reason {
     /// Neither the key nor the time matters: a lock, an activation for 0 or 100 %, an entry without `new` or a window.
     Static,
-    /// The key is an early adopter, or the value is a number interpolated at this instant.
+    /// The key is an early adopter, the condition of a rule holds, or the value is a number interpolated at this instant.
     TargetingMatch,
     /// The key's position was compared with the share.
     Split,
@@ -169,6 +169,8 @@ pub enum Rule {
     NoNew,
     /// The key is an early adopter.
     EarlyAdopter,
+    /// The condition of one of the flag's rules holds.
+    Targeting,
     /// A number between the two values, the same for everyone.
     Interpolation,
     /// The key's position was compared with the share of the ramp.
@@ -190,6 +192,7 @@ impl Rule {
             Self::Disabled => "disabled",
             Self::NoNew => "no_new",
             Self::EarlyAdopter => "early_adopter",
+            Self::Targeting => "targeting",
             Self::Interpolation => "interpolation",
             Self::Ramp => "ramp",
             Self::Rollback => "rollback",

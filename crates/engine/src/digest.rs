@@ -62,10 +62,21 @@ pub(crate) struct Accumulator {
 }
 
 impl Accumulator {
-    /// `default_lease` and `hash` are what the host adds where the flag names neither.
-    pub(crate) fn add(&mut self, section: &str, flag: &Flag, default_lease: Option<Span>, hash: Option<&str>) {
+    /// `default_lease` and `hash` are what the host adds where the flag names neither; `targeting` is the digest of its rules.
+    pub(crate) fn add(
+        &mut self,
+        section: &str,
+        flag: &Flag,
+        default_lease: Option<Span>,
+        hash: Option<&str>,
+        targeting: Option<u128>,
+    ) {
         self.text.clear();
         self.write(section, flag, default_lease, hash);
+        // The form of a flag without rules ends here, so nothing that follows can be taken for one of its parts.
+        if let Some(targeting) = targeting {
+            self.text.extend_from_slice(&targeting.to_le_bytes());
+        }
         self.sum = self.sum.wrapping_add(xxh3_128(&self.text));
     }
 
@@ -186,7 +197,8 @@ mod tests {
     }
 
     fn digest(flag: Flag) -> Digest {
-        let document = Document { header: None, sections: vec![Section { name: "s".into(), flags: vec![flag] }] };
+        let document =
+            Document { sections: vec![Section { name: "s".into(), flags: vec![flag] }], ..Document::default() };
         compile(&document, &CompileOptions::default()).digest()
     }
 

@@ -4,28 +4,37 @@
 //! kept exactly as written: a value keeps the spelling of its numbers, so that nothing is rounded.
 
 mod adopters;
+mod condition;
 mod cursor;
 mod definition;
 mod duration;
 mod entry;
 pub mod fields;
 mod findings;
+mod flag_patterns;
 mod header;
 mod members;
 pub(crate) mod names;
+mod never;
 pub(crate) mod patterns;
 mod percent;
 mod places;
 mod reader;
+mod rule;
+mod rules;
 mod scan;
 mod schedule;
 mod schema;
 mod seen;
 mod string_end;
 mod syntax;
+mod targets;
 pub(crate) mod time;
+mod uses;
 mod value;
 mod write;
+mod write_rule;
+mod write_schedule;
 
 use findings::{Findings, Keep};
 
@@ -35,9 +44,11 @@ use crate::{HashAlgorithm, Micros, Share, Span, Variant};
 pub use definition::{Definition, DefinitionError, read_definition};
 pub use duration::{DurationError, parse_duration};
 pub use percent::{PercentError, parse_percent};
+pub use rule::{Comparison, Condition, Order, Segment, Serve, Targeting, TargetingRule, Test};
 pub use schema::schema;
 pub use time::{TimeError, parse_time};
 pub use write::write;
+pub(crate) use write_rule::{condition as condition_text, targeting as targeting_text};
 
 /// Reads a document and reports all errors, warnings and notes, each with its place in the text.
 ///
@@ -119,11 +130,13 @@ pub struct Tally {
 pub struct Document {
     /// The header `$tidegate`; `None` if the document has none.
     pub header: Option<Header>,
+    /// The segments of the header, each with a name of its own.
+    pub segments: Vec<Segment>,
     /// The sections, each with a name of its own.
     pub sections: Vec<Section>,
 }
 
-/// The header of a document. It has no effect on flags; programs that accept signed documents only check it.
+/// The header of a document, without its segments, which stand in [`Document::segments`]. It has no effect on flags; programs that accept signed documents only check it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Header {
     /// The environment that the document is for.
@@ -158,6 +171,8 @@ pub struct Flag {
     pub schedule: Schedule,
     /// Keys that have `new` at once.
     pub early_adopters: Vec<Adopter>,
+    /// Rules on attributes, and what positions are made of. Boxed, because most flags have neither.
+    pub targeting: Option<Box<Targeting>>,
     /// Whether every key gets the number between the two values, at the share's fraction of the way.
     pub interpolate: bool,
     /// How the share falls again.

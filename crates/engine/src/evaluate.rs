@@ -1,10 +1,12 @@
 //! The decision: a snapshot, a subject and an instant in, an answer out.
 //!
 //! One function decides, in a fixed order of precedence: a lock of this host, an activation, a lock in the document, a
-//! disabled flag, early adopters, then the share of the ramp. The function is generic over a [`Trace`], which sees each
+//! disabled flag, early adopters, rules, then the share of the ramp. The function is generic over a [`Trace`], which sees each
 //! step. With the trace that does nothing it is the fast path; with the trace that records it is `explain`; so the two
 //! cannot disagree. Evaluation never blocks, panics or fails, and allocates nothing (a regular expression may fill its
 //! cache once per thread).
+
+mod rules;
 
 use std::hint::select_unpredictable;
 
@@ -19,6 +21,8 @@ use crate::{
     Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Rule,
     Share, Span, Subject, Variant,
 };
+
+use rules::Asking;
 
 impl Snapshot {
     /// Evaluates a flag; `None` stands for a flag that was not found. Never blocks, panics or fails.
@@ -84,12 +88,12 @@ impl Snapshot {
         }
         // A flag with a lease never settles, so no clock of a lease has a part in this.
         let moment = Moment { now: past, leases: const { &Clocks::synced() } };
-        Query { snapshot: self, subject, moment: &moment }.by_document(entry, &mut NoTrace)
+        Query { snapshot: self, subject, moment: &moment, asking: None }.by_document(entry, &mut NoTrace)
     }
 
     #[inline(never)]
     fn evaluate_moving<'s>(&'s self, entry: Entry<'s>, subject: &Subject<'_>, moment: &Moment<'_>) -> Decision<'s> {
-        Query { snapshot: self, subject, moment }.by_document(entry, &mut NoTrace)
+        Query { snapshot: self, subject, moment, asking: None }.by_document(entry, &mut NoTrace)
     }
 
     #[inline(never)]
@@ -100,7 +104,7 @@ impl Snapshot {
     /// The answer of a flag that is constant in its document, without locks and activations.
     pub(crate) fn constant_without_override<'s>(&'s self, entry: Entry<'s>) -> Option<Decision<'s>> {
         let moment = Moment { now: Micros::MIN, leases: const { &Clocks::synced() } };
-        let query = Query { snapshot: self, subject: &Subject::absent(), moment: &moment };
+        let query = Query { snapshot: self, subject: &Subject::absent(), moment: &moment, asking: None };
         (entry.record.kind == RecordKind::Constant).then(|| query.by_document(entry, &mut NoTrace))
     }
 }
@@ -129,7 +133,10 @@ impl Flag<'_> {
             return Flips { on: None, off: extra.adopters_leave };
         }
         let timeline = Timeline::new(entry, extra, moment.leases);
-        let query = Query { snapshot: self.snapshot(), subject, moment };
+        let query = Query { snapshot: self.snapshot(), subject, moment, asking: None };
+        if let Some(flips) = extra.and_then(|extra| query.rule_flips(entry, extra)) {
+            return flips;
+        }
         query.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
     }
 }
@@ -143,13 +150,22 @@ pub(crate) fn decide<'s>(
     moment: &Moment<'_>,
     trace: &mut impl Trace,
 ) -> Decision<'s> {
+    decide_within(&Query { snapshot, subject, moment, asking: None }, flag, trace)
+}
+
+/// The same, as a part of another decision.
+#[inline]
+fn decide_within<'s>(query: &Query<'s, '_>, flag: Option<FlagIndex>, trace: &mut impl Trace) -> Decision<'s> {
     let Some(flag) = flag else { return not_found(trace) };
-    let query = Query { snapshot, subject, moment };
+    let snapshot = query.snapshot;
     let entry = snapshot.entry(flag);
-    if let Some(overridden) = snapshot.overridden(flag)
-        && let Some(decision) = query.by_override(flag, entry, overridden, trace)
-    {
-        return decision;
+    if let Some(overridden) = snapshot.overridden(flag) {
+        if let Some(decision) = query.by_override(flag, entry, overridden, trace) {
+            return decision;
+        }
+    } else {
+        trace.passed(Rule::HostLock, "there is none");
+        trace.passed(Rule::Activation, "there is none");
     }
     match entry {
         None => not_found(trace),
@@ -162,6 +178,8 @@ struct Query<'s, 'q> {
     snapshot: &'s Snapshot,
     subject: &'q Subject<'q>,
     moment: &'q Moment<'q>,
+    /// What is left to ask for; `None` for a decision that is not a part of another one.
+    asking: Option<&'q Asking>,
 }
 
 impl<'s> Query<'s, '_> {
@@ -182,7 +200,11 @@ impl<'s> Query<'s, '_> {
             trace.expires(lock.until);
             return Some(decision);
         }
+        trace.passed(Rule::HostLock, passed_override(overridden.lock.is_some()));
         let active = overridden.activation.as_ref().filter(|activation| self.is_active(activation.until));
+        if active.is_none() {
+            trace.passed(Rule::Activation, passed_override(overridden.activation.is_some()));
+        }
         match entry {
             Some(entry) => Some(self.by_activation(entry, active?, trace)),
             None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
@@ -216,6 +238,10 @@ impl<'s> Query<'s, '_> {
                 until: extra.and_then(|extra| extra.adopters_leave),
                 ..Facts::default()
             });
+            return decision;
+        }
+        let leave = extra.and_then(|extra| extra.adopters_leave);
+        if let Some(decision) = extra.and_then(|extra| self.by_rules(entry, extra, || activation.share, leave, trace)) {
             return decision;
         }
         trace.rule(Rule::Activation);
@@ -262,18 +288,25 @@ impl<'s> Query<'s, '_> {
     #[inline(always)]
     fn by_document(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
         match entry.record.kind {
-            RecordKind::Share => self.by_share(entry, None, || self.timeline(entry, None), trace),
+            RecordKind::Share => {
+                passed_switches(trace);
+                self.by_share(entry, None, || self.timeline(entry, None), trace)
+            }
             RecordKind::Constant => {
                 if let Some(locked) = entry.record.lock {
                     trace.rule(Rule::DocumentLock);
                     return value_of(entry, locked == Variant::New, Reason::Static);
                 }
+                trace.passed(Rule::DocumentLock, "there is none");
                 self.by_constant(entry, trace)
             }
-            RecordKind::Rules => match entry.extra() {
-                None => self.by_share(entry, None, || self.timeline(entry, None), trace),
-                Some(extra) => self.by_extra(entry, extra, trace),
-            },
+            RecordKind::Rules => {
+                passed_switches(trace);
+                match entry.extra() {
+                    None => self.by_share(entry, None, || self.timeline(entry, None), trace),
+                    Some(extra) => self.by_extra(entry, extra, trace),
+                }
+            }
         }
     }
 
@@ -285,6 +318,7 @@ impl<'s> Query<'s, '_> {
             trace.rule(Rule::Disabled);
             return caller_default(Reason::Disabled, None);
         }
+        trace.passed(Rule::Disabled, "the flag is enabled");
         if record.new == NONE {
             trace.rule(Rule::NoNew);
             return value_of(entry, false, Reason::Static);
@@ -302,7 +336,7 @@ impl<'s> Query<'s, '_> {
 
     /// Flags that have more than values and a ramp, in a function of their own to keep the common path short.
     #[inline(never)]
-    fn by_extra(&self, entry: Entry<'s>, extra: &Extra, trace: &mut impl Trace) -> Decision<'s> {
+    fn by_extra(&self, entry: Entry<'s>, extra: &'s Extra, trace: &mut impl Trace) -> Decision<'s> {
         let timeline = self.timeline(entry, Some(extra));
         match self.by_rare(entry, extra, &timeline, trace) {
             Some(decision) => decision,
@@ -310,12 +344,12 @@ impl<'s> Query<'s, '_> {
         }
     }
 
-    /// Early adopters and interpolation; `None` if the share decides.
+    /// Early adopters, rules and interpolation; `None` if the share decides.
     #[inline]
     fn by_rare(
         &self,
         entry: Entry<'s>,
-        extra: &Extra,
+        extra: &'s Extra,
         timeline: &Timeline<'_>,
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
@@ -330,6 +364,11 @@ impl<'s> Query<'s, '_> {
                 ramp_instant: shown_instant(timeline, now),
                 until: None,
             });
+            return Some(decision);
+        }
+        if extra.targeting.is_some()
+            && let Some(decision) = self.by_rules(entry, extra, || timeline.segment(now).share(), None, trace)
+        {
             return Some(decision);
         }
         let interpolation = extra.interpolation?;
@@ -357,6 +396,7 @@ impl<'s> Query<'s, '_> {
         let now = self.moment.now;
         let extra = extra.filter(|extra| !extra.adopters.is_empty())?;
         if extra.adopters_leave.is_some_and(|leave| now >= leave) {
+            trace.passed(Rule::EarlyAdopter, "the rollback to 0 has ended");
             return None;
         }
         match self.subject.kind() {
@@ -369,7 +409,10 @@ impl<'s> Query<'s, '_> {
                 trace.expires(next_point());
                 Some(key_missing(entry, trace))
             }
-            _ => None,
+            _ => {
+                trace.passed(Rule::EarlyAdopter, "the key is not among them");
+                None
+            }
         }
     }
 
@@ -398,7 +441,7 @@ impl<'s> Query<'s, '_> {
             }
         });
         if let Some(has_new) = segment.unanimous() {
-            let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| extra.adopters.is_empty());
+            let is_fixed = record.points.1 == 0 && extra.is_none_or(|extra| !extra.is_targeted());
             let reason = if is_fixed { Reason::Static } else { Reason::Split };
             return value_of(entry, has_new, reason);
         }
@@ -414,23 +457,53 @@ impl<'s> Query<'s, '_> {
         let key = match self.subject.kind() {
             SubjectKind::Key(key) => key,
             SubjectKind::Drawn(position) => return Some(position),
-            SubjectKind::Absent => return None,
+            SubjectKind::Absent => return self.position_by_attribute(entry),
         };
-        Some(match record.hash {
-            RecordHash::Algorithm(HashAlgorithm::Xxh3) => bucket::xxh3_position(record.seed, key),
+        match record.hash {
+            RecordHash::Algorithm(HashAlgorithm::Xxh3) => Some(bucket::xxh3_position(record.seed, key)),
             _ => self.slow_position(entry, key),
-        })
+        }
     }
 
     #[inline(never)]
-    fn slow_position(&self, entry: Entry<'_>, key: &str) -> Position {
+    fn slow_position(&self, entry: Entry<'_>, key: &str) -> Option<Position> {
         let record = entry.record;
         match record.hash {
-            RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => self.subject.unsalted_sha1(key),
-            RecordHash::Algorithm(algorithm) => algorithm.position(entry.core.salt(record).unwrap_or_default(), key),
-            RecordHash::Custom => entry.custom_position(key),
+            RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => Some(self.subject.unsalted_sha1(key)),
+            RecordHash::ByAttribute => self.position_by_attribute(entry),
+            hash => Some(position_of(entry, hash, key)),
         }
     }
+
+    /// The position of a flag that hashes an attribute instead of the key; `None` for other flags, and where a subject has no
+    /// such attribute.
+    #[cold]
+    fn position_by_attribute(&self, entry: Entry<'_>) -> Option<Position> {
+        let bucket_by = entry.bucket_by()?;
+        bucket_by.with_text(self.subject, |text| position_of(entry, bucket_by.hash, text))
+    }
+}
+
+/// The position of a text by the hash of a flag.
+fn position_of(entry: Entry<'_>, hash: RecordHash, text: &str) -> Position {
+    let record = entry.record;
+    match hash {
+        RecordHash::Algorithm(HashAlgorithm::Xxh3) => bucket::xxh3_position(record.seed, text),
+        RecordHash::Algorithm(algorithm) => algorithm.position(entry.core.salt(record).unwrap_or_default(), text),
+        RecordHash::Custom | RecordHash::ByAttribute => entry.custom_position(text),
+    }
+}
+
+/// Why a lock or an activation did not decide.
+const fn passed_override(is_there: bool) -> &'static str {
+    if is_there { "it has expired, or needs a definition that is not loaded" } else { "there is none" }
+}
+
+/// The entry has no lock and is enabled.
+#[inline]
+fn passed_switches(trace: &mut impl Trace) {
+    trace.passed(Rule::DocumentLock, "there is none");
+    trace.passed(Rule::Disabled, "the flag is enabled");
 }
 
 /// `new` if the key has it and the entry has one; otherwise `stable`.

@@ -2,11 +2,15 @@
 
 mod json;
 
+use std::borrow::Cow;
+
 use crate::change::{Flips, earliest};
 use crate::document::Adopter;
 use crate::evaluate;
 use crate::snapshot::Snapshot;
 use crate::trace::{Facts, Trace};
+
+pub use crate::trace::Part;
 use crate::{ErrorCode, FlagKey, HashName, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
 
 /// The answer of a flag and everything that led to it.
@@ -43,6 +47,32 @@ pub struct Explanation {
     pub adopter: Option<Adopter>,
     /// The lock of this host that decided.
     pub lock: Option<HostLock>,
+    /// The rule of the entry that decided.
+    pub targeting: Option<Tried>,
+    /// The steps that were looked at before and did not decide, in their order.
+    pub passed: Vec<Passed>,
+}
+
+/// A rule of an entry that was tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tried {
+    /// Its name.
+    pub name: String,
+    /// Its place among the rules of the flag, from 1.
+    pub number: usize,
+    /// The parts of its condition that were looked at, in their order.
+    pub parts: Vec<Part>,
+}
+
+/// A step of a decision that did not decide.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Passed {
+    /// What would have decided.
+    pub step: Rule,
+    /// Why it did not.
+    pub why: Cow<'static, str>,
+    /// The rule that was tried, where the step is one.
+    pub tried: Option<Tried>,
 }
 
 impl Snapshot {
@@ -64,6 +94,7 @@ impl Snapshot {
         let index = self.find(section, flag);
         let decision = evaluate::decide(self, index, subject, moment, &mut recorder);
         let facts = recorder.facts.unwrap_or_default();
+        let valid_until = recorder.valid_until(moment.now);
         Explanation {
             flag: FlagKey::new(section, flag),
             value: decision.answer.to_json().map(Into::into),
@@ -78,10 +109,12 @@ impl Snapshot {
             share: recorder.facts.map(|facts| facts.share),
             flips: facts.flips,
             flip: facts.flips.nearest(moment.now),
-            valid_until: facts.valid_until(recorder.expires, moment.now),
+            valid_until,
             ramp_instant: facts.ramp_instant,
             adopter: recorder.adopter,
             lock: recorder.lock,
+            targeting: recorder.targeting,
+            passed: recorder.passed,
         }
     }
 }
@@ -118,6 +151,17 @@ struct Recorder {
     facts: Option<Facts>,
     adopter: Option<Adopter>,
     lock: Option<HostLock>,
+    /// The parts of the rule that is being tried.
+    parts: Vec<Part>,
+    targeting: Option<Tried>,
+    passed: Vec<Passed>,
+}
+
+impl Recorder {
+    /// Before this instant the answer does not change by itself.
+    fn valid_until(&self, now: Micros) -> Option<Micros> {
+        self.facts.unwrap_or_default().valid_until(self.expires, now)
+    }
 }
 
 impl Trace for Recorder {
@@ -139,5 +183,32 @@ impl Trace for Recorder {
 
     fn share(&mut self, facts: impl FnOnce() -> Facts) {
         self.facts = Some(facts());
+    }
+
+    fn passed(&mut self, step: Rule, why: &'static str) {
+        self.passed.push(Passed { step, why: why.into(), tried: None });
+    }
+
+    fn part(&mut self, part: impl FnOnce() -> Part) {
+        self.parts.push(part());
+    }
+
+    fn tried<'n>(&mut self, number: usize, name: impl FnOnce() -> &'n str, held: bool) {
+        let parts = std::mem::take(&mut self.parts);
+        let tried = Tried { name: name().to_owned(), number: number.saturating_add(1), parts };
+        if held {
+            self.targeting = Some(tried);
+        } else {
+            let why = "its condition does not hold".into();
+            self.passed.push(Passed { step: Rule::Targeting, why, tried: Some(tried) });
+        }
+    }
+
+    fn inner(&self) -> Self {
+        Self::default()
+    }
+
+    fn join(&mut self, inner: Self, now: Micros) {
+        self.expires = earliest(self.expires, inner.valid_until(now));
     }
 }

@@ -56,9 +56,11 @@
 )]
 #![warn(missing_docs)]
 
+mod attributes;
 mod bucket;
 mod change;
 mod compile;
+mod condition;
 mod custom_hash;
 mod decision;
 pub mod diagnostic;
@@ -71,6 +73,7 @@ pub mod lease;
 pub mod limits;
 mod micros;
 mod moment;
+mod network;
 mod overlay;
 mod plan;
 mod ramp;
@@ -82,7 +85,9 @@ mod span;
 mod timeline;
 mod trace;
 mod variant;
+mod version_range;
 
+pub use attributes::{Attribute, Attributes, AttributesError, JsonAttributes};
 pub use bucket::{HashAlgorithm, Subject};
 pub use change::{Change, ChangeKind, Flips};
 pub use compile::{CompileOptions, Part, compile, compile_all};
@@ -91,7 +96,7 @@ pub use decision::{Answer, Decision, ErrorCode, Reason, Rule};
 pub use diagnostic::{Code, Diagnostic, Path, Place, Severity};
 pub use digest::Digest;
 pub use document::{Checked, Document, Tally, check, read};
-pub use explain::Explanation;
+pub use explain::{Explanation, Part as ConditionPart, Passed, Tried};
 pub use flag_key::{FlagKey, FlagKeyError};
 pub use micros::Micros;
 pub use moment::Moment;

@@ -46,7 +46,7 @@ pub const NUMBER_BYTES_MAX: usize = 1_024;
 /// For more keys use a percentage, which costs no memory.
 pub const EARLY_ADOPTERS_MAX: usize = 100_000;
 
-/// The most memory that the patterns of one flag may take once compiled, in bytes: 64 KiB.
+/// The most memory that the patterns of one flag, of its early adopters and of its rules, may take once compiled, in bytes: 64 KiB.
 ///
 /// It bounds the time of a match as well as memory, so no pattern can slow a check down.
 pub const REGEX_BYTES_MAX: usize = 64 * 1024;
@@ -70,6 +70,37 @@ pub const REGEX_TEXT_BYTES_MAX: usize = 8 * 1024;
 /// a thousand `\w`: a second of compiling at most. Counted, not measured, so that a document is accepted everywhere or
 /// nowhere.
 pub const PATTERN_COST_MAX: usize = 1024 * 1024;
+
+/// The most rules of one flag: 100.
+///
+/// They are tried one after the other in the request path; people write a handful.
+pub const RULES_MAX: usize = 100;
+
+/// The most segments of one document: 1,000.
+///
+/// Each is compiled whether a rule names it or not.
+pub const SEGMENTS_MAX: usize = 1_000;
+
+/// How deep conditions may nest, those of the segments that they name included: 16.
+///
+/// An evaluation goes as deep on the stack.
+pub const CONDITION_DEPTH_MAX: usize = 16;
+
+/// The most comparisons that the rules of one flag may take, those of segments included: 1,000.
+///
+/// A segment counts wherever it is named, and each network of a list counts, so this bounds the time of an evaluation.
+pub const COMPARISONS_MAX: usize = 1_000;
+
+/// The most elements of one list in a condition: 1,000.
+///
+/// Longer lists are data: let the program send an attribute that says whether a subject is in them.
+pub const CONDITION_LIST_MAX: usize = 1_000;
+
+/// The most other flags that one evaluation asks for as prerequisites, those that these ask for included: 32.
+///
+/// It bounds the time of an evaluation also where flags of several documents ask for each other in a circle: then the rules that
+/// ask do not match.
+pub const PREREQUISITES_MAX: usize = 32;
 
 /// The most steps of one flag: 1,000.
 ///

@@ -1,7 +1,7 @@
 //! Plans: the answer of a flag precomputed for an interval of time, which a flag handle keeps.
 //!
 //! A handle is read far more often than a flag changes, so a plan holds everything that a decision needs, together with
-//! the interval for which it is right. A plan answers variant and boolean only. Flags that need more (early adopters, a
+//! the interval for which it is right. A plan answers variant and boolean only. Flags that need more (early adopters, rules, a
 //! salt that is hashed with the key, an interpolated number, a lease) have [`PlanKind::Ask`]: evaluate the snapshot.
 
 use crate::bucket;
@@ -68,7 +68,9 @@ impl KeyHash {
         match record.hash {
             RecordHash::Algorithm(HashAlgorithm::Xxh3) => Some(Self::Xxh3(record.seed)),
             RecordHash::Algorithm(HashAlgorithm::Sha1) if record.salt == NONE => Some(Self::Sha1),
-            RecordHash::Algorithm(HashAlgorithm::Sha1 | HashAlgorithm::Murmur3) | RecordHash::Custom => None,
+            RecordHash::Algorithm(HashAlgorithm::Sha1 | HashAlgorithm::Murmur3)
+            | RecordHash::Custom
+            | RecordHash::ByAttribute => None,
         }
     }
 }
@@ -132,8 +134,7 @@ fn plan_at(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
 fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     let now = moment.now;
     let (record, extra) = (entry.record, entry.extra());
-    let asks =
-        extra.is_some_and(|extra| extra.interpolation.is_some() || !extra.adopters.is_empty() || extra.lease.is_some());
+    let asks = extra.is_some_and(|extra| extra.interpolation.is_some() || extra.is_targeted() || extra.lease.is_some());
     if asks || record.new == NONE {
         return plan;
     }
@@ -153,7 +154,7 @@ fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
 
 /// The hash of a flag, if nothing but the position decides under an activation between 0 and 100 %.
 fn plain_hash(entry: Entry<'_>) -> Option<KeyHash> {
-    let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && extra.adopters.is_empty());
+    let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && !extra.is_targeted());
     if plain && entry.record.new != NONE { KeyHash::from_record(entry.record) } else { None }
 }
 

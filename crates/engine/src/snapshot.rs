@@ -18,6 +18,7 @@ mod leases;
 mod name_index;
 mod nearest;
 mod overrides;
+mod rules;
 mod store;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub use flag::Flag;
 pub(crate) use name_index::NameIndex;
 use overrides::Defined;
 pub(crate) use overrides::{Overridden, Overrides, Undocumented};
+pub(crate) use rules::{BucketBy, CompiledRule, CompiledSegment, Served, Targeting};
 pub(crate) use store::{Names, Values, hash_key};
 
 /// All flags of one or several documents, compiled, with the locks and activations that override them.
@@ -332,11 +334,24 @@ impl fmt::Debug for Entry<'_> {
 impl<'s> Entry<'s> {
     /// What places the flag's keys.
     pub(crate) fn hash_name(self) -> HashName {
-        match (self.record.hash, &self.core.custom_hash) {
+        match (self.position_hash(), &self.core.custom_hash) {
             (RecordHash::Algorithm(algorithm), _) => HashName::Algorithm(algorithm),
             (RecordHash::Custom, Some(custom)) => custom.to_name(),
-            (RecordHash::Custom, None) => HashName::Algorithm(HashAlgorithm::Sha1),
+            (RecordHash::Custom | RecordHash::ByAttribute, _) => HashName::Algorithm(HashAlgorithm::Sha1),
         }
+    }
+
+    /// The hash of the positions, also of those that are made of an attribute.
+    fn position_hash(self) -> RecordHash {
+        match (self.record.hash, self.bucket_by()) {
+            (RecordHash::ByAttribute, Some(bucket_by)) => bucket_by.hash,
+            (hash, _) => hash,
+        }
+    }
+
+    /// The attribute that positions are made of instead of the key.
+    pub(crate) fn bucket_by(self) -> Option<&'s BucketBy> {
+        self.extra()?.targeting.as_ref()?.bucket_by.as_ref()
     }
 
     /// The position of a key by the program's own hash.
@@ -362,6 +377,8 @@ pub(crate) struct Core {
     pub(crate) points: Box<[Point]>,
     pub(crate) salts: Box<[(u32, u32)]>,
     pub(crate) extras: Box<[Extra]>,
+    /// The segments of the documents.
+    pub(crate) segments: Box<[CompiledSegment]>,
     /// The numbers of the flags by flag key; those of the default section also by their name alone, marked [`BARE`].
     pub(crate) key_index: NameIndex,
     /// Whether the name of a section is written with an escape in a flag key, which may then be spelled in several ways.

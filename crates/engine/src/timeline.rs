@@ -1,5 +1,7 @@
 //! The share of one flag over time: ramp, rollback and lease taken together.
 
+mod rule;
+
 use crate::change::{Change, ChangeKind, Flips, earliest};
 use crate::lease::{Clocks, LeaseClock};
 use crate::ramp::{Fall, Ramp, Rise, Stretch};

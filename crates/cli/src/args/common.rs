@@ -1,9 +1,10 @@
 //! Arguments that several commands have in common.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::ValueEnum;
-use tidegate_engine::{FlagKey, Micros};
+use tidegate_engine::{AttributesError, FlagKey, JsonAttributes, Micros, Subject};
 
 /// The flag that a command is about.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,6 +38,45 @@ impl KeyArg {
     /// The key, or the name of this host.
     pub(crate) fn or_host(&self) -> String {
         self.key.clone().unwrap_or_else(host_name)
+    }
+}
+
+/// What is known of the subject besides its key.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct AttributesArg {
+    /// Evaluate for a subject with these attributes, which rules read: a JSON object
+    #[arg(long, value_name = "JSON")]
+    attributes: Option<AttributesText>,
+}
+
+impl AttributesArg {
+    /// The attributes as they were given.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.attributes.as_ref().map(|attributes| &*attributes.text)
+    }
+
+    /// The subject of this key with the attributes.
+    pub(crate) fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
+        let subject = Subject::key(key);
+        match &self.attributes {
+            Some(attributes) => subject.with_attributes(&attributes.parsed),
+            None => subject,
+        }
+    }
+}
+
+/// Attributes as they were given, and as they were read.
+#[derive(Clone, Debug)]
+pub(crate) struct AttributesText {
+    text: String,
+    parsed: JsonAttributes,
+}
+
+impl FromStr for AttributesText {
+    type Err = AttributesError;
+
+    fn from_str(text: &str) -> Result<Self, AttributesError> {
+        Ok(Self { text: text.to_owned(), parsed: JsonAttributes::parse(text)? })
     }
 }
 

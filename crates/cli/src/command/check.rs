@@ -2,6 +2,8 @@
 
 mod against;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use tidegate_engine::{Code, Diagnostic, Document, Micros, Severity, check};
 
@@ -11,6 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::report;
 use crate::source::{self, Verdict};
+use crate::subjects;
 use crate::text::escape;
 use against::Against;
 
@@ -22,6 +25,7 @@ Examples:
   tidegate check conf/*.json --format json
   tidegate check flags.json --trusted-key flags.pub --environment prod
   tidegate check flags.json --against https://flags.example/app.json
+  tidegate check flags.json --against old.json --attributes users.jsonl
   tidegate check --explain E031
 
 The exit code is 0 if there are only warnings and notes, 1 if there are errors, 4 if a source cannot be read. With --format \
@@ -34,6 +38,11 @@ pub(crate) struct Args {
     /// Also show the differences from OLD, and how many percent of the keys gain or lose new, now and at most
     #[arg(long, value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
     against: Option<Location>,
+
+    /// With --against, also count how many of the subjects in FILE move; one JSON object per line, the attributes of a subject with
+    /// its key as `$key`
+    #[arg(long, value_name = "FILE", requires = "against")]
+    attributes: Option<PathBuf>,
 
     /// Explain a diagnostic code, such as E031
     #[arg(long, value_name = "CODE", conflicts_with_all = ["sources", "against"])]
@@ -56,6 +65,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
             .help("give one SOURCE, or leave --against out"));
     }
     let old = args.against.as_ref().map(|place| accepted(place, &args.options, output)).transpose()?;
+    let read = |file: &PathBuf| subjects::read(file, args.sources.first());
+    let population = args.attributes.as_ref().map(read).transpose()?;
     let now = source::now();
     let mut worst = Exit::Success;
     for place in &args.sources {
@@ -71,7 +82,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         let verdict = source::verdict(&args.options, &text, signature.as_deref())?;
         let old = old.as_ref().zip(args.against.as_ref());
         let comparison = old.zip(checked.document.as_ref()).map(|((old, place), new)| Compared {
-            comparison: Comparison::new(old, new, now),
+            comparison: Comparison::new(old, new, now, population.as_deref()),
             with: place.to_string(),
             now,
         });

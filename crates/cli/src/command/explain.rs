@@ -5,9 +5,9 @@ mod text;
 
 pub(crate) use json::Lock;
 
-use tidegate_engine::{Explanation, FlagKey, Micros, Rule, Subject};
+use tidegate_engine::{Explanation, FlagKey, Micros, Rule};
 
-use crate::args::{AtArg, Format, FormatArg, KeyArg, Query, QueryArgs, SourceArgs};
+use crate::args::{AtArg, AttributesArg, Format, FormatArg, KeyArg, Query, QueryArgs, SourceArgs};
 use crate::data::Data;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -25,6 +25,7 @@ Examples:
   tidegate explain flags.json features/new_login
   tidegate explain flags.json features new_login --key alice --at '2026-12-01 00:00Z'
   tidegate explain flags.json features/new_login --format json | jq .valid_until
+  tidegate explain flags.json features/new_login --key alice --attributes '{\"plan\": \"premium\"}'
 
 The exit code is 3 if the flag is unknown or disabled; the explanation is printed nevertheless. \
 With --at the value depends on the document, the key and the time alone: leases are ignored."
@@ -35,6 +36,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     key: KeyArg,
+
+    #[command(flatten)]
+    attributes: AttributesArg,
 
     #[command(flatten)]
     at: AtArg,
@@ -79,7 +83,7 @@ fn by_document(
     let mut loaded = source::load_or_locks(source, output)?;
     let missing = loaded.take_missing();
     let moment = loaded.moment(args.at.at);
-    let explanation = loaded.snapshot().explain(flag.section(), flag.flag(), &Subject::key(key), &moment);
+    let explanation = loaded.snapshot().explain(flag.section(), flag.flag(), &args.attributes.subject(key), &moment);
     if let Some(missing) = missing.filter(|_| explanation.rule != Rule::HostLock) {
         return Err(missing);
     }
@@ -89,7 +93,7 @@ fn by_document(
 
 fn by_server(address: Address, flag: &FlagKey, key: &str, args: &Args) -> Result<Explained, Failure> {
     let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
-    let explanation = server.decide(flag, key, args.at.at)?;
+    let explanation = server.decide(flag, key, args.attributes.text(), args.at.at)?;
     let now = args.at.at.unwrap_or_else(source::now);
     Ok(Explained { explanation, now, data: server.data_for(flag) })
 }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use tidegate_engine::{FlagKey, Subject};
+use tidegate_engine::FlagKey;
 
-use crate::args::{AtArg, KeyArg, Query, QueryArgs, SourceArgs, json};
+use crate::args::{AtArg, AttributesArg, KeyArg, Query, QueryArgs, SourceArgs, json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
@@ -22,6 +22,7 @@ Examples:
   tidegate get flags.json features new_login
   tidegate get flags.json features/color --key alice --default '\"blue\"' --raw
   tidegate get flags.json features/color --key alice --at '2026-12-01 00:00Z'
+  tidegate get flags.json features/color --key alice --attributes '{\"plan\": \"premium\"}'
 
 With --at the value depends on the document, the key and the time alone: leases are ignored. A lock of this host takes \
 precedence over the document; `tidegate locks` lists them. With --server, or with TIDEGATE_SERVER and no SOURCE, the server \
@@ -36,6 +37,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     key: KeyArg,
+
+    #[command(flatten)]
+    attributes: AttributesArg,
 
     /// Print this if the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
@@ -93,7 +97,7 @@ fn from_document(
 /// The value as JSON, by a server.
 fn from_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<String, NoValue>, Failure> {
     let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
-    Ok(match server.decide(flag, &args.key.or_host(), args.at.at) {
+    Ok(match server.decide(flag, &args.key.or_host(), args.attributes.text(), args.at.at) {
         Err(failure) if failure.is_unreachable() => Err(NoValue::Unavailable(failure)),
         Err(failure) => return Err(failure),
         Ok(explanation) => {
@@ -107,7 +111,7 @@ fn from_server(address: Address, flag: &FlagKey, args: &Args) -> Result<Result<S
 fn answer(loaded: &Loaded, flag: &FlagKey, args: &Args) -> Option<String> {
     let snapshot = loaded.snapshot();
     let index = snapshot.find(flag.section(), flag.flag());
-    let decision = snapshot.evaluate(index, &Subject::key(&args.key.or_host()), &loaded.moment(args.at.at));
+    let decision = snapshot.evaluate(index, &args.attributes.subject(&args.key.or_host()), &loaded.moment(args.at.at));
     decision.answer.to_json().map(Cow::into_owned)
 }
 

@@ -1,8 +1,8 @@
 //! `tidegate on`: reports a boolean flag by its exit code.
 
-use tidegate_engine::{Answer, FlagKey, Subject};
+use tidegate_engine::{Answer, FlagKey};
 
-use crate::args::{AtArg, KeyArg, Query, QueryArgs, SourceArgs};
+use crate::args::{AtArg, AttributesArg, KeyArg, Query, QueryArgs, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lookup;
 use crate::output::Output;
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
+    #[command(flatten)]
+    attributes: AttributesArg,
+
     /// Use this if the flag is unknown or disabled, or the source cannot be read
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     default: Option<bool>,
@@ -53,7 +56,7 @@ fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Ou
     let missing = loaded.take_missing();
     let (key, snapshot) = (args.key.or_host(), loaded.snapshot());
     let index = snapshot.find(flag.section(), flag.flag());
-    let answer = snapshot.evaluate(index, &Subject::key(&key), &loaded.moment(args.at.at)).answer;
+    let answer = snapshot.evaluate(index, &args.attributes.subject(&key), &loaded.moment(args.at.at)).answer;
     match (answer, missing) {
         (Answer::CallerDefault, Some(missing)) => default_or(args, missing, output),
         (Answer::CallerDefault, None) => args.default.ok_or_else(|| lookup::no_answer(snapshot, flag)),
@@ -71,7 +74,7 @@ fn default_or(args: &Args, failure: Failure, output: &mut Output) -> Result<bool
 fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output) -> Result<bool, Failure> {
     let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
     let key = args.key.or_host();
-    let explanation = match server.decide(flag, &key, args.at.at) {
+    let explanation = match server.decide(flag, &key, args.attributes.text(), args.at.at) {
         Err(failure) if failure.is_unreachable() => return default_or(args, failure, output),
         decided => decided?,
     };

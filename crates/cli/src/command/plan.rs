@@ -30,7 +30,8 @@ Examples:
   tidegate plan flags.json --svg plan.svg
 
 The plan is for a whole fleet: it ignores locks of this host and leases. Without --from and --to it covers the time from \
-the first to the last change within 400 days of now; if there is no change in that time, from the first to the last of all.")]
+the first to the last change within 400 days of now; if there is no change in that time, from the first to the last of all. \
+The ramp of a rule has a line of its own.")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -102,7 +103,9 @@ fn human(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
         output.note("the document has no flags");
         return Ok(());
     }
-    if let [curve] = &*forecast.curves {
+    if let [curve, others @ ..] = &*forecast.curves
+        && others.iter().all(|other| other.flag.index() == curve.flag.index())
+    {
         let value = |json: Option<&str>| json.map_or("-".into(), |json| shorten(&escape_json(json), 30).into_owned());
         let values = format!("{} → {}", value(curve.flag.stable()), value(curve.flag.new_value()));
         let share = format!("{} % now", curve.share_at(forecast.now));
@@ -181,6 +184,9 @@ struct CurveLine<'o> {
     flag: String,
     section: &'o str,
     name: &'o str,
+    /// The rule whose ramp it is, where it is not the flag's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'o str>,
     share: Percent,
     corners: Vec<Corner>,
 }
@@ -195,6 +201,8 @@ struct Corner {
 struct ChangeLine {
     at: String,
     flag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
     what: &'static str,
     share: Percent,
 }
@@ -214,6 +222,7 @@ impl<'o> Plan<'o> {
             flag: curve.flag.key().to_string(),
             section: curve.flag.section(),
             name: curve.flag.name(),
+            rule: curve.rule_name(),
             share: Percent(curve.share_at(forecast.now)),
             corners: curve
                 .corners(forecast.from, forecast.to)
@@ -224,6 +233,7 @@ impl<'o> Plan<'o> {
         let changes = forecast.coming().into_iter().map(|(curve, change)| ChangeLine {
             at: instant(change.at),
             flag: curve.flag.key().to_string(),
+            rule: curve.rule_name().map(str::to_owned),
             what: change.kind.as_str(),
             share: Percent(change.share),
         });

@@ -1,11 +1,12 @@
 //! `tidegate simulate`: counts how many keys have which variant, and when.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use tidegate_engine::{Flag, Micros, Overlay, Span};
+use tidegate_engine::{Flag, Micros, Overlay, Span, Subject};
 
 use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -17,16 +18,18 @@ use crate::output::Output;
 use crate::population::{Counts, Tally};
 use crate::relative::{relative, short};
 use crate::source;
+use crate::subjects::{self, KnownSubject};
 use crate::table::{Cell, FAINT, Table};
 
 /// Count how many keys have which variant: now, at an instant, or in steps
 #[derive(Clone, Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("keys").required(true).args(["keys_from", "population"])))]
+#[command(group(clap::ArgGroup::new("keys").required(true).args(["keys_from", "population", "attributes"])))]
 #[command(after_help = "\
 Examples:
   tidegate simulate flags.json features/new_login --population 1000000
   tidegate simulate flags.json features new_login --keys-from hosts.txt --at '2026-12-01 00:00Z'
   tidegate simulate flags.json features/new_login --population 10000 --every 1d --format json
+  tidegate simulate flags.json features/new_login --attributes users.jsonl
 
 With --every and without --from and --to the steps cover the time in which the share moves. Locks of this host and leases \
 are ignored, because the keys may belong to other hosts.")]
@@ -39,6 +42,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     file: KeyFileArg,
+
+    /// Read subjects from FILE: one JSON object per line, its attributes, with the key as `$key`; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    attributes: Option<PathBuf>,
 
     /// Use the keys `0` to `N-1`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -66,6 +73,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let listed = args.file.keys_from.as_ref().map(|file| keys::read(file, Some(&args.source.source))).transpose()?;
+    let read = |file: &PathBuf| subjects::read(file, Some(&args.source.source));
+    let subjects = args.attributes.as_ref().map(read).transpose()?;
     let loaded = source::load(&args.source, output)?;
     let snapshot = loaded.snapshot().overlaid(&Overlay::default());
     let key = args.flag.key();
@@ -78,9 +87,14 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Some(every) => instants(flag, every, args)?,
     };
     let mut tally = Tally::new(&snapshot, flag, instants);
-    match (&listed, args.population) {
-        (Some(keys), _) => add_all(&mut tally, keys.len() as u64, keys),
-        (None, population) => add_numbers(&mut tally, population.unwrap_or_default()),
+    match (&listed, &subjects, args.population) {
+        (Some(keys), ..) => {
+            add_all(&mut tally, keys.len() as u64, keys.iter().map(|key| Subject::key(key)));
+        }
+        (_, Some(subjects), _) => {
+            add_all(&mut tally, subjects.len() as u64, subjects.iter().map(KnownSubject::as_subject));
+        }
+        (.., population) => add_numbers(&mut tally, population.unwrap_or_default()),
     }
     show(&tally.counts(), args.format.format, loaded.now(), output)?;
     Ok(Exit::Success)
@@ -117,10 +131,10 @@ fn instants(flag: Flag<'_>, every: Span, args: &Args) -> Result<Vec<Micros>, Fai
     Ok(instants)
 }
 
-fn add_all(tally: &mut Tally<'_>, count: u64, keys: &[String]) {
+fn add_all<'s>(tally: &mut Tally<'_>, count: u64, subjects: impl Iterator<Item = Subject<'s>>) {
     let mut progress = Progress::new(count);
-    for key in keys {
-        tally.add(key);
+    for subject in subjects {
+        tally.add(&subject);
         progress.step();
     }
     progress.finish();
@@ -133,7 +147,7 @@ fn add_numbers(tally: &mut Tally<'_>, count: u64) {
     for number in 0..count {
         key.clear();
         let _ = write!(key, "{number}");
-        tally.add(&key);
+        tally.add(&Subject::key(&key));
         progress.step();
     }
     progress.finish();

@@ -8,9 +8,9 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use tidegate::{Clock, Health, Tidegate};
-use tidegate_engine::{FlagKey, Micros, Moment, Span, Subject};
+use tidegate_engine::{FlagKey, Micros, Moment, Span};
 
-use crate::args::{KeyArg, Query, QueryArgs, SourceArgs, duration};
+use crate::args::{AttributesArg, KeyArg, Query, QueryArgs, SourceArgs, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::source;
@@ -49,6 +49,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArg,
 
+    #[command(flatten)]
+    attributes: AttributesArg,
+
     /// Poll the source every DURATION [default: 1m; files 1s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     poll: Option<Span>,
@@ -58,6 +61,9 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let asked = args.query.with_optional_flag()?;
     if matches!(&asked, Query::Document(_, None) | Query::Server(_, None)) && args.key.key.is_some() {
         return Err(Failure::usage("--key needs a flag").help("add the flag"));
+    }
+    if matches!(&asked, Query::Document(_, None) | Query::Server(_, None)) && args.attributes.text().is_some() {
+        return Err(Failure::usage("--attributes needs a flag").help("add the flag"));
     }
     match asked {
         Query::Document(source, flag) => watch_document(&source, flag, args, output),
@@ -81,7 +87,15 @@ fn watch_document(source: &SourceArgs, flag: Option<FlagKey>, args: &Args, outpu
     let inbox = Inbox::new()?;
     inbox.forward_subscription(tide.subscribe())?;
     let clock = Clock::system();
-    let mut watch = Watch { tide, clock, flag, key: args.key.or_host(), last: None, health: None };
+    let mut watch = Watch {
+        tide,
+        clock,
+        flag,
+        key: args.key.or_host(),
+        attributes: args.attributes.clone(),
+        last: None,
+        health: None,
+    };
     watch.print_first(output)?;
     loop {
         output.flush()?;
@@ -112,6 +126,7 @@ struct Watch {
     clock: Clock,
     flag: Option<FlagKey>,
     key: String,
+    attributes: AttributesArg,
     last: Option<LastValue>,
     health: Option<Health>,
 }
@@ -172,7 +187,8 @@ impl Watch {
         let flag = self.flag.as_ref()?;
         let view = self.tide.view();
         let moment = Moment { now: at, ..view.moment() };
-        let explanation = view.snapshot().explain(flag.section(), flag.flag(), &Subject::key(&self.key), &moment);
+        let explanation =
+            view.snapshot().explain(flag.section(), flag.flag(), &self.attributes.subject(&self.key), &moment);
         let value = ValueLine::new(&explanation, &self.key, at);
         let is_new = self.last.as_ref().is_none_or(|last| !last.value.is_same(&value));
         self.last = Some(LastValue { value: value.clone(), until: explanation.valid_until });
@@ -221,7 +237,8 @@ mod tests {
         let clock = Clock::manual(at(steps[0].0));
         let tide = Tidegate::builder().text(DOCUMENT).without_locks().clock(clock.clone()).connect().unwrap();
         let flag = Some(FlagKey::parse("f/x"));
-        let mut watch = Watch { tide, clock: clock.clone(), flag, key: "k".to_owned(), last: None, health: None };
+        let (key, attributes) = ("k".to_owned(), AttributesArg::default());
+        let mut watch = Watch { tide, clock: clock.clone(), flag, key, attributes, last: None, health: None };
         for (time, expected) in steps {
             clock.set(at(time));
             let told: Vec<(String, String)> = watch

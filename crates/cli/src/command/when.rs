@@ -1,9 +1,11 @@
 //! `tidegate when`: the instant at which each key flips.
 
 use serde::Serialize;
-use tidegate_engine::{Explanation, Flag, FlagKey, Flips, Micros, Rule, Subject, Variant};
+use tidegate_engine::{Explanation, Flag, FlagKey, Flips, Micros, Rule, Variant};
 
-use crate::args::{AtArg, Format, FormatArg, KeyFileArg, Location, Query, QueryArgs, SourceArgs, host_name};
+use crate::args::{
+    AtArg, AttributesArg, Format, FormatArg, KeyFileArg, Location, Query, QueryArgs, SourceArgs, host_name,
+};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::json::instant;
 use crate::keys;
@@ -41,6 +43,9 @@ pub(crate) struct Args {
     file: KeyFileArg,
 
     #[command(flatten)]
+    attributes: AttributesArg,
+
+    #[command(flatten)]
     at: AtArg,
 
     #[command(flatten)]
@@ -75,7 +80,8 @@ fn by_document(source: &SourceArgs, flag: &FlagKey, args: &Args, output: &mut Ou
     let flag = lookup::find(loaded.snapshot(), flag)?;
     note_flag(&flag, moment.now, output);
     let is_still = flag.lock().is_some() || !flag.is_enabled() || flag.interpolates();
-    let flips = |key: &str| if is_still { Flips::default() } else { flag.flips(&Subject::key(key), &moment) };
+    let flips =
+        |key: &str| if is_still { Flips::default() } else { flag.flips(&args.attributes.subject(key), &moment) };
     let flips_by_key = keys.into_iter().map(|key| {
         let flips = flips(&key);
         (key, flips)
@@ -89,7 +95,7 @@ fn by_server(address: Address, flag: &FlagKey, args: &Args, output: &mut Output)
     let server = Server::new(address)?.timeout(source::duration(args.query.options.timeout));
     let mut flips_by_key = Vec::with_capacity(keys.len());
     for key in keys {
-        let explanation = server.decide(flag, &key, args.at.at)?;
+        let explanation = server.decide(flag, &key, args.attributes.text(), args.at.at)?;
         if explanation.rule == Rule::UnknownFlag {
             return Err(lookup::no_server_answer(server.address(), &explanation));
         }

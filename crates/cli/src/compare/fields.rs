@@ -1,7 +1,7 @@
 //! Which fields of an entry differ, as text for people and programs.
 
-use tidegate_engine::document::{Adopter, Curve, Flag, Rollback, Schedule, Value, Visibility};
-use tidegate_engine::{Share, Span};
+use tidegate_engine::document::{Adopter, Curve, Flag, Rollback, Schedule, Targeting, Value, Visibility};
+use tidegate_engine::{Document, Share, Span};
 
 use crate::relative::short;
 
@@ -19,6 +19,16 @@ pub(crate) fn differing(old: &Flag, new: &Flag) -> Vec<Field> {
     SPELLINGS.iter().map(field).filter(|field| field.old != field.new).collect()
 }
 
+/// The segments, if they differ: they stand in the header, and change flags whose own fields are the same.
+pub(crate) fn segments(old: &Document, new: &Document) -> Option<Field> {
+    let spell = |document: &Document| {
+        let segments = document.segments.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (!segments.is_empty()).then(|| segments.join(", "))
+    };
+    let field = Field { name: "segments", old: spell(old), new: spell(new) };
+    (field.old != field.new).then_some(field)
+}
+
 type Spell = fn(&Flag) -> Option<String>;
 
 /// How each field is written.
@@ -27,6 +37,8 @@ const SPELLINGS: &[(&str, Spell)] = &[
     ("new", |flag| flag.new.as_ref().map(|value| value.as_str().to_owned())),
     ("ramp", |flag| ramp(&flag.schedule)),
     ("early_adopters", |flag| adopters(&flag.early_adopters)),
+    ("rules", |flag| targeting(flag).and_then(rules)),
+    ("bucket_by", |flag| targeting(flag).and_then(|targeting| targeting.bucket_by.as_deref().map(str::to_owned))),
     ("interpolate", |flag| flag.interpolate.then(|| "true".to_owned())),
     ("rollback", |flag| flag.rollback.as_ref().map(rollback)),
     ("lock", |flag| flag.lock.map(|variant| variant.to_string())),
@@ -63,6 +75,16 @@ fn ramp(schedule: &Schedule) -> Option<String> {
             Some(format!("from {}: {}", short(*start), steps.join(", ")))
         }
     }
+}
+
+fn targeting(flag: &Flag) -> Option<&Targeting> {
+    flag.targeting.as_deref()
+}
+
+/// The rules as documents write them.
+fn rules(targeting: &Targeting) -> Option<String> {
+    let rules = targeting.rules.iter().map(ToString::to_string).collect::<Vec<_>>();
+    (!rules.is_empty()).then(|| rules.join(", "))
 }
 
 fn rollback(rollback: &Rollback) -> String {

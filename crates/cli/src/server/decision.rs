@@ -6,7 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tidegate_engine::document::{Adopter, parse_percent, parse_time};
 use tidegate_engine::{
-    ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Pin, Position, Reason, Rule, Variant,
+    ConditionPart, ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Passed, Pin, Position, Reason,
+    Rule, Tried, Variant,
 };
 
 use super::Server;
@@ -41,6 +42,35 @@ struct DecisionBody {
     adopter: Option<Value>,
     #[serde(default)]
     lock: Option<LockBody>,
+    #[serde(default)]
+    targeting: Option<TriedBody>,
+    #[serde(default)]
+    passed: Vec<PassedBody>,
+}
+
+/// A rule that was tried.
+#[derive(Debug, Deserialize)]
+struct TriedBody {
+    name: String,
+    number: usize,
+    #[serde(default)]
+    conditions: Vec<PartBody>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PartBody {
+    condition: Box<RawValue>,
+    segment: Option<String>,
+    held: bool,
+    found: Option<Box<RawValue>>,
+}
+
+/// A step that did not decide.
+#[derive(Debug, Deserialize)]
+struct PassedBody {
+    step: String,
+    why: String,
+    targeting: Option<TriedBody>,
 }
 
 /// When the key comes to `new`, and when it leaves it.
@@ -69,9 +99,16 @@ struct LockBody {
 
 impl Server {
     /// The decision of the server for a key, now or at an instant. An unknown flag is not an error.
-    pub(crate) fn decide(&self, flag: &FlagKey, key: &str, at: Option<Micros>) -> Result<Explanation, Failure> {
+    pub(crate) fn decide(
+        &self,
+        flag: &FlagKey,
+        key: &str,
+        attributes: Option<&str>,
+        at: Option<Micros>,
+    ) -> Result<Explanation, Failure> {
         let at = at.map(|at| at.to_string());
         let mut query = vec![("key", key)];
+        query.extend(attributes.map(|attributes| ("attributes", attributes)));
         query.extend(at.as_deref().map(|at| ("at", at)));
         match self.ask(self.flag_request(flag, Method::GET, &["decision"], &query)?) {
             Ok(reply) => explanation(&reply.body).map_err(|error| self.invalid_response(&error)),
@@ -99,6 +136,8 @@ fn unknown_flag(flag: &FlagKey) -> Explanation {
         ramp_instant: None,
         adopter: None,
         lock: None,
+        targeting: None,
+        passed: Vec::new(),
     }
 }
 
@@ -125,7 +164,28 @@ fn explanation(json: &[u8]) -> Result<Explanation, String> {
         valid_until: instant(body.valid_until.as_deref())?,
         ramp_instant: instant(body.ramp_instant.as_deref())?,
         adopter: body.adopter.as_ref().and_then(adopter),
+        targeting: body.targeting.map(TriedBody::read),
+        passed: body.passed.into_iter().map(PassedBody::read).collect::<Result<_, _>>()?,
     })
+}
+
+impl TriedBody {
+    fn read(self) -> Tried {
+        let part = |part: PartBody| ConditionPart {
+            condition: part.condition.get().to_owned(),
+            segment: part.segment,
+            held: part.held,
+            found: part.found.map(|found| found.get().to_owned()),
+        };
+        Tried { name: self.name, number: self.number, parts: self.conditions.into_iter().map(part).collect() }
+    }
+}
+
+impl PassedBody {
+    fn read(self) -> Result<Passed, String> {
+        let step = one_of(&RULES, Rule::as_str, &self.step, "step")?;
+        Ok(Passed { step, why: self.why.into(), tried: self.targeting.map(TriedBody::read) })
+    }
 }
 
 impl LockBody {
@@ -167,7 +227,7 @@ fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, body: &str, what: &st
     found.ok_or_else(|| format!("there is no {what} `{body}`"))
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule::HostLock,
     Rule::UnknownFlag,
     Rule::Activation,
@@ -175,6 +235,7 @@ const RULES: [Rule; 11] = [
     Rule::Disabled,
     Rule::NoNew,
     Rule::EarlyAdopter,
+    Rule::Targeting,
     Rule::Interpolation,
     Rule::Ramp,
     Rule::Rollback,
@@ -190,6 +251,14 @@ mod tests {
 
     #[test]
     fn an_explanation_of_the_engine_is_parsed_back() {
+        let part = |segment: Option<&str>, found: Option<&str>| ConditionPart {
+            condition: r#"{"attribute": "plan", "is": "premium"}"#.to_owned(),
+            segment: segment.map(str::to_owned),
+            held: segment.is_some(),
+            found: found.map(str::to_owned),
+        };
+        let parts = vec![part(None, None), part(Some("paying"), Some("\"premium\""))];
+        let tried = Tried { name: "staff".to_owned(), number: 2, parts };
         let whole = Explanation {
             flag: FlagKey::new("a/b", "c"),
             value: Some("1.50".to_owned()),
@@ -212,11 +281,17 @@ mod tests {
                 reason: "a trial".to_owned(),
                 until: Some(Micros::new(1)),
             }),
+            targeting: Some(tried.clone()),
+            passed: vec![
+                Passed { step: Rule::Activation, why: "there is none".into(), tried: None },
+                Passed { step: Rule::Targeting, why: "its condition does not hold".into(), tried: Some(tried) },
+            ],
         };
         let mut bare = whole.clone();
         (bare.value, bare.variant, bare.error, bare.position, bare.share) = (None, None, None, None, None);
         bare.hash = None;
         (bare.flips, bare.flip, bare.valid_until, bare.ramp_instant) = (Flips::default(), None, None, None);
+        (bare.targeting, bare.passed) = (None, Vec::new());
         (bare.adopter, bare.lock, bare.rule) = (Some(Adopter::Key("k".into())), None, Rule::UnknownFlag);
         for explanation in [whole, bare] {
             let json = serde_json::to_vec(&explanation).unwrap();

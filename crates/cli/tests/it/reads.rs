@@ -185,6 +185,7 @@ fn explained_to_people() {
          variant      stable\n\
          reason       SPLIT\n\
          rule         ramp: the key's position (82.59 %) is above the share (10.00 %)\n\
+         passed       host_lock, activation, document_lock, disabled, early_adopter\n\
          position     82.592164 % (3547306452 of 2^32)\n\
          share        10.000001 % on new\n\
          flip         2026-01-01T00:01:22.592164Z, in 1m12s, to new\n\
@@ -254,4 +255,66 @@ fn slowrolls_decisions() {
         assert_eq!((said.stderr.as_str(), said.code), ("", 0), "{vector}");
         assert_eq!(said.json(), [vector["expect"].clone()], "{vector}");
     }
+}
+
+const RULES: &str = r#"{"$tidegate": {"segments": {"staff": {"attribute": "email", "ends_with": "@example.com"}}},
+    "f": {"x": {"stable": false, "new": true, "rules": [{"name": "staff", "when": {"segment": "staff"}, "serve": "new"},
+        {"name": "growing", "when": {"attribute": "plan", "is": "premium"}, "serve": {"ramp": {"start_time": "2026-01-01 00:00Z", "duration": "1d"}}}]}}}"#;
+
+#[test]
+fn attributes_are_read_by_every_command_that_evaluates() {
+    let host = Host::new();
+    host.write("flags.json", RULES);
+    host.write("people.jsonl", "{\"$key\": \"a\", \"email\": \"a@example.com\"}\n\n{\"plan\": \"premium\", \"$key\": \"b\"}\n{\"$key\": \"c\"}\n");
+    let staff = r#"{"email":"a@example.com"}"#;
+    let run = |command: &str| host.run(&format!("{command} flags.json f/x --key k --attributes")).word(staff).said();
+    assert_eq!(run("get").stdout, "true\n");
+    assert_eq!(run("on").code, 0);
+    assert_eq!(host.run("get flags.json f/x --key k").said().stdout, "false\n");
+    let explained = run("explain");
+    for part in [
+        "targeting: the rule `staff` (number 1) matches",
+        "holds, in the segment `staff`: it is \"a@example.com\"",
+        "host_lock, activation, document_lock, disabled\n",
+    ] {
+        assert!(explained.stdout.contains(part), "{}", explained.stdout);
+    }
+    let wrong = host.run("get flags.json f/x --attributes [1]").said();
+    assert!(wrong.code == 2 && wrong.stderr.contains("attributes are a JSON object"), "{}", wrong.stderr);
+    let when = host
+        .run("when flags.json f/x --key k --format json --attributes")
+        .word(r#"{"plan": "premium"}"#)
+        .said()
+        .json()
+        .remove(0);
+    assert!(when["on"].as_str().unwrap().starts_with("2026-01-01T"), "{when}");
+    let counted = host
+        .run("simulate flags.json f/x --attributes people.jsonl --at")
+        .word("2026-01-02 00:00Z")
+        .word("--format")
+        .word("json")
+        .said()
+        .json()
+        .remove(0);
+    assert_eq!(counted["counts"], serde_json::json!({"stable": 1, "new": 2}));
+    let plan = host.run("plan flags.json --format json").said().json().remove(0);
+    assert_eq!(plan["flags"][1]["rule"], "growing");
+    assert_eq!(plan["flags"][1]["corners"].as_array().unwrap().len(), 4, "{plan}");
+}
+
+#[test]
+fn a_comparison_counts_the_population_that_moves_by_rules() {
+    let host = Host::new();
+    host.write("old.json", RULES);
+    host.write("new.json", RULES.replace("@example.com", "@example.org"));
+    host.write("people.jsonl", "{\"$key\": \"a\", \"email\": \"a@example.com\"}\n{\"$key\": \"b\", \"email\": \"b@example.org\"}\n{\"$key\": \"c\"}\n");
+    let line =
+        host.run("check new.json --against old.json --attributes people.jsonl --format json").said().json().remove(0);
+    let flag = &line["against"]["flags"][0];
+    assert_eq!(flag["population"], serde_json::json!({"subjects": 3, "gain": 1, "loss": 1}), "{line}");
+    assert_eq!(flag["fields"][0]["field"], "segments");
+    let said = host.run("check new.json --against old.json").said();
+    assert!(said.stdout.contains("--attributes FILE counts the subjects that move"), "{}", said.stdout);
+    let missing = host.run("check new.json --attributes people.jsonl").said();
+    assert_eq!(missing.code, 2);
 }

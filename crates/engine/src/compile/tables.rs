@@ -7,7 +7,9 @@ use crate::Digest;
 use crate::Point;
 use crate::custom_hash::CustomHash;
 use crate::flag_key::write_section;
-use crate::snapshot::{BARE, Core, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key, hash_names};
+use crate::snapshot::{
+    BARE, CompiledSegment, Core, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key, hash_names,
+};
 
 /// The tables of a snapshot under construction.
 pub(super) struct Tables {
@@ -18,6 +20,7 @@ pub(super) struct Tables {
     value_ids: HashTable<u32>,
     points: Vec<Point>,
     extras: Vec<Extra>,
+    segments: Vec<CompiledSegment>,
     salts: Vec<(u32, u32)>,
     key_index: NameIndex,
     flag_index: NameIndex,
@@ -37,6 +40,7 @@ impl Tables {
             value_ids: HashTable::new(),
             points: Vec::new(),
             extras: Vec::new(),
+            segments: Vec::new(),
             salts: Vec::new(),
             key_index: NameIndex::with_capacity(flags),
             flag_index: NameIndex::with_capacity(flags),
@@ -109,6 +113,15 @@ impl Tables {
         number(self.extras.len()).saturating_sub(1)
     }
 
+    /// The number of the segment that is added next.
+    pub(super) fn next_segment(&self) -> u32 {
+        number(self.segments.len())
+    }
+
+    pub(super) fn segment(&mut self, segment: CompiledSegment) {
+        self.segments.push(segment);
+    }
+
     pub(super) fn into_core(self, digest: Digest) -> Core {
         Core {
             names: self.names.into_boxed(),
@@ -117,6 +130,7 @@ impl Tables {
             values: self.values.into_boxed(),
             points: self.points.into(),
             extras: self.extras.into(),
+            segments: self.segments.into(),
             salts: self.salts.into(),
             key_index: self.key_index,
             has_escapes: self.has_escapes,

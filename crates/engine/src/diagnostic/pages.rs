@@ -3,6 +3,7 @@
 //! The examples are tested: the first one produces the code, the second one does not.
 
 mod notes;
+mod rules;
 mod schedule;
 mod shape;
 mod text;
@@ -80,6 +81,7 @@ const fn for_code(code: Code) -> Page {
     match code.as_str().as_bytes() {
         [b'E', b'0', b'0', ..] => text::for_code(code),
         [b'E', b'0', b'1' | b'2', ..] => shape::for_code(code),
+        [b'E', b'0', b'6' | b'7', ..] => rules::for_code(code),
         [b'E', ..] => schedule::for_code(code),
         [b'W', ..] => warnings::for_code(code),
         _ => notes::for_code(code),

@@ -21,7 +21,11 @@ pub struct Definition {
 impl Definition {
     /// The document that defines this flag and no other.
     pub fn into_document(self) -> Document {
-        Document { header: None, sections: vec![Section { name: self.section, flags: vec![self.flag] }] }
+        Document {
+            header: None,
+            segments: Vec::new(),
+            sections: vec![Section { name: self.section, flags: vec![self.flag] }],
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use super::cursor::{Kind, Token};
 use super::fields::{EntryField, RollbackField};
 use super::findings::Findings;
+use super::flag_patterns::Patterns;
 use super::members::{At, Members};
 use super::names;
 use super::seen::{Insert, Seen};
-use super::{Details, Flag, Rollback, Schedule, Value, Visibility, adopters, schedule, value};
+use super::uses::Uses;
+use super::{Details, Flag, Rollback, Schedule, Value, Visibility, adopters, rules, schedule, value};
 use crate::diagnostic::{Code, quote};
 use crate::{HashAlgorithm, Share, Span, Variant};
 
@@ -14,17 +16,25 @@ type Entry<'t, 'a> = Members<'t, 'a, EntryField>;
 
 /// The flag that an entry describes. `None` if `stable` is missing or wrong; any other wrong field is reported and treated as
 /// absent.
-pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Flag> {
+pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, uses: &mut Uses, findings: &mut Findings) -> Option<Flag> {
     let stable = read_stable(entry, findings);
     let new_at = entry.get(EntryField::New);
     let new = new_at.and_then(|at| read_value(at, findings));
     let schedule = schedule::read(entry, findings);
+    let mut patterns = Patterns::default();
+    let adopters_at = entry.get(EntryField::EarlyAdopters);
+    let early_adopters = adopters_at.map_or_else(Vec::new, |at| adopters::read(at, &mut patterns, findings));
+    let targeting = rules::read_targeting(entry, &mut patterns, uses, findings);
+    if let Some(at) = adopters_at.or_else(|| entry.get(EntryField::Rules)) {
+        patterns.check(at, findings);
+    }
     let flag = Flag {
         name: name.into(),
         stable: stable?,
         new,
         schedule,
-        early_adopters: entry.get(EntryField::EarlyAdopters).map_or_else(Vec::new, |at| adopters::read(at, findings)),
+        early_adopters,
+        targeting,
         interpolate: read_boolean(entry, EntryField::Interpolate, false, findings),
         rollback: entry.get(EntryField::Rollback).and_then(|at| read_rollback(at, findings)),
         lock: entry.get(EntryField::Lock).and_then(|at| at.word(LOCKS, findings)),
@@ -211,11 +221,16 @@ fn check_interpolation(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findin
 fn check_effects(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findings) {
     let has_window = TIMES.iter().chain(&[EntryField::Steps]).any(|&field| entry.has(field));
     if !has_window {
-        let leaves_adopters =
-            flag.rollback.is_some_and(|rollback| rollback.to == Share::ZERO) && !flag.early_adopters.is_empty();
+        let has_rules = flag.targeting.as_ref().is_some_and(|targeting| !targeting.rules.is_empty());
+        let leaves_adopters = flag.rollback.is_some_and(|rollback| rollback.to == Share::ZERO)
+            && (has_rules || !flag.early_adopters.is_empty());
+        let moves_by_rule = flag.targeting.as_ref().is_some_and(|targeting| targeting.has_ramp());
         for &field in WINDOW_ONLY {
             let Some(at) = entry.get(field) else { continue };
-            if field == EntryField::Rollback && leaves_adopters {
+            if field == EntryField::Rollback && (leaves_adopters || moves_by_rule) {
+                continue;
+            }
+            if field == EntryField::Lease && moves_by_rule {
                 continue;
             }
             findings.add(Code::WithoutWindow, at.trail, at.token.span(), || {
@@ -295,6 +310,7 @@ const NEW_ONLY: &[EntryField] = &[
     EntryField::Duration,
     EntryField::Steps,
     EntryField::EarlyAdopters,
+    EntryField::Rules,
     EntryField::Rollback,
     EntryField::Lease,
 ];

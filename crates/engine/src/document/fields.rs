@@ -20,7 +20,7 @@ pub struct Field {
 }
 
 macro_rules! fields {
-    ($(#[$doc:meta])* $id:ident $table:ident $table_doc:literal $($variant:ident $name:literal {
+    ($(#[$doc:meta])* $([$strict:ident])? $id:ident $table:ident $table_doc:literal $($variant:ident $name:literal {
         $kind:literal, $range:literal, $default:literal, $meaning:literal, $example:literal, $schema:literal
     })*) => {
         $(#[$doc])*
@@ -29,6 +29,7 @@ macro_rules! fields {
 
         impl Names for $id {
             const TABLE: &'static [Field] = $table;
+            $(const IS_STRICT: bool = stringify!($strict).len() > 0;)?
 
             fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)* _ => None }
@@ -51,12 +52,40 @@ pub(crate) trait Names: Copy {
     /// All of them; the index of a field is its place here.
     const TABLE: &'static [Field];
 
+    /// Whether an unknown field is an error: a part of a rule that was left out would decide about other subjects.
+    const IS_STRICT: bool = false;
+
     /// The field of this name.
     fn from_name(name: &str) -> Option<Self>;
 
     /// The field's place in the table.
     fn index(self) -> usize;
 }
+
+/// The fields of a window or of steps, in an entry and in a rule.
+pub(crate) trait Window: Names {
+    const START_TIME: Self;
+    const END_TIME: Self;
+    const DURATION: Self;
+    const START_PCT: Self;
+    const END_PCT: Self;
+    const CURVE: Self;
+    const STEPS: Self;
+}
+
+macro_rules! window {
+    ($($id:ident)*) => { $(impl Window for $id {
+        const START_TIME: Self = Self::StartTime;
+        const END_TIME: Self = Self::EndTime;
+        const DURATION: Self = Self::Duration;
+        const START_PCT: Self = Self::StartPct;
+        const END_PCT: Self = Self::EndPct;
+        const CURVE: Self = Self::Curve;
+        const STEPS: Self = Self::Steps;
+    })* };
+}
+
+window! { EntryField RampField }
 
 fields! {
     /// A field of an entry.
@@ -122,6 +151,19 @@ fields! {
         "keys that have `new` at once: exact strings, or `{\"regex\": ...}`",
         "[\"canary-host\", {\"regex\": \"^ci-[0-9]+$\"}]",
         r##"{"type":"array","maxItems":100000,"items":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/adopter"}]}}"##
+    }
+    Rules "rules" {
+        "list of objects", "at most 100; at most 1,000 comparisons in all",
+        "none: early adopters and the ramp decide",
+        "rules on attributes, tried in order after the early adopters and before the ramp",
+        "[{\"name\": \"staff\", \"when\": {\"attribute\": \"email\", \"ends_with\": \"@example.com\"}, \"serve\": \"new\"}]",
+        r##"{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/rule"}}"##
+    }
+    BucketBy "bucket_by" {
+        "string", "the name of an attribute, at most 256 bytes",
+        "absent: the key, so that each key moves by itself",
+        "the attribute whose string or whole number is hashed instead of the key, so that all keys of a tenant move together",
+        "\"tenant\"", r#"{"type":"string","minLength":1,"maxLength":256}"#
     }
     Interpolate "interpolate" {
         "boolean", "`true` needs two numbers",
@@ -245,6 +287,187 @@ fields! {
 }
 
 fields! {
+    /// A field of a rule.
+    [strict] RuleField RULE "The fields of one of the `rules`."
+    Name "name" {
+        "string", "at most 256 bytes; no other rule of the flag has it",
+        "required", "explanations name the rule by it",
+        "\"staff\"", r#"{"type":"string","maxLength":256}"#
+    }
+    When "when" {
+        "object, a condition", "see below",
+        "required", "for whom the rule decides",
+        "{\"attribute\": \"plan\", \"is\": \"premium\"}", r##"{"$ref":"#/$defs/condition"}"##
+    }
+    Serve "serve" {
+        "string or object", "`stable`, `new`, or `{\"ramp\": ...}`",
+        "required", "what they have: a variant, or the variant by a ramp of the rule's own",
+        "\"new\"", r##"{"anyOf":[{"enum":["stable","new"]},{"$ref":"#/$defs/serve"}]}"##
+    }
+}
+
+fields! {
+    /// A field of `serve`, where it is an object.
+    [strict] ServeField SERVE "The fields of `serve`, where it is an object."
+    Ramp "ramp" {
+        "object", "the fields of a window, or `steps`; see below",
+        "required", "how the share on `new` of those for whom the rule decides moves over time",
+        "{\"start_time\": \"2026-12-01 00:00Z\", \"duration\": \"14d\", \"end_pct\": 10}", r##"{"$ref":"#/$defs/ramp"}"##
+    }
+}
+
+fields! {
+    /// A field of a rule's ramp.
+    [strict] RampField RAMP "The fields of a rule's `ramp`; they mean what they mean in an entry."
+    StartTime "start_time" {
+        "string, a time", "years 0001 to 9999, with a zone",
+        "follows from `end_time` and `duration`",
+        "the instant at which the window begins; two of the three give the third",
+        "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    EndTime "end_time" {
+        "string, a time", "years 0001 to 9999, with a zone; not before `start_time`",
+        "follows from `start_time` and `duration`",
+        "the instant at which the window ends",
+        "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+    }
+    Duration "duration" {
+        "string, a duration", "0 to 10,000 years",
+        "follows from `start_time` and `end_time`",
+        "how long the window is",
+        "\"14d\"", r##"{"$ref":"#/$defs/duration"}"##
+    }
+    StartPct "start_pct" {
+        "number", "0 to 100, at most six decimals",
+        "0, so that no key moves at once",
+        "the share to which the ramp jumps at the start",
+        "1", r##"{"$ref":"#/$defs/percent"}"##
+    }
+    EndPct "end_pct" {
+        "number", "`start_pct` to 100, at most six decimals",
+        "100, so that a ramp reaches everyone",
+        "the share at the end, which stays",
+        "50", r##"{"$ref":"#/$defs/percent"}"##
+    }
+    Curve "curve" {
+        "string", "`linear` or `exponential`; `exponential` needs a `start_pct` above 0",
+        "`linear`, which is what slowroll does",
+        "the way from the first share to the last: equal gains, or doublings, in equal times",
+        "\"exponential\"", r#"{"enum":["linear","exponential"]}"#
+    }
+    Steps "steps" {
+        "list of objects", "1 to 1,000 steps whose percentages do not fall",
+        "absent: the window and its percentages describe the ramp",
+        "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
+        "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
+        r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
+    }
+}
+
+fields! {
+    /// A field of a condition.
+    [strict] ConditionField CONDITION "The fields of a condition: `attribute` with at least one test, or one of `all`, `any`, `not`, `segment` and `flag`."
+    Attribute "attribute" {
+        "string", "1 to 256 bytes",
+        "absent: the condition is one of the other kinds",
+        "the attribute that the tests beside it are about, which all have to pass; dots reach into objects, `$key` is the key",
+        "\"address.country\"", r#"{"type":"string","minLength":1,"maxLength":256}"#
+    }
+    Is "is" {
+        "string, number or boolean", "beside `flag`: `stable` or `new`",
+        "no such test",
+        "it is this value; beside `flag`: the other flag has this variant",
+        "\"premium\"", r#"{"type":["string","number","boolean"]}"#
+    }
+    In "in" {
+        "list of strings, numbers and booleans", "1 to 1,000",
+        "no such test", "it is one of these values",
+        "[\"DE\", \"AT\"]", r#"{"type":"array","minItems":1,"maxItems":1000,"items":{"type":["string","number","boolean"]}}"#
+    }
+    Contains "contains" {
+        "string, number or boolean", "at most 64 KiB",
+        "no such test", "it is a string with this part, or a list with this element",
+        "\"beta\"", r#"{"type":["string","number","boolean"]}"#
+    }
+    StartsWith "starts_with" {
+        "string", "at most 64 KiB",
+        "no such test", "it is a string that begins so",
+        "\"eu-\"", r#"{"type":"string"}"#
+    }
+    EndsWith "ends_with" {
+        "string", "at most 64 KiB",
+        "no such test", "it is a string that ends so",
+        "\"@example.com\"", r#"{"type":"string"}"#
+    }
+    Matches "matches" {
+        "string", "a regular expression without look-around and back-references; limits as for `early_adopters`",
+        "no such test", "it is a string in which this matches; anywhere, unless anchored by `^` and `$`",
+        "\"^ci-[0-9]+$\"", r#"{"type":"string"}"#
+    }
+    Lt "lt" {
+        "number, or string with a time", "any number; years 0001 to 9999, with a zone",
+        "no such test", "it is a number below this one; or a string with a time before this one",
+        "65", r#"{"type":["number","string"]}"#
+    }
+    Lte "lte" {
+        "number, or string with a time", "as for `lt`",
+        "no such test", "the same, or equal",
+        "65", r#"{"type":["number","string"]}"#
+    }
+    Gt "gt" {
+        "number, or string with a time", "as for `lt`",
+        "no such test", "it is a number above this one; or a string with a time after this one",
+        "\"2026-01-01 00:00Z\"", r#"{"type":["number","string"]}"#
+    }
+    Gte "gte" {
+        "number, or string with a time", "as for `lt`",
+        "no such test", "the same, or equal",
+        "18", r#"{"type":["number","string"]}"#
+    }
+    Semver "semver" {
+        "string", "a range of versions as Cargo writes it",
+        "no such test", "it is a string with a version in this range",
+        "\">=1.4, <2\"", r#"{"type":"string"}"#
+    }
+    Exists "exists" {
+        "boolean", "`true` or `false`",
+        "no such test", "`true`: it is there, whatever its type; `false`: it is absent or null",
+        "true", r#"{"type":"boolean"}"#
+    }
+    InNetwork "in_network" {
+        "string or list of strings", "1 to 1,000 networks in CIDR notation, IPv4 or IPv6",
+        "no such test", "it is a string with an address in one of these networks",
+        "[\"10.0.0.0/8\", \"2001:db8::/32\"]",
+        r#"{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string"}}]}"#
+    }
+    All "all" {
+        "list of conditions", "at least one; nested at most 16 deep, segments included",
+        "absent: the condition is of another kind", "all of them hold",
+        "[{\"attribute\": \"plan\", \"is\": \"premium\"}]", r##"{"type":"array","minItems":1,"items":{"$ref":"#/$defs/condition"}}"##
+    }
+    Any "any" {
+        "list of conditions", "at least one; nested at most 16 deep, segments included",
+        "absent: the condition is of another kind", "one of them holds",
+        "[{\"segment\": \"staff\"}]", r##"{"type":"array","minItems":1,"items":{"$ref":"#/$defs/condition"}}"##
+    }
+    Not "not" {
+        "object, a condition", "nested at most 16 deep, segments included",
+        "absent: the condition is of another kind", "it does not hold; so it holds where an attribute is absent",
+        "{\"segment\": \"staff\"}", r##"{"$ref":"#/$defs/condition"}"##
+    }
+    Segment "segment" {
+        "string", "the name of one of the `segments` of `$tidegate`",
+        "absent: the condition is of another kind", "the condition of that segment holds",
+        "\"staff\"", r#"{"type":"string"}"#
+    }
+    Flag "flag" {
+        "string, a flag key", "`section/flag`; needs `is`; no circles",
+        "absent: the condition is of another kind", "a prerequisite: the other flag has the variant `is` for the same subject at the same instant",
+        "\"shop/checkout\"", r#"{"type":"string"}"#
+    }
+}
+
+fields! {
     /// A field of the header, `$tidegate`.
     HeaderField HEADER "The fields of the header, the reserved object `$tidegate`."
     Environment "environment" {
@@ -271,6 +494,12 @@ fields! {
         "from then on a signed document is refused; one that is already active stays active, and the status reports it",
         "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
     }
+    Segments "segments" {
+        "object of conditions", "at most 1,000, each under its name",
+        "none", "conditions with a name, for the rules of all flags of the document",
+        "{\"staff\": {\"attribute\": \"email\", \"ends_with\": \"@example.com\"}}",
+        r##"{"type":"object","maxProperties":1000,"additionalProperties":{"$ref":"#/$defs/condition"}}"##
+    }
 }
 
 #[cfg(test)]
@@ -293,5 +522,9 @@ mod tests {
         check::<AdopterField>();
         check::<RollbackField>();
         check::<HeaderField>();
+        check::<RuleField>();
+        check::<ServeField>();
+        check::<RampField>();
+        check::<ConditionField>();
     }
 }

@@ -65,6 +65,27 @@ impl Findings {
         span: Range<usize>,
         words: impl FnOnce() -> (String, String),
     ) {
+        self.put(code, || trail.to_path(), span, words);
+    }
+
+    /// The same for a path that was kept.
+    pub(crate) fn add_at(
+        &mut self,
+        code: Code,
+        path: Path,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
+        self.put(code, || path, span, words);
+    }
+
+    fn put(
+        &mut self,
+        code: Code,
+        path: impl FnOnce() -> Path,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
         match code.severity() {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
@@ -74,13 +95,18 @@ impl Findings {
         *count += 1;
         if self.keep == Keep::All && *count <= limits::DIAGNOSTICS_MAX {
             let (message, help) = words();
-            self.list.push(Finding { code, path: trail.to_path(), span, message, help });
+            self.list.push(Finding { code, path: path(), span, message, help });
         }
     }
 
     /// Whether the document has to be refused.
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
     }
 
     pub(crate) fn keeps_all(&self) -> bool {

@@ -1,17 +1,23 @@
 //! The header of a document: the reserved object `$tidegate`.
 //!
-//! It has no effect on any flag. Unknown fields may come from later versions, so only near misses of known names are
+//! Its segments are for the rules of flags; nothing else in it has an effect on any flag. Unknown fields may come from later versions, so only near misses of known names are
 //! reported.
 
 use super::cursor::{Kind, Token};
 use super::fields::{Field, HeaderField, Names as _};
 use super::findings::Findings;
 use super::members::At;
-use super::{Header, names, value};
+use super::uses::Uses;
+use super::{Header, Segment, names, rules, value};
 use crate::diagnostic::{Code, Trail, quote};
 
 /// Reads the header and reports what is wrong in it; `None` if it is not an object.
-pub(crate) fn read(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> Option<Header> {
+pub(crate) fn read(
+    token: Token<'_>,
+    trail: Trail<'_>,
+    uses: &mut Uses,
+    findings: &mut Findings,
+) -> Option<(Header, Vec<Segment>)> {
     let is_strict = value::check(token, trail, findings);
     if token.kind() != Kind::Object {
         findings.add(Code::WrongType, trail, token.span(), || {
@@ -25,7 +31,7 @@ pub(crate) fn read(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) 
     if !is_strict {
         return None;
     }
-    let mut header = Header::default();
+    let (mut header, mut segments) = (Header::default(), Vec::new());
     let mut members = token.inside();
     while let Some(name_token) = members.name() {
         let Some(token) = members.value() else { break };
@@ -41,9 +47,10 @@ pub(crate) fn read(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) 
             HeaderField::Version => header.version = read_version(at, findings),
             HeaderField::Issued => header.issued = at.time(findings),
             HeaderField::Expires => header.expires = at.time(findings),
+            HeaderField::Segments => segments = rules::read_segments(at, uses, findings),
         }
     }
-    Some(header)
+    Some((header, segments))
 }
 
 fn read_version(at: At<'_, '_>, findings: &mut Findings) -> Option<u64> {

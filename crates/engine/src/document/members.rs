@@ -115,7 +115,7 @@ impl<'t> At<'t, '_> {
     }
 
     /// Any string.
-    fn text(&self, findings: &mut Findings) -> Option<Cow<'t, str>> {
+    pub(crate) fn text(&self, findings: &mut Findings) -> Option<Cow<'t, str>> {
         if !self.is(Kind::String, findings) {
             return None;
         }
@@ -202,11 +202,27 @@ impl<'t> At<'t, '_> {
 }
 
 fn report_unknown<F: Names>(token: Token<'_>, name: &str, trail: Trail<'_>, findings: &mut Findings) {
+    let near = || names::nearest(name, F::TABLE.iter().map(|field| field.name));
+    if F::IS_STRICT {
+        findings.add(Code::UnknownRuleField, trail, token.span(), || {
+            let known = || F::TABLE.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ");
+            (
+                format!(
+                    "the field {} is unknown, and a rule that is not understood as a whole cannot decide",
+                    quote(name)
+                ),
+                near().map_or_else(
+                    || format!("the fields here are {}", known()),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            )
+        });
+        return;
+    }
     findings.add(Code::UnknownField, trail, token.span(), || {
-        let near = names::nearest(name, F::TABLE.iter().map(|field| field.name));
         (
             format!("the field {} is unknown and has no effect", quote(name)),
-            match near {
+            match near() {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "remove it, or put notes of your own into `metadata`".to_owned(),
             },
@@ -215,4 +231,4 @@ fn report_unknown<F: Names>(token: Token<'_>, name: &str, trail: Trail<'_>, find
 }
 
 /// The most fields of any table.
-const FIELDS_MAX: usize = 24;
+const FIELDS_MAX: usize = 32;

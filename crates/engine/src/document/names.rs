@@ -78,7 +78,7 @@ pub(crate) fn report_twice(token: Token<'_>, name: &str, trail: Trail<'_>, findi
     });
 }
 
-/// Checks the name of a section or a flag; `what` is the word for it.
+/// Checks the name of a section, a flag, a rule or a segment; `what` is the word for it.
 pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) {
     if name.len() > limits::NAME_BYTES_MAX {
         findings.add(Code::NameTooLong, trail, token.span(), || {
@@ -94,7 +94,8 @@ pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, 
         });
         return;
     }
-    if is_dots(name) {
+    let is_in_url = matches!(what, "section" | "flag");
+    if is_in_url && is_dots(name) {
         findings.add(Code::NameIsDots, trail, token.span(), || {
             (
                 format!("the {what} name {} stands for a folder in the path of a URL", quote(name)),
@@ -128,7 +129,7 @@ pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, 
             (format!("a {what} name is empty"), "legal, but easily missed: give it a name".to_owned())
         });
     }
-    if name.contains(['?', '#']) {
+    if is_in_url && name.contains(['?', '#']) {
         findings.add(Code::NameNotInUrl, trail, token.span(), || {
             (
                 format!("the {what} name {} holds `?` or `#`, which end the path of a URL", quote(name)),

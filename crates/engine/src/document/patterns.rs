@@ -1,8 +1,8 @@
-//! Patterns of early adopters: compiling them within the limits, and remembering the verdict on each.
+//! Patterns of early adopters and rules: compiling them within the limits, and remembering the verdict on each.
 
 use std::collections::HashMap;
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use crate::limits;
 
@@ -11,6 +11,15 @@ use crate::limits;
 /// The reader and the compiler use this one function, so that what was accepted also compiles.
 pub(crate) fn compile_patterns<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<RegexSet, regex::Error> {
     RegexSetBuilder::new(patterns)
+        .size_limit(limits::REGEX_BYTES_MAX)
+        .dfa_size_limit(limits::REGEX_CACHE_BYTES_MAX)
+        .nest_limit(PATTERN_NESTING_MAX)
+        .build()
+}
+
+/// One pattern, under the limits of a set.
+pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
         .size_limit(limits::REGEX_BYTES_MAX)
         .dfa_size_limit(limits::REGEX_CACHE_BYTES_MAX)
         .nest_limit(PATTERN_NESTING_MAX)

@@ -14,13 +14,21 @@ use super::members::Members;
 use super::names;
 use super::scan::{self, ScanError, Scanned};
 use super::seen::{Insert, Seed, Seen};
-use super::{Document, Flag, Section, entry, header, syntax, value};
+use super::uses::Uses;
+use super::{Document, Flag, Section, entry, header, syntax, targets, value};
 use crate::diagnostic::{Code, Trail, quote};
 use crate::{HashAlgorithm, limits};
 
 /// Reads a document. It is complete if the findings have no errors.
 pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
-    let mut reader = Reader { findings, document: Document::default(), sections: 0, flags: 0, unsalted: Vec::new() };
+    let mut reader = Reader {
+        findings,
+        document: Document::default(),
+        sections: 0,
+        flags: 0,
+        unsalted: Vec::new(),
+        uses: Uses::default(),
+    };
     if let Some(text) = reader.decode(bytes)
         && let Some(scanned) = reader.scan(text)
         && reader.check_syntax(&scanned.text)
@@ -28,6 +36,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
         reader.findings.seed = Seed::from_text(&scanned.text);
         reader.walk(&scanned.text);
         reader.note_shared_fate();
+        targets::check(&reader.document, &reader.uses, reader.findings);
     }
     reader.document
 }
@@ -39,6 +48,8 @@ struct Reader<'f> {
     flags: usize,
     /// For each algorithm, the ramps without a salt: how many, and the first few with their place.
     unsalted: Vec<Unsalted>,
+    /// The segments and the flags that conditions name.
+    uses: Uses,
 }
 
 struct Unsalted {
@@ -188,7 +199,9 @@ impl Reader<'_> {
     fn read_reserved(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) {
         let Some(token) = cursor.value() else { return };
         if name == "$tidegate" {
-            self.document.header = header::read(token, trail, self.findings);
+            if let Some((header, segments)) = header::read(token, trail, &mut self.uses, self.findings) {
+                (self.document.header, self.document.segments) = (Some(header), segments);
+            }
         } else {
             value::check(token, trail, self.findings);
         }
@@ -263,7 +276,7 @@ impl Reader<'_> {
             return None;
         }
         let members = Members::read_at(cursor, name_token, trail, self.findings);
-        let flag = entry::read(name, &members, self.findings);
+        let flag = entry::read(name, &members, &mut self.uses, self.findings);
         cursor.leave_object();
         flag
     }

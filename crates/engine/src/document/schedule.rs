@@ -1,31 +1,29 @@
 //! The window or the steps of a flag: read, completed, and checked for contradictions.
 
 use super::cursor::Kind;
-use super::fields::{EntryField, StepField};
+use super::fields::{StepField, Window};
 use super::findings::Findings;
 use super::members::{At, Members};
 use super::{Curve, Schedule, Step};
 use crate::diagnostic::Code;
 use crate::{Micros, Share, Span, limits};
 
-type Entry<'t, 'a> = Members<'t, 'a, EntryField>;
-
-/// The schedule of an entry; [`Schedule::None`] if it is wrong, with a report.
-pub(crate) fn read(entry: &Entry<'_, '_>, findings: &mut Findings) -> Schedule {
-    let schedule = match entry.get(EntryField::Steps) {
+/// The schedule of an entry, or of a rule's ramp; [`Schedule::None`] if it is wrong, with a report.
+pub(crate) fn read<F: Window>(entry: &Members<'_, '_, F>, findings: &mut Findings) -> Schedule {
+    let schedule = match entry.get(F::STEPS) {
         Some(steps) => read_stepped(entry, steps, findings),
         None => read_window(entry, findings),
     };
     schedule.unwrap_or(Schedule::None)
 }
 
-fn read_window(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Schedule> {
-    let start = entry.get(EntryField::StartTime).map(|at| at.time(findings));
-    let end = entry.get(EntryField::EndTime).map(|at| at.time(findings));
-    let duration = entry.get(EntryField::Duration).map(|at| at.duration(findings));
-    let from = read_percent(entry, EntryField::StartPct, Share::ZERO, findings);
-    let to = read_percent(entry, EntryField::EndPct, Share::FULL, findings);
-    let curve = entry.get(EntryField::Curve).map_or(Some(Curve::Linear), |at| at.word(CURVES, findings));
+fn read_window<F: Window>(entry: &Members<'_, '_, F>, findings: &mut Findings) -> Option<Schedule> {
+    let start = entry.get(F::START_TIME).map(|at| at.time(findings));
+    let end = entry.get(F::END_TIME).map(|at| at.time(findings));
+    let duration = entry.get(F::DURATION).map(|at| at.duration(findings));
+    let from = read_percent(entry, F::START_PCT, Share::ZERO, findings);
+    let to = read_percent(entry, F::END_PCT, Share::FULL, findings);
+    let curve = entry.get(F::CURVE).map_or(Some(Curve::Linear), |at| at.word(CURVES, findings));
     let shares = from.zip(to).and_then(|(from, to)| check_percentages(entry, from, to, curve, findings));
     let window = match (start, end, duration) {
         (None, None, None) => return Some(Schedule::None),
@@ -38,27 +36,32 @@ fn read_window(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Schedul
         }
         (Some(start), None, Some(duration)) => Some((start?, start?.saturating_add(duration?))),
         (None, Some(end), Some(duration)) => Some((end?.saturating_sub(duration?), end?)),
-        (Some(_), None, None) => report_incomplete(entry, EntryField::StartTime, "`end_time` or `duration`", findings),
-        (None, Some(_), None) => report_incomplete(entry, EntryField::EndTime, "`duration` or `start_time`", findings),
-        (None, None, Some(_)) => report_incomplete(entry, EntryField::Duration, "`end_time` or `start_time`", findings),
+        (Some(_), None, None) => report_incomplete(entry, F::START_TIME, "`end_time` or `duration`", findings),
+        (None, Some(_), None) => report_incomplete(entry, F::END_TIME, "`duration` or `start_time`", findings),
+        (None, None, Some(_)) => report_incomplete(entry, F::DURATION, "`end_time` or `start_time`", findings),
     };
     let ((start, end), (from, to)) = window.zip(shares)?;
     Some(Schedule::Window { start, end, from, to, curve: curve? })
 }
 
-fn read_percent(entry: &Entry<'_, '_>, field: EntryField, default: Share, findings: &mut Findings) -> Option<Share> {
+fn read_percent<F: Window>(
+    entry: &Members<'_, '_, F>,
+    field: F,
+    default: Share,
+    findings: &mut Findings,
+) -> Option<Share> {
     entry.get(field).map_or(Some(default), |at| at.percent(findings))
 }
 
-fn check_percentages(
-    entry: &Entry<'_, '_>,
+fn check_percentages<F: Window>(
+    entry: &Members<'_, '_, F>,
     from: Share,
     to: Share,
     curve: Option<Curve>,
     findings: &mut Findings,
 ) -> Option<(Share, Share)> {
     if to < from {
-        let at = entry.get(EntryField::EndPct).or_else(|| entry.get(EntryField::StartPct))?;
+        let at = entry.get(F::END_PCT).or_else(|| entry.get(F::START_PCT))?;
         findings.add(Code::PercentagesReversed, at.trail, at.token.span(), || {
             (
                 format!("`end_pct` is {to}, below `start_pct`, which is {from}"),
@@ -68,7 +71,7 @@ fn check_percentages(
         return None;
     }
     if curve == Some(Curve::Exponential) && from == Share::ZERO {
-        let at = entry.get(EntryField::Curve)?;
+        let at = entry.get(F::CURVE)?;
         findings.add(Code::ExponentialFromZero, at.trail, at.token.span(), || {
             (
                 "`curve` is `exponential`, but `start_pct` is 0, and doubling 0 gives 0".to_owned(),
@@ -81,15 +84,15 @@ fn check_percentages(
 }
 
 /// A window with all three of start, end and duration.
-fn check_duration(
-    entry: &Entry<'_, '_>,
+fn check_duration<F: Window>(
+    entry: &Members<'_, '_, F>,
     start: Micros,
     end: Micros,
     duration: Span,
     findings: &mut Findings,
 ) -> Option<(Micros, Micros)> {
     if start.saturating_add(duration) != end {
-        let at = entry.get(EntryField::Duration)?;
+        let at = entry.get(F::DURATION)?;
         findings.add(Code::WindowContradicts, at.trail, at.token.span(), || {
             (
                 format!("`duration` is not the time from `start_time` to `end_time`, which is `{}`", end.since(start)),
@@ -101,11 +104,16 @@ fn check_duration(
     Some((start, end))
 }
 
-fn check_order(entry: &Entry<'_, '_>, start: Micros, end: Micros, findings: &mut Findings) -> Option<()> {
+fn check_order<F: Window>(
+    entry: &Members<'_, '_, F>,
+    start: Micros,
+    end: Micros,
+    findings: &mut Findings,
+) -> Option<()> {
     if start <= end {
         return Some(());
     }
-    let at = entry.get(EntryField::EndTime)?;
+    let at = entry.get(F::END_TIME)?;
     findings.add(Code::WindowReversed, at.trail, at.token.span(), || {
         (
             format!("the window ends at {end}, before it starts at {start}"),
@@ -115,9 +123,9 @@ fn check_order(entry: &Entry<'_, '_>, start: Micros, end: Micros, findings: &mut
     None
 }
 
-fn report_incomplete(
-    entry: &Entry<'_, '_>,
-    alone: EntryField,
+fn report_incomplete<F: Window>(
+    entry: &Members<'_, '_, F>,
+    alone: F,
     missing: &str,
     findings: &mut Findings,
 ) -> Option<(Micros, Micros)> {
@@ -132,8 +140,8 @@ fn report_incomplete(
     None
 }
 
-fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) -> Option<Schedule> {
-    for beside in [EntryField::Duration, EntryField::StartPct, EntryField::EndPct, EntryField::Curve] {
+fn read_stepped<F: Window>(entry: &Members<'_, '_, F>, at: At<'_, '_>, findings: &mut Findings) -> Option<Schedule> {
+    for beside in [F::DURATION, F::START_PCT, F::END_PCT, F::CURVE] {
         let Some(other) = entry.get(beside) else { continue };
         findings.add(Code::StepsBeside, other.trail, other.token.span(), || {
             (
@@ -143,8 +151,8 @@ fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) 
         });
     }
     let steps = read_steps(at, findings);
-    let start = entry.get(EntryField::StartTime).map(|at| at.time(findings));
-    let end = entry.get(EntryField::EndTime).map(|at| at.time(findings));
+    let start = entry.get(F::START_TIME).map(|at| at.time(findings));
+    let end = entry.get(F::END_TIME).map(|at| at.time(findings));
     if start.is_none() && end.is_none() {
         findings.add(Code::StepsWithoutAnchor, at.trail, at.token.span(), || {
             (
@@ -171,7 +179,7 @@ fn read_stepped(entry: &Entry<'_, '_>, at: At<'_, '_>, findings: &mut Findings) 
             let (start, end) = (start?, end?);
             check_order(entry, start, end, findings)?;
             if start.saturating_add(sum) != end {
-                let at = entry.get(EntryField::EndTime)?;
+                let at = entry.get(F::END_TIME)?;
                 findings.add(Code::StepsContradict, at.trail, at.token.span(), || {
                     (
                         format!(

@@ -5,7 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Adopter, Curve, Details, Document, Flag, Header, Rollback, Schedule, Step, Value, Visibility, time};
+use super::write_schedule::{list, quoted, schedule_fields, time_text};
+use super::{Adopter, Details, Document, Flag, Header, Rollback, Segment, Value, Visibility, write_rule};
 use crate::{Micros, Share, Span};
 
 /// Writes a document as JSON text: one line for each field, in the order of the reference, without fields that have their
@@ -20,10 +21,12 @@ use crate::{Micros, Share, Span};
 /// ```
 pub fn write(document: &Document) -> String {
     let mut text = String::from("{");
-    if let Some(header) = &document.header {
-        let _ = write!(text, "\n  \"$tidegate\": {{{}}}", header_fields(header));
+    let has_header = document.header.is_some() || !document.segments.is_empty();
+    if has_header {
+        let header = document.header.clone().unwrap_or_default();
+        let _ = write!(text, "\n  \"$tidegate\": {{{}}}", header_fields(&header, &document.segments));
     }
-    let written = usize::from(document.header.is_some());
+    let written = usize::from(has_header);
     for (index, section) in document.sections.iter().enumerate() {
         let _ = write!(text, "{}\n  {}: {{", comma(written + index), quoted(&section.name));
         for (index, flag) in section.flags.iter().enumerate() {
@@ -38,7 +41,7 @@ pub fn write(document: &Document) -> String {
     text
 }
 
-fn header_fields(header: &Header) -> String {
+fn header_fields(header: &Header, segments: &[Segment]) -> String {
     let Header { environment, version, issued, expires } = header;
     let instant = |instant: Option<Micros>| instant.and_then(time_text).map(|text| quoted(&text));
     let fields = [
@@ -46,9 +49,14 @@ fn header_fields(header: &Header) -> String {
         ("version", version.map(|version| version.to_string())),
         ("issued", instant(*issued)),
         ("expires", instant(*expires)),
+        ("segments", (!segments.is_empty()).then(|| braces(segments.iter().map(write_rule::segment)))),
     ];
     let fields = fields.into_iter().filter_map(|(name, json)| Some(format!("\"{name}\": {}", json?)));
     fields.collect::<Vec<_>>().join(", ")
+}
+
+fn braces(members: impl Iterator<Item = String>) -> String {
+    format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
 }
 
 /// The fields of one entry, one a line.
@@ -74,9 +82,17 @@ impl Fields<'_> {
         if let Some(new) = &flag.new {
             self.put("new", new.as_str());
         }
-        self.schedule(&flag.schedule);
+        for (name, json) in schedule_fields(&flag.schedule) {
+            self.put(name, &json);
+        }
         if !flag.early_adopters.is_empty() {
             self.put("early_adopters", &list(&flag.early_adopters, adopter));
+        }
+        if let Some(targeting) = &flag.targeting {
+            if !targeting.rules.is_empty() {
+                self.put("rules", &list(&targeting.rules, write_rule::rule));
+            }
+            self.put_text("bucket_by", targeting.bucket_by.as_deref());
         }
         if flag.interpolate {
             self.put("interpolate", "true");
@@ -96,38 +112,6 @@ impl Fields<'_> {
         }
         if let Some(details) = &flag.details {
             self.details(details);
-        }
-    }
-
-    fn schedule(&mut self, schedule: &Schedule) {
-        match schedule {
-            Schedule::None => {}
-            Schedule::Window { start, end, from, to, curve } => {
-                match time_text(*end) {
-                    Some(end) => self.put_text("end_time", Some(&end)),
-                    None => self.put_text("start_time", time_text(*start).as_deref()),
-                }
-                self.put_text("duration", Some(&end.since(*start).to_string()));
-                if *from != Share::ZERO {
-                    self.put("start_pct", &from.to_string());
-                }
-                if *to != Share::FULL {
-                    self.put("end_pct", &to.to_string());
-                }
-                if *curve == Curve::Exponential {
-                    self.put("curve", "\"exponential\"");
-                }
-            }
-            Schedule::Steps { start, steps } => {
-                if let Some(start) = time_text(*start) {
-                    self.put_text("start_time", Some(&start));
-                } else {
-                    let end =
-                        steps.iter().fold(*start, |end, step| end.saturating_add(step.over).saturating_add(step.hold));
-                    self.put_text("end_time", time_text(end).as_deref());
-                }
-                self.put("steps", &list(steps, step_text));
-            }
         }
     }
 
@@ -153,36 +137,6 @@ fn adopter(adopter: &Adopter) -> String {
         Adopter::Key(key) => quoted(key),
         Adopter::Pattern(pattern) => format!("{{\"regex\": {}}}", quoted(pattern)),
     }
-}
-
-fn step_text(step: &Step) -> String {
-    let part = |name: &str, span: Span| match span {
-        Span::ZERO => String::new(),
-        _ => format!(", \"{name}\": \"{span}\""),
-    };
-    format!("{{\"pct\": {}{}{}}}", step.share, part("over", step.over), part("hold", step.hold))
-}
-
-/// The instant in slowroll's form, as short as it can be; `None` outside of the calendar of documents.
-fn time_text(instant: Micros) -> Option<String> {
-    let text = time::to_rfc3339(instant)?;
-    if text.starts_with('-') || text.starts_with("0000") {
-        return None;
-    }
-    let text = text.strip_suffix('Z').unwrap_or(&text);
-    let text = text.strip_suffix(".000000").unwrap_or(text);
-    let is_whole_minute = !text.contains('.') && text.ends_with(":00");
-    let text = if is_whole_minute { text.strip_suffix(":00").unwrap_or(text) } else { text };
-    Some(format!("{}Z", text.replacen('T', " ", 1)))
-}
-
-fn list<T>(elements: &[T], text: impl Fn(&T) -> String) -> String {
-    format!("[{}]", elements.iter().map(text).collect::<Vec<_>>().join(", "))
-}
-
-/// The text as a JSON string.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 const fn comma(index: usize) -> &'static str {

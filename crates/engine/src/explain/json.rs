@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 use crate::document::Adopter;
 use crate::{Flips, HashName, HostLock, Micros, Pin, Position, Share, Variant};
 
-use super::Explanation;
+use super::{Explanation, Part, Passed, Tried};
 
 /// An object with `flag`, `value` (with the document's spelling; absent for the caller's default), `variant`,
 /// `reason`, `error_code` (only where there is one), `rule`, `position`, `share` (per cent, up to six decimals),
 /// `flip`, `flips` (`on`, `off`), `valid_until`, and, where they apply, `hash` (the name of the program's own),
-/// `ramp_instant`, `adopter`, `lock`. Instants are RFC 3339 in UTC with six digits of fraction; absent ones are `null`.
+/// `ramp_instant`, `adopter`, `lock`, `targeting` (the rule of the entry that decided); and `passed`, the steps before that did
+/// not decide. Instants are RFC 3339 in UTC with six digits of fraction; absent ones are `null`.
 impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -42,6 +43,53 @@ impl Serialize for Explanation {
         }
         if let Some(lock) = &self.lock {
             map.serialize_entry("lock", lock)?;
+        }
+        if let Some(tried) = &self.targeting {
+            map.serialize_entry("targeting", tried)?;
+        }
+        map.serialize_entry("passed", &self.passed)?;
+        map.end()
+    }
+}
+
+/// `{"name", "number", "conditions": [{"condition", "segment", "held", "found"}]}`.
+impl Serialize for Tried {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("number", &self.number)?;
+        map.serialize_entry("conditions", &self.parts)?;
+        map.end()
+    }
+}
+
+/// `{"condition", "segment" (where it stands in one), "held", "found" (where the subject has something there)}`.
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("condition", &raw::<S>(&self.condition)?)?;
+        if let Some(segment) = &self.segment {
+            map.serialize_entry("segment", segment)?;
+        }
+        map.serialize_entry("held", &self.held)?;
+        if let Some(found) = &self.found {
+            match RawValue::from_string(found.clone()) {
+                Ok(found) => map.serialize_entry("found", &found)?,
+                Err(_) => map.serialize_entry("found", found)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// `{"step", "why"}`, and for a rule `targeting`.
+impl Serialize for Passed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("step", self.step.as_str())?;
+        map.serialize_entry("why", &*self.why)?;
+        if let Some(tried) = &self.tried {
+            map.serialize_entry("targeting", tried)?;
         }
         map.end()
     }
@@ -132,12 +180,15 @@ mod tests {
             ramp_instant: None,
             adopter: None,
             lock: None,
+            targeting: None,
+            passed: vec![Passed { step: Rule::Activation, why: "there is none".into(), tried: None }],
         };
         let text = serde_json::to_string(&explanation).unwrap();
         let expected = concat!(
             r#"{"flag":"features/x","value":1.50,"variant":"new","reason":"SPLIT","rule":"ramp","position":7,"#,
             r#""share":12.5,"flip":"1970-01-01T00:00:00.000000Z","#,
-            r#""flips":{"on":"1970-01-01T00:00:00.000000Z","off":null},"valid_until":null}"#
+            r#""flips":{"on":"1970-01-01T00:00:00.000000Z","off":null},"valid_until":null,"#,
+            r#""passed":[{"step":"activation","why":"there is none"}]}"#
         );
         assert_eq!(text, expected);
         explanation.value = None;

@@ -2,7 +2,7 @@
 
 use crate::FlagKey;
 
-use super::{Entry, NONE, Snapshot};
+use super::{Entry, Extra, NONE, Snapshot};
 
 impl Snapshot {
     /// The flags that are defined here and otherwise, or not at all, in `before`, and those that only `before` defines, in no
@@ -62,16 +62,21 @@ fn is_same(one: Entry<'_>, other: Entry<'_>) -> bool {
                 && one.lease == other.lease
                 && one.source == other.source
                 && one.interpolation.is_some() == other.interpolation.is_some()
+                && digest_of(one) == digest_of(other)
                 && one.details == other.details
         }
         _ => false,
     };
     is_same_rest
-        && (a.hash, a.lock, a.enabled) == (b.hash, b.lock, b.enabled)
+        && (one.position_hash(), a.lock, a.enabled) == (other.position_hash(), b.lock, b.enabled)
         && one.core.values.get(a.stable) == other.core.values.get(b.stable)
         && new_of(one) == new_of(other)
         && one.core.points(a) == other.core.points(b)
         && one.core.salt(a) == other.core.salt(b)
+}
+
+fn digest_of(extra: &Extra) -> Option<u128> {
+    extra.targeting.as_ref().map(|targeting| targeting.digest)
 }
 
 fn new_of(entry: Entry<'_>) -> Option<&str> {
@@ -82,7 +87,7 @@ fn new_of(entry: Entry<'_>) -> Option<&str> {
 mod tests {
     use crate::{CompileOptions, FlagKey, Snapshot, compile, read};
 
-    const ENTRIES: [&str; 17] = [
+    const ENTRIES: [&str; 21] = [
         r#""stable": 1"#,
         r#""stable": 2"#,
         r#""stable": 1, "new": 2"#,
@@ -101,6 +106,10 @@ mod tests {
         r#""stable": 1, "new": 2, "early_adopters": ["a"]"#,
         r#""stable": 1, "new": 2, "early_adopters": [{"regex": "a"}]"#,
         r#""stable": 1, "description": "text""#,
+        r#""stable": 1, "new": 2, "bucket_by": "tenant""#,
+        r#""stable": 1, "new": 2, "bucket_by": "tenant", "hash": "murmur3""#,
+        r#""stable": 1, "new": 2, "rules": [{"name": "a", "when": {"attribute": "x", "is": 1}, "serve": "new"}]"#,
+        r#""stable": 1, "new": 2, "rules": [{"name": "a", "when": {"attribute": "x", "is": 2}, "serve": "new"}]"#,
     ];
 
     fn snapshot(entries: &[(&str, &str)]) -> Snapshot {

@@ -5,7 +5,7 @@ use crate::ramp::Fall;
 use crate::share::round_half_even;
 use crate::{Answer, Micros, Share, Span};
 
-use super::Adopters;
+use super::{Adopters, Targeting};
 
 /// The rarer parts of a flag.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct Extra {
     /// The source whose polls the lease counts from: see [`crate::lease::Clocks::for_source`].
     pub(crate) source: u16,
     pub(crate) interpolation: Option<Interpolation>,
+    pub(crate) targeting: Option<Box<Targeting>>,
     pub(crate) details: Option<Box<Details>>,
 }
 
@@ -30,9 +31,22 @@ impl Extra {
         !self.decides() && self.details.is_none()
     }
 
+    /// Whether the answer may depend on who the subject is besides its position.
+    pub(crate) fn is_targeted(&self) -> bool {
+        !self.adopters.is_empty() || self.has_rules()
+    }
+
+    pub(crate) fn has_rules(&self) -> bool {
+        self.targeting.as_ref().is_some_and(|targeting| !targeting.rules.is_empty())
+    }
+
     /// Whether anything in it has a part in a decision.
     pub(crate) fn decides(&self) -> bool {
-        !self.adopters.is_empty() || self.rollback.is_some() || self.lease.is_some() || self.interpolation.is_some()
+        !self.adopters.is_empty()
+            || self.targeting.is_some()
+            || self.rollback.is_some()
+            || self.lease.is_some()
+            || self.interpolation.is_some()
     }
 }
 

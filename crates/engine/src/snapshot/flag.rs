@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{Entry, Extra, FlagIndex, NONE, Record, Snapshot};
-use crate::document::{Adopter, Details, Visibility};
+use crate::document::{self, Adopter, Details, Visibility};
 use crate::{Activation, Answer, FlagKey, HashAlgorithm, HashName, HostLock, Micros, Point, Span, Variant};
 
 /// One flag of a snapshot: what is known of it, and what its share does over time.
@@ -146,6 +146,11 @@ impl<'s> Flag<'s> {
     /// Keys that have `new` at once.
     pub fn early_adopters(&self) -> &'s [Adopter] {
         self.extra().map_or(&[], |extra| extra.adopters.listed())
+    }
+
+    /// Its rules, and what its positions are made of; `None` if it has neither.
+    pub fn targeting(&self) -> Option<&'s document::Targeting> {
+        self.extra()?.targeting.as_ref().map(|targeting| &*targeting.source)
     }
 
     /// Description, owner, tags and metadata.

@@ -26,10 +26,31 @@ fn document_fields() {
     table(&mut page, "A step, in `steps`", fields::STEP);
     table(&mut page, "A pattern, in `early_adopters`", fields::ADOPTER);
     table(&mut page, "A `rollback`", fields::ROLLBACK);
+    table(&mut page, "A rule, in `rules`", fields::RULE);
+    page.push_str(RULES);
+    table(&mut page, "A condition", fields::CONDITION);
+    page.push_str(CONDITIONS);
+    table(&mut page, "`serve`, where it is an object", fields::SERVE);
+    table(&mut page, "A `ramp` of a rule", fields::RAMP);
     table(&mut page, "The header, `$tidegate`", fields::HEADER);
-    page.push_str("\nThe header has no effect on flags. What it is for: [signed documents](../guide/signing.md).\n");
+    page.push_str(
+        "\nOnly `segments` have an effect on flags. What the rest is for: [signed documents](../guide/signing.md).\n",
+    );
     check("docs/reference/document.md", &page);
 }
+
+/// How rules decide.
+const RULES: &str = "\nRules are tried in their order; the first whose condition holds decides, with the reason `TARGETING_MATCH`. The whole \
+    order of a decision: lock of this host, activation, `lock`, `enabled`, `early_adopters`, `rules`, then the ramp. Under an\nactivation \
+    strictly between 0 and 100 early adopters and rules still apply; at 0 and at 100 nothing else does. At the end of a\n`rollback` to \
+    0 every key has `stable`. From the start of a rollback on, the ramps of rules rise no further. In a rule, unlike\nelsewhere, an \
+    unknown field is an error.\n";
+
+/// How conditions hold.
+const CONDITIONS: &str = "\nAn absent attribute, one that is null, and one of another type make a comparison false, never an error; so the `not` of\n\
+    the comparison is true. Numbers are compared by their exact values (`1` is `1.0`). A dotted name is looked for as it is, then up\nto \
+    its first dot in an object. Several tests beside one `attribute` all have to pass. A prerequisite that no document defines\ndoes not \
+    hold; rules that ask for each other in a circle across documents do not match.\n";
 
 fn table(page: &mut String, title: &str, fields: &[Field]) {
     let _ = write!(

@@ -5,5 +5,6 @@
 
 mod lease;
 mod ramp;
+mod rules;
 mod snapshot;
 mod strategies;

@@ -15,4 +15,5 @@ mod lookups;
 mod overlays;
 mod redos;
 mod roundtrip;
+mod rules;
 mod vectors;

@@ -42,7 +42,7 @@ fn documents() -> impl Strategy<Value = Document> {
     (option::of(headers()), vec((names(), vec(flags(), 0..4)), 0..4)).prop_map(|(header, sections)| {
         let sections =
             sections.into_iter().map(|(name, flags)| Section { name, flags: once(flags, |flag| flag.name.clone()) });
-        Document { header, sections: once(sections.collect(), |section| section.name.clone()) }
+        Document { header, segments: Vec::new(), sections: once(sections.collect(), |section| section.name.clone()) }
     })
 }
 
@@ -89,6 +89,7 @@ fn flags() -> impl Strategy<Value = Flag> {
             new,
             schedule,
             early_adopters,
+            targeting: None,
             interpolate,
             rollback,
             lock,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tidegate_engine::Micros;
 
-use crate::compare::{Bounds, Comparison, Difference, Kind, Movement};
+use crate::compare::{Bounds, Comparison, Counted, Difference, Kind, Movement};
 use crate::exit::Failure;
 use crate::json::{Percent, instant};
 use crate::output::Output;
@@ -32,6 +32,11 @@ pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mu
         }
         output.line(format_args!("  {:<15}{}", "gains new", movement(&difference.movements.gain, now)))?;
         output.line(format_args!("  {:<15}{}", "loses new", movement(&difference.movements.loss, now)))?;
+        if let Some(counted) = &difference.counted {
+            output.line(format_args!("  {:<15}{}", "population", moved(counted)))?;
+        } else if difference.has_rules {
+            output.line(paint("  rules decide as well: --attributes FILE counts the subjects that move", FAINT))?;
+        }
         if difference.is_shuffled {
             output.line(paint("  hash or salt differ: every key gets another position", FAINT))?;
         }
@@ -76,6 +81,11 @@ fn summary(comparison: &Comparison) -> String {
     parts.join(", ")
 }
 
+/// `12 of 1000 subjects gain new, 3 lose it, now`.
+fn moved(counted: &Counted) -> String {
+    format!("{} of {} subjects gain new, {} lose it, now", counted.gain, counted.subjects, counted.loss)
+}
+
 /// `12.5 % now, at most 40 % (2026-12-03 00:00Z)`.
 fn movement(movement: &Movement, now: Micros) -> String {
     let most = match movement.most_at {
@@ -116,6 +126,19 @@ struct Line<'c> {
     reshuffled: bool,
     gain: Moved,
     loss: Moved,
+    /// Whether rules decide by one of the documents; `gain` and `loss` leave them out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    rules: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    population: Option<Population>,
+}
+
+/// How many subjects of the population move now.
+#[derive(Debug, Serialize)]
+struct Population {
+    subjects: usize,
+    gain: usize,
+    loss: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -166,6 +189,8 @@ impl<'c> Line<'c> {
             reshuffled: difference.is_shuffled,
             gain: Moved::new(&difference.movements.gain),
             loss: Moved::new(&difference.movements.loss),
+            rules: difference.has_rules,
+            population: difference.counted.map(|Counted { subjects, gain, loss }| Population { subjects, gain, loss }),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The explanation as text.
 
 use tidegate_engine::document::Adopter;
-use tidegate_engine::{Explanation, HostLock, Micros, Pin, Position, Rule, Share, Variant};
+use tidegate_engine::{
+    ConditionPart, Explanation, HostLock, Micros, Passed, Pin, Position, Rule, Share, Tried, Variant,
+};
 
 use crate::data::Data;
 use crate::relative::{relative, rough};
 use crate::table::{HEADING, paint};
-use crate::text::{escape, escape_json};
+use crate::text::{escape, escape_json, shorten};
 
 /// One aligned line.
 pub(super) fn line(name: &str, text: &str) -> String {
@@ -29,6 +31,18 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
         ("reason", format!("{}{error}", explanation.reason)),
         ("rule", format!("{}: {}", explanation.rule.as_str(), because(explanation))),
     ];
+    let others = explanation.passed.iter().filter(|passed| passed.tried.is_none());
+    let others: Vec<String> = others.map(passed).collect();
+    if !others.is_empty() {
+        lines.push(("passed", others.join(", ")));
+    }
+    for tried in explanation.passed.iter().filter_map(|passed| passed.tried.as_ref()) {
+        lines.push(("passed", format!("the rule {} does not match", named(tried))));
+        lines.extend(tried.parts.iter().map(|part| ("", self::part(part))));
+    }
+    if let Some(tried) = &explanation.targeting {
+        lines.extend(tried.parts.iter().map(|part| ("condition", self::part(part))));
+    }
     if let Some(position) = explanation.position {
         lines.push(("position", format!("{} % ({position} of 2^32)", place(position))));
     }
@@ -66,6 +80,10 @@ fn because(explanation: &Explanation) -> String {
             Some(Adopter::Pattern(pattern)) => format!("the key matches the pattern `{}`", escape(pattern)),
             _ => "the key is listed".to_owned(),
         },
+        Rule::Targeting => match &explanation.targeting {
+            Some(tried) => format!("the rule {} matches", named(tried)),
+            None => "a rule matches".to_owned(),
+        },
         Rule::Interpolation => "every key has the number that the share gives".to_owned(),
         Rule::Ramp | Rule::Rollback if explanation.position.is_none() => "no key was needed".to_owned(),
         Rule::Ramp if !has_new && explanation.flips.on.is_none() => {
@@ -76,6 +94,29 @@ fn because(explanation: &Explanation) -> String {
         Rule::Rollback if explanation.flips.on.is_none() => "the key did not have `new` before the rollback".to_owned(),
         Rule::Rollback => "the rollback has reached the key's position".to_owned(),
         Rule::KeyMissing => "the value depends on a key, and there is none".to_owned(),
+    }
+}
+
+/// A rule by its name and its place.
+fn named(tried: &Tried) -> String {
+    format!("`{}` (number {})", escape(&tried.name), tried.number)
+}
+
+/// A step that did not decide; why, where that is not what its name says.
+fn passed(passed: &Passed) -> String {
+    let step = passed.step.as_str();
+    if EXPECTED.contains(&&*passed.why) { step.to_owned() } else { format!("{step} ({})", escape(&passed.why)) }
+}
+
+/// A part of a condition, whether it held, and what the subject has there.
+fn part(part: &ConditionPart) -> String {
+    let held = if part.held { "holds" } else { "does not hold" };
+    let segment = part.segment.as_ref().map(|name| format!(", in the segment `{}`", escape(name))).unwrap_or_default();
+    let condition = shorten(&escape_json(&part.condition), CONDITION_COLUMNS).into_owned();
+    match &part.found {
+        Some(found) => format!("{condition} {held}{segment}: it is {}", escape_json(found)),
+        None if part.condition.starts_with("{\"attribute\"") => format!("{condition} {held}{segment}: it is absent"),
+        None => format!("{condition} {held}{segment}"),
     }
 }
 
@@ -123,6 +164,12 @@ fn at(instant: Micros, now: Micros) -> String {
 fn place(position: Position) -> Share {
     Share::new(u64::from(position.get())).unwrap_or(Share::FULL)
 }
+
+/// Why most steps of most flags do not decide.
+const EXPECTED: [&str; 3] = ["there is none", "the flag is enabled", "the key is not among them"];
+
+/// Longer conditions are shortened.
+const CONDITION_COLUMNS: usize = 100;
 
 /// The longest name is `valid until`.
 const NAME_COLUMNS: usize = 11;

@@ -14,6 +14,7 @@ use tidegate_engine::{FlagKey, Micros};
 use super::inbox::{Inbox, Input};
 use super::lines::{ChangeLine, SourceLine, ValueLine};
 use super::{Args, FLIPS_MAX, LastValue};
+use crate::args::AttributesArg;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::server::{Address, Event, Server};
@@ -26,12 +27,15 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
     let mut query = Vec::new();
     if let Some(flag) = &flag {
         query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
+        query.extend(args.attributes.text().map(|attributes| ("attributes".to_owned(), attributes.to_owned())));
     }
     let (key, changed) = (args.key.or_host(), Changed::default());
+    let attributes = args.attributes.clone();
     let mut watch = Watch {
         server,
         flag,
         key,
+        attributes,
         last: None,
         flags: None,
         is_due: false,
@@ -69,6 +73,7 @@ struct Watch {
     server: Server,
     flag: Option<FlagKey>,
     key: String,
+    attributes: AttributesArg,
     last: Option<LastValue>,
     /// Without a flag: all flags, as they were printed or found last.
     flags: Option<Flags>,
@@ -97,7 +102,7 @@ impl Watch {
     fn print_first(&mut self, output: &mut Output) -> Result<(), Failure> {
         if let Some(flag) = &self.flag {
             let at = source::now();
-            let explanation = self.server.decide(flag, &self.key, None)?;
+            let explanation = self.server.decide(flag, &self.key, self.attributes.text(), None)?;
             let value = ValueLine::new(&explanation, &self.key, at);
             output.json(&value)?;
             self.last = Some(LastValue { value, until: explanation.valid_until });
@@ -219,7 +224,7 @@ impl Watch {
         self.is_due = false;
         self.retry_at = None;
         let Some(flag) = &self.flag else { return self.compare(output) };
-        let explanation = match self.server.decide(flag, &self.key, at) {
+        let explanation = match self.server.decide(flag, &self.key, self.attributes.text(), at) {
             Ok(explanation) => explanation,
             Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
                 return self.retry(report.message, output);

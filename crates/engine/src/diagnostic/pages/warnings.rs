@@ -30,7 +30,7 @@ pub(super) const fn for_code(code: Code) -> Page {
             "Every key has `stable`. For an empty `new`, write it out: `null`, `\"\"` and `false` are values like any other.",
         ),
         Code::PatternMatchesAll => page(
-            "A pattern among the early adopters matches every key.",
+            "A pattern among the early adopters, or in a `matches`, matches every text.",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"\"}]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [{\"regex\": \"^canary-\"}]}}}",
             "A pattern matches anywhere in the key, so an empty one, or `.*`, gives `new` to every key at once. If you \
@@ -61,6 +61,19 @@ pub(super) const fn for_code(code: Code) -> Page {
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [\"canary-1\", \"canary-1\"]}}}",
             "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true, \"early_adopters\": [\"canary-1\", \"canary-2\"]}}}",
             "It has no effect, but the second was probably meant to be another key.",
+        ),
+        Code::ComparisonNeverHolds => page(
+            "The tests of a comparison exclude each other, or a flag is asked for a variant that it cannot have.",
+            "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"rules\": [{\"name\": \"staff\", \"when\": {\"attribute\": \"age\", \"gte\": 65, \"lt\": 18}, \"serve\": \"new\"}]}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"rules\": [{\"name\": \"staff\", \"when\": {\"attribute\": \"age\", \"gte\": 18, \"lt\": 65}, \"serve\": \"new\"}]}}}",
+            "A rule that never matches is probably a slip: an `and` that should be an `any`, a bound on the wrong side, a number in \
+             quotes.",
+        ),
+        Code::PrerequisiteUnknown => page(
+            "A condition asks for a flag that this document does not define.",
+            "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"rules\": [{\"name\": \"staff\", \"when\": {\"flag\": \"features/light_mode\", \"is\": \"new\"}, \"serve\": \"new\"}]}}}",
+            "{\"features\": {\"dark_mode\": {\"stable\": false, \"new\": true,\n  \"rules\": [{\"name\": \"staff\", \"when\": {\"flag\": \"features/light_mode\", \"is\": \"new\"}, \"serve\": \"new\"}]},\n \"light_mode\": {\"stable\": false, \"new\": true}}}",
+            "Another document may define it, so it is a warning. While none does, the condition does not hold.",
         ),
         // This arm also answers for codes of other files, which `for_code` in `pages.rs` never sends here.
         _ => page(

@@ -1,0 +1,94 @@
+//! The rules of a flag, compiled.
+
+use crate::attributes::{AttributePath, Found};
+use crate::condition::Program;
+use crate::custom_hash::RecordHash;
+use crate::document;
+use crate::{Point, Subject};
+
+/// The rules of one flag, and what its positions are made of.
+#[derive(Debug)]
+pub(crate) struct Targeting {
+    pub(crate) rules: Box<[CompiledRule]>,
+    pub(crate) bucket_by: Option<BucketBy>,
+    /// The same as the document has it.
+    pub(crate) source: Box<document::Targeting>,
+    /// A hash of the source and of all segments that it names.
+    pub(crate) digest: u128,
+    /// Whether a decision may depend on other flags.
+    pub(crate) has_prerequisites: bool,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) when: Program,
+    pub(crate) serve: Served,
+}
+
+/// What a rule serves.
+#[derive(Debug)]
+pub(crate) enum Served {
+    Stable,
+    New,
+    /// The points of a ramp of its own.
+    Ramp(Box<[Point]>),
+}
+
+/// A segment of one of the documents.
+#[derive(Debug)]
+pub(crate) struct CompiledSegment {
+    pub(crate) when: Program,
+    pub(crate) source: document::Segment,
+}
+
+/// The attribute that positions are made of, and the hash that turns it into one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BucketBy {
+    attribute: AttributePath,
+    pub(crate) hash: RecordHash,
+}
+
+impl BucketBy {
+    pub(crate) fn new(attribute: &str, hash: RecordHash) -> Self {
+        Self { attribute: AttributePath::parse(attribute), hash }
+    }
+
+    /// Hashes what a subject has there; `None` for a subject that has neither a string nor a whole number.
+    pub(crate) fn with_text<T>(&self, subject: &Subject<'_>, hash: impl FnOnce(&str) -> T) -> Option<T> {
+        match self.attribute.find(subject.as_key(), subject.attributes())? {
+            Found::Text(text) => Some(hash(text)),
+            Found::Number(number) => {
+                let mut digits = Digits { bytes: [0; DIGITS_MAX], length: 0 };
+                std::fmt::write(&mut digits, format_args!("{}", number.as_integer()?)).ok()?;
+                Some(hash(digits.as_str()?))
+            }
+            Found::Bool(_) | Found::List(_) | Found::Object(_) => None,
+        }
+    }
+}
+
+/// The digits of a number, without an allocation.
+struct Digits {
+    bytes: [u8; DIGITS_MAX],
+    length: usize,
+}
+
+impl Digits {
+    fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(..self.length)?).ok()
+    }
+}
+
+impl std::fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let end = self.length.saturating_add(text.len());
+        let place = self.bytes.get_mut(self.length..end).ok_or(std::fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+/// As many as an integer of 128 bits has, with its sign.
+const DIGITS_MAX: usize = 40;
