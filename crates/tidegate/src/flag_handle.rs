@@ -105,6 +105,27 @@ impl FlagHandle {
         }
     }
 
+    /// Whether the flag is on for a subject, whose attributes its rules read; as [`is_active_for`](Self::is_active_for) for
+    /// subjects without attributes.
+    ///
+    /// ```
+    /// # use tidegate::{Attribute, Subject, Tidegate};
+    /// # let tide = Tidegate::builder().text(r#"{"shop": {"dark": {"stable": false, "new": true, "rules": [
+    /// #     {"name": "paying", "when": {"attribute": "plan", "is": "premium"}, "serve": "new"}]}}}"#)
+    /// #     .without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// let attributes = [("plan", Attribute::from("premium"))];
+    /// assert!(dark.is_active_to(&Subject::key("user-17").with_attributes(&attributes)));
+    /// assert!(!dark.is_active_to(&Subject::key("user-17")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_active_to(&self, subject: &Subject<'_>) -> bool {
+        match self.cell.instant() {
+            Some(active) => active,
+            None => self.ask(subject),
+        }
+    }
+
     /// Draws at random whether the flag is on for this call; see [`Tidegate::is_active`].
     ///
     /// ```
@@ -141,20 +162,37 @@ impl FlagHandle {
         self.variant_by_plan(key)
     }
 
+    /// Which of the flag's values a subject has, whose attributes its rules read; as [`variant_for`](Self::variant_for) for
+    /// subjects without attributes.
+    ///
+    /// ```
+    /// # use tidegate::{Attribute, Subject, Tidegate, Variant};
+    /// # let tide = Tidegate::builder().text(r#"{"shop": {"dark": {"stable": false, "new": true, "rules": [
+    /// #     {"name": "paying", "when": {"attribute": "plan", "is": "premium"}, "serve": "new"}]}}}"#)
+    /// #     .without_locks().connect()?;
+    /// # let dark = tide.flag("shop", "dark");
+    /// let attributes = [("plan", Attribute::from("premium"))];
+    /// assert_eq!(dark.variant_to(&Subject::key("user-17").with_attributes(&attributes)), Some(Variant::New));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn variant_to(&self, subject: &Subject<'_>) -> Option<Variant> {
+        self.ask_for_variant(subject)
+    }
+
     #[inline(never)]
     fn variant_by_plan(&self, key: &str) -> Option<Variant> {
         match self.cell.variant_for(key, self.tide.board().clock()) {
             CachedAnswer::Known(variant) => variant,
-            CachedAnswer::Unknown => self.ask_for_variant(key),
+            CachedAnswer::Unknown => self.ask_for_variant(&Subject::key(key)),
         }
     }
 
     #[inline(never)]
-    fn ask_for_variant(&self, key: &str) -> Option<Variant> {
+    fn ask_for_variant(&self, subject: &Subject<'_>) -> Option<Variant> {
         let board = self.tide.board();
         board.read(|published| {
             let index = self.cell.find(&published.snapshot);
-            published.decide(index, &Subject::key(key), board.clock()).variant
+            published.decide(index, subject, board.clock()).variant
         })
     }
 

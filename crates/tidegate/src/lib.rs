@@ -235,8 +235,8 @@ pub use status::{
 pub use tidegate_engine as engine;
 pub use tidegate_engine::document::parse_time;
 pub use tidegate_engine::{
-    Answer, Decision, ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Pin, Reason, Rule, Share,
-    Snapshot, Span, Subject, Variant,
+    Answer, Attribute, Attributes, AttributesError, Decision, ErrorCode, Explanation, FlagKey, Flips, HashName,
+    HostLock, JsonAttributes, Micros, Pin, Reason, Rule, Share, Snapshot, Span, Subject, Variant,
 };
 #[cfg(feature = "cluster")]
 pub use tidegate_mesh::{AddressError, authority, check_address};

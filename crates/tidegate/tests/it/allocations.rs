@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use tidegate::{Clock, Tidegate, parse_time};
+use tidegate::{Attribute, Attributes, Clock, JsonAttributes, Reason, Subject, Tidegate, parse_time};
 
 use super::support::Host;
 
@@ -78,6 +78,52 @@ fn ask(tide: &Tidegate, flag: &str, key: &str) -> u32 {
     });
     assert_eq!(info.count_total, 0, "allocations while `{flag}` was asked: {info:?}");
     count
+}
+
+/// Rules read attributes where the caller has them.
+#[test]
+fn a_check_of_rules_on_attributes_allocates_nothing() {
+    let text = r#"{"$tidegate": {"segments": {"staff": {"any": [{"attribute": "email", "ends_with": "@example.com"},
+        {"attribute": "groups", "contains": "staff"}]}}}, "f": {
+        "other": {"stable": 1, "new": 2, "rules": [{"name": "r", "when": {"segment": "staff"}, "serve": "new"}]},
+        "x": {"stable": false, "new": true, "salt": "", "bucket_by": "tenant", "rules": [
+            {"name": "many", "serve": "stable", "when": {"all": [{"attribute": "plan", "in": ["a", "b"]}, {"not": {"segment": "staff"}}]}},
+            {"name": "version", "serve": "stable", "when": {"attribute": "version", "semver": ">=1.2.3-beta.11, <1.2.3"}},
+            {"name": "ip", "serve": "stable", "when": {"attribute": "ip", "in_network": ["10.0.0.0/8", "2001:db8::/32"]}},
+            {"name": "since", "serve": "stable", "when": {"attribute": "since", "lt": "2026-01-01 00:00Z"}},
+            {"name": "age", "serve": "stable", "when": {"attribute": "address.age", "gte": 18, "lt": 19}},
+            {"name": "flag", "when": {"flag": "f/other", "is": "new"}, "serve": {"ramp": {"start_time": "2020-01-01 00:00Z", "duration": "36500d"}}}]}}}"#;
+    let tide = Tidegate::builder().text(text).without_locks().connect().unwrap();
+    let address = [("age", Attribute::from(20))];
+    let groups = [Attribute::from("all"), Attribute::from("staff")];
+    let attributes = [
+        ("plan", Attribute::from("a")),
+        ("version", Attribute::from("1.2.3-alphabetical.12345")),
+        ("ip", Attribute::from("11.1.2.3")),
+        ("since", Attribute::from("2026-06-01T00:00:00+02:00")),
+        ("tenant", Attribute::from(42)),
+        ("groups", Attribute::List(&groups)),
+        ("address", Attribute::Object(&address)),
+    ];
+    let json =
+        JsonAttributes::parse(r#"{"plan": "c", "email": "a@example.com", "tenant": "x", "address": {"age": 17.5}}"#);
+    let json = json.unwrap();
+    let handle = tide.flag("f", "x");
+    let mut count = 0;
+    let mut all = || {
+        for attributes in [Attributes::from(&attributes), Attributes::from(&json)] {
+            let subject = Subject::key("k").with_attributes(attributes);
+            count += u32::from(handle.is_active_to(&subject));
+            count += u32::from(handle.variant_to(&subject).is_some());
+            let decision = tide.view().decide("f", "x", subject.clone()).reason;
+            assert_eq!(decision, Reason::TargetingMatch);
+            count += u32::from(tide.get("f", "x", subject, false));
+        }
+    };
+    all();
+    let info = measure(|| (0..100).for_each(|_| all()));
+    assert_eq!(info.count_total, 0, "{info:?}");
+    std::hint::black_box(count);
 }
 
 /// A value that is not of the type asked for is no exception, as long as it is a number or a boolean that is asked for.
