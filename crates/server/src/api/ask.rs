@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use tidegate::{Change, FlagKey, Level};
+use tidegate_engine::JsonAttributes;
 use tidegate_engine::document::parse_duration;
 
 use super::Api;
@@ -84,6 +85,13 @@ impl Query {
         let Some(text) = self.get(name) else { return Ok(None) };
         let wrong = || Problem::invalid(name, format!("`{name}` is `{}`", shown(text)), help);
         parse(text).map(Some).ok_or_else(wrong)
+    }
+
+    /// The attributes of the subject; none where they are not given.
+    pub(super) fn attributes(&self) -> Result<JsonAttributes, Problem> {
+        let help = "percent-encode a JSON object, such as `{\"plan\": \"premium\"}`";
+        let attributes = self.parse("attributes", |text| JsonAttributes::parse(text).ok(), help)?;
+        Ok(attributes.unwrap_or_default())
     }
 
     /// How long an acknowledgement is waited for, if that is said.

@@ -3,26 +3,33 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use tidegate::{Explanation, FlagKey, Micros, Rule, Subject, Tidegate, parse_time};
+use tidegate_engine::JsonAttributes;
 
 use super::ask::{self, FlagPath, Query};
 use super::problem::Problem;
 use super::{Answer, Shared, answer};
 
-/// `GET`: `?key=K&at=T`, both optional.
+/// `GET`: `?key=K&attributes=JSON&at=T`, all optional.
 pub(super) async fn decide(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let flag = ask::flag_of(path)?;
-    let query = Query::read(request.uri(), &["key", "at"])?;
+    let query = Query::read(request.uri(), &["key", "attributes", "at"])?;
     let at = query.parse("at", |text| parse_time(text).ok(), "write an instant such as `2026-12-01T00:00:00Z`")?;
-    let explanation = explain(&api.tide, &flag, query.get("key"), at);
+    let attributes = query.attributes()?;
+    let explanation = explain(&api.tide, &flag, &subject(query.get("key"), &attributes), at);
     if explanation.rule == Rule::UnknownFlag {
         return Err(Problem::unknown_flag(&flag, api.tide.snapshot().nearest(&flag)));
     }
     answer::json(StatusCode::OK, &explanation)
 }
 
+/// The subject of a request.
+pub(super) fn subject<'a>(key: Option<&'a str>, attributes: &'a JsonAttributes) -> Subject<'a> {
+    Subject::from(key).with_attributes(attributes)
+}
+
 /// The decision now, or at another instant by what is known now.
-pub(super) fn explain(tide: &Tidegate, flag: &FlagKey, key: Option<&str>, at: Option<Micros>) -> Explanation {
+pub(super) fn explain(tide: &Tidegate, flag: &FlagKey, subject: &Subject<'_>, at: Option<Micros>) -> Explanation {
     let view = tide.view();
     let view = at.map_or_else(|| view.clone(), |at| view.at(at));
-    view.explain(flag.section(), flag.flag(), Subject::from(key))
+    view.explain(flag.section(), flag.flag(), subject.clone())
 }

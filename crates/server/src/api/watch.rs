@@ -17,6 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::Frame;
 use serde_json::json;
 use tidegate::{Changes, Explanation, FlagKey, Subscription};
+use tidegate_engine::JsonAttributes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -26,18 +27,19 @@ use super::{Answer, Api, Shared, decision};
 use crate::limits;
 use crate::stop::stopped;
 
-/// `GET`: `?flag=F&key=K`, both optional.
+/// `GET`: `?flag=F&key=K&attributes=JSON`, all optional.
 pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
-    let query = Query::read(request.uri(), &["flag", "key"])?;
+    let query = Query::read(request.uri(), &["flag", "key", "attributes"])?;
     let flag = query.get("flag").map(|flag| ask::checked(FlagKey::parse(flag))).transpose()?;
     let key = query.get("key").map(str::to_owned);
-    if flag.is_none() && key.is_some() {
+    let attributes = query.attributes()?;
+    if flag.is_none() && (key.is_some() || query.get("attributes").is_some()) {
         return Err(Problem::invalid("flag", "`flag` is missing", "say whose decision for this key is meant"));
     }
     let (permit, events, response) = open_stream(&api)?;
     // Subscribed before the first look, so that no change is missed between the two.
     let subscription = api.tide.subscribe();
-    let watcher = Watcher { api: Arc::clone(&api), flag, key, subscription, events, last: None };
+    let watcher = Watcher { api: Arc::clone(&api), flag, key, attributes, subscription, events, last: None };
     tokio::spawn(watcher.run(permit));
     Ok(response)
 }
@@ -59,6 +61,7 @@ struct Watcher {
     api: Arc<Api>,
     flag: Option<FlagKey>,
     key: Option<String>,
+    attributes: JsonAttributes,
     subscription: Subscription,
     events: mpsc::Sender<Bytes>,
     last: Option<Explanation>,
@@ -118,7 +121,8 @@ impl Watcher {
     /// The decision as an event, if it differs from the last one that was sent.
     fn decision_event(&mut self) -> Option<String> {
         let flag = self.flag.as_ref()?;
-        let now = decision::explain(&self.api.tide, flag, self.key.as_deref(), None);
+        let subject = decision::subject(self.key.as_deref(), &self.attributes);
+        let now = decision::explain(&self.api.tide, flag, &subject, None);
         let is_same = self.last.as_ref().is_some_and(|last| last.is_same_decision(&now));
         let text = (!is_same).then(|| serde_json::to_string(&now).ok()).flatten();
         self.last = Some(now);

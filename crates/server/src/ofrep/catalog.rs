@@ -77,6 +77,9 @@ impl Listed {
         // The short form ends in the flag's name, and so does its JSON.
         let bare_at = name.len().saturating_sub(bare.len());
         let value_bytes_max = [flag.stable(), flag.new_value()].into_iter().flatten().map(str::len).max().unwrap_or(0);
+        // A subject without the attribute that is hashed gets a failure.
+        let by_attribute = flag.targeting().is_some_and(|targeting| targeting.bucket_by.is_some());
+        let value_bytes_max = if by_attribute { value_bytes_max.max(FAILURE_BYTES) } else { value_bytes_max };
         let metadata = metadata(flag)?.into();
         Ok(Self { index: flag.index(), name: name.into(), bare_at, metadata, value_bytes_max })
     }
@@ -106,3 +109,6 @@ pub(super) fn metadata(flag: &Flag<'_>) -> serde_json::Result<String> {
     text.push('}');
     Ok(text)
 }
+
+/// More than the code and the text of a failure have.
+pub(super) const FAILURE_BYTES: usize = 256;

@@ -2,14 +2,16 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate::Subject;
+use tidegate::{JsonAttributes, Subject};
 
 use crate::api::Problem;
 
 /// The evaluation context. This is the one place that knows what a decision may depend on besides flag and time.
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Context {
     targeting_key: Option<String>,
+    /// The other members: rules read them.
+    attributes: JsonAttributes,
 }
 
 impl Context {
@@ -44,17 +46,25 @@ impl Context {
         let key = key.map_err(|_| {
             Problem::invalid_context("targetingKey", "`targetingKey` is not a string", "send a JSON string")
         })?;
-        Ok(Self { targeting_key: key.filter(|key| !key.is_empty()) })
+        let mut attributes = JsonAttributes::parse(context.get())
+            .map_err(|_| Problem::invalid_context("context", "`context` is not an object", EXPECTED))?;
+        attributes.remove("targetingKey");
+        Ok(Self { targeting_key: key.filter(|key| !key.is_empty()), attributes })
     }
 
     /// Whom a flag is evaluated for.
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject::from(self.targeting_key.as_deref())
+        Subject::from(self.targeting_key.as_deref()).with_attributes(&self.attributes)
     }
 
-    /// What an answer may depend on, as a text that no other context has.
-    pub(super) fn identity(&self) -> Option<&str> {
-        self.targeting_key.as_deref()
+    /// Whether it has no key.
+    pub(super) fn is_keyless(&self) -> bool {
+        self.targeting_key.is_none()
+    }
+
+    /// What an answer may depend on: no other context has the same.
+    pub(super) fn identity(&self) -> (Option<&str>, String) {
+        (self.targeting_key.as_deref(), self.attributes.to_json())
     }
 }
 
@@ -68,6 +78,20 @@ const EXPECTED: &str = "send `{\"context\": {\"targetingKey\": \"...\"}}`";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_members_are_attributes_and_tell_contexts_apart() {
+        let read = |members: &str| Context::parse(format!(r#"{{"context": {{{members}}}}}"#).as_bytes()).unwrap();
+        let one = read(r#""targetingKey": "a", "plan": "premium", "x": [1]"#);
+        assert_eq!(one.identity(), read(r#""x":[1],"plan":"premium","targetingKey":"a""#).identity());
+        for other in [
+            r#""targetingKey": "a""#,
+            r#""targetingKey": "a", "plan": "free", "x": [1]"#,
+            r#""plan": "premium", "x": [1]"#,
+        ] {
+            assert_ne!(one.identity(), read(other).identity(), "{other}");
+        }
+    }
 
     #[test]
     fn a_key_may_be_absent_and_must_be_a_string() {

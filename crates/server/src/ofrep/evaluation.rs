@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tidegate::{Decision, ErrorCode, Micros, Variant, View};
 use tidegate_engine::Flag;
 
-use super::catalog::{self, Listed};
+use super::catalog::{self, FAILURE_BYTES, Listed};
 use super::context::Context;
 use super::path::{self, Found};
 use crate::api::Problem;
@@ -89,7 +89,7 @@ pub(super) fn bulk(
 
 /// The most bytes that a bulk answer of these flags can have.
 pub(super) fn bulk_bytes_max(flags: &[Listed], section: Option<&str>, context: &Context) -> usize {
-    let failure_bytes = if context.identity().is_none() { FAILURE_BYTES } else { 0 };
+    let failure_bytes = if context.is_keyless() { FAILURE_BYTES } else { 0 };
     let bytes = |listed: &Listed| {
         let value = listed.value_bytes_max.max(failure_bytes);
         listed.name_bytes().saturating_add(value).saturating_add(listed.metadata.len()).saturating_add(ITEM_BYTES)
@@ -146,9 +146,6 @@ const ITEM_BYTES: usize = 128;
 
 /// More than an answer has around its items, but for the name of its section.
 const AROUND_BYTES: usize = 256;
-
-/// More than the code and the text of a failure have.
-const FAILURE_BYTES: usize = 256;
 
 /// The most bytes that JSON and a path together need for one byte of text.
 const JSON_BYTES_MAX: usize = 6 + 3;

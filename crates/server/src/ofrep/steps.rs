@@ -25,9 +25,9 @@ pub(super) struct Steps {
 /// A flag that changes by itself, now or later.
 #[derive(Clone, Copy, Debug)]
 struct Moving {
-    /// The whole per cents of its share.
+    /// The whole per cents of its share, and of the shares of its rules that have a ramp.
     percent: u64,
-    /// The next turn of its share.
+    /// The next turn of one of these shares.
     next: Micros,
 }
 
@@ -89,8 +89,13 @@ impl Steps {
 impl Moving {
     /// None for a flag that clients do not see, and for one that does not change by itself any more.
     fn new(flag: &Flag<'_>, moment: &Moment<'_>) -> Option<Self> {
-        let next = Some(flag).filter(|flag| flag.is_for_clients())?.next_change(moment)?.at;
-        let percent = flag.share_at(moment).get().saturating_mul(100) >> 32;
+        let flag = Some(flag).filter(|flag| flag.is_for_clients())?;
+        let rules = 0..flag.targeting().map_or(0, |targeting| targeting.rules.len());
+        let next_of_rules = rules.clone().filter_map(|rule| flag.next_rule_change(rule, moment));
+        let next = flag.next_change(moment).into_iter().chain(next_of_rules).map(|change| change.at).min()?;
+        let shares =
+            std::iter::once(flag.share_at(moment)).chain(rules.filter_map(|rule| flag.rule_share_at(rule, moment)));
+        let percent = shares.map(|share| share.get().saturating_mul(100) >> 32).fold(0, u64::saturating_add);
         Some(Self { percent, next })
     }
 }
@@ -138,6 +143,22 @@ mod tests {
         assert_eq!(after(60 * 50), ["shop"], "the end");
         assert_eq!(after(60 * 50), Vec::<String>::new());
         assert!(!steps.is_moving());
+    }
+
+    #[test]
+    fn the_ramp_of_a_rule_is_due_like_that_of_its_flag() {
+        let text = r#"{"shop": {"x": {"stable": 1, "new": 2, "rules": [{"name": "r", "when": {"attribute": "plan", "is": "p"},
+            "serve": {"ramp": {"start_time": "2040-01-01 00:00Z", "duration": "100h"}}}]}}}"#;
+        let clock = Clock::manual(parse_time("2040-01-01 00:30Z").unwrap());
+        let tide = Tidegate::builder().text(text).clock(clock.clone()).without_locks().connect().unwrap();
+        let mut steps = Steps::new(tide.view());
+        let mut after = |minutes: u64| {
+            clock.advance(Duration::from_mins(minutes));
+            sections(steps.after_time(&tide.view()))
+        };
+        assert_eq!(after(10), Vec::<String>::new(), "within a per cent");
+        assert_eq!(after(60), ["shop"], "a per cent");
+        assert_eq!(after(60 * 100), ["shop"], "the end");
     }
 
     #[test]
