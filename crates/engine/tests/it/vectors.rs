@@ -3,6 +3,7 @@
 mod decisions;
 mod positions;
 mod ramps;
+mod rules;
 mod slowroll;
 mod units;
 
