@@ -10,6 +10,7 @@ mod generated;
 #[cfg(feature = "cluster")]
 mod live;
 mod locks;
+mod programs;
 mod restart;
 mod runtimes;
 mod signed;
