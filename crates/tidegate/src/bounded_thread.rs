@@ -8,6 +8,15 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// The instant after a timeout. One that the clock cannot express is as good as one for ever.
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + DEADLINE_MAX)
+}
+
+/// Stands for all deadlines that the clock cannot express.
+const DEADLINE_MAX: Duration = Duration::from_hours(24);
+
 /// A thread whose end is waited for within a limit.
 #[derive(Debug)]
 pub(crate) struct BoundedThread {

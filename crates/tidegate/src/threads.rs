@@ -1,8 +1,9 @@
 //! The threads of one instance, and how they end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::bounded_thread::deadline;
 use crate::ingest::worker::Running;
 use crate::instance::Instance;
 #[cfg(feature = "cluster")]
@@ -28,8 +29,7 @@ impl Threads {
     /// Ends all threads of the instance, first the one that writes; whether they have ended within the time. What has been
     /// published stays.
     pub(crate) fn shutdown(&self, timeout: Duration) -> bool {
-        let now = Instant::now();
-        let until = now.checked_add(timeout).unwrap_or(now + WAIT_MAX);
+        let until = deadline(timeout);
         #[cfg(feature = "cluster")]
         let is_live_ended = {
             let live = self.live.as_ref();
@@ -43,6 +43,3 @@ impl Threads {
         is_live_ended && ended == self.additional_sources.len() + 1
     }
 }
-
-/// A wait that a clock cannot say is as good as one for ever.
-const WAIT_MAX: Duration = Duration::from_hours(24);

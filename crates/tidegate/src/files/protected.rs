@@ -31,6 +31,11 @@ pub(crate) fn protected<'c>(content: &'c [u8], magic: &str, known: u32) -> Resul
     if found > known { Err(Fault::Newer { found, known }) } else { Ok(rest) }
 }
 
+/// The first line of a file with this content after it.
+pub(crate) fn first_line(magic: &str, version: u32, parts: &[&[u8]]) -> String {
+    format!("{magic} {version} {:032x}\n", checksum(version, parts))
+}
+
 /// The checksum covers the version too, so that a flipped bit in it is damage and not a newer version.
 pub(crate) fn checksum(version: u32, parts: &[&[u8]]) -> u128 {
     let mut hash = Xxh3::new();

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::bounded_thread::BoundedThread;
+use crate::bounded_thread::{BoundedThread, deadline};
 use crate::ingest::schedule::Schedule;
 use crate::ingest::source::Fetcher;
 use crate::random::random;
@@ -82,8 +82,7 @@ impl Running {
         let runtime = Engine::new()?;
         let thread = BoundedThread::spawn("tidegate", move || live(work, &runtime, stopped, ready))?;
         let running = Self { status, stop: Mutex::new(Some(stop)), thread };
-        let now = std::time::Instant::now();
-        Ok(Starting { running, is_ready, until: now.checked_add(wait).unwrap_or(now + WAIT_MAX) })
+        Ok(Starting { running, is_ready, until: deadline(wait) })
     }
 
     pub(crate) fn status(&self) -> &SourceStatus {
@@ -230,9 +229,6 @@ fn send_ready(ready: &mut Option<Ready>) {
 
 /// How long the last handle waits for the thread, which is busy for longer only when a disk hangs.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
-
-/// A wait that a clock cannot say is as good as one for ever.
-const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// The pause after a panic, so that one that comes again and again does not take a processor.
 const AFTER_PANIC: Duration = Duration::from_secs(10);

@@ -191,7 +191,7 @@ impl About {
                 let meant = self.registry.and_then(|registry| registry.instance().board.load().snapshot.nearest(&flag));
                 Err(ChangeError::UnknownFlag { flag, meant, has_documents })
             }
-            answer => Receipt::from_answer(self.flag, answer),
+            answer => Ok(Receipt::new(self.flag, answer?)),
         }
     }
 }

@@ -402,7 +402,7 @@ impl Cluster {
         receiver.recv().map_err(|_| self.ended())
     }
 
-    fn change(&self, request: impl FnOnce(Reply) -> Request) -> Result<Done, ClusterError> {
+    pub(super) fn change(&self, request: impl FnOnce(Reply) -> Request) -> Result<Done, ClusterError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.ask(request(Box::new(move |answer| {
             let _ = sender.send(answer);

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::mpsc;
 
 use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
@@ -143,20 +142,17 @@ impl Cluster {
             };
             return Err(change.into());
         };
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let reply = Box::new(move |answer| {
-            let _ = sender.send(answer);
-        });
         let resolution = match verdict {
             Verdict::Accept => Resolution::Accept,
             Verdict::Drop => Resolution::Drop,
         };
         let key = entry.kind.key(&flag);
         let (actor, reason) = (actor.into(), reason.into());
-        let resolve = Resolve { flag: flag.clone(), key, stamp: entry.stamp, resolution, actor, reason, reply };
-        self.ask(Request::Resolve(Box::new(resolve)))?;
-        let answer = receiver.recv().map_err(|_| self.ended())?;
-        Ok(Receipt::from_answer(flag, answer)?)
+        let (stamp, changed) = (entry.stamp, flag.clone());
+        let done = self.change(|reply| {
+            Request::Resolve(Box::new(Resolve { flag: changed, key, stamp, resolution, actor, reason, reply }))
+        })?;
+        Ok(Receipt::new(flag, done))
     }
 }
 

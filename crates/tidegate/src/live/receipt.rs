@@ -5,7 +5,6 @@ use tidegate_engine::{FlagKey, Micros, Share};
 use tidegate_mesh::AddressStatus;
 use tidegate_replica::{Level, NodeId, Outranked, Receipt as Written, Stamp};
 
-use super::change_error::ChangeError;
 use super::names::{Names, NodeName, instant_of};
 use super::text;
 
@@ -46,10 +45,10 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(super) fn from_answer(flag: FlagKey, answer: Result<Done, ChangeError>) -> Result<Self, ChangeError> {
-        let Done { written, names, effect, is_created, unreached } = answer?;
+    pub(super) fn new(flag: FlagKey, done: Done) -> Self {
+        let Done { written, names, effect, is_created, unreached } = done;
         let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::new(*node, &names)).collect();
-        Ok(Self {
+        Self {
             flag,
             stamp: written.stamp,
             at: instant_of(written.stamp),
@@ -61,7 +60,7 @@ impl Receipt {
             unreached,
             effect: effect.unwrap_or(Effect { from: None, to: None }),
             is_created,
-        })
+        }
     }
 }
 

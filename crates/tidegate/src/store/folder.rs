@@ -25,7 +25,7 @@ use super::OpenError;
 use super::limits::FORMAT;
 use crate::FileError;
 use crate::files::atomic_file::Folder;
-use crate::files::protected::{Fault, checksum, protected};
+use crate::files::protected::{Fault, first_line, protected};
 
 /// What a start has found in a data folder.
 #[derive(Clone, Debug)]
@@ -180,8 +180,7 @@ impl Held {
     /// Makes an identity durable.
     pub(super) fn write_identity(&self, identity: Identity) -> Result<(), FileError> {
         let rest = format!("{{\"node\":\"{}\",\"starts\":{}}}\n", identity.node, identity.starts);
-        let sum = checksum(FORMAT, &[rest.as_bytes()]);
-        let line = format!("{MAGIC} {FORMAT} {sum:032x}\n");
+        let line = first_line(MAGIC, FORMAT, &[rest.as_bytes()]);
         self.folder.replace(NODE, NODE_BYTES_MAX, &[line.as_bytes(), rest.as_bytes()])
     }
 

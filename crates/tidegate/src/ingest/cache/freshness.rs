@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::lease::{Clocks, LeaseRamp, MovedRamp, RollbackMark};
 use tidegate_engine::{Micros, Span};
 
-use crate::files::protected::{Fault, checksum, protected};
+use crate::files::protected::{Fault, first_line, protected};
 
 /// What the file says: instants and durations in microseconds.
 #[derive(Deserialize, Serialize)]
@@ -33,7 +33,7 @@ pub(super) fn to_text(clocks: &Clocks) -> String {
     // Numbers and names only: there is nothing in it that could fail.
     let mut json = serde_json::to_string(&file).unwrap_or_default();
     json.push('\n');
-    format!("{MAGIC} {VERSION} {:032x}\n{json}", checksum(VERSION, &[json.as_bytes()]))
+    first_line(MAGIC, VERSION, &[json.as_bytes()]) + &json
 }
 
 pub(super) fn parse(content: &[u8]) -> Result<Clocks, Fault> {

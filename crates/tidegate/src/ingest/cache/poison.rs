@@ -13,7 +13,7 @@ use std::fs::File;
 use serde::{Deserialize, Serialize};
 
 use super::{Cache, CacheError, Part};
-use crate::files::protected::{Fault, checksum, protected};
+use crate::files::protected::{Fault, first_line, protected};
 
 /// Which documents were being loaded when processes died.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl Marker {
         // Strings and numbers only: there is nothing in it that could fail.
         let mut json = serde_json::to_string(self).unwrap_or_default();
         json.push('\n');
-        format!("{MAGIC} {VERSION} {:032x}\n{json}", checksum(VERSION, &[json.as_bytes()]))
+        first_line(MAGIC, VERSION, &[json.as_bytes()]) + &json
     }
 
     fn parse(content: &[u8]) -> Result<Self, Fault> {

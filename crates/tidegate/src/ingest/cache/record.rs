@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_engine::Micros;
 
-use crate::files::protected::{Fault, checksum, protected};
+use crate::files::protected::{Fault, first_line, protected};
 use crate::ingest::source::{BODY_BYTES_MAX, Tag, TagKind};
 
 /// A document as it was fetched, and what to ask its source with.
@@ -81,8 +81,7 @@ impl Record {
         // Numbers and strings only: there is nothing in it that could fail.
         let mut about = serde_json::to_string(&about).unwrap_or_default();
         about.push('\n');
-        let checksum = checksum(VERSION, &[about.as_bytes(), &self.body]);
-        format!("{MAGIC} {VERSION} {checksum:032x}\n{about}")
+        first_line(MAGIC, VERSION, &[about.as_bytes(), &self.body]) + &about
     }
 
     pub(super) fn parse(content: Vec<u8>) -> Result<Self, Fault> {
