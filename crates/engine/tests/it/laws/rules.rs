@@ -258,7 +258,7 @@ proptest! {
                 let came = has_first || flips.on.is_some_and(|on| *now >= on);
                 let expected = came && flips.off.is_none_or(|off| *now < off);
                 let decision = snapshot.evaluate(Some(index), &subject, &moment(*now));
-                // Without a position nobody flips: a share of 0 or 100 needs none.
+                // Without a position no key flips: a share of 0 or 100 needs none.
                 if explanation.position.is_some() {
                     prop_assert_eq!(decision.variant == Some(Variant::New), expected, "{} {:?}", now, flips);
                 }
