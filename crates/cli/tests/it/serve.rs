@@ -98,7 +98,7 @@ fn a_backup_of_one_is_restored_in_another() {
 fn a_restore_goes_in_batches_says_how_far_it_is_and_goes_on_where_it_was_stopped() {
     let host = Host::new();
     let serving = ServerProcess::start(&host, "--data-dir first");
-    std::fs::write(host.path("large.backup"), crate::scripted_server::real_backup(2_100)).unwrap();
+    std::fs::write(host.path("large.backup"), crate::scripted_server::cluster::real_backup(2_100)).unwrap();
     host.run(&format!("restore large.backup --server {}", serving.url))
         .stderr("1000 of 2100 registers\n2000 of 2100 registers\nrestored 2100 of 2100 registers\n")
         .check();

@@ -1,0 +1,163 @@
+//! The nodes of a cluster, quarantined changes and backups.
+
+use serde_json::json;
+use tidegate_origin::{Origin, Reply};
+
+use super::{RECEIPT, json_reply};
+use crate::run::Host;
+
+#[test]
+fn the_nodes_of_a_cluster() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let state = json!({
+        "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+        "problems": [
+            {"code": "no-link", "message": "no link to c:7400", "needs_action": true},
+            {"code": "shadowed", "message": "definitions have no effect", "needs_action": false},
+        ],
+        "peers": [
+            {"id": "000000000000000b", "reachable": true, "equal": true, "clock_offset_ms": 3, "heard_ms_ago": 250},
+            {"id": "000000000000000c", "reachable": false, "equal": false, "clock_offset_ms": -7, "heard_ms_ago": 61000},
+        ],
+        "members": [
+            {"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b"},
+            {"id": "000000000000000c", "name": "c"}, {"id": "000000000000000d", "name": "d", "forgotten": true},
+        ],
+        "addresses": [
+            {"address": "b:7400", "configured": true, "node": {"id": "000000000000000b", "name": "b"}, "connected": true},
+            {"address": "c:7400", "configured": true, "node": {"id": "000000000000000c", "name": null}, "connected": false,
+             "cause": "connection-refused",
+             "problem": "connection refused: nothing listens there", "failing_ms": 61_000},
+            {"address": "x:7400", "configured": true, "node": null, "connected": false, "cause": null},
+            {"address": "10.0.0.8:7400", "configured": false, "node": null, "connected": true},
+            {"address": "10.0.0.9:7400", "configured": false, "node": null, "connected": false, "problem": "timed out"},
+        ],
+        "quarantined": [{"flag": "flags/x", "kind": "activation", "stamp": "000000000000000000000000000000000007",
+            "at": "2040-01-01T00:00:00Z", "node": {"id": "000000000000000c", "name": "c"},
+            "from": {"id": "000000000000000b", "name": "b"}}],
+        "quarantined_count": 1, "connections_refused": {"expired": 2, "unknown-authority": 1},
+        "messages_refused": {"malformed": 3}, "isolated_since": null, "writes_refused": "no space left", "colour": "red",
+    });
+    origin.always(json_reply(&state.to_string()));
+    let server = origin.url("");
+    let status = format!("cluster status --server {server}");
+    host.run(&status)
+        .code(1)
+        .stdout(
+            "node        a, 000000000000000a\n\
+             cluster     prod, 3 members\n\
+             digest      0000000000000011\n\
+             changes     refused: no space left\n\
+             refused     connections of other nodes since the start: 2 expired, 1 unknown-authority\n\
+             refused     messages of other nodes since the start: 3 malformed\n\
+             quarantine  `flags/x` by c, stamped 2040-01-01 00:00Z, sent by b\n\
+             problem     no link to c:7400\n\
+             note        definitions have no effect\n\
+             \n\
+             NODE  ID                STATE        CLOCK  LAST SEEN\n\
+             b     000000000000000b  in sync      +3 ms  250ms ago\n\
+             c     000000000000000c  unreachable  -7 ms  1m1s ago\n\
+             d     000000000000000d  unreachable         never      forgotten\n\
+             \n\
+             ADDRESS        NODE              CONNECTION\n\
+             b:7400         b                 connected\n\
+             c:7400         000000000000000c  connection refused: nothing listens there, for 1m1s\n\
+             x:7400         -                 connecting\n\
+             10.0.0.9:7400  -                 timed out\n",
+        )
+        .check();
+    let said = host.run(&status).words("--format json").code(1).said();
+    assert_eq!(said.json(), [state]);
+    host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();
+    host.run(&format!("cluster repair-clock --server {server}"))
+        .stderr("raised the epoch: changes from now on outrank all earlier ones\n")
+        .check();
+    let asked: Vec<String> =
+        origin.requests()[2..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    assert_eq!(asked, ["POST /api/v1/cluster/forget", "POST /api/v1/cluster/repair-clock"]);
+}
+
+#[test]
+fn a_cluster_that_is_well_ends_with_0() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let state = json!({
+        "node": {"id": "000000000000000a", "name": "a", "cluster": "prod", "digest": "11", "epoch": 0},
+        "problems": [{"code": "shadowed", "message": "\u{1b}[2Jdefinitions", "needs_action": false}],
+        "members": [{"id": "000000000000000a", "name": "a"}, {"id": "000000000000000b", "name": "b", "silent": true}],
+    });
+    origin.always(json_reply(&state.to_string()));
+    let said = host.run(&format!("cluster status --server {}", origin.url(""))).code(0).said();
+    assert!(said.stdout.contains("changes     accepted\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("note        \\u{1b}[2Jdefinitions\n"), "{}", said.stdout);
+    assert!(said.stdout.contains("b     000000000000000b  unreachable         never      silent\n"), "{}", said.stdout);
+}
+
+/// A backup of so many activations.
+pub(crate) fn real_backup(count: usize) -> Vec<u8> {
+    let tide = tidegate::Tidegate::builder().live(tidegate::Live::in_memory()).without_locks().connect().unwrap();
+    for number in 0..count {
+        tide.activate(&format!("f{number}")).ack(tidegate::Level::Local).send().unwrap();
+    }
+    let mut backup = Vec::new();
+    tide.cluster().unwrap().backup(&mut backup).unwrap();
+    backup
+}
+
+#[test]
+fn changes_in_quarantine_are_listed_accepted_and_dropped() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    let change = json!({
+        "flag": "features/x", "kind": "activation", "stamp": "01", "at": "2040-01-01T00:00:00.000000Z", "node": "b", "from": "b",
+        "since": "2026-01-01T00:00:00.000000Z", "value": {"percentage": 88}, "actor": "lee", "reason": "",
+    });
+    origin.script_at("/api/v1/cluster/quarantine", [json_reply(&json!({"changes": [change]}).to_string())]);
+    let said = host.run(&format!("cluster quarantine list --server {server}")).code(0).said();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(lines[0], "FLAG        KIND        VALUE              STAMPED   NODE");
+    assert!(lines[1].starts_with("features/x  activation  {\"percentage\":88}  in "), "{}", lines[1]);
+    origin.script_at("/api/v1/cluster/quarantine", [json_reply(r#"{"changes": []}"#)]);
+    host.run(&format!("cluster quarantine list --server {server}")).stderr("note: no quarantined changes\n").check();
+    origin.always(json_reply(&RECEIPT.replace("flags/x", "features/x").replace("true}", "false}")));
+    host.run(&format!("cluster quarantine accept features/x --kind activation --reason ok --server {server}"))
+        .stderr("`features/x` is accepted: caller's default -> 100 %; acknowledged by 2 of 2 members (majority)\n")
+        .check();
+    let last = origin.requests().pop().unwrap();
+    assert_eq!((&*last.method, &*last.target), ("POST", "/api/v1/cluster/quarantine/accept"));
+    host.run(&format!("cluster quarantine drop features/x --server {server}")).code(0).said();
+    assert_eq!(origin.requests().pop().unwrap().target, "/api/v1/cluster/quarantine/drop");
+}
+
+#[test]
+fn a_backup_and_back() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let backup = "{\"tidegate_backup\":1}\n{\"a\":1}\n{\"a\":2}\n{\"end\":2}\n";
+    origin.always(Reply::ok(backup));
+    let server = origin.url("");
+    host.run(&format!("backup - --server {server}")).stdout(backup).check();
+    host.write("prod.backup", "older");
+    host.run(&format!("backup prod.backup --server {server}"))
+        .stderr("wrote 2 registers to `prod.backup`, 48 bytes\n")
+        .check();
+    assert_eq!(std::fs::read_to_string(host.path("prod.backup")).unwrap(), backup);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&host.path("prod.backup").metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    host.run(&format!("backup nowhere/x --server {server}"))
+        .code(7)
+        .stderr("error: cannot write `nowhere/x`: No such file or directory (os error 2)\n")
+        .check();
+    origin.always(json_reply(r#"{"registers":2,"restored":1,"left":1,"unknown":0}"#));
+    host.run(&format!("restore prod.backup --server {server}"))
+        .code(2)
+        .stderr("error: `prod.backup`: not a backup of tidegate: its first line says something else\n")
+        .check();
+    std::fs::write(host.path("prod.backup"), real_backup(2)).unwrap();
+    host.run(&format!("restore prod.backup --overwrite --server {server}"))
+        .stderr("restored 1 of 2 registers; the others have the same value, or a newer one\n")
+        .check();
+    assert_eq!(origin.requests().last().unwrap().target, "/api/v1/restore?overwrite=true");
+    host.run(&format!("restore nowhere --server {server}"))
+        .code(2)
+        .stderr("error: cannot read `nowhere`: it does not exist\n")
+        .check();
+}
