@@ -211,19 +211,18 @@ impl Replica {
             }
             let Some(pending) = self.pendings.remove(stamp) else { return };
             let (is_over, silent) = (pending.deadline_ms <= now.steady_ms, self.silent(&pending));
-            let pending = Pending {
-                resend_ms: if pending.resends == 0 {
-                    now.steady_ms.saturating_add(self.options.timing.resend_ms.saturating_mul(2))
-                } else {
-                    u64::MAX
-                },
-                resends: pending.resends.saturating_add(1),
-                ..pending
+            let resend_ms = self.options.timing.resend_ms;
+            let is_sent = self.is_reserved(stamp);
+            let (resend_ms, resends) = match pending.resends {
+                // What waits for the clock reservation has not been sent once.
+                resends if !is_sent => (now.steady_ms.saturating_add(resend_ms), resends),
+                0 => (now.steady_ms.saturating_add(resend_ms.saturating_mul(2)), 1),
+                resends => (u64::MAX, resends.saturating_add(1)),
             };
-            self.pendings.insert(stamp, pending);
+            self.pendings.insert(stamp, Pending { resend_ms, resends, ..pending });
             if is_over {
                 self.settle(stamp, true);
-            } else if self.is_reserved(stamp) {
+            } else if is_sent {
                 self.send_again(stamp, &silent);
             }
         }

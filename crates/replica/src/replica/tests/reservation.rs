@@ -152,3 +152,18 @@ fn an_answer_that_names_a_register_waits_until_it_may_leave() {
     let answers: Vec<(u64, Body)> = bodies(&output);
     assert!(matches!(&answers[..], [(2, Body::Outranked(_)), (2, Body::Repair(_))]), "{answers:?}");
 }
+
+#[test]
+fn a_write_that_waited_for_the_disk_is_sent_again_as_often_as_any_other() {
+    let (mut replica, written) = written();
+    replica.timers.round_ms = u64::MAX;
+    let mut at = |ms: u64, input: Input| {
+        leaving(&replica.handle(input, Now { wall_ms: LATE.wall_ms + ms, steady_ms: LATE.steady_ms + ms }))
+    };
+    for ms in 1..350 {
+        assert_eq!(at(ms, Input::Tick), [], "{ms} ms");
+    }
+    assert_eq!(at(350, Input::Persisted { upto: last_seq(&written) }), x1("on"));
+    let sent: Vec<u64> = (351..1_500).filter(|ms| !at(*ms, Input::Tick).is_empty()).collect();
+    assert_eq!(sent, [400, 600]);
+}
