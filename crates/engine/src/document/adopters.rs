@@ -109,11 +109,28 @@ mod tests {
         assert_eq!(findings.patterns.compiled, 5);
         let mut again = Findings::new(Keep::All);
         again.patterns = findings.patterns.known();
+        again.patterns.compiled = 0;
         reader::read(text.as_bytes(), &mut again);
-        assert_eq!(again.patterns.compiled, 5, "the second reading compiles nothing");
+        assert_eq!(again.patterns.compiled, 0, "the second reading compiles nothing");
         assert_eq!(
             again.into_list().iter().map(|finding| finding.code.as_str()).filter(|code| *code == "E027").count(),
             3
         );
+    }
+
+    #[test]
+    fn beyond_the_budget_nothing_is_compiled() {
+        // Not closed, so that it is refused at once however much it would cost.
+        let costly = format!(r#"{{"regex": "({}"}}"#, ".".repeat(300));
+        let adopters =
+            [&[r#"{"regex": "^a"}"#, r#"{"regex": "^b"}"#], [costly.as_str(); 5].as_slice()].concat().join(",");
+        let text = format!(r#"{{"s":{{"x":{{"stable":1,"new":2,"early_adopters":[{adopters}]}}}}}}"#);
+        let mut findings = Findings::new(Keep::All);
+        reader::read(text.as_bytes(), &mut findings);
+        // Two good ones and the costly one, each once, and not the good ones together.
+        assert_eq!(findings.patterns.compiled, 3);
+        let codes: Vec<&str> = findings.into_list().iter().map(|finding| finding.code.as_str()).collect();
+        let costly = |code: &&&str| **code == Code::PatternsTooCostly.as_str();
+        assert_eq!(codes.iter().filter(costly).count(), 1, "{codes:?}");
     }
 }

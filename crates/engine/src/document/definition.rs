@@ -189,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn the_message_of_a_refused_definition_is_its_first_error() {
+        // A warning comes before it.
+        let refused = read("x", r#"{"colour": 1, "stable": 1, "duration": "1d", "hash": "md5"}"#).unwrap_err();
+        let DefinitionError::Refused(found) = &refused else { panic!("{refused:?}") };
+        let severities: Vec<Severity> = found.iter().map(|diagnostic| diagnostic.code.severity()).collect();
+        assert_eq!(severities.first(), Some(&Severity::Warning), "{found:?}");
+        let error = found.iter().find(|diagnostic| diagnostic.code.severity() == Severity::Error).unwrap();
+        assert_eq!(refused.to_string(), format!("the definition is refused: {error}"));
+    }
+
+    #[test]
     fn places_are_those_of_the_entry() {
         let Err(DefinitionError::Refused(found)) = read("x", "{\"stable\": 1,\n \"new\": }") else {
             panic!("accepted")

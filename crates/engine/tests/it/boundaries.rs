@@ -320,3 +320,20 @@ fn the_next_change_of_a_flag_is_known_until_there_is_none() {
         assert_eq!(next(flag, 0), None, "{flag}");
     }
 }
+
+#[test]
+fn the_note_about_ramps_in_the_same_order_names_five_and_counts_the_others() {
+    let note = |ramps: usize| {
+        let ramp = |number| {
+            format!(r#""f{number}": {{"stable": 1, "new": 2, "end_time": "2030-01-01 00:00Z", "duration": "1d"}}"#)
+        };
+        let flags = (0..ramps).map(ramp).collect::<Vec<_>>().join(",");
+        let found = check(format!(r#"{{"s": {{{flags}}}}}"#).as_bytes()).diagnostics;
+        let mut notes = found.iter().filter(|diagnostic| diagnostic.message.contains("same keys go first"));
+        notes.next().map(|note| note.message.split(" have no").next().unwrap().to_owned())
+    };
+    assert_eq!(note(1), None);
+    assert_eq!(note(2).as_deref(), Some("the ramps `s.f0`, `s.f1`"));
+    assert_eq!(note(5).as_deref(), Some("the ramps `s.f0`, `s.f1`, `s.f2`, `s.f3`, `s.f4`"));
+    assert_eq!(note(7).as_deref(), Some("the ramps `s.f0`, `s.f1`, `s.f2`, `s.f3`, `s.f4` and 2 more"));
+}
