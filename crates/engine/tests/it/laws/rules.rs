@@ -76,7 +76,7 @@ fn subjects() -> impl Strategy<Value = (Option<String>, JsonAttributes)> {
     })
 }
 
-fn flag(rules: Vec<Value>, window: Option<Value>, fields: Value) -> Value {
+fn flag(rules: &[Value], window: Option<Value>, fields: Value) -> Value {
     let mut entry = json!({"stable": false, "new": true, "salt": "s"});
     for more in [window.unwrap_or_else(|| json!({})), fields] {
         entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -121,10 +121,10 @@ fn case() -> impl Strategy<Value = Case> {
         Overlay { activations: activation.map(set).into_iter().collect(), ..Overlay::default() }
     });
     let a = (rules(), prop_oneof![Just(None), window().prop_map(Some)], fields)
-        .prop_map(|(rules, window, fields)| flag(rules, window, fields));
+        .prop_map(|(rules, window, fields)| flag(&rules, window, fields));
     (a, others, overlay, vec(subjects(), 1..5), vec(0..9_000_000_000_i64, 1..12)).prop_map(
         |(a, (b, c, switch), overlay, subjects, instants)| {
-            let others = [flag(vec![], Some(b), json!({})), flag(vec![], Some(c), switch)];
+            let others = [flag(&[], Some(b), json!({})), flag(&[], Some(c), switch)];
             let mut instants: Vec<Micros> = instants.into_iter().map(|micros| Micros::new(START + micros)).collect();
             instants.sort_unstable();
             Case { a, others, overlay, subjects, instants }
@@ -203,7 +203,7 @@ proptest! {
     #[test]
     fn a_prerequisite_is_seen_at_the_same_instant_under_the_same_overrides(case in case(), is_new in any::<bool>()) {
         let is = if is_new { "new" } else { "stable" };
-        let a = flag(vec![json!({"name": "r", "when": {"flag": "f/b", "is": is}, "serve": "new"})], None, json!({}));
+        let a = flag(&[json!({"name": "r", "when": {"flag": "f/b", "is": is}, "serve": "new"})], None, json!({}));
         let snapshot = case.snapshot_of(&a).overlaid(&Overlay {
             activations: case.overlay.activations.iter().filter(|(key, _)| key.flag() == "b").cloned().collect(),
             ..Overlay::default()
