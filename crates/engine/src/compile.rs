@@ -173,7 +173,8 @@ fn compile_flag(
     let hash = hash_of(flag, options);
     let moves_by_rule = flag.targeting.as_ref().is_some_and(|targeting| targeting.has_ramp());
     let salt = flag.salt.as_deref().unwrap_or_default();
-    let points = points::from_schedule(&flag.schedule);
+    let mut window = [Point { at: Micros::MIN, share: Share::ZERO }; 2];
+    let points = points::from_schedule(&flag.schedule, &mut window);
     let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
     let lease = if points.is_empty() && !moves_by_rule { None } else { flag.lease.or(options.default_lease) };
     let extra = Extra {

@@ -36,6 +36,8 @@ mod write;
 mod write_rule;
 mod write_schedule;
 
+use std::borrow::Cow;
+
 use findings::{Findings, Keep};
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -298,11 +300,11 @@ impl Visibility {
 
 /// Any JSON, as compact text: white space between tokens removed, everything else as it was written.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Value(Box<str>);
+pub struct Value(Cow<'static, str>);
 
 impl Value {
     /// A value from compact JSON text that was checked before.
-    pub(crate) fn from_checked(text: Box<str>) -> Self {
+    pub(crate) fn from_checked(text: Cow<'static, str>) -> Self {
         Self(text)
     }
 

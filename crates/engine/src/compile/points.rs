@@ -1,19 +1,30 @@
 //! From a schedule to the points of its ramp.
 
+use std::borrow::Cow;
+
 use crate::document::{Curve, Schedule, Step};
 use crate::share::round_half_even;
 use crate::{Micros, Point, Share, Span};
 
-/// The points of a schedule, in order; none for a flag without a window.
-pub(super) fn from_schedule(schedule: &Schedule) -> Vec<Point> {
+/// The points of a schedule, in order; none for a flag without a window. Those of a linear window, which most flags have, are put
+/// into `window`, so that they cost no allocation.
+pub(super) fn from_schedule<'p>(schedule: &Schedule, window: &'p mut [Point; 2]) -> Cow<'p, [Point]> {
     match schedule {
-        Schedule::None => Vec::new(),
+        Schedule::None => Cow::Borrowed(&[]),
         Schedule::Window { start, end, from, to, curve } => match curve {
-            Curve::Linear => vec![Point { at: *start, share: *from }, Point { at: *end, share: *to }],
-            Curve::Exponential => exponential(*start, end.since(*start), *from, *to),
+            Curve::Linear => {
+                *window = [Point { at: *start, share: *from }, Point { at: *end, share: *to }];
+                Cow::Borrowed(window)
+            }
+            Curve::Exponential => Cow::Owned(exponential(*start, end.since(*start), *from, *to)),
         },
-        Schedule::Steps { start, steps } => stairs(*start, steps),
+        Schedule::Steps { start, steps } => Cow::Owned(stairs(*start, steps)),
     }
+}
+
+/// The points of a schedule, to be kept.
+pub(super) fn to_vec(schedule: &Schedule) -> Vec<Point> {
+    from_schedule(schedule, &mut [Point { at: Micros::MIN, share: Share::ZERO }; 2]).into_owned()
 }
 
 /// The points of steps: each step reaches its share, then holds it.
@@ -68,7 +79,7 @@ mod tests {
     }
 
     fn points(schedule: &Schedule) -> Vec<(i64, u64)> {
-        from_schedule(schedule).iter().map(|point| (point.at.get(), point.share.to_millionths() / 1_000_000)).collect()
+        to_vec(schedule).iter().map(|point| (point.at.get(), point.share.to_millionths() / 1_000_000)).collect()
     }
 
     #[test]
@@ -93,7 +104,7 @@ mod tests {
             curve: Curve::Exponential,
         };
         // 12.5 -> 25 -> 50 -> 100 would take three equal times; 10 -> 20 -> 40 -> 80 -> 100 ends with a quarter.
-        let exact = from_schedule(&Schedule::Window {
+        let exact = to_vec(&Schedule::Window {
             start: Micros::new(0),
             end: Micros::new(300),
             from: Share::new(1 << 29).unwrap(),
@@ -102,7 +113,7 @@ mod tests {
         });
         assert_eq!(exact.iter().map(|point| point.at.get()).collect::<Vec<_>>(), [0, 100, 200, 300]);
         assert_eq!(exact.iter().map(|point| point.share.get() >> 29).collect::<Vec<_>>(), [1, 2, 4, 8]);
-        let partial = from_schedule(&window(10, 100, 3_250));
+        let partial = to_vec(&window(10, 100, 3_250));
         assert_eq!(partial.iter().map(|point| point.at.get()).collect::<Vec<_>>(), [0, 1_000, 2_000, 3_000, 3_250]);
         assert_eq!(points(&window(40, 40, 10)), [(0, 40), (10, 40)]);
         assert_eq!(points(&window(60, 100, 10)), [(0, 60), (10, 100)], "less than a doubling is one stretch");

@@ -92,7 +92,7 @@ impl<'d> Segments<'d> {
             serve: match &rule.serve {
                 Serve::Variant(Variant::New) => Served::New,
                 Serve::Variant(_) => Served::Stable,
-                Serve::Ramp(schedule) => Served::Ramp(points::from_schedule(schedule).into()),
+                Serve::Ramp(schedule) => Served::Ramp(points::to_vec(schedule).into()),
             },
         });
         let rules = rules.collect();

@@ -91,6 +91,10 @@ impl Tables {
 
     /// The number of a value; equal texts share one.
     pub(super) fn value(&mut self, text: &str) -> u32 {
+        // Most values are one of the first two.
+        if let Some(id) = Values::id_of_bool(text).filter(|&id| self.values.get(id) == text) {
+            return id;
+        }
         let values = &mut self.values;
         let hash = xxh3_64(text.as_bytes());
         if let Some(id) = self.value_ids.find(hash, |&id| values.get(id) == text) {

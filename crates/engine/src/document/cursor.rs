@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::string_end::string_end;
+use super::string_end::{string_end, string_end_and_escape};
 
 /// One value or name, with its place in the text.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,10 @@ pub(crate) struct Token<'t> {
     pub(crate) start: usize,
     /// Its text, quotes and brackets included.
     pub(crate) text: &'t str,
+    /// How deep brackets nest in it; 0 for a token that is no list and no object.
+    pub(crate) depth: u32,
+    /// Whether it is a string with an escape in it.
+    has_escape: bool,
 }
 
 /// What kind of JSON a token is.
@@ -60,12 +64,13 @@ impl<'t> Token<'t> {
     }
 
     /// The decoded text of a string token; `None` if an escape is half a surrogate pair.
+    #[inline]
     pub(crate) fn decode(self) -> Option<Cow<'t, str>> {
-        let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        if self.has_escape {
             return serde_json::from_str(self.text).ok().map(Cow::Owned);
         }
-        Some(Cow::Borrowed(inner))
+        let inner = self.text.get(1..self.text.len().checked_sub(1)?)?;
+        if self.kind() == Kind::String { Some(Cow::Borrowed(inner)) } else { None }
     }
 
     /// The members of an object, or the elements of a list.
@@ -118,13 +123,17 @@ impl<'t> Cursor<'t> {
     pub(crate) fn value(&mut self) -> Option<Token<'t>> {
         let first = self.skip_to_token()?;
         let start = self.at;
-        self.at = match first {
-            b'"' => string_end(self.text.as_bytes(), start),
-            b'{' | b'[' => self.brackets_end(start),
+        let (mut depth, mut has_escape) = (0, false);
+        match first {
+            b'"' => (self.at, has_escape) = string_end_and_escape(self.text.as_bytes(), start),
+            b'{' | b'[' => (self.at, depth) = self.brackets_end(start),
             b'}' | b']' => return None,
-            _ => self.scalar_end(start),
-        };
-        Some(Token { start: self.offset + start, text: self.text.get(start..self.at)? })
+            // `true`, `null`, `false`.
+            b't' | b'n' => self.at = self.text.len().min(start + 4),
+            b'f' => self.at = self.text.len().min(start + 5),
+            _ => self.at = self.scalar_end(start),
+        }
+        Some(Token { start: self.offset + start, text: self.text.get(start..self.at)?, depth, has_escape })
     }
 
     /// Moves over white space, commas and colons: in JSON, the next token is where they end.
@@ -135,9 +144,10 @@ impl<'t> Cursor<'t> {
         rest.get(length).copied()
     }
 
-    fn brackets_end(&self, start: usize) -> usize {
+    /// Where the brackets that open here close, and how deep they nest.
+    fn brackets_end(&self, start: usize) -> (usize, u32) {
         let bytes = self.text.as_bytes();
-        let mut depth = 0_usize;
+        let (mut depth, mut deepest) = (0_u32, 0);
         let mut at = start;
         while let Some(&byte) = bytes.get(at) {
             match byte {
@@ -145,18 +155,21 @@ impl<'t> Cursor<'t> {
                     at = string_end(bytes, at);
                     continue;
                 }
-                b'{' | b'[' => depth += 1,
+                b'{' | b'[' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
                 b'}' | b']' => {
                     depth -= 1;
                     if depth == 0 {
-                        return at + 1;
+                        return (at + 1, deepest);
                     }
                 }
                 _ => {}
             }
             at += 1;
         }
-        bytes.len()
+        (bytes.len(), deepest)
     }
 
     fn scalar_end(&self, start: usize) -> usize {

@@ -57,6 +57,38 @@ impl DurationError {
 ///
 /// [`DurationError`] says what is wrong with the text.
 pub fn parse_duration(text: &str) -> Result<Span, DurationError> {
+    match parse_plain(text) {
+        Some(span) => Ok(span),
+        None => parse_any(text),
+    }
+}
+
+/// A duration of a whole number and one unit, as most of them are written; the result is that of [`parse_any`].
+fn parse_plain(text: &str) -> Option<Span> {
+    let (unit, digits) = text.as_bytes().split_last()?;
+    if !(1..=PLAIN_DIGITS_MAX).contains(&digits.len()) {
+        return None;
+    }
+    let unit = match unit {
+        b's' => 1_000_000,
+        b'm' => 60_000_000,
+        b'h' => 3_600_000_000,
+        b'd' => 86_400_000_000,
+        b'w' => 604_800_000_000_u64,
+        _ => return None,
+    };
+    let mut number = 0_u64;
+    for digit in digits {
+        number = number * 10 + u64::from(char::from(*digit).to_digit(10)?);
+    }
+    let span = number * unit;
+    if span <= limits::DURATION_MICROS_MAX { Some(Span::from_micros(span)) } else { None }
+}
+
+/// So many digits times the longest unit are below 2^64.
+const PLAIN_DIGITS_MAX: usize = 7;
+
+fn parse_any(text: &str) -> Result<Span, DurationError> {
     let mut rest = text.trim_matches(is_blank);
     if rest.is_empty() {
         return Err(DurationError::Empty);
@@ -159,6 +191,19 @@ const UNITS: [(&str, u64, f64); 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_duration_is_read_as_any_other() {
+        for number in
+            ["0", "1", "7", "14", "0014", "999999", "9999999", "10000000", "99999999999", "", "1.5", "-1", " 1", "1 "]
+        {
+            for unit in ["w", "d", "h", "m", "s", "ms", "", "x", "d ", " d", "\u{e9}"] {
+                let text = format!("{number}{unit}");
+                assert_eq!(parse_duration(&text), parse_any(&text), "{text:?}");
+            }
+        }
+        assert!(parse_plain("14d").is_some() && parse_plain("1ms").is_none());
+    }
 
     #[test]
     fn read_to_the_microsecond() {

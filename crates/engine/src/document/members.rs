@@ -37,12 +37,14 @@ pub(crate) struct At<'t, 'a> {
 impl<'t, 'a, F: Names> Members<'t, 'a, F> {
     /// Reads the members of an object. A missing field is reported at `name`.
     pub(crate) fn read(mut cursor: Cursor<'t>, name: Token<'t>, trail: &'a Trail<'a>, findings: &mut Findings) -> Self {
-        Self::read_at(&mut cursor, name, trail, findings)
+        // The object is part of a value whose nesting has been checked.
+        Self::read_at(&mut cursor, 0, name, trail, findings)
     }
 
-    /// The same, and leaves the cursor behind the last member.
+    /// The same of an object whose values are within so many braces, and leaves the cursor behind the last member.
     pub(crate) fn read_at(
         cursor: &mut Cursor<'t>,
+        above: usize,
         name: Token<'t>,
         trail: &'a Trail<'a>,
         findings: &mut Findings,
@@ -51,6 +53,11 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
         let mut unknown = Seen::new(findings.seed);
         while let Some(name_token) = cursor.name() {
             let Some(member) = cursor.value() else { break };
+            // A text that was scanned has been refused before, with the place at which it nests too deep.
+            if above.saturating_add(member.depth as usize) > limits::NESTING_MAX {
+                findings.add(Code::NestedTooDeep, *trail, member.span(), Default::default);
+                break;
+            }
             let Some(name) = names::decode(name_token, *trail, findings) else { continue };
             let Some(field) = F::from_name(&name) else {
                 match unknown.insert(name.clone()) {
@@ -81,7 +88,7 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
 
     /// Whether the field is present.
     pub(crate) fn has(&self, field: F) -> bool {
-        self.get(field).is_some()
+        self.tokens.get(field.index()).is_some_and(Option::is_some)
     }
 
     /// The field; reports if it is missing.
@@ -111,7 +118,7 @@ impl<'t> At<'t, '_> {
                 )
             });
         }
-        found == kind
+        found == kind && (kind != Kind::Number || value::check_length(self.token, self.trail, findings))
     }
 
     /// Any string.

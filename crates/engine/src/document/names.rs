@@ -36,31 +36,66 @@ pub(crate) fn decode<'t>(token: Token<'t>, above: Trail<'_>, findings: &mut Find
 }
 
 /// The form that names which look alike have in common: small letters, NFKC, without blanks at the ends.
-fn folded(name: Cow<'_, str>) -> Cow<'_, str> {
-    let is_folded = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
-    if name.bytes().all(is_folded) {
-        return name;
-    }
+fn folded(name: &str) -> String {
     let small: String = name.trim().nfkc().flat_map(char::to_lowercase).collect();
-    Cow::Owned(small.nfkc().collect())
+    small.nfkc().collect()
 }
 
-/// Notes a name that looks like one before it in the same object.
-pub(crate) fn note_alike<'n>(
+/// Whether a name is certain to be its own folded form, as nearly all are.
+fn is_folded(name: &str) -> bool {
+    classes(name) & FOLDED != 0
+}
+
+/// The classes to which all bytes of a name belong.
+fn classes(name: &str) -> u8 {
+    name.bytes().fold(PLAIN | FOLDED, |all, byte| all & CLASSES.get(usize::from(byte)).copied().unwrap_or_default())
+}
+
+/// Letters and digits of ASCII, `_`, `-` and `.`, which need no check.
+const PLAIN: u8 = 1;
+/// What folding leaves as it is.
+const FOLDED: u8 = 2;
+
+/// The classes of each byte. A look-up without a branch, because every name of a document is looked at.
+#[expect(clippy::indexing_slicing, reason = "a constant: an index out of bounds would not compile")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            classes[byte as usize] |= PLAIN;
+        }
+        if byte.is_ascii_graphic() && !byte.is_ascii_uppercase() {
+            classes[byte as usize] |= FOLDED;
+        }
+        byte += 1;
+    }
+    classes
+};
+
+/// Notes a name that looks like one before it in the same object. `seen` has all names of the object, this one included; `alike` has
+/// the folded forms of those that may differ from theirs.
+pub(crate) fn note_alike(
     what: &str,
-    name: Cow<'n, str>,
+    name: &str,
     token: Token<'_>,
     trail: Trail<'_>,
-    seen: &mut Seen<'n>,
+    (seen, alike): (&Seen<'_>, &mut Seen<'_>),
     findings: &mut Findings,
 ) {
-    let written = name.clone();
-    if seen.insert(folded(name)) == Insert::Twice {
+    let is_alike = if is_folded(name) {
+        !alike.is_empty() && alike.contains(name)
+    } else {
+        let folded = folded(name);
+        let is_like_plain = is_folded(&folded) && seen.contains(&folded);
+        alike.insert(Cow::Owned(folded)) == Insert::Twice || is_like_plain
+    };
+    if is_alike {
         findings.add(Code::NamesAlike, trail, token.span(), || {
             (
                 format!(
                     "the {what} name {} differs from one before it only by case, outer blanks or Unicode normalization",
-                    quote(&written)
+                    quote(name)
                 ),
                 "they are two names: rename one of them, to avoid changing the wrong flag".to_owned(),
             )
@@ -105,7 +140,7 @@ pub(crate) fn check(what: &str, name: &str, token: Token<'_>, trail: Trail<'_>, 
         return;
     }
     // Nearly all names are plain and need no further checks.
-    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+    if !name.is_empty() && classes(name) & PLAIN != 0 {
         return;
     }
     if name.chars().any(char::is_control) {

@@ -29,14 +29,14 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Document {
         unsalted: Vec::new(),
         uses: Uses::default(),
     };
-    if let Some(text) = reader.decode(bytes)
-        && let Some(scanned) = reader.scan(text)
+    let Some(text) = reader.decode(bytes) else { return reader.document };
+    if !reader.findings.keeps_all() && is_strict_json(text) {
+        // There is nothing to blank, and the walk checks the limits of nesting and of numbers itself.
+        reader.read_json(text);
+    } else if let Some(scanned) = reader.scan(text)
         && reader.check_syntax(&scanned.text)
     {
-        reader.findings.seed = Seed::from_text(&scanned.text);
-        reader.walk(&scanned.text);
-        reader.note_shared_fate();
-        targets::check(&reader.document, &reader.uses, reader.findings);
+        reader.read_json(&scanned.text);
     }
     reader.document
 }
@@ -61,6 +61,13 @@ struct Unsalted {
 impl Reader<'_> {
     fn error(&mut self, code: Code, span: std::ops::Range<usize>, message: String, help: &str) {
         self.findings.add(code, Trail::Root, span, || (message, help.to_owned()));
+    }
+
+    fn read_json(&mut self, text: &str) {
+        self.findings.seed = Seed::from_text(text);
+        self.walk(text);
+        self.note_shared_fate();
+        targets::check(&self.document, &self.uses, self.findings);
     }
 
     /// The text, if it is short enough and UTF-8.
@@ -135,7 +142,7 @@ impl Reader<'_> {
 
     /// Whether a strict reader accepts the text.
     fn check_syntax(&mut self, text: &str) -> bool {
-        let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return true };
+        let Err(error) = parse_strictly(text) else { return true };
         let at = if error.is_eof() { text.len() } else { offset(text, error.line(), error.column()) };
         let whole = error.to_string();
         let message = whole.split(" at line ").next().unwrap_or_default();
@@ -183,7 +190,7 @@ impl Reader<'_> {
             }
             names::check("section", &name, name_token, trail, self.findings);
             if is_new == Insert::New {
-                names::note_alike("section", name.clone(), name_token, trail, &mut alike, self.findings);
+                names::note_alike("section", &name, name_token, trail, (&seen, &mut alike), self.findings);
             }
             if !self.read_section(&mut cursor, &name, trail) {
                 return;
@@ -198,6 +205,13 @@ impl Reader<'_> {
     /// `$schema` is for editors, `$tidegate` is the header.
     fn read_reserved(&mut self, cursor: &mut Cursor<'_>, name: &str, trail: Trail<'_>) {
         let Some(token) = cursor.value() else { return };
+        // The limits that the walk checks elsewhere: fields of a later version's header are not looked at.
+        let is_too_deep = token.depth as usize >= limits::NESTING_MAX;
+        if is_too_deep || scan::scan(token.text).is_err() {
+            let code = if is_too_deep { Code::NestedTooDeep } else { Code::NumberTooLong };
+            self.error(code, token.span(), String::new(), "");
+            return;
+        }
         if name == "$tidegate" {
             if let Some((header, segments)) = header::read(token, trail, &mut self.uses, self.findings) {
                 (self.document.header, self.document.segments) = (Some(header), segments);
@@ -236,7 +250,7 @@ impl Reader<'_> {
             match decoded.map(|name| seen.insert(name)) {
                 Some(Insert::Twice) => names::report_twice(name_token, &flag_name, flag_trail, self.findings),
                 Some(_) => {
-                    names::note_alike("flag", flag_name.clone(), name_token, flag_trail, &mut alike, self.findings);
+                    names::note_alike("flag", &flag_name, name_token, flag_trail, (&seen, &mut alike), self.findings);
                 }
                 // A name that cannot be decoded has been reported already.
                 None => {}
@@ -275,7 +289,7 @@ impl Reader<'_> {
                 .add(Code::FlagNotObject, *trail, token.span(), || entry::not_an_object(token, looks_like_field));
             return None;
         }
-        let members = Members::read_at(cursor, name_token, trail, self.findings);
+        let members = Members::read_at(cursor, ENTRY_DEPTH, name_token, trail, self.findings);
         let flag = entry::read(name, &members, &mut self.uses, self.findings);
         cursor.leave_object();
         flag
@@ -326,6 +340,18 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
+/// Whether a text is JSON as it stands.
+fn is_strict_json(text: &str) -> bool {
+    parse_strictly(text).is_ok()
+}
+
+/// The strict reader, which is the judge of what JSON is. It is not recursive, so no nesting is too deep for it.
+fn parse_strictly(text: &str) -> serde_json::Result<IgnoredAny> {
+    serde_json::from_str(text)
+}
+
+/// The braces around the value of a field: those of document, section and entry.
+const ENTRY_DEPTH: usize = 3;
 /// Up to this number of flags, a section's list is shrunk: spare capacity would be a multiple of its flags.
 const FEW_FLAGS: usize = 64;
 /// How many ramps the note about a shared order of keys names.

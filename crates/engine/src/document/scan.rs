@@ -1,4 +1,5 @@
-//! The first pass over the bytes of a document, before the JSON reader.
+//! The first pass over the bytes of a document, before the JSON reader. Loading leaves it out for a text that is strict JSON as it
+//! stands; see `reader`.
 //!
 //! It replaces what only JSONC allows (comments, trailing commas, a byte order mark) by spaces, so that every byte keeps
 //! its offset and a strict JSON reader can check the rest. It also checks the limits that protect that reader: nesting and

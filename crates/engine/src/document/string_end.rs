@@ -3,14 +3,24 @@
 /// The byte after the quote that closes the string which starts here, or the end of the text.
 #[inline]
 pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
+    string_end_and_escape(bytes, start).0
+}
+
+/// The same, and whether there is a backslash in the string.
+#[inline]
+pub(crate) fn string_end_and_escape(bytes: &[u8], start: usize) -> (usize, bool) {
     let mut at = start.saturating_add(1);
+    let mut has_escape = false;
     loop {
         at = next_special(bytes, at);
         match bytes.get(at) {
-            Some(b'"') => return at.saturating_add(1),
+            Some(b'"') => return (at.saturating_add(1), has_escape),
             // A backslash and the byte that it escapes.
-            Some(_) => at = at.saturating_add(2),
-            None => return bytes.len(),
+            Some(_) => {
+                has_escape = true;
+                at = at.saturating_add(2);
+            }
+            None => return (bytes.len(), has_escape),
         }
     }
 }

@@ -62,6 +62,29 @@ impl TimeError {
 ///
 /// [`TimeError`] says what is wrong with the text.
 pub fn parse_time(text: &str) -> Result<Micros, TimeError> {
+    match parse_plain(text) {
+        Some(instant) => Ok(instant),
+        None => parse_any(text),
+    }
+}
+
+/// An instant such as `2026-12-01 00:00Z`, as most of them are written; the result is that of [`parse_any`].
+fn parse_plain(text: &str) -> Option<Micros> {
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b' ', h0, h1, b':', n0, n1, b'Z'] = text.as_bytes() else {
+        return None;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(10).map(i64::from);
+    let two = |tens, ones| Some(digit(tens)? * 10 + digit(ones)?);
+    let year = two(y0, y1)? * 100 + two(y2, y3)?;
+    let (month, day, hour, minute) = (two(m0, m1)?, two(d0, d1)?, two(h0, h1)?, two(n0, n1)?);
+    if hour > 23 || minute > 59 {
+        return None;
+    }
+    let day = calendar_day(year, month, day)?;
+    Some(Micros::new(((day * 24 + hour) * 60 + minute) * 60_000_000))
+}
+
+fn parse_any(text: &str) -> Result<Micros, TimeError> {
     let is_strict = matches!(text.as_bytes().get(10), Some(b'T' | b't')) || has_offset(text);
     let mut fields = Fields { rest: text, is_strict };
     let year = fields.digits(4, 4)?;
@@ -91,17 +114,14 @@ pub fn parse_time(text: &str) -> Result<Micros, TimeError> {
     }
     let seconds = ((day * 24 + hour) * 60 + minute - offset_minutes) * 60 + second;
     // By its offset an instant may lie in the year 0 or 10000, which nothing here could write.
-    if !calendar_seconds().contains(&seconds) {
+    if !CALENDAR_SECONDS.contains(&seconds) {
         return Err(TimeError::NoSuchTime);
     }
     Ok(Micros::new(seconds * 1_000_000 + microsecond))
 }
 
 /// The seconds of the years 0001 to 9999 in UTC.
-fn calendar_seconds() -> std::ops::RangeInclusive<i64> {
-    let start_of = |day: Date| day.duration_since(date(1970, 1, 1)).as_secs();
-    start_of(date(1, 1, 1))..=start_of(date(9999, 12, 31)) + 86_399
-}
+const CALENDAR_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// Whether the text ends as RFC 3339 does where its offset is not `Z`: with `+01:00` or the like.
 fn has_offset(text: &str) -> bool {
@@ -222,6 +242,28 @@ impl fmt::Display for Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_calendar_ends_where_its_years_do() {
+        let start_of = |day: Date| day.duration_since(date(1970, 1, 1)).as_secs();
+        assert_eq!(CALENDAR_SECONDS, start_of(date(1, 1, 1))..=start_of(date(9999, 12, 31)) + 86_399);
+    }
+
+    #[test]
+    fn a_plain_time_is_read_as_any_other() {
+        for year in ["0000", "0001", "1900", "1969", "1970", "2000", "2023", "2024", "9999", "+202", "20a4"] {
+            for day in
+                ["00-01", "01-00", "01-01", "02-28", "02-29", "02-30", "12-31", "13-01", "1-011", " 1-01", "06-31"]
+            {
+                for time in ["00:00Z", "23:59Z", "24:00Z", "12:60Z", "1:000Z", " 1:00Z", "00:00z", "00:00", "00:00:00Z"]
+                {
+                    let text = format!("{year}-{day} {time}");
+                    assert_eq!(parse_time(&text), parse_any(&text), "{text:?}");
+                }
+            }
+        }
+        assert!(parse_plain("2026-12-01 00:00Z").is_some() && parse_plain("2026-12-01T00:00Z").is_none());
+    }
 
     #[test]
     fn instants_beyond_the_calendar_still_print() {

@@ -3,6 +3,8 @@
 //! The strict reader has checked the syntax. This module refuses what that reader accepts although readers differ on it:
 //! names that occur twice in one object, half surrogate pairs, and numbers out of range. Nothing is rounded.
 
+use std::borrow::Cow;
+
 use super::Value;
 use super::cursor::{Kind, Token};
 use super::findings::Findings;
@@ -109,7 +111,19 @@ pub(crate) fn report_half_character(token: Token<'_>, trail: Trail<'_>, findings
     });
 }
 
+/// Whether a number is written with few enough characters; reports if it is not. A text that was scanned has been refused before.
+pub(crate) fn check_length(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> bool {
+    let is_good = token.text.len() <= limits::NUMBER_BYTES_MAX;
+    if !is_good {
+        findings.add(Code::NumberTooLong, trail, token.span(), Default::default);
+    }
+    is_good
+}
+
 fn check_number(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> bool {
+    if !check_length(token, trail, findings) {
+        return false;
+    }
     let is_integer = !token.text.contains(['.', 'e', 'E']);
     let is_good = if is_integer {
         token.text.parse::<i64>().is_ok() || token.text.parse::<u64>().is_ok()
@@ -142,11 +156,15 @@ fn check_number(token: Token<'_>, trail: Trail<'_>, findings: &mut Findings) -> 
 }
 
 /// The text without white space between its tokens.
-fn compact(token: Token<'_>) -> Box<str> {
+fn compact(token: Token<'_>) -> Cow<'static, str> {
     let text = token.text;
+    // Most values are one of these, and cost no allocation.
+    if let Some(word) = WORDS.into_iter().find(|word| *word == text) {
+        return Cow::Borrowed(word);
+    }
     let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     if !matches!(token.kind(), Kind::List | Kind::Object) || !text.bytes().any(is_blank) {
-        return text.into();
+        return Cow::Owned(text.to_owned());
     }
     let mut compact = String::with_capacity(text.len());
     let mut is_inside = false;
@@ -165,8 +183,11 @@ fn compact(token: Token<'_>) -> Box<str> {
         }
         compact.push_str(part);
     }
-    compact.into_boxed_str()
+    compact.shrink_to_fit();
+    Cow::Owned(compact)
 }
+
+const WORDS: [&str; 3] = ["false", "true", "null"];
 
 /// Integers up to here are exact in every double.
 const EXACT_INTEGER_MAX: u128 = 1 << 53;

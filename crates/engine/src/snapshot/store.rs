@@ -65,6 +65,15 @@ pub(crate) struct Values(Vec<StoredValue>);
 impl Values {
     const TRUE: u32 = 1;
 
+    /// The number that a boolean has.
+    pub(crate) fn id_of_bool(text: &str) -> Option<u32> {
+        match text {
+            "false" => Some(0),
+            "true" => Some(Self::TRUE),
+            _ => None,
+        }
+    }
+
     pub(crate) fn push(&mut self, value: &str) -> u32 {
         self.0.push(StoredValue::new(value));
         offset(self.0.len()).saturating_sub(1)

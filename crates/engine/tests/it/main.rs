@@ -18,4 +18,5 @@ mod plans;
 mod redos;
 mod roundtrip;
 mod rules;
+mod strict;
 mod vectors;
