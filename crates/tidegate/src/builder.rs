@@ -214,7 +214,7 @@ impl Builder {
     }
 
     /// The folder that remembers the newest version of signed documents. Default: `$XDG_STATE_HOME/tidegate`, or
-    /// `~/.local/source/tidegate`: not the cache, which anybody may clear.
+    /// `~/.local/state/tidegate`: not the cache, which any user may clear.
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -257,7 +257,7 @@ impl Builder {
     }
 
     /// The file with the locks of this host. Default: `$TIDEGATE_LOCKS`, or `locks.json` in
-    /// `$XDG_STATE_HOME/tidegate` or `~/.local/source/tidegate`. It need not exist.
+    /// `$XDG_STATE_HOME/tidegate` or `~/.local/state/tidegate`. It need not exist.
     ///
     /// ```
     /// # use tidegate::Tidegate;

@@ -7,7 +7,7 @@ use tidegate_engine::{Diagnostic, FlagKey};
 use crate::first_error::first_error;
 use crate::{SignatureError, SourceError};
 
-/// An instance could not be made, because of what the program itself said. That a source is unreachable, slow or
+/// An instance could not be made, because of what the program itself configured. That a source is unreachable, slow or
 /// wrong is no reason: it is in the [`Status`](crate::Status). Nothing was started or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

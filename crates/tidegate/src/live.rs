@@ -479,7 +479,7 @@ fn host_name() -> Option<String> {
 /// ahead would win for longer than anybody waits.
 pub const MAX_DRIFT_RANGE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_mins(1);
 
-/// The drift that clocks may have unless somebody says otherwise.
+/// The drift that clocks may have, where none is configured.
 const MAX_DRIFT: Duration = Duration::from_secs(5);
 
 /// The name of a cluster that has none.

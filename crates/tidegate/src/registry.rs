@@ -235,7 +235,7 @@ impl Registry {
         ChangedFlags::of_flags(flags)
     }
 
-    /// Whether somebody is compiling, so that a change would wait.
+    /// Whether another thread is compiling, so that a change would wait.
     #[cfg(feature = "cluster")]
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.parts.try_lock(), Err(TryLockError::WouldBlock))

@@ -197,7 +197,7 @@ const SHADOWED_MAX: usize = 100;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Health {
-    /// It has not been heard yet.
+    /// It has not answered yet.
     Starting,
     /// It answered when it was last asked, and its document is active.
     Fresh,
@@ -298,7 +298,7 @@ pub struct SignatureStatus {
 }
 
 /// Documents came that are older than one that was active: by mistake, from a stale mirror, or because
-/// somebody wants an old state back. None was taken.
+/// an attacker wants an old state back. None was accepted.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RollbackAlarm {

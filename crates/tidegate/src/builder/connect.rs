@@ -44,7 +44,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// What the program itself has said cannot work; see [`ConnectError`].
+    /// What the program itself has configured cannot work; see [`ConnectError`].
     pub fn connect(self) -> Result<Tidegate, ConnectError> {
         #[cfg(feature = "cluster")]
         let began = Instant::now();
@@ -92,7 +92,7 @@ impl Builder {
         receiver.await.unwrap_or_else(gone)
     }
 
-    /// Checks what the program itself has said. Returns its locks.
+    /// Checks what the program itself has configured. Returns its locks.
     fn check(&self) -> Result<Vec<HostLock>, ConnectError> {
         if self.cache_name.as_ref().is_some_and(String::is_empty) {
             return Err(ConnectError::CacheName);

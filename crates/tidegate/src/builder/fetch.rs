@@ -16,7 +16,7 @@ impl Builder {
     /// checked, cached or started: this is for tools that say what is wrong with a document. Of a source that
     /// is to be left alone ([`Builder::offline`]) it is the text in the cache.
     ///
-    /// It blocks for as long as one fetch may take, whatever else was said of waiting.
+    /// It blocks for as long as one fetch may take, whatever else is configured about waiting.
     ///
     /// ```
     /// use tidegate::Tidegate;
@@ -29,7 +29,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// There is no text to be had; see [`TextError`].
+    /// The text could not be fetched; see [`TextError`].
     pub fn fetch_text(self) -> Result<Vec<u8>, TextError> {
         self.fetch_signed_text().map(|(body, _)| body)
     }
@@ -45,7 +45,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// There is no text to be had; see [`TextError`].
+    /// The text could not be fetched; see [`TextError`].
     pub fn fetch_signed_text(self) -> Result<(Vec<u8>, Option<String>), TextError> {
         let source = self.source.clone().ok_or(TextError::NoSource)?;
         if let Some(text) = source.as_text() {
@@ -101,7 +101,7 @@ impl Builder {
     }
 }
 
-/// The text of a source could not be had. Nothing was changed anywhere.
+/// The text of a source could not be fetched. Nothing was changed anywhere.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {

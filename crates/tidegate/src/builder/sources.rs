@@ -73,7 +73,7 @@ impl Builder {
     }
 
     /// An additional document comes from this source, beside those named before; it is asked on a schedule of its own, and
-    /// has a cache and a [`Status`](crate::Status) of its own. Everything else that is said here counts for all sources.
+    /// has a cache and a [`Status`](crate::Status) of its own. All other settings count for all sources.
     ///
     /// Of a flag that several documents define, the first counts, in the order in which their sources are named here,
     /// whichever was loaded first. The entries of the others have no effect, which [`Status::shadowed`](crate::Status::shadowed)

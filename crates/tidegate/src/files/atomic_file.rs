@@ -4,7 +4,7 @@
 //! The content is written to a new file in the same folder, flushed to the disk, and renamed over the old
 //! one; then the folder is flushed, so that the rename survives as well. When anything fails the new file is
 //! removed and the old one is as it was. Files are 0600 and folders 0700 whatever the umask; neither the
-//! file nor its folder may be a symbolic link, and the folder may not be somebody else's.
+//! file nor its folder may be a symbolic link, and the folder may not belong to another user.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
@@ -47,7 +47,7 @@ impl Folder {
         for folder in missing.into_iter().rev() {
             let sort = |error| FileError::sort(folder, error);
             match fs::DirBuilder::new().mode(0o700).create(folder) {
-                // Somebody else was faster.
+                // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => made.map_err(sort)?,
             }
@@ -99,7 +99,7 @@ impl Folder {
     /// The content of a file; none if there is no such file.
     ///
     /// # Errors
-    /// It is larger than `limit`, no regular file, somebody else's, or cannot be read.
+    /// It is larger than `limit`, no regular file, belongs to another user, or cannot be read.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
         let sort = |error: io::Error| FileError::sort(&self.path_of(name), error);
         let Some(file) = self.open_file(name)? else { return Ok(None) };
@@ -184,7 +184,7 @@ impl Folder {
     /// What is known of a file of ours; none if there is no such file.
     ///
     /// # Errors
-    /// It is a link, no regular file, or somebody else's.
+    /// It is a link, no regular file, or belongs to another user.
     #[cfg(feature = "cluster")]
     pub(crate) fn examine(&self, name: &str) -> Result<Option<Metadata>, FileError> {
         let file = self.open_file(name)?;
@@ -254,7 +254,7 @@ impl Folder {
         let path = fs::canonicalize(&self.path).map_err(sort)?;
         let (named, opened) = (fs::symlink_metadata(&path).map_err(sort)?, rustix::fs::fstat(&self.fd));
         let opened = opened.map_err(|error| sort(error.into()))?;
-        // Somebody may have put another folder there since this one was opened.
+        // Another process may have put another folder there since this one was opened.
         if (named.dev(), named.ino()) == (opened.st_dev, opened.st_ino) {
             Ok(path)
         } else {
@@ -347,7 +347,7 @@ pub enum FileError {
         /// Where.
         path: PathBuf,
     },
-    /// It is a symbolic link, no folder or file, belongs to somebody else, or everybody may write there.
+    /// It is a symbolic link, no folder or file, belongs to another user, or every user may write there.
     #[error(
         "`{}` is a link, belongs to another user, or can be written by everybody; name a folder of your own",
         path.display()

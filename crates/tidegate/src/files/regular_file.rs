@@ -1,4 +1,4 @@
-//! Reading a file that somebody has named: a regular one, up to a limit, and nothing that could block.
+//! Reads a file that a user has named: a regular one, up to a limit, and nothing that could block.
 //!
 //! Opening a named pipe waits for a writer, reading a device may never end, and opening some devices does something.
 //! So the kind is looked up before anything is opened, and once more on what was opened.

@@ -11,7 +11,7 @@ use crate::ingest::signature::SignatureError;
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) snapshot: Snapshot,
-    /// What the document says of itself.
+    /// The header of the document.
     pub(crate) header: Option<Header>,
     pub(crate) tally: Tally,
     /// The document itself, for those who compile it together with others.

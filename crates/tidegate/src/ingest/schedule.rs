@@ -17,9 +17,9 @@ pub(crate) use damper::{Damper, Verdict};
 /// How the last attempt ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
-    /// The source had a word: a document, or that it is unchanged.
+    /// The poll was successful: the source has a document, or it is unchanged.
     Fresh,
-    /// It had none, or an unusable one.
+    /// The source did not answer, or not as it should.
     Trouble {
         /// What the origin asked for, see [`crate::ingest::source::FetchError::retry_after`].
         retry_after: Option<Duration>,

@@ -208,7 +208,7 @@ pub(crate) struct FetchOptions {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) fetched: Fetched,
-    /// The origin's clock, where it said.
+    /// The origin's clock, where the answer has a date.
     pub(crate) server_date: Option<ServerDate>,
 }
 

@@ -47,10 +47,10 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    /// Waits until the source has been asked once, as long as was said at the start.
+    /// Waits until the source has been asked once, for as long as the start was given.
     pub(crate) fn wait(self) -> Running {
         let left = self.until.saturating_duration_since(std::time::Instant::now());
-        // An end without a word is a panic, which the thread has put into the status.
+        // An end without a message is a panic, which the thread has put into the status.
         let _ = self.is_ready.recv_timeout(left);
         self.running
     }
@@ -141,7 +141,7 @@ fn live(mut work: Work, runtime: &Engine, stopped: oneshot::Receiver<()>, ready:
         if ended.is_ok() {
             break;
         }
-        // A fault of ours must not leave the flags without a source.
+        // A fault of this library must not leave the flags without a source.
         work.source.note_panic();
         work.first = AFTER_PANIC;
     }

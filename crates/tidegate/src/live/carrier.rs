@@ -17,7 +17,7 @@ pub(crate) trait Carrier: fmt::Debug + Send {
     /// Queues a message to all others.
     fn broadcast(&self, bytes: Vec<u8>);
 
-    /// Where members can be reached, as the membership says. Replaces what was said before.
+    /// Where members can be reached, as the membership says. Replaces what it knew before.
     fn learn(&self, members: Vec<(NodeId, String)>) {
         drop(members);
     }

@@ -43,7 +43,7 @@ pub enum ChangeError {
         /// The flag.
         flag: FlagKey,
     },
-    /// The flag has none of the tags that [`Change::if_match`](super::Change::if_match) names: somebody has changed it since it was read. Read it again.
+    /// The flag has none of the tags that [`Change::if_match`](super::Change::if_match) names: it has changed since it was read. Read it again.
     #[error("`{flag}` has changed since it was read")]
     NoMatch {
         /// The flag.
@@ -61,7 +61,7 @@ pub enum ChangeError {
         /// The flag.
         flag: FlagKey,
     },
-    /// An activation and a definition of this flag are both in quarantine. The caller's fault: the kind has to be said.
+    /// An activation and a definition of this flag are both in quarantine. The caller's fault: name the kind.
     #[error("an activation and a definition of `{flag}` are in quarantine; say which of the two is meant")]
     QuarantinedTwice {
         /// The flag.

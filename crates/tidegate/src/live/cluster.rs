@@ -422,7 +422,7 @@ impl Cluster {
     }
 }
 
-/// Something about the cluster could not be done or said.
+/// A question or a change about the cluster has failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {

@@ -1,8 +1,8 @@
 //! What drives the replica.
 //!
-//! The driver takes what waits in the inbox, gives it to the replica, and does what the replica says: messages go to the
-//! carrier at once, and so do batches to the disk that somebody waits for; then what has changed becomes active, and only
-//! then are writers told. It never waits for a disk, for another node or for a reader. Which thread runs it is the
+//! The driver takes what waits in the inbox, gives it to the replica, and does what the replica outputs: messages go to the
+//! carrier at once, and so do batches to the disk that a caller waits for; then what has changed becomes active, and only
+//! then do writers get their receipts. It never waits for a disk, for another node or for a reader. Which thread runs it is the
 //! [`runner`](super::runner)'s.
 //!
 //! Publishing costs some microseconds to some milliseconds, so under a burst it is done less often: after each
@@ -58,7 +58,7 @@ pub(super) struct Driver {
     committer: Committer,
     /// Batches that no caller waits for: they go to the disk when everything else is done.
     unsubmitted: Vec<Batch>,
-    /// Those who wait for a receipt, by the number of their request.
+    /// The callers that wait for a receipt, by the number of their request.
     replies: BTreeMap<u64, Awaiting>,
     last_request: u64,
     /// Receipts of changes that readers do not see yet.
@@ -71,9 +71,9 @@ pub(super) struct Driver {
     /// When the replica wants to be called, by the steady clock.
     wake_at_ms: u64,
     watched_at: Instant,
-    /// The peers that are connected and do not answer, of which the log has told.
+    /// The peers that are connected and do not answer, which the log has reported.
     unresponsive: BTreeSet<NodeId>,
-    /// The members whose silence was told.
+    /// The members whose silence the log has reported.
     silent: BTreeSet<NodeId>,
     /// How many configured addresses have shown no node yet, as the replica was last told.
     unmet_peers: Option<usize>,
@@ -85,7 +85,7 @@ pub(super) struct Driver {
     disk: Arc<DiskState>,
 }
 
-/// Why the disk takes nothing at the moment, for those who ask before each change.
+/// Why the disk takes nothing at the moment, for callers that ask before each change.
 #[derive(Debug, Default)]
 pub(super) struct DiskState(Mutex<Option<String>>);
 
@@ -110,7 +110,7 @@ pub(super) enum Effort {
 /// The value of a register; none: it is removed.
 type RegisterBytes = Option<Arc<[u8]>>;
 
-/// Somebody who waits for a receipt.
+/// A caller that waits for a receipt.
 struct Awaiting {
     reply: Reply,
     /// What the log says of it once it is answered.
@@ -120,7 +120,7 @@ struct Awaiting {
     is_created: bool,
 }
 
-/// Somebody who waits for a change to come to this node.
+/// A caller that waits for a change to arrive at this node.
 struct Waiting {
     keys: [Arc<[u8]>; 2],
     stamp: tidegate_replica::Stamp,
@@ -189,7 +189,7 @@ impl Driver {
         driver.submit();
         driver.learn_members();
         driver.note_synced();
-        // What was on the disk is no news.
+        // What was on the disk is not logged.
         driver.events.begin(&driver.names);
         driver
     }
@@ -476,7 +476,7 @@ impl Driver {
     }
 }
 
-/// Wakes those who wait. Their wakers are code of others, whose panics must not end the driver.
+/// Wakes callers. Their wakers are code of the program, whose panics must not end the driver.
 fn guarded(wake: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(wake)).is_err() {
         tracing::error!("a task that waits for live changes panicked when it was woken");

@@ -1,4 +1,4 @@
-//! What the driver knows, for those who look something up.
+//! What the driver knows, for queries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tidegate_replica::Replica;
 use super::carrier::Carrier;
 use super::names::Names;
 
-/// What there is to be looked up.
+/// What a query can look up.
 pub(super) struct DriverView<'d> {
     pub(super) replica: &'d Replica,
     pub(super) report: &'d Report,
@@ -18,7 +18,7 @@ pub(super) struct DriverView<'d> {
     pub(super) steady_ms: u64,
 }
 
-/// What the driver has to tell besides the replica's status.
+/// What the status has besides that of the replica.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
     /// Registers that cannot be activated, and why.

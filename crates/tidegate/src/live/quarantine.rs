@@ -1,7 +1,7 @@
 //! Changes in quarantine: their stamps lie so far in the future that the clock of the node that made them was wrong.
 //!
 //! A quarantined change is not active. It becomes so when a person accepts it, or when its time has come and nothing newer
-//! is there; it never does once a person has dropped it, or once somebody has changed the flag since.
+//! is there; it never does once a person has dropped it, or once the flag has changed since.
 
 use std::fmt;
 use std::str::FromStr;

@@ -33,7 +33,7 @@ pub struct Receipt {
     pub is_reached: bool,
     /// The members that have it on their disks.
     pub durable_on: Vec<NodeName>,
-    /// The members that had not said so.
+    /// The members that had not acknowledged it.
     pub pending: Vec<NodeName>,
     /// Where the level was not reached: the configured addresses at which no node is connected, and why.
     pub unreached: Vec<UnreachedPeer>,

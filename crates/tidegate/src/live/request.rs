@@ -23,11 +23,11 @@ pub(super) enum Request {
     RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// A person has decided about a change in quarantine.
     Resolve(Box<Resolve>),
-    /// A node is to be taken out of the roster.
+    /// A node is to be taken out of the membership.
     Forget { node: NodeId, actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// Something is to be looked up.
     Query(Box<dyn FnOnce(&DriverView<'_>) + Send>),
-    /// Somebody wants to know when this node has a change.
+    /// The caller wants to know when this node has a change.
     Wait { flag: FlagKey, stamp: Stamp, until: Instant, reply: Box<dyn FnOnce(bool) + Send> },
 }
 

@@ -1,4 +1,4 @@
-//! Who runs the driver.
+//! Which thread runs the driver.
 //!
 //! The driver is one state machine, and one thread at a time runs it. Its own thread, `tidegate-live`, does when something
 //! is due by time, and when there is much to do. Otherwise the thread that brings an input runs the driver itself: the caller that makes a
@@ -21,7 +21,7 @@ pub(super) struct Runner {
     inbox: Arc<Inbox>,
     /// None after its end.
     driver: Mutex<Option<Driver>>,
-    /// Why the driver has ended, if it was a fault of ours.
+    /// Why the driver has ended, if this library was at fault.
     fault: Mutex<Option<String>>,
 }
 
@@ -36,7 +36,7 @@ impl Runner {
         Arc::new(Self { inbox, driver: Mutex::new(Some(driver)), fault: Mutex::default() })
     }
 
-    /// Why the driver has ended, if it was a fault of ours.
+    /// Why the driver has ended, if this library was at fault.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -98,7 +98,7 @@ impl Runner {
     /// Lets the driver go: what was accepted is on the disk afterwards, and the links are closed.
     fn end(&self) {
         self.inbox.go();
-        // Those who wait learn that there is no answer by their channel's end.
+        // Callers learn by the end of their channel that there is no answer.
         let driver = self.lock().take();
         if let Some(driver) = driver {
             driver.close();

@@ -154,7 +154,7 @@ pub struct PeerView {
     /// Whether it answers while it is connected. If not, its process is at fault.
     #[serde(default = "yes", rename = "responsive")]
     pub is_responsive: bool,
-    /// Whether it held the same when it last said what it holds; none: it has not said.
+    /// Whether it held the same when it last compared; none: it has not compared yet.
     #[serde(rename = "equal")]
     pub is_equal: Option<bool>,
     /// The number of all that it held then, 16 hexadecimal digits.
@@ -379,7 +379,7 @@ fn yes() -> bool {
     true
 }
 
-/// So many inapplicable changes are listed.
+/// How many inapplicable changes are listed.
 const INAPPLICABLE_SHOWN: usize = 100;
 
 #[cfg(test)]

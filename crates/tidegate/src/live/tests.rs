@@ -247,7 +247,7 @@ fn a_burst_comes_through_and_is_published_less_often() {
         nodes[0].activate(&format!("flag-{number}")).ack(Level::Local).timeout(Duration::from_secs(20)).send().unwrap();
     }
     for tide in &nodes {
-        soon("the last word counts everywhere", || (0..100).all(|number| tide.is_active(&format!("flag-{number}"))));
+        soon("the last change counts everywhere", || (0..100).all(|number| tide.is_active(&format!("flag-{number}"))));
     }
     let mut subscription = subscription;
     let changes = subscription.try_recv().unwrap().unwrap();
@@ -285,7 +285,7 @@ fn a_forgotten_node_counts_no_more() {
     let cluster = left.cluster().unwrap();
     assert!(cluster.forget("unknown", "dana", "").is_err());
     for name in ["b", "c"] {
-        soon("it is view to be gone", || {
+        soon("the node is seen to be gone", || {
             cluster.forget(name, "dana", "gone for good").is_ok_and(|found| found.name == name)
         });
     }
@@ -361,7 +361,7 @@ fn no_thread_waits_for_the_one_that_runs_the_driver() {
         }
     });
     is_in.recv().unwrap();
-    // All of these return, although the driver is held by somebody.
+    // All of these return, although another thread holds the driver.
     let intake = Arc::clone(&cluster.driver().intake);
     intake.message(NodeId::new(9), b"not a message".to_vec());
     let (sender, receiver) = mpsc::channel();
@@ -406,7 +406,7 @@ fn a_panic_ends_changes_and_not_reads() {
 }
 
 #[test]
-fn clocks_may_be_as_far_apart_as_was_said_and_no_further() {
+fn clocks_may_be_as_far_apart_as_configured_and_no_further() {
     let check = |drift: Duration, is_taken: bool| {
         let (board, folder) = (Switchboard::default(), tempfile::tempdir().unwrap());
         let now = Micros::new(1_800_000_000_000_000);

@@ -9,7 +9,7 @@
 //! failure ends the thread's work for good, and says so once.
 //!
 //! Twice a second, and before it confirms anything, the thread looks whether the files are still those that it writes to:
-//! a commit into a file that somebody has deleted succeeds, and is gone with the process.
+//! a commit into a deleted file succeeds, and is gone with the process.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

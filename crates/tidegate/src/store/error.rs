@@ -106,7 +106,7 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The folder or a file in it is missing, read-only, somebody else's, a link, or there is no space.
+    /// The folder or a file in it is missing, read-only, another user's, a link, or there is no space.
     #[error("the data folder is not usable: {0}")]
     File(#[from] FileError),
     /// Another process works in this folder. One folder is one node; give each process its own.

@@ -172,7 +172,7 @@ impl SqliteStore {
     fn finish(&mut self) {
         self.is_finished = true;
         // Closing must not sync, and so claim, what has just failed to be written. Nor may it remove the log by its name, where
-        // the files of somebody else may be by now.
+        // the files of another process may be by now.
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
@@ -371,10 +371,10 @@ fn identify(
     damage: &mut Vec<Damage>,
 ) -> Result<(Identity, bool), FileError> {
     let new = || wanted.map_or_else(Identity::new, |node| Identity { node, starts: 0 });
-    // What is known from elsewhere is what a damaged file has said, unless its copy was of another node.
+    // What is known from elsewhere is what a damaged file holds, unless its copy was of another node.
     let copied = copy.filter(|copy| wanted.is_none_or(|node| node == copy.node));
     let mut identity = match file {
-        // A folder without this file is a copy that somebody wants to be another node.
+        // A folder without this file is a copy that is meant to be another node.
         IdentityFile::None => new(),
         IdentityFile::Whole(identity) => identity,
         IdentityFile::Damaged => {

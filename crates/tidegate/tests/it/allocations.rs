@@ -136,7 +136,7 @@ fn a_check_allocates_nothing() {
 }
 
 #[test]
-fn nor_on_a_manual_clock_or_under_locks() {
+fn a_check_on_a_manual_clock_or_under_locks_allocates_nothing() {
     let clock = Clock::manual(parse_time("2026-01-01T00:00:00Z").unwrap());
     let pin = tidegate::Pin::Value("true".into());
     let tide =
@@ -148,7 +148,7 @@ fn nor_on_a_manual_clock_or_under_locks() {
 
 /// While another thread publishes, a reader's refresh costs nothing either: it counts one up and one down.
 #[test]
-fn nor_while_somebody_publishes() {
+fn a_check_allocates_nothing_while_another_thread_publishes() {
     let host = Host::new();
     let tide = host.builder().text(DOCUMENT).connect().unwrap();
     let file = tidegate::locks::LockFile::at(host.locks());

@@ -49,7 +49,7 @@ fn callbacks_that_fail() {
 }
 
 #[test]
-fn one_that_never_comes_back_is_left_behind() {
+fn one_that_never_returns_is_left_behind() {
     let host = Host::new();
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let calls = Arc::new(AtomicU32::new(0));

@@ -64,7 +64,7 @@ fn check(misbehaviour: &Misbehaviour) {
 
     origin.always(reply(2));
     if name.contains("as a date") || name.contains("absurd") {
-        // It was asked to wait for an hour. Somebody who cannot wait starts again, and has the last good one.
+        // It was asked to wait for an hour. A process that starts again meanwhile has the last good one.
         reader.finish();
         drop(tide);
         let tide = builder().startup_wait(Duration::from_secs(20)).connect().unwrap();
@@ -80,7 +80,7 @@ fn check(misbehaviour: &Misbehaviour) {
 }
 
 #[test]
-fn a_refused_document_is_read_once_and_told_for_as_long_as_it_stays() {
+fn a_refused_document_is_read_once_and_reported_for_as_long_as_it_stays() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(reply(1));
     let tide = host.builder_of(&origin).connect().unwrap();

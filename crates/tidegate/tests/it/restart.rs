@@ -31,7 +31,7 @@ fn a_start_with_the_origin_down_serves_the_cache() {
 }
 
 #[test]
-fn a_start_with_everything_away_serves_the_defaults() {
+fn a_start_with_an_unreachable_source_and_no_cache_serves_the_defaults() {
     let (host, mut origin) = (Host::new(), Origin::start());
     origin.go_down();
     let tide = host.builder_of(&origin).connect().unwrap();
@@ -42,7 +42,7 @@ fn a_start_with_everything_away_serves_the_defaults() {
 }
 
 #[test]
-fn a_start_never_waits_longer_than_it_was_told_to() {
+fn a_start_never_waits_longer_than_configured() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(Reply::hang());
     for wait in [0, 100] {
@@ -111,7 +111,7 @@ fn a_file_that_is_damaged_leaves_the_last_good_document() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_used_is_told_and_not_in_the_way() {
+fn a_cache_that_cannot_be_used_is_reported_and_delays_nothing() {
     let (host, origin) = (Host::new(), Origin::start());
     origin.always(reply(1));
     let elsewhere = host.path("elsewhere");

@@ -376,7 +376,7 @@ fn callbacks_and_texts_bring_their_signature_along() {
 }
 
 #[test]
-fn what_cannot_be_remembered_on_the_disk_is_told_and_remembered_here() {
+fn a_version_that_cannot_be_kept_on_the_disk_is_reported_and_kept_in_memory() {
     let (host, origin) = (Host::new(), Origin::start());
     fs::write(host.path("in-the-way"), "").unwrap();
     publish(&origin, V42);

@@ -72,7 +72,7 @@ fn errors_of_a_refused_document_are_in_the_json() {
     assert!(first["code"].as_str().unwrap().starts_with('E'), "{json}");
 }
 
-/// A date so many seconds from now, as in HTTP.
+/// A date some seconds from now, as in HTTP.
 fn date(seconds: i64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let at = now.checked_add_signed(seconds).unwrap();
@@ -80,7 +80,7 @@ fn date(seconds: i64) -> String {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told() {
+fn the_status_shows_a_clock_that_is_off() {
     for (seconds, is_suspicious) in [(0, false), (3, true), (-3, true), (60, true), (-60, true)] {
         let (host, origin) = (Host::new(), Origin::start());
         origin.answer_with(move |_| reply(1).header("Date", date(seconds)));

@@ -78,7 +78,7 @@ fn refused_with_all_that_is_wrong() {
 }
 
 #[test]
-fn added_read_and_taken_away() {
+fn locks_are_added_read_and_removed() {
     let (_folder, file) = file();
     assert_eq!(file.list().unwrap(), []);
     assert_eq!(file.add(&lock("features/x", "[ 1, 2 ]")).unwrap(), None);

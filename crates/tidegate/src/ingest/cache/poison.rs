@@ -92,7 +92,7 @@ impl Loading<'_> {
 }
 
 impl Drop for Loading<'_> {
-    /// Gives the lock back in so many words: closing the file is not enough while a process that was just
+    /// Gives the lock back explicitly: closing the file is not enough while a process that was just
     /// forked off elsewhere in this one still holds a copy of it.
     fn drop(&mut self) {
         if let Some(lock) = &self.lock {

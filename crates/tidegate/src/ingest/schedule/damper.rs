@@ -1,7 +1,7 @@
 //! Two documents in turn: an origin behind a balancer with one stale machine, or a deployment under way.
 //!
 //! A fleet that follows it moves back and forth with every poll. Going back to a document that was active
-//! a moment ago is legal once or twice (somebody undoes a change, and redoes it); after that, a change must
+//! a moment ago is legal once or twice (an operator undoes a change, and redoes it); after that, a change must
 //! be seen at two polls in a row before it is taken.
 
 use std::collections::VecDeque;

@@ -8,7 +8,7 @@ use super::KeyId;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// There is no signature. The publisher's fault, or somebody has taken it away.
+    /// There is no signature. The publisher's fault, or an attacker has removed it.
     #[error("the document is not signed, and only signed ones are taken; publish its `.minisig` beside it")]
     Missing,
     /// What came as a signature is none.

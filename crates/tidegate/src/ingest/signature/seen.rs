@@ -60,7 +60,7 @@ pub(crate) enum SeenError {
     /// The file or its folder cannot be used.
     #[error("the newest version cannot be kept: {0}")]
     File(#[from] FileError),
-    /// The file has another content than this program writes. It is left alone: somebody may want to know.
+    /// The file has another content than this program writes. It is left alone, for a person to look at.
     #[error("`{}` is damaged, so it is not known which version was the newest; look at it, then remove it", path.display())]
     Unreadable {
         /// The file.
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_told_and_left_alone() {
+    fn a_damaged_file_is_reported_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = SeenFile::new(folder.path().into(), "x");
         let good = render(seen(7));

@@ -71,7 +71,7 @@ fn another_key_under_the_number_of_a_trusted_one_is_of_no_use() {
     let own = SIGNATURE.lines().nth(1).unwrap();
     let forged_signature = signature.replace(second, &format!("{}{}", &own[..14], &second[14..]));
     check(&[FIRST], BODY, Some(&forged_signature), Err("not of this document"));
-    // Should somebody trust both, the good one still counts.
+    // Where both are trusted, the good one still counts.
     check(&[&forged, FIRST], BODY, Some(SIGNATURE), Ok(Some("693CD58250E526BE")));
 }
 

@@ -22,7 +22,7 @@ pub enum FetchError {
     NameNotFound {
         /// The host as written in the URL.
         host: String,
-        /// What the resolver said.
+        /// The message of the resolver.
         source: BoxError,
     },
     /// No connection could be opened: refused, no route, or closed at once.
@@ -122,7 +122,7 @@ pub enum FetchError {
         /// How long the origin asks to be left alone, at most one hour.
         retry_after: Option<Duration>,
     },
-    /// The origin said "not modified" although nothing was asked conditionally; the next request will be
+    /// The origin answered "not modified" although nothing was asked conditionally; the next request will be
     /// unconditional again. The origin, or a cache before it, is at fault.
     #[error("the origin answered `not modified` to a request without a condition; check the cache before it")]
     NotModifiedUnasked,

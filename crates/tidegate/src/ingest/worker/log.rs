@@ -1,4 +1,4 @@
-//! At most so many lines.
+//! Limits how often the log repeats a line about trouble that lasts.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the background thread knows, and what it does with each piece of news.
+//! What the thread of a source knows, and what it does with each answer of the source.
 //!
 //! Order of a new document: verify its signature, read and check it, keep it on the disk, activate it, and
 //! only then ask the source with its tag. Whatever fails on the way, the active document stays, and the status says why.

@@ -1,7 +1,7 @@
 //! What the log says of a cluster: each event once, with names.
 //!
-//! Names, actors and reasons are texts of others, and are escaped. Values of flags are not told. Changes may come by the
-//! thousand, so that only so many a second are told, and how many were not.
+//! Names, actors and reasons are texts of others, and are escaped. Values of flags are not logged. Changes may come by the
+//! thousand, so that only a limited number a second is logged, and how many were left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::live::names::{Names, NodeName, clock_off, instant_of, shown_node};
 use crate::live::receipt::Effect;
 use crate::live::value::{ChangeKind, read_activation};
 
-/// What was told, so that it is told once.
+/// What was logged, so that it is logged once.
 #[derive(Debug)]
 pub(super) struct Events {
     own: NodeId,
@@ -311,7 +311,7 @@ pub(super) fn what(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> St
     }
 }
 
-/// Who and why, as far as somebody has said so.
+/// Who and why, as far as the change names them.
 pub(super) fn by(actor: &str, reason: &str) -> String {
     let mut text = String::new();
     if !actor.is_empty() {
@@ -369,7 +369,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Changes that are told in one second: a person reads no more, and a restore has thousands.
 const CHANGES_TOLD: u32 = 20;
 
-/// How long a node that has just started looks for the others before somebody is told, in milliseconds.
+/// How long a node that has just started looks for the others before the log reports it, in milliseconds.
 const STARTING_MS: u64 = 10_000;
 
 /// How long a node is waited for to say its name, in milliseconds.

@@ -78,9 +78,9 @@ fn compiled(flag: &FlagKey, value: &[u8]) -> Result<Snapshot, ValueError> {
     Ok(compile(&*read_definition_value(flag, value)?, &CompileOptions::default()))
 }
 
-/// After a publication the thread rests from publishing so many times as long as it took: it never takes more than a
+/// After a publication the driver publishes nothing for this many times as long as it took: it never takes more than a
 /// quarter of a processor.
 const REST_FACTOR: u32 = 3;
 
-/// Beyond this a change would be view too late by those who wait for it.
+/// Beyond this, readers would see a change too late.
 const REST_MAX: Duration = Duration::from_millis(50);

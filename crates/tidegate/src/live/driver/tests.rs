@@ -34,7 +34,7 @@ fn driver(other: Vec<Register>) -> Driver {
 }
 
 #[test]
-fn a_member_that_is_silent_for_a_week_is_told_once_with_the_remedy() {
+fn a_member_that_is_silent_for_a_week_is_logged_once_with_the_remedy() {
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || {
         let mut driver = driver(joined(2, "b"));

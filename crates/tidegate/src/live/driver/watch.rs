@@ -9,7 +9,7 @@ use tidegate_replica::{Input, NodeId, Now};
 use super::Driver;
 
 impl Driver {
-    /// A peer that is connected and does not answer: its process is at fault. Told once, and again only if it has answered
+    /// A peer that is connected and does not answer: its process is at fault. Logged once, and again only if it has answered
     /// in between.
     pub(super) fn watch_peers(&mut self, now: Now) {
         let unresponsive: BTreeSet<NodeId> = self.replica.unresponsive_peers(now).collect();
@@ -34,7 +34,7 @@ impl Driver {
         }
     }
 
-    /// A member of which nothing has come for long: told once, and again only if it was heard of in between.
+    /// A member of which nothing has come for long: logged once, and again only if something came in between.
     pub(super) fn watch_members(&mut self, now: Now) {
         let silent: BTreeSet<NodeId> = self.replica.silent_members(now).collect();
         for member in self.replica.members().filter(|member| silent.contains(&member.node)) {

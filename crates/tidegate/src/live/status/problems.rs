@@ -174,7 +174,7 @@ fn changes(status: &ClusterStatus, problems: &mut Problems) {
     }
 }
 
-/// Whether somebody has configured that another node is there.
+/// Whether the configuration names another node there.
 fn is_sought(address: &AddressView) -> bool {
     address.is_configured && address.cause.as_deref() != Some(OWN)
 }
@@ -208,5 +208,5 @@ const PASSING: [&str; 6] = ["name-not-resolved", "connection-refused", "timed-ou
 /// The node's own address is a good one to have among the others.
 const OWN: &str = "own-address";
 
-/// So many are named in a message.
+/// How many nodes a message names.
 const NAMED: usize = 5;

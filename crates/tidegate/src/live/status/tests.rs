@@ -52,7 +52,7 @@ fn check(changes: impl FnOnce(&mut Value), expected: &[(&str, bool, &str)]) {
 }
 
 #[test]
-fn what_is_well_has_no_problem() {
+fn a_healthy_cluster_has_no_problem() {
     check(|_| {}, &[]);
     // Strangers that were kept out, and what was merely sent again, are no problem of this cluster.
     check(
@@ -79,12 +79,12 @@ fn what_is_well_has_no_problem() {
 fn the_shape_is_the_same_there_and_back() {
     let status: ClusterStatus = serde_json::from_value(well()).unwrap();
     assert_eq!(serde_json::to_value(&status).unwrap(), well());
-    let mut nobody = well();
-    nobody["peers"][0]["name"] = Value::Null;
-    nobody["node"]["certificate_expires"] = Value::Null;
-    let status: ClusterStatus = serde_json::from_value(nobody.clone()).unwrap();
+    let mut unnamed = well();
+    unnamed["peers"][0]["name"] = Value::Null;
+    unnamed["node"]["certificate_expires"] = Value::Null;
+    let status: ClusterStatus = serde_json::from_value(unnamed.clone()).unwrap();
     assert_eq!((status.peers[0].node.name.as_str(), status.node.certificate_expires), ("", None));
-    assert_eq!(serde_json::to_value(&status).unwrap(), nobody);
+    assert_eq!(serde_json::to_value(&status).unwrap(), unnamed);
     // What an earlier version says less, and a later one more.
     serde_json::from_value::<ClusterStatus>(json!({"node": {"id": A}, "colour": "red"})).unwrap();
 }
@@ -202,7 +202,7 @@ fn links_and_certificates() {
     for cause in ["expired", "unknown-authority", "wrong-name", "certificate-refused", "certificates-missing"] {
         check(fails(cause, 100), &[("no-link", true, "a reason")]);
     }
-    // The address of a member is not what somebody has configured: the member is missed instead, if it is.
+    // The address of a member is not what the configuration names: the member is missed instead, if it is.
     check(
         |status| {
             fails("expired", 100)(status);

@@ -111,7 +111,7 @@ impl Bench {
 }
 
 #[test]
-fn what_comes_behind_a_commit_goes_into_the_next_one() {
+fn batches_that_arrive_during_a_commit_go_into_the_next_one() {
     let bench = Bench::new();
     bench.submit(1..=1);
     assert_eq!(bench.began.recv_timeout(PATIENCE).unwrap(), [1], "at once, when idle");
@@ -160,7 +160,7 @@ fn a_full_transaction_is_not_kept() {
 }
 
 #[test]
-fn what_comes_idly_behind_a_full_transaction_does_not_wait_again() {
+fn a_batch_behind_a_full_transaction_does_not_wait_again() {
     let bench = Bench::gathering(FOR_EVER);
     bench.submit_idly(1..=300);
     bench.submit(301..=301);
@@ -218,7 +218,7 @@ fn a_full_disk_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_failed_sync_ends_it_and_is_told_once() {
+fn a_failed_sync_ends_the_committer_and_is_reported_once() {
     let bench = Bench::new();
     bench.submit(1..=1);
     bench.expect_commit(&[1], Verdict::Good);
@@ -236,7 +236,7 @@ fn a_failed_sync_ends_it_and_is_told_once() {
 }
 
 #[test]
-fn a_fault_of_ours_is_told_as_an_end() {
+fn a_panic_ends_the_committer_and_is_reported() {
     let bench = Bench::new();
     bench.submit(1..=1);
     bench.expect_commit(&[1], Verdict::Panics);

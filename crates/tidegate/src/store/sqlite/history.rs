@@ -155,7 +155,7 @@ pub(super) fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Event>>
     Ok(winner.map(|winner| Event { register, lost_to: Some(winner) }))
 }
 
-/// Reads over a connection of its own, which is opened when somebody asks.
+/// Reads over a connection of its own, which is opened at the first question.
 pub(super) struct SqliteHistory {
     /// The data folder, for messages.
     path: PathBuf,

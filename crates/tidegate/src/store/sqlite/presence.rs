@@ -1,6 +1,6 @@
 //! Whether the data folder is still the one that was opened.
 //!
-//! A process goes on writing to a file that somebody has deleted or moved, and everything seems well until it ends. So the
+//! A process goes on writing to a file that was deleted or moved, and everything seems well until it ends. So the
 //! names are looked up again and again: each has to lead to the file that was opened. A file that is overwritten in its place
 //! keeps its identity; it shows by a time of modification that is not this process's doing, and by whom it belongs to then.
 

@@ -113,7 +113,7 @@ pub(super) fn write_identity(connection: &Connection, identity: Identity) -> rus
     put_meta(connection, NODE, parts.as_flattened())
 }
 
-/// Notes that registers were lost, until somebody has taken notice.
+/// Notes that registers were lost, until a batch has noted it.
 pub(super) fn mark(connection: &Connection) -> rusqlite::Result<()> {
     put_meta(connection, DAMAGED, &[])
 }

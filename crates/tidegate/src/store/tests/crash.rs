@@ -57,7 +57,7 @@ fn key(seq: u64) -> String {
     format!("aflags/flag-{}", seq % 40)
 }
 
-/// What is there after so many commits.
+/// What is there after `commits` commits.
 fn state(commits: u64) -> BTreeMap<Vec<u8>, super::super::Register> {
     (1..=commits).map(|seq| (key(seq).into_bytes(), register(&key(seq), seq))).collect()
 }
@@ -183,7 +183,7 @@ struct Injured<'r> {
 }
 
 /// Runs the child on a copy of each place with something done to its k-th call of each kind, for every k
-/// there is. `judge` is told what the child has said, and looks at the folder.
+/// there is. `judge` gets what the child has printed, and looks at the folder.
 fn at_every_call(injection: &str, calls: &[&str], judge: &dyn Fn(&Injured<'_>)) {
     let (outer, places) = places();
     let mut runs = 0;

@@ -14,7 +14,7 @@ use super::support::{Draw, batch, by_key, copy, names, open, plain, read, regist
 const DATABASE: &str = "registers.sqlite3";
 const LOG: &str = "registers.sqlite3-wal";
 
-/// What may be found under a key after the first so many commits.
+/// What may be found under a key after the first commits.
 type States = Vec<BTreeMap<Vec<u8>, Register>>;
 
 /// A folder as a crash leaves it: `written_back` commits in the database, and `logged` more in its log.
@@ -148,7 +148,7 @@ fn flip(name: &str, (_outer, path, states): &(TempDir, PathBuf, States), seed: u
         let is_all_there = by_key(&loaded) == *last && loaded.meta.as_deref() == Some(b"memory");
         assert!(is_all_there || loaded.is_damaged, "{what}: lost in silence");
         noticed += u64::from(loaded.is_damaged);
-        // The start after that is an ordinary one, which still tells until somebody has noted it.
+        // The start after that is an ordinary one, which still reports it until a batch has noted it.
         let (mut store, again) = open(&target);
         assert!(again.damage.is_empty() && again.node == folder.node, "{what}: {again:?}");
         let second = store.load().unwrap();
@@ -219,7 +219,7 @@ fn a_database_that_is_no_database_is_renamed_whole() {
 }
 
 #[test]
-fn a_database_that_is_gone_is_told() {
+fn a_missing_database_is_reported() {
     let (_outer, path, _) = crashed(5, 5);
     fs::remove_file(path.join(DATABASE)).unwrap();
     let (loaded, folder) = read(&path);

@@ -40,7 +40,7 @@ fn a_node_keeps_its_id_and_counts_its_starts() {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_whose_it_is() {
+fn a_second_process_is_refused_with_the_name_of_the_first() {
     let (_outer, path) = place();
     let (store, _) = open(&path);
     let error = SqliteStore::open(&path).unwrap_err();
@@ -227,7 +227,7 @@ fn a_folder_is_made_for_a_node_and_stays_with_it() {
         other => panic!("{other:?}"),
     }
     assert_eq!(content(&path), before);
-    // A damaged file does not make it somebody else's.
+    // A damaged file does not make it another node's.
     fs::write(path.join("node"), "x").unwrap();
     let (_, folder) = SqliteStore::open_as(&path, node).unwrap();
     assert_eq!((folder.node, folder.starts), (node, 3));

@@ -12,7 +12,7 @@ fn open(path: &Path, limits: HistoryLimits) -> SqliteStore {
     SqliteStore::open_with(path, None, limits).unwrap().0
 }
 
-/// Events and their bytes, as somebody else would count them.
+/// Events and their bytes, counted in another way.
 fn count(path: &Path) -> (u64, u64) {
     let connection = Connection::open(path.join("registers.sqlite3")).unwrap();
     let sql = "SELECT count(*), ifnull(sum(length(body)), 0) FROM history";

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::super::{Committer, Outcome, SqliteStore, Store, StoreError};
 use super::support::{batch, copy, open, read};
 
-/// What somebody may do to a data folder, and how that is told.
+/// What may be done to a data folder, and how that is reported.
 type Deed = (&'static str, fn(&Path), &'static str);
 
 const DEEDS: [Deed; 12] = [
@@ -122,7 +122,7 @@ fn an_idle_store_notices_within_a_second() {
 }
 
 #[test]
-fn a_folder_of_somebody_else_at_the_same_place_is_left_alone() {
+fn a_folder_of_another_node_at_the_same_place_is_left_alone() {
     let outer = tempfile::tempdir().unwrap();
     let path = outer.path().join("data");
     let (mut first, folder) = open(&path);

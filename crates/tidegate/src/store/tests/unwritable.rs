@@ -22,7 +22,7 @@ fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A start where nothing can be written, and what happens when it can be again.
-fn check(what: &str, path: &Path, mends: impl FnOnce()) {
+fn check(what: &str, path: &Path, fix: impl FnOnce()) {
     let tide = start(path);
     let cluster = tide.cluster().unwrap();
     assert!(tide.is_active("old"), "{what}");
@@ -34,7 +34,7 @@ fn check(what: &str, path: &Path, mends: impl FnOnce()) {
         assert!(matches!(&outcome, Err(ChangeError::Disk { message }) if !message.is_empty()), "{what}: {outcome:?}");
     }
     assert!(cluster.repair_clock("dana", "").is_err() && tide.is_active("old"), "{what}");
-    mends();
+    fix();
     soon(what, || cluster.status().unwrap().disk.is_none());
     assert!(tide.activate("new").actor("eve").send().unwrap().is_reached, "{what}");
     assert_eq!(cluster.history("new", None, 10).unwrap().changes.len(), 1, "{what}");

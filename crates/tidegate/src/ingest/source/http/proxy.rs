@@ -9,7 +9,7 @@ use reqwest::Url;
 
 use crate::ingest::source::{FetchError, SourceError};
 
-/// What the environment said when this was made.
+/// The variables of the environment when this was made.
 pub(super) struct Proxies(Option<Matcher>);
 
 impl Proxies {

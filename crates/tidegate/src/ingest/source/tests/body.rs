@@ -83,7 +83,7 @@ fn too_many_headers_are_refused() {
 }
 
 #[test]
-fn what_is_not_http_is_said_to_be_so() {
+fn an_answer_that_is_not_http_is_reported_as_such() {
     check(Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not valid HTTP");
     check(Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}"), "the answer is not valid HTTP");
     check(Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"), "reading the body");

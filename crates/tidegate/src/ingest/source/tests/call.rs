@@ -68,7 +68,7 @@ fn errors_and_panics_are_errors_and_it_is_called_again() {
 }
 
 #[test]
-fn one_that_blocks_is_left_alone_until_it_comes_back() {
+fn a_callback_that_blocks_is_not_called_again_until_it_returns() {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&calls);
     let (release, mut client) = blocking(move || good(&count.fetch_add(1, Ordering::Relaxed).to_string()));

@@ -1,4 +1,4 @@
-//! Which documents are let in, where signatures are wanted: what is remembered for it, and what is told.
+//! Which documents are accepted where signatures are wanted: what is remembered for it, and what the status says.
 
 use tidegate_engine::Micros;
 use tidegate_engine::document::Header;
@@ -6,7 +6,7 @@ use tidegate_engine::document::Header;
 use crate::ingest::signature::{KeyId, Seen, SeenFile, SignatureError, Trust};
 use crate::status::{CLOCKS_APART, RollbackAlarm, SignatureStatus};
 
-/// The doorkeeper: the rules, and what they need to know.
+/// Decides which documents may be activated, and remembers what it needs for that.
 #[derive(Debug)]
 pub(super) struct Admission {
     trust: Trust,
@@ -18,7 +18,7 @@ pub(super) struct Admission {
     is_behind: bool,
     status: SignatureStatus,
     /// Whether it was said that the active document is over.
-    is_expiry_told: bool,
+    is_expiry_logged: bool,
 }
 
 impl Admission {
@@ -32,7 +32,7 @@ impl Admission {
             file,
             is_behind: false,
             status: SignatureStatus { file: path, ..SignatureStatus::default() },
-            is_expiry_told: false,
+            is_expiry_logged: false,
         };
         match admission.file.as_ref().map(SeenFile::load).transpose() {
             Ok(seen) => admission.seen = seen.flatten(),
@@ -69,7 +69,7 @@ impl Admission {
         self.status.environment = header.environment.map(Into::into);
         (self.status.version, self.status.issued, self.status.expires) =
             (header.version, header.issued, header.expires);
-        self.is_expiry_told = false;
+        self.is_expiry_logged = false;
         if let Some(version) = header.version.filter(|_| self.trust.wants_signature()) {
             self.is_behind |= self.seen.is_none_or(|seen| seen.version < version);
             self.seen = Some(Seen { version, digest });
@@ -116,7 +116,7 @@ impl Admission {
         else {
             return;
         };
-        if !std::mem::replace(&mut self.is_expiry_told, true) {
+        if !std::mem::replace(&mut self.is_expiry_logged, true) {
             tracing::warn!("the active document expired at {expires} and stays active; sign and publish a newer one");
         }
     }

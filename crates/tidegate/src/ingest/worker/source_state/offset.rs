@@ -11,7 +11,7 @@ use tidegate_engine::Micros;
 
 use crate::ingest::source::ServerDate;
 
-/// What the last answers of one source said.
+/// What the dates of the last answers of one source say.
 #[derive(Debug, Default)]
 pub(super) struct OffsetWatch {
     /// The newest last.

@@ -47,7 +47,7 @@ impl SourceState {
         self.set_health(Health::Refused, now);
     }
 
-    /// A document that processes have died of.
+    /// Skips a document of which processes have died.
     pub(super) fn skip(&mut self, digest: u128, from: ServedFrom, now: Micros) {
         let body = format!("{digest:032x}");
         tracing::error!(source = self.storage.source(), body, "document skipped: processes died while they loaded it");
@@ -58,8 +58,8 @@ impl SourceState {
         }
     }
 
-    /// The cache holds what is not to be used: it was kept before there was a key, or for elsewhere, or somebody
-    /// has put it there.
+    /// The cache holds what is not to be used: it was kept before there was a key, or for another environment, or another
+    /// program has put it there.
     pub(super) fn refuse_cached(&mut self, error: &SignatureError, now: Micros) {
         self.admission.note_refusal(error, now);
         self.storage.report_problem(&format!("the cached document is not used: {error}"));

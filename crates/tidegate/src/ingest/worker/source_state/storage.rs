@@ -133,7 +133,7 @@ impl Storage {
         let Some(cache) = &self.cache else { return Stored::Never };
         let mut stored = cache.store(&record);
         if let Err(CacheError::File(FileError::NotFound { .. })) = stored {
-            // Somebody has cleaned up, which everybody may. The folder is made again.
+            // The folder was removed, which any user of it may do. It is made again.
             self.reopen();
             let Some(cache) = &self.cache else { return Stored::Never };
             stored = cache.store(&record);
@@ -185,7 +185,7 @@ impl Storage {
     }
 }
 
-/// Whether the next attempt is certain to fail as well, until somebody changes the system.
+/// Whether the next attempt is certain to fail as well, until a person changes the system.
 fn is_lasting(error: &CacheError) -> bool {
     !matches!(error, CacheError::File(FileError::Full { .. } | FileError::Io { .. } | FileError::NotFound { .. }))
 }

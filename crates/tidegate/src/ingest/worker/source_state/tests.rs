@@ -1,4 +1,4 @@
-//! The source without thread, network and clock: what becomes of each piece of news.
+//! The source without thread, network and clock: what each answer changes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -129,7 +129,7 @@ fn without_a_disk_the_tag_is_used_all_the_same() {
     check(&source, "1", Some("one"), Health::Fresh);
 }
 
-/// Dies while it loads this document, so many times.
+/// Dies `times` times while it loads this document.
 fn die(folder: &Path, body: &[u8], times: u32) {
     for _ in 0..times {
         let cache = Cache::open(folder, "app").unwrap();
@@ -188,7 +188,7 @@ fn trouble_is_counted_from_its_beginning_and_forgotten_at_its_end() {
 }
 
 #[test]
-fn changes_are_told_when_there_are_some() {
+fn subscribers_are_notified_of_changes_and_of_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
     let mut subscription = source.registry.instance().notifier.subscribe();
@@ -230,7 +230,7 @@ fn trouble_is_one_line_in_the_log() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_once() {
+fn a_clock_that_is_off_is_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = source(folder.path());
     let now = source.now();

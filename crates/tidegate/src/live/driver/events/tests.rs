@@ -138,7 +138,7 @@ fn peers_come_and_go_by_name_and_with_the_cause() {
 }
 
 #[test]
-fn a_majority_that_is_lost_and_regained_is_told_once_each() {
+fn a_majority_that_is_lost_and_regained_is_logged_once_each() {
     let mut bench = Bench::new();
     bench.peer(2, 20, came(), 0);
     bench.hear_of(2, 0, 100);
@@ -158,7 +158,7 @@ fn a_majority_that_is_lost_and_regained_is_told_once_each() {
 }
 
 #[test]
-fn a_change_from_the_future_and_its_clock_are_told_and_that_it_is_over() {
+fn a_change_from_the_future_and_its_clock_are_logged_and_so_is_their_end() {
     let mut bench = Bench::new();
     bench.peer(2, 20, came(), 0);
     bench.hear_of(2, 3_600_000, 100);
@@ -180,7 +180,7 @@ fn a_change_from_the_future_and_its_clock_are_told_and_that_it_is_over() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_once_and_when_it_is_right_again() {
+fn a_clock_that_is_off_is_logged_once_and_so_is_its_correction() {
     let mut bench = Bench::new();
     bench.peer(2, 20, came(), 0);
     bench.compare(2, 2_000, 1_000);
@@ -198,7 +198,7 @@ fn a_clock_that_is_off_is_told_once_and_when_it_is_right_again() {
 }
 
 #[test]
-fn so_many_changes_are_told_and_the_rest_is_counted() {
+fn a_limited_number_of_changes_is_logged_and_the_rest_is_counted() {
     let mut bench = Bench::new();
     let told = (0..1_000).filter(|_| bench.events.may_tell()).count();
     assert_eq!(told, 20);
@@ -229,7 +229,7 @@ fn lines_name_the_flag_the_change_and_who_made_it() {
 }
 
 #[test]
-fn a_change_that_has_lost_is_told_with_what_outranks_it() {
+fn a_change_that_has_lost_is_logged_with_the_one_that_outranks_it() {
     let told = Warnings::and_all_else();
     let names = Arc::new([(NodeId::new(2), "b".to_owned()), (NodeId::new(3), "c".to_owned())].into());
     let by = Stamp::new(0, 1_700_000_000_000, 0, NodeId::new(3));
