@@ -9,6 +9,7 @@
 
 mod adopters;
 mod chunks;
+mod dependents;
 mod difference;
 mod ends;
 mod extra;
@@ -28,6 +29,7 @@ use crate::custom_hash::{CustomHash, HashName, RecordHash};
 use crate::{Activation, Digest, FlagKey, HashAlgorithm, HostLock, Micros, Overlay, Point, Position, Share, Variant};
 
 pub(crate) use adopters::Adopters;
+pub(crate) use dependents::Dependents;
 pub(crate) use ends::{Ends, hash as hash_names};
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::Flag;
@@ -379,6 +381,7 @@ pub(crate) struct Core {
     pub(crate) extras: Box<[Extra]>,
     /// The segments of the documents.
     pub(crate) segments: Box<[CompiledSegment]>,
+    pub(crate) dependents: Dependents,
     /// The numbers of the flags by flag key; those of the default section also by their name alone, marked [`BARE`].
     pub(crate) key_index: NameIndex,
     /// Whether the name of a section is written with an escape in a flag key, which may then be spelled in several ways.

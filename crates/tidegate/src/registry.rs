@@ -185,11 +185,14 @@ impl Registry {
         parts.compile();
         parts.lay_over_documents();
         self.publish(&mut parts);
-        let after = parts.plain.clone();
+        let (after, laid) = (parts.plain.clone(), parts.laid.clone());
         drop(parts);
         // One that subscribes only now learns that any flag may have changed.
-        let changed = self.instance.notifier.has_subscriptions().then(|| after.changed_flags(&before, LISTED_MAX));
-        changed.flatten().map_or_else(ChangedFlags::any, ChangedFlags::of_flags)
+        if !self.instance.notifier.has_subscriptions() {
+            return ChangedFlags::any();
+        }
+        let changed = after.changed_flags(&before, LISTED_MAX);
+        changed.map_or_else(ChangedFlags::any, |changed| ChangedFlags::with_dependents(changed, &laid))
     }
 
     /// The clocks of a source's leases have moved on.
@@ -207,7 +210,7 @@ impl Registry {
         let mut parts = self.parts();
         let changed = parts.set_locks(locks);
         self.publish_of(&mut parts, &changed);
-        ChangedFlags::of_flags(changed)
+        ChangedFlags::with_dependents(changed, &parts.laid)
     }
 
     /// The shares of flags that are not defined.
@@ -232,7 +235,7 @@ impl Registry {
             });
         }
         self.publish_of(&mut parts, &flags);
-        ChangedFlags::of_flags(flags)
+        ChangedFlags::with_dependents(flags, &parts.laid)
     }
 
     /// Whether another thread is compiling, so that a change would wait.

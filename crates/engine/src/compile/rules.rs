@@ -1,6 +1,6 @@
 //! Compiling rules, and the segments that they name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -8,7 +8,7 @@ use crate::condition::Program;
 use crate::custom_hash::RecordHash;
 use crate::document::{self, Condition, Document, Serve, condition_text, targeting_text};
 use crate::snapshot::{BucketBy, CompiledRule, CompiledSegment, Served, Targeting};
-use crate::{Micros, Variant};
+use crate::{FlagKey, Micros, Variant};
 
 use super::points;
 use super::tables::Tables;
@@ -19,12 +19,12 @@ pub(super) struct Segments<'d> {
     known: HashMap<&'d str, Known>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     number: u32,
     /// A hash of its condition and of those of the segments that it names.
     digest: u128,
-    has_prerequisites: bool,
+    prerequisites: Box<[FlagKey]>,
 }
 
 impl<'d> Segments<'d> {
@@ -63,26 +63,28 @@ impl<'d> Segments<'d> {
             }
         });
         let number = numbers.get(&*segment.name).copied().unwrap_or(u32::MAX);
-        let (digest, has_prerequisites) = self.digest(&condition_text(&segment.when), [&segment.when].into_iter());
-        self.known.insert(&segment.name, Known { number, digest, has_prerequisites });
+        let (digest, prerequisites) = self.uses(&condition_text(&segment.when), [&segment.when].into_iter());
+        self.known.insert(&segment.name, Known { number, digest, prerequisites });
     }
 
-    /// A hash of a text and of the segments that the conditions name, and whether the conditions ask for other flags.
-    fn digest<'c>(&self, text: &str, conditions: impl Iterator<Item = &'c Condition>) -> (u128, bool) {
+    /// A hash of a text and of the segments that the conditions name, and the flags that the conditions ask for.
+    fn uses<'c>(&self, text: &str, conditions: impl Iterator<Item = &'c Condition>) -> (u128, Box<[FlagKey]>) {
         let mut bytes = text.as_bytes().to_vec();
-        let mut has_prerequisites = false;
+        let mut prerequisites = BTreeSet::new();
         for condition in conditions {
             condition.leaves(&mut |leaf| match leaf {
                 Condition::Segment(name) => {
                     let known = self.known.get(&**name);
                     bytes.extend_from_slice(&known.map_or(0, |known| known.digest).to_le_bytes());
-                    has_prerequisites |= known.is_some_and(|known| known.has_prerequisites);
+                    prerequisites.extend(known.iter().flat_map(|known| &*known.prerequisites).cloned());
                 }
-                Condition::Flag { .. } => has_prerequisites = true,
+                Condition::Flag { flag, .. } => {
+                    prerequisites.insert(flag.clone());
+                }
                 _ => {}
             });
         }
-        (xxh3_128(&bytes), has_prerequisites)
+        (xxh3_128(&bytes), prerequisites.into_iter().collect())
     }
 
     /// Compiles the rules of a flag whose positions are made by this hash.
@@ -96,21 +98,20 @@ impl<'d> Segments<'d> {
             },
         });
         let rules = rules.collect();
-        let (digest, has_prerequisites) =
-            self.digest(&targeting_text(source), source.rules.iter().map(|rule| &rule.when));
+        let (digest, prerequisites) = self.uses(&targeting_text(source), source.rules.iter().map(|rule| &rule.when));
         Targeting {
             rules,
             bucket_by: source.bucket_by.as_deref().map(|attribute| BucketBy::new(attribute, hash)),
             source: Box::new(source.clone()),
             digest,
-            has_prerequisites,
+            prerequisites,
         }
     }
 }
 
 /// The last instant at which a rule changes what it serves.
 pub(super) fn last_move(targeting: &Targeting) -> Micros {
-    if targeting.has_prerequisites {
+    if !targeting.prerequisites.is_empty() {
         return Micros::MAX;
     }
     let ends = targeting.rules.iter().filter_map(|rule| match &rule.serve {

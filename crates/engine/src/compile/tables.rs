@@ -8,7 +8,8 @@ use crate::Point;
 use crate::custom_hash::CustomHash;
 use crate::flag_key::write_section;
 use crate::snapshot::{
-    BARE, CompiledSegment, Core, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key, hash_names,
+    BARE, CompiledSegment, Core, Dependents, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key,
+    hash_names,
 };
 
 /// The tables of a snapshot under construction.
@@ -127,6 +128,7 @@ impl Tables {
     }
 
     pub(super) fn into_core(self, digest: Digest) -> Core {
+        let dependents = Dependents::new(&self.records, &self.extras);
         Core {
             names: self.names.into_boxed(),
             sections: self.sections.into(),
@@ -135,6 +137,7 @@ impl Tables {
             points: self.points.into(),
             extras: self.extras.into(),
             segments: self.segments.into(),
+            dependents,
             salts: self.salts.into(),
             key_index: self.key_index,
             has_escapes: self.has_escapes,

@@ -3,7 +3,7 @@
 use crate::document::{Details, Flag};
 use crate::ramp::Fall;
 use crate::share::round_half_even;
-use crate::{Answer, Micros, Share, Span};
+use crate::{Answer, FlagKey, Micros, Share, Span};
 
 use super::{Adopters, Targeting};
 
@@ -38,6 +38,11 @@ impl Extra {
 
     pub(crate) fn has_rules(&self) -> bool {
         self.targeting.as_ref().is_some_and(|targeting| !targeting.rules.is_empty())
+    }
+
+    /// The flags that its rules ask for, also through segments.
+    pub(crate) fn prerequisites(&self) -> &[FlagKey] {
+        self.targeting.as_ref().map_or(&[], |targeting| &targeting.prerequisites)
     }
 
     /// Whether anything in it has a part in a decision.

@@ -26,14 +26,25 @@ impl Default for Node {
 impl Index {
     /// The number under this hash for which `is_it` is true.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        self.with_hash(hash).find(|number| is_it(*number))
+    }
+
+    /// All numbers under this hash.
+    pub(crate) fn with_hash(&self, hash: u64) -> impl Iterator<Item = u32> {
+        let entries = self.leaf(hash).iter().filter(move |(other, _)| *other == hash);
+        entries.map(|(_, number)| *number)
+    }
+
+    /// The leaf in which a hash stands, if it stands anywhere.
+    fn leaf(&self, hash: u64) -> &[(u64, u32)] {
         let (mut node, mut rest) = (&*self.root, hash);
         loop {
             match node {
-                Node::Leaf(entries) => {
-                    let found = entries.iter().find(|(other, number)| *other == hash && is_it(*number));
-                    return found.map(|(_, number)| *number);
-                }
-                Node::Branch(children) => node = children.get(slot(rest))?,
+                Node::Leaf(entries) => return entries,
+                Node::Branch(children) => match children.get(slot(rest)) {
+                    Some(child) => node = child,
+                    None => return &[],
+                },
             }
             rest >>= BITS;
         }
@@ -134,6 +145,9 @@ mod tests {
         assert!((0..100).all(|number| index.find(7, |other| other == number) == Some(number)));
         index.remove(7, 50);
         assert_eq!(index.find(7, |other| other == 50), None);
+        let mut all: Vec<u32> = index.with_hash(7).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).filter(|number| *number != 50).collect::<Vec<_>>());
         assert_eq!(index.find(8, |_| true), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::{Activation, Digest, FlagKey, HostLock, Overlay, Share, bucket};
 
 use super::chunks::Chunks;
 use super::index::Index;
-use super::{Core, Entry, NONE, ends};
+use super::{Core, Entry, Extra, NONE, dependents, ends};
 
 /// The overrides of one snapshot, and its flags that no document defines.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Overrides {
     defined: usize,
     /// The digest of these definitions.
     digest: Digest,
+    /// The numbers of the flags whose definitions ask for other flags, by the hashes of those.
+    dependents: Index,
 }
 
 /// The number of one flag's overrides, or [`NONE`].
@@ -124,6 +126,7 @@ impl Overrides {
             by_name: Index::default(),
             defined: 0,
             digest: Digest::default(),
+            dependents: Index::default(),
         }
     }
 
@@ -167,10 +170,10 @@ impl Overrides {
         let Some(undocumented) = self.undocumented(id) else { return };
         let changed = Undocumented { definition: definition.clone(), ..undocumented.clone() };
         if let Some(before) = undocumented.definition.clone() {
-            self.count(&before, false);
+            self.count(id, &before, false);
         }
         if let Some(after) = definition {
-            self.count(&after, true);
+            self.count(id, &after, true);
         }
         if let Some(place) = self.undocumented_flags.get_mut(id as usize) {
             *place = Some(Arc::new(changed));
@@ -178,8 +181,17 @@ impl Overrides {
         self.remove_empty(id);
     }
 
-    fn count(&mut self, defined: &Defined, is_added: bool) {
+    /// Adds or removes what is known of all definitions together.
+    fn count(&mut self, id: u32, defined: &Defined, is_added: bool) {
         let digest = defined.0.digest;
+        for flag in defined.0.extras.iter().flat_map(Extra::prerequisites) {
+            let hash = dependents::hash(flag);
+            if is_added {
+                self.dependents.insert(hash, id);
+            } else {
+                self.dependents.remove(hash, id);
+            }
+        }
         if is_added {
             self.defined = self.defined.saturating_add(1);
             self.digest = self.digest.plus(digest);
@@ -187,6 +199,11 @@ impl Overrides {
             self.defined = self.defined.saturating_sub(1);
             self.digest = self.digest.minus(digest);
         }
+    }
+
+    /// The numbers of the flags whose definitions ask for a flag with this hash.
+    pub(super) fn dependents(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.dependents.with_hash(hash)
     }
 
     pub(super) fn defined(&self) -> usize {

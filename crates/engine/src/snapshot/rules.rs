@@ -4,7 +4,7 @@ use crate::attributes::{AttributePath, Found};
 use crate::condition::Program;
 use crate::custom_hash::RecordHash;
 use crate::document;
-use crate::{Point, Subject};
+use crate::{FlagKey, Point, Subject};
 
 /// The rules of one flag, and what its positions are made of.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub(crate) struct Targeting {
     pub(crate) source: Box<document::Targeting>,
     /// A hash of the source and of all segments that it names.
     pub(crate) digest: u128,
-    /// Whether a decision may depend on other flags.
-    pub(crate) has_prerequisites: bool,
+    /// The flags that its conditions ask for, also through segments.
+    pub(crate) prerequisites: Box<[FlagKey]>,
 }
 
 /// One rule.

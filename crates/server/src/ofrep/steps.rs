@@ -71,25 +71,28 @@ impl Steps {
         Due::Sections(due)
     }
 
-    /// The sections with a flag whose share has come to another whole per cent, or to another stretch of its ramp.
+    /// The sections with a flag for clients whose share, or the share of a flag that its rules ask for, has come to another
+    /// whole per cent or to another stretch of its ramp.
     pub(super) fn after_time(&mut self, view: &View) -> Due {
         let moment = view.moment();
-        let mut due = BTreeSet::new();
+        let mut due = Vec::new();
         self.moving.retain(|key, moving| {
             let now = find(view, key).and_then(|flag| Moving::new(&flag, &moment));
             if now.is_none_or(|now| now.percent != moving.percent) || moving.next <= moment.now {
-                due.insert(key.section().to_owned());
+                due.push(key.clone());
             }
             now.map(|now| *moving = now).is_some()
         });
-        Due::Sections(due)
+        let Some(due) = view.snapshot().with_dependents(due, DUE_MAX) else { return Due::All };
+        let is_for_clients = |key: &&FlagKey| find(view, key).is_some_and(|flag| flag.is_for_clients());
+        Due::Sections(due.iter().filter(is_for_clients).map(|key| key.section().to_owned()).collect())
     }
 }
 
 impl Moving {
-    /// None for a flag that clients do not see, and for one that does not change by itself any more.
+    /// None for a flag that does not change by itself any more. A flag that clients do not see counts: rules of flags that
+    /// they see may ask for it.
     fn new(flag: &Flag<'_>, moment: &Moment<'_>) -> Option<Self> {
-        let flag = Some(flag).filter(|flag| flag.is_for_clients())?;
         let rules = 0..flag.targeting().map_or(0, |targeting| targeting.rules.len());
         let next_of_rules = rules.clone().filter_map(|rule| flag.next_rule_change(rule, moment));
         let next = flag.next_change(moment).into_iter().chain(next_of_rules).map(|change| change.at).min()?;
@@ -99,6 +102,9 @@ impl Moving {
         Some(Self { percent, next })
     }
 }
+
+/// Flags that are due at one instant, above which all clients ask again.
+const DUE_MAX: usize = 1_000;
 
 fn find<'v>(view: &'v View, key: &FlagKey) -> Option<Flag<'v>> {
     let snapshot = view.snapshot();
@@ -159,6 +165,26 @@ mod tests {
         assert_eq!(after(10), Vec::<String>::new(), "within a per cent");
         assert_eq!(after(60), ["shop"], "a per cent");
         assert_eq!(after(60 * 100), ["shop"], "the end");
+    }
+
+    #[test]
+    fn what_moves_a_hidden_flag_is_due_for_the_flags_that_ask_for_it() {
+        let text = r#"{
+            "hidden": {"ramp": {"stable": 1, "new": 2, "start_time": "2040-01-01 00:00Z", "duration": "100h", "visibility": "server"}},
+            "shop": {"x": {"stable": 1, "new": 2, "rules": [{"name": "r", "when": {"flag": "hidden/ramp", "is": "new"}, "serve": "new"}]}}
+        }"#;
+        let clock = Clock::manual(parse_time("2040-01-01 00:30Z").unwrap());
+        let live = Live::in_memory().name("one");
+        let builder = Tidegate::builder().text(text).live(live).without_locks().without_cache();
+        let tide = builder.clock(clock.clone()).connect().unwrap();
+        let (mut subscription, mut steps) = (tide.subscribe(), Steps::new(tide.view()));
+        clock.advance(Duration::from_mins(10));
+        assert_eq!(sections(steps.after_time(&tide.view())), Vec::<String>::new(), "within a per cent");
+        clock.advance(Duration::from_mins(60));
+        assert_eq!(sections(steps.after_time(&tide.view())), ["shop"], "a per cent of the hidden ramp");
+        tide.deactivate("hidden/ramp").send().unwrap();
+        let due = steps.after_change(&subscription.recv().unwrap(), tide.view());
+        assert_eq!(sections(due), ["shop"]);
     }
 
     #[test]

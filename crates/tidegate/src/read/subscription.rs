@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tidegate_engine::FlagKey;
+use tidegate_engine::{FlagKey, Snapshot};
 
 /// What has changed since a subscriber last asked. At least one of the booleans is true.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -63,7 +63,12 @@ impl ChangedFlags {
         if listed.len() > LISTED_MAX { Self::any() } else { Self { listed, is_any: false } }
     }
 
-    /// Whether this flag may answer otherwise than before. The flag is named by its key, `section/flag`.
+    /// These flags, and those of the snapshot whose rules ask for them.
+    pub(crate) fn with_dependents(flags: Vec<FlagKey>, snapshot: &Snapshot) -> Self {
+        snapshot.with_dependents(flags, LISTED_MAX).map_or_else(Self::any, Self::of_flags)
+    }
+
+    /// Whether this flag may answer otherwise than before: it has changed, or a flag that its rules ask for. The flag is named by its key, `section/flag`.
     pub fn contains(&self, flag_key: &str) -> bool {
         self.is_any || self.listed.contains(&FlagKey::parse(flag_key))
     }
@@ -73,7 +78,7 @@ impl ChangedFlags {
         !self.is_any && self.listed.is_empty()
     }
 
-    /// The flags in the order of their keys; `None` where more than a thousand have changed, so that each flag may be among
+    /// The flags that have changed and those whose rules ask for them, in the order of their keys; `None` where more than a thousand have changed, so that each flag may be among
     /// them: a program then reads all flags that it cares for.
     pub fn listed(&self) -> Option<&BTreeSet<FlagKey>> {
         (!self.is_any).then_some(&self.listed)

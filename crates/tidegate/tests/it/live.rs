@@ -321,6 +321,18 @@ fn subscribers_hear_of_live_changes() {
 }
 
 #[test]
+fn subscribers_hear_of_flags_whose_rules_ask_for_a_changed_one() {
+    let tide = memory();
+    let rules = r#"[{"name": "with x", "when": {"flag": "x", "is": "new"}, "serve": "new"}]"#;
+    tide.define("y", &format!(r#"{{"stable": false, "new": true, "rules": {rules}}}"#)).send().unwrap();
+    let mut changes = tide.subscribe();
+    tide.activate("x").send().unwrap();
+    let heard = changes.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(heard.flags.contains("x") && heard.flags.contains("y") && !heard.flags.contains("z"), "{heard:?}");
+    assert!(tide.is_active_for("y", "k"));
+}
+
+#[test]
 fn a_change_is_made_in_any_runtime() {
     let tide = memory();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

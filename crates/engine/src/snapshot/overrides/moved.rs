@@ -67,7 +67,7 @@ impl Overrides {
         let Some(undocumented) = self.undocumented(id) else { return override_number };
         if let Some(definition) = undocumented.definition.clone() {
             let without = Undocumented { definition: None, ..undocumented.clone() };
-            self.count(&definition, false);
+            self.count(id, &definition, false);
             if let Some(place) = self.undocumented_flags.get_mut(id as usize) {
                 *place = Some(Arc::new(without));
             }
