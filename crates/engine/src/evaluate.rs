@@ -128,9 +128,15 @@ impl Flag<'_> {
     pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
         let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
         let extra = entry.extra();
-        let is_adopter = |extra: &&Extra| matches!(subject.kind(), SubjectKind::Key(key) if extra.adopters.has(key));
-        if let Some(extra) = extra.filter(is_adopter) {
-            return Flips { on: None, off: extra.adopters_leave };
+        if let Some(extra) = extra.filter(|extra| !extra.adopters.is_empty()) {
+            match subject.kind() {
+                SubjectKind::Key(key) if extra.adopters.has(key) => {
+                    return Flips { on: None, off: extra.adopters_leave };
+                }
+                // Whether it is an early adopter is not known, so it has `stable` throughout.
+                SubjectKind::Absent => return Flips::default(),
+                _ => {}
+            }
         }
         let timeline = Timeline::new(entry, extra, moment.leases);
         let query = Query { snapshot: self.snapshot(), subject, moment, asking: None };

@@ -180,7 +180,7 @@ mod tests {
         let (mut subscription, mut steps) = (tide.subscribe(), Steps::new(tide.view()));
         clock.advance(Duration::from_mins(10));
         assert_eq!(sections(steps.after_time(&tide.view())), Vec::<String>::new(), "within a per cent");
-        clock.advance(Duration::from_mins(60));
+        clock.advance(Duration::from_hours(1));
         assert_eq!(sections(steps.after_time(&tide.view())), ["shop"], "a per cent of the hidden ramp");
         tide.deactivate("hidden/ramp").send().unwrap();
         let due = steps.after_change(&subscription.recv().unwrap(), tide.view());
