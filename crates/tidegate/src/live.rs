@@ -67,7 +67,7 @@ pub use names::NodeName;
 pub use network::NetworkError;
 pub use percentage::{InvalidPercentage, Percentage};
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
-pub use receipt::{Effect, OutrankedBy, Receipt, UnreachedPeer};
+pub use receipt::{ClusterReceipt, Effect, Forgotten, OutrankedBy, Receipt, UnreachedPeer};
 pub use record::{FlagRecord, Record};
 pub use status::{
     AddressView, ClusterProblem, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView,

@@ -82,8 +82,28 @@ pub(super) fn report(
             }
         }
     }
+    Ok(report_level(receipt, "tidegate history", "change", output))
+}
+
+/// Reports the receipt of a change of the cluster itself: `done` is the sentence that says what was done.
+pub(super) fn report_to_operator(
+    done: &str,
+    receipt: &Receipt,
+    json: &RawValue,
+    format: Format,
+    output: &mut Output,
+) -> Outcome {
+    match format {
+        Format::Json => output.json(&json)?,
+        Format::Human => output.message(format_args!("{done}; {}", acknowledgement_text(receipt))),
+    }
+    Ok(report_level(receipt, "tidegate cluster status", "command", output))
+}
+
+/// Warns if the level was not reached; `command` shows what outranks the change, and `what` is to be repeated then.
+fn report_level(receipt: &Receipt, command: &str, what: &str, output: &mut Output) -> Exit {
     if receipt.reached {
-        return Ok(Exit::Success);
+        return Exit::Success;
     }
     if receipt.outranked.is_empty() {
         output.warning(format_args!(
@@ -93,14 +113,14 @@ pub(super) fn report(
     } else {
         let losses: Vec<_> = receipt.outranked.iter().map(Outranked::describe).collect();
         output.warning(format_args!(
-            "stored, but outranked {}; see `tidegate history`, and repeat the change if needed",
+            "stored, but outranked {}; see `{command}`, and repeat the {what} if needed",
             losses.join(", ")
         ));
     }
     for peer in &receipt.unreached {
         output.note(format_args!("not connected to {}: {}", escape(&peer.address), escape(&peer.problem)));
     }
-    Ok(Exit::Unacknowledged)
+    Exit::Unacknowledged
 }
 
 /// The same failure; for a flag that the server does not know, it suggests the options that allow the change.

@@ -141,7 +141,12 @@ pub(crate) struct Effect {
 impl Server {
     /// Sends a change. Returns the receipt, and its JSON as the server wrote it.
     pub(crate) fn change(&self, change: &Change) -> Result<(Receipt, Box<RawValue>), Failure> {
-        let reply = self.ask(self.request_for(change)?)?;
+        self.ask_for_receipt(self.request_for(change)?)
+    }
+
+    /// Sends a request that is answered with a receipt. Returns it, and its JSON as the server wrote it.
+    pub(crate) fn ask_for_receipt(&self, request: Request) -> Result<(Receipt, Box<RawValue>), Failure> {
+        let reply = self.ask(request)?;
         let mut receipt: Receipt = self.read(&reply)?;
         receipt.reached = receipt.reached && reply.status != StatusCode::ACCEPTED;
         Ok((receipt, self.json_line(&reply)?))

@@ -146,11 +146,20 @@ fn a_minority_takes_changes_and_says_who_lacks_them() {
     // In the order of their ids, which are drawn.
     assert!(["b, c: not yet", "c, b: not yet"].iter().any(|part| said.stderr.contains(part)), "{}", said.stderr);
     cluster.soon(&a, "x", false);
+    let repair = format!("cluster repair-clock --server {}", a.url);
+    let repaired = "raised the epoch: changes from now on outrank all earlier ones; acknowledged by";
+    let said = cluster.host.run(&repair).code(6).said();
+    let kept = "accepted, but not acknowledged in time by a majority; the change is kept";
+    for part in [&format!("{repaired} 1 of 3 members (majority); "), kept] {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
     let b = cluster.start("b", &[&a]);
     cluster.soon(&b, "x", false);
     cluster.host.run(&format!("activate x --create --timeout 10s --server {}", b.url)).code(0).said();
+    cluster.host.run(&repair).stderr(&format!("{repaired} 2 of 3 members (majority); c: not yet\n")).check();
     // One that is gone for good counts no more.
-    cluster.host.run(&format!("cluster forget c --server {}", a.url)).code(0).said();
+    let forgotten = "`c` is no longer a member; acknowledged by 2 of 2 members (majority)\n";
+    cluster.host.run(&format!("cluster forget c --server {}", a.url)).stderr(forgotten).check();
     cluster.host.run(&format!("activate z --create --ack all --timeout 10s --server {}", b.url)).code(0).said();
 }
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use tidegate::{Effect, Micros, NodeName, OutrankedBy, Receipt, UnreachedPeer};
+use tidegate::{ClusterReceipt, Effect, Micros, NodeName, OutrankedBy, Receipt, UnreachedPeer};
 
 use super::Answer;
 use super::problem::Problem;
@@ -34,7 +34,6 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         effect: Effect,
         created: bool,
     }
-    let names = |nodes: &[NodeName]| nodes.iter().map(name).collect();
     let written = Written {
         flag: receipt.flag.to_string(),
         stamp: receipt.stamp.to_string(),
@@ -48,7 +47,46 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         effect: receipt.effect,
         created: receipt.is_created,
     };
-    json(if receipt.is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }, &written)
+    json(status(receipt.is_reached), &written)
+}
+
+/// The receipt of a change of the cluster itself, with the same status and members; `node` is the member that it is about.
+pub(super) fn cluster_receipt(receipt: &ClusterReceipt, node: Option<&NodeName>) -> Answer {
+    /// A receipt as it is written.
+    #[derive(Serialize)]
+    struct Written<'r> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'r NodeName>,
+        stamp: String,
+        at: Micros,
+        ack: String,
+        reached: bool,
+        durable_on: Vec<String>,
+        pending: Vec<String>,
+        outranked: Vec<Loss>,
+        unreached: &'r [UnreachedPeer],
+    }
+    let written = Written {
+        node,
+        stamp: receipt.stamp.to_string(),
+        at: receipt.at,
+        ack: receipt.level.to_string(),
+        reached: receipt.is_reached,
+        durable_on: names(&receipt.durable_on),
+        pending: names(&receipt.pending),
+        outranked: receipt.outranked.iter().map(Loss::from_outranked).collect(),
+        unreached: &receipt.unreached,
+    };
+    json(status(receipt.is_reached), &written)
+}
+
+/// Of a change that stands.
+fn status(is_reached: bool) -> StatusCode {
+    if is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }
+}
+
+fn names(nodes: &[NodeName]) -> Vec<String> {
+    nodes.iter().map(name).collect()
 }
 
 /// A node on which another change counts for more than the one that was made.

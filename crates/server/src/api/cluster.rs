@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use serde_json::json;
 
 use super::ask::{self, Fields, Query, Wanted};
 use super::problem::Problem;
@@ -30,8 +29,7 @@ pub(super) async fn forget(State(api): Shared, request: Request) -> Answer {
         if forces { cluster.forget_reachable(&node, &actor, &reason) } else { cluster.forget(&node, &actor, &reason) }
     };
     let forgotten = api.blocking(Kind::Operation, forget).await??;
-    let name = Some(forgotten.name).filter(|name| !name.is_empty());
-    answer::json(StatusCode::OK, &json!({"node": {"id": forgotten.node.to_string(), "name": name}}))
+    answer::cluster_receipt(&forgotten.receipt, Some(&forgotten.node))
 }
 
 /// `POST`: `{"reason": "..."}` raises the epoch, so that later changes outrank all earlier ones.
@@ -39,8 +37,8 @@ pub(super) async fn repair_clock(State(api): Shared, request: Request) -> Answer
     let (fields, actor) = read(&api, request, &["reason"]).await?;
     let reason = reason(&fields)?;
     let cluster = api.cluster()?;
-    let stamp = api.blocking(Kind::Operation, move || cluster.repair_clock(&actor, &reason)).await??;
-    answer::json(StatusCode::OK, &json!({"stamp": stamp.to_string()}))
+    let repair = move || cluster.repair_clock(&actor, &reason);
+    answer::cluster_receipt(&api.blocking(Kind::Operation, repair).await??, None)
 }
 
 /// The fields of the body, and who asks.

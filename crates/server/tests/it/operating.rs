@@ -1,7 +1,9 @@
 //! The cluster, backups, and whether the server is well.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
-use tidegate::{Fetched, Tidegate};
+use tidegate::{Fetched, Live, Tidegate};
 use tidegate_server::Options;
 
 use crate::support::{Reply, Server, builder};
@@ -17,9 +19,41 @@ async fn the_cluster_as_this_node_sees_it() {
         (&state["peers"], &state["quarantined"], &state["writes_refused"]),
         (&json!([]), &json!([]), &json!(null))
     );
-    let stamp = server.post("/api/v1/cluster/repair-clock", r#"{"reason": "ntp"}"#).await.good();
-    assert_eq!(stamp["stamp"].as_str().unwrap().len(), 36);
+    let receipt = server.post("/api/v1/cluster/repair-clock", r#"{"reason": "ntp"}"#).await.good();
+    assert_eq!(receipt["stamp"].as_str().unwrap().len(), 36);
+    assert_eq!((&receipt["ack"], &receipt["reached"]), (&json!("majority"), &json!(true)));
     assert_eq!(server.get("/api/v1/cluster").await.good()["node"]["epoch"], 1);
+}
+
+/// The node was told of another one and does not reach it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_that_no_majority_has_acknowledged_is_answered_with_202() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = Live::at(folder.path()).name("one").listen("127.0.0.1:0".parse().unwrap()).peer("127.0.0.1:1");
+    let builder = Tidegate::builder().without_locks().without_cache().live(live);
+    let server = Server::with(builder, Options::default()).await;
+    let began = Instant::now();
+    let reply = loop {
+        let reply = server.post("/api/v1/cluster/repair-clock", r#"{"reason": "ntp"}"#).await;
+        // In the first two seconds a node asks the others which stamps it has used.
+        if reply.status != 503 {
+            break reply;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", reply.text());
+    };
+    let receipt = reply.json();
+    assert_eq!(
+        (reply.status, &receipt["ack"], &receipt["reached"]),
+        (202, &json!("majority"), &json!(false)),
+        "{receipt}"
+    );
+    assert_eq!(
+        (&receipt["durable_on"], &receipt["pending"], &receipt["outranked"]),
+        (&json!(["one"]), &json!([]), &json!([]))
+    );
+    assert_eq!(receipt["unreached"][0]["address"], "127.0.0.1:1", "{receipt}");
+    assert_eq!(receipt["stamp"].as_str().unwrap().len(), 36);
+    assert_eq!(server.get("/api/v1/cluster").await.good()["node"]["epoch"], 1, "it stands all the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]

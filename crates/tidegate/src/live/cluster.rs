@@ -13,7 +13,7 @@ use super::driver_view::DriverView;
 use super::history::{self, HistoryPage, Whose};
 use super::inbox::Refused;
 use super::names::NodeName;
-use super::receipt::Done;
+use super::receipt::{ClusterReceipt, Done, Forgotten};
 use super::record::FlagRecord;
 use super::request::{Reply, Request};
 use super::status::{self, ClusterStatus};
@@ -306,7 +306,8 @@ impl Cluster {
     }
 
     /// Takes a node out of the cluster, by its id or its name, when it is gone for good: majorities count the others only,
-    /// at once. If it comes back it joins again.
+    /// at once. If it comes back it joins again. Blocks until a majority of the others has acknowledged it, for two seconds at
+    /// most; the receipt says whether one has.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
@@ -319,8 +320,8 @@ impl Cluster {
     ///
     /// # Errors
     /// There is no such member; several have that name; it is reachable, so that it is not gone
-    /// ([`Cluster::forget_reachable`] is for that); or the change is refused.
-    pub fn forget(&self, node: &str, actor: &str, reason: &str) -> Result<NodeName, ClusterError> {
+    /// ([`Cluster::forget_reachable`] is for that); or the change is refused. That no majority has acknowledged it is no error.
+    pub fn forget(&self, node: &str, actor: &str, reason: &str) -> Result<Forgotten, ClusterError> {
         self.forget_if(node, actor, reason, false)
     }
 
@@ -337,7 +338,7 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Cluster::forget`].
-    pub fn forget_reachable(&self, node: &str, actor: &str, reason: &str) -> Result<NodeName, ClusterError> {
+    pub fn forget_reachable(&self, node: &str, actor: &str, reason: &str) -> Result<Forgotten, ClusterError> {
         self.forget_if(node, actor, reason, true)
     }
 
@@ -347,7 +348,7 @@ impl Cluster {
         actor: &str,
         reason: &str,
         may_be_reachable: bool,
-    ) -> Result<NodeName, ClusterError> {
+    ) -> Result<Forgotten, ClusterError> {
         let (text, own) = (node.to_owned(), self.driver.node);
         let found = self.query(move |view| {
             let found = members_called(&text, view.replica);
@@ -360,29 +361,30 @@ impl Cluster {
             (_, found) => found.into_iter().next().ok_or_else(|| ClusterError::NoMember { node: node.to_owned() })?,
         };
         let (node, actor, reason) = (found.node, actor.into(), reason.into());
-        self.change(|reply| Request::Forget { node, actor, reason, reply })?;
-        Ok(found)
+        let done = self.change(|reply| Request::Forget { node, actor, reason, reply })?;
+        Ok(Forgotten { node: found, receipt: ClusterReceipt::new(done) })
     }
 
     /// Repairs the cluster's clock: every later change counts for more than every earlier one, however far in the future that
-    /// was stamped. For when a wrong clock has poisoned the cluster; check the clocks of all nodes first.
+    /// was stamped. For when a wrong clock has poisoned the cluster; check the clocks of all nodes first. Blocks until a majority
+    /// has acknowledged it, for two seconds at most; the receipt says whether one has.
     ///
     /// ```
     /// # use tidegate::{Live, Tidegate};
     /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
     /// # tide.activate("x").send()?;
     /// # let cluster = tide.cluster().unwrap();
-    /// let stamp = cluster.repair_clock("dana", "a clock was a year ahead")?;
-    /// assert!(tide.activate("x").send()?.stamp > stamp);
+    /// let repair = cluster.repair_clock("dana", "a clock was a year ahead")?;
+    /// assert!(repair.is_reached, "a majority has it");
+    /// assert!(tide.activate("x").send()?.stamp > repair.stamp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// The change is refused; the reason says what to do.
-    pub fn repair_clock(&self, actor: &str, reason: &str) -> Result<Stamp, ClusterError> {
+    /// The change is refused; the reason says what to do. That no majority has acknowledged it is no error.
+    pub fn repair_clock(&self, actor: &str, reason: &str) -> Result<ClusterReceipt, ClusterError> {
         let (actor, reason) = (actor.into(), reason.into());
-        let done = self.change(|reply| Request::RaiseEpoch { actor, reason, reply })?;
-        Ok(done.written.stamp)
+        Ok(ClusterReceipt::new(self.change(|reply| Request::RaiseEpoch { actor, reason, reply })?))
     }
 
     pub(super) fn driver(&self) -> &Arc<DriverHandle> {

@@ -46,22 +46,67 @@ pub struct Receipt {
 
 impl Receipt {
     pub(super) fn new(flag: FlagKey, done: Done) -> Self {
-        let Done { written, names, effect, is_created, unreached } = done;
+        let (effect, is_created) = (done.effect.unwrap_or(Effect { from: None, to: None }), done.is_created);
+        let ClusterReceipt { stamp, at, level, outranked, is_reached, durable_on, pending, unreached } =
+            ClusterReceipt::new(done);
+        Self { flag, stamp, at, level, outranked, is_reached, durable_on, pending, unreached, effect, is_created }
+    }
+}
+
+/// A change of the cluster itself that stands: a repair of its clock, or a member that is taken out. Its level is
+/// [`Level::Majority`], and it is waited for at most two seconds.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ClusterReceipt {
+    /// When and by which node it was made.
+    #[serde(serialize_with = "text::serialize")]
+    pub stamp: Stamp,
+    /// The same instant for people.
+    pub at: Micros,
+    /// The level that was asked for.
+    #[serde(rename = "ack", serialize_with = "text::serialize")]
+    pub level: Level,
+    /// The nodes on which another change of the same thing counts for more, so that this one is not active there and will not
+    /// be. While there is one, no level is reached.
+    pub outranked: Vec<OutrankedBy>,
+    /// Whether the level was reached in time. If not, the change stands all the same, on the nodes in `durable_on` at least, and
+    /// comes to the others when they can be reached.
+    #[serde(rename = "reached")]
+    pub is_reached: bool,
+    /// The members that have it on their disks.
+    pub durable_on: Vec<NodeName>,
+    /// The members that had not acknowledged it.
+    pub pending: Vec<NodeName>,
+    /// Where the level was not reached: the configured addresses at which no node is connected, and why.
+    pub unreached: Vec<UnreachedPeer>,
+}
+
+impl ClusterReceipt {
+    pub(super) fn new(done: Done) -> Self {
+        let Done { written, names, unreached, .. } = done;
         let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::new(*node, &names)).collect();
         Self {
-            flag,
             stamp: written.stamp,
             at: instant_of(written.stamp),
             level: written.level,
+            outranked: written.outranked.iter().map(|loss| OutrankedBy::new(loss, &names)).collect(),
             is_reached: written.is_reached,
             durable_on: named(&written.durable_on),
             pending: named(&written.pending),
-            outranked: written.outranked.iter().map(|loss| OutrankedBy::new(loss, &names)).collect(),
             unreached,
-            effect: effect.unwrap_or(Effect { from: None, to: None }),
-            is_created,
         }
     }
+}
+
+/// A member that is taken out of the cluster; made by [`Cluster::forget`](super::Cluster::forget).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// The member.
+    pub node: NodeName,
+    /// Which of the other members know that it is taken out.
+    #[serde(flatten)]
+    pub receipt: ClusterReceipt,
 }
 
 /// A configured address at which no node is connected.

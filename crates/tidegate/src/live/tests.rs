@@ -19,7 +19,7 @@ use super::intake::Intake;
 use super::request::Request;
 use super::status;
 use super::value::ChangeKind;
-use super::{ChangeError, ClusterError, Live, Receipt};
+use super::{ChangeError, ClusterError, Forgotten, Live, NodeName, Receipt};
 use crate::{Builder, Clock, Micros, Tidegate};
 
 /// Carries messages between the nodes of one process.
@@ -284,12 +284,44 @@ fn a_forgotten_node_counts_no_more() {
     assert!(!left.activate("x").timeout(Duration::ZERO).send().unwrap().is_reached);
     let cluster = left.cluster().unwrap();
     assert!(cluster.forget("unknown", "dana", "").is_err());
-    for name in ["b", "c"] {
+    let forget = |name: &str| {
+        let mut forgotten = None;
         soon("the node is seen to be gone", || {
-            cluster.forget(name, "dana", "gone for good").is_ok_and(|found| found.name == name)
+            forgotten = cluster.forget(name, "dana", "gone for good").ok();
+            forgotten.is_some()
         });
-    }
+        let Forgotten { node, receipt } = forgotten.unwrap();
+        let names = |nodes: &[NodeName]| nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        (node.name, receipt.level, receipt.is_reached, names(&receipt.durable_on), names(&receipt.pending))
+    };
+    let own = || vec!["a".to_owned()];
+    let of_two = ("b".to_owned(), Level::Majority, false, own(), vec!["c".to_owned()]);
+    assert_eq!(forget("b"), of_two, "one of two members is no majority");
+    assert_eq!(forget("c"), ("c".to_owned(), Level::Majority, true, own(), vec![]));
     assert!(left.activate("x").timeout(Duration::from_secs(20)).send().unwrap().is_reached);
+}
+
+#[test]
+fn a_repair_of_the_clock_says_whether_a_majority_has_acknowledged_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = Switchboard::default();
+    let nodes = three(&board, folder.path());
+    // From then on the node knows which stamps it has used, and refuses no repair.
+    assert!(nodes[0].activate("x").ack(Level::All).timeout(Duration::from_secs(20)).send().unwrap().is_reached);
+    let cluster = nodes[0].cluster().unwrap();
+    let repair = cluster.repair_clock("dana", "ntp was down").unwrap();
+    assert_eq!((repair.level, repair.is_reached), (Level::Majority, true), "{repair:?}");
+    assert!(repair.durable_on.len() >= 2 && repair.outranked.is_empty(), "{repair:?}");
+    board.cut(id_of(&nodes[0]), true);
+    let again = cluster.repair_clock("dana", "ntp is down still").unwrap();
+    assert!(!again.is_reached && again.stamp > repair.stamp, "{again:?}");
+    let names =
+        |nodes: &[NodeName]| nodes.iter().map(|node| node.name.clone()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(
+        (names(&again.durable_on), names(&again.pending)),
+        (["a".into()].into(), ["b".into(), "c".into()].into())
+    );
+    assert_eq!(cluster.status().unwrap().node.epoch, 2, "it stands all the same");
 }
 
 /// Writes a value as only another version would.

@@ -11,7 +11,7 @@ use crate::command::change;
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
 use crate::relative::relative;
-use crate::server::{Receipt, Timestamp};
+use crate::server::Timestamp;
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
 use crate::text::escape;
@@ -142,7 +142,6 @@ fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> O
         body["reason"] = json!(reason);
     }
     let request = server.request(Method::POST, &["cluster", "quarantine", path], &[]).json(&body);
-    let reply = server.ask(request.actor(&args.author.actor()))?;
-    let receipt: Receipt = server.read(&reply)?;
-    change::report(&flag, done, &receipt, &server.json_line(&reply)?, args.format.format, output)
+    let (receipt, json) = server.ask_for_receipt(request.actor(&args.author.actor()))?;
+    change::report(&flag, done, &receipt, &json, args.format.format, output)
 }

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::args::{AuthorArgs, Format, FormatArg, ServerArgs};
-use crate::exit::{Exit, Outcome};
+use crate::args::{AuthorArgs, FormatArg, ServerArgs};
+use crate::command::change;
+use crate::exit::Outcome;
 use crate::output::Output;
 
 /// Make a cluster accept changes again after its logical clock was driven into the future
@@ -14,7 +15,8 @@ Examples:
   tidegate cluster repair-clock --reason 'ntp on host c was ten years ahead'
 
 Correct the clocks of the hosts first. The command raises the epoch of the whole cluster by one: every later change outranks \
-every earlier one. It changes no value.")]
+every earlier one. It changes no value. The exit code is 6 if no majority of the members has acknowledged it within two seconds: \
+the epoch is raised all the same, and the other members receive it when they can be reached.")]
 pub(crate) struct Args {
     #[command(flatten)]
     author: AuthorArgs,
@@ -31,10 +33,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Outcome {
     let body = args.author.reason.as_ref().map_or_else(|| json!({}), |reason| json!({"reason": reason}));
     let request =
         server.request(Method::POST, &["cluster", "repair-clock"], &[]).json(&body).actor(&args.author.actor());
-    let reply = server.ask(request)?;
-    match args.format.format {
-        Format::Json => output.json(&server.json_line(&reply)?)?,
-        Format::Human => output.message("raised the epoch: changes from now on outrank all earlier ones"),
-    }
-    Ok(Exit::Success)
+    let (receipt, json) = server.ask_for_receipt(request)?;
+    let done = "raised the epoch: changes from now on outrank all earlier ones";
+    change::report_to_operator(done, &receipt, &json, args.format.format, output)
 }

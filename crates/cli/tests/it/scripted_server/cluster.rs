@@ -68,13 +68,57 @@ fn the_nodes_of_a_cluster() {
         .check();
     let said = host.run(&status).words("--format json").code(1).said();
     assert_eq!(said.json(), [state]);
-    host.run(&format!("cluster forget d --server {server}")).stderr("`d` is no longer a member\n").check();
-    host.run(&format!("cluster repair-clock --server {server}"))
-        .stderr("raised the epoch: changes from now on outrank all earlier ones\n")
-        .check();
-    let asked: Vec<String> =
-        origin.requests()[2..].iter().map(|request| format!("{} {}", request.method, request.target)).collect();
-    assert_eq!(asked, ["POST /api/v1/cluster/forget", "POST /api/v1/cluster/repair-clock"]);
+}
+
+#[test]
+fn an_operation_on_the_cluster_that_a_majority_has_not_acknowledged_is_code_6() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let server = origin.url("");
+    let receipt = |is_reached: bool| {
+        let (durable_on, pending) = if is_reached { (vec!["a", "b"], vec!["c"]) } else { (vec!["a"], vec!["b", "c"]) };
+        let unreached = json!([{"address": "b:7400", "problem": "connection refused: nothing listens there"}]);
+        json!({
+            "stamp": "01", "at": "2026-01-01T00:00:00.000000Z", "ack": "majority", "reached": is_reached,
+            "durable_on": durable_on, "pending": pending, "outranked": [],
+            "unreached": if is_reached { json!([]) } else { unreached },
+        })
+    };
+    for (command, done) in [
+        ("cluster forget d", "`d` is no longer a member"),
+        ("cluster repair-clock", "raised the epoch: changes from now on outrank all earlier ones"),
+        ("cluster quarantine accept x", "`flags/x` is accepted"),
+        ("cluster quarantine drop x", "`flags/x` is dropped"),
+    ] {
+        let line = format!("{command} --server {server}");
+        origin.always(json_reply(&receipt(true).to_string()));
+        host.run(&line).stderr(&format!("{done}; acknowledged by 2 of 3 members (majority); c: not yet\n")).check();
+        origin.always(json_reply(&receipt(false).to_string()).with_status(202));
+        host.run(&line)
+            .code(6)
+            .stderr(&format!(
+                "{done}; acknowledged by 1 of 3 members (majority); b, c: not yet\n\
+                 warning: accepted, but not acknowledged in time by a majority; the change is kept, and reaches the other \
+                 nodes later\n\
+                 note: not connected to b:7400: connection refused: nothing listens there\n"
+            ))
+            .check();
+        let said = host.run(&line).words("--format json").code(6).said();
+        assert_eq!(said.json(), [receipt(false)], "{command}");
+        origin.always(json_reply(&receipt(true).to_string()).with_status(202));
+        host.run(&line).code(6).said();
+    }
+    let mut outranked = receipt(false);
+    outranked["outranked"] = json!([{"on": "b", "stamp": "02", "by": "d", "quarantined": false}]);
+    origin.always(json_reply(&outranked.to_string()).with_status(202));
+    let said = host.run(&format!("cluster forget d --server {server}")).code(6).said();
+    let advice =
+        "outranked on b by a change of node d (stamp 02); see `tidegate cluster status`, and repeat the command";
+    assert!(said.stderr.contains(advice), "{}", said.stderr);
+    let mut asked: Vec<String> =
+        origin.requests().iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    asked.dedup();
+    let paths = ["forget", "repair-clock", "quarantine/accept", "quarantine/drop", "forget"];
+    assert_eq!(asked, paths.map(|path| format!("POST /api/v1/cluster/{path}")));
 }
 
 #[test]
