@@ -12,14 +12,16 @@ use arc_swap::ArcSwap;
 use hashbrown::HashTable;
 use rustix::time::{ClockId, clock_gettime};
 use sha1::{Digest as _, Sha1};
+use tidegate_engine::Attribute;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::case::Case;
-use crate::inputs::{FLAGS, NOW};
+use crate::inputs::{ATTRIBUTES, FLAGS, NOW};
 
 pub(crate) const HANDLE_ON: &str = "floor: one atomic load and a compare";
 pub(crate) const HANDLE_ROLLOUT: &str = "floor: atomic load, xxh3, compare";
 pub(crate) const HANDLE_RAMP: &str = "floor: coarse clock, atomic words, xxh3, compare without division";
+pub(crate) const HANDLE_RULE: &str = "floor: atomic load, three attributes found by name and compared";
 pub(crate) const NAME_ON: &str = "floor: generation, thread-local snapshot, hashed name";
 pub(crate) const NAME_RAMP: &str = "floor: the same, coarse clock, compare without division";
 pub(crate) const NAME_ROLLOUT: &str = "floor: generation, thread-local snapshot, hashed name, xxh3";
@@ -28,7 +30,7 @@ pub(crate) const SHA1: &str = "floor: SHA-1 of the key";
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     let cell = Arc::new(Cell::default());
-    let (on, rollout, ramp) = (Arc::clone(&cell), Arc::clone(&cell), cell);
+    let (on, rollout, ramp, rule) = (Arc::clone(&cell), Arc::clone(&cell), Arc::clone(&cell), cell);
     // The key is at hand in every check, and the loop is not unrolled into one over the word alone.
     cases.push(Case::check(HANDLE_ON, move |key| {
         black_box(key);
@@ -36,6 +38,11 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     }));
     cases.push(Case::check(HANDLE_ROLLOUT, move |key| place(key, SEED) < rollout.share.load(Ordering::Relaxed)));
     cases.push(Case::check(HANDLE_RAMP, move |key| ramp.stretch().has_new(key, coarse_clock())));
+
+    cases.push(Case::check(HANDLE_RULE, move |key| {
+        black_box(key);
+        rule.word.load(Ordering::Relaxed) & 1 == 1 && is_grown_up(black_box(&ATTRIBUTES))
+    }));
 
     let board = Arc::new(Board::new());
     let (on, rollout, ramp, swapped) = (Arc::clone(&board), Arc::clone(&board), Arc::clone(&board), board);
@@ -56,6 +63,14 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         let [.., a, b, c, d] = digest;
         u32::from_be_bytes([a, b, c, d]) >> 31 == 0
     }));
+}
+
+/// The condition of the flag `rule`.
+fn is_grown_up(attributes: &[(&str, Attribute<'_>)]) -> bool {
+    let find = |wanted: &str| attributes.iter().find(|(name, _)| *name == wanted).map(|(_, attribute)| attribute);
+    let is_premium = matches!(find("plan"), Some(Attribute::Text("premium")));
+    let is_of_age = matches!(find("age"), Some(Attribute::Integer(18..)));
+    is_premium && is_of_age && matches!(find("country"), Some(Attribute::Text("de" | "at" | "ch")))
 }
 
 const SEED: u64 = 0x7469_6465;

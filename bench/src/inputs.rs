@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidegate_engine::Micros;
+use tidegate_engine::{Attribute, Micros};
 
 /// So many different keys, of 16 bytes each, are asked for in turn.
 pub const KEYS: usize = 1_024;
@@ -14,7 +14,7 @@ pub(crate) const FLAGS: usize = 1_000;
 pub(crate) const NOW: Micros = Micros::new(1_767_225_600_000_000);
 
 /// The flags that are asked for, one for each kind of decision.
-const ASKED: [(&str, &str); 9] = [
+const ASKED: [(&str, &str); 10] = [
     ("on", r#"{"stable": false, "new": true, "lock": "new"}"#),
     (
         "rollout",
@@ -45,7 +45,15 @@ const ASKED: [(&str, &str); 9] = [
         "text",
         r#"{"stable": "an old text", "new": "another text", "start_time": "2020-01-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "text"}"#,
     ),
+    (
+        "rule",
+        r#"{"stable": false, "new": true, "rules": [{"name": "grown", "when": {"all": [{"attribute": "plan", "is": "premium"}, {"attribute": "age", "gte": 18}, {"attribute": "country", "in": ["de", "at", "ch"]}]}, "serve": "new"}]}"#,
+    ),
 ];
+
+/// The attributes of each subject that the rule of the flag `rule` is asked about, which holds.
+pub(crate) const ATTRIBUTES: [(&str, Attribute<'_>); 3] =
+    [("plan", Attribute::Text("premium")), ("age", Attribute::Integer(31)), ("country", Attribute::Text("ch"))];
 
 /// The flags that are asked for by a name without a section.
 const BARE: &str = r#""flags": {

@@ -3,11 +3,11 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use tidegate::{FlagHandle, Tidegate};
+use tidegate::{FlagHandle, Subject, Tidegate};
 
 use crate::case::Case;
 use crate::floor;
-use crate::inputs::{FLAGS, SECTION, document};
+use crate::inputs::{ATTRIBUTES, FLAGS, SECTION, document};
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     let tide = connect();
@@ -36,6 +36,9 @@ fn handles(tide: &Tidegate, cases: &mut Vec<Case>) {
     cases.push(handle("rollback by handle", "rollback").beside(floor::HANDLE_RAMP));
     cases.push(handle("sha1 rollout by handle", "sha1").against(floor::SHA1, 1.3));
     cases.push(handle("early adopters by handle, not one of them", "adopters").beside(floor::NAME_ROLLOUT));
+    let rule: FlagHandle = tide.flag(SECTION, "rule");
+    let has_rule = move |key: &str| rule.is_active_to(&Subject::key(key).with_attributes(black_box(&ATTRIBUTES)));
+    cases.push(Case::check("a rule with three conditions by handle", has_rule).beside(floor::HANDLE_RULE));
     let rollout: FlagHandle = tide.flag(SECTION, "rollout");
     let variant = move |key: &str| rollout.variant_for(key) == Some(tidegate::Variant::New);
     cases.push(Case::check("variant of an xxh3 rollout by handle", variant).beside(floor::HANDLE_ROLLOUT));
