@@ -151,8 +151,9 @@ mod tests {
             let problem = format!("urn:tidegate:problem:{kind}");
             let texts = [("", false), ("", true), ("until", true), ("lease", true)];
             let texts = texts.map(|(field, is_about_flag)| remedy(&problem, field, is_about_flag));
-            // A page of another origin, or a body that is not JSON, is never sent by this program.
-            let is_expected = !["cross-origin", "malformed", "invalid"].contains(&kind);
+            // This program sends no page of another origin, no body that is not JSON, and no request of OFREP.
+            let ofrep = ["targeting-key-missing", "invalid-context", "not-in-ofrep"];
+            let is_expected = !["cross-origin", "malformed", "invalid"].contains(&kind) && !ofrep.contains(&kind);
             assert!(!is_expected || texts.iter().all(|text| !text.is_empty()), "{kind} has no remedy");
             for text in texts {
                 let is_request =
