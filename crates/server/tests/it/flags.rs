@@ -104,6 +104,21 @@ async fn a_decision_at_any_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_decision_reads_the_attributes_of_the_caller() {
+    let rules = r#"[{"name": "grown", "when": {"attribute": "age", "gte": 18}, "serve": "new"}]"#;
+    let document = format!(r#"{{"f": {{"x": {{"stable": 1, "new": 2, "rules": {rules}}}}}}}"#);
+    let server = Server::with_document(&document).await;
+    let decision = async |query: &str| server.get(&format!("/api/v1/flags/f/x/decision?{query}")).await;
+    let grown = decision("key=k&attributes=%7B%22age%22%3A18%7D").await.good();
+    assert_eq!((&grown["value"], &grown["reason"]), (&json!(2), &json!("TARGETING_MATCH")), "{grown}");
+    assert_eq!(grown["targeting"]["name"], "grown", "{grown}");
+    for query in ["key=k", "key=k&attributes=%7B%22age%22%3A17%7D", "key=k&attributes=%7B%22age%22%3A%22old%22%7D"] {
+        assert_eq!(decision(query).await.good()["value"], 1, "{query}");
+    }
+    assert_eq!(decision("key=k&attributes=%5B%5D").await.problem(400)["field"], "attributes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_documents_alone() {
     let builder = Tidegate::builder().without_locks().text(r#"{"f": {"x": {"stable": 1}}}"#);
     let server = Server::with(builder, Options::default()).await;

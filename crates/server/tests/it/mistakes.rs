@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
     case("GET /api/v1/flags/flags/unheard", "", 404, "", "there is no flag `flags/unheard`"),
     case("GET /api/v1/flags/flags/unheard/decision?key=k", "", 404, "", "there is no flag"),
     case("GET /api/v1/flags/doc/x/decision?at=noon", "", 400, "at", "2026-12-01"),
-    case("GET /api/v1/flags/doc/x/decision?user=k", "", 400, "user", "known here: `key`, `at`"),
+    case("GET /api/v1/flags/doc/x/decision?user=k", "", 400, "user", "known here: `key`, `attributes`, `at`"),
     case("GET /api/v1/flags/doc/x/history?limit=0", "", 400, "limit", "1 to 100"),
     case("GET /api/v1/flags/doc/x/history?limit=101", "", 400, "limit", "1 to 100"),
     case("GET /api/v1/flags/doc/x/history?before=04", "", 400, "before", "`next`"),

@@ -72,6 +72,27 @@ async fn a_single_evaluation_says_value_variant_reason_and_metadata() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rules_read_the_attributes_of_the_context() {
+    let rules = r#"[{"name": "r", "when": {"attribute": "user.plan", "is": "premium"}, "serve": "new"}]"#;
+    let document = format!(r#"{{"flags": {{"x": {{"stable": 1, "new": 2, "rules": {rules}}}}}}}"#);
+    let server = Server::with_document(&document).await;
+    let context = |plan: &str| json!({"context": {"targetingKey": "ann", "user": {"plan": plan}}}).to_string();
+    let premium = single(&server, "x", &context("premium")).await.good();
+    let expected = json!({"key": "x", "value": 2, "reason": "TARGETING_MATCH", "variant": "new"});
+    assert_eq!(premium, expected);
+    assert_eq!(single(&server, "x", &context("free")).await.good()["value"], 1);
+    let bulk = async |plan: &str, tag: &str| {
+        let request = server.request("POST", FLAGS).header("content-type", "application/json");
+        Reply::from_request(request.header("if-none-match", tag).body(context(plan))).await
+    };
+    let answer = bulk("premium", "\"other\"").await;
+    let tag = answer.header("etag").to_owned();
+    assert_eq!(item(&answer.good(), "x")["value"], 2);
+    assert_eq!(bulk("premium", &tag).await.status, 304);
+    assert_eq!(item(&bulk("free", &tag).await.good(), "x")["value"], 1, "the tag is that of another context");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_type_of_a_number_is_that_of_its_flag() {
     let (server, _) = server().await;
     let factor = single(&server, "factor", &context("bob")).await;
