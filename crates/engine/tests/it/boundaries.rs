@@ -337,3 +337,30 @@ fn the_note_about_ramps_in_the_same_order_names_five_and_counts_the_others() {
     assert_eq!(note(5).as_deref(), Some("the ramps `s.f0`, `s.f1`, `s.f2`, `s.f3`, `s.f4`"));
     assert_eq!(note(7).as_deref(), Some("the ramps `s.f0`, `s.f1`, `s.f2`, `s.f3`, `s.f4` and 2 more"));
 }
+
+#[test]
+fn a_mark_counts_for_the_rollback_for_which_it_was_made() {
+    let snapshot = snapshot(
+        r#"{"s": {"x": {"stable": 1, "new": 2, "start_time": "2040-01-01 00:00Z", "duration": "100h", "lease": "1h",
+            "rollback": {"start_time": "2040-01-03 02:00Z", "duration": "10h"}}}}"#,
+    );
+    let flag = snapshot.flag(snapshot.find("s", "x").unwrap());
+    let at = |text: &str| tidegate_engine::document::parse_time(text).unwrap();
+    let (start, lease) = (at("2040-01-03 02:00Z"), Span::from_micros(3_600_000_000));
+    let from = |rollback: &str| {
+        // The ramp of this host stood still at 20 per cent when that rollback began, and has come to 30 per cent since.
+        let moved = tidegate_engine::lease::MovedRamp {
+            flag: "s/x".into(),
+            lease,
+            instant: at("2040-01-02 06:00Z"),
+            rollback: Some(at(rollback)),
+            mark: Some(at("2040-01-01 20:00Z")),
+        };
+        let leases = Clocks { last_poll: Some(start), moved: vec![moved], ..Clocks::synced() };
+        let fall = flag.rollback(&Moment { now: start, leases: &leases }).unwrap();
+        assert_eq!(fall.start, start);
+        fall.from.to_string()
+    };
+    assert_eq!(from("2040-01-03 02:00Z"), "20");
+    assert_eq!(from("2040-01-03 01:00Z"), "30", "the mark of another rollback");
+}
