@@ -50,14 +50,17 @@ pub(crate) fn check(document: &Document, uses: &Uses, findings: &mut Findings) {
 type Flags<'d> = HashMap<(&'d str, &'d str), &'d Flag>;
 
 fn flags_of(document: &Document) -> Flags<'_> {
-    let flags = document.sections.iter().flat_map(|section| section.flags.iter().map(|flag| (&*section.name, flag)));
-    flags.map(|(section, flag)| ((section, &*flag.name), flag)).collect()
+    flags_with(document, |_| true)
 }
 
+/// Most flags of a document have no rules, so they are left out before a name is hashed.
 fn flags_with_rules(document: &Document) -> Flags<'_> {
-    let mut flags = flags_of(document);
-    flags.retain(|_, flag| flag.targeting.is_some());
-    flags
+    flags_with(document, |flag| flag.targeting.is_some())
+}
+
+fn flags_with(document: &Document, is_wanted: impl Fn(&Flag) -> bool) -> Flags<'_> {
+    let flags = document.sections.iter().flat_map(|section| section.flags.iter().map(|flag| (&*section.name, flag)));
+    flags.filter(|(_, flag)| is_wanted(flag)).map(|(section, flag)| ((section, &*flag.name), flag)).collect()
 }
 
 /// The segments and the flags of a document by name.
