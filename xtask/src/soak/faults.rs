@@ -298,8 +298,8 @@ fn clone(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
     // Of two processes that start within a second of each other, either may be the one that is refused.
     pause(random, 2_000, 3_000);
     start_clone(fleet)?;
-    let refused = fleet.wait_for_guest(LONG);
-    fleet.end_guest();
+    let refused = fleet.wait_for_extra(LONG);
+    fleet.end_extra();
     match refused? {
         Some(status) if status.code() == Some(NODE_RUNS_ELSEWHERE) => {}
         other => return Err(format!("a clone that started while its node ran was not refused: {other:?}")),
@@ -309,10 +309,10 @@ fn clone(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
     let others: Vec<usize> = (0..fleet.nodes.len()).collect();
     super::fleet::deafen(fleet.spare(), &others)?;
     start_clone(fleet)?;
-    let started = fleet.wait_until_guest_answers();
+    let started = fleet.wait_until_extra_answers();
     super::fleet::deafen(fleet.spare(), &[])?;
     let noticed = started.and_then(|()| load::change_until(fleet.nodes[index].http(), 503, LONG));
-    fleet.end_guest();
+    fleet.end_extra();
     for folder in ["clone", "clone-certs"] {
         fs::remove_dir_all(fleet.path(folder)).map_err(|error| error.to_string())?;
     }
@@ -325,7 +325,7 @@ fn clone(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
 /// The certificate names the node's host, not the clone's: other nodes cannot connect to the clone, it connects to them.
 fn start_clone(fleet: &mut Fleet) -> Result<(), String> {
     let clone = fleet.spawn(fleet.spare(), "clone", "clone", "clone-certs", "soak", &Start::default())?;
-    fleet.guest = Some(clone);
+    fleet.extra = Some(clone);
     Ok(())
 }
 
@@ -360,13 +360,13 @@ fn strangers(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
         fleet.tidegate(&["cluster", "init", certificates, "--cluster", cluster, &format!("x={address}")])?;
         let certificates = format!("{certificates}/x");
         let data = format!("strange/data-{cluster}");
-        fleet.guest = Some(fleet.spawn(spare, "stranger", &data, &certificates, cluster, &Start::default())?);
+        fleet.extra = Some(fleet.spawn(spare, "stranger", &data, &certificates, cluster, &Start::default())?);
         pause(random, 2_000, 3_000);
-        let state = fleet.wait_until_guest_answers().and_then(|()| {
+        let state = fleet.wait_until_extra_answers().and_then(|()| {
             http::ask((super::fleet::address(spare), 8080).into(), "GET", "/api/v1/cluster", "", LONG)
                 .map_err(|error| error.to_string())
         });
-        fleet.end_guest();
+        fleet.end_extra();
         match state {
             Ok((200, state)) if state.contains("\"peers\":[]") => {}
             other => return Err(format!("a stranger was let in, or did not start: {other:?}")),

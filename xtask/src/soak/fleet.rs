@@ -20,7 +20,7 @@ pub(super) struct Fleet {
     logs: PathBuf,
     pub(super) nodes: Vec<Node>,
     /// A process that does not belong to the cluster, or should not.
-    pub(super) guest: Option<Child>,
+    pub(super) extra: Option<Child>,
 }
 
 /// One node.
@@ -63,7 +63,7 @@ impl Fleet {
         call("ip", &["addr", "add", "10.77.0.254/24", "dev", "hub"])?;
         let logs = logs.unwrap_or(&folder).to_owned();
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
-        let mut fleet = Self { program: program.to_owned(), folder, logs, nodes: Vec::new(), guest: None };
+        let mut fleet = Self { program: program.to_owned(), folder, logs, nodes: Vec::new(), extra: None };
         for index in 0..=count {
             plug(index)?;
         }
@@ -170,19 +170,19 @@ impl Fleet {
     }
 
     /// Ends the extra process, if one runs.
-    pub(super) fn end_guest(&mut self) {
-        if let Some(mut guest) = self.guest.take() {
-            let _ = guest.kill();
-            let _ = guest.wait();
+    pub(super) fn end_extra(&mut self) {
+        if let Some(mut extra) = self.extra.take() {
+            let _ = extra.kill();
+            let _ = extra.wait();
         }
     }
 
     /// Waits until the extra process has ended by itself; `None` if it still runs then.
-    pub(super) fn wait_for_guest(&mut self, patience: Duration) -> Result<Option<ExitStatus>, String> {
+    pub(super) fn wait_for_extra(&mut self, patience: Duration) -> Result<Option<ExitStatus>, String> {
         let deadline = Instant::now() + patience;
-        let guest = self.guest.as_mut().ok_or("no extra process runs")?;
+        let extra = self.extra.as_mut().ok_or("no extra process runs")?;
         loop {
-            let ended = guest.try_wait().map_err(|error| error.to_string())?;
+            let ended = extra.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() || Instant::now() > deadline {
                 return Ok(ended);
             }
@@ -191,9 +191,9 @@ impl Fleet {
     }
 
     /// Waits until the extra process has started: until then it answers with 503.
-    pub(super) fn wait_until_guest_answers(&self) -> Result<(), String> {
+    pub(super) fn wait_until_extra_answers(&self) -> Result<(), String> {
         let to = (address(self.spare()), 8080).into();
-        let deadline = Instant::now() + GUEST_START;
+        let deadline = Instant::now() + EXTRA_START;
         loop {
             let state = http::ask(to, "GET", "/api/v1/cluster", "", SHORT);
             if matches!(state, Ok((200, _))) {
@@ -298,7 +298,7 @@ impl Node {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        self.end_guest();
+        self.end_extra();
         for index in 0..self.nodes.len() {
             self.kill(index);
         }
@@ -373,7 +373,7 @@ fn text(path: &Path) -> String {
 /// Far above what a loaded machine needs.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// An extra process that reaches no node waits for `startup_wait`, whose default is half of this.
-const GUEST_START: Duration = Duration::from_secs(10);
+const EXTRA_START: Duration = Duration::from_secs(10);
 pub(super) const SHORT: Duration = Duration::from_secs(2);
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
