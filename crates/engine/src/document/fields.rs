@@ -47,6 +47,57 @@ macro_rules! fields {
     };
 }
 
+/// As `fields!`, with the fields of a window or of steps between those in the first and those in the second braces.
+macro_rules! fields_with_window {
+    ({$($before:tt)*} {$($after:tt)*}) => { fields! {
+        $($before)*
+        StartTime "start_time" {
+            "string, a time", "years 0001 to 9999, with a zone",
+            "follows from `end_time` and `duration`",
+            "the instant at which the window begins; two of the three give the third",
+            "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+        }
+        EndTime "end_time" {
+            "string, a time", "years 0001 to 9999, with a zone; not before `start_time`",
+            "follows from `start_time` and `duration`",
+            "the instant at which the window ends",
+            "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+        }
+        Duration "duration" {
+            "string, a duration", "0 to 10,000 years",
+            "follows from `start_time` and `end_time`",
+            "how long the window is",
+            "\"14d\"", r##"{"$ref":"#/$defs/duration"}"##
+        }
+        StartPct "start_pct" {
+            "number", "0 to 100, at most six decimals",
+            "0, so that no key moves at once",
+            "the share to which the ramp jumps at the start",
+            "1", r##"{"$ref":"#/$defs/percent"}"##
+        }
+        EndPct "end_pct" {
+            "number", "`start_pct` to 100, at most six decimals",
+            "100, so that a ramp reaches everyone",
+            "the share at the end, which stays",
+            "50", r##"{"$ref":"#/$defs/percent"}"##
+        }
+        Curve "curve" {
+            "string", "`linear` or `exponential`; `exponential` needs a `start_pct` above 0",
+            "`linear`, which is what slowroll does",
+            "the way from the first share to the last: equal gains, or doublings, in equal times",
+            "\"exponential\"", r#"{"enum":["linear","exponential"]}"#
+        }
+        Steps "steps" {
+            "list of objects", "1 to 1,000 steps whose percentages do not fall",
+            "absent: the window and its percentages describe the ramp",
+            "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
+            "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
+            r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
+        }
+        $($after)*
+    } };
+}
+
 /// The fields that one kind of object may have.
 pub(crate) trait Names: Copy {
     /// All of them; the index of a field is its place here.
@@ -87,152 +138,113 @@ macro_rules! window {
 
 window! { EntryField RampField }
 
-fields! {
-    /// A field of an entry.
-    EntryField ENTRY "The fields of an entry."
-    Stable "stable" {
-        "any JSON", "at most 64 KiB",
-        "required: without it some keys would have no value",
-        "the value of keys that do not have `new`",
-        "false", "true"
+fields_with_window! {
+    {
+        /// A field of an entry.
+        EntryField ENTRY "The fields of an entry."
+        Stable "stable" {
+            "any JSON", "at most 64 KiB",
+            "required: without it some keys would have no value",
+            "the value of keys that do not have `new`",
+            "false", "true"
+        }
+        New "new" {
+            "any JSON", "at most 64 KiB",
+            "absent: every key has `stable`, so that a flag can be prepared before there is anything to move to",
+            "the value that the ramp moves keys to",
+            "true", "true"
+        }
     }
-    New "new" {
-        "any JSON", "at most 64 KiB",
-        "absent: every key has `stable`, so that a flag can be prepared before there is anything to move to",
-        "the value that the ramp moves keys to",
-        "true", "true"
-    }
-    StartTime "start_time" {
-        "string, a time", "years 0001 to 9999, with a zone",
-        "follows from `end_time` and `duration`",
-        "the instant at which the window begins; two of the three give the third",
-        "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
-    }
-    EndTime "end_time" {
-        "string, a time", "years 0001 to 9999, with a zone; not before `start_time`",
-        "follows from `start_time` and `duration`",
-        "the instant at which the window ends",
-        "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
-    }
-    Duration "duration" {
-        "string, a duration", "0 to 10,000 years",
-        "follows from `start_time` and `end_time`",
-        "how long the window is",
-        "\"14d\"", r##"{"$ref":"#/$defs/duration"}"##
-    }
-    StartPct "start_pct" {
-        "number", "0 to 100, at most six decimals",
-        "0, so that no key moves at once",
-        "the share to which the ramp jumps at the start",
-        "1", r##"{"$ref":"#/$defs/percent"}"##
-    }
-    EndPct "end_pct" {
-        "number", "`start_pct` to 100, at most six decimals",
-        "100, so that a ramp reaches everyone",
-        "the share at the end, which stays",
-        "50", r##"{"$ref":"#/$defs/percent"}"##
-    }
-    Curve "curve" {
-        "string", "`linear` or `exponential`; `exponential` needs a `start_pct` above 0",
-        "`linear`, which is what slowroll does",
-        "the way from the first share to the last: equal gains, or doublings, in equal times",
-        "\"exponential\"", r#"{"enum":["linear","exponential"]}"#
-    }
-    Steps "steps" {
-        "list of objects", "1 to 1,000 steps whose percentages do not fall",
-        "absent: the window and its percentages describe the ramp",
-        "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
-        "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
-        r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
-    }
-    EarlyAdopters "early_adopters" {
-        "list of strings and objects", "at most 100,000; patterns at most 64 KiB compiled",
-        "none",
-        "keys that have `new` at once: exact strings, or `{\"regex\": ...}`",
-        "[\"canary-host\", {\"regex\": \"^ci-[0-9]+$\"}]",
-        r##"{"type":"array","maxItems":100000,"items":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/adopter"}]}}"##
-    }
-    Rules "rules" {
-        "list of objects", "at most 100; at most 1,000 comparisons in all",
-        "none: early adopters and the ramp decide",
-        "rules on attributes, tried in order after the early adopters and before the ramp",
-        "[{\"name\": \"staff\", \"when\": {\"attribute\": \"email\", \"ends_with\": \"@example.com\"}, \"serve\": \"new\"}]",
-        r##"{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/rule"}}"##
-    }
-    BucketBy "bucket_by" {
-        "string", "the name of an attribute, at most 256 bytes",
-        "absent: the key, so that each key moves by itself",
-        "the attribute whose string or whole number is hashed instead of the key, so that all keys of a tenant move together",
-        "\"tenant\"", r#"{"type":"string","minLength":1,"maxLength":256}"#
-    }
-    Interpolate "interpolate" {
-        "boolean", "`true` needs two numbers",
-        "`false`: each key has one of the two values",
-        "every key gets the number between the two values, at the share's fraction of the way",
-        "true", r#"{"type":"boolean"}"#
-    }
-    Rollback "rollback" {
-        "object", "see below",
-        "absent: the ramp never falls",
-        "how the share falls again; the keys that got `new` last lose it first",
-        "{\"start_time\": \"2026-12-20 00:00Z\", \"duration\": \"2h\"}", r##"{"$ref":"#/$defs/rollback"}"##
-    }
-    Lock "lock" {
-        "string", "`stable` or `new`",
-        "absent: the ramp decides",
-        "every key has this variant, at once, whatever the ramp says",
-        "\"stable\"", r#"{"enum":["stable","new"]}"#
-    }
-    Lease "lease" {
-        "string, a duration", "above 0, to 10,000 years",
-        "absent: the ramp is a pure function of time, so that every host agrees with every other",
-        "how long the share may rise after the last successful poll of the source",
-        "\"6h\"", r##"{"$ref":"#/$defs/duration"}"##
-    }
-    Hash "hash" {
-        "string", "`sha1`, `xxh3` or `murmur3`",
-        "`sha1` without a `salt`, because that is slowroll's; `xxh3` with one, because it is faster",
-        "the algorithm that turns a key into its position",
-        "\"xxh3\"", r#"{"enum":["sha1","xxh3","murmur3"]}"#
-    }
-    Salt "salt" {
-        "string", "at most 64 KiB, may be empty",
-        "absent: the same keys go first in every such flag, as in slowroll",
-        "makes this flag's order of keys independent of flags with another salt",
-        "\"checkout-2026\"", r#"{"type":"string"}"#
-    }
-    Enabled "enabled" {
-        "boolean", "`true` or `false`",
-        "`true`",
-        "`false`: the flag answers the caller's default",
-        "false", r#"{"type":"boolean"}"#
-    }
-    Description "description" {
-        "string", "at most 64 KiB",
-        "absent", "what the flag is for; carried and shown, no effect",
-        "\"moves tools to /opt\"", r#"{"type":"string"}"#
-    }
-    Owner "owner" {
-        "string", "at most 64 KiB",
-        "absent", "who is responsible for the flag; carried and shown, no effect",
-        "\"team-build\"", r#"{"type":"string"}"#
-    }
-    Tags "tags" {
-        "list of strings", "each at most 64 KiB",
-        "none", "words to find the flag by; carried and shown, no effect",
-        "[\"ops\", \"2026\"]", r#"{"type":"array","items":{"type":"string"}}"#
-    }
-    Metadata "metadata" {
-        "object", "strings, numbers and booleans, not nested; each at most 64 KiB",
-        "none", "carried and shown, no effect",
-        "{\"ticket\": \"OPS-1\", \"risk\": 2}",
-        r#"{"type":"object","additionalProperties":{"type":["string","number","boolean"]}}"#
-    }
-    Visibility "visibility" {
-        "string", "`client` or `server`",
-        "`client`, because most flags are for everyone",
-        "`server`: bulk answers of OFREP, which browsers and apps read, leave the flag out; decisions are the same",
-        "\"server\"", r#"{"enum":["client","server"]}"#
+    {
+        EarlyAdopters "early_adopters" {
+            "list of strings and objects", "at most 100,000; patterns at most 64 KiB compiled",
+            "none",
+            "keys that have `new` at once: exact strings, or `{\"regex\": ...}`",
+            "[\"canary-host\", {\"regex\": \"^ci-[0-9]+$\"}]",
+            r##"{"type":"array","maxItems":100000,"items":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/adopter"}]}}"##
+        }
+        Rules "rules" {
+            "list of objects", "at most 100; at most 1,000 comparisons in all",
+            "none: early adopters and the ramp decide",
+            "rules on attributes, tried in order after the early adopters and before the ramp",
+            "[{\"name\": \"staff\", \"when\": {\"attribute\": \"email\", \"ends_with\": \"@example.com\"}, \"serve\": \"new\"}]",
+            r##"{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/rule"}}"##
+        }
+        BucketBy "bucket_by" {
+            "string", "the name of an attribute, at most 256 bytes",
+            "absent: the key, so that each key moves by itself",
+            "the attribute whose string or whole number is hashed instead of the key, so that all keys of a tenant move together",
+            "\"tenant\"", r#"{"type":"string","minLength":1,"maxLength":256}"#
+        }
+        Interpolate "interpolate" {
+            "boolean", "`true` needs two numbers",
+            "`false`: each key has one of the two values",
+            "every key gets the number between the two values, at the share's fraction of the way",
+            "true", r#"{"type":"boolean"}"#
+        }
+        Rollback "rollback" {
+            "object", "see below",
+            "absent: the ramp never falls",
+            "how the share falls again; the keys that got `new` last lose it first",
+            "{\"start_time\": \"2026-12-20 00:00Z\", \"duration\": \"2h\"}", r##"{"$ref":"#/$defs/rollback"}"##
+        }
+        Lock "lock" {
+            "string", "`stable` or `new`",
+            "absent: the ramp decides",
+            "every key has this variant, at once, whatever the ramp says",
+            "\"stable\"", r#"{"enum":["stable","new"]}"#
+        }
+        Lease "lease" {
+            "string, a duration", "above 0, to 10,000 years",
+            "absent: the ramp is a pure function of time, so that every host agrees with every other",
+            "how long the share may rise after the last successful poll of the source",
+            "\"6h\"", r##"{"$ref":"#/$defs/duration"}"##
+        }
+        Hash "hash" {
+            "string", "`sha1`, `xxh3` or `murmur3`",
+            "`sha1` without a `salt`, because that is slowroll's; `xxh3` with one, because it is faster",
+            "the algorithm that turns a key into its position",
+            "\"xxh3\"", r#"{"enum":["sha1","xxh3","murmur3"]}"#
+        }
+        Salt "salt" {
+            "string", "at most 64 KiB, may be empty",
+            "absent: the same keys go first in every such flag, as in slowroll",
+            "makes this flag's order of keys independent of flags with another salt",
+            "\"checkout-2026\"", r#"{"type":"string"}"#
+        }
+        Enabled "enabled" {
+            "boolean", "`true` or `false`",
+            "`true`",
+            "`false`: the flag answers the caller's default",
+            "false", r#"{"type":"boolean"}"#
+        }
+        Description "description" {
+            "string", "at most 64 KiB",
+            "absent", "what the flag is for; carried and shown, no effect",
+            "\"moves tools to /opt\"", r#"{"type":"string"}"#
+        }
+        Owner "owner" {
+            "string", "at most 64 KiB",
+            "absent", "who is responsible for the flag; carried and shown, no effect",
+            "\"team-build\"", r#"{"type":"string"}"#
+        }
+        Tags "tags" {
+            "list of strings", "each at most 64 KiB",
+            "none", "words to find the flag by; carried and shown, no effect",
+            "[\"ops\", \"2026\"]", r#"{"type":"array","items":{"type":"string"}}"#
+        }
+        Metadata "metadata" {
+            "object", "strings, numbers and booleans, not nested; each at most 64 KiB",
+            "none", "carried and shown, no effect",
+            "{\"ticket\": \"OPS-1\", \"risk\": 2}",
+            r#"{"type":"object","additionalProperties":{"type":["string","number","boolean"]}}"#
+        }
+        Visibility "visibility" {
+            "string", "`client` or `server`",
+            "`client`, because most flags are for everyone",
+            "`server`: bulk answers of OFREP, which browsers and apps read, leave the flag out; decisions are the same",
+            "\"server\"", r#"{"enum":["client","server"]}"#
+        }
     }
 }
 
@@ -316,52 +328,12 @@ fields! {
     }
 }
 
-fields! {
-    /// A field of a rule's ramp.
-    [strict] RampField RAMP "The fields of a rule's `ramp`; they mean what they mean in an entry."
-    StartTime "start_time" {
-        "string, a time", "years 0001 to 9999, with a zone",
-        "follows from `end_time` and `duration`",
-        "the instant at which the window begins; two of the three give the third",
-        "\"2026-12-01 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
+fields_with_window! {
+    {
+        /// A field of a rule's ramp.
+        [strict] RampField RAMP "The fields of a rule's `ramp`; they mean what they mean in an entry."
     }
-    EndTime "end_time" {
-        "string, a time", "years 0001 to 9999, with a zone; not before `start_time`",
-        "follows from `start_time` and `duration`",
-        "the instant at which the window ends",
-        "\"2026-12-15 00:00Z\"", r##"{"$ref":"#/$defs/time"}"##
-    }
-    Duration "duration" {
-        "string, a duration", "0 to 10,000 years",
-        "follows from `start_time` and `end_time`",
-        "how long the window is",
-        "\"14d\"", r##"{"$ref":"#/$defs/duration"}"##
-    }
-    StartPct "start_pct" {
-        "number", "0 to 100, at most six decimals",
-        "0, so that no key moves at once",
-        "the share to which the ramp jumps at the start",
-        "1", r##"{"$ref":"#/$defs/percent"}"##
-    }
-    EndPct "end_pct" {
-        "number", "`start_pct` to 100, at most six decimals",
-        "100, so that a ramp reaches everyone",
-        "the share at the end, which stays",
-        "50", r##"{"$ref":"#/$defs/percent"}"##
-    }
-    Curve "curve" {
-        "string", "`linear` or `exponential`; `exponential` needs a `start_pct` above 0",
-        "`linear`, which is what slowroll does",
-        "the way from the first share to the last: equal gains, or doublings, in equal times",
-        "\"exponential\"", r#"{"enum":["linear","exponential"]}"#
-    }
-    Steps "steps" {
-        "list of objects", "1 to 1,000 steps whose percentages do not fall",
-        "absent: the window and its percentages describe the ramp",
-        "the ramp step by step, instead of `duration`, `start_pct`, `end_pct` and `curve`; `start_time` or `end_time` anchors it",
-        "[{\"pct\": 1, \"hold\": \"1h\"}, {\"pct\": 100, \"over\": \"3d\"}]",
-        r##"{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/$defs/step"}}"##
-    }
+    {}
 }
 
 fields! {
