@@ -58,7 +58,7 @@ impl Case {
         self.each
     }
 
-    /// The work does so many checks each time, and a single one is of interest.
+    /// The work does `each` checks each time, and a single one is of interest.
     pub(crate) fn of(self, each: Times) -> Self {
         Self { each, ..self }
     }

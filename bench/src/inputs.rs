@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tidegate_engine::{Attribute, Micros};
 
-/// So many different keys, of 16 bytes each, are asked for in turn.
+/// The number of different keys, of 16 bytes each, that are asked for in turn.
 pub const KEYS: usize = 1_024;
 
 /// Flags in the document of the checks.
@@ -71,7 +71,7 @@ pub(crate) fn keys() -> Box<[String; KEYS]> {
     Box::new(std::array::from_fn(|number| format!("user-{:011}", number * 7_919 % 99_999_989)))
 }
 
-/// A document of so many flags. Of ten flags four are switched on or off, four have a window and a salt, one
+/// A document of this number of flags. Of ten flags four are switched on or off, four have a window and a salt, one
 /// has steps, and one has early adopters and words for people. The flags of the checks are among them.
 ///
 /// # Panics

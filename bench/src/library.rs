@@ -82,7 +82,7 @@ fn names(tide: &Tidegate, cases: &mut Vec<Case>) {
 
 const BARE_ON: &str = "on/off by a name without a section";
 
-/// So many flags are asked for each key: the second and all further ones are what is of interest.
+/// The flags that are asked for each key: the second and all further ones are what is of interest.
 const FURTHER: u64 = 100;
 
 fn views(tide: &Tidegate, cases: &mut Vec<Case>) {

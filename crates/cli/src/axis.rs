@@ -9,7 +9,7 @@ pub(crate) struct Mark {
     pub(crate) label: String,
 }
 
-/// At most so many round instants from `from` to `to`.
+/// At most `most` round instants from `from` to `to`.
 pub(crate) fn marks(from: Micros, to: Micros, most: usize) -> Vec<Mark> {
     let step = step(to.since(from), most);
     let first = first_at_or_after(from, step);
@@ -27,7 +27,7 @@ pub(crate) fn marks(from: Micros, to: Micros, most: usize) -> Vec<Mark> {
     marks
 }
 
-/// The shortest round step that gives at most so many marks.
+/// The shortest round step that gives at most `most` marks.
 fn step(length: Span, most: usize) -> Span {
     let least = length.get() / most.max(1) as u64;
     let step = STEPS.iter().map(|seconds| seconds * SECOND).find(|step| *step >= least);

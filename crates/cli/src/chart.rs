@@ -178,7 +178,7 @@ const LABELS: &[(usize, &str)] = &[(0, "100 %"), (3, "75 %"), (6, "50 %"), (9, "
 const LABEL_COLUMNS: usize = 5;
 /// Room for `>99 → >99 %`.
 const ENDS_COLUMNS: usize = 11;
-/// A mark of the axis for so many columns: a label and some air.
+/// A mark of the axis for this number of columns: a label and some air.
 const MARK_COLUMNS: usize = 14;
 const LINE: Style = AnsiColor::Cyan.on_default();
 const NOW: Style = AnsiColor::Yellow.on_default();

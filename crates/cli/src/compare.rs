@@ -1,6 +1,6 @@
 //! What a change of a document would do: which entries differ, and who gains or loses `new`.
 //!
-//! As long as hash and salt stay, the keys on `new` are always the first so many of the line, so the
+//! As long as hash and salt stay, the keys on `new` are always the first ones of the line, so the
 //! difference of two shares is exactly the part of the line that changes sides. With another hash or salt
 //! the keys lie elsewhere, and only bounds can be given.
 

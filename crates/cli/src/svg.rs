@@ -261,7 +261,7 @@ const MARGIN: f64 = 28.0;
 const HEAD: f64 = 92.0;
 const LEGEND_LINE: f64 = 24.0;
 const BAND: f64 = 34.0;
-/// So many lines can be told apart on one grid; also the number of colours.
+/// The number of lines that can be told apart on one grid; also the number of colours.
 const LINES_MOST: usize = 8;
 /// More bands than that are no picture any more.
 const BANDS_MOST: usize = 60;

@@ -34,7 +34,7 @@ fn escape_with(text: &str, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The beginning of a text that fits into so many columns, with `…` where something was left out.
+/// The beginning of a text that fits into `columns` columns, with `…` where something was left out.
 pub(crate) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);

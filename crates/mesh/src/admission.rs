@@ -19,7 +19,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Room for so many connections, at least one.
+    /// Room for `room` connections, at least one.
     pub(crate) fn new(room: usize) -> Self {
         Self { room: room.max(1), last: 0, hosts: BTreeMap::new(), count: 0 }
     }
@@ -70,7 +70,7 @@ fn host_of(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Room for connections, where this process may open so many files.
+/// Room for connections, where this process may open this number of files.
 pub(crate) fn room(files: Option<u64>) -> usize {
     let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
     (files / FILES_SHARE).clamp(ROOM_MIN, ROOM_MAX)

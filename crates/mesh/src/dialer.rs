@@ -293,7 +293,7 @@ pub(crate) fn targets(peers: Vec<Address>, listen: Option<std::net::SocketAddr>)
 /// How long an attempt may take: a name with several addresses, each of which may be slow.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 
-/// A link that lasted for so long was accepted.
+/// A link that lasted for this long was accepted.
 const LASTING: Duration = Duration::from_secs(5);
 
 /// How long a member waits for the connection of another one whose id is smaller.

@@ -35,7 +35,7 @@ const REMEDY: &str =
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
-/// So long before the end it is time to act: an operator may be on holiday.
+/// This long before the end it is time to act: an operator may be on holiday.
 const WARNED_BEFORE: u64 = 30 * DAY;
 
 #[cfg(test)]

@@ -71,14 +71,14 @@ impl Observed {
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A link on which nothing was sent for so long is pinged: every third look at rest, so that a ping goes out every three
+/// A link on which nothing was sent for this long is pinged: every third look at rest, so that a ping goes out every three
 /// seconds.
 const PING_AFTER: Duration = Duration::from_millis(2_500);
 
-/// The accepting end waits so much longer, so that at rest only one of the two pings.
+/// The accepting end waits this much longer, so that at rest only one of the two pings.
 const PING_GRACE: Duration = Duration::from_secs(1);
 
-/// A peer of which nothing came for so long is gone: by the look after nine seconds three pings were not answered. A process
+/// A peer of which nothing came for this long is gone: by the look after nine seconds three pings were not answered. A process
 /// that dies is noticed at once, because its system closes its connections; this is for hosts that vanish and processes that
 /// are stopped.
 const SILENCE_MAX: Duration = Duration::from_millis(9_500);

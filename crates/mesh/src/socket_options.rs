@@ -35,7 +35,7 @@ fn timeouts(_: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// What was sent may be unacknowledged for so long. By then TCP has sent it again four times where an answer takes a
+/// What was sent may be unacknowledged for this long. By then TCP has sent it again four times where an answer takes a
 /// millisecond, and three times where it takes half a second. A process that is stopped or busy acknowledges all the same:
 /// its system does.
 #[cfg(target_os = "linux")]

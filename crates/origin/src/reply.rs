@@ -193,21 +193,21 @@ impl Reply {
         self
     }
 
-    /// Closes the connection after so many bytes of the body.
+    /// Closes the connection after this number of bytes of the body.
     #[must_use]
     pub fn cut_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::Close(bytes);
         self
     }
 
-    /// Resets the connection after so many bytes of the body.
+    /// Resets the connection after this number of bytes of the body.
     #[must_use]
     pub fn reset_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::Reset(bytes);
         self
     }
 
-    /// Stops after so many bytes of the body, and keeps the connection open.
+    /// Stops after this number of bytes of the body, and keeps the connection open.
     #[must_use]
     pub fn hang_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::Hang(bytes);

@@ -23,7 +23,7 @@ pub const PART_BYTES: usize = 64 * 1024;
 /// Parts of one answer in memory: one that is made, one that waits, one that is being sent.
 pub const PARTS_MAX: usize = 3;
 
-/// A page of history ends when its changes are so long.
+/// A page of history ends when its changes have this length.
 pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is read and thrown away of a body that is too large, so that its sender hears why: one that is cut off while it
@@ -31,7 +31,7 @@ pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
 pub const REFUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The head of a request: the longest flag key and the longest key that anybody uses, percent-encoded, several times over. Each
-/// connection may hold so much before anything is known of it.
+/// connection may hold this much before anything is known of it.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Headers of a request. Browsers send about 20, gateways add about as many.
@@ -130,7 +130,7 @@ pub const EVENT_FLAGS_MAX: usize = 100;
 /// Between two comments on an event stream: well within the minute after which gateways cut a silent connection.
 pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
-/// A stop waits so long for requests under way, so that the process is gone after 5 s: the rest is for the disk.
+/// A stop waits this long for requests under way, so that the process is gone after 5 s: the rest is for the disk.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Who makes a change, and why.

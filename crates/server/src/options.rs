@@ -54,7 +54,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults for a process that may open so many files: connections take half of them at most, so that members of the
+    /// The defaults for a process that may open this number of files: connections take half of them at most, so that members of the
     /// cluster, the data folder and documents have the rest.
     #[must_use]
     pub fn for_files(files: u64) -> Self {

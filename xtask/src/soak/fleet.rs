@@ -377,5 +377,5 @@ const EXTRA_START: Duration = Duration::from_secs(10);
 pub(super) const SHORT: Duration = Duration::from_secs(2);
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-/// So much of each log is shown when something failed.
+/// The part of each log that is shown when something failed.
 const LOG_LINES: usize = 15;

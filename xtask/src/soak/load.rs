@@ -132,7 +132,7 @@ fn change(ledger: &Ledger, to: SocketAddr, flag: usize, level: &str, is_strict: 
     Some((status, text))
 }
 
-/// Makes so many changes on a node.
+/// Makes `count` changes on a node.
 pub(super) fn changes(to: SocketAddr, count: u64) {
     let ledger = ledger();
     for number in 0..count {

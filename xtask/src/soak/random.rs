@@ -26,7 +26,7 @@ impl Random {
         usize::try_from(self.next() % length as u64).unwrap_or(0)
     }
 
-    /// So many different numbers below `length`, in no order.
+    /// `count` different numbers below `length`, in no order.
     pub(super) fn some(&mut self, count: usize, length: usize) -> Vec<usize> {
         let mut all: Vec<usize> = (0..length).collect();
         for at in 0..count.min(length) {

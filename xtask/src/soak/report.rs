@@ -33,7 +33,7 @@ impl Outcome {
         self.lost.is_empty() && self.divergent == 0 && self.failed_reads == 0
     }
 
-    /// Seconds within which so many of a hundred rounds have healed.
+    /// Seconds within which `percent` of a hundred rounds have healed.
     fn seconds(&self, percent: usize, of: impl Fn(&Healed) -> Duration) -> f64 {
         let mut all: Vec<Duration> = self.healed.iter().map(of).collect();
         all.sort_unstable();

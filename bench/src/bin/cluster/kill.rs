@@ -37,7 +37,7 @@ fn start_again(program: &Path, place: &Place, others: &mut [Process]) -> Outcome
     Ok((again, began.elapsed()))
 }
 
-/// Waits until each of these nodes sees so many others.
+/// Waits until each of these nodes sees this number of others.
 fn wait(nodes: &mut [Process], is_so: impl Fn(usize) -> bool) -> Outcome {
     let deadline = Instant::now() + Duration::from_mins(1);
     for node in nodes {

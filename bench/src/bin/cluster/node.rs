@@ -43,7 +43,7 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Notes when each number comes into force: a number is so many millionths of a per cent.
+/// Notes when each number becomes active: a number counts millionths of a per cent.
 fn watch(tide: &Tidegate) -> Arc<Mutex<Vec<(u64, Duration)>>> {
     let seen = Arc::<Mutex<Vec<(u64, Duration)>>>::default();
     let (tide, notes, mut subscription) = (tide.clone(), Arc::clone(&seen), tide.subscribe());
@@ -70,7 +70,7 @@ fn count_peers(tide: &Tidegate) -> Outcome<usize> {
     Ok(live.min(status.members.len().saturating_sub(1)))
 }
 
-/// Makes so many changes; when each was asked for and how long its receipt took.
+/// Makes this number of changes; when each was asked for and how long its receipt took.
 fn write(tide: &Tidegate, level: Level, count: u64, pause_us: u64) -> Outcome<String> {
     let mut times = String::new();
     for number in 1..=count {
@@ -84,7 +84,7 @@ fn write(tide: &Tidegate, level: Level, count: u64, pause_us: u64) -> Outcome<St
     Ok(times)
 }
 
-/// Makes so many flags, many at once.
+/// Makes this number of flags, many at once.
 fn fill(tide: &Tidegate, count: usize) -> Outcome<String> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..FILLERS)

@@ -60,7 +60,7 @@ impl Drop for Process {
     }
 }
 
-/// A folder with certificates for so many nodes, and a free port for each, in order.
+/// A folder with certificates for this number of nodes, and a free port for each, in order.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,

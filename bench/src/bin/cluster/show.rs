@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The value below which so many of a hundred lie.
+/// The percentile: the value below which this part of a hundred lies.
 pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) * percent / 100).copied().unwrap_or_default()

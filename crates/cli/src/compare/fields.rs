@@ -123,7 +123,7 @@ fn metadata(flag: &Flag) -> Option<String> {
     Some(details.metadata.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// So many adopters are shown by name.
+/// The number of adopters that are shown by name.
 const ADOPTERS_SHOWN: usize = 6;
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Cluster {
         [a, b, c]
     }
 
-    /// The same, where each process may have so many files open.
+    /// The same, where each process may have `files` files open.
     pub(crate) fn start_all_with_files(&self, files: u32) -> [ServerProcess; 3] {
         let mut nodes: Vec<ServerProcess> = Vec::new();
         for name in ["a", "b", "c"] {

@@ -236,5 +236,5 @@ pub(crate) fn root() -> &'static Path {
 /// The folders of the root that hold pages of ours; others hold what tools made.
 const WRITTEN: &[&str] = &["docs", "examples", "conformance", "bench"];
 
-/// A program that prints nothing for so long is stuck; far above what a loaded machine needs.
+/// A program that prints nothing for this long is stuck; far above what a loaded machine needs.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);

@@ -104,7 +104,7 @@ impl Nginx {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// The status of each request so far, once there are so many: nginx writes them after the answer.
+    /// The status of each request so far, once there are as many as expected: nginx writes them after the answer.
     fn log(&self, count: usize) -> Vec<String> {
         until("the requests are in the log", || {
             let lines: Vec<String> = fs::read_to_string(&self.log).ok()?.lines().map(str::to_owned).collect();

@@ -85,7 +85,7 @@ fn parse_plain(text: &str) -> Option<Span> {
     if span <= limits::DURATION_MICROS_MAX { Some(Span::from_micros(span)) } else { None }
 }
 
-/// So many digits times the longest unit are below 2^64.
+/// A number of this many digits times the longest unit is below 2^64.
 const PLAIN_DIGITS_MAX: usize = 7;
 
 fn parse_any(text: &str) -> Result<Span, DurationError> {

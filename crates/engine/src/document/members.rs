@@ -41,7 +41,7 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
         Self::read_at(&mut cursor, 0, name, trail, findings)
     }
 
-    /// The same of an object whose values are within so many braces, and leaves the cursor behind the last member.
+    /// The same of an object whose values are within `above` braces, and leaves the cursor behind the last member.
     pub(crate) fn read_at(
         cursor: &mut Cursor<'t>,
         above: usize,

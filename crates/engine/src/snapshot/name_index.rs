@@ -12,7 +12,7 @@ pub(crate) struct NameIndex {
 }
 
 impl NameIndex {
-    /// An index with room for so many names.
+    /// An index with room for this number of names.
     pub(crate) fn with_capacity(names: usize) -> Self {
         Self { slots: vec![EMPTY; slots_for(names)].into(), count: 0 }
     }

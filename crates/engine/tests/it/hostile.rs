@@ -5,7 +5,7 @@
 use allocation_counter::measure;
 use tidegate_engine::{Checked, Code, check, limits, read};
 
-/// The promise: so much above what the text itself takes.
+/// The promise: at most this much above what the text itself takes.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The text is refused by this code, the message names the limit, and it takes no more memory than promised.

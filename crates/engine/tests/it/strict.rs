@@ -30,7 +30,7 @@ fn nested(depth: usize) -> String {
     ["[".repeat(depth), "]".repeat(depth)].concat()
 }
 
-/// A number of so many characters, which is nearly 0.
+/// A number of `length` characters, which is nearly 0.
 fn number(length: usize) -> String {
     format!("0.{}1", "0".repeat(length - 3))
 }

@@ -9,7 +9,7 @@ use tokio::io::{DuplexStream, duplex};
 use super::*;
 use crate::wire::{Frame, message};
 
-/// A link to a process of node 2, and its other end, between which there is room for so many bytes.
+/// A link to a process of node 2, and its other end, between which there is room for this number of bytes.
 fn link(room: usize) -> (Link, DuplexStream) {
     let (here, there) = duplex(room);
     (Link::new(Box::new(here), peer(2, 20)), there)

@@ -17,7 +17,7 @@ pub(super) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Takes so much, if there is any left. A piece may go beyond what is left, once.
+    /// Takes `size`, if there is any left. A piece may go beyond what is left, once.
     pub(super) fn take(&mut self, bytes: usize, per_second: u64, now: Now) -> bool {
         let passed = self.at_ms.map_or(1_000, |at| now.steady_ms.saturating_sub(at));
         self.bytes = self.bytes.saturating_add(passed.saturating_mul(per_second) / 1_000).min(per_second);

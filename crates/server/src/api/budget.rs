@@ -39,7 +39,7 @@ impl Budget {
         Self { free: Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))) }
     }
 
-    /// Bytes for something that is not small, if there are so many.
+    /// Bytes for something that is not small, if that many are left.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<Reserved, Problem> {
         let mut reserved = Reserved { free: Arc::clone(&self.free), permit: None };
         reserved.grow_to(bytes).map(|()| reserved)
@@ -54,7 +54,7 @@ impl Budget {
         Ok(Bytes::from_owner(Held { bytes: text.into_bytes(), _reserved: reserved }))
     }
 
-    /// How many bytes are taken of so many.
+    /// The bytes that are taken, and the limit.
     #[cfg(test)]
     fn used(&self, bytes: usize) -> usize {
         bytes - self.free.available_permits() * UNIT

@@ -107,7 +107,7 @@ const HEADERS: &str = "authorization, content-type, if-none-match, x-api-key, la
 /// What the web client reads besides the body.
 const EXPOSED: &str = "ETag, Retry-After";
 
-/// For so long a browser need not ask again: 2 h, which is the most that Chromium keeps.
+/// How long a browser need not ask again: 2 h, which is the most that Chromium keeps.
 const MAX_AGE_SECONDS: &str = "7200";
 
 #[cfg(test)]

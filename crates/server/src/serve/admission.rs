@@ -49,7 +49,7 @@ pub(super) struct Place {
 }
 
 impl Admission {
-    /// Room for so many connections, at least one.
+    /// Room for `room` connections, at least one.
     pub(crate) fn new(room: usize) -> Arc<Self> {
         let state = State { room: room.max(1), last: 0, connections: HashMap::new(), waiting: BTreeMap::new() };
         Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })

@@ -279,7 +279,7 @@ async fn a_restore_ends_with_its_client_and_with_the_server() {
     }
 }
 
-/// An entry with so many patterns of this class, each of which is compiled.
+/// An entry with `patterns` patterns of this class, each of which is compiled.
 fn costly_entry(class: &str, patterns: usize) -> String {
     let adopters: Vec<_> = (0..patterns).map(|number| json!({"regex": format!("^{number}{class}")})).collect();
     json!({"stable": 1, "new": 2, "early_adopters": adopters}).to_string()

@@ -217,7 +217,7 @@ pub(crate) struct Answer {
 pub(crate) struct ServerDate {
     /// Its `Date`, cut to the second.
     date: Micros,
-    /// When the answer came. The origin wrote the date between this and so much before.
+    /// When the answer came. The origin wrote the date between this and that long before.
     arrived: Instant,
     /// Seconds that the date is cut by, and the time from the question to the answer.
     slack: Duration,

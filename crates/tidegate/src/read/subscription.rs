@@ -222,7 +222,7 @@ impl Subscription {
         }
     }
 
-    /// Waits for a change, at most so long. Blocks the thread.
+    /// Waits for a change, at most for `timeout`. Blocks the thread.
     ///
     /// # Errors
     /// Nothing has changed, or the instance is gone.

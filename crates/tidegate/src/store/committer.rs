@@ -82,7 +82,7 @@ impl Committer {
         Self::start_gathering(GATHER, store, report)
     }
 
-    /// As [`Committer::start`], but a batch that no caller waits for is kept for so long.
+    /// As [`Committer::start`], but a batch that no caller waits for is kept for `gather`.
     fn start_gathering(
         gather: Duration,
         store: Box<dyn Store>,

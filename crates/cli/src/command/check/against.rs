@@ -210,5 +210,5 @@ impl Moved {
 
 /// Longer texts are shortened.
 const FIELD_COLUMNS: usize = 120;
-/// Both sides stand on one line if they fit into so many columns.
+/// Both sides stand on one line if they fit into this number of columns.
 const LINE_COLUMNS: usize = 70;

@@ -136,7 +136,7 @@ fn a_cluster_that_is_well_ends_with_0() {
     assert!(said.stdout.contains("b     000000000000000b  unreachable         never      silent\n"), "{}", said.stdout);
 }
 
-/// A backup of so many activations.
+/// A backup of `count` activations.
 pub(crate) fn real_backup(count: usize) -> Vec<u8> {
     let tide = tidegate::Tidegate::builder().live(tidegate::Live::in_memory()).without_locks().connect().unwrap();
     for number in 0..count {

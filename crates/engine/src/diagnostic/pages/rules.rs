@@ -123,7 +123,7 @@ fn with_condition(condition: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A condition inside so many others.
+/// A condition inside `depth` others.
 fn nested(depth: usize) -> String {
     let inner = "{\"attribute\":\"x\",\"is\":1}";
     format!("{}{inner}{}", "{\"not\":".repeat(depth), "}".repeat(depth))

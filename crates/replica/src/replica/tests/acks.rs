@@ -3,7 +3,7 @@
 use super::*;
 use crate::Outranked;
 
-/// A register of `x` from a node that is in no roster, so long after the start.
+/// A register of `x` from a node that is not a member, `after_ms` milliseconds after the start.
 fn of_x(value: &str, after_ms: u64) -> Register {
     let stamp = Stamp::new(0, START_MS + after_ms, 0, NodeId::new(9));
     Register { key: b"x".as_slice().into(), stamp, value: Some(value.as_bytes().into()), ..register(0) }

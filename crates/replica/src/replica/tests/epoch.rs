@@ -12,7 +12,7 @@ fn epochs(cluster: &Cluster) -> Vec<u16> {
     (0..cluster.nodes.len()).map(|index| cluster.status(index).epoch).collect()
 }
 
-/// Three members, of whom the third misses so many repairs.
+/// Three members, of whom the third misses `repairs` repairs.
 fn one_has_missed(repairs: usize) -> Cluster {
     let mut cluster = Cluster::new(3);
     cluster.meet();
