@@ -6,6 +6,8 @@
 //! cannot disagree. Evaluation never blocks, panics or fails, and allocates nothing (a regular expression may fill its
 //! cache once per thread).
 
+mod flips;
+mod overrides;
 mod rules;
 
 use std::hint::select_unpredictable;
@@ -14,12 +16,11 @@ use crate::bucket::{self, SubjectKind};
 use crate::change::{Flips, earliest};
 use crate::custom_hash::RecordHash;
 use crate::lease::Clocks;
-use crate::snapshot::{Entry, Extra, Flag, FlagIndex, NONE, Overridden, Record, RecordKind, Snapshot, Values};
+use crate::snapshot::{Entry, Extra, FlagIndex, NONE, Record, RecordKind, Snapshot, Values};
 use crate::timeline::{Segment, Timeline};
 use crate::trace::{Facts, NoTrace, Trace, Validity};
 use crate::{
-    Activation, Answer, Decision, ErrorCode, HashAlgorithm, HostLock, Micros, Moment, Pin, Position, Reason, Rule,
-    Share, Span, Subject, Variant,
+    Answer, Decision, ErrorCode, HashAlgorithm, Micros, Moment, Position, Reason, Rule, Span, Subject, Variant,
 };
 
 use rules::Asking;
@@ -109,44 +110,6 @@ impl Snapshot {
     }
 }
 
-impl Flag<'_> {
-    /// The instants at which a subject changes variant by ramp and rollback alone, without locks and activations.
-    ///
-    /// ```
-    /// use tidegate_engine::document::{parse_time, read};
-    /// use tidegate_engine::lease::Clocks;
-    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile};
-    ///
-    /// let text = br#"{"shop": {"dark": {"stable": 1, "new": 2, "start_time": "2026-12-01 00:00Z", "duration": "1d"}}}"#;
-    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
-    /// let flag = snapshot.flag(snapshot.find("shop", "dark").unwrap());
-    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
-    /// let flips = flag.flips(&Subject::key("ann"), &moment);
-    /// assert!(flips.on.unwrap() < parse_time("2026-12-02 00:00Z").unwrap());
-    /// assert_eq!(flips.off, None);
-    /// ```
-    pub fn flips(&self, subject: &Subject<'_>, moment: &Moment<'_>) -> Flips {
-        let Some(entry) = self.entry().filter(|entry| entry.record.new != NONE) else { return Flips::default() };
-        let extra = entry.extra();
-        if let Some(extra) = extra.filter(|extra| !extra.adopters.is_empty()) {
-            match subject.kind() {
-                SubjectKind::Key(key) if extra.adopters.has(key) => {
-                    return Flips { on: None, off: extra.adopters_leave };
-                }
-                // Whether it is an early adopter is not known, so it has `stable` throughout.
-                SubjectKind::Absent => return Flips::default(),
-                _ => {}
-            }
-        }
-        let timeline = Timeline::new(entry, extra, moment.leases);
-        let query = Query { snapshot: self.snapshot(), subject, moment, asking: None };
-        if let Some(flips) = extra.and_then(|extra| query.rule_flips(entry, extra)) {
-            return flips;
-        }
-        query.position(entry).map(|position| timeline.flips(position, moment.now)).unwrap_or_default()
-    }
-}
-
 /// Decides.
 #[inline]
 pub(crate) fn decide<'s>(
@@ -189,107 +152,6 @@ struct Query<'s, 'q> {
 }
 
 impl<'s> Query<'s, '_> {
-    /// The lock of this host, then the activation; `None` if neither is active.
-    #[cold]
-    fn by_override(
-        &self,
-        flag: FlagIndex,
-        entry: Option<Entry<'s>>,
-        overridden: &'s Overridden,
-        trace: &mut impl Trace,
-    ) -> Option<Decision<'s>> {
-        if let Some(lock) = overridden.lock.as_ref().filter(|lock| self.is_active(lock.until))
-            && let Some(decision) = by_lock(entry, overridden, lock)
-        {
-            trace.rule(Rule::HostLock);
-            trace.lock(lock);
-            trace.expires(lock.until);
-            return Some(decision);
-        }
-        trace.passed(Rule::HostLock, passed_override(overridden.lock.is_some()));
-        let active = overridden.activation.as_ref().filter(|activation| self.is_active(activation.until));
-        if active.is_none() {
-            trace.passed(Rule::Activation, passed_override(overridden.activation.is_some()));
-        }
-        match entry {
-            Some(entry) => Some(self.by_activation(entry, active?, trace)),
-            None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
-            // The flag had a definition that is not loaded, so its values are unknown.
-            None => None,
-        }
-    }
-
-    fn is_active(&self, until: Option<Micros>) -> bool {
-        until.is_none_or(|until| self.moment.now < until)
-    }
-
-    /// An activation of a defined flag: it replaces the document's `lock`, `enabled` and ramp.
-    fn by_activation(&self, entry: Entry<'s>, activation: &Activation, trace: &mut impl Trace) -> Decision<'s> {
-        trace.expires(activation.until);
-        let unanimous = Segment::Level(activation.share).unanimous();
-        if let Some(has_new) = unanimous {
-            trace.rule(Rule::Activation);
-            trace.share(|| Facts { share: activation.share, ..Facts::default() });
-            return value_of(entry, has_new, Reason::Static);
-        }
-        let extra = entry.extra();
-        if entry.record.new == NONE {
-            trace.rule(Rule::NoNew);
-            return value_of(entry, false, Reason::Static);
-        }
-        if let Some(decision) = self.by_adopters(entry, extra, || None, trace) {
-            trace.share(|| Facts {
-                position: self.position(entry),
-                share: activation.share,
-                until: extra.and_then(|extra| extra.adopters_leave),
-                ..Facts::default()
-            });
-            return decision;
-        }
-        let leave = extra.and_then(|extra| extra.adopters_leave);
-        if let Some(decision) = extra.and_then(|extra| self.by_rules(entry, extra, || activation.share, leave, trace)) {
-            return decision;
-        }
-        trace.rule(Rule::Activation);
-        if let Some(interpolation) = extra.and_then(|extra| extra.interpolation) {
-            trace.share(|| Facts { share: activation.share, ..Facts::default() });
-            return interpolated(interpolation.at(activation.share));
-        }
-        let position = self.position(entry);
-        trace.share(|| Facts { position, share: activation.share, ..Facts::default() });
-        let Some(position) = position else { return key_missing(entry, trace) };
-        value_of(entry, activation.share.includes(position), Reason::Split)
-    }
-
-    /// An activation of a flag without a definition: the boolean flag `false`/`true`, with its flag key as salt. While
-    /// no activation is active, the share of such a flag is the program's default, or 0.
-    fn by_bare_activation(
-        &self,
-        flag: FlagIndex,
-        default: Option<Share>,
-        active: Option<&Activation>,
-        trace: &mut impl Trace,
-    ) -> Decision<'s> {
-        let seed = self.snapshot.undocumented(flag).map_or(0, |undocumented| undocumented.seed);
-        let position = match self.subject.kind() {
-            SubjectKind::Key(key) => Some(bucket::xxh3_position(seed, key)),
-            SubjectKind::Drawn(position) => Some(position),
-            SubjectKind::Absent => None,
-        };
-        let share = active.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
-        trace.rule(if active.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
-        trace.expires(active.and_then(|activation| activation.until));
-        trace.share(|| Facts { position, share, ..Facts::default() });
-        match (Segment::Level(share).unanimous(), position) {
-            (Some(has_new), _) => bare(has_new, Reason::Static, None),
-            (None, Some(position)) => bare(share.includes(position), Reason::Split, None),
-            (None, None) => {
-                trace.rule(Rule::KeyMissing);
-                bare(false, Reason::Error, Some(ErrorCode::TargetingKeyMissing))
-            }
-        }
-    }
-
     #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
     #[inline(always)]
     fn by_document(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
@@ -500,11 +362,6 @@ fn position_of(entry: Entry<'_>, hash: RecordHash, text: &str) -> Position {
     }
 }
 
-/// Why a lock or an activation did not decide.
-const fn passed_override(is_there: bool) -> &'static str {
-    if is_there { "it has expired, or needs a definition that is not loaded" } else { "there is none" }
-}
-
 /// The entry has no lock and is enabled.
 #[inline]
 fn passed_switches(trace: &mut impl Trace) {
@@ -525,18 +382,6 @@ fn value_of(entry: Entry<'_>, has_new: bool, reason: Reason) -> Decision<'_> {
     Decision { answer: core.values.answer(id), variant: Some(variant), reason, error: None }
 }
 
-fn by_lock<'s>(entry: Option<Entry<'s>>, overridden: &Overridden, lock: &'s HostLock) -> Option<Decision<'s>> {
-    match (&lock.pin, entry) {
-        (Pin::Value(value), _) => {
-            Some(Decision { answer: Answer::from_json(value), variant: None, reason: Reason::Static, error: None })
-        }
-        (Pin::Variant(variant), Some(entry)) => Some(value_of(entry, *variant == Variant::New, Reason::Static)),
-        (Pin::Variant(variant), None) => {
-            overridden.is_bare().then(|| bare(*variant == Variant::New, Reason::Static, None))
-        }
-    }
-}
-
 #[cold]
 fn key_missing<'s>(entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
     trace.rule(Rule::KeyMissing);
@@ -554,18 +399,8 @@ fn caller_default<'s>(reason: Reason, error: Option<ErrorCode>) -> Decision<'s> 
     Decision { answer: Answer::CallerDefault, variant: None, reason, error }
 }
 
-/// The answer of a flag that has an activation and no definition.
-fn bare<'s>(has_new: bool, reason: Reason, error: Option<ErrorCode>) -> Decision<'s> {
-    let answer = Answer::Bool(has_new);
-    Decision { answer, variant: Some(variant(has_new)), reason, error }
-}
-
 fn interpolated<'s>(answer: Answer<'static>) -> Decision<'s> {
     Decision { answer, variant: Some(Variant::Interpolated), reason: Reason::TargetingMatch, error: None }
-}
-
-const fn variant(has_new: bool) -> Variant {
-    if has_new { Variant::New } else { Variant::Stable }
 }
 
 /// The instant on the ramp's own clock, for a flag with a lease.

@@ -4,7 +4,7 @@ use std::thread;
 
 use proptest::prelude::*;
 use tidegate_engine::lease::Clocks;
-use tidegate_engine::{Activation, CompileOptions, HostLock, Overlay, Pin, Snapshot, compile, read};
+use tidegate_engine::{Activation, CompileOptions, HostLock, Overlay, Pin, Share, Snapshot, compile, read};
 
 use super::*;
 use crate::read::publish::Board;
