@@ -111,6 +111,9 @@ pub(crate) struct Summary {
     pub(crate) clock: Stamp,
     /// The greatest stamp of the recipient's that the sender holds.
     pub(crate) yours: Stamp,
+    /// The root hash without the tombstones up to the gc floor that the sender announces. On the wire only where it is another
+    /// than `root`.
+    pub(crate) collected_root: u64,
 }
 
 impl Message {
@@ -264,13 +267,17 @@ impl Summary {
         }
         summary.raw(&self.clock.to_bytes());
         summary.raw(&self.yours.to_bytes());
+        if self.collected_root != self.root {
+            summary.u64(self.collected_root);
+        }
         writer.field(TAG_SUMMARY, summary.as_bytes());
     }
 
     fn read(content: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(content);
+        let root = reader.u64()?;
         Ok(Self {
-            root: reader.u64()?,
+            root,
             count: reader.u64()?,
             wall_ms: reader.u64()?,
             steady_ms: reader.u64()?,
@@ -278,6 +285,7 @@ impl Summary {
             merges: reader.u64()?,
             clock: reader.stamp()?,
             yours: reader.stamp()?,
+            collected_root: if reader.is_empty() { root } else { reader.u64()? },
         })
     }
 }
@@ -473,8 +481,17 @@ mod tests {
             reason: "".into(),
             extra: [].into(),
         };
-        let summary =
-            Summary { root: 1, count: 2, wall_ms: 3, steady_ms: 4, echo_ms: 5, merges: 6, clock: stamp, yours: stamp };
+        let summary = Summary {
+            root: 1,
+            count: 2,
+            wall_ms: 3,
+            steady_ms: 4,
+            echo_ms: 5,
+            merges: 6,
+            clock: stamp,
+            yours: stamp,
+            collected_root: 7,
+        };
         let bodies = [
             Body::Hello,
             Body::Push { registers: vec![register.clone(), register.clone()], awaited: Awaited::Everybody },
@@ -483,6 +500,7 @@ mod tests {
             Body::Ack(vec![stamp, stamp]),
             Body::Outranked(vec![Loss { stamp, by: Stamp::ZERO, is_quarantined: true }]),
             Body::RootRequest(summary),
+            Body::RootRequest(Summary { collected_root: summary.root, ..summary }),
             Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] },
             Body::RootReply { summary, is_same: false, is_durable: true, children: [9; 16] },
             Body::Branches(vec![(Branch { depth: 3, digits: 0xabc }, [5; 16])]),

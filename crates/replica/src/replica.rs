@@ -120,8 +120,8 @@ impl Replica {
         let is_damaged = loaded.is_damaged || matches!(meta, Some(Err(_)));
         let mut durable = meta.and_then(Result::ok).unwrap_or_default();
         if is_damaged {
-            // Lost registers are fetched from other nodes; until then this node announces no gc floor.
-            durable.announced_gc_floor = Stamp::ZERO;
+            // Lost registers are fetched from other nodes; until then this node announces no gc floor, and drops no tombstone.
+            (durable.announced_gc_floor, durable.matched_gc_floor) = (Stamp::ZERO, Stamp::ZERO);
         }
         if options.mutant() != Some(Mutant::ClockReservationNotPersisted) {
             let reservation = durable.clock_reservation;

@@ -35,6 +35,8 @@ struct Listed {
     key: Arc<[u8]>,
     arrived: u64,
     is_superseding: bool,
+    /// Its hash in the tree.
+    entry: u64,
 }
 
 /// A tombstone that may be collected some day.
@@ -145,11 +147,13 @@ impl Table {
             }
         }
         self.merges = self.merges.saturating_add(1);
-        self.tree.toggle(hash, entry(hash, &register));
+        let entry_hash = entry(hash, &register);
+        self.tree.toggle(hash, entry_hash);
         let listed = register.is_tombstone().then(|| Listed {
             key: Arc::clone(&register.key),
             arrived: self.merges,
             is_superseding: register.is_superseding(),
+            entry: entry_hash,
         });
         let rank_stamp = register.rank_stamp();
         let replaced = self.registers.insert(place, register);
@@ -179,6 +183,12 @@ impl Table {
     /// The keys of all tombstones up to this stamp.
     pub(crate) fn tombstones_up_to(&self, floor: Stamp) -> Vec<Arc<[u8]>> {
         self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| Arc::clone(&listed.key)).collect()
+    }
+
+    /// The root hash as it would be without the tombstones up to this stamp.
+    pub(crate) fn root_without_tombstones(&self, floor: Stamp) -> u64 {
+        let gone = self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| listed.entry);
+        gone.fold(self.tree.root(), |root, entry| root ^ entry)
     }
 
     /// Whether the tree equals one that is built from scratch. If not, the new one takes its place.

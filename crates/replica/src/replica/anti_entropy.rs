@@ -17,6 +17,7 @@ impl Replica {
     /// A peer asks whether this node holds the same.
     pub(super) fn reply_to_root(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
         self.note_summary(from, theirs, now);
+        self.note_matched(floor, theirs.collected_root);
         let is_same = theirs.root == self.root();
         let is_durable = self.is_all_durable();
         let mine = self.summary(from, now);
@@ -48,6 +49,7 @@ impl Replica {
             return;
         }
         self.measure(from, theirs, now);
+        self.note_matched(floor, theirs.collected_root);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.unanswered = 0;
         }
@@ -122,8 +124,12 @@ impl Replica {
             let is_new = |hash: u64| !entries.iter().any(|theirs| theirs.hash == hash);
             for register in self.table.within(branch.hashes()) {
                 let hash = self.table.hash(&register.key);
-                if is_new(hash) && register.is_tombstone() && self.is_collected(register.rank_stamp(), floor) {
-                    collected.push(Arc::clone(&register.key));
+                let is_collected = || register.is_tombstone() && self.is_collected(register.rank_stamp(), floor);
+                if is_new(hash) && is_collected() {
+                    // One that may not go yet stays, and is not offered to a node that would refuse it.
+                    if register.rank_stamp() <= self.durable.matched_gc_floor {
+                        collected.push(Arc::clone(&register.key));
+                    }
                 } else if is_new(hash) && self.shown(register).is_some() {
                     given.push(hash);
                 }

@@ -170,6 +170,7 @@ impl Replica {
             merges: self.table.merges(),
             clock: self.clock.last(),
             yours: self.table.greatest_of(to),
+            collected_root: self.table.root_without_tombstones(self.durable.announced_gc_floor),
         }
     }
 

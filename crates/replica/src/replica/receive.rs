@@ -62,9 +62,9 @@ impl Replica {
     /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
     /// from a node that has not collected as far.
     pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
-        // Up to the floor that this node announces itself, it knows what there is.
+        // Up to the floor that this node has matched, it knows what there is.
         let is_orphaned = self.membership.is_member(from) && self.is_gc_floor_orphaned();
-        let refusing = if is_orphaned { self.durable.announced_gc_floor } else { self.durable.enforced_gc_floor };
+        let refusing = if is_orphaned { self.durable.matched_gc_floor } else { self.durable.enforced_gc_floor };
         rank_stamp <= refusing && floor < refusing
     }
 

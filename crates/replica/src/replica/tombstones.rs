@@ -9,6 +9,11 @@
 //! or as all other members. So a node that announces a floor holds all that members had when it was collected, and nothing that a
 //! collected tombstone stood for. A node keeps its own tombstones up to the floor until a node that announces it is seen to hold
 //! nothing in their place: a tombstone that the collecting node did not wait for may be unknown to all others.
+//!
+//! Before it drops the first of them, a node has *matched* the floor: it has held the same as a node that announces it, apart from
+//! tombstones up to the floor. The collecting node may lose its disk at any time, and then a node that has dropped tombstones has to
+//! take its place: it refuses what they stood for, and announces the floor. It can, because it lacks nothing that the collecting
+//! node held: decision 0175.
 
 use std::sync::Arc;
 
@@ -103,6 +108,15 @@ impl Replica {
         self.others().all(|node| self.peers.get(&node).is_some_and(heard_again))
     }
 
+    /// A node that announces `floor` would hold registers with this root hash if its tombstones up to the floor were collected.
+    pub(super) fn note_matched(&mut self, floor: Stamp, collected_root: u64) {
+        let is_news = floor > self.durable.matched_gc_floor && floor <= self.durable.enforced_gc_floor;
+        if is_news && self.table.root_without_tombstones(floor) == collected_root {
+            self.durable.matched_gc_floor = floor;
+            self.is_durable_state_new = true;
+        }
+    }
+
     pub(super) fn look_for_orphans(&mut self, now: Now) {
         let announced = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
         let is_below = |announced: Option<(u64, Stamp)>| {
@@ -111,6 +125,9 @@ impl Replica {
         let is_orphaned = self.durable.announced_gc_floor < self.durable.enforced_gc_floor
             && self.others().map(announced).all(is_below);
         self.orphaned_since_ms = if is_orphaned { self.orphaned_since_ms.or(Some(now.steady_ms)) } else { None };
+        if self.is_gc_floor_orphaned() {
+            self.announce(self.durable.matched_gc_floor);
+        }
     }
 
     /// The other members.
@@ -124,8 +141,13 @@ impl Replica {
     }
 
     pub(super) fn announce_gc_floor(&mut self) {
-        if self.durable.announced_gc_floor != self.durable.enforced_gc_floor {
-            self.durable.announced_gc_floor = self.durable.enforced_gc_floor;
+        self.announce(self.durable.enforced_gc_floor);
+    }
+
+    fn announce(&mut self, floor: Stamp) {
+        if self.durable.announced_gc_floor < floor {
+            self.durable.announced_gc_floor = floor;
+            self.durable.matched_gc_floor = floor.max(self.durable.matched_gc_floor);
             self.is_durable_state_new = true;
         }
     }
@@ -140,10 +162,11 @@ impl Replica {
         // A floor that this node does not refuse by (its clock may be wrong) says nothing to it.
         let floor = floor.min(self.durable.enforced_gc_floor);
         for &(hash, stamp) in entries.iter().filter(|(_, stamp)| *stamp <= floor) {
+            // A tombstone goes when the node has matched the floor, by a comparison of its leaf.
             let gone: Vec<Arc<[u8]>> = self
                 .table
                 .at(hash)
-                .filter(|register| register.rank_stamp() == stamp)
+                .filter(|register| register.rank_stamp() == stamp && !register.is_tombstone())
                 .map(|register| Arc::clone(&register.key))
                 .collect();
             for key in gone {

@@ -114,6 +114,18 @@ proptest! {
     }
 
     #[test]
+    fn the_root_without_tombstones_is_that_of_a_table_without_them(registers in registers(), millis in 0..6_u64) {
+        let mut table = merged(&registers);
+        let floor = Stamp::new(1, millis, 0, NodeId::new(7));
+        let without = table.root_without_tombstones(floor);
+        for key in table.tombstones_up_to(floor) {
+            table.remove(&key);
+        }
+        prop_assert_eq!(table.tree().root(), without);
+        prop_assert_eq!(table.root_without_tombstones(floor), without);
+    }
+
+    #[test]
     fn the_rank_of_a_register_never_decreases(registers in registers()) {
         let mut table = Table::new("tests");
         for register in registers {

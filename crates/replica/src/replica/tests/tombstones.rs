@@ -80,6 +80,25 @@ fn an_orphaned_gc_floor_admits_nothing_below_the_announced_one() {
     assert_eq!(push(between.registers, 12_000).as_deref(), Some(b"kept".as_slice()));
 }
 
+/// The node that collected is replaced by an old copy of its disk before another one announces the floor. The others have dropped
+/// the tombstone on its word.
+#[test]
+fn nodes_that_have_dropped_a_tombstone_take_the_place_of_the_collector() {
+    let floor = floor(1_000);
+    let dropped = || {
+        let durable = DurableState { enforced_gc_floor: floor, matched_gc_floor: floor, ..DurableState::default() };
+        Loaded { registers: vec![], meta: Some(durable.encode()), ..Loaded::default() }
+    };
+    let mut cluster = Cluster::loaded(vec![dropped(), dropped(), with_x(Some("removed"), 2_000, Stamp::ZERO)]);
+    cluster.meet();
+    for _ in 0..200 {
+        cluster.pass(100);
+        assert!(cluster.nodes[..2].iter().all(|node| node.get(b"x").is_none()), "after {} ms", cluster.steady_ms);
+    }
+    assert_eq!(cluster.nodes[2].get(b"x"), None);
+    assert!((0..3).all(|node| cluster.status(node).gc_floor == floor));
+}
+
 /// A tombstone of `x` here, which the other node does not hold although it claims this floor.
 fn tombstone_beside(here: Stamp, there: Stamp) -> Cluster {
     let of = |floor: Stamp, registers: Vec<Register>| {

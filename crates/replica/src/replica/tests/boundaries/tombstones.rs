@@ -204,3 +204,80 @@ fn a_gc_floor_that_this_node_announces_is_not_orphaned() {
     replica.look_for_orphans(AT);
     assert_eq!(replica.orphaned_since_ms, None);
 }
+
+/// A node with `k1` and the tombstone of `k2`, which enforces a gc floor above both, and that floor.
+fn beside_a_tombstone() -> (Replica, Stamp) {
+    let mut replica = first_of(2, |options| options);
+    let registers = vec![register(1), Register { value: None, ..register(2) }];
+    hear(&mut replica, 2, Body::Repair(registers), AT);
+    replica.durable.enforced_gc_floor = floor(0);
+    (replica, floor(0))
+}
+
+/// The other node, which announces this floor, shows what it holds in the leaf of a key.
+fn show_leaf(replica: &mut Replica, gc_floor: Stamp, key: &[u8]) -> Vec<(u64, Body)> {
+    let [first, second, ..] = replica.table.hash(key).to_be_bytes();
+    let leaf = crate::merkle::Branch { depth: crate::merkle::DEPTH, digits: u16::from_be_bytes([first, second]) };
+    let bytes = Message { instance: 2, gc_floor, body: Body::Leaves(vec![(leaf, vec![])]) }.encode();
+    bodies(&replica.handle(Input::Message { from: NodeId::new(2), bytes }, AT))
+}
+
+#[test]
+fn a_gc_floor_is_matched_by_a_node_that_holds_the_same_beside_tombstones() {
+    let (mut replica, floor) = beside_a_tombstone();
+    let collected = replica.table.root_without_tombstones(floor);
+    assert_ne!(collected, replica.root());
+    let mut matched = |floor: Stamp, root: u64| {
+        replica.note_matched(floor, root);
+        replica.durable.matched_gc_floor
+    };
+    assert_eq!(matched(floor, collected ^ 1), Stamp::ZERO, "the other one holds something else");
+    assert_eq!(matched(Stamp::new(0, START_MS + 1, 0, NodeId::new(2)), collected), Stamp::ZERO, "not enforced here");
+    assert_eq!(matched(floor, collected), floor);
+    assert_eq!(matched(super::floor(9_000), collected), floor, "a floor never falls");
+}
+
+#[test]
+fn a_tombstone_that_others_have_collected_stays_until_the_gc_floor_is_matched() {
+    let (mut replica, floor) = beside_a_tombstone();
+    // The other one holds something that this node lacks.
+    let asked = Summary { root: 1, collected_root: 1, ..summary(START_MS, Stamp::ZERO) };
+    let ask = |replica: &mut Replica, asked: Summary| {
+        let bytes = Message { instance: 2, gc_floor: floor, body: Body::RootRequest(asked) }.encode();
+        replica.handle(Input::Message { from: NodeId::new(2), bytes }, AT);
+    };
+    ask(&mut replica, asked);
+    assert_eq!(show_leaf(&mut replica, floor, b"k2"), [], "the tombstone is not offered");
+    assert!(replica.get(b"k2").is_some_and(Register::is_tombstone));
+    let hash = replica.table.hash(b"k2");
+    replica.drop_collected(floor, &[(hash, register(2).stamp)]);
+    assert!(replica.get(b"k2").is_some_and(Register::is_tombstone));
+    let collected_root = replica.table.root_without_tombstones(floor);
+    ask(&mut replica, Summary { collected_root, ..asked });
+    show_leaf(&mut replica, floor, b"k2");
+    assert_eq!(replica.get(b"k2"), None);
+    assert_eq!(replica.durable.matched_gc_floor, floor, "before the first tombstone goes");
+}
+
+#[test]
+fn a_node_announces_the_orphaned_gc_floor_that_it_has_matched() {
+    let mut replica = first_of(2, |options| options);
+    let (low, matched, enforced) = (floor(3_000), floor(2_000), floor(1_000));
+    replica.durable = DurableState {
+        enforced_gc_floor: enforced,
+        announced_gc_floor: low,
+        matched_gc_floor: matched,
+        ..replica.durable
+    };
+    let mut announced_at = |steady_ms: u64| {
+        let now = Now { steady_ms, ..AT };
+        replica.look_for_orphans(now);
+        hear(&mut replica, 2, Body::Hello, now);
+        replica.look_for_orphans(now);
+        replica.durable.announced_gc_floor
+    };
+    let start = AT.steady_ms;
+    assert_eq!([start, start + 4_999, start + 5_000].map(&mut announced_at), [low, low, matched]);
+    let is_refused = |stamp: Stamp| replica.refuses(stamp, NodeId::new(2), low);
+    assert!(is_refused(matched) && !is_refused(enforced));
+}
