@@ -12,17 +12,13 @@ pub(crate) struct DurableState {
     pub(crate) enforced_gc_floor: Stamp,
     /// The gc floor that this node announces: it also holds everything that members had when the floor was collected.
     pub(crate) announced_gc_floor: Stamp,
-    /// The greatest gc floor of a node that held the same as this one, apart from tombstones up to it. Up to here this node
-    /// knows what there is, and may drop tombstones that such a node lacks. Never below the announced one.
-    pub(crate) matched_gc_floor: Stamp,
 }
 
 impl DurableState {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.byte(VERSION);
-        let stamps = [self.clock_reservation, self.enforced_gc_floor, self.announced_gc_floor, self.matched_gc_floor];
-        for (tag, stamp) in (1..).zip(stamps) {
+        for (tag, stamp) in [(1, self.clock_reservation), (2, self.enforced_gc_floor), (3, self.announced_gc_floor)] {
             writer.field(tag, &stamp.to_bytes());
         }
         writer.into_bytes()
@@ -40,11 +36,9 @@ impl DurableState {
                 1 => state.clock_reservation = field.stamp()?,
                 2 => state.enforced_gc_floor = field.stamp()?,
                 3 => state.announced_gc_floor = field.stamp()?,
-                4 => state.matched_gc_floor = field.stamp()?,
                 _ => {}
             }
         }
-        state.matched_gc_floor = state.matched_gc_floor.max(state.announced_gc_floor);
         Ok(state)
     }
 }
@@ -60,16 +54,9 @@ mod tests {
     #[test]
     fn each_field_reads_back() {
         let stamp = |millis| Stamp::new(0, millis, 0, NodeId::new(1));
-        let state = DurableState {
-            clock_reservation: stamp(1),
-            enforced_gc_floor: stamp(2),
-            announced_gc_floor: stamp(3),
-            matched_gc_floor: stamp(4),
-        };
+        let state =
+            DurableState { clock_reservation: stamp(1), enforced_gc_floor: stamp(2), announced_gc_floor: stamp(3) };
         assert_eq!(DurableState::decode(&state.encode()), Ok(state));
-        let unmatched = DurableState { matched_gc_floor: stamp(1), ..state };
-        let read = DurableState { matched_gc_floor: stamp(3), ..state };
-        assert_eq!(DurableState::decode(&unmatched.encode()), Ok(read), "the announced floor is matched");
         assert_eq!(DurableState::decode(&[9]), Err(DecodeError::Version(9)));
         assert_eq!(DurableState::decode(&[]), Err(DecodeError::Truncated));
     }

@@ -111,9 +111,6 @@ pub(crate) struct Summary {
     pub(crate) clock: Stamp,
     /// The greatest stamp of the recipient's that the sender holds.
     pub(crate) yours: Stamp,
-    /// The root hash without the tombstones up to the gc floor that the sender announces. On the wire only where it is another
-    /// than `root`.
-    pub(crate) collected_root: u64,
 }
 
 impl Message {
@@ -267,17 +264,13 @@ impl Summary {
         }
         summary.raw(&self.clock.to_bytes());
         summary.raw(&self.yours.to_bytes());
-        if self.collected_root != self.root {
-            summary.u64(self.collected_root);
-        }
         writer.field(TAG_SUMMARY, summary.as_bytes());
     }
 
     fn read(content: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(content);
-        let root = reader.u64()?;
         Ok(Self {
-            root,
+            root: reader.u64()?,
             count: reader.u64()?,
             wall_ms: reader.u64()?,
             steady_ms: reader.u64()?,
@@ -285,7 +278,6 @@ impl Summary {
             merges: reader.u64()?,
             clock: reader.stamp()?,
             yours: reader.stamp()?,
-            collected_root: if reader.is_empty() { root } else { reader.u64()? },
         })
     }
 }
@@ -481,17 +473,8 @@ mod tests {
             reason: "".into(),
             extra: [].into(),
         };
-        let summary = Summary {
-            root: 1,
-            count: 2,
-            wall_ms: 3,
-            steady_ms: 4,
-            echo_ms: 5,
-            merges: 6,
-            clock: stamp,
-            yours: stamp,
-            collected_root: 7,
-        };
+        let summary =
+            Summary { root: 1, count: 2, wall_ms: 3, steady_ms: 4, echo_ms: 5, merges: 6, clock: stamp, yours: stamp };
         let bodies = [
             Body::Hello,
             Body::Push { registers: vec![register.clone(), register.clone()], awaited: Awaited::Everybody },
@@ -500,7 +483,6 @@ mod tests {
             Body::Ack(vec![stamp, stamp]),
             Body::Outranked(vec![Loss { stamp, by: Stamp::ZERO, is_quarantined: true }]),
             Body::RootRequest(summary),
-            Body::RootRequest(Summary { collected_root: summary.root, ..summary }),
             Body::RootReply { summary, is_same: true, is_durable: true, children: [0; 16] },
             Body::RootReply { summary, is_same: false, is_durable: true, children: [9; 16] },
             Body::Branches(vec![(Branch { depth: 3, digits: 0xabc }, [5; 16])]),

@@ -120,8 +120,8 @@ impl Replica {
         let is_damaged = loaded.is_damaged || matches!(meta, Some(Err(_)));
         let mut durable = meta.and_then(Result::ok).unwrap_or_default();
         if is_damaged {
-            // Lost registers are fetched from other nodes; until then this node announces no gc floor, and drops no tombstone.
-            (durable.announced_gc_floor, durable.matched_gc_floor) = (Stamp::ZERO, Stamp::ZERO);
+            // Lost registers are fetched from other nodes; until then this node announces no gc floor.
+            durable.announced_gc_floor = Stamp::ZERO;
         }
         if options.mutant() != Some(Mutant::ClockReservationNotPersisted) {
             let reservation = durable.clock_reservation;
@@ -210,10 +210,10 @@ impl Replica {
         self.table.iter().filter(|register| is_users(&register.key))
     }
 
-    /// All registers, the replica's own too.
+    /// All registers, the replica's own too, without hidden tombstones.
     #[cfg(feature = "simulate")]
     pub(crate) fn all(&self) -> impl Iterator<Item = &Register> {
-        self.table.iter()
+        self.table.iter().filter(|register| !self.table.is_hidden(register))
     }
 
     /// Writes that wait, for their acknowledgement or to be made.
@@ -417,7 +417,7 @@ impl fmt::Debug for Replica {
         formatter
             .debug_struct("Replica")
             .field("node", &self.options.node)
-            .field("registers", &self.table.len())
+            .field("registers", &self.table.visible_count())
             .field("root", &self.root())
             .finish_non_exhaustive()
     }

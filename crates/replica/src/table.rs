@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -23,6 +23,8 @@ pub(crate) struct Table {
     tree: MerkleTree,
     /// The tombstones by rank stamp and hash.
     tombstones: BTreeMap<(Stamp, u64), Listed>,
+    /// How many of them are hidden.
+    hidden: usize,
     /// The greatest stamp of each node.
     greatest: BTreeMap<NodeId, Stamp>,
     /// Counts merges that changed something.
@@ -35,8 +37,8 @@ struct Listed {
     key: Arc<[u8]>,
     arrived: u64,
     is_superseding: bool,
-    /// Its hash in the tree.
-    entry: u64,
+    /// See [`Table::hide`].
+    is_hidden: bool,
 }
 
 /// A tombstone that may be collected some day.
@@ -69,6 +71,7 @@ impl Table {
             registers: BTreeMap::new(),
             tree: MerkleTree::default(),
             tombstones: BTreeMap::new(),
+            hidden: 0,
             greatest: BTreeMap::new(),
             merges: 0,
         }
@@ -83,13 +86,23 @@ impl Table {
         self.at(hash).find(|register| *register.key == *key)
     }
 
+    /// The register of a key, unless it is hidden.
+    pub(crate) fn visible(&self, key: &[u8]) -> Option<&Register> {
+        self.get(key).filter(|register| !self.is_hidden(register))
+    }
+
     /// The registers whose keys have this hash: nearly always at most one.
     pub(crate) fn at(&self, hash: u64) -> impl Iterator<Item = &Register> {
         self.within(hash..=hash)
     }
 
+    /// The registers in a range of hashes, in their order, without hidden ones.
+    pub(crate) fn visible_within(&self, hashes: RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
+        self.within(hashes).filter(|register| !self.is_hidden(register))
+    }
+
     /// The registers in a range of hashes, in their order.
-    pub(crate) fn within(&self, hashes: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
+    fn within(&self, hashes: RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
         let end = *hashes.end();
         self.registers
             .range((Bound::Included((*hashes.start(), Arc::default())), Bound::Unbounded))
@@ -101,8 +114,9 @@ impl Table {
         self.registers.values()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.registers.len()
+    /// How many registers there are that are not hidden.
+    pub(crate) fn visible_count(&self) -> usize {
+        self.registers.len().saturating_sub(self.hidden)
     }
 
     pub(crate) fn tombstone_count(&self) -> usize {
@@ -135,6 +149,7 @@ impl Table {
     ///
     /// `forgets_hash` is the mistake of a mutant: the tree keeps the number of what was replaced.
     pub(crate) fn merge(&mut self, register: Register, forgets_hash: bool) -> Merged {
+        self.reveal(&register.key);
         let (hash, stamp) = (self.hash(&register.key), register.stamp);
         let greatest = self.greatest.entry(stamp.node()).or_default();
         *greatest = stamp.max(*greatest);
@@ -147,13 +162,12 @@ impl Table {
             }
         }
         self.merges = self.merges.saturating_add(1);
-        let entry_hash = entry(hash, &register);
-        self.tree.toggle(hash, entry_hash);
+        self.tree.toggle(hash, entry(hash, &register));
         let listed = register.is_tombstone().then(|| Listed {
             key: Arc::clone(&register.key),
             arrived: self.merges,
             is_superseding: register.is_superseding(),
-            entry: entry_hash,
+            is_hidden: false,
         });
         let rank_stamp = register.rank_stamp();
         let replaced = self.registers.insert(place, register);
@@ -170,8 +184,50 @@ impl Table {
         Merged::Accepted(replaced)
     }
 
+    /// Whether a register of this table is a hidden tombstone.
+    pub(crate) fn is_hidden(&self, register: &Register) -> bool {
+        let place = || (register.rank_stamp(), self.hash(&register.key));
+        register.is_tombstone() && self.tombstones.get(&place()).is_some_and(|listed| listed.is_hidden)
+    }
+
+    /// Hides a tombstone: it still outranks what is older, and counts neither in the tree nor as a register that others may have.
+    pub(crate) fn hide(&mut self, key: &[u8]) {
+        self.set_hidden(key, true);
+    }
+
+    /// Ends that. As to its collection the tombstone has come now: what others have confirmed before was without it.
+    pub(crate) fn reveal(&mut self, key: &[u8]) {
+        self.set_hidden(key, false);
+    }
+
+    /// The same for the tombstones whose keys have this hash.
+    pub(crate) fn reveal_at(&mut self, hash: u64) {
+        let keys: Vec<Arc<[u8]>> = self
+            .at(hash)
+            .filter(|register| self.is_hidden(register))
+            .map(|register| Arc::clone(&register.key))
+            .collect();
+        for key in keys {
+            self.reveal(&key);
+        }
+    }
+
+    fn set_hidden(&mut self, key: &[u8], is_hidden: bool) {
+        let Some(register) = self.get(key).filter(|register| register.is_tombstone()) else { return };
+        let hash = self.hash(key);
+        let (place, entry) = ((register.rank_stamp(), hash), entry(hash, register));
+        let Some(listed) = self.tombstones.get_mut(&place).filter(|listed| listed.is_hidden != is_hidden) else {
+            return;
+        };
+        self.merges = self.merges.saturating_add(1);
+        (listed.is_hidden, listed.arrived) = (is_hidden, self.merges);
+        self.hidden = if is_hidden { self.hidden.saturating_add(1) } else { self.hidden.saturating_sub(1) };
+        self.tree.toggle(hash, entry);
+    }
+
     /// Takes a register out: a tombstone that is collected, or what a collected tombstone stood for.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Register> {
+        self.reveal(key);
         let hash = self.hash(key);
         let removed = self.registers.remove(&(hash, Arc::from(key)))?;
         self.tree.toggle(hash, entry(hash, &removed));
@@ -185,16 +241,16 @@ impl Table {
         self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| Arc::clone(&listed.key)).collect()
     }
 
-    /// The root hash as it would be without the tombstones up to this stamp.
-    pub(crate) fn root_without_tombstones(&self, floor: Stamp) -> u64 {
-        let gone = self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| listed.entry);
-        gone.fold(self.tree.root(), |root, entry| root ^ entry)
+    /// The keys of the hidden tombstones up to this stamp.
+    pub(crate) fn hidden_up_to(&self, floor: Stamp) -> Vec<Arc<[u8]>> {
+        let listed = self.tombstones.range(..=(floor, u64::MAX)).map(|(_, listed)| listed);
+        listed.filter(|listed| listed.is_hidden).map(|listed| Arc::clone(&listed.key)).collect()
     }
 
     /// Whether the tree equals one that is built from scratch. If not, the new one takes its place.
     pub(crate) fn check_tree(&mut self) -> bool {
         let mut tree = MerkleTree::default();
-        for ((hash, _), register) in &self.registers {
+        for ((hash, _), register) in self.registers.iter().filter(|(_, register)| !self.is_hidden(register)) {
             tree.toggle(*hash, entry(*hash, register));
         }
         let is_right = tree == self.tree;

@@ -17,7 +17,6 @@ impl Replica {
     /// A peer asks whether this node holds the same.
     pub(super) fn reply_to_root(&mut self, from: NodeId, floor: Stamp, theirs: &Summary, now: Now) {
         self.note_summary(from, theirs, now);
-        self.note_matched(floor, theirs.collected_root);
         let is_same = theirs.root == self.root();
         let is_durable = self.is_all_durable();
         let mine = self.summary(from, now);
@@ -49,7 +48,6 @@ impl Replica {
             return;
         }
         self.measure(from, theirs, now);
-        self.note_matched(floor, theirs.collected_root);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.unanswered = 0;
         }
@@ -103,12 +101,14 @@ impl Replica {
 
     /// What lies in some leaves, as a peer has it: takes what is newer there, sends what is newer here.
     pub(super) fn compare_leaves(&mut self, from: NodeId, floor: Stamp, theirs: &[(Branch, Vec<Entry>)], now: Now) {
-        let (mut wanted, mut given, mut gone, mut collected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut wanted, mut given, mut gone, mut hidden) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (branch, entries) in theirs.iter().filter(|(branch, _)| branch.is_leaf()) {
             for theirs @ &Entry { hash, stamp, .. } in entries {
-                let here = self.shown_within(hash..=hash).map(|register| self.table.entry(register)).next();
-                let is_refused = here.is_none() && self.refuses(stamp, from, floor);
-                match here {
+                let is_refused = self.shown_entry(hash).is_none() && self.refuses(stamp, from, floor);
+                if !is_refused {
+                    self.table.reveal_at(hash);
+                }
+                match self.shown_entry(hash) {
                     None if is_refused => gone.push((hash, stamp)),
                     None => wanted.push(hash),
                     Some(mine) if mine.stamp < stamp => wanted.push(hash),
@@ -122,21 +122,17 @@ impl Replica {
                 }
             }
             let is_new = |hash: u64| !entries.iter().any(|theirs| theirs.hash == hash);
-            for register in self.table.within(branch.hashes()) {
+            for register in self.table.visible_within(branch.hashes()) {
                 let hash = self.table.hash(&register.key);
-                let is_collected = || register.is_tombstone() && self.is_collected(register.rank_stamp(), floor);
-                if is_new(hash) && is_collected() {
-                    // One that may not go yet stays, and is not offered to a node that would refuse it.
-                    if register.rank_stamp() <= self.durable.matched_gc_floor {
-                        collected.push(Arc::clone(&register.key));
-                    }
+                if is_new(hash) && register.is_tombstone() && self.is_collected(register.rank_stamp(), floor) {
+                    hidden.push(Arc::clone(&register.key));
                 } else if is_new(hash) && self.shown(register).is_some() {
                     given.push(hash);
                 }
             }
         }
-        for key in collected {
-            self.drop_key(&key);
+        for key in hidden {
+            self.table.hide(&key);
         }
         if !gone.is_empty() {
             self.send(from, Body::Collected(gone));
@@ -145,6 +141,11 @@ impl Replica {
             self.send(from, Body::RegistersRequest(wanted));
         }
         self.send_requested(from, &given, now);
+    }
+
+    /// What lies under a key hash, as other nodes may have it.
+    fn shown_entry(&self, hash: u64) -> Option<Entry> {
+        self.shown_within(hash..=hash).map(|register| self.table.entry(register)).next()
     }
 
     /// Sends registers to repair a peer, as many as the budget allows. The next round goes on.
@@ -181,7 +182,7 @@ impl Replica {
 
     /// Whether so much is missing here that a snapshot is cheaper.
     pub(super) fn needs_snapshot(&self, theirs: u64) -> bool {
-        let mine = self.table.len() as u64;
+        let mine = self.table.visible_count() as u64;
         let is_far_behind =
             theirs >= mine.saturating_mul(2) && theirs.saturating_sub(mine) >= limits::SNAPSHOT_MISSING_MIN;
         is_far_behind || self.differences >= DIFFERENCES_MAX

@@ -163,14 +163,13 @@ impl Replica {
     pub(super) fn summary(&self, to: NodeId, now: Now) -> Summary {
         Summary {
             root: self.root(),
-            count: self.table.len() as u64,
+            count: self.table.visible_count() as u64,
             wall_ms: now.wall_ms,
             steady_ms: now.steady_ms,
             echo_ms: 0,
             merges: self.table.merges(),
             clock: self.clock.last(),
             yours: self.table.greatest_of(to),
-            collected_root: self.table.root_without_tombstones(self.durable.announced_gc_floor),
         }
     }
 

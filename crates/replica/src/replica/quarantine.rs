@@ -90,7 +90,7 @@ impl Replica {
         for key in due {
             let Some(QuarantinedRegister { register, from, .. }) = self.quarantine.remove(&key) else { continue };
             // Who sent it may not have the floor that there is by now; if it is wanted all the same, it comes again.
-            if self.table.get(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
+            if self.table.visible(&key).is_some() || !self.refuses(register.rank_stamp(), from, Stamp::ZERO) {
                 self.accept(register, None, now);
             }
         }

@@ -22,7 +22,7 @@ impl Replica {
         let epoch = self.clock.epoch();
         for register in registers {
             let rank_stamp = register.rank_stamp();
-            if self.table.get(&register.key).is_none() && self.refuses(rank_stamp, from, floor) {
+            if self.table.visible(&register.key).is_none() && self.refuses(rank_stamp, from, floor) {
                 self.counters.refused += 1;
                 gone.push((self.table.hash(&register.key), rank_stamp));
             } else if self.opens_epoch(&register, now) {
@@ -59,12 +59,12 @@ impl Replica {
         }
     }
 
-    /// Whether a register of a key that is not held here may be what a collected tombstone stood for, because it comes
+    /// Whether a register of a key that is not visible here may be what a collected tombstone stood for, because it comes
     /// from a node that has not collected as far.
     pub(super) fn refuses(&self, rank_stamp: Stamp, from: NodeId, floor: Stamp) -> bool {
-        // Up to the floor that this node has matched, it knows what there is.
+        // Up to the floor that this node announces itself, it knows what there is.
         let is_orphaned = self.membership.is_member(from) && self.is_gc_floor_orphaned();
-        let refusing = if is_orphaned { self.durable.matched_gc_floor } else { self.durable.enforced_gc_floor };
+        let refusing = if is_orphaned { self.durable.announced_gc_floor } else { self.durable.enforced_gc_floor };
         rank_stamp <= refusing && floor < refusing
     }
 

@@ -71,7 +71,7 @@ impl Replica {
 
     /// The registers in a range of key hashes, as other nodes may have them.
     pub(super) fn shown_within(&self, hashes: RangeInclusive<u64>) -> impl Iterator<Item = &Register> {
-        self.table.within(hashes).filter_map(|register| self.shown(register))
+        self.table.visible_within(hashes).filter_map(|register| self.shown(register))
     }
 
     /// Pushes what was written, and may leave.

@@ -195,7 +195,7 @@ fn put_back() -> (Replica, Now) {
 }
 
 fn summary(wall_ms: u64, yours: Stamp) -> Summary {
-    Summary { root: 1, count: 0, wall_ms, steady_ms: 5, echo_ms: 5, merges: 0, clock: yours, yours, collected_root: 1 }
+    Summary { root: 1, count: 0, wall_ms, steady_ms: 5, echo_ms: 5, merges: 0, clock: yours, yours }
 }
 
 /// A disk with `x` as it was some time before the start, removed or not, in a cluster with this gc floor.

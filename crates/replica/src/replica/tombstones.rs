@@ -7,13 +7,12 @@
 //!
 //! A node that receives a higher floor enforces it at once, but announces it only when it holds the same as a node that announces it,
 //! or as all other members. So a node that announces a floor holds all that members had when it was collected, and nothing that a
-//! collected tombstone stood for. A node keeps its own tombstones up to the floor until a node that announces it is seen to hold
-//! nothing in their place: a tombstone that the collecting node did not wait for may be unknown to all others.
+//! collected tombstone stood for.
 //!
-//! Before it drops the first of them, a node has *matched* the floor: it has held the same as a node that announces it, apart from
-//! tombstones up to the floor. The collecting node may lose its disk at any time, and then a node that has dropped tombstones has to
-//! take its place: it refuses what they stood for, and announces the floor. It can, because it lacks nothing that the collecting
-//! node held: decision 0175.
+//! A node shows its own tombstones up to the floor until a node that announces it is seen to hold nothing in their place: a tombstone
+//! that the collecting node did not wait for may be unknown to all others. Then it hides them: they are in no hash and no message, so
+//! that both nodes can become equal, and they still outrank what they stand for. The node drops them when it announces the floor. Until
+//! then the collecting node may lose its disk, and nobody announces the floor; a register that a hidden tombstone outranks reveals it.
 
 use std::sync::Arc;
 
@@ -108,15 +107,6 @@ impl Replica {
         self.others().all(|node| self.peers.get(&node).is_some_and(heard_again))
     }
 
-    /// A node that announces `floor` would hold registers with this root hash if its tombstones up to the floor were collected.
-    pub(super) fn note_matched(&mut self, floor: Stamp, collected_root: u64) {
-        let is_news = floor > self.durable.matched_gc_floor && floor <= self.durable.enforced_gc_floor;
-        if is_news && self.table.root_without_tombstones(floor) == collected_root {
-            self.durable.matched_gc_floor = floor;
-            self.is_durable_state_new = true;
-        }
-    }
-
     pub(super) fn look_for_orphans(&mut self, now: Now) {
         let announced = |node: NodeId| self.peers.get(&node).and_then(|peer| peer.claimed);
         let is_below = |announced: Option<(u64, Stamp)>| {
@@ -125,9 +115,6 @@ impl Replica {
         let is_orphaned = self.durable.announced_gc_floor < self.durable.enforced_gc_floor
             && self.others().map(announced).all(is_below);
         self.orphaned_since_ms = if is_orphaned { self.orphaned_since_ms.or(Some(now.steady_ms)) } else { None };
-        if self.is_gc_floor_orphaned() {
-            self.announce(self.durable.matched_gc_floor);
-        }
     }
 
     /// The other members.
@@ -141,14 +128,12 @@ impl Replica {
     }
 
     pub(super) fn announce_gc_floor(&mut self) {
-        self.announce(self.durable.enforced_gc_floor);
-    }
-
-    fn announce(&mut self, floor: Stamp) {
-        if self.durable.announced_gc_floor < floor {
-            self.durable.announced_gc_floor = floor;
-            self.durable.matched_gc_floor = floor.max(self.durable.matched_gc_floor);
+        if self.durable.announced_gc_floor != self.durable.enforced_gc_floor {
+            self.durable.announced_gc_floor = self.durable.enforced_gc_floor;
             self.is_durable_state_new = true;
+            for key in self.table.hidden_up_to(self.durable.announced_gc_floor) {
+                self.drop_key(&key);
+            }
         }
     }
 
@@ -162,16 +147,19 @@ impl Replica {
         // A floor that this node does not refuse by (its clock may be wrong) says nothing to it.
         let floor = floor.min(self.durable.enforced_gc_floor);
         for &(hash, stamp) in entries.iter().filter(|(_, stamp)| *stamp <= floor) {
-            // A tombstone goes when the node has matched the floor, by a comparison of its leaf.
-            let gone: Vec<Arc<[u8]>> = self
+            let gone: Vec<(Arc<[u8]>, bool)> = self
                 .table
-                .at(hash)
-                .filter(|register| register.rank_stamp() == stamp && !register.is_tombstone())
-                .map(|register| Arc::clone(&register.key))
+                .visible_within(hash..=hash)
+                .filter(|register| register.rank_stamp() == stamp)
+                .map(|register| (Arc::clone(&register.key), register.is_tombstone()))
                 .collect();
-            for key in gone {
+            for (key, is_tombstone) in gone {
                 self.counters.gone += 1;
-                self.drop_key(&key);
+                if is_tombstone {
+                    self.table.hide(&key);
+                } else {
+                    self.drop_key(&key);
+                }
             }
         }
     }

@@ -71,12 +71,12 @@ fn a_table_counts_its_registers_and_remembers_the_greatest_stamp_of_each_node() 
         extra: [].into(),
     };
     let mut table = merged(&[of(b"a", 5, 1), of(b"b", 9, 1), of(b"a", 3, 1), of(b"c", 7, 2)]);
-    assert_eq!(table.len(), 3);
+    assert_eq!(table.visible_count(), 3);
     let greatest = |table: &Table| [1, 2, 3].map(|node| table.greatest_of(NodeId::new(node)).millis());
     assert_eq!(greatest(&table), [9, 7, 0]);
     // What is removed was still issued.
     table.remove(b"b");
-    assert_eq!((table.len(), greatest(&table)), (2, [9, 7, 0]));
+    assert_eq!((table.visible_count(), greatest(&table)), (2, [9, 7, 0]));
 }
 
 proptest! {
@@ -114,15 +114,19 @@ proptest! {
     }
 
     #[test]
-    fn the_root_without_tombstones_is_that_of_a_table_without_them(registers in registers(), millis in 0..6_u64) {
-        let mut table = merged(&registers);
-        let floor = Stamp::new(1, millis, 0, NodeId::new(7));
-        let without = table.root_without_tombstones(floor);
-        for key in table.tombstones_up_to(floor) {
-            table.remove(&key);
+    fn hidden_tombstones_count_only_against_what_they_outrank(registers in registers(), hides in vec(any::<bool>(), 24)) {
+        let (mut table, plain) = (Table::new("tests"), merged(&registers));
+        for (register, hides) in registers.iter().zip(hides) {
+            table.merge(register.clone(), false);
+            if hides {
+                table.hide(&register.key);
+                prop_assert_eq!(table.visible(&register.key), table.get(&register.key).filter(|here| !here.is_tombstone()));
+                prop_assert!(table.check_tree());
+            }
         }
-        prop_assert_eq!(table.tree().root(), without);
-        prop_assert_eq!(table.root_without_tombstones(floor), without);
+        prop_assert_eq!(table.visible_count(), table.visible_within(0..=u64::MAX).count());
+        table.iter().map(|register| Arc::clone(&register.key)).collect::<Vec<_>>().iter().for_each(|key| table.reveal(key));
+        same(&table, &plain);
     }
 
     #[test]

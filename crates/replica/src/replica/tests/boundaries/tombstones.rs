@@ -1,6 +1,8 @@
 //! Garbage collection of tombstones, and the gc floor.
 
 use super::*;
+use crate::merkle::{Branch, DEPTH};
+use crate::message::Entry;
 
 /// A node alone with tombstones of these stamps, in the epoch and at the steady time at which it began.
 fn with_tombstones(stamps: &[(u16, u64)], epoch: (u16, u64)) -> Replica {
@@ -214,70 +216,81 @@ fn beside_a_tombstone() -> (Replica, Stamp) {
     (replica, floor(0))
 }
 
-/// The other node, which announces this floor, shows what it holds in the leaf of a key.
-fn show_leaf(replica: &mut Replica, gc_floor: Stamp, key: &[u8]) -> Vec<(u64, Body)> {
-    let [first, second, ..] = replica.table.hash(key).to_be_bytes();
-    let leaf = crate::merkle::Branch { depth: crate::merkle::DEPTH, digits: u16::from_be_bytes([first, second]) };
-    let bytes = Message { instance: 2, gc_floor, body: Body::Leaves(vec![(leaf, vec![])]) }.encode();
+/// Another node, which announces this floor, shows what it holds in the leaf of `k2`.
+fn show_leaf(replica: &mut Replica, gc_floor: Stamp, entries: Vec<Entry>) -> Vec<(u64, Body)> {
+    let [first, second, ..] = replica.table.hash(b"k2").to_be_bytes();
+    let leaf = Branch { depth: DEPTH, digits: u16::from_be_bytes([first, second]) };
+    let bytes = Message { instance: 2, gc_floor, body: Body::Leaves(vec![(leaf, entries)]) }.encode();
     bodies(&replica.handle(Input::Message { from: NodeId::new(2), bytes }, AT))
 }
 
 #[test]
-fn a_gc_floor_is_matched_by_a_node_that_holds_the_same_beside_tombstones() {
+fn a_tombstone_that_another_node_has_collected_is_hidden_until_this_node_announces_the_floor() {
     let (mut replica, floor) = beside_a_tombstone();
-    let collected = replica.table.root_without_tombstones(floor);
-    assert_ne!(collected, replica.root());
-    let mut matched = |floor: Stamp, root: u64| {
-        replica.note_matched(floor, root);
-        replica.durable.matched_gc_floor
-    };
-    assert_eq!(matched(floor, collected ^ 1), Stamp::ZERO, "the other one holds something else");
-    assert_eq!(matched(Stamp::new(0, START_MS + 1, 0, NodeId::new(2)), collected), Stamp::ZERO, "not enforced here");
-    assert_eq!(matched(floor, collected), floor);
-    assert_eq!(matched(super::floor(9_000), collected), floor, "a floor never falls");
-}
-
-#[test]
-fn a_tombstone_that_others_have_collected_stays_until_the_gc_floor_is_matched() {
-    let (mut replica, floor) = beside_a_tombstone();
-    // The other one holds something that this node lacks.
-    let asked = Summary { root: 1, collected_root: 1, ..summary(START_MS, Stamp::ZERO) };
-    let ask = |replica: &mut Replica, asked: Summary| {
-        let bytes = Message { instance: 2, gc_floor: floor, body: Body::RootRequest(asked) }.encode();
-        replica.handle(Input::Message { from: NodeId::new(2), bytes }, AT);
-    };
-    ask(&mut replica, asked);
-    assert_eq!(show_leaf(&mut replica, floor, b"k2"), [], "the tombstone is not offered");
+    let (root, count) = (replica.root(), replica.table.visible_count());
+    assert_eq!(show_leaf(&mut replica, floor, vec![]), [], "it is not offered");
+    assert_ne!(replica.root(), root);
+    assert_eq!(replica.table.visible_count(), count - 1);
     assert!(replica.get(b"k2").is_some_and(Register::is_tombstone));
-    let hash = replica.table.hash(b"k2");
-    replica.drop_collected(floor, &[(hash, register(2).stamp)]);
-    assert!(replica.get(b"k2").is_some_and(Register::is_tombstone));
-    let collected_root = replica.table.root_without_tombstones(floor);
-    ask(&mut replica, Summary { collected_root, ..asked });
-    show_leaf(&mut replica, floor, b"k2");
+    assert!(replica.table.check_tree(), "the tree is without it");
+    replica.announce_gc_floor();
     assert_eq!(replica.get(b"k2"), None);
-    assert_eq!(replica.durable.matched_gc_floor, floor, "before the first tombstone goes");
 }
 
 #[test]
-fn a_node_announces_the_orphaned_gc_floor_that_it_has_matched() {
-    let mut replica = first_of(2, |options| options);
-    let (low, matched, enforced) = (floor(3_000), floor(2_000), floor(1_000));
-    replica.durable = DurableState {
-        enforced_gc_floor: enforced,
-        announced_gc_floor: low,
-        matched_gc_floor: matched,
-        ..replica.durable
-    };
-    let mut announced_at = |steady_ms: u64| {
-        let now = Now { steady_ms, ..AT };
-        replica.look_for_orphans(now);
-        hear(&mut replica, 2, Body::Hello, now);
-        replica.look_for_orphans(now);
-        replica.durable.announced_gc_floor
-    };
-    let start = AT.steady_ms;
-    assert_eq!([start, start + 4_999, start + 5_000].map(&mut announced_at), [low, low, matched]);
-    let is_refused = |stamp: Stamp| replica.refuses(stamp, NodeId::new(2), low);
-    assert!(is_refused(matched) && !is_refused(enforced));
+fn a_hidden_tombstone_outranks_what_it_stands_for() {
+    let (mut replica, floor) = beside_a_tombstone();
+    let root = replica.root();
+    let removed = Register { stamp: Stamp::new(0, START_MS - 2_000_000, 0, NodeId::new(9)), ..register(2) };
+    let shown = vec![replica.table.entry(&removed)];
+    show_leaf(&mut replica, floor, vec![]);
+    // From a node with a lower floor it is refused, as if the tombstone had gone.
+    let hash = replica.table.hash(b"k2");
+    let told = show_leaf(&mut replica, Stamp::ZERO, shown.clone());
+    assert_eq!(told, [(2, Body::Collected(vec![(hash, removed.stamp)]))]);
+    assert_ne!(replica.root(), root);
+    // No floor refuses it, and the tombstone is back.
+    let told = show_leaf(&mut replica, floor, shown);
+    assert_eq!(told, [(2, Body::Repair(vec![Register { value: None, ..register(2) }]))]);
+    assert_eq!(replica.root(), root);
+    show_leaf(&mut replica, floor, vec![]);
+    hear_with(&mut replica, floor, Body::Repair(vec![removed]));
+    assert!(replica.get(b"k2").is_some_and(Register::is_tombstone));
+    assert_eq!(replica.root(), root);
+}
+
+#[test]
+fn a_new_register_replaces_a_hidden_tombstone() {
+    let (mut replica, floor) = beside_a_tombstone();
+    show_leaf(&mut replica, floor, vec![]);
+    let newer = Register { stamp: Stamp::new(0, START_MS + 1, 0, NodeId::new(2)), ..register(2) };
+    hear(&mut replica, 2, Body::Repair(vec![newer.clone()]), AT);
+    assert_eq!(replica.get(b"k2"), Some(&newer));
+    assert!(replica.table.check_tree());
+    replica.announce_gc_floor();
+    assert_eq!(replica.get(b"k2"), Some(&newer));
+}
+
+#[test]
+fn a_tombstone_that_another_node_refuses_as_collected_is_hidden() {
+    let (mut replica, floor) = beside_a_tombstone();
+    let hash = replica.table.hash(b"k2");
+    hear_with(&mut replica, floor, Body::Collected(vec![(hash, register(2).stamp)]));
+    assert!(replica.get(b"k2").is_some() && replica.table.visible(b"k2").is_none());
+}
+
+#[test]
+fn a_revealed_tombstone_has_to_be_confirmed_again() {
+    let (mut replica, floor) = beside_a_tombstone();
+    let confirmed = replica.table.merges();
+    show_leaf(&mut replica, floor, vec![]);
+    replica.table.reveal(b"k2");
+    let arrived: Vec<u64> = replica.table.tombstones().map(|tombstone| tombstone.arrived).collect();
+    assert!(arrived.iter().all(|arrived| *arrived > confirmed), "{arrived:?}, and {confirmed} before");
+}
+
+/// The other node announces this floor.
+fn hear_with(replica: &mut Replica, gc_floor: Stamp, body: Body) {
+    let bytes = Message { instance: 2, gc_floor, body }.encode();
+    replica.handle(Input::Message { from: NodeId::new(2), bytes }, AT);
 }
