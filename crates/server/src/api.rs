@@ -29,10 +29,13 @@ use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use tidegate::{Cluster, Tidegate};
 use tokio::sync::{Semaphore, watch as watched};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::openapi;
 use crate::options::Options;
 use hosts::Hosts;
 use work::Work;
@@ -40,6 +43,8 @@ use work::Work;
 pub(crate) use ask::{JSON, Wanted, collect_body, foreign_origin};
 pub(crate) use budget::{Budget, Held};
 pub(crate) use hosts::{LocalAddress, check_name};
+#[cfg(test)]
+pub(crate) use problem::Kind as ProblemKind;
 pub(crate) use problem::Problem;
 pub(crate) use watch::{EVENTS, open_stream};
 pub(crate) use work::Kind;
@@ -91,28 +96,41 @@ impl Api {
     }
 }
 
+/// All routes and their contract: a route is added by its annotation, and in no other way ([`openapi`] says how).
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::changes))
+        .routes(routes!(listing::list))
+        .routes(routes!(flag::show, definition::define, definition::remove))
+        .routes(routes!(activation::set, activation::clear))
+        .routes(routes!(history::page))
+        .routes(routes!(decision::decide))
+        .routes(routes!(history::page_of_all))
+        .routes(routes!(health::status))
+        .routes(routes!(cluster::status))
+        .routes(routes!(cluster::forget))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::accept))
+        .routes(routes!(quarantine::drop))
+        .routes(routes!(cluster::repair_clock))
+        .routes(routes!(backup::write))
+        .routes(routes!(backup::restore))
+        .routes(routes!(watch::watch))
+        .routes(routes!(openapi::contract))
+}
+
+/// The contract of these routes.
+#[cfg(test)]
+pub(crate) fn contract() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
 /// All that is answered. `other` answers the paths that are not of this API: those of OFREP, and unknown ones.
 pub(crate) fn router<T: 'static>(api: Arc<Api>, other: impl Handler<T, Arc<Api>>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/readyz/changes", get(health::changes))
-        .route("/api/v1/flags", get(listing::list))
-        .route("/api/v1/flags/{section}/{flag}", get(flag::show).put(definition::define).delete(definition::remove))
-        .route("/api/v1/flags/{section}/{flag}/activation", put(activation::set).delete(activation::clear))
-        .route("/api/v1/flags/{section}/{flag}/history", get(history::page))
-        .route("/api/v1/flags/{section}/{flag}/decision", get(decision::decide))
-        .route("/api/v1/history", get(history::page_of_all))
-        .route("/api/v1/status", get(health::status))
-        .route("/api/v1/cluster", get(cluster::status))
-        .route("/api/v1/cluster/forget", post(cluster::forget))
-        .route("/api/v1/cluster/quarantine", get(quarantine::list))
-        .route("/api/v1/cluster/quarantine/accept", post(quarantine::accept))
-        .route("/api/v1/cluster/quarantine/drop", post(quarantine::drop))
-        .route("/api/v1/cluster/repair-clock", post(cluster::repair_clock))
-        .route("/api/v1/backup", get(backup::write))
-        .route("/api/v1/restore", post(backup::restore))
-        .route("/api/v1/watch", get(watch::watch))
+    let (router, _) = routes().split_for_parts();
+    router
         .route_layer(middleware::from_fn(own_origin))
         .fallback(other)
         .method_not_allowed_fallback(wrong_method)

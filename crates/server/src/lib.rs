@@ -27,11 +27,15 @@
 //! What the server never does: it evaluates no flag itself, it queues no event for a slow reader, it lets no client block
 //! another one, and it allocates no more than its [`limits`] say, whatever clients send.
 #![warn(missing_docs)]
+#![expect(unused_qualifications, reason = "utoipa's attribute writes them for the types of parameters")]
 
 mod api;
 pub mod config;
+#[cfg(test)]
+mod generated;
 pub mod limits;
 mod ofrep;
+mod openapi;
 mod options;
 mod serve;
 mod stop;

@@ -13,6 +13,8 @@
 
 mod catalog;
 mod context;
+#[cfg(test)]
+mod contract;
 mod cors;
 mod evaluation;
 mod events;
@@ -40,6 +42,8 @@ use events::Events;
 use path::{Endpoint, Target};
 use tags::{Requested, Tags};
 
+#[cfg(test)]
+pub(crate) use contract::contract;
 pub(crate) use cors::check_origin;
 
 /// What the routes of OFREP share.

@@ -4,9 +4,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use tidegate::{ClusterReceipt, Effect, Micros, NodeName, OutrankedBy, Receipt, UnreachedPeer};
+use utoipa::ToSchema;
 
 use super::Answer;
 use super::problem::Problem;
+use crate::openapi::schemas;
 
 /// A value as JSON, on one line.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
@@ -19,22 +21,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 /// The receipt of a change: 200 where its level was reached, and 202 where the change stands and some have not said yet that
 /// they have it.
 pub(super) fn receipt(receipt: &Receipt) -> Answer {
-    /// A receipt as it is written.
-    #[derive(Serialize)]
-    struct Written<'r> {
-        flag: String,
-        stamp: String,
-        at: Micros,
-        ack: String,
-        reached: bool,
-        durable_on: Vec<String>,
-        pending: Vec<String>,
-        outranked: Vec<Loss>,
-        unreached: &'r [UnreachedPeer],
-        effect: Effect,
-        created: bool,
-    }
-    let written = Written {
+    let written = ReceiptJson {
         flag: receipt.flag.to_string(),
         stamp: receipt.stamp.to_string(),
         at: receipt.at,
@@ -52,21 +39,7 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
 
 /// The receipt of a change of the cluster itself, with the same status and members; `node` is the member that it is about.
 pub(super) fn cluster_receipt(receipt: &ClusterReceipt, node: Option<&NodeName>) -> Answer {
-    /// A receipt as it is written.
-    #[derive(Serialize)]
-    struct Written<'r> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        node: Option<&'r NodeName>,
-        stamp: String,
-        at: Micros,
-        ack: String,
-        reached: bool,
-        durable_on: Vec<String>,
-        pending: Vec<String>,
-        outranked: Vec<Loss>,
-        unreached: &'r [UnreachedPeer],
-    }
-    let written = Written {
+    let written = ClusterReceiptJson {
         node,
         stamp: receipt.stamp.to_string(),
         at: receipt.at,
@@ -80,6 +53,90 @@ pub(super) fn cluster_receipt(receipt: &ClusterReceipt, node: Option<&NodeName>)
     json(status(receipt.is_reached), &written)
 }
 
+/// The receipt of a change.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub(super) struct ReceiptJson<'r> {
+    /// The flag key.
+    flag: String,
+    /// The stamp of the change.
+    stamp: String,
+    /// The instant that the stamp names.
+    #[schema(value_type = String, format = DateTime)]
+    at: Micros,
+    /// The requested level.
+    ack: String,
+    /// Whether it was reached in time.
+    reached: bool,
+    /// The members that have acknowledged the change.
+    durable_on: Vec<String>,
+    /// Those that have not yet.
+    pending: Vec<String>,
+    /// The nodes on which another change of the flag counts for more, so that this one is not active there; while there is one,
+    /// no level is reached.
+    outranked: Vec<Loss>,
+    /// The configured addresses at which no node is connected, where the level was not reached.
+    #[schema(value_type = Vec<Unreached>)]
+    unreached: &'r [UnreachedPeer],
+    /// What the change did on this node.
+    #[schema(value_type = EffectJson)]
+    effect: Effect,
+    /// Whether the flag was unknown here and is a bare boolean flag now.
+    created: bool,
+}
+
+/// The receipt of a change of the cluster itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClusterReceipt)]
+pub(super) struct ClusterReceiptJson<'r> {
+    /// The member that was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schemas::Node>)]
+    node: Option<&'r NodeName>,
+    /// The stamp of the change.
+    stamp: String,
+    /// The instant that the stamp names.
+    #[schema(value_type = String, format = DateTime)]
+    at: Micros,
+    /// The requested level.
+    ack: String,
+    /// Whether it was reached in time.
+    reached: bool,
+    /// The members that have acknowledged the change.
+    durable_on: Vec<String>,
+    /// Those that have not yet.
+    pending: Vec<String>,
+    /// The nodes on which another change of the flag counts for more, so that this one is not active there; while there is one,
+    /// no level is reached.
+    outranked: Vec<Loss>,
+    /// The configured addresses at which no node is connected, where the level was not reached.
+    #[schema(value_type = Vec<Unreached>)]
+    unreached: &'r [UnreachedPeer],
+}
+
+/// The share of keys with `new` before and after a change, in percent; null where each caller has its own default.
+#[derive(Debug, ToSchema)]
+#[schema(as = Effect)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct EffectJson {
+    /// Before.
+    #[schema(required)]
+    from: Option<f64>,
+    /// After.
+    #[schema(required)]
+    to: Option<f64>,
+}
+
+/// An address at which no node is connected.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Unreached {
+    /// `host:port`.
+    address: String,
+    /// Why, and what to do.
+    problem: String,
+}
+
 /// Of a change that stands.
 fn status(is_reached: bool) -> StatusCode {
     if is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }
@@ -90,11 +147,15 @@ fn names(nodes: &[NodeName]) -> Vec<String> {
 }
 
 /// A node on which another change counts for more than the one that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Loss {
+    /// The node.
     on: String,
+    /// The stamp of the other change.
     stamp: String,
+    /// The node that made it.
     by: String,
+    /// Whether it is quarantined there.
     quarantined: bool,
 }
 

@@ -9,14 +9,24 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::json;
 use tokio::task::spawn_blocking;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ask::{self, Query, Wanted};
 use super::parts::parts;
 use super::problem::Problem;
 use super::{Answer, Kind, Shared, answer};
 use crate::limits;
+use crate::openapi::CHANGE_PROBLEMS;
+use crate::openapi::parameters::{Actor, Reason};
 
-/// `GET`: a line of JSON for each register, and one before them. It is sent as it is written.
+/// Make a backup
+///
+/// All activations and definitions: a line of JSON for each, and one before them.
+#[utoipa::path(
+    get, path = "/api/v1/backup", tag = "backup", operation_id = "makeBackup",
+    responses((status = 200, description = "the backup", body = String, content_type = "application/x-ndjson")),
+    extensions(("x-problems" = json!("not-live busy"))),
+)]
 pub(super) async fn write(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let cluster = api.cluster()?;
@@ -38,7 +48,16 @@ pub(super) async fn write(State(api): Shared, request: Request) -> Answer {
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
-/// `POST`: `?overwrite=true&reason=...`, and a backup.
+/// Restore a backup
+///
+/// The body is what a backup has written. A restore ends when its client disconnects: the changes that it has made by then are
+/// kept, and sending it again restores the rest.
+#[utoipa::path(
+    post, path = "/api/v1/restore", tag = "backup", operation_id = "restoreBackup", params(Overwrite, Reason, Actor),
+    request_body(content = String, content_type = "application/x-ndjson", example = json!(BACKUP_EXAMPLE)),
+    responses((status = 200, description = "it was restored", body = RestoreResult)),
+    extensions(("x-problems" = json!([CHANGE_PROBLEMS]))),
+)]
 pub(super) async fn restore(State(api): Shared, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let query = Query::read(&parts.uri, &["overwrite", "reason"])?;
@@ -66,6 +85,29 @@ pub(super) async fn restore(State(api): Shared, request: Request) -> Answer {
     )
 }
 
+/// Whether present values are replaced.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Overwrite {
+    /// `true` replaces activations and definitions that the cluster has by now; otherwise they are left as they are.
+    overwrite: Option<bool>,
+}
+
+/// What a restore did.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct RestoreResult {
+    /// How many activations and definitions the backup has.
+    registers: u64,
+    /// How many were restored.
+    restored: u64,
+    /// How many were left as they are.
+    left: u64,
+    /// How many are of a kind that this version does not know.
+    unknown: u64,
+}
+
 /// Tells work on a thread whether its client still waits: no longer when this is dropped.
 #[derive(Debug)]
 struct Client(Arc<AtomicBool>);
@@ -87,6 +129,20 @@ impl Drop for Client {
         self.0.store(false, Ordering::Relaxed);
     }
 }
+
+/// The backup of a node with one activation.
+const BACKUP_EXAMPLE: &str = concat!(
+    r#"{"format":"tidegate-backup","version":1,"cluster":"tidegate","node":"d05380a83d20b2a9","#,
+    r#""created_at":"2026-11-29T02:05:01.606406Z","created_at_us":1795917901606406,"sum":"864f3d71e4b9e0aa"}"#,
+    "\n",
+    r#"{"key":"ashop/banner","stamp":"000001a2250c6f0f01e6d05380a83d20b2a9","written_at":"2026-11-29T02:05:01.583000Z","#,
+    r#""value":{"defined":false,"percentage":"20"},"actor":"","reason":"","#,
+    r#""register":"01010c6173686f702f62616e6e65720212000001a2250c6f0f01e6d05380a83d20b2a903237b2270657263656e74616765223a"#,
+    r#"223230222c22646566696e6564223a66616c73657dad203187a4f66afd","sum":"9082cfa224602a35"}"#,
+    "\n",
+    r#"{"end":true,"registers":1,"sum":"0b3a5aee50173028"}"#,
+    "\n",
+);
 
 /// The media type of a backup: a line of JSON each.
 const LINES: &str = "application/x-ndjson";

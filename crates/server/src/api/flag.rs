@@ -6,48 +6,95 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::engine::Change;
 use tidegate::{FlagState, Micros, Record, Share, Variant};
+use utoipa::ToSchema;
 
 use super::ask::{self, FlagPath, Query};
 use super::problem::Problem;
 use super::{Answer, Kind, Shared, answer};
+use crate::openapi::parameters::FlagNames;
 
-/// A flag as it is written.
-#[derive(Debug, Serialize)]
+/// A flag.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Flag)]
 pub(super) struct FlagJson {
+    /// Its flag key, `section/flag`.
     flag: String,
+    /// `document <place>`, `api` for a definition that was made here, `activation` where there is only an activation, `default`, or
+    /// `lock` where only a lock of this host knows it.
     source: String,
+    /// The entry that was made here, or null.
+    #[schema(value_type = Value)]
     definition: Option<Box<RawValue>>,
+    /// The active activation, or null.
+    #[schema(required)]
     activation: Option<ActivationJson>,
+    /// The value `stable`, as it is written.
+    #[schema(value_type = Value)]
     stable: Option<Box<RawValue>>,
+    /// The value `new`, as it is written.
+    #[schema(value_type = Value)]
     new: Option<Box<RawValue>>,
+    /// How many percent of the keys have `new` now.
+    #[schema(value_type = f64)]
     share: Share,
+    /// The next turn of the share, or null.
+    #[schema(required)]
     next_change: Option<ChangeJson>,
+    /// `enabled` of its entry.
     enabled: bool,
+    /// `lock` of its entry.
+    #[schema(required)]
     lock: Option<&'static str>,
+    /// The content of the `ETag`.
     digest: String,
 }
 
 /// The flag's activation, while it is active.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Activation)]
 struct ActivationJson {
+    /// How many percent of the keys have `new`.
+    #[schema(value_type = f64)]
     percentage: Share,
+    /// When it ends; null: when it is removed.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
     until: Option<Micros>,
+    /// Who set it.
     actor: String,
+    /// Why.
     reason: String,
+    /// The stamp of the change.
     stamp: String,
+    /// The instant that the stamp names.
+    #[schema(value_type = String, format = DateTime)]
     at: Micros,
+    /// The node that made the change.
     node: String,
 }
 
 /// The next change in how the share moves.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NextChange)]
 struct ChangeJson {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
     at: Micros,
+    /// `rises`, `holds`, `ends`, `falls` or `expires`.
     what: &'static str,
+    /// The share then, in percent.
+    #[schema(value_type = f64)]
     share: Share,
 }
 
-/// `GET` of one flag.
+/// One flag
+///
+/// Its state on this node. The `ETag` changes with every change of the activation or of the definition and not with the ramp, so it
+/// is not used to answer 304; a change takes it as `If-Match`.
+#[utoipa::path(
+    get, path = "/api/v1/flags/{section}/{flag}", tag = "flags", operation_id = "getFlag", params(FlagNames),
+    responses((status = 200, description = "the flag", body = FlagJson, headers(("ETag" = String)))),
+    extensions(("x-problems" = json!("unknown-flag busy"))),
+)]
 pub(super) async fn show(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     let flag = ask::flag_of(path)?;
     Query::read(request.uri(), &[])?;

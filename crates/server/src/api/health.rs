@@ -5,12 +5,20 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::ask::Query;
 use super::problem::Problem;
 use super::{Answer, Api, Kind, Shared, answer};
+use crate::openapi::schemas;
 
-/// `GET /healthz`: the process works, whatever its sources and its cluster do.
+/// Whether the process works
+///
+/// Also while the node starts, and whatever its sources and its cluster do.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health", operation_id = "isAlive",
+    responses((status = 200, description = "the process works", body = Alive)),
+)]
 pub(super) async fn alive() -> Answer {
     answer::json(StatusCode::OK, &json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
 }
@@ -20,7 +28,14 @@ pub(super) fn starting(since: Instant) -> Problem {
     Problem::starting(since.elapsed())
 }
 
-/// `GET /readyz`: there is something to answer from. An unreachable source does not matter while its document is cached.
+/// Whether there is something to answer from
+///
+/// 503: a source has given no document, now or before; or the node is starting. An unreachable source does not matter while its
+/// document is cached.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", operation_id = "isReady",
+    responses((status = 200, description = "the server answers", body = Ready)),
+)]
 pub(super) async fn ready(State(api): Shared) -> Answer {
     let status = api.tide.status();
     if let Some(source) =
@@ -34,7 +49,14 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
     answer::json(StatusCode::OK, &ready)
 }
 
-/// `GET /readyz/changes`: changes are accepted. A node may answer reads while it refuses changes.
+/// Whether changes are accepted
+///
+/// 503 or 507: they are refused, and why. A node may answer reads while it refuses changes.
+#[utoipa::path(
+    get, path = "/readyz/changes", tag = "health", operation_id = "acceptsChanges",
+    responses((status = 200, description = "changes are accepted", body = Ready)),
+    extensions(("x-problems" = json!("not-live busy changes-refused disk"))),
+)]
 pub(super) async fn changes(State(api): Shared) -> Answer {
     let cluster = api.cluster()?;
     let disk = cluster.disk_trouble();
@@ -46,12 +68,42 @@ pub(super) async fn changes(State(api): Shared) -> Answer {
     }
 }
 
+/// A process that works.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Alive {
+    /// `alive`.
+    status: String,
+    /// The version of the server.
+    version: String,
+}
+
+/// A server that answers.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Ready {
+    /// `ready`.
+    status: String,
+    /// How many flags are defined.
+    #[schema(required = false)]
+    flags: Option<u64>,
+    /// Whether this node has compared itself with a member of the cluster since its start; null where there is no cluster.
+    #[schema(required)]
+    synced: Option<bool>,
+}
+
 /// Whether this node has compared itself with a member; null where there is no cluster.
 fn is_synced(api: &Api) -> Option<bool> {
     api.tide.cluster().map(|cluster| cluster.is_synced())
 }
 
-/// `GET /api/v1/status`: the sources one by one, and what is wrong with them.
+/// The documents of this server
+///
+/// Their sources, their ages and their problems.
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "health", operation_id = "getStatus",
+    responses((status = 200, description = "the status", body = schemas::Report)),
+)]
 pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let status = api.tide.status();

@@ -4,53 +4,110 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
 use tidegate::{ChangeKind, Cluster, ClusterError, FlagKey, HistoryEntry, Micros, RegisterValue, Stamp};
+use utoipa::{IntoParams, ToSchema};
 
 use super::ask::{self, FlagPath, Query};
 use super::{Answer, Api, Kind, Shared, answer};
 use crate::limits;
+use crate::openapi::parameters::FlagNames;
 
-/// A page as it is written.
-#[derive(Debug, Serialize)]
+/// A page of a history.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = History)]
 struct Page {
-    /// Whose history it is.
+    /// The node that answers, whose history it is.
     node: String,
-    /// The members that have one of their own.
+    /// The members that have theirs.
     others: Vec<String>,
+    /// Changes that some change on this page has replaced before they came to this node.
     missing: Vec<Missing>,
+    /// The changes, newest first. A page also ends where its changes have 1 MiB together.
     changes: Vec<Entry>,
+    /// `before` of the next page; null at the end.
+    #[schema(required)]
     next: Option<String>,
 }
 
-/// A change that was replaced, and is not in this node's history, as it is written.
-#[derive(Debug, Serialize)]
+/// Which page.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Pages {
+    /// `next` of the page before.
+    #[param(pattern = "^[0-9a-f]{36}$")]
+    before: Option<String>,
+    /// How many changes at most; 20 by default.
+    #[param(minimum = 1, maximum = 100, example = 10)]
+    limit: Option<u64>,
+}
+
+/// A change that was replaced, and is not in this node's history.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MissingChange)]
 struct Missing {
+    /// The flag key.
     flag: String,
+    /// Its stamp.
     stamp: String,
+    /// The instant that the stamp names.
+    #[schema(value_type = String, format = DateTime)]
     at: Micros,
+    /// The nodes that have it.
     known_to: Vec<String>,
 }
 
-/// A change as it is written.
-#[derive(Debug, Serialize)]
+/// A change.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Change)]
 struct Entry {
+    /// The flag key.
     flag: String,
+    /// Its stamp.
     stamp: String,
+    /// The instant that the stamp names.
+    #[schema(value_type = String, format = DateTime)]
     at: Micros,
+    /// `activation` or `definition`.
+    #[schema(value_type = String)]
     kind: ChangeKind,
+    /// The activation or the entry; null where it was removed.
+    #[schema(value_type = Value)]
     value: Option<RegisterValue>,
+    /// Who made it.
     actor: String,
+    /// Why.
     reason: String,
+    /// The node that made it.
     node: String,
+    /// The stamp of the change that it replaced; null for the first one.
+    #[schema(required)]
     replaced: Option<String>,
+    /// The stamp of the concurrent change that it lost to, or null.
+    #[schema(required)]
     lost_to: Option<String>,
 }
 
-/// `GET /flags/{section}/{flag}/history`: `?before=STAMP&limit=N`.
+/// What happened to a flag
+///
+/// Newest first, on this node: each node has its own history.
+#[utoipa::path(
+    get, path = "/api/v1/flags/{section}/{flag}/history", tag = "flags", operation_id = "getFlagHistory",
+    params(FlagNames, Pages),
+    responses((status = 200, description = "a page", body = Page)),
+    extensions(("x-problems" = json!("not-live busy"))),
+)]
 pub(super) async fn page(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     answer_page(&api, Some(ask::flag_of(path)?), request.uri()).await
 }
 
-/// `GET /history`: the same of all flags.
+/// What happened to all flags
+///
+/// Newest first, on this node: each node has its own history.
+#[utoipa::path(
+    get, path = "/api/v1/history", tag = "flags", operation_id = "getHistory", params(Pages),
+    responses((status = 200, description = "a page", body = Page)),
+    extensions(("x-problems" = json!("not-live busy"))),
+)]
 pub(super) async fn page_of_all(State(api): Shared, request: Request) -> Answer {
     answer_page(&api, None, request.uri()).await
 }

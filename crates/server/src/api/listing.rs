@@ -12,6 +12,7 @@ use axum::response::IntoResponse as _;
 use serde::Serialize;
 use tidegate::{Cluster, FlagKey, Tidegate, View};
 use tidegate_engine::FlagIndex;
+use utoipa::ToSchema;
 
 use super::ask::{self, Query};
 use super::budget::Reserved;
@@ -21,7 +22,15 @@ use super::problem::Problem;
 use super::{Answer, Api, Kind, Shared, answer};
 use crate::limits;
 
-/// `GET` of all flags, in the order of their keys.
+/// All flags
+///
+/// In the order of their keys. A long list is streamed: documents, values and shares are those of one instant; the activation and
+/// definition of each flag are those of the moment when it is sent.
+#[utoipa::path(
+    get, path = "/api/v1/flags", tag = "flags", operation_id = "listFlags",
+    responses((status = 200, description = "the flags", body = Flags, headers(("ETag" = String)))),
+    extensions(("x-problems" = json!("busy"))),
+)]
 pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;
     let tide = api.tide.clone();
@@ -35,6 +44,16 @@ pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
     let kind = HeaderValue::from_static(ask::JSON);
     let body = if listing.is_ended() { Body::from(first) } else { send(&api, reserved, first, listing) };
     Ok(answer::with_tag((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response(), &tag))
+}
+
+/// The list as it is written.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it is written in parts; only its schema is used")]
+struct Flags {
+    /// The flags.
+    flags: Vec<FlagJson>,
+    /// What the list is of: it changes with the documents and with each live change.
+    digest: String,
 }
 
 /// Sends the list as the client takes it.

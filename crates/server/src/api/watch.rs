@@ -20,14 +20,25 @@ use tidegate::{Changes, Explanation, FlagKey, Subscription};
 use tidegate_engine::JsonAttributes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
+use utoipa::IntoParams;
 
 use super::ask::{self, Query};
 use super::problem::Problem;
 use super::{Answer, Api, Shared, decision};
 use crate::limits;
+use crate::openapi::parameters::SubjectOf;
 use crate::stop::stopped;
 
-/// `GET`: `?flag=F&key=K&attributes=JSON`, all optional.
+/// Watch a decision, or all changes
+///
+/// A stream of server-sent events. With `flag` it sends `event: decision` at once, and again whenever value, variant, reason or rule
+/// change: by a live change, or by the ramp at the instant of the flip. Its data is that of `decision`; an unknown flag has the rule
+/// `unknown_flag`. Without `flag` it sends `event: change`, which says what has changed.
+#[utoipa::path(
+    get, path = "/api/v1/watch", tag = "decisions", operation_id = "watch", params(Watched, SubjectOf),
+    responses((status = 200, description = "the events", body = String, content_type = "text/event-stream")),
+    extensions(("x-problems" = json!("too-many-streams"))),
+)]
 pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
     let query = Query::read(request.uri(), &["flag", "key", "attributes"])?;
     let flag = query.get("flag").map(|flag| ask::checked(FlagKey::parse(flag))).transpose()?;
@@ -54,6 +65,16 @@ pub(crate) fn open_stream(api: &Api) -> Result<(OwnedSemaphorePermit, mpsc::Send
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     let response = (StatusCode::OK, [kind, unbuffered], Body::new(Stream(stream))).into_response();
     Ok((permit, events, response))
+}
+
+/// What is watched.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Watched {
+    /// The flag key, `section/flag`; all changes without it.
+    #[param(example = "shop/banner")]
+    flag: Option<String>,
 }
 
 /// One stream of events.

@@ -3,6 +3,7 @@
 
 mod activation;
 mod connections;
+mod contract;
 mod flags;
 mod hostile;
 mod mistakes;

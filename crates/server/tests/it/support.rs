@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::contract;
+
 /// A server that runs until it is stopped or dropped.
 pub(crate) struct Server {
     pub(crate) tide: Tidegate,
@@ -108,10 +110,16 @@ impl Server {
 }
 
 impl Reply {
+    /// Sends a request, and holds the answer against the contract.
     pub(crate) async fn from_request(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = client.execute(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.bytes().await.unwrap().to_vec() }
+        let reply = Self { status, headers, body: response.bytes().await.unwrap().to_vec() };
+        contract::check(&method, &path, &reply);
+        reply
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
