@@ -50,6 +50,12 @@ const RULES: &[Rule] = &[
         because: "the library is embedded: it serves nothing and parses no arguments",
     },
     Rule {
+        member: "tidegate-openfeature",
+        members: &["tidegate", "tidegate-engine"],
+        forbidden: &["axum", "clap", "rusqlite"],
+        because: "the provider stands on the library with its default features, and decides nothing itself",
+    },
+    Rule {
         member: "tidegate-server",
         members: &["tidegate", "tidegate-engine", "tidegate-mesh", "tidegate-replica"],
         forbidden: &["clap"],
