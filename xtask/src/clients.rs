@@ -74,7 +74,7 @@ fn node(server: &Path) -> Result<(), Failure> {
 fn browser(server: &Path) -> Result<(), Failure> {
     need("chromium", "chromium")?;
     install_packages()?;
-    node_tests(server, &["clients/browser/browser.test.mjs"])
+    node_tests(server, &["clients/browser/browser.test.mjs", "clients/browser/docs.test.mjs"])
 }
 
 fn rust(server: &Path) -> Result<(), Failure> {

@@ -119,6 +119,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::restore))
         .routes(routes!(watch::watch))
         .routes(routes!(openapi::contract))
+        .routes(routes!(openapi::page))
+        .routes(routes!(openapi::script))
+        .routes(routes!(openapi::style))
 }
 
 /// The contract of these routes.

@@ -75,6 +75,10 @@ fn complete(path: &str, method: &str, operation: &mut Value, shared: &mut Map<St
         Some(lists) => lists.as_array().unwrap().iter().for_each(|words| add(words.as_str().unwrap())),
     }
     let is_probe = path == "/healthz";
+    if path.contains("/ofrep/") && method == "post" {
+        // The annotation has no way to say it: an absent body is an empty context.
+        operation["requestBody"]["required"] = json!(false);
+    }
     if !path.contains("/ofrep/") {
         add("internal memory");
         if operation.get("requestBody").is_some() {

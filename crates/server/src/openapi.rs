@@ -39,8 +39,9 @@ pub(crate) fn base() -> OpenApi {
         tag.description = Some(description.trim_end().to_owned());
         tag
     });
-    // Every failure refers to these two, and no annotation does.
+    // Failures and parameters refer to these, and no body does.
     let components = ComponentsBuilder::new().schema_from::<schemas::Problem>().schema_from::<schemas::Diagnostic>();
+    let components = components.schema_from::<schemas::Name>();
     OpenApiBuilder::new().info(info).tags(Some(tags)).components(Some(components.build())).build()
 }
 
@@ -55,9 +56,50 @@ pub(crate) async fn contract() -> Response {
     file("application/json", CONTRACT)
 }
 
-fn file(kind: &'static str, body: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
+/// This contract as a page
+///
+/// It is shown by the server alone: nothing is loaded from elsewhere.
+#[utoipa::path(
+    get, path = "/docs", tag = "contract", operation_id = "showContract",
+    responses((status = 200, description = "the page", body = String, content_type = "text/html; charset=utf-8")),
+)]
+pub(crate) async fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("openapi/docs.html"))
 }
+
+/// The script of the page
+#[utoipa::path(
+    get, path = "/docs/script.js", tag = "contract", operation_id = "getPageScript",
+    responses((status = 200, description = "the script", body = String, content_type = "text/javascript; charset=utf-8")),
+)]
+pub(crate) async fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("openapi/docs.js"))
+}
+
+/// The style of the page
+#[utoipa::path(
+    get, path = "/docs/style.css", tag = "contract", operation_id = "getPageStyle",
+    responses((status = 200, description = "the style", body = String, content_type = "text/css; charset=utf-8")),
+)]
+pub(crate) async fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("openapi/docs.css"))
+}
+
+/// A file that is part of the program. Whatever else a page of this origin held, its browser would load nothing from elsewhere, run
+/// no other script, and show it in no frame.
+fn file(kind: &'static str, body: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (headers, body).into_response()
+}
+
+/// Script, style and contract come from this server; there is nothing else.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The problems that every change may have, in `x-problems`.
 pub(crate) const CHANGE_PROBLEMS: &str =

@@ -82,6 +82,7 @@ fn remedy(kind: &str, field: &str, is_about_flag: bool) -> &'static str {
         "changed" => "the flag was changed meanwhile; check `tidegate history`, and decide again",
         "unknown-node" | "ambiguous-node" => "`tidegate cluster status` lists the members with their ids",
         "reachable-node" => "stop the node first, or add --force",
+        "own-node" => "stop this node, and name another one with --server",
         "conflict" if is_about_flag => "change the document, or set the activation with `tidegate percentage`",
         "conflict" => "restore a backup of this cluster, or start the server with the other --cluster",
         "clock" => {
@@ -103,7 +104,6 @@ fn remedy(kind: &str, field: &str, is_about_flag: bool) -> &'static str {
         "invalid" => match field {
             "until" => "give a later time with --until, or remove the activation with `tidegate clear`",
             "kind" => "choose one with --kind",
-            "node" => "stop this node, and name another one with --server",
             "reason" | "actor" | "x-tidegate-actor" => "shorten the text",
             "flag" => "a flag is `section/flag`, each name 1 to 256 bytes of visible text",
             _ => "",
@@ -144,8 +144,8 @@ mod tests {
     fn every_kind_of_problem_has_a_remedy_of_the_command_line() {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/src/api/problem.rs");
         let source = std::fs::read_to_string(source).unwrap();
-        let table = source.split_once("const fn parts(self)").unwrap().1.split_once("\n}\n").unwrap().0;
-        let kinds: Vec<&str> = table.split("(\"").skip(1).filter_map(|row| row.split('"').next()).collect();
+        let table = source.split_once("\nkinds! {\n").unwrap().1.split_once("\n}\n").unwrap().0;
+        let kinds: Vec<&str> = table.lines().filter_map(|row| row.split('"').nth(1)).collect();
         assert!(kinds.len() > 20 && kinds.contains(&"unknown-flag"), "{kinds:?}");
         for kind in kinds {
             let problem = format!("urn:tidegate:problem:{kind}");

@@ -37,7 +37,7 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
         (status = 200, description = "the level was reached", body = ClusterReceiptJson<'_>),
         (status = 202, description = "the level was not reached in time; the change is kept", body = ClusterReceiptJson<'_>),
     ),
-    extensions(("x-problems" = json!([CHANGE_PROBLEMS, "unknown-node ambiguous-node reachable-node"]))),
+    extensions(("x-problems" = json!([CHANGE_PROBLEMS, "unknown-node ambiguous-node reachable-node own-node"]))),
 )]
 pub(super) async fn forget(State(api): Shared, request: Request) -> Answer {
     let query = Query::read(request.uri(), &["force"])?;

@@ -83,6 +83,7 @@ kinds! {
     Conflict = "conflict", "Conflict", CONFLICT, "a document defines the flag; the backup is of another cluster";
     AmbiguousNode = "ambiguous-node", "Ambiguous node name", CONFLICT, "several members have the name: use an id";
     ReachableNode = "reachable-node", "The member is reachable", CONFLICT, "the member is reachable: `force=true`";
+    OwnNode = "own-node", "A node cannot forget itself", CONFLICT, "the node that answers was to remove itself: ask another one";
     Changed = "changed", "Precondition failed", PRECONDITION_FAILED, "the flag has changed since the given `ETag`";
     TooLarge = "too-large", "The body is too large", PAYLOAD_TOO_LARGE, "the body is too large";
     WrongMedia = "wrong-media", "Unsupported media type", UNSUPPORTED_MEDIA_TYPE, "the path does not read a body of this type";

@@ -132,7 +132,8 @@ struct LastEvent {
 /// Who asks.
 #[derive(Debug, Serialize, ToSchema)]
 struct EvaluationRequest {
-    /// The context.
+    /// The context; without it there is no key.
+    #[schema(required = false)]
     context: EvaluationContext,
 }
 
@@ -140,8 +141,8 @@ struct EvaluationRequest {
 #[derive(Debug, Serialize, ToSchema)]
 struct EvaluationContext {
     /// The key. Flags that everybody has alike need none.
-    #[schema(rename = "targetingKey")]
-    targeting_key: Option<String>,
+    #[schema(rename = "targetingKey", required = false)]
+    targeting_key: String,
 }
 
 /// The answer of a flag.

@@ -45,7 +45,7 @@ pub(crate) enum AckLevel {
 #[expect(dead_code, reason = "only their schema is used")]
 pub(crate) struct Reason {
     /// Why the change is made, for the history: 1,024 bytes of UTF-8 at most.
-    #[param(example = "ticket 4711", max_length = 256)]
+    #[param(example = "ticket 4711", max_length = 1024)]
     reason: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Reason {
 #[expect(dead_code, reason = "only their schema is used")]
 pub(crate) struct Actor {
     /// Who makes the change, for the history: 1,024 bytes of UTF-8 at most. The server does not verify it.
-    #[param(rename = "X-Tidegate-Actor", example = "dana", max_length = 256, pattern = "^[ -~]*$")]
+    #[param(rename = "X-Tidegate-Actor", example = "dana", max_length = 1024, pattern = "^[ -~]*$")]
     actor: Option<String>,
 }
 

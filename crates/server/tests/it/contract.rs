@@ -227,6 +227,27 @@ async fn the_server_answers_its_contract() {
     assert_eq!(CONTRACT["openapi"], "3.1.0");
 }
 
+/// The page, its script and its style name no other server, and the policy allows none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_the_contract_needs_nothing_from_elsewhere() {
+    let server = Server::start().await;
+    let page = server.get("/docs").await;
+    for name in ["docs/script.js", "docs/style.css"] {
+        assert!(page.text().contains(&format!("\"{name}\"")), "{name}");
+    }
+    assert!(!page.text().contains("<style") && !page.text().contains("style=") && !page.text().contains("<script>"));
+    for path in ["/docs", "/docs/script.js", "/docs/style.css"] {
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        let policy = reply.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+        for elsewhere in ["src=\"http", "src=\"//", "href=\"http", "import ", "@import", "url("] {
+            assert!(!reply.text().contains(elsewhere), "{path} has `{elsewhere}`");
+        }
+    }
+}
+
 /// Each operation is described, and has an id of its own.
 #[test]
 fn each_operation_says_what_it_is() {
@@ -246,6 +267,26 @@ fn each_operation_says_what_it_is() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count);
+}
+
+#[test]
+fn each_reference_is_to_something() {
+    fn collect(value: &'static Value, into: &mut Vec<&'static str>) {
+        match value {
+            Value::Object(members) => {
+                into.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| collect(member, into));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+            _ => {}
+        }
+    }
+    let mut references = Vec::new();
+    collect(&CONTRACT, &mut references);
+    assert!(references.len() > 100, "{}", references.len());
+    for reference in references {
+        assert!(CONTRACT.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
 }
 
 /// What the check itself finds.

@@ -91,7 +91,7 @@ const CASES: &[Case] = &[
     case("GET /", "", 404, "", "no resource at"),
     case("POST /api/v1/cluster/forget", r#"{"node": "nobody"}"#, 404, "node", "is not a member"),
     case("POST /api/v1/cluster/forget", "{}", 400, "node", "missing"),
-    case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 400, "node", "send the request to another one"),
+    case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 409, "node", "send the request to another one"),
     case("POST /api/v1/cluster/repair-clock", r#"{"epoch": 1}"#, 400, "epoch", "known here: `reason`"),
 ];
 

@@ -153,7 +153,7 @@ impl Problem {
                 Self::new(Kind::UnknownNode, detail, "send GET `/api/v1/cluster` for the members").at_field("node")
             }
             WriteError::ForgetsItself { .. } => {
-                Self::invalid("node", detail, "stop this node, and send the request to another one")
+                Self::new(Kind::OwnNode, detail, "stop this node, and send the request to another one").at_field("node")
             }
             _ => Self::new(Kind::Invalid, detail, "send a smaller change"),
         }
@@ -195,7 +195,7 @@ mod tests {
     fn what_the_caller_can_fix() {
         check(ChangeError::Refused(WriteError::Conflict { found: None }), 412, None);
         check(ChangeError::Refused(WriteError::NotMember { node: NodeId::new(1) }), 404, None);
-        check(ChangeError::Refused(WriteError::ForgetsItself { node: NodeId::new(1) }), 400, None);
+        check(ChangeError::Refused(WriteError::ForgetsItself { node: NodeId::new(1) }), 409, None);
         check(ChangeError::Refused(WriteError::Invalid), 400, None);
         check(ChangeError::Definition(Vec::new()), 422, None);
         check(RestoreError::Cluster { found: "a".to_owned(), own: "b".to_owned() }, 409, None);
