@@ -41,7 +41,8 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// Crates with a workspace of their own, so that no test build pays for what they need.
-const APART: &[&str] = &["bench/Cargo.toml", "fuzz/Cargo.toml", "clients/rust/Cargo.toml"];
+const APART: &[&str] =
+    &["bench/Cargo.toml", "fuzz/Cargo.toml", "clients/rust/Cargo.toml", "clients/gherkin/Cargo.toml"];
 
 /// Other libraries beside Tidegate: hundreds of crates that CI neither fetches nor builds, so it only looks at the format.
 const NOT_BUILT: &str = "bench/peers/Cargo.toml";

@@ -21,6 +21,7 @@ const CLIENTS: &[Client] = &[
     Client { folder: "node", run: node },
     Client { folder: "browser", run: browser },
     Client { folder: "rust", run: rust },
+    Client { folder: "gherkin", run: gherkin },
 ];
 
 /// By a developer: with the profile `dev`, and only one client if it is named.
@@ -79,6 +80,11 @@ fn browser(server: &Path) -> Result<(), Failure> {
 
 fn rust(server: &Path) -> Result<(), Failure> {
     finish(cargo(&["test", "--locked", "--manifest-path", "clients/rust/Cargo.toml"]).env(PROGRAM, server))
+}
+
+/// Needs no server: this provider decides in the process.
+fn gherkin(_server: &Path) -> Result<(), Failure> {
+    finish(&mut cargo(&["test", "--locked", "--manifest-path", "clients/gherkin/Cargo.toml"]))
 }
 
 fn install_packages() -> Result<(), Failure> {

@@ -45,17 +45,17 @@ fn reason(flag: &Flag<'_>, decision: &Decision<'_>, view: &View) -> EvaluationRe
     }
 }
 
-/// No flag has this key.
+/// No flag has this key. OpenFeature's scenarios look for the words `flag NAME not found`.
 pub(crate) fn not_found(key: &FlagKey, snapshot: &Snapshot) -> EvaluationError {
     let meant = snapshot.nearest(key).map(|meant| format!("; did you mean `{}`?", meant.to_short()));
-    let message = format!("no flag `{}`{}", key.to_short(), meant.unwrap_or_default());
+    let message = format!("flag {} not found{}", key.to_short(), meant.unwrap_or_default());
     error(EvaluationErrorCode::FlagNotFound, message)
 }
 
 /// The flag is unknown, and there may be documents that have not arrived yet.
 pub(crate) fn not_ready(key: &FlagKey) -> EvaluationError {
     let message = format!(
-        "no flag `{}` yet: a source has not given its first document; the status of the instance says which, and why",
+        "flag {} not found yet: a source has not given its first document; the status of the instance says which, and why",
         key.to_short()
     );
     error(EvaluationErrorCode::ProviderNotReady, message)

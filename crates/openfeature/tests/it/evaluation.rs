@@ -197,9 +197,9 @@ async fn errors_have_a_code_and_a_remedy() {
     )
     .await;
     for (name, context, code, message) in [
-        ("of", key("ann"), Code::FlagNotFound, "no flag `of`; did you mean `off`?"),
-        ("shop/zzz", key("ann"), Code::FlagNotFound, "no flag `shop/zzz`"),
-        ("", key("ann"), Code::FlagNotFound, "no flag ``"),
+        ("of", key("ann"), Code::FlagNotFound, "flag of not found; did you mean `off`?"),
+        ("shop/zzz", key("ann"), Code::FlagNotFound, "flag shop/zzz not found"),
+        ("", key("ann"), Code::FlagNotFound, "flag  not found"),
         (
             "off",
             key("ann"),

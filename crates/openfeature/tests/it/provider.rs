@@ -63,7 +63,7 @@ async fn the_status_follows_the_source() {
     assert_eq!(provider.status(), ProviderStatus::NotReady);
     let error = flags.get_int_value("x", None, None).await.unwrap_err();
     assert_eq!(error.code, Code::ProviderNotReady);
-    assert!(error.message.unwrap().starts_with("no flag `x` yet: a source has not given its first document"));
+    assert!(error.message.unwrap().starts_with("flag x not found yet: a source has not given its first document"));
 
     publish(&path, r#"{"flags": {"x": {"stable": 1}}}"#);
     wait_for(&provider, &ProviderStatus::Ready);

@@ -1,0 +1,1 @@
+//! Nothing: the scenarios are run by the tests of this folder.
