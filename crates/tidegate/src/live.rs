@@ -6,6 +6,7 @@
 //!
 //! The replica decides, without input or output; the driver ([`driver`]) does for it what it cannot do itself.
 
+mod arrivals;
 mod backup;
 mod carrier;
 mod change;
@@ -43,6 +44,7 @@ use std::{fmt, fs, io};
 use tidegate_engine::{FlagKey, Share};
 use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
+use tokio::sync::watch;
 
 use crate::random::random;
 use crate::registry::Registry;
@@ -56,6 +58,7 @@ use network::{Network, Secured};
 use runner::Runner;
 use synced::Synced;
 
+pub use arrivals::{Arrivals, ArrivedChange, ArrivedChanges};
 pub use backup::{RestoreError, Restored};
 pub use change::Change;
 pub use change_error::ChangeError;
@@ -315,6 +318,7 @@ impl Live {
         };
         registry.set_defaults(defaults);
         let disk = Arc::<DiskState>::default();
+        let (grows, grown) = watch::channel(0);
         let parts = Parts {
             options,
             loaded,
@@ -323,6 +327,7 @@ impl Live {
             committer,
             synced: Arc::clone(&synced),
             disk: Arc::clone(&disk),
+            grown: grows,
             unwritable: opened.folder.as_ref().and_then(|folder| folder.unwritable.clone()),
         };
         let runner = Runner::new(Driver::new(parts), Arc::clone(intake.inbox()));
@@ -340,6 +345,7 @@ impl Live {
             synced,
             startup,
             disk,
+            grown,
         });
         LiveThread::start(runner, driver).map_err(LiveError::Thread)
     }

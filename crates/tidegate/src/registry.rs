@@ -133,6 +133,12 @@ impl Registry {
         (slot, options)
     }
 
+    /// The documents, without anything beside or over them.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn documents(&self) -> Snapshot {
+        self.parts().plain.clone()
+    }
+
     /// The source of the document that defines a flag.
     #[cfg(feature = "cluster")]
     pub(crate) fn source_of(&self, flag: &FlagKey) -> Option<String> {

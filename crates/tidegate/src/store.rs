@@ -25,7 +25,8 @@ pub use committer::{Committer, Outcome, QUEUE_WEIGHT_MAX};
 pub use error::{OpenError, StoreError};
 pub use folder::{Damage, DataFolder};
 pub use limits::{
-    ASIDE_ROWS_MAX, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, WAL_PAGES_MAX,
+    ARRIVALS_BYTES_MAX, ASIDE_ROWS_MAX, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX,
+    WAL_PAGES_MAX,
 };
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
@@ -96,6 +97,34 @@ pub trait History: fmt::Debug + Send + Sync {
     /// # Errors
     /// The store is closed, or cannot be read.
     fn page_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// The events that came after this position, of those the ones whose stamps are wanted, in the order in which they came. At
+    /// most `limit` events are looked at, and at most [`HISTORY_PAGE_MAX`]; fewer where [`ARRIVALS_BYTES_MAX`] is reached.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    fn arrivals(&self, after: u64, limit: usize, is_wanted: &dyn Fn(Stamp) -> bool) -> Result<Arrivals, StoreError>;
+
+    /// The positions of the first and the last event that are kept; none where there is no event.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    fn ends(&self) -> Result<Option<(u64, u64)>, StoreError>;
+
+    /// The stamp of the event at a position, if it is kept.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    fn stamp_at(&self, position: u64) -> Result<Option<Stamp>, StoreError>;
+}
+
+/// Events in the order in which they came to this node.
+#[derive(Clone, Debug, Default)]
+pub struct Arrivals {
+    /// The events with their positions, which grow and have gaps.
+    pub events: Vec<(u64, Event)>,
+    /// The position of the last event that was looked at; that from which it was looked, where there was none.
+    pub last: u64,
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::driver_handle::{DriverHandle, to_timeout};
 use super::driver_view::DriverView;
 use super::history::{self, HistoryPage, Whose};
 use super::inbox::Refused;
-use super::names::NodeName;
+use super::names::{Names, NodeName};
 use super::receipt::{ClusterReceipt, Done, Forgotten};
 use super::record::FlagRecord;
 use super::request::{Reply, Request};
@@ -385,6 +385,10 @@ impl Cluster {
     pub fn repair_clock(&self, actor: &str, reason: &str) -> Result<ClusterReceipt, ClusterError> {
         let (actor, reason) = (actor.into(), reason.into());
         Ok(ClusterReceipt::new(self.change(|reply| Request::RaiseEpoch { actor, reason, reply })?))
+    }
+
+    pub(super) fn names(&self) -> Result<Names, ClusterError> {
+        self.query(|view| Arc::clone(view.names))
     }
 
     pub(super) fn driver(&self) -> &Arc<DriverHandle> {

@@ -25,6 +25,7 @@ use tidegate_replica::{
     Batch, Change as RegisterChange, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
     Resolution, WriteError,
 };
+use tokio::sync::watch as watched;
 
 use crate::clock::Clock;
 use crate::read::subscription::Notifier;
@@ -83,6 +84,8 @@ pub(super) struct Driver {
     synced: Arc<Synced>,
     is_synced: bool,
     disk: Arc<DiskState>,
+    /// Tells those who follow all changes that the disk has more.
+    grown: watched::Sender<u64>,
 }
 
 /// Why the disk takes nothing at the moment, for callers that ask before each change.
@@ -137,6 +140,8 @@ pub(super) struct Parts {
     pub(super) committer: Committer,
     pub(super) synced: Arc<Synced>,
     pub(super) disk: Arc<DiskState>,
+    /// Tells that the disk has more changes.
+    pub(super) grown: watched::Sender<u64>,
     /// Why the data folder could not be written at the start.
     pub(super) unwritable: Option<String>,
 }
@@ -150,7 +155,7 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, registry, carrier, committer, synced, disk, unwritable } = parts;
+        let Parts { options, loaded, registry, carrier, committer, synced, disk, grown, unwritable } = parts;
         disk.set(unwritable.clone());
         let node = options.node;
         let (clock, started) = (registry.instance().clock().clone(), Instant::now());
@@ -183,6 +188,7 @@ impl Driver {
             synced,
             is_synced: false,
             disk,
+            grown,
         };
         driver.perform(output);
         driver.project(Effort::Full);
@@ -290,6 +296,7 @@ impl Driver {
         match outcome {
             Outcome::Persisted { upto } => {
                 self.tell_disk(None);
+                self.grown.send_replace(upto);
                 self.handle(Input::Persisted { upto });
             }
             Outcome::Waiting { message } => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidegate_engine::Micros;
 use tidegate_mesh::Startup;
 use tidegate_replica::NodeId;
+use tokio::sync::watch;
 
 use super::driver::DiskState;
 use super::intake::Intake;
@@ -31,6 +32,8 @@ pub(crate) struct DriverHandle {
     pub(super) synced: Arc<Synced>,
     pub(super) startup: Startup,
     pub(super) disk: Arc<DiskState>,
+    /// Changes when the disk has more of the history.
+    pub(super) grown: watch::Receiver<u64>,
 }
 
 impl DriverHandle {

@@ -171,7 +171,7 @@ fn is_known(
 }
 
 /// The least stamp that is greater: pages end before a stamp.
-fn next_after(stamp: Stamp) -> Stamp {
+pub(super) fn next_after(stamp: Stamp) -> Stamp {
     let mut bytes = stamp.to_bytes();
     for byte in bytes.iter_mut().rev() {
         let is_carried;
@@ -183,7 +183,7 @@ fn next_after(stamp: Stamp) -> Stamp {
     Stamp::from_bytes(bytes)
 }
 
-fn entry(kind: ChangeKind, flag: &FlagKey, event: Event, names: &Names) -> HistoryEntry {
+pub(super) fn entry(kind: ChangeKind, flag: &FlagKey, event: Event, names: &Names) -> HistoryEntry {
     let Event { register, lost_to } = event;
     HistoryEntry {
         flag: flag.to_string(),

@@ -14,6 +14,9 @@ pub const HISTORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Events of one page of the history. A key has hardly more.
 pub const HISTORY_PAGE_MAX: usize = 1_000;
 
+/// Bytes of events, as encoded, after which events that are read in the order of arrival make a page of their own.
+pub const ARRIVALS_BYTES_MAX: usize = 1024 * 1024;
+
 /// Damaged rows that are kept for inspection; as many as a cluster has flags.
 pub const ASIDE_ROWS_MAX: u32 = 100_000;
 

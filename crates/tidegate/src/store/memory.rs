@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Batch, Event, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, History, Loaded, Register, Stamp, Store, StoreError};
+use super::{
+    ARRIVALS_BYTES_MAX, Arrivals, Batch, Event, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, History, Loaded, Register,
+    Stamp, Store, StoreError,
+};
 
 /// Keeps everything in memory. A clone is another handle on the same memory, as a restart is on the same disk.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +19,9 @@ struct Shared {
     registers: BTreeMap<Arc<[u8]>, Register>,
     meta: Option<Vec<u8>>,
     history: BTreeMap<Arc<[u8]>, BTreeMap<Stamp, Event>>,
-    /// Of all keys.
-    events: usize,
+    /// Of all keys, in the order of arrival.
+    arrivals: BTreeMap<u64, (Arc<[u8]>, Stamp)>,
+    last_arrival: u64,
 }
 
 impl MemoryStore {
@@ -82,6 +86,34 @@ impl History for MemoryStore {
         all.sort_unstable_by_key(|event| std::cmp::Reverse(event.register.stamp));
         Ok(all.into_iter().take(limit.min(HISTORY_PAGE_MAX)).cloned().collect())
     }
+
+    fn arrivals(&self, after: u64, limit: usize, is_wanted: &dyn Fn(Stamp) -> bool) -> Result<Arrivals, StoreError> {
+        let shared = self.shared();
+        let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after }, 0);
+        let next = after.saturating_add(1);
+        for (position, (key, stamp)) in shared.arrivals.range(next..).take(limit.min(HISTORY_PAGE_MAX)) {
+            if bytes >= ARRIVALS_BYTES_MAX {
+                break;
+            }
+            arrivals.last = *position;
+            let event = shared.history.get(key).and_then(|events| events.get(stamp));
+            if let Some(event) = event.filter(|_| is_wanted(*stamp)) {
+                bytes += event.register.value.as_ref().map_or(0, |value| value.len());
+                arrivals.events.push((*position, event.clone()));
+            }
+        }
+        Ok(arrivals)
+    }
+
+    fn ends(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        let shared = self.shared();
+        let (first, last) = (shared.arrivals.first_key_value(), shared.arrivals.last_key_value());
+        Ok(first.zip(last).map(|((first, _), (last, _))| (*first, *last)))
+    }
+
+    fn stamp_at(&self, position: u64) -> Result<Option<Stamp>, StoreError> {
+        Ok(self.shared().arrivals.get(&position).map(|(_, stamp)| *stamp))
+    }
 }
 
 impl Shared {
@@ -92,12 +124,12 @@ impl Shared {
             return;
         }
         events.insert(event.register.stamp, event.clone());
-        self.events += 1;
+        self.last_arrival += 1;
+        self.arrivals.insert(self.last_arrival, (Arc::clone(&event.register.key), event.register.stamp));
         if events.len() > HISTORY_PER_KEY_MAX as usize {
             events.pop_first();
-            self.events -= 1;
         }
-        if self.events > EVENTS_MAX {
+        if self.arrivals.len() > EVENTS_MAX {
             self.forget();
         }
     }
@@ -110,12 +142,14 @@ impl Shared {
                 events.pop_first();
             }
         }
-        self.events = self.history.values().map(BTreeMap::len).sum();
+        let mut count: usize = self.history.values().map(BTreeMap::len).sum();
         // As many keys as events: the history of some has to go altogether.
-        while self.events > EVENTS_MAX {
-            let Some((_, events)) = self.history.pop_first() else { return };
-            self.events -= events.len();
+        while count > EVENTS_MAX {
+            let Some((_, events)) = self.history.pop_first() else { break };
+            count -= events.len();
         }
+        let history = &self.history;
+        self.arrivals.retain(|_, (key, stamp)| history.get(key).is_some_and(|events| events.contains_key(stamp)));
     }
 }
 

@@ -29,6 +29,7 @@ fn driver(other: Vec<Register>) -> Driver {
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
         synced: Arc::default(),
         disk: Arc::default(),
+        grown: tokio::sync::watch::channel(0).0,
         unwritable: None,
     })
 }

@@ -11,7 +11,8 @@ use tidegate_replica::{Event, Register, Stamp};
 
 use super::super::limits::HISTORY_PRUNE_MAX;
 use super::super::{
-    Batch, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, History, StoreError,
+    ARRIVALS_BYTES_MAX, Arrivals, Batch, HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX,
+    History, StoreError,
 };
 use super::rows::seal;
 use super::{schema, sort};
@@ -213,12 +214,68 @@ impl History for SqliteHistory {
     fn page_of_all(&self, before: Option<Stamp>, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.read(|connection| page_of_all(connection, before, limit.min(HISTORY_PAGE_MAX)))
     }
+
+    fn arrivals(&self, after: u64, limit: usize, is_wanted: &dyn Fn(Stamp) -> bool) -> Result<Arrivals, StoreError> {
+        self.read(|connection| arrivals(connection, after, limit.min(HISTORY_PAGE_MAX), is_wanted))
+    }
+
+    fn ends(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        // Two questions, because one of both would look at all rows.
+        self.read(|connection| {
+            let end = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+            let (first, last) = (end("SELECT min(id) FROM history")?, end("SELECT max(id) FROM history")?);
+            Ok(first.zip(last).map(|(first, last)| (position(first), position(last))))
+        })
+    }
+
+    fn stamp_at(&self, position: u64) -> Result<Option<Stamp>, StoreError> {
+        let id = i64::try_from(position).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT stamp FROM history WHERE id = ?1")?;
+            let mut rows = statement.query([id])?;
+            rows.next()?.map_or(Ok(None), |row| stamp_of(row, 0))
+        })
+    }
 }
 
 impl fmt::Debug for SqliteHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteHistory").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+fn position(id: i64) -> u64 {
+    u64::try_from(id).unwrap_or(0)
+}
+
+/// The stamp in a column; none where it is damaged.
+fn stamp_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Stamp>> {
+    let bytes = row.get_ref(column)?;
+    Ok(bytes.as_blob().ok().and_then(|stamp| stamp.first_chunk::<18>()).map(|stamp| Stamp::from_bytes(*stamp)))
+}
+
+/// The numbers of rows are given in the order of arrival. Damaged events are left out.
+fn arrivals(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+    is_wanted: &dyn Fn(Stamp) -> bool,
+) -> rusqlite::Result<Arrivals> {
+    let mut statement = connection
+        .prepare_cached("SELECT key, stamp, lost_to, body, id FROM history WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let after_id = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![after_id, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after }, 0);
+    while bytes < ARRIVALS_BYTES_MAX
+        && let Some(row) = rows.next()?
+    {
+        arrivals.last = position(row.get(4)?);
+        if stamp_of(row, 1)?.is_some_and(is_wanted) {
+            bytes += row.get_ref(3)?.as_blob().map_or(0, <[u8]>::len);
+            arrivals.events.extend(decode(row)?.map(|event| (arrivals.last, event)));
+        }
+    }
+    Ok(arrivals)
 }
 
 /// Damaged events are left out: nothing that could be wrong is shown.

@@ -1,6 +1,6 @@
 //! The suite that every store passes.
 
-use super::super::{Batch, Event, HISTORY_PAGE_MAX, MemoryStore, SqliteStore, Store};
+use super::super::{Batch, Event, HISTORY_PAGE_MAX, MemoryStore, SqliteStore, Stamp, Store};
 use super::support::{batch, by_key, plain, register, stamp};
 
 /// Opens the store of one place, again and again; never two at a time.
@@ -18,6 +18,7 @@ const SUITE: &[Case] = &[
     ("a commit of nothing is nothing", a_commit_of_nothing),
     ("history is newest first, in pages", history_is_paged),
     ("history of all keys is newest first, in pages", history_of_all_is_paged),
+    ("history is read in the order of arrival", arrivals_are_in_their_order),
     ("history learns who lost", history_learns_who_lost),
     ("history is read while commits go on", history_is_read_meanwhile),
     ("large and strange bytes come back", strange_bytes_come_back),
@@ -159,6 +160,36 @@ fn history_is_paged(open: Open<'_>) {
     assert!(history.page(b"ke", None, HISTORY_PAGE_MAX).unwrap().is_empty());
     drop((history, store));
     assert_eq!(open().history().page(b"other", Some(stamp(25)), 9).unwrap().len(), 4, "after a restart");
+}
+
+fn arrivals_are_in_their_order(open: Open<'_>) {
+    let mut store = open();
+    assert_eq!(store.history().ends().unwrap(), None);
+    // Not in the order of their stamps, and one of them twice.
+    let order = [5, 3, 9, 1, 3, 7];
+    let batches: Vec<_> = (1..).zip(order).map(|(seq, number)| Batch { seq, ..plain(number, "key") }).collect();
+    store.commit(&batches).unwrap();
+    let history = store.history();
+    let (first, last) = history.ends().unwrap().unwrap();
+    let stamps = |after: u64, limit: usize, is_wanted: &dyn Fn(Stamp) -> bool| {
+        let arrivals = history.arrivals(after, limit, is_wanted).unwrap();
+        assert!(arrivals.events.iter().all(|(position, event)| {
+            *position > after && history.stamp_at(*position).unwrap() == Some(event.register.stamp)
+        }));
+        (arrivals.events.iter().map(|(_, event)| event.register.stamp).collect::<Vec<_>>(), arrivals.last)
+    };
+    let all: Vec<_> = [5, 3, 9, 1, 7].map(stamp).into();
+    assert_eq!(stamps(0, 10, &|_| true), (all.clone(), last));
+    assert_eq!(stamps(first, 10, &|_| true), (all[1..].to_vec(), last));
+    assert_eq!(stamps(last, 10, &|_| true), (vec![], last), "nothing more has come");
+    assert_eq!(stamps(0, 10, &|found| found > stamp(4)), ([5, 9, 7].map(stamp).into(), last));
+    let (some, seen) = stamps(0, 2, &|found| found > stamp(4));
+    assert_eq!((some, stamps(seen, 10, &|_| true).0), (vec![stamp(5)], all[2..].to_vec()), "two were looked at");
+    assert_eq!(history.stamp_at(last + 1).unwrap(), None);
+    drop(store);
+    if open().history().ends().unwrap().is_some() {
+        assert_eq!(open().history().ends().unwrap(), Some((first, last)), "after a restart");
+    }
 }
 
 fn history_learns_who_lost(open: Open<'_>) {
