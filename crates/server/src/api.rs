@@ -58,6 +58,7 @@ pub(crate) struct Api {
     watchers: Arc<Semaphore>,
     work: Work,
     budget: Budget,
+    feed: watch::Feed,
 }
 
 type Shared = State<Arc<Api>>;
@@ -68,7 +69,7 @@ impl Api {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
         let work = Work::new(options.waits_max);
         let budget = Budget::new(options.memory_max);
-        Arc::new(Self { tide, options, stopping, watchers, work, budget })
+        Arc::new(Self { tide, options, stopping, watchers, work, budget, feed: watch::Feed::default() })
     }
 
     /// The instance that answers.

@@ -123,9 +123,23 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait for an acknowledgement that can be requested: a client that waits longer can ask again.
 pub const ACK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
-/// Flags that one `change` event names. An event for more says `more`, and its reader lists all flags: that costs less than a
-/// hundred requests.
+/// Flags of a changed document that have an event each. Where more have changed there is one event for all, and its reader lists
+/// the flags: that costs less.
 pub const EVENT_FLAGS_MAX: usize = 100;
+
+/// Latest changes that are kept as events for the streams of all changes. A stream that is further behind is ended: its client
+/// connects again, and gets the rest from the history.
+pub const FEED_EVENTS_MAX: usize = 4_096;
+
+/// Bytes of these events. Two of them with the largest definitions take 2 MiB.
+pub const FEED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a stream of all changes rests after what it has sent, where there are a thousand streams, and in proportion: about twice
+/// what it takes to send to all of them, so that they take half a processor at most.
+pub const FEED_REST: Duration = Duration::from_millis(20);
+
+/// Changes that are read from the history at a time for the streams of all changes.
+pub const FEED_PAGE: usize = 128;
 
 /// Between two comments on an event stream: well within the minute after which gateways cut a silent connection.
 pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
