@@ -312,10 +312,13 @@ impl Request {
         self
     }
 
-    /// The same request for a stream of events.
+    /// The same request for a stream of events, from the event on that comes after this one; empty: from now on.
     #[must_use]
-    fn accept_event_stream(mut self) -> Self {
+    fn accept_event_stream(mut self, last_id: &str) -> Self {
         self.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(last_id) = HeaderValue::from_str(last_id).ok().filter(|last_id| !last_id.is_empty()) {
+            self.headers.insert(LAST_EVENT_ID, last_id);
+        }
         self
     }
 
@@ -340,6 +343,8 @@ fn is_refused(error: &reqwest::Error) -> bool {
     false
 }
 
+/// The header by which a stream of events is resumed.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// The header that names the actor of a change.
 const ACTOR: &str = "x-tidegate-actor";
 /// Enough for a connection to the other side of the world.

@@ -1,5 +1,6 @@
 //! `tidegate watch`: streams changes as JSON lines.
 
+mod changes;
 mod inbox;
 mod lines;
 mod remote;
@@ -36,8 +37,9 @@ document has become active, an event `source` that the health of the source has 
 both are also printed at the start. A change of the system clock is noticed within a second.
 
 With --server, or with TIDEGATE_SERVER and no SOURCE, changes made on any node are printed at once. An event `source` reports \
-that the server is unreachable (stale) or reachable again (fresh). Without a flag, an event `change` has the new state of each \
-flag that changes, or `\"removed\": true`. With TIDEGATE_SERVER set, a single argument is a SOURCE if it is a URL, `-` or an \
+that the server is unreachable (stale) or reachable again (fresh). Without a flag, an event `change` reports each \
+change with its flag, its kind (activation, definition, document, lock), the old and the new value, actor, reason, node and stamp; \
+changes that are made while the connection is broken follow when it is back. With TIDEGATE_SERVER set, a single argument is a SOURCE if it is a URL, `-` or an \
 existing file, and otherwise a flag.
 
 The command ends with exit code 0 when it is interrupted, or when its output is closed."
@@ -70,7 +72,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         Query::Server(..) if args.poll.is_some() => {
             Err(Failure::usage("--poll cannot be used with --server").help("a server sends its changes by itself"))
         }
-        Query::Server(address, flag) => remote::watch(address, flag, args, output),
+        Query::Server(address, Some(flag)) => remote::watch(address, flag, args, output),
+        Query::Server(address, None) => changes::watch(&address, source::duration(args.query.options.timeout), output),
     }
 }
 

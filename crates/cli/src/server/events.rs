@@ -31,9 +31,9 @@ pub(crate) fn listen(
 ) -> Result<(), Failure> {
     let server = Server::new(address)?.timeout(timeout);
     let body = move || {
-        let mut delay = RETRY_DELAY_MIN;
+        let (mut delay, mut last_id) = (RETRY_DELAY_MIN, String::new());
         loop {
-            let ended = server.stream(&query, &mut |event| {
+            let ended = server.stream(&query, &mut last_id, &mut |event| {
                 delay = RETRY_DELAY_MIN;
                 deliver(event)
             });
@@ -71,10 +71,15 @@ enum Ended {
 }
 
 impl Server {
-    /// Reads one connection until it ends.
-    fn stream(&self, query: &[(String, String)], deliver: &mut dyn FnMut(Event) -> bool) -> Ended {
+    /// Reads one connection until it ends, from the event on that comes after `last_id`.
+    fn stream(
+        &self,
+        query: &[(String, String)],
+        last_id: &mut String,
+        deliver: &mut dyn FnMut(Event) -> bool,
+    ) -> Ended {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let request = self.request(Method::GET, &["watch"], &query).accept_event_stream();
+        let request = self.request(Method::GET, &["watch"], &query).accept_event_stream(last_id);
         self.runtime().block_on(async {
             let timeout = request.timeout;
             let mut response = match tokio::time::timeout(timeout, self.send(request)).await {
@@ -98,14 +103,16 @@ impl Server {
             if !deliver(Event::Connected) {
                 return Ended::NoReceiver;
             }
-            let mut parser = Parser::default();
+            let mut parser = Parser { id: last_id.clone(), last_id: last_id.clone(), ..Parser::default() };
             loop {
                 match tokio::time::timeout(SILENCE_MAX, response.chunk()).await {
                     Ok(Ok(Some(chunk))) => {
                         if parser.bytes.len() + chunk.len() > EVENT_BYTES_MAX {
                             return Ended::Lost("an event is too large".to_owned());
                         }
-                        if !parser.push(&chunk).into_iter().all(&mut *deliver) {
+                        let events = parser.push(&chunk);
+                        last_id.clone_from(&parser.last_id);
+                        if !events.into_iter().all(&mut *deliver) {
                             return Ended::NoReceiver;
                         }
                     }
@@ -128,6 +135,9 @@ struct Parser {
     bytes: Vec<u8>,
     name: String,
     data: String,
+    /// The id of the event that is being read, and that of the last one that is whole.
+    id: String,
+    last_id: String,
 }
 
 impl Parser {
@@ -140,6 +150,7 @@ impl Parser {
             let line = line.trim_end_matches(['\n', '\r']);
             if line.is_empty() {
                 let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+                self.last_id.clone_from(&self.id);
                 if !data.is_empty() || !name.is_empty() {
                     events.push(Event::Message { name, data });
                 }
@@ -149,6 +160,7 @@ impl Parser {
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "event" => value.clone_into(&mut self.name),
+                "id" if !value.contains('\0') => value.clone_into(&mut self.id),
                 "data" => {
                     if !self.data.is_empty() {
                         self.data.push('\n');
@@ -178,7 +190,8 @@ mod tests {
 
     #[test]
     fn events_are_parsed_from_chunks_of_any_size() {
-        let text = b": hello\r\nevent: change\r\ndata: {\"a\":\ndata: 1}\nid: 7\n\n\ndata:x\n\n: alive\n\n";
+        let text =
+            b": hello\r\nevent: change\r\ndata: {\"a\":\ndata: 1}\nid: 7\n\n\ndata:x\n\n: alive\nid: 8\n\nid: 9\n";
         let expected = [("change", "{\"a\":\n1}"), ("", "x")];
         for size in 1..text.len() {
             let mut parser = Parser::default();
@@ -191,6 +204,10 @@ mod tests {
                 })
                 .collect();
             assert_eq!(found, expected, "in pieces of {size}");
+            assert_eq!(
+                parser.last_id, "8",
+                "that of an event without data counts, that of one which is not whole does not"
+            );
         }
     }
 }

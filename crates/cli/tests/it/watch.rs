@@ -170,7 +170,7 @@ fn a_server_that_never_answers_is_asked_again() {
     let events = |text: &str| Reply::ok(text).header("Content-Type", "text/event-stream").until_close();
     let refusal = Reply::status(503).announce(100).hang_after(0);
     let asked = "/api/v1/watch";
-    origin.always(Reply::ok(r#"{"flags": []}"#).header("Content-Type", "application/json"));
+    origin.always(Reply::ok("{}").header("Content-Type", "application/json"));
     origin.script_at(asked, [events(": hello\n\n"), Reply::hang(), refusal, events(": hello\n\n"), Reply::hang()]);
     let watched = Watched::start(&host, &format!("watch --server {} --timeout 300ms", origin.url("")));
     assert_eq!(watched.next_of("source")["health"], json!("fresh"), "at the start");
@@ -184,77 +184,99 @@ fn a_server_that_never_answers_is_asked_again() {
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
-/// The stream is connected again and the request for the flags fails, as on a connection that the old server has closed: nothing
-/// else would repeat it.
+/// The stream is connected again and the request for the decision fails, as on a connection that the old server has closed:
+/// nothing else would repeat it.
 #[test]
 fn a_request_that_fails_while_the_stream_is_connected_is_repeated() {
     let (host, origin) = (Host::new(), Origin::start());
-    let flags = |share: u8| {
-        let flag = json!({"flag": "flags/x", "activation": {"percentage": share}});
-        Reply::ok(json!({"flags": [flag]}).to_string()).header("Content-Type", "application/json")
+    let decision = |value: u8| {
+        let json = json!({
+            "flag": "flags/x", "value": value, "variant": "stable", "reason": "STATIC", "rule": "ramp",
+            "flip": null, "flips": {"on": null, "off": null}, "valid_until": null,
+        });
+        Reply::ok(json.to_string()).header("Content-Type", "application/json")
     };
     let stream = || Reply::ok(": hello\n\n").header("Content-Type", "text/event-stream");
-    origin.script_at("/api/v1/watch", [stream().until_close(), stream().announce(100).hang_after(9)]);
-    origin.script_at("/api/v1/flags", [flags(1), flags(1), Reply::close(), Reply::close(), flags(2)]);
-    let watched = Watched::start(&host, &format!("watch --server {}", origin.url("")));
-    assert_eq!(watched.next_of("source")["health"], json!("fresh"), "at the start");
+    let (path, query) = ("/api/v1/flags/flags/x/decision?key=k", "/api/v1/watch?flag=flags%2Fx&key=k");
+    origin.script_at(query, [stream().until_close(), stream().announce(100).hang_after(9)]);
+    origin.script_at(path, [decision(1), decision(1), Reply::close(), Reply::close(), decision(2)]);
+    let watched = Watched::start(&host, &format!("watch --server {} x --key k", origin.url("")));
+    assert_eq!(watched.next_of("value")["value"], json!(1));
     assert_eq!(watched.next_of("source")["health"], json!("stale"), "the stream has ended");
     assert_eq!(watched.next_of("source")["health"], json!("fresh"));
-    assert_eq!(watched.next_of("change")["activation"]["percentage"], json!(2));
+    assert_eq!(watched.next_of("value")["value"], json!(2));
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
 #[test]
 fn a_server_without_a_flag_tells_of_every_change() {
     let host = Host::with(r#"{"f": {"x": {"stable": 1}}}"#);
-    let server = ServerProcess::start(&host, "--document flags.json");
+    let server = ServerProcess::start(&host, "--document flags.json --name one");
     let watched = Watched::start(&host, &format!("watch --server {}", server.url));
     assert_eq!(watched.next()["event"], json!("source"));
     let change = |line: &str| {
         host.run(&format!("{line} --server {}", server.url)).code(0).said();
-        let told = watched.next_of("change");
-        (told["flag"].clone(), told)
+        watched.next_of("change")
     };
-    let (flag, told) = change("percentage f/x 12.5");
-    assert_eq!((flag, &told["activation"]["percentage"]), (json!("f/x"), &json!(12.5)), "{told}");
-    let (flag, told) = change("activate web/new --create");
-    assert_eq!((flag, &told["activation"]["percentage"]), (json!("web/new"), &json!(100)), "{told}");
-    let (flag, told) = change("clear web/new");
-    assert_eq!((flag, &told["removed"]), (json!("web/new"), &json!(true)), "{told}");
-    let (flag, told) = change("clear f/x");
-    assert_eq!((flag, &told["activation"]), (json!("f/x"), &Value::Null), "{told}");
+    let told = change("percentage f/x 12.5 --actor dana --reason try");
+    assert_eq!(
+        (&told["flag"], &told["kind"], &told["old"]),
+        (&json!("f/x"), &json!("activation"), &Value::Null),
+        "{told}"
+    );
+    assert_eq!((&told["new"]["percentage"], &told["node"]), (&json!(12.5), &json!("one")), "{told}");
+    assert_eq!((&told["actor"], &told["reason"]), (&json!("dana"), &json!("try")), "{told}");
+    assert_eq!(told["stamp"].as_str().unwrap().len(), 36);
+    let told = change("clear f/x");
+    assert_eq!((&told["old"]["percentage"], &told["new"]), (&json!(12.5), &Value::Null), "{told}");
     // A document is replaced.
     host.write("flags.json", r#"{"f": {"x": {"stable": 2}, "y": {"stable": 3}}}"#);
     let (first, second) = (watched.next_of("change"), watched.next_of("change"));
-    assert_eq!((&first["flag"], &first["stable"]), (&json!("f/x"), &json!(2)), "{first}");
-    assert_eq!((&second["flag"], &second["stable"]), (&json!("f/y"), &json!(3)), "{second}");
+    assert_eq!((&first["flag"], &first["kind"]), (&json!("f/x"), &json!("document")), "{first}");
+    assert_eq!((&first["old"]["stable"], &first["new"]["stable"]), (&json!(1), &json!(2)), "{first}");
+    assert_eq!((&second["flag"], &second["old"], &second["new"]["stable"]), (&json!("f/y"), &Value::Null, &json!(3)));
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 
-/// Of ten thousand flags a change of one costs one request for that one.
+/// What is printed is what the events say; the stream is resumed after the last of them.
 #[test]
-fn only_the_flags_that_an_event_names_are_asked_for() {
+fn a_stream_of_all_changes_is_resumed_after_its_last_event() {
     let (host, origin) = (Host::new(), Origin::start());
-    let json = |value: Value| Reply::ok(value.to_string()).header("Content-Type", "application/json");
-    let flag = |key: &str, value: u64| json!({"flag": key, "stable": value, "share": 0});
-    let list = json!({"flags": [flag("f/x", 1), flag("f/y", 1), flag("f/z", 1)]});
-    // Once at the start, and once when the stream is open.
-    origin.script_at("/api/v1/flags", [json(list.clone()), json(list)]);
-    origin.script_at("/api/v1/flags/f/x", [json(flag("f/x", 2))]);
-    let problem =
-        r#"{"type": "urn:tidegate:problem:unknown-flag", "title": "x", "status": 404, "detail": "x", "help": "x"}"#;
-    let gone = Reply::status(404).body(problem).header("Content-Type", "application/problem+json");
-    origin.script_at("/api/v1/flags/f/z", [gone]);
-    let data = r#"{"flags": ["f/x", "f/z"], "more": false, "health": false, "locks": false, "activations": true}"#;
-    let text = format!(": hello\n\nevent: change\ndata: {data}\n\n");
-    let events = Reply::ok(&text).header("Content-Type", "text/event-stream").until_close();
-    origin.script_at("/api/v1/watch", [events.hang_after(text.len())]);
+    let data = |flag: &str| {
+        json!({
+            "flag": flag, "kind": "definition", "old": null, "new": {"stable": 1}, "actor": "", "reason": "", "node": "a",
+            "stamp": "00", "at": "2026-12-01T00:00:00.000000Z", "replaced": null, "lost_to": null,
+        })
+    };
+    let change = |id: &str, flag: &str| format!("id: {id}\nevent: change\ndata: {}\n\n", data(flag));
+    let events = |text: &str| Reply::ok(text).header("Content-Type", "text/event-stream");
+    origin.always(Reply::ok("{}").header("Content-Type", "application/json"));
+    let gap = "event: gap\ndata: {\"detail\": \"gone\"}\n\n";
+    let second = format!("{}{gap}", change("2-b", "f/y"));
+    let third = format!("{}event: end\ndata: {{\"reason\": \"too-slow\"}}\n\n", change("3-c", "f/z"));
+    origin.script_at(
+        "/api/v1/watch",
+        [
+            events(&format!(": watching\nid: 0-0\n\n{}", change("1-a", "f/x"))).until_close(),
+            events(&second).until_close(),
+            events(&third).until_close(),
+            Reply::hang(),
+        ],
+    );
     let watched = Watched::start(&host, &format!("watch --server {}", origin.url("")));
-    let told = [watched.next_of("change"), watched.next_of("change")];
-    assert_eq!((&told[0]["flag"], &told[0]["stable"]), (&json!("f/x"), &json!(2)), "{told:?}");
-    assert_eq!((&told[1]["flag"], &told[1]["removed"]), (&json!("f/z"), &json!(true)), "{told:?}");
-    let asked = |path: &str| origin.requests().iter().filter(|request| request.target == path).count();
-    assert_eq!(["/api/v1/flags/f/x", "/api/v1/flags/f/y", "/api/v1/flags/f/z"].map(asked), [1, 0, 1]);
+    for flag in ["f/x", "f/y"] {
+        let told = watched.next_of("change");
+        assert_eq!((&told["flag"], &told["new"]), (&json!(flag), &json!({"stable": 1})), "{told}");
+    }
+    assert_eq!(watched.next_of("gap")["detail"], json!("gone"));
+    assert_eq!(watched.next_of("change")["flag"], json!("f/z"));
+    let ids = || {
+        let asked = origin.requests().into_iter().filter(|request| request.target == "/api/v1/watch");
+        let ids: Vec<_> = asked.map(|request| request.header("last-event-id").map(str::to_owned)).collect();
+        (ids.len() >= 4).then_some(ids)
+    };
+    let ids = until("it asks again", ids);
+    assert_eq!(ids[..4], [None, Some("1-a".to_owned()), Some("2-b".to_owned()), Some("3-c".to_owned())]);
     assert_eq!(watched.stop("-TERM"), Some(0));
 }
 

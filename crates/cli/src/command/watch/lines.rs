@@ -1,8 +1,7 @@
 //! The lines that `watch` prints.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use tidegate::{Health, Status};
 use tidegate_engine::{Explanation, Micros, Variant};
 
@@ -48,24 +47,67 @@ impl ValueLine {
     }
 }
 
-/// A flag of a server that has changed.
-#[derive(Debug, Serialize)]
+/// A change that a server reports, as it is written there.
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct ChangeLine {
+    #[serde(skip_deserializing, default = "change")]
     event: &'static str,
     at: String,
-    flag: String,
-    /// Its new state, as the server writes it.
-    #[serde(flatten)]
-    state: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    removed: bool,
+    /// None: many flags of a document, or it is unknown which.
+    flag: Option<String>,
+    kind: String,
+    old: Option<Box<RawValue>>,
+    new: Option<Box<RawValue>>,
+    actor: String,
+    reason: String,
+    node: String,
+    /// None for what is not replicated.
+    stamp: Option<String>,
+    replaced: Option<String>,
+    lost_to: Option<String>,
 }
 
-impl ChangeLine {
-    /// The new state of the flag; none if it was removed.
-    pub(super) fn new(flag: String, state: Option<Map<String, Value>>) -> Self {
-        let removed = state.is_none();
-        Self { event: "change", at: instant(now()), flag, state, removed }
+fn change() -> &'static str {
+    "change"
+}
+
+/// Changes are missing: the server does not have them any more.
+#[derive(Debug, Serialize)]
+pub(super) struct GapLine {
+    event: &'static str,
+    at: String,
+    detail: String,
+}
+
+/// What a server says of a gap.
+#[derive(Debug, Deserialize)]
+pub(super) struct Gap {
+    detail: String,
+}
+
+impl GapLine {
+    pub(super) fn new(gap: Gap) -> Self {
+        Self { event: "gap", at: instant(now()), detail: gap.detail }
+    }
+}
+
+/// The health of the sources of a server.
+#[derive(Debug, Serialize)]
+pub(super) struct HealthLine {
+    event: &'static str,
+    at: String,
+    sources: Box<RawValue>,
+}
+
+/// What a server says of its sources.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sources {
+    sources: Box<RawValue>,
+}
+
+impl HealthLine {
+    pub(super) fn new(all: Sources) -> Self {
+        Self { event: "health", at: instant(now()), sources: all.sources }
     }
 }
 

@@ -1,18 +1,15 @@
-//! Watches a server: each event makes it request the current value.
+//! Watches a flag of a server: each event makes it request the current value.
 //!
 //! An event only says that something has changed; what is printed always comes from a decision of the server. So nothing is lost
 //! when the stream breaks, and flips of the ramp are printed at their instants although no event reports them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
-use serde_json::{Map, Value};
 use tidegate_engine::{FlagKey, Micros};
 
 use super::inbox::{Inbox, Input};
-use super::lines::{ChangeLine, SourceLine, ValueLine};
+use super::lines::{SourceLine, ValueLine};
 use super::{Args, FLIPS_MAX, LastValue};
 use crate::args::AttributesArg;
 use crate::exit::{Exit, Failure, Outcome};
@@ -20,29 +17,15 @@ use crate::output::Output;
 use crate::server::{Address, Event, Server};
 use crate::source;
 
-pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output: &mut Output) -> Outcome {
+pub(super) fn watch(address: Address, flag: FlagKey, args: &Args, output: &mut Output) -> Outcome {
     let timeout = source::duration(args.query.options.timeout);
     let server = Server::new(address.clone())?.timeout(timeout);
     let inbox = Inbox::new()?;
-    let mut query = Vec::new();
-    if let Some(flag) = &flag {
-        query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
-        query.extend(args.attributes.text().map(|attributes| ("attributes".to_owned(), attributes.to_owned())));
-    }
-    let (key, changed) = (args.key.or_host(), Changed::default());
-    let attributes = args.attributes.clone();
-    let mut watch = Watch {
-        server,
-        flag,
-        key,
-        attributes,
-        last: None,
-        flags: None,
-        is_due: false,
-        changed,
-        is_unreachable: false,
-        retry_at: None,
-    };
+    let mut query = vec![("flag".to_owned(), flag.to_string()), ("key".to_owned(), args.key.or_host())];
+    query.extend(args.attributes.text().map(|attributes| ("attributes".to_owned(), attributes.to_owned())));
+    let (key, attributes) = (args.key.or_host(), args.attributes.clone());
+    let mut watch =
+        Watch { server, flag, key, attributes, last: None, is_due: false, is_unreachable: false, retry_at: None };
     watch.print_first(output)?;
     inbox.forward_server(address, query, timeout)?;
     loop {
@@ -55,10 +38,7 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
                 watch.retry_at = None;
                 watch.mark_unreachable(why, output)?;
             }
-            Ok(Input::Server(Event::Connected)) => {
-                watch.changed = Changed::Any;
-                watch.refresh(None, output)?;
-            }
+            Ok(Input::Server(Event::Connected)) => watch.refresh(None, output)?,
             Ok(Input::Server(Event::Message { name, data })) => watch.on_message(&name, &data)?,
             Ok(Input::Changes(_)) => {}
             Err(RecvTimeoutError::Timeout) if watch.is_due || watch.retry_is_due() => watch.refresh(None, output)?,
@@ -71,45 +51,25 @@ pub(super) fn watch(address: Address, flag: Option<FlagKey>, args: &Args, output
 /// What is watched, and what was printed last.
 struct Watch {
     server: Server,
-    flag: Option<FlagKey>,
+    flag: FlagKey,
     key: String,
     attributes: AttributesArg,
     last: Option<LastValue>,
-    /// Without a flag: all flags, as they were printed or found last.
-    flags: Option<Flags>,
     /// Something has changed: it is requested once no more events come.
     is_due: bool,
-    /// Without a flag: which of them, then.
-    changed: Changed,
     is_unreachable: bool,
     /// A request failed although the stream is connected: it is repeated then.
     retry_at: Option<Instant>,
 }
 
-/// The flags that a server has named as changed since they were last asked for.
-#[derive(Debug, Eq, PartialEq)]
-enum Changed {
-    Flags(BTreeSet<String>),
-    /// Any flag may have changed: all have to be listed.
-    Any,
-}
-
-/// Flags by their keys, each without the fields that change along its ramp.
-type Flags = BTreeMap<String, Map<String, Value>>;
-
 impl Watch {
     /// The server has to be reachable at the start, so that a wrong address is an error at once.
     fn print_first(&mut self, output: &mut Output) -> Result<(), Failure> {
-        if let Some(flag) = &self.flag {
-            let at = source::now();
-            let explanation = self.server.decide(flag, &self.key, self.attributes.text(), None)?;
-            let value = ValueLine::new(&explanation, &self.key, at);
-            output.json(&value)?;
-            self.last = Some(LastValue { value, until: explanation.valid_until });
-        } else {
-            self.flags = Some(self.list()?);
-            output.json(&SourceLine::from_server(self.server.address(), None))?;
-        }
+        let at = source::now();
+        let explanation = self.server.decide(&self.flag, &self.key, self.attributes.text(), None)?;
+        let value = ValueLine::new(&explanation, &self.key, at);
+        output.json(&value)?;
+        self.last = Some(LastValue { value, until: explanation.valid_until });
         Ok(())
     }
 
@@ -129,10 +89,7 @@ impl Watch {
 
     /// The server has values.
     fn on_message(&mut self, name: &str, data: &str) -> Result<(), Failure> {
-        match &self.flag {
-            Some(flag) => self.check_flag(flag, name, data)?,
-            None => self.changed.add(data),
-        }
+        self.check_flag(&self.flag, name, data)?;
         // One request after a burst of events is enough, and a list may be long.
         self.is_due = true;
         Ok(())
@@ -155,57 +112,6 @@ impl Watch {
         Err(self.server.invalid_response(&format_args!("the request was about `{asked}`, an event is about `{found}`")))
     }
 
-    /// All flags of the server.
-    fn list(&self) -> Result<Flags, Failure> {
-        #[derive(serde::Deserialize)]
-        struct List {
-            flags: Vec<Map<String, Value>>,
-        }
-        let list: List = self.server.ask_for(self.server.request(Method::GET, &["flags"], &[]))?;
-        Ok(list.flags.into_iter().filter_map(fixed).collect())
-    }
-
-    /// The flags after a change: those that are named are asked for, and the others are as they were.
-    fn changed_flags(&self, named: &BTreeSet<String>) -> Result<Flags, Failure> {
-        let mut flags = self.flags.clone().unwrap_or_default();
-        for key in named {
-            let request = self.server.flag_request(&FlagKey::parse(key), Method::GET, &[], &[])?;
-            match self.server.ask_for(request) {
-                Ok(flag) => flags.extend(fixed(flag)),
-                Err(Failure::Reported(report)) if report.exit == Exit::NoFlag => _ = flags.remove(key),
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(flags)
-    }
-
-    /// Prints each flag that has changed.
-    fn compare(&mut self, output: &mut Output) -> Result<(), Failure> {
-        let changed = std::mem::take(&mut self.changed);
-        let asked = match &changed {
-            Changed::Flags(named) => self.changed_flags(named),
-            Changed::Any => self.list(),
-        };
-        let now = match asked {
-            Ok(flags) => flags,
-            Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
-                self.changed = Changed::Any;
-                return self.retry(report.message, output);
-            }
-            Err(failure) => return Err(failure),
-        };
-        self.mark_reachable(output)?;
-        let before = self.flags.take().unwrap_or_default();
-        for (key, state) in now.iter().filter(|(key, state)| before.get(*key) != Some(state)) {
-            output.json(&ChangeLine::new(key.clone(), Some(state.clone())))?;
-        }
-        for key in before.keys().filter(|key| !now.contains_key(*key)) {
-            output.json(&ChangeLine::new(key.clone(), None))?;
-        }
-        self.flags = Some(now);
-        Ok(())
-    }
-
     /// Prints each flip that is due, at its own instant.
     fn print_due_flips(&mut self, output: &mut Output) -> Result<(), Failure> {
         for _ in 0..FLIPS_MAX {
@@ -223,8 +129,7 @@ impl Watch {
     fn refresh(&mut self, at: Option<Micros>, output: &mut Output) -> Result<(), Failure> {
         self.is_due = false;
         self.retry_at = None;
-        let Some(flag) = &self.flag else { return self.compare(output) };
-        let explanation = match self.server.decide(flag, &self.key, self.attributes.text(), at) {
+        let explanation = match self.server.decide(&self.flag, &self.key, self.attributes.text(), at) {
             Ok(explanation) => explanation,
             Err(Failure::Reported(report)) if report.exit == Exit::Unreachable => {
                 return self.retry(report.message, output);
@@ -262,51 +167,6 @@ impl Watch {
         output.json(&SourceLine::from_server(self.server.address(), Some(why)))
     }
 }
-
-impl Default for Changed {
-    fn default() -> Self {
-        Self::Flags(BTreeSet::new())
-    }
-}
-
-impl Changed {
-    /// Adds what an event says. One that names no flag may be about any.
-    fn add(&mut self, data: &str) {
-        #[derive(serde::Deserialize)]
-        struct Named {
-            flags: BTreeSet<String>,
-            more: bool,
-            health: bool,
-            locks: bool,
-        }
-        let Self::Flags(flags) = self else { return };
-        match serde_json::from_str::<Named>(data) {
-            Ok(named) if !named.more && (!named.flags.is_empty() || named.health || named.locks) => {
-                flags.extend(named.flags);
-            }
-            // Also one of a server that names no flags at all.
-            _ => *self = Self::Any,
-        }
-        if matches!(self, Self::Flags(flags) if flags.len() > NAMED_MAX) {
-            *self = Self::Any;
-        }
-    }
-}
-
-/// A flag by its key, without what moves by itself.
-fn fixed(mut flag: Map<String, Value>) -> Option<(String, Map<String, Value>)> {
-    flag.retain(|name, _| !MOVING.contains(&name.as_str()));
-    match flag.remove("flag") {
-        Some(Value::String(key)) => Some((key, flag)),
-        _ => None,
-    }
-}
-
-/// Flags that are asked for one by one; a list of all costs less than more requests than that.
-const NAMED_MAX: usize = 100;
-
-/// What of a flag moves by itself along its ramp: no change of the flag.
-const MOVING: &[&str] = &["share", "next_change"];
 
 /// Between two attempts of a request that fails while the stream of events is connected.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
