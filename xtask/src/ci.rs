@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish};
-use crate::{check_deps, clients, commits, instructions, prerequisites, simulate, soak};
+use crate::{check_deps, clients, commits, instructions, prerequisites, python, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     Step { name: "faults on real processes", run: soak::ci },
     Step { name: "the first command of the README", run: first_command },
     Step { name: "clients of OpenFeature", run: clients::ci },
+    Step { name: "the Python package", run: python::ci },
     Step { name: "tests", run: tests },
 ];
 
@@ -41,8 +42,13 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// Crates with a workspace of their own, so that no test build pays for what they need.
-const APART: &[&str] =
-    &["bench/Cargo.toml", "fuzz/Cargo.toml", "clients/rust/Cargo.toml", "clients/gherkin/Cargo.toml"];
+const APART: &[&str] = &[
+    "bench/Cargo.toml",
+    "fuzz/Cargo.toml",
+    "clients/rust/Cargo.toml",
+    "clients/gherkin/Cargo.toml",
+    "python/Cargo.toml",
+];
 
 /// Other libraries beside Tidegate: hundreds of crates that CI neither fetches nor builds, so it only looks at the format.
 const NOT_BUILT: &str = "bench/peers/Cargo.toml";

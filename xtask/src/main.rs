@@ -15,6 +15,7 @@ mod generate;
 mod generated;
 mod instructions;
 mod prerequisites;
+mod python;
 mod run;
 mod simulate;
 mod soak;
@@ -94,6 +95,12 @@ const TASKS: &[Task] = &[
         arguments: "[FOLDER]",
         does: "real clients of OpenFeature against a real server: all, or those of one folder of clients/",
         run: clients::run,
+    },
+    Task {
+        name: "python",
+        arguments: "[wheel]",
+        does: "the Python package, installed into a virtual environment and tested; `wheel` builds one for release",
+        run: python::run,
     },
     Task {
         name: "fuzz",

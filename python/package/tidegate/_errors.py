@@ -1,0 +1,54 @@
+"""Exceptions. Their texts are those of the library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Tuple, Type
+
+from . import _types
+
+if TYPE_CHECKING:
+    from ._types import Diagnostic
+
+
+class TidegateError(Exception):
+    """What all exceptions of this package are."""
+
+    #: What is wrong with a document; empty where the document is not the reason.
+    diagnostics: Tuple[Diagnostic, ...]
+
+    def __init__(self, message: str, diagnostics: Tuple[Diagnostic, ...] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
+
+    def __reduce__(self) -> Tuple[Type[TidegateError], Tuple[str, Tuple[Diagnostic, ...]]]:
+        return type(self), (str(self), self.diagnostics)
+
+
+class ConnectError(TidegateError):
+    """An instance could not be made, because of what the program configured."""
+
+
+class DocumentError(TidegateError, ValueError):
+    """A document or an entry is refused; ``diagnostics`` says why."""
+
+
+class SourceError(TidegateError, OSError):
+    """A source has not given its document."""
+
+
+class LockError(TidegateError):
+    """The locks of this host could not be read or changed."""
+
+
+class CloseTimeout(TidegateError, TimeoutError):
+    """The threads of an instance have not ended in time; they end by themselves."""
+
+
+_CLASSES: Dict[str, Type[TidegateError]] = {
+    kind.__name__: kind for kind in (ConnectError, DocumentError, SourceError, LockError, CloseTimeout)
+}
+
+
+def make(kind: str, message: str, diagnostics: str) -> TidegateError:
+    """Called by the native part."""
+    return _CLASSES[kind](message, _types.diagnostics(diagnostics))

@@ -1,0 +1,102 @@
+//! `cargo xtask python`: the Python package, installed as its users install it, and tested.
+//!
+//! A virtual environment has the versions that `python/requirements.txt` fixes. What is missing is an error: no test is skipped.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::prerequisites::{self, need};
+use crate::run::{self, Failure, announce, cargo, finish, program};
+
+/// By a developer: with the profile `dev`, or a wheel with the profile `release`.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    match arguments.first().map(String::as_str) {
+        None => tests("dev"),
+        Some("wheel") => wheel(),
+        Some(word) => Err(Failure::new(format!("`python` takes `wheel` or nothing, not `{word}`"))),
+    }
+}
+
+/// The same in CI, with the profile that other steps have built the library's dependencies with.
+pub(crate) fn ci() -> Result<(), Failure> {
+    tests("ci")
+}
+
+fn tests(profile: &str) -> Result<(), Failure> {
+    let python = environment()?;
+    announce("python: clippy");
+    let manifest = ["--manifest-path", "python/Cargo.toml"];
+    let clippy = ["clippy", "--locked", "--profile", profile];
+    finish(cargo(&clippy).args(manifest).args(["--", "-D", "warnings"]).env(CARGO_TARGET_DIR, absolute_target()?))?;
+    announce("python: pip install");
+    let words =
+        ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", "./python"];
+    finish(
+        program(&python)
+            .args(words)
+            .env("PATH", path_with(&python)?)
+            .env("MATURIN_PEP517_ARGS", format!("--profile {profile}"))
+            .env(CARGO_TARGET_DIR, absolute_target()?),
+    )?;
+    announce("python: types");
+    let cached = run::target().join("python/mypy");
+    finish(
+        program(&python)
+            .args(["-m", "mypy", "--config-file", "python/pyproject.toml", "--cache-dir"])
+            .arg(&cached)
+            .args(TYPED),
+    )?;
+    finish(program(&python).args(["-m", "mypy.stubtest", "tidegate._native"]))?;
+    announce("python: tests");
+    let words = [
+        "-m",
+        "pytest",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        "python",
+        "--config-file",
+        "python/pyproject.toml",
+    ];
+    finish(program(&python).args(words).arg("python/tests").env("PYTHONDONTWRITEBYTECODE", "1"))
+}
+
+fn wheel() -> Result<(), Failure> {
+    let python = environment()?;
+    let words = ["-m", "maturin", "build", "--release", "--locked", "--manifest-path", "python/Cargo.toml", "--out"];
+    finish(program(&python).args(words).arg(run::target().join("wheels")).env(CARGO_TARGET_DIR, absolute_target()?))
+}
+
+/// The Python of the virtual environment, with everything but the package.
+fn environment() -> Result<PathBuf, Failure> {
+    need("python3", "python3")?;
+    // Debian has this part of Python in a package of its own.
+    prerequisites::need_that("ensurepip for Python", "python3-venv", || {
+        run::succeeds(program("python3").args(["-c", "import ensurepip, venv"]))
+    })?;
+    let folder = absolute_target()?.join("python/environment");
+    finish(program("python3").args(["-m", "venv"]).arg(&folder))?;
+    let python = folder.join("bin/python");
+    let words = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement", "python/requirements.txt"];
+    finish(program(&python).args(words))?;
+    Ok(python)
+}
+
+/// The search path with the programs of the environment first: pip starts maturin by its name.
+fn path_with(python: &Path) -> Result<OsString, Failure> {
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = python.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&others));
+    std::env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))
+}
+
+/// The whole path of the folder that cargo builds into: the package has a workspace and so would have a folder of its own.
+fn absolute_target() -> Result<PathBuf, Failure> {
+    let target = run::target();
+    std::path::absolute(&target).map_err(|error| Failure::new(format!("`{}`: {error}", Path::new(&target).display())))
+}
+
+/// What mypy checks.
+const TYPED: &[&str] = &["python/package/tidegate", "python/tests"];
+
+const CARGO_TARGET_DIR: &str = "CARGO_TARGET_DIR";
