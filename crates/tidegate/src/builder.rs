@@ -2,6 +2,8 @@
 
 mod connect;
 mod fetch;
+#[cfg(feature = "cluster")]
+mod follow;
 mod sources;
 
 use std::path::PathBuf;
@@ -43,6 +45,12 @@ pub struct Builder {
     live: Option<Live>,
     #[cfg(feature = "cluster")]
     defaults: Vec<(FlagKey, Percentage)>,
+    /// The servers that the instance follows.
+    #[cfg(feature = "cluster")]
+    servers: Vec<String>,
+    /// What followers of this instance call it; none: it has none.
+    #[cfg(feature = "cluster")]
+    follow_name: Option<String>,
     cache_name: Option<String>,
     cache_dir: Option<PathBuf>,
     is_uncached: bool,
@@ -91,6 +99,10 @@ impl Builder {
             live: None,
             #[cfg(feature = "cluster")]
             defaults: Vec::new(),
+            #[cfg(feature = "cluster")]
+            servers: Vec::new(),
+            #[cfg(feature = "cluster")]
+            follow_name: None,
             cache_name: None,
             cache_dir: None,
             is_uncached: false,

@@ -230,6 +230,10 @@ impl Tidegate {
         let mut status = self.threads.first.status().to_status();
         let additional = &self.threads.additional_sources;
         status.additional_sources = additional.iter().map(|running| running.status().to_status()).collect();
+        #[cfg(feature = "cluster")]
+        if let Some(follower) = self.follower() {
+            follower.complete(&mut status);
+        }
         self.instance().complete(&mut status);
         self.board.read(|published| status.clone().at(self.board.clock().now(), published))
     }
@@ -249,6 +253,10 @@ impl Tidegate {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_ready(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        if let Some(follower) = self.follower() {
+            return follower.is_ready();
+        }
         self.threads.sources().all(|running| running.status().lock().has_document())
     }
 

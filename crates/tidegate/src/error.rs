@@ -38,6 +38,13 @@ pub enum ConnectError {
     #[cfg(feature = "cluster")]
     #[error(transparent)]
     Live(#[from] crate::LiveError),
+    /// A follower cannot be what else was configured. The program's fault.
+    #[cfg(feature = "cluster")]
+    #[error("a follower cannot be configured so: {problem}")]
+    Follow {
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
     /// A flag cannot be pinned by [`Builder::pin`](crate::Builder::pin) to that. The program's fault.
     #[error("`{flag}` cannot be pinned: {problem}")]
     Pin {

@@ -188,6 +188,8 @@ mod error;
 mod files;
 mod first_error;
 mod flag_handle;
+#[cfg(feature = "cluster")]
+mod follow;
 mod ingest;
 mod instance;
 #[cfg(feature = "cluster")]
@@ -210,6 +212,12 @@ pub use error::{ConnectError, ShutdownError};
 pub use files::locks;
 pub use files::regular_file::{FileKind, FileProblem, open_file, read_file};
 pub use flag_handle::FlagHandle;
+/// For the server of the same version: what it sends to followers.
+#[cfg(feature = "cluster")]
+#[doc(hidden)]
+pub use follow::{Feed, FeedReader, FeedRefusal, FeedSnapshot};
+#[cfg(feature = "cluster")]
+pub use follow::{FollowPath, FollowStatus, Follower};
 pub use ingest::cache::{CacheError, FileError};
 pub use ingest::signature::{KeyId, SignatureError, TrustedKeyError};
 /// For the command line of the same version: its connections to servers trust what sources trust.

@@ -24,9 +24,11 @@ mod live_thread;
 mod names;
 mod network;
 mod percentage;
+mod projected;
 mod quarantine;
 mod receipt;
 mod record;
+mod registers;
 mod request;
 mod runner;
 mod status;
@@ -80,6 +82,8 @@ pub use value::{ActivationValue, ChangeKind, RegisterValue};
 
 pub(crate) use change_request::{Entry, Operation};
 pub(crate) use live_thread::LiveThread;
+pub(crate) use projected::project;
+pub(crate) use registers::Registers;
 
 /// Lets an instance take live changes, and says where it keeps them; for
 /// [`Builder::live`](crate::Builder::live).
@@ -475,7 +479,7 @@ fn checked_drift(drift: Duration) -> Result<u64, LiveError> {
 }
 
 /// The name of this host, as the kernel has it.
-fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     let text = fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).ok()?;
     let name = text.trim();
     check_name(name).ok().map(|()| name.to_owned())

@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cluster")]
 use tidegate_engine::Activation;
-#[cfg(feature = "cluster")]
-use tidegate_engine::Share;
 use tidegate_engine::document::Document;
 use tidegate_engine::lease::Clocks;
 use tidegate_engine::{CompileOptions, FlagKey, HostLock, Micros, Part, Snapshot, compile_all};
+#[cfg(feature = "cluster")]
+use tidegate_engine::{Share, Span};
 
 use crate::instance::Instance;
 use crate::read::publish::Publisher;
@@ -80,6 +80,47 @@ pub(crate) struct SourcePart {
     /// Whether it has a document at all.
     #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only live changes ask"))]
     pub(crate) is_loaded: bool,
+    /// The document as it came; kept only where followers get it.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only followers get it"))]
+    pub(crate) text: Option<DocumentText>,
+}
+
+/// A document as it came from its source.
+#[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only followers get it"))]
+#[derive(Clone, Debug)]
+pub(crate) struct DocumentText {
+    pub(crate) body: Arc<[u8]>,
+    /// Of its bytes.
+    pub(crate) digest: u128,
+    pub(crate) signature: Option<String>,
+}
+
+/// What names a document with all that decides what it means.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DocumentId {
+    pub(crate) source: String,
+    /// Of its bytes.
+    pub(crate) digest: u128,
+    pub(crate) default_lease_us: Option<u64>,
+    pub(crate) signature: Option<String>,
+}
+
+/// An active document, for followers.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedDocument {
+    pub(crate) id: DocumentId,
+    pub(crate) text: Arc<[u8]>,
+    status: Arc<SourceStatus>,
+}
+
+#[cfg(feature = "cluster")]
+impl LoadedDocument {
+    /// The last successful poll of its source.
+    pub(crate) fn polled_at(&self) -> Option<Micros> {
+        self.status.lock().fresh_at
+    }
 }
 
 /// A change to what is laid over the documents, or stands beside them.
@@ -128,7 +169,7 @@ impl Registry {
         let slot = parts.slots.len();
         let options = CompileOptions { source: u16::try_from(slot).unwrap_or(u16::MAX), ..options };
         let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
-        let part = SourcePart { snapshot, document: None, clocks, is_loaded: false };
+        let part = SourcePart { snapshot, document: None, clocks, is_loaded: false, text: None };
         parts.slots.push(Slot { source, options: options.clone(), part, status, has_source });
         (slot, options)
     }
@@ -178,6 +219,35 @@ impl Registry {
             snapshot.flags().map(|flag| (flag.key(), source.clone())).collect::<Vec<_>>()
         };
         slots.iter().flat_map(keys).collect()
+    }
+
+    /// The active documents in the order of their sources, where their texts are kept.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn loaded_documents(&self) -> Vec<LoadedDocument> {
+        let parts = self.parts();
+        let document = |slot: &Slot| {
+            let DocumentText { body, digest, signature } = slot.part.text.clone()?;
+            let default_lease_us = slot.options.default_lease.map(Span::get);
+            let id = DocumentId { source: slot.source.clone(), digest, default_lease_us, signature };
+            Some(LoadedDocument { id, text: body, status: Arc::clone(&slot.status) })
+        };
+        parts.slots.iter().filter_map(document).collect()
+    }
+
+    /// The place of a source is for another one now, whose documents are compiled with these options.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn rename_source(&self, slot: usize, source: &str, options: &CompileOptions) {
+        if let Some(slot) = self.parts().slots.get_mut(slot) {
+            source.clone_into(&mut slot.source);
+            slot.options.clone_from(options);
+        }
+    }
+
+    /// Removes the document of a source, which has none any more.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn uninstall(&self, slot: usize) -> ChangedFlags {
+        let (snapshot, clocks) = (Snapshot::empty(), Clocks::synced());
+        self.install(slot, SourcePart { snapshot, document: None, clocks, is_loaded: false, text: None })
     }
 
     /// Activates the document of a source, with the clocks of its leases.

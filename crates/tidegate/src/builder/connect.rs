@@ -24,7 +24,7 @@ use crate::ingest::source::{FetchOptions, Fetcher, Source};
 use crate::ingest::worker::{CachePlace, Running, SourceOptions, SourceState, Starting, Upkeep, Work};
 use crate::instance::Instance;
 #[cfg(feature = "cluster")]
-use crate::live::Percentage;
+use crate::live::{Cluster, Percentage};
 use crate::random::random;
 use crate::registry::Registry;
 use crate::status::Health;
@@ -57,7 +57,17 @@ impl Builder {
         let first = self.prepare_first(&registry, upkeep)?;
         let additional_sources = self.prepare_additional(&registry)?;
         #[cfg(feature = "cluster")]
-        let live = self.live.as_ref().map(|live| live.start(Arc::clone(&registry), defaults)).transpose()?;
+        let live = match &self.live {
+            Some(live) => Some(live.start(Arc::clone(&registry), defaults)?),
+            None => {
+                registry.set_defaults(defaults);
+                None
+            }
+        };
+        #[cfg(feature = "cluster")]
+        let feed = self.feed(&registry);
+        #[cfg(feature = "cluster")]
+        let follower = self.start_follower(&registry, feed.as_ref())?;
         // All are started before any is waited for.
         let first = first.start()?;
         let additional_sources = additional_sources.into_iter().map(Prepared::start).collect::<Result<Vec<_>, _>>()?;
@@ -66,8 +76,20 @@ impl Builder {
             instance,
             #[cfg(feature = "cluster")]
             live,
+            #[cfg(feature = "cluster")]
+            feed: None,
+            #[cfg(feature = "cluster")]
+            follower: follower.map(|follower| follower.wait(self.startup_wait, self.follower_wait())),
             first: first.wait(),
             additional_sources: additional_sources.into_iter().map(Starting::wait).collect(),
+            #[cfg(feature = "cluster")]
+            pump: None,
+        };
+        #[cfg(feature = "cluster")]
+        let threads = {
+            let cluster = threads.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())));
+            let pump = self.start_pump(&registry, feed.as_ref(), cluster)?;
+            Threads { feed, pump, ..threads }
         };
         #[cfg(feature = "cluster")]
         if let Some(live) = &threads.live {
@@ -101,15 +123,31 @@ impl Builder {
         if self.source.is_none() && !self.is_live() {
             return Err(ConnectError::NoSource);
         }
+        #[cfg(feature = "cluster")]
+        self.check_follower()?;
         self.pins.iter().map(checked_pin).collect()
     }
 
     #[cfg_attr(not(feature = "cluster"), expect(clippy::unused_self, reason = "with live changes it is looked at"))]
     fn is_live(&self) -> bool {
         #[cfg(feature = "cluster")]
-        return self.live.is_some();
+        return self.live.is_some() || self.is_follower();
         #[cfg(not(feature = "cluster"))]
         false
+    }
+
+    #[cfg_attr(not(feature = "cluster"), expect(clippy::unused_self, reason = "only followers get it"))]
+    fn keeps_text(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return self.follow_name.is_some();
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+
+    /// How long a start waits for its server, where nothing is configured and nothing is kept.
+    #[cfg(feature = "cluster")]
+    fn follower_wait(&self) -> Duration {
+        if self.is_one_shot { self.fetch.timeout + ONE_SHOT_GRACE } else { STARTUP_WAIT }
     }
 
     #[cfg(feature = "cluster")]
@@ -164,6 +202,7 @@ impl Builder {
                 Some(_) => Health::Starting,
             },
             is_combined: !self.additional_sources.is_empty(),
+            keeps_text: self.keeps_text(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidegate_engine::FlagKey;
 
 use crate::client::Tidegate;
+use crate::follow::{Feed, Follower};
 use crate::live::{Change, Cluster, ClusterError, Entry, FlagRecord, FlagState, Operation, Percentage};
 use crate::read::view::View;
 
@@ -108,6 +109,24 @@ impl Tidegate {
         self.threads.live.as_ref().map(|live| Cluster::new(Arc::clone(live.driver())))
     }
 
+    /// The server that this instance follows; none where it follows none.
+    ///
+    /// ```no_run
+    /// # use tidegate::Tidegate;
+    /// let tide = Tidegate::builder().follow("https://flags.internal")?.connect()?;
+    /// assert!(tide.follower().is_some_and(|follower| follower.status().is_connected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn follower(&self) -> Option<Follower> {
+        self.threads.follower.as_ref().map(|follower| Follower::new(Arc::clone(follower.shared())))
+    }
+
+    /// What followers of this instance get; none where it may have none. For the server of the same version.
+    #[doc(hidden)]
+    pub fn feed(&self) -> Option<Feed> {
+        self.threads.feed.clone()
+    }
+
     /// A flag as this node has it now: where it is defined, its values, its activation, its share and the next change of that.
     /// None for a flag that this node does not know.
     ///
@@ -151,6 +170,9 @@ impl Tidegate {
     }
 
     fn change(&self, flag_key: &str, operation: Operation) -> Change {
+        if let Some(follower) = self.follower() {
+            return Change::refused(follower.server(), flag_key, operation);
+        }
         let driver = self.threads.live.as_ref().map(|live| Arc::clone(live.driver()));
         Change::new(driver, flag_key, operation)
     }
@@ -159,6 +181,9 @@ impl Tidegate {
     fn records(&self, flags: &[FlagKey]) -> Result<Vec<FlagRecord>, ClusterError> {
         if let Some(cluster) = self.cluster() {
             return cluster.records(flags);
+        }
+        if let Some(follower) = self.follower() {
+            return Ok(follower.records(flags));
         }
         let (snapshot, source) = (self.snapshot(), self.status().source);
         let is_defined = |flag: &FlagKey| {

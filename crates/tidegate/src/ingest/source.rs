@@ -11,6 +11,8 @@ mod file;
 mod http;
 mod redirect;
 mod tag;
+#[cfg(feature = "cluster")]
+mod upstream;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,6 +32,8 @@ pub(crate) use http::RETRY_AFTER_MAX;
 pub use http::{client_config, proxy_of};
 pub(crate) use tag::Kind as TagKind;
 pub use tag::{Tag, TagError};
+#[cfg(feature = "cluster")]
+pub(crate) use upstream::{Lines, Upstream};
 
 /// Any error, as a callback source may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -32,11 +32,18 @@ pub struct Change {
     /// Taken out when the change is sent.
     pub(super) driver: Option<Arc<DriverHandle>>,
     pub(super) request: ChangeRequest,
+    /// The server that the instance follows.
+    pub(super) server: Option<String>,
 }
 
 impl Change {
     pub(crate) fn new(driver: Option<Arc<DriverHandle>>, flag_key: &str, operation: Operation) -> Self {
-        Self { driver, request: ChangeRequest::new(FlagKey::parse(flag_key), operation) }
+        Self { driver, request: ChangeRequest::new(FlagKey::parse(flag_key), operation), server: None }
+    }
+
+    /// A change that is refused, because the instance follows this server.
+    pub(crate) fn refused(server: String, flag_key: &str, operation: Operation) -> Self {
+        Self { server: Some(server), ..Self::new(None, flag_key, operation) }
     }
 
     /// Who makes the change, for the history; at most 1,024 bytes. Default: an empty name.
@@ -171,7 +178,8 @@ impl Change {
 
     /// Hands the change to the driver, which makes it and answers with all that the receipt needs.
     fn begin(mut self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
-        let driver = self.driver.take().ok_or(ChangeError::NotLive)?;
+        let refused = self.server.take().map_or(ChangeError::NotLive, |server| ChangeError::Follower { server });
+        let driver = self.driver.take().ok_or(refused)?;
         self.request.check(driver.now())?;
         self.request.timeout = to_timeout(self.request.timeout);
         driver.intake.request(Request::Change(Box::new(self.request), Box::new(reply))).map_err(ChangeError::from)

@@ -14,6 +14,12 @@ pub enum ChangeError {
     /// The instance takes no live changes. The program's fault: see [`Builder::live`](crate::Builder::live).
     #[error("this instance takes no live changes; give its builder a `Live`")]
     NotLive,
+    /// The instance follows a server, and changes nothing itself. Make the change there.
+    #[error("this process follows {server}; make the change there")]
+    Follower {
+        /// The server.
+        server: String,
+    },
     /// The flag key names no flag. The caller's fault.
     #[error("the flag cannot be named so: {problem}")]
     Name {

@@ -131,7 +131,7 @@ impl Cluster {
             for register in view.replica.iter() {
                 let Some((kind, flag)) = ChangeKind::from_key(&register.key) else { continue };
                 let record = records.entry(flag.clone()).or_insert_with(|| FlagRecord::empty(flag));
-                record.put(kind, register, view);
+                record.put(kind, register, view.names);
             }
             records
         })?;

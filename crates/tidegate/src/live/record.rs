@@ -1,8 +1,10 @@
 //! What stands in the registers of a flag: its activation and its definition, with who wrote them and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tidegate_engine::{FlagKey, Micros};
-use tidegate_replica::{Register, Stamp};
+use tidegate_replica::{NodeId, Register, Stamp};
 
 use super::driver_view::DriverView;
 use super::names::{NodeName, instant_of};
@@ -70,23 +72,32 @@ impl FlagRecord {
     }
 
     pub(super) fn from_view(flag: FlagKey, view: &DriverView<'_>) -> Self {
+        Self::from_registers(flag, view.names, |key| view.replica.get(key))
+    }
+
+    /// The record of a flag, from wherever its registers are.
+    pub(crate) fn from_registers<'r>(
+        flag: FlagKey,
+        names: &BTreeMap<NodeId, String>,
+        get: impl Fn(&[u8]) -> Option<&'r Register>,
+    ) -> Self {
         let mut record = Self::empty(flag);
         for kind in [ChangeKind::Activation, ChangeKind::Definition] {
-            if let Some(register) = view.replica.get(&kind.key(&record.flag)) {
-                record.put(kind, register, view);
+            if let Some(register) = get(&kind.key(&record.flag)) {
+                record.put(kind, register, names);
             }
         }
         record
     }
 
-    pub(super) fn put(&mut self, kind: ChangeKind, register: &Register, view: &DriverView<'_>) {
+    pub(super) fn put(&mut self, kind: ChangeKind, register: &Register, names: &BTreeMap<NodeId, String>) {
         let record = Some(Record {
             stamp: register.stamp,
             at: instant_of(register.stamp),
             value: register.value.as_deref().and_then(|value| RegisterValue::from_bytes(kind, value)),
             actor: register.actor.to_string(),
             reason: register.reason.to_string(),
-            node: NodeName::new(register.stamp.node(), view.names),
+            node: NodeName::new(register.stamp.node(), names),
         });
         match kind {
             ChangeKind::Activation => self.activation = record,

@@ -47,7 +47,7 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// The key of the register for this flag.
-    pub(super) fn key(self, flag: &FlagKey) -> Arc<[u8]> {
+    pub(crate) fn key(self, flag: &FlagKey) -> Arc<[u8]> {
         let letter = match self {
             Self::Activation => 'a',
             Self::Definition => 'd',
@@ -56,7 +56,7 @@ impl ChangeKind {
     }
 
     /// What a key is about; none for one that only a newer version knows.
-    pub(super) fn from_key(key: &[u8]) -> Option<(Self, FlagKey)> {
+    pub(crate) fn from_key(key: &[u8]) -> Option<(Self, FlagKey)> {
         let text = str::from_utf8(key).ok()?;
         let (kind, name) = match text.split_at_checked(1)? {
             ("a", name) => (Self::Activation, name),
@@ -89,7 +89,7 @@ struct DefinitionJson {
 
 /// Why a register says nothing that can be activated. It came from another node, so no caller here is at fault.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ValueError {
+pub(crate) enum ValueError {
     /// It is not as registers of this kind are.
     #[error("its value cannot be read: {0}")]
     Json(#[from] serde_json::Error),

@@ -18,7 +18,8 @@ fn registry() -> Arc<Registry> {
 
 fn part(text: &str, options: &CompileOptions, clocks: Clocks) -> SourcePart {
     let (document, _) = read(text.as_bytes()).unwrap();
-    SourcePart { snapshot: compile(&document, options), document: Some(Arc::new(document)), clocks, is_loaded: true }
+    let snapshot = compile(&document, options);
+    SourcePart { snapshot, document: Some(Arc::new(document)), clocks, is_loaded: true, text: None }
 }
 
 /// The share of a flag now.

@@ -102,6 +102,29 @@ impl HttpFetcher {
         })
     }
 
+    /// Asks for something beside the document, whose answer is read as it comes. Only a 200 is one.
+    #[cfg(feature = "cluster")]
+    pub(super) async fn open(&mut self, url: Url) -> Result<Response, FetchError> {
+        let (mut phase, after) = (Phase::WaitingForAnswer, self.options.timeout);
+        let exchange = Box::pin(self.ask(url, None, &mut phase));
+        let answer = tokio::time::timeout(after, exchange).await;
+        let response = answer.unwrap_or(Err(FetchError::TimedOut { phase, after }))?;
+        // It is not given back for another request.
+        self.may_be_stale = false;
+        if response.status() == StatusCode::OK { Ok(response) } else { Err(refused(response).await) }
+    }
+
+    /// What has broken an answer that is read as it comes.
+    #[cfg(feature = "cluster")]
+    pub(super) fn broken(&self, error: reqwest::Error) -> FetchError {
+        self.context(self.location.url()).sort(error, Phase::ReadingBody)
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(super) fn url(&self) -> &Url {
+        self.location.url()
+    }
+
     /// Asks for the document, and if there is a new one for its signature, where one is wanted.
     async fn exchange(&mut self, have: Option<&Tag>, phase: &mut Phase) -> Result<Answer, FetchError> {
         let condition = have.and_then(Tag::condition);

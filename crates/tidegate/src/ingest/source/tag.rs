@@ -36,6 +36,12 @@ impl Tag {
     /// Longest tag in bytes: longer ones are not worth a disk block in each request, and come from faults.
     pub const BYTES_MAX: usize = 1024;
 
+    /// The tag of an answer whose `ETag` is this in quotation marks.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn from_entity(name: &str) -> Option<Self> {
+        Self::from_etag(&HeaderValue::from_str(&format!("\"{name}\"")).ok()?)
+    }
+
     /// A tag of the caller's own, for a callback source.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod admission;
 mod offset;
 mod refusal;
 mod storage;
+#[cfg(feature = "cluster")]
+mod told;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::time::Instant;
 
 use tidegate_engine::document::Document;
 use tidegate_engine::lease::{Clocks, Leased};
-use tidegate_engine::{CompileOptions, Micros, Snapshot};
+use tidegate_engine::{CompileOptions, Micros, Snapshot, Span};
 
 use super::log::LogLimit;
 use crate::ingest::cache::Record;
@@ -24,7 +26,7 @@ use crate::ingest::schedule::{Damper, Outcome, Verdict};
 use crate::ingest::signature::{KeyId, SeenFile, Trust};
 use crate::ingest::source::{Answer, FetchError, Fetched, ServerDate, Tag, Text, body_digest};
 use crate::read::subscription::{ChangedFlags, Changes};
-use crate::registry::{Registry, SourcePart};
+use crate::registry::{DocumentText, Registry, SourcePart};
 use crate::source_status::SourceStatus;
 use crate::status::{ClockOffset, Health, ServedFrom, SourceTrouble, Status, signed_seconds};
 use admission::Admission;
@@ -57,6 +59,11 @@ pub(crate) struct SourceState {
     offsets: OffsetWatch,
     /// One answer is all there will be: ramps are asked at the instant of the answer.
     is_one_shot: bool,
+    /// The document as it came, where followers get it.
+    text: Option<DocumentText>,
+    keeps_text: bool,
+    /// How long before an answer the source was polled that the answer speaks of: a server tells its followers.
+    poll_age: Span,
     trouble_log: LogLimit,
     refusal_log: LogLimit,
 }
@@ -111,6 +118,8 @@ pub(crate) struct SourceOptions {
     pub(crate) health: Health,
     /// Whether there are other sources, whose documents stand in one table with this one.
     pub(crate) is_combined: bool,
+    /// Whether followers get the document as it came.
+    pub(crate) keeps_text: bool,
 }
 
 impl SourceState {
@@ -139,6 +148,9 @@ impl SourceState {
             changed_flags: ChangedFlags::default(),
             offsets: OffsetWatch::default(),
             is_one_shot: options.is_one_shot,
+            text: None,
+            keeps_text: options.keeps_text,
+            poll_age: Span::ZERO,
             trouble_log: LogLimit::default(),
             refusal_log: LogLimit::default(),
         };
@@ -168,6 +180,7 @@ impl SourceState {
         let loaded = compile::read_and_compile(body, &self.compile)?;
         let (now, digest) = (self.now(), body_digest(body));
         self.admission.check_version(loaded.header.as_ref(), digest, now)?;
+        self.keep_text(body, digest, signature.as_deref());
         self.activate(loaded, key, digest, Provenance::Program, now);
         Ok(())
     }
@@ -200,8 +213,23 @@ impl SourceState {
     }
 
     /// Does what is due by time alone.
-    pub(super) fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.admission.tick(self.now());
+    }
+
+    /// Keeps the text for followers, until it is active.
+    fn keep_text(&mut self, body: &[u8], digest: u128, signature: Option<&str>) {
+        let signature = signature.map(str::to_owned);
+        self.text = self.keeps_text.then(|| DocumentText { body: body.into(), digest, signature });
+    }
+
+    /// When the source was polled that an answer of now speaks of. It never goes back.
+    fn polled_at(&self, now: Micros) -> Micros {
+        if self.poll_age == Span::ZERO {
+            return now;
+        }
+        let polled = Micros::new(now.get().saturating_sub_unsigned(self.poll_age.get()));
+        self.clocks.last_poll.map_or(polled, |last| polled.max(last.min(now)))
     }
 
     /// Takes note of a panic in this thread.
@@ -286,6 +314,7 @@ impl SourceState {
         if verdict == Verdict::Hold {
             return self.mark_fresh(now);
         }
+        self.keep_text(&arrived.body, digest, arrived.signature.as_deref());
         self.changed_flags = self.activate(loaded, key, digest, Provenance::Source(arrived), now);
         let (flags, digest) = (self.plain.len(), self.plain.digest());
         tracing::info!(source = self.storage.source(), flags, digest = %digest, "a new document is active");
@@ -320,9 +349,10 @@ impl SourceState {
             }
             Provenance::Source(arrived) => {
                 self.keep(arrived, now);
-                self.clocks.note_document(now, &before, &self.plain);
-                self.note_poll(now);
-                (ServedFrom::Source, Some(now))
+                let polled = self.polled_at(now);
+                self.clocks.note_document(polled, &before, &self.plain);
+                self.note_poll(polled);
+                (ServedFrom::Source, Some(polled))
             }
         };
         // Held meanwhile, so that a reader of the new values sees their status, and the other way round.
@@ -332,6 +362,7 @@ impl SourceState {
             document: self.document.clone(),
             clocks: self.clocks.clone(),
             is_loaded: true,
+            text: self.text.clone(),
         };
         let flags = self.registry.install(self.slot, part);
         (status.served_from, status.fetched_at, status.warnings) = (served_from, fetched_at, tally.warnings);
@@ -375,6 +406,7 @@ impl SourceState {
 
     /// The poll was successful: the active document is what the source has, or what it had at the poll before.
     fn mark_fresh(&mut self, now: Micros) {
+        let now = self.polled_at(now);
         let before = self.clocks.clone();
         self.clocks.note_poll(now, &self.leases);
         self.note_poll(now);
@@ -448,6 +480,7 @@ impl SourceState {
             return self.refuse_cached(&error, now);
         }
         self.damper.check(digest, now);
+        self.keep_text(&record.body, digest, record.signature.as_deref());
         self.activate(loaded, key, digest, Provenance::Cache(record), now);
     }
 

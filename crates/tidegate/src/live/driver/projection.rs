@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_engine::{CompileOptions, FlagKey, Snapshot, compile};
-
 use super::{Driver, Effort, events, guarded};
-use crate::live::value::{ChangeKind, ValueError, read_activation, read_definition_value};
+use crate::live::projected::project;
+use crate::live::value::ChangeKind;
 use crate::read::subscription::Changes;
-use crate::registry::LiveChange;
 
 impl Driver {
     /// Makes what has changed active, all at once.
@@ -61,21 +59,6 @@ impl Driver {
         guarded(|| self.notifier.notify(told));
         self.rests_until = Instant::now() + (began.elapsed() * REST_FACTOR).min(REST_MAX);
     }
-}
-
-/// What a register says, where `value` is none for one that was removed.
-fn project(kind: ChangeKind, flag: &FlagKey, value: Option<&[u8]>) -> Result<LiveChange, ValueError> {
-    Ok(match kind {
-        ChangeKind::Activation => LiveChange::Activation(flag.clone(), value.map(read_activation).transpose()?),
-        ChangeKind::Definition => {
-            LiveChange::Definition(flag.clone(), value.map(|value| compiled(flag, value)).transpose()?)
-        }
-    })
-}
-
-/// The flag by itself, which is all that has to be compiled.
-fn compiled(flag: &FlagKey, value: &[u8]) -> Result<Snapshot, ValueError> {
-    Ok(compile(&*read_definition_value(flag, value)?, &CompileOptions::default()))
 }
 
 /// After a publication the driver publishes nothing for this many times as long as it took: it never takes more than a

@@ -82,6 +82,11 @@ impl Storage {
         &self.source
     }
 
+    #[cfg(feature = "cluster")]
+    pub(super) fn rename(&mut self, source: &str) {
+        source.clone_into(&mut self.source);
+    }
+
     pub(super) fn status(&self) -> Option<CacheStatus> {
         let file = self.cache.as_ref().map(|cache| cache.path().display().to_string());
         self.is_wanted.then(|| CacheStatus { file, error: self.error.clone() })

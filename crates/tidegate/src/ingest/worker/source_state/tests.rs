@@ -19,6 +19,7 @@ fn source(folder: &Path) -> SourceState {
         compile: CompileOptions::default(),
         health: Health::Starting,
         is_combined: false,
+        keeps_text: false,
         is_one_shot: false,
         trust: Trust::default(),
         seen: None,
