@@ -9,6 +9,7 @@ mod cluster;
 mod decision;
 mod definition;
 mod flag;
+mod follow;
 mod health;
 mod history;
 mod hosts;
@@ -37,6 +38,7 @@ use utoipa_axum::routes;
 
 use crate::openapi;
 use crate::options::Options;
+use follow::Followers;
 use hosts::Hosts;
 use work::Work;
 
@@ -56,6 +58,7 @@ pub(crate) struct Api {
     options: Options,
     stopping: watched::Receiver<bool>,
     watchers: Arc<Semaphore>,
+    followers: Followers,
     work: Work,
     budget: Budget,
     feed: watch::Feed,
@@ -67,9 +70,10 @@ type Answer = Result<Response, Problem>;
 impl Api {
     pub(crate) fn new(tide: Tidegate, options: Options, stopping: watched::Receiver<bool>) -> Arc<Self> {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
+        let followers = Followers::new(options.followers_max);
         let work = Work::new(options.waits_max);
         let budget = Budget::new(options.memory_max);
-        Arc::new(Self { tide, options, stopping, watchers, work, budget, feed: watch::Feed::default() })
+        Arc::new(Self { tide, options, stopping, watchers, followers, work, budget, feed: watch::Feed::default() })
     }
 
     /// The instance that answers.
@@ -93,7 +97,10 @@ impl Api {
     }
 
     fn cluster(&self) -> Result<Cluster, Problem> {
-        self.tide.cluster().ok_or_else(|| tidegate::ChangeError::NotLive.into())
+        self.tide.cluster().ok_or_else(|| match self.tide.follower() {
+            Some(follower) => tidegate::ChangeError::Follower { server: follower.server() }.into(),
+            None => tidegate::ChangeError::NotLive.into(),
+        })
     }
 }
 
@@ -119,6 +126,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::write))
         .routes(routes!(backup::restore))
         .routes(routes!(watch::watch))
+        .routes(routes!(follow::snapshot))
+        .routes(routes!(follow::changes))
         .routes(routes!(openapi::contract))
         .routes(routes!(openapi::page))
         .routes(routes!(openapi::script))

@@ -54,6 +54,18 @@ pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 /// for changes.
 pub const WATCHERS_MAX: usize = 512;
 
+/// Followers at once: each has a connection and about 20 KiB. A tree of servers has more.
+pub const FOLLOWERS_MAX: usize = 1_024;
+
+/// At most this part of the connections may be followers.
+pub const FOLLOWERS_SHARE: usize = 2;
+
+/// Snapshots at once that are sent to followers. One of 10,000 flags has some 300 KB, and all send the same bytes.
+pub const SNAPSHOTS_AT_ONCE: usize = 32;
+
+/// What a snapshot takes from the budget that is sent without compression, to a client that asks for that.
+pub const SNAPSHOT_BYTES: usize = 64 * 1024 * 1024;
+
 /// Changes at once that wait long for their acknowledgement: each holds a connection meanwhile. The others stay free.
 pub const WAITS_MAX: usize = 512;
 

@@ -103,7 +103,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 /// The problems that every change may have, in `x-problems`.
 pub(crate) const CHANGE_PROBLEMS: &str =
-    "not-live busy clock duplicate-node ended not-ready changes-refused disk changed conflict";
+    "not-live follower busy clock duplicate-node ended not-ready changes-refused disk changed conflict";
 
 /// The groups of operations, with what is true of each.
 const TAGS: &[(&str, &str)] = &[
@@ -112,6 +112,7 @@ const TAGS: &[(&str, &str)] = &[
     ("decisions", include_str!("openapi/decisions.md")),
     ("cluster", include_str!("openapi/cluster.md")),
     ("backup", include_str!("openapi/backup.md")),
+    ("followers", include_str!("openapi/followers.md")),
     ("health", include_str!("openapi/health.md")),
     ("ofrep", include_str!("openapi/ofrep.md")),
     ("contract", include_str!("openapi/contract.md")),

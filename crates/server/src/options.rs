@@ -12,6 +12,8 @@ pub struct Options {
     pub connections_max: usize,
     /// Connections at once that watch.
     pub watchers_max: usize,
+    /// Followers at once.
+    pub followers_max: usize,
     /// Changes at once that wait longer than a second for their acknowledgement; one more waits no longer than that.
     pub waits_max: usize,
     /// For the turn of a request to come, while others of its kind are at work.
@@ -39,6 +41,7 @@ impl Default for Options {
         Self {
             connections_max: limits::CONNECTIONS_MAX,
             watchers_max: limits::WATCHERS_MAX,
+            followers_max: limits::FOLLOWERS_MAX,
             waits_max: limits::WAITS_MAX,
             turn_timeout: limits::TURN_TIMEOUT,
             memory_max: limits::MEMORY_BYTES_MAX,
@@ -62,6 +65,7 @@ impl Options {
         let connections_max = (files / limits::FILES_SHARE).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX);
         let share = connections_max / limits::LONG_SHARE;
         let (watchers_max, waits_max) = (share.min(limits::WATCHERS_MAX), share.min(limits::WAITS_MAX));
-        Self { connections_max, watchers_max, waits_max, ..Self::default() }
+        let followers_max = (connections_max / limits::FOLLOWERS_SHARE).min(limits::FOLLOWERS_MAX);
+        Self { connections_max, watchers_max, followers_max, waits_max, ..Self::default() }
     }
 }

@@ -25,7 +25,7 @@ use crate::openapi::parameters::{Actor, Reason};
 #[utoipa::path(
     get, path = "/api/v1/backup", tag = "backup", operation_id = "makeBackup",
     responses((status = 200, description = "the backup", body = String, content_type = "application/x-ndjson")),
-    extensions(("x-problems" = json!("not-live busy"))),
+    extensions(("x-problems" = json!("not-live follower busy"))),
 )]
 pub(super) async fn write(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;

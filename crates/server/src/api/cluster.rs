@@ -17,7 +17,7 @@ use crate::openapi::{CHANGE_PROBLEMS, schemas};
 #[utoipa::path(
     get, path = "/api/v1/cluster", tag = "cluster", operation_id = "getCluster",
     responses((status = 200, description = "the cluster as this node sees it", body = schemas::Cluster)),
-    extensions(("x-problems" = json!("not-live busy"))),
+    extensions(("x-problems" = json!("not-live follower busy"))),
 )]
 pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;

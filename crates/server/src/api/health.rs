@@ -55,7 +55,7 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
 #[utoipa::path(
     get, path = "/readyz/changes", tag = "health", operation_id = "acceptsChanges",
     responses((status = 200, description = "changes are accepted", body = Ready)),
-    extensions(("x-problems" = json!("not-live busy changes-refused disk"))),
+    extensions(("x-problems" = json!("not-live follower busy changes-refused disk"))),
 )]
 pub(super) async fn changes(State(api): Shared) -> Answer {
     let cluster = api.cluster()?;
@@ -92,9 +92,11 @@ struct Ready {
     synced: Option<bool>,
 }
 
-/// Whether this node has compared itself with a member; null where there is no cluster.
+/// Whether this node has compared itself with a member, or has what the server has that it follows; null where there is no
+/// cluster.
 fn is_synced(api: &Api) -> Option<bool> {
-    api.tide.cluster().map(|cluster| cluster.is_synced())
+    let follower = || api.tide.follower().map(|follower| follower.is_synced());
+    api.tide.cluster().map(|cluster| cluster.is_synced()).or_else(follower)
 }
 
 /// The documents of this server
@@ -111,5 +113,10 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     let shown = serde_json::to_value(&status).map_err(|error| Problem::internal(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     let synced = is_synced(&api);
-    answer::json(StatusCode::OK, &json!({"version": version, "ready": is_ready, "synced": synced, "status": shown}))
+    let follow = api.tide.follower().map(|follower| follower.status());
+    let followers = api.followers.count();
+    let shown = json!({
+        "version": version, "ready": is_ready, "synced": synced, "followers": followers, "follow": follow, "status": shown,
+    });
+    answer::json(StatusCode::OK, &shown)
 }

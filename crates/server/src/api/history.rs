@@ -94,7 +94,7 @@ struct Entry {
     get, path = "/api/v1/flags/{section}/{flag}/history", tag = "flags", operation_id = "getFlagHistory",
     params(FlagNames, Pages),
     responses((status = 200, description = "a page", body = Page)),
-    extensions(("x-problems" = json!("not-live busy"))),
+    extensions(("x-problems" = json!("not-live follower busy"))),
 )]
 pub(super) async fn page(State(api): Shared, path: FlagPath, request: Request) -> Answer {
     answer_page(&api, Some(ask::flag_of(path)?), request.uri()).await
@@ -106,7 +106,7 @@ pub(super) async fn page(State(api): Shared, path: FlagPath, request: Request) -
 #[utoipa::path(
     get, path = "/api/v1/history", tag = "flags", operation_id = "getHistory", params(Pages),
     responses((status = 200, description = "a page", body = Page)),
-    extensions(("x-problems" = json!("not-live busy"))),
+    extensions(("x-problems" = json!("not-live follower busy"))),
 )]
 pub(super) async fn page_of_all(State(api): Shared, request: Request) -> Answer {
     answer_page(&api, None, request.uri()).await

@@ -96,13 +96,17 @@ impl Listing {
     pub(super) fn open(tide: Tidegate) -> Result<Self, Problem> {
         let cluster = tide.cluster();
         // Before anything is looked at: what changes meanwhile is in the list, and the tag after it is another one.
+        let follower = tide.follower();
         let changes = cluster.as_ref().map(Cluster::digest).transpose()?;
+        let changes =
+            changes.map(|digest| format!("{digest:016x}")).or_else(|| Some(follower.as_ref()?.status().digest));
         let view = tide.view();
         let snapshot = view.snapshot();
         let is_strange = |key: &FlagKey| snapshot.find(key.section(), key.flag()).is_none();
-        let mut strange = match &cluster {
-            Some(cluster) => cluster.changed_flags(is_strange)?,
-            None => Vec::new(),
+        let mut strange = match (&cluster, &follower) {
+            (Some(cluster), _) => cluster.changed_flags(is_strange)?,
+            (None, Some(follower)) => follower.changed_flags(is_strange),
+            (None, None) => Vec::new(),
         };
         strange.reverse();
         let mut known: Vec<FlagIndex> = snapshot.flags().map(|flag| flag.index()).collect();
@@ -112,7 +116,7 @@ impl Listing {
         };
         known.sort_unstable_by(|one, other| key(other).cmp(&key(one)));
         let digest = match changes {
-            Some(changes) => format!("{}.{changes:016x}", snapshot.digest()),
+            Some(changes) => format!("{}.{changes}", snapshot.digest()),
             None => snapshot.digest().to_string(),
         };
         Ok(Self { tide, digest, view, known, strange, is_begun: false, is_ended: false })

@@ -90,6 +90,10 @@ kinds! {
     Refused = "refused", "The definition has errors", UNPROCESSABLE_ENTITY, "the definition has errors";
     Internal = "internal", "Internal error", INTERNAL_SERVER_ERROR, "an internal error of the server; its log says more";
     NotLive = "not-live", "Live changes are not enabled", NOT_IMPLEMENTED, "the server takes no changes";
+    Follower = "follower", "This server is a follower", NOT_IMPLEMENTED, "the server follows another one, which `help` names";
+    SnapshotNeeded = "snapshot-needed", "The follower needs a snapshot", GONE, "no changes lead from what the follower has to the present";
+    FollowLoop = "follow-loop", "The servers would follow each other", LOOP_DETECTED, "the server has what it has from the process that asks, or by way of too many others";
+    NoFollowers = "no-followers", "The server takes no followers", NOT_IMPLEMENTED, "the process takes no followers";
     Busy = "busy", "Too many requests of this kind", SERVICE_UNAVAILABLE, "too many requests of this kind are in progress";
     Clock = "clock", "The clock of this node is wrong", SERVICE_UNAVAILABLE, "the clock of this node is wrong, so that changes are refused";
     DuplicateNode = "duplicate-node", "Another process has this node's id", SERVICE_UNAVAILABLE, "another process has the id of this node";
@@ -304,6 +308,36 @@ impl Problem {
     pub(crate) fn too_many_streams(watchers_max: usize) -> Self {
         let detail = format!("{watchers_max} event streams are open already");
         Self::new(Kind::TooManyStreams, detail, "send the request to another node, or poll the decision").retry_after(5)
+    }
+
+    pub(crate) fn too_many_followers(followers_max: usize) -> Self {
+        let detail = format!("{followers_max} followers are connected already");
+        Self::new(Kind::TooManyStreams, detail, "follow another server of the cluster, or one that follows it")
+            .retry_after(5)
+    }
+
+    pub(crate) fn too_many_snapshots() -> Self {
+        let detail = "too many snapshots are being sent; nothing was started";
+        Self::new(Kind::Busy, detail, "send the request again in a moment, or to another node").retry_after(2)
+    }
+
+    pub(crate) fn no_followers() -> Self {
+        Self::new(Kind::NoFollowers, "this process hands nothing on", "follow a process that runs `tidegate serve`")
+    }
+
+    pub(crate) fn follow_loop() -> Self {
+        let detail = "this server has what it has from the process that asks";
+        Self::new(Kind::FollowLoop, detail, "let one of the two follow a member of the cluster instead")
+    }
+
+    pub(crate) fn follow_depth() -> Self {
+        let detail = "there are too many servers between the members of the cluster and this one";
+        Self::new(Kind::FollowLoop, detail, "follow a server that is nearer to the members")
+    }
+
+    pub(crate) fn snapshot_needed() -> Self {
+        let detail = "no changes lead from this digest to what the server has now";
+        Self::new(Kind::SnapshotNeeded, detail, "send GET `/api/v1/follow/snapshot`, then ask for the changes after it")
     }
 
     /// Its turn did not come in time. Nothing was begun.

@@ -20,7 +20,7 @@ use crate::openapi::parameters::Actor;
 #[utoipa::path(
     get, path = "/api/v1/cluster/quarantine", tag = "cluster", operation_id = "listQuarantined",
     responses((status = 200, description = "the changes", body = Quarantine)),
-    extensions(("x-problems" = json!("not-live busy"))),
+    extensions(("x-problems" = json!("not-live follower busy"))),
 )]
 pub(super) async fn list(State(api): Shared, request: Request) -> Answer {
     Query::read(request.uri(), &[])?;

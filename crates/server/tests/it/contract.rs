@@ -194,7 +194,8 @@ async fn the_example_of_each_operation_is_answered_as_the_contract_says() {
             let server = Server::with(builder().text(document), Options::default()).await;
             server.put("/api/v1/flags/shop/banner", r#"{"stable": "blue", "new": "green"}"#).await.good();
             server.put("/api/v1/flags/shop/banner/activation", r#"{"percentage": 10}"#).await.good();
-            let is_stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();
+            let is_stream =
+                operation["responses"]["200"]["content"]["text/event-stream"].is_object() && template != FOLLOW;
             if is_stream {
                 let response = example.request(&server).send().await.unwrap();
                 let kind = response.headers().get("content-type").unwrap();
@@ -210,6 +211,7 @@ async fn the_example_of_each_operation_is_answered_as_the_contract_says() {
                     "/api/v1/cluster/forget"
                     | "/api/v1/cluster/quarantine/accept"
                     | "/api/v1/cluster/quarantine/drop" => 404,
+                    FOLLOW => 410,
                     _ => 200,
                 };
                 assert_eq!(reply.status, expected, "{} {}: {}", example.method, example.path, reply.text());
@@ -219,6 +221,9 @@ async fn the_example_of_each_operation_is_answered_as_the_contract_says() {
     }
     assert!(count > 25, "{count}");
 }
+
+/// Its example has the digest of another content.
+const FOLLOW: &str = "/api/v1/follow/changes";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_answers_its_contract() {

@@ -5,6 +5,7 @@ mod activation;
 mod connections;
 mod contract;
 mod flags;
+mod follow;
 mod hostile;
 mod mistakes;
 mod ofrep;

@@ -31,7 +31,7 @@ pub(crate) struct Reply {
 }
 
 pub(crate) fn builder() -> Builder {
-    Tidegate::builder().without_locks().without_cache().live(Live::in_memory().name("one"))
+    Tidegate::builder().without_locks().without_cache().live(Live::in_memory().name("one")).serve_followers("one")
 }
 
 impl Server {

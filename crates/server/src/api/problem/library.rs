@@ -15,6 +15,11 @@ impl From<ChangeError> for Problem {
                 "this server only serves documents",
                 "change the document, or start the server with live changes",
             ),
+            ChangeError::Follower { server } => Self::new(
+                Kind::Follower,
+                detail,
+                format!("send the request to {server}, or to another member of its cluster"),
+            ),
             ChangeError::Name { problem } => Self::name(problem),
             ChangeError::UnknownFlag { meant, .. } => Self::unknown_target(&detail, meant),
             ChangeError::NotQuarantined { .. } => Self::new(

@@ -13,8 +13,65 @@ pub(crate) struct Report {
     /// Whether this node has compared itself with a member of the cluster since its start; null where there is no cluster.
     #[schema(required)]
     synced: Option<bool>,
+    /// How many followers are connected.
+    followers: u64,
+    /// The server that this one follows, if it follows one.
+    #[schema(required)]
+    follow: Option<Follow>,
     /// The documents, their sources, their ages and their problems.
     status: Status,
+}
+
+/// Whom the server follows, how old what it has is, and whether they agree.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Follow {
+    /// The server that it follows now, or tries to.
+    server: String,
+    /// All servers that it may follow.
+    servers: Vec<String>,
+    /// Whether it has a stream of changes.
+    is_connected: bool,
+    /// Since when it has been connected, or without a connection.
+    #[schema(format = DateTime)]
+    since: String,
+    /// How old what it has may be; null where no server was reached yet.
+    #[schema(required)]
+    age_seconds: Option<f64>,
+    /// From the members to its server.
+    path: Vec<Hop>,
+    /// The place in the stream up to which changes are active here.
+    #[schema(required)]
+    position: Option<String>,
+    /// The digest of what the server has said.
+    digest: String,
+    /// Whether the server had the same digest when it was last compared.
+    #[schema(required)]
+    is_equal: Option<bool>,
+    /// Activations and definitions that the server has, cleared and removed ones included.
+    registers: u64,
+    /// Those that are newer here than at the server, and are active.
+    newer: u64,
+    /// Changes that have come by the stream since the start.
+    changes: u64,
+    /// Snapshots that were taken since the start.
+    snapshots: u64,
+    /// How often digests differed since the start.
+    differences: u64,
+    /// Why there is no connection.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// Why nothing is kept on the disk at the moment.
+    #[schema(required)]
+    disk_error: Option<String>,
+}
+
+/// A process on the way from the members to a follower.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Hop {
+    /// The id of the process.
+    id: String,
+    /// What people call it.
+    name: String,
 }
 
 /// The status of the first source, and of the whole instance.

@@ -1,0 +1,246 @@
+//! What followers ask for: a snapshot of all that this process has, and the stream of what changes.
+//!
+//! Nothing is made for one follower alone: all read the same bytes. The number of streams is limited, and so is the number of
+//! snapshots that are being sent; who is refused is told when to come again, so that followers which come back together spread.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
+use hyper::body::Frame;
+use tidegate::{Feed, FeedReader, FeedRefusal, FeedSnapshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use utoipa::IntoParams;
+
+use super::ask::{self, Query};
+use super::problem::Problem;
+use super::{Answer, Api, EVENTS, Shared, answer};
+use crate::limits;
+use crate::stop::stopped;
+
+/// The followers of this server.
+#[derive(Debug)]
+pub(super) struct Followers {
+    limit: usize,
+    streams: Arc<Semaphore>,
+    /// Snapshots that are being sent.
+    snapshots: Arc<Semaphore>,
+}
+
+impl Followers {
+    pub(super) fn new(limit: usize) -> Self {
+        let snapshots = Arc::new(Semaphore::new(limits::SNAPSHOTS_AT_ONCE));
+        Self { limit, streams: Arc::new(Semaphore::new(limit)), snapshots }
+    }
+
+    /// How many are connected.
+    pub(super) fn count(&self) -> usize {
+        self.limit - self.streams.available_permits()
+    }
+}
+
+/// Take a snapshot
+///
+/// All documents, definitions and activations, compressed with gzip where the client accepts it.
+#[utoipa::path(
+    get, path = "/api/v1/follow/snapshot", tag = "followers", operation_id = "takeSnapshot", params(Known),
+    responses(
+        (status = 200, description = "the snapshot", body = Object, content_type = "application/json", headers(("ETag" = String, description = "names the content"))),
+        (status = 304, description = "the client has it", headers(("ETag" = String, description = "names the content"))),
+    ),
+    extensions(("x-problems" = json!("no-followers busy not-ready"))),
+)]
+pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
+    Query::read(request.uri(), &[])?;
+    let feed = feed(&api)?;
+    let turn = timeout(api.options.turn_timeout, Arc::clone(&api.followers.snapshots).acquire_owned()).await;
+    // The semaphore is never closed.
+    let turn = turn.ok().and_then(Result::ok).ok_or_else(Problem::too_many_snapshots)?;
+    let snapshot = match feed.made_snapshot() {
+        Some(snapshot) => snapshot,
+        None => spawn_blocking(move || feed.snapshot())
+            .await
+            .map_err(|error| Problem::internal(&error))?
+            .map_err(refused)?,
+    };
+    if names_tag(request.headers(), &snapshot.digest) {
+        return Ok(answer::with_tag(StatusCode::NOT_MODIFIED.into_response(), &snapshot.digest));
+    }
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(ask::JSON));
+    let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
+    let response = if accepts_gzip(request.headers()) {
+        let coding = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        ([kind, vary, coding], whole(&snapshot, turn)).into_response()
+    } else {
+        let reserved = api.budget.reserve(limits::SNAPSHOT_BYTES)?;
+        let text = spawn_blocking(move || snapshot_text(&snapshot, reserved));
+        let (text, digest) = text.await.map_err(|error| Problem::internal(&error))?;
+        return Ok(answer::with_tag(([kind, vary], text).into_response(), &digest));
+    };
+    Ok(answer::with_tag(response, &snapshot.digest))
+}
+
+/// Get changes as they are made
+///
+/// A stream of server-sent events, which begins after what the follower has.
+#[utoipa::path(
+    get, path = "/api/v1/follow/changes", tag = "followers", operation_id = "followChanges", params(Follow),
+    responses((status = 200, description = "the events", body = String, content_type = "text/event-stream")),
+    extensions(("x-problems" = json!("snapshot-needed follow-loop no-followers too-many-streams not-ready"))),
+)]
+pub(super) async fn changes(State(api): Shared, request: Request) -> Answer {
+    let query = Query::read(request.uri(), &["follower", "digest", "position"])?;
+    let feed = feed(&api)?;
+    let permit = Arc::clone(&api.followers.streams).try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::too_many_followers(api.options.followers_max))?;
+    let follower = query.get("follower").unwrap_or_default();
+    let reader = feed.open(follower, query.get("position"), query.get("digest")).map_err(refused)?;
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    // Proxies that follow nginx pass each event on as it comes, instead of collecting some of them.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(([kind, unbuffered], Body::new(Stream::new(reader, api.stopping(), permit))).into_response())
+}
+
+/// What the client has.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Known {
+    /// The `ETag` of a snapshot that the client has.
+    #[param(rename = "If-None-Match")]
+    known: Option<String>,
+}
+
+/// What a follower has.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Follow {
+    /// The id of the process that follows, if others follow it: 16 hexadecimal digits.
+    #[param(example = "00000000000000aa")]
+    follower: Option<String>,
+    /// The digest of what it has.
+    #[param(example = "99aa06d3014798d86001c324468d497f")]
+    digest: Option<String>,
+    /// The `position` of the last line, or of the snapshot.
+    #[param(example = "00000000000000ab-17")]
+    position: Option<String>,
+}
+
+fn feed(api: &Api) -> Result<Feed, Problem> {
+    api.tide.feed().ok_or_else(Problem::no_followers)
+}
+
+fn refused(refusal: FeedRefusal) -> Problem {
+    match refusal {
+        FeedRefusal::Loop => Problem::follow_loop(),
+        FeedRefusal::TooDeep => Problem::follow_depth(),
+        FeedRefusal::SnapshotNeeded => Problem::snapshot_needed(),
+        _ => Problem::not_ready("this server has nothing to hand on yet".to_owned()),
+    }
+}
+
+/// Whether the client has what this tag names.
+fn names_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|found| found == "*" || found.trim_start_matches("W/").trim_matches('"') == tag)
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = values.flat_map(|value| value.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        matches!(name.trim(), "gzip" | "*") && weight.replace(' ', "") != "q=0"
+    })
+}
+
+/// The compressed bytes, which all answers share; the turn ends with the answer. It has no size, because nothing of it is to be
+/// taken from the budget.
+fn whole(snapshot: &FeedSnapshot, turn: OwnedSemaphorePermit) -> Body {
+    Body::new(Whole { rest: Some(Bytes::from_owner(Arc::clone(&snapshot.body))), _turn: turn })
+}
+
+/// The text without compression, and its tag.
+fn snapshot_text(snapshot: &FeedSnapshot, reserved: super::budget::Reserved) -> (Body, String) {
+    let held = super::budget::Held::new(snapshot.plain(), reserved);
+    (Body::from(Bytes::from_owner(held)), snapshot.digest.clone())
+}
+
+struct Whole {
+    rest: Option<Bytes>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Whole {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        // In pieces, so that the turn lasts until the client has nearly all of it.
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let piece = rest.split_to(rest.len().min(limits::PART_BYTES));
+        if rest.is_empty() {
+            self.rest = None;
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+}
+
+/// What is awaited of a stream: its next line, and the reader back.
+type Step = Pin<Box<dyn Future<Output = (FeedReader, Option<Bytes>)> + Send>>;
+
+/// The lines of one follower, as the body of an answer.
+struct Stream {
+    /// None after the last line.
+    step: Option<Step>,
+    stopping: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    fn new(reader: FeedReader, stopping: watch::Receiver<bool>, permit: OwnedSemaphorePermit) -> Self {
+        let step = Some(step(reader, stopping.clone()));
+        Self { step, stopping, _permit: permit }
+    }
+}
+
+fn step(mut reader: FeedReader, mut stopping: watch::Receiver<bool>) -> Step {
+    Box::pin(async move {
+        let line = tokio::select! {
+            line = reader.next() => line,
+            () = stopped(&mut stopping) => None,
+        };
+        (reader, line.map(Bytes::from_owner))
+    })
+}
+
+impl HttpBody for Stream {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(awaited) = &mut self.step else { return Poll::Ready(None) };
+        let (reader, line) = ready!(awaited.as_mut().poll(context));
+        let next = line.is_some().then(|| step(reader, self.stopping.clone()));
+        self.step = next;
+        Poll::Ready(line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
