@@ -29,6 +29,10 @@ ABSENT = object()
 def decide(question: dict) -> dict:
     """Value, variant, reason, error, deciding rule and, for a rule on attributes, its name."""
     entry = question["document"].get(question["section"], {}).get(question["flag"])
+    if entry is not None and "variants" in entry:
+        import splits  # it imports this module
+
+        return splits.decide(question)
     if entry is None or "new" not in entry:
         return without_rules(question)
     active = [a for a in question.get("activations", ()) if reference.same_flag(a["flag"], name_of(question))]

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use crate::custom_hash::{CustomHash, RecordHash};
 use crate::document::{self, Document};
 use crate::ramp::{Fall, Ramp};
-use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, RecordKind, Snapshot, Targeting};
+use crate::snapshot::{Adopters, Extra, Interpolation, NONE, Record, RecordKind, Snapshot, Targeting, Variants};
 use crate::{HashAlgorithm, Micros, Point, Share, Span, bucket, digest};
 
 use rules::Segments;
@@ -146,11 +146,13 @@ impl Source<'_> {
     ) {
         let options = self.options;
         let hash = hash_of(flag, options);
-        let targeting = flag.targeting.as_ref().map(|targeting| Box::new(self.segments.compile(targeting, hash)));
+        let variants = flag.variants.as_ref().map(|source| Variants::new(source, &Variants::salt(flag, section)));
+        let compile = |targeting| Box::new(self.segments.compile(targeting, hash, variants.as_ref()));
+        let targeting = flag.targeting.as_deref().map(compile);
         let targeting_digest = targeting.as_ref().map(|targeting| targeting.digest);
         let custom = options.hash_of(flag).map(CustomHash::name);
         digest.add(section, flag, options.default_lease, custom, targeting_digest);
-        let record = compile_flag(flag, number, options, targeting, tables);
+        let record = compile_flag(flag, number, options, (targeting, variants.map(Box::new)), tables);
         tables.flag(&flag.name, record);
     }
 }
@@ -167,7 +169,7 @@ fn compile_flag(
     flag: &document::Flag,
     section: u32,
     options: &CompileOptions,
-    targeting: Option<Box<Targeting>>,
+    (targeting, variants): (Option<Box<Targeting>>, Option<Box<Variants>>),
     tables: &mut Tables,
 ) -> Record {
     let hash = hash_of(flag, options);
@@ -189,10 +191,12 @@ fn compile_flag(
         source: options.source,
         interpolation: Interpolation::from_flag(flag),
         targeting,
+        variants,
         details: flag.details.clone(),
     };
     let moves = flag.enabled && flag.new.is_some() && (!points.is_empty() || extra.is_targeted());
-    let is_constant = !moves || flag.lock.is_some();
+    // A flag with variants is never as simple as that: what it answers depends on names and keys.
+    let is_constant = extra.variants.is_none() && (!moves || flag.lock.is_some());
     let kind = match (is_constant, extra.decides()) {
         (true, _) => RecordKind::Constant,
         (false, false) => RecordKind::Share,

@@ -5,9 +5,9 @@
 
 mod test;
 
+use crate::FlagKey;
 use crate::attributes::{AttributePath, Attributes, Found};
 use crate::document::Condition;
-use crate::{FlagKey, Variant};
 
 use test::Test;
 
@@ -46,7 +46,8 @@ struct Compare {
 #[derive(Debug)]
 pub(crate) struct Prerequisite {
     pub(crate) flag: FlagKey,
-    pub(crate) is: Variant,
+    /// Its name.
+    pub(crate) is: Box<str>,
 }
 
 /// What a condition is evaluated with.
@@ -128,7 +129,7 @@ impl<N: Fn(&str) -> Option<u32>> Compiler<'_, N> {
             // The reader has found every segment; one that is not there would have no members.
             Condition::Segment(name) => (Operation::Segment((self.number_of)(name).unwrap_or(u32::MAX)), [].as_slice()),
             Condition::Flag { flag, is } => {
-                (Operation::Flag(Box::new(Prerequisite { flag: flag.clone(), is: *is })), [].as_slice())
+                (Operation::Flag(Box::new(Prerequisite { flag: flag.clone(), is: is.clone() })), [].as_slice())
             }
         };
         let place = self.nodes.len();

@@ -4,19 +4,42 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::scalar::{Scalar, StoredValue, unquote};
-use crate::{ScalarKind, Variant};
+use crate::{NamedValue, ScalarKind, Variant};
 
 /// The answer of a flag for one subject at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision<'s> {
     /// The value.
     pub answer: Answer<'s>,
-    /// Which of the flag's values it is; `None` for the caller's default and for a value locked on this host.
+    /// Which of the flag's values it is; `None` for the caller's default and for a value locked on this host. Reports show
+    /// [`Self::variant_name`].
     pub variant: Option<Variant>,
     /// Why the flag has this value.
     pub reason: Reason,
     /// What was wrong with the call, if anything was.
     pub error: Option<ErrorCode>,
+}
+
+impl<'s> Decision<'s> {
+    /// The name of the variant: that of one of the flag's `variants`; for a flag without, `stable`, `new` or `interpolated`.
+    /// `None` for the caller's default and for a value locked on this host.
+    ///
+    /// ```
+    /// use tidegate_engine::lease::Clocks;
+    /// use tidegate_engine::{CompileOptions, Micros, Moment, Subject, compile, read};
+    ///
+    /// let text = br##"{"shop": {"button": {"variants": {"red": "#f00", "blue": "#00f"}, "stable": "red"}}}"##;
+    /// let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
+    /// let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    /// let decision = snapshot.evaluate(snapshot.find("shop", "button"), &Subject::key("ann"), &moment);
+    /// assert_eq!((decision.variant_name(), decision.answer.as_text()), (Some("red"), Some("#f00")));
+    /// ```
+    pub fn variant_name(&self) -> Option<&'s str> {
+        match self.answer {
+            Answer::Named(named) => Some(named.name()),
+            _ => self.variant.map(Variant::as_str),
+        }
+    }
 }
 
 /// A value, borrowed from the snapshot or computed.
@@ -28,6 +51,8 @@ pub enum Answer<'s> {
     Bool(bool),
     /// Any other value of the flag.
     Stored(&'s StoredValue),
+    /// One of the flag's named variants, of any type.
+    Named(&'s NamedValue),
     /// A value locked on this host that is no boolean: compact JSON text, with the spelling of its numbers.
     Json(&'s str),
     /// An interpolated integer: both ends are integers.
@@ -52,6 +77,7 @@ impl<'s> Answer<'s> {
             Self::CallerDefault => None,
             Self::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
             Self::Stored(value) => Some(Cow::Borrowed(value.as_json())),
+            Self::Named(named) => Some(Cow::Borrowed(named.value().as_json())),
             Self::Json(text) => Some(Cow::Borrowed(text)),
             Self::Integer(integer) => Some(Cow::Owned(integer.to_string())),
             Self::Float(float) => Some(Cow::Owned(float_to_json(float))),
@@ -63,6 +89,7 @@ impl<'s> Answer<'s> {
     pub fn as_bool(self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(value),
+            Self::Named(named) => named.value().scalar().as_bool(),
             _ => None,
         }
     }
@@ -81,6 +108,7 @@ impl<'s> Answer<'s> {
             Self::CallerDefault => None,
             Self::Bool(value) => Some(Scalar::from(value)),
             Self::Stored(value) => Some(value.scalar()),
+            Self::Named(named) => Some(named.value().scalar()),
             Self::Json(_) | Self::Integer(_) | Self::Float(_) => Some(self.rare_scalar()),
         }
     }
@@ -91,7 +119,7 @@ impl<'s> Answer<'s> {
             Self::Json(json) => Scalar::from_json(json),
             Self::Integer(integer) => Scalar::from_integer(integer),
             Self::Float(float) => Scalar::from(float),
-            Self::CallerDefault | Self::Bool(_) | Self::Stored(_) => Scalar::from_json("null"),
+            Self::CallerDefault | Self::Bool(_) | Self::Stored(_) | Self::Named(_) => Scalar::from_json("null"),
         }
     }
 
@@ -107,6 +135,7 @@ impl<'s> Answer<'s> {
     pub fn as_text(self) -> Option<&'s str> {
         match self {
             Self::Stored(value) => value.as_text(),
+            Self::Named(named) => named.value().as_text(),
             Self::Json(json) if Scalar::from_json(json).kind() == ScalarKind::Text => unquote(json),
             _ => None,
         }

@@ -12,7 +12,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::document::{Adopter, Curve, Flag, Schedule, Value, Visibility};
+use crate::document::{Adopter, Curve, Flag, Schedule, Value, Visibility, variants_text};
 use crate::{HashAlgorithm, Share, Span, Variant};
 
 /// The digest of a snapshot; [`Display`](fmt::Display) is 32 hexadecimal digits.
@@ -74,8 +74,12 @@ impl Accumulator {
         self.text.clear();
         self.write(section, flag, default_lease, hash);
         // The form of a flag without rules ends here, so nothing that follows can be taken for one of its parts.
-        if let Some(targeting) = targeting {
+        if let Some(targeting) = targeting.or(flag.variants.as_ref().map(|_| 0)) {
             self.text.extend_from_slice(&targeting.to_le_bytes());
+        }
+        // Variants come after the sixteen bytes of rules, or of their absence.
+        if let Some(variants) = &flag.variants {
+            self.string(&variants_text(variants));
         }
         self.sum = self.sum.wrapping_add(xxh3_128(&self.text));
     }
@@ -266,6 +270,12 @@ mod tests {
         ];
         let mut digests: Vec<u128> = others.into_iter().chain([base.clone()]).map(|flag| digest(flag).get()).collect();
         let count = digests.len();
+        let variants = ["1, \"b\": 2", "1, \"b\": 3", "1, \"c\": 2"].map(|values| {
+            let text = format!(r#"{{"s": {{"x": {{"variants": {{"a": {values}}}, "stable": "a"}}}}}}"#);
+            compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default()).digest().get()
+        });
+        digests.extend(variants);
+        let count = count + variants.len();
         digests.sort_unstable();
         digests.dedup();
         assert_eq!(digests.len(), count, "two of them have one digest");

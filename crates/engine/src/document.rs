@@ -19,6 +19,7 @@ mod never;
 pub(crate) mod patterns;
 mod percent;
 mod places;
+mod read_variants;
 mod reader;
 mod rule;
 mod rules;
@@ -32,6 +33,7 @@ mod targets;
 pub(crate) mod time;
 mod uses;
 mod value;
+mod variants;
 mod write;
 mod write_rule;
 mod write_schedule;
@@ -46,11 +48,13 @@ use crate::{HashAlgorithm, Micros, Share, Span, Variant};
 pub use definition::{Definition, DefinitionError, read_definition};
 pub use duration::{DurationError, parse_duration};
 pub use percent::{PercentError, parse_percent};
+pub use read_variants::parse_split;
 pub use rule::{Comparison, Condition, Order, Segment, Serve, Targeting, TargetingRule, Test};
 pub use schema::schema;
 pub use time::{TimeError, parse_time};
+pub use variants::{Choice, NamedVariant, Portion, Variants, Weight};
 pub use write::write;
-pub(crate) use write_rule::{condition as condition_text, targeting as targeting_text};
+pub(crate) use write_rule::{condition as condition_text, targeting as targeting_text, variants as variants_text};
 
 /// Reads a document and reports all errors, warnings and notes, each with its place in the text.
 ///
@@ -165,10 +169,12 @@ pub struct Section {
 pub struct Flag {
     /// The second of the two names that identify a flag.
     pub name: Box<str>,
-    /// The value of keys that do not have `new`.
+    /// The value of keys that do not have `new`. Beside `variants` it is the text of the field, which [`Variants::stable`] reads.
     pub stable: Value,
-    /// The value that the ramp moves people to; absent: everyone has `stable`.
+    /// The value that the ramp moves people to; absent: everyone has `stable`. Beside `variants` it is the text of the field.
     pub new: Option<Value>,
+    /// The named variants that the two are chosen from. Boxed, because most flags have none.
+    pub variants: Option<Box<Variants>>,
     /// How the share on `new` moves over time.
     pub schedule: Schedule,
     /// Keys that have `new` at once.

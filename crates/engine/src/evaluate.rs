@@ -9,6 +9,7 @@
 mod flips;
 mod overrides;
 mod rules;
+mod variants;
 
 use std::hint::select_unpredictable;
 
@@ -168,13 +169,13 @@ impl<'s> Query<'s, '_> {
                 trace.passed(Rule::DocumentLock, "there is none");
                 self.by_constant(entry, trace)
             }
-            RecordKind::Rules => {
-                passed_switches(trace);
-                match entry.extra() {
-                    None => self.by_share(entry, None, || self.timeline(entry, None), trace),
-                    Some(extra) => self.by_extra(entry, extra, trace),
+            RecordKind::Rules => match entry.extra() {
+                None => {
+                    passed_switches(trace);
+                    self.by_share(entry, None, || self.timeline(entry, None), trace)
                 }
-            }
+                Some(extra) => self.by_extra(entry, extra, trace),
+            },
         }
     }
 
@@ -193,7 +194,7 @@ impl<'s> Query<'s, '_> {
         }
         match entry.extra() {
             None => self.by_share(entry, None, || self.timeline(entry, None), trace),
-            Some(extra) => self.by_extra(entry, extra, trace),
+            Some(extra) => self.by_ramp(entry, extra, trace),
         }
     }
 
@@ -205,6 +206,16 @@ impl<'s> Query<'s, '_> {
     /// Flags that have more than values and a ramp, in a function of their own to keep the common path short.
     #[inline(never)]
     fn by_extra(&self, entry: Entry<'s>, extra: &'s Extra, trace: &mut impl Trace) -> Decision<'s> {
+        if extra.variants.is_some() {
+            return self.by_variants(entry, extra, trace);
+        }
+        passed_switches(trace);
+        self.by_ramp(entry, extra, trace)
+    }
+
+    /// Early adopters, rules, interpolation and the share.
+    #[inline]
+    fn by_ramp(&self, entry: Entry<'s>, extra: &'s Extra, trace: &mut impl Trace) -> Decision<'s> {
         let timeline = self.timeline(entry, Some(extra));
         match self.by_rare(entry, extra, &timeline, trace) {
             Some(decision) => decision,

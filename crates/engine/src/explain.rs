@@ -5,13 +5,15 @@ mod json;
 use std::borrow::Cow;
 
 use crate::change::{Flips, earliest};
-use crate::document::Adopter;
+use crate::document::{Adopter, Choice};
 use crate::evaluate;
 use crate::snapshot::Snapshot;
 use crate::trace::{Facts, Trace};
 
 pub use crate::trace::Part;
-use crate::{ErrorCode, FlagKey, HashName, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant};
+use crate::{
+    Answer, ErrorCode, FlagKey, HashName, HostLock, Micros, Moment, Position, Reason, Rule, Share, Subject, Variant,
+};
 
 /// The answer of a flag and everything that led to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +22,12 @@ pub struct Explanation {
     pub flag: FlagKey,
     /// The value, compact JSON text; `None` for the caller's default.
     pub value: Option<String>,
-    /// Which of the flag's values it is.
+    /// Which of the flag's values it is; of a flag with named variants the side that decided.
     pub variant: Option<Variant>,
+    /// The name of the variant, if the flag has named ones.
+    pub name: Option<String>,
+    /// The split that gave the key its variant.
+    pub split: Option<Choice>,
     /// Why: OpenFeature's `reason`.
     pub reason: Reason,
     /// What was wrong with the call, if anything was.
@@ -99,6 +105,11 @@ impl Snapshot {
             flag: FlagKey::new(section, flag),
             value: decision.answer.to_json().map(Into::into),
             variant: decision.variant,
+            name: match decision.answer {
+                Answer::Named(named) => Some(named.name().to_owned()),
+                _ => None,
+            },
+            split: recorder.split,
             reason: decision.reason,
             error: decision.error,
             rule: recorder.rule.unwrap_or(Rule::UnknownFlag),
@@ -120,6 +131,12 @@ impl Snapshot {
 }
 
 impl Explanation {
+    /// The name of the variant: that of one of the flag's `variants`; for a flag without, `stable`, `new` or `interpolated`.
+    /// `None` for the caller's default and for a value locked on this host.
+    pub fn variant_name(&self) -> Option<&str> {
+        self.name.as_deref().or(self.variant.map(Variant::as_str))
+    }
+
     /// Whether a caller gets the same of both: value, variant, reason, error and the rule that decided. What led to it, such as
     /// the share, may differ.
     ///
@@ -138,8 +155,8 @@ impl Explanation {
     /// assert!(!begun.is_same_decision(&ended));
     /// ```
     pub fn is_same_decision(&self, other: &Self) -> bool {
-        (&self.value, self.variant, self.reason, self.error, self.rule)
-            == (&other.value, other.variant, other.reason, other.error, other.rule)
+        (&self.value, self.variant_name(), self.variant, self.reason, self.error, self.rule)
+            == (&other.value, other.variant_name(), other.variant, other.reason, other.error, other.rule)
     }
 }
 
@@ -150,6 +167,7 @@ struct Recorder {
     expires: Option<Micros>,
     facts: Option<Facts>,
     adopter: Option<Adopter>,
+    split: Option<Choice>,
     lock: Option<HostLock>,
     /// The parts of the rule that is being tried.
     parts: Vec<Part>,
@@ -179,6 +197,10 @@ impl Trace for Recorder {
 
     fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>) {
         self.adopter = adopter();
+    }
+
+    fn split(&mut self, split: impl FnOnce() -> Choice) {
+        self.split = Some(split());
     }
 
     fn share(&mut self, facts: impl FnOnce() -> Facts) {

@@ -102,6 +102,16 @@ pub const CONDITION_LIST_MAX: usize = 1_000;
 /// ask do not match.
 pub const PREREQUISITES_MAX: usize = 32;
 
+/// The most variants of one flag: 100.
+///
+/// An evaluation of a split hashes the key once for each of them; people compare a handful.
+pub const VARIANTS_MAX: usize = 100;
+
+/// The greatest weight of a variant in a split: 1,000,000.
+///
+/// With six decimals behind it a weight has 40 bits, so that the product of a weight and a cost fits in 128.
+pub const WEIGHT_MAX: u64 = 1_000_000;
+
 /// The most steps of one flag: 1,000.
 ///
 /// The limit bounds the points that an evaluation searches; people write a few steps, and programs can use a `curve`.

@@ -134,7 +134,10 @@ fn plan_at(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
 fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
     let now = moment.now;
     let (record, extra) = (entry.record, entry.extra());
-    let asks = extra.is_some_and(|extra| extra.interpolation.is_some() || extra.is_targeted() || extra.lease.is_some());
+    let asks = extra.is_some_and(|extra| {
+        let values = extra.interpolation.is_some() || extra.variants.is_some();
+        values || extra.is_targeted() || extra.lease.is_some()
+    });
     if asks || record.new == NONE {
         return plan;
     }
@@ -154,7 +157,9 @@ fn by_ramp(entry: Entry<'_>, moment: &Moment<'_>, plan: Plan) -> Plan {
 
 /// The hash of a flag, if nothing but the position decides under an activation between 0 and 100 %.
 fn plain_hash(entry: Entry<'_>) -> Option<KeyHash> {
-    let plain = entry.extra().is_none_or(|extra| extra.interpolation.is_none() && !extra.is_targeted());
+    let plain = entry
+        .extra()
+        .is_none_or(|extra| extra.interpolation.is_none() && extra.variants.is_none() && !extra.is_targeted());
     if plain && entry.record.new != NONE { KeyHash::from_record(entry.record) } else { None }
 }
 

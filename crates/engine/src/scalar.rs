@@ -34,6 +34,29 @@ impl StoredValue {
     }
 }
 
+/// A variant that a document gives a name: the name and the value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedValue {
+    name: Box<str>,
+    value: StoredValue,
+}
+
+impl NamedValue {
+    pub(crate) fn new(name: Box<str>, value: StoredValue) -> Self {
+        Self { name, value }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value.
+    pub fn value(&self) -> &StoredValue {
+        &self.value
+    }
+}
+
 /// A number or a boolean, or which other kind of JSON a value is. Numbers are read as `serde_json` reads them.
 ///
 /// ```

@@ -21,6 +21,7 @@ mod nearest;
 mod overrides;
 mod rules;
 mod store;
+mod variants;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use overrides::Defined;
 pub(crate) use overrides::{Overridden, Overrides, Undocumented};
 pub(crate) use rules::{BucketBy, CompiledRule, CompiledSegment, Served, Targeting};
 pub(crate) use store::{Names, Values, hash_key};
+pub(crate) use variants::{Choice, Variants};
 
 /// All flags of one or several documents, compiled, with the locks and activations that override them.
 ///

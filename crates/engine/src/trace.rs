@@ -1,7 +1,7 @@
 //! The trace of a decision: what `explain` records, and the traces that record nothing, or only how long an answer holds.
 
 use crate::change::{Flips, earliest};
-use crate::document::Adopter;
+use crate::document::{Adopter, Choice};
 use crate::{HostLock, Micros, Position, Rule, Share};
 
 /// Sees each step of a decision. Closures are called only by traces that record, so the fast path computes nothing more.
@@ -13,6 +13,8 @@ pub(crate) trait Trace {
     fn expires(&mut self, until: Option<Micros>);
     fn lock(&mut self, lock: &HostLock);
     fn adopter(&mut self, adopter: impl FnOnce() -> Option<Adopter>);
+    /// A split was asked for a variant.
+    fn split(&mut self, split: impl FnOnce() -> Choice);
     fn share(&mut self, facts: impl FnOnce() -> Facts);
     /// A part of a rule's condition was looked at.
     fn part(&mut self, part: impl FnOnce() -> Part);
@@ -74,6 +76,8 @@ impl Trace for Validity {
 
     fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
 
+    fn split(&mut self, _: impl FnOnce() -> Choice) {}
+
     fn share(&mut self, facts: impl FnOnce() -> Facts) {
         self.facts = facts();
     }
@@ -120,6 +124,8 @@ impl Trace for NoTrace {
     fn lock(&mut self, _: &HostLock) {}
     #[inline]
     fn adopter(&mut self, _: impl FnOnce() -> Option<Adopter>) {}
+    #[inline]
+    fn split(&mut self, _: impl FnOnce() -> Choice) {}
     #[inline]
     fn share(&mut self, _: impl FnOnce() -> Facts) {}
     #[inline]

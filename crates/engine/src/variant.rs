@@ -1,8 +1,9 @@
-//! The two variants of every flag, and the one between them.
+//! The two sides of every flag, the number between them, and what only rules serve.
 
 use std::fmt;
 
-/// Which of a flag's values an answer is.
+/// Which of a flag's values an answer is. Where a flag has named variants, this is the side that decided, and
+/// [`Decision::variant_name`](crate::Decision::variant_name) is the name.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Variant {
     /// The value to move away from.
@@ -11,6 +12,8 @@ pub enum Variant {
     New,
     /// A number between the two, the same for everyone.
     Interpolated,
+    /// A named variant that a rule serves and that is neither what `stable` nor what `new` says.
+    Named,
 }
 
 impl Variant {
@@ -20,6 +23,7 @@ impl Variant {
             Self::Stable => "stable",
             Self::New => "new",
             Self::Interpolated => "interpolated",
+            Self::Named => "named",
         }
     }
 }

@@ -3,7 +3,8 @@
 use open_feature::provider::ResolutionDetails;
 use open_feature::{EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult};
 use tidegate::engine::Flag;
-use tidegate::{Decision, ErrorCode, FlagKey, Reason, Snapshot, Variant, View};
+use tidegate::engine::document::Variants;
+use tidegate::{Decision, ErrorCode, FlagKey, Reason, Snapshot, View};
 
 use crate::value::{self, Typed};
 
@@ -23,7 +24,7 @@ pub(crate) fn resolution<T: Typed>(
     let details = flag.details().filter(|details| !details.metadata.is_empty());
     Ok(ResolutionDetails {
         value,
-        variant: Some(decision.variant.map_or(LOCKED, Variant::as_str).to_owned()),
+        variant: Some(decision.variant_name().unwrap_or(LOCKED).to_owned()),
         reason: Some(reason(flag, &decision, view)),
         flag_metadata: details
             .map(|details| value::metadata(details.metadata.iter().map(|(name, value)| (&**name, value.as_str())))),
@@ -36,7 +37,11 @@ fn reason(flag: &Flag<'_>, decision: &Decision<'_>, view: &View) -> EvaluationRe
     match decision.reason {
         Reason::Static => EvaluationReason::Static,
         Reason::TargetingMatch => EvaluationReason::TargetingMatch,
-        Reason::Split if flag.points().is_empty() && flag.overridden_until(view.now()).is_none() => {
+        Reason::Split
+            if flag.points().is_empty()
+                && flag.overridden_until(view.now()).is_none()
+                && !flag.variants().is_some_and(Variants::has_split) =>
+        {
             EvaluationReason::Default
         }
         Reason::Split => EvaluationReason::Split,

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tidegate_engine::document::{Adopter, parse_percent, parse_time};
+use tidegate_engine::document::{Adopter, Choice, parse_percent, parse_split, parse_time};
 use tidegate_engine::{
     ConditionPart, ErrorCode, Explanation, FlagKey, Flips, HashName, HostLock, Micros, Passed, Pin, Position, Reason,
     Rule, Tried, Variant,
@@ -21,6 +21,11 @@ struct DecisionBody {
     value: Option<Box<RawValue>>,
     #[serde(default)]
     variant: Option<String>,
+    /// Of a flag with named variants the side that decided.
+    #[serde(default)]
+    side: Option<String>,
+    #[serde(default)]
+    split: Option<Box<RawValue>>,
     reason: String,
     #[serde(default)]
     error_code: Option<String>,
@@ -124,6 +129,8 @@ fn unknown_flag(flag: &FlagKey) -> Explanation {
         flag: flag.clone(),
         value: None,
         variant: None,
+        name: None,
+        split: None,
         reason: Reason::Error,
         error: Some(ErrorCode::FlagNotFound),
         rule: Rule::UnknownFlag,
@@ -152,7 +159,9 @@ fn explanation(json: &[u8]) -> Result<Explanation, String> {
         lock: body.lock.map(|lock| lock.read(&flag)).transpose()?,
         flag,
         value: body.value.filter(|value| !null(value)).map(|value| value.get().to_owned()),
-        variant: body.variant.as_deref().map(variant).transpose()?,
+        variant: body.side.as_deref().or(body.variant.as_deref()).map(variant).transpose()?,
+        name: body.variant.filter(|_| body.side.is_some()),
+        split: body.split.map(|split| split_of(&split)).transpose()?,
         reason: one_of(&REASONS, Reason::as_str, &body.reason, "reason")?,
         error: body.error_code.as_deref().map(|code| one_of(&ERRORS, ErrorCode::as_str, code, "error")).transpose()?,
         rule,
@@ -208,6 +217,11 @@ fn variant(word: &str) -> Result<Variant, String> {
     one_of(&VARIANTS, Variant::as_str, word, "variant")
 }
 
+/// The weights that gave a key its variant.
+fn split_of(json: &RawValue) -> Result<Choice, String> {
+    parse_split(json.get()).ok_or_else(|| format!("`{}` is no split", json.get()))
+}
+
 /// The early adopter, as documents write it: a text or `{"regex": text}`.
 fn adopter(body: &Value) -> Option<Adopter> {
     match body {
@@ -243,7 +257,7 @@ const RULES: [Rule; 12] = [
 ];
 const REASONS: [Reason; 5] = [Reason::Static, Reason::TargetingMatch, Reason::Split, Reason::Disabled, Reason::Error];
 const ERRORS: [ErrorCode; 3] = [ErrorCode::FlagNotFound, ErrorCode::TargetingKeyMissing, ErrorCode::TypeMismatch];
-const VARIANTS: [Variant; 3] = [Variant::Stable, Variant::New, Variant::Interpolated];
+const VARIANTS: [Variant; 4] = [Variant::Stable, Variant::New, Variant::Interpolated, Variant::Named];
 
 #[cfg(test)]
 mod tests {
@@ -263,6 +277,8 @@ mod tests {
             flag: FlagKey::new("a/b", "c"),
             value: Some("1.50".to_owned()),
             variant: Some(Variant::New),
+            name: Some("blue \"light\"".to_owned()),
+            split: parse_split(r#"{"blue \"light\"": 33.3, "green": 50}"#),
             reason: Reason::Split,
             error: Some(ErrorCode::TypeMismatch),
             rule: Rule::Ramp,
@@ -289,7 +305,7 @@ mod tests {
         };
         let mut bare = whole.clone();
         (bare.value, bare.variant, bare.error, bare.position, bare.share) = (None, None, None, None, None);
-        bare.hash = None;
+        (bare.hash, bare.name, bare.split) = (None, None, None);
         (bare.flips, bare.flip, bare.valid_until, bare.ramp_instant) = (Flips::default(), None, None, None);
         (bare.targeting, bare.passed) = (None, Vec::new());
         (bare.adopter, bare.lock, bare.rule) = (Some(Adopter::Key("k".into())), None, Rule::UnknownFlag);

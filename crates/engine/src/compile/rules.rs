@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::condition::Program;
 use crate::custom_hash::RecordHash;
 use crate::document::{self, Condition, Document, Serve, condition_text, targeting_text};
-use crate::snapshot::{BucketBy, CompiledRule, CompiledSegment, Served, Targeting};
+use crate::snapshot::{BucketBy, Choice, CompiledRule, CompiledSegment, Served, Targeting, Variants};
 use crate::{FlagKey, Micros, Variant};
 
 use super::points;
@@ -88,13 +88,20 @@ impl<'d> Segments<'d> {
     }
 
     /// Compiles the rules of a flag whose positions are made by this hash.
-    pub(super) fn compile(&self, source: &document::Targeting, hash: RecordHash) -> Targeting {
+    pub(super) fn compile(
+        &self,
+        source: &document::Targeting,
+        hash: RecordHash,
+        variants: Option<&Variants>,
+    ) -> Targeting {
         let rules = source.rules.iter().map(|rule| CompiledRule {
             when: Program::new(&rule.when, &|name| self.known.get(name).map(|known| known.number)),
             serve: match &rule.serve {
                 Serve::Variant(Variant::New) => Served::New,
                 Serve::Variant(_) => Served::Stable,
                 Serve::Ramp(schedule) => Served::Ramp(points::to_vec(schedule).into()),
+                // The reader lets names through beside variants only.
+                Serve::Choice(choice) => variants.map_or(Served::Stable, |variants| served(variants, choice)),
             },
         });
         let rules = rules.collect();
@@ -109,6 +116,18 @@ impl<'d> Segments<'d> {
     }
 }
 
+/// What a rule serves by a name or a split: one of the two sides, if that is what it says, so that it counts as that side.
+fn served(variants: &Variants, choice: &document::Choice) -> Served {
+    let choice: Choice = variants.compile(choice);
+    if choice == variants.stable {
+        Served::Stable
+    } else if variants.new.as_ref() == Some(&choice) {
+        Served::New
+    } else {
+        Served::Choice(choice)
+    }
+}
+
 /// The last instant at which a rule changes what it serves.
 pub(super) fn last_move(targeting: &Targeting) -> Micros {
     if !targeting.prerequisites.is_empty() {
@@ -116,7 +135,7 @@ pub(super) fn last_move(targeting: &Targeting) -> Micros {
     }
     let ends = targeting.rules.iter().filter_map(|rule| match &rule.serve {
         Served::Ramp(points) => points.last().map(|point| point.at),
-        Served::Stable | Served::New => None,
+        Served::Stable | Served::New | Served::Choice(_) => None,
     });
     ends.max().unwrap_or(Micros::MIN)
 }

@@ -98,6 +98,14 @@ codes! {
     E072 RuleRampInterpolated "a rule has a ramp beside `interpolate`"
     E073 RuleNameTwice "two rules of a flag have one name"
 
+    E074 VariantUnknown "a variant is not defined"
+    E075 VariantsEmpty "`variants` is empty"
+    E076 TooManyVariants "there are too many variants"
+    E077 ChoiceUnusable "no variant and no split stands where one has to"
+    E078 WeightUnusable "a weight of a split cannot be used"
+    E079 SplitEmpty "a split has no weight above 0"
+    E080 VariantsInterpolated "`interpolate` stands beside `variants`"
+
     W101 UnknownField "a field is unknown"
     W102 WithoutWindow "a field has no effect without a window"
     W103 NewEqualsStable "`new` is equal to `stable`"
@@ -110,6 +118,9 @@ codes! {
     W110 NoFlags "the document has no flags"
     W111 ComparisonNeverHolds "a comparison never holds"
     W112 PrerequisiteUnknown "a prerequisite is not in the document"
+    W113 VariantUnused "no key has a variant"
+    W114 VariantMisnamed "a variant has the name of something else"
+    W115 SplitWithoutVariants "a split stands in a flag without `variants`"
 
     N201 ByteOrderMark "the document begins with a byte order mark"
     N202 Comment "the document has comments"

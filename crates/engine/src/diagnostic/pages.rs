@@ -7,6 +7,7 @@ mod rules;
 mod schedule;
 mod shape;
 mod text;
+mod variants;
 mod warnings;
 
 use super::Code;
@@ -81,6 +82,9 @@ const fn for_code(code: Code) -> Page {
     match code.as_str().as_bytes() {
         [b'E', b'0', b'0', ..] => text::for_code(code),
         [b'E', b'0', b'1' | b'2', ..] => shape::for_code(code),
+        [b'E', b'0', b'7', b'4'..=b'9'] | [b'E', b'0', b'8', _] | [b'W', b'1', b'1', b'3'..=b'5'] => {
+            variants::for_code(code)
+        }
         [b'E', b'0', b'6' | b'7', ..] => rules::for_code(code),
         [b'E', ..] => schedule::for_code(code),
         [b'W', ..] => warnings::for_code(code),

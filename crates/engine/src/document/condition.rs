@@ -133,7 +133,7 @@ fn read_prerequisite(
     reading: &mut Reading<'_>,
     findings: &mut Findings,
 ) -> Option<Condition> {
-    let is = fields.require(ConditionField::Is, findings).and_then(|is| is.word(VARIANTS, findings));
+    let is = fields.require(ConditionField::Is, findings).and_then(|is| Some((is, is.string(findings)?)));
     let flag = FlagKey::parse(&at.string(findings)?);
     if let Err(error) = flag.check() {
         findings.add(Code::OperandUnusable, at.trail, at.token.span(), || {
@@ -141,8 +141,8 @@ fn read_prerequisite(
         });
         return None;
     }
-    let is = is?;
-    reading.uses.add_flag(&flag, is, at);
+    let (is_at, is) = is?;
+    reading.uses.add_flag(&flag, at, &is, is_at);
     Some(Condition::Flag { flag, is })
 }
 
@@ -387,5 +387,5 @@ const TESTS: &[ConditionField] = &[
     ConditionField::InNetwork,
 ];
 
-/// The variants that a rule can serve and a prerequisite can ask for.
+/// The variants that a rule can serve in a flag without named ones.
 pub(crate) const VARIANTS: &[(&str, Variant)] = &[("stable", Variant::Stable), ("new", Variant::New)];

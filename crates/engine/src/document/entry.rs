@@ -6,9 +6,10 @@ use super::findings::Findings;
 use super::flag_patterns::Patterns;
 use super::members::{At, Members};
 use super::names;
+use super::read_variants::{self, Known};
 use super::seen::{Insert, Seen};
 use super::uses::Uses;
-use super::{Details, Flag, Rollback, Schedule, Value, Visibility, adopters, rules, schedule, value};
+use super::{Choice, Details, Flag, Rollback, Schedule, Value, Visibility, adopters, rules, schedule, value};
 use crate::diagnostic::{Code, quote};
 use crate::{HashAlgorithm, Share, Span, Variant};
 
@@ -17,21 +18,25 @@ type Entry<'t, 'a> = Members<'t, 'a, EntryField>;
 /// The flag that an entry describes. `None` if `stable` is missing or wrong; any other wrong field is reported and treated as
 /// absent.
 pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, uses: &mut Uses, findings: &mut Findings) -> Option<Flag> {
-    let stable = read_stable(entry, findings);
+    let known = Known::read(entry, findings);
+    let stable = read_stable(entry, known.as_ref(), findings);
     let new_at = entry.get(EntryField::New);
-    let new = new_at.and_then(|at| read_value(at, findings));
+    let new = new_at.and_then(|at| read_side(at, known.as_ref(), findings));
     let schedule = schedule::read(entry, findings);
     let mut patterns = Patterns::default();
     let adopters_at = entry.get(EntryField::EarlyAdopters);
     let early_adopters = adopters_at.map_or_else(Vec::new, |at| adopters::read(at, &mut patterns, findings));
-    let targeting = rules::read_targeting(entry, &mut patterns, uses, findings);
+    let targeting = rules::read_targeting(entry, known.as_ref(), &mut patterns, uses, findings);
     if let Some(at) = adopters_at.or_else(|| entry.get(EntryField::Rules)) {
         patterns.check(at, findings);
     }
+    let ((stable_choice, stable), (new_choice, new)) = (stable?, new.unzip());
+    let variants = known.and_then(|known| known.into_variants(stable_choice?, new_choice.flatten()));
     let flag = Flag {
         name: name.into(),
-        stable: stable?,
+        stable,
         new,
+        variants,
         schedule,
         early_adopters,
         targeting,
@@ -44,6 +49,7 @@ pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, uses: &mut Uses, findings:
         enabled: read_boolean(entry, EntryField::Enabled, true, findings),
         details: read_details(entry, findings),
     };
+    read_variants::check(&flag, entry, findings);
     check_interpolation(&flag, entry, findings);
     check_effects(&flag, entry, findings);
     check_rollback(&flag, entry, findings);
@@ -57,7 +63,10 @@ pub(crate) fn read(name: &str, entry: &Entry<'_, '_>, uses: &mut Uses, findings:
     Some(flag)
 }
 
-fn read_stable(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Value> {
+/// What a side chooses, if the flag has variants, and its value; with variants the text of the field.
+type Side = (Option<Choice>, Value);
+
+fn read_stable(entry: &Entry<'_, '_>, known: Option<&Known>, findings: &mut Findings) -> Option<Side> {
     let Some(at) = entry.get(EntryField::Stable) else {
         findings.add(Code::StableMissing, *entry.trail, entry.name.span(), || {
             (
@@ -67,24 +76,18 @@ fn read_stable(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Value> 
         });
         return None;
     };
-    read_value(at, findings)
+    read_side(at, known, findings)
+}
+
+fn read_side(at: At<'_, '_>, known: Option<&Known>, findings: &mut Findings) -> Option<Side> {
+    match known {
+        None => Some((None, read_value(at, findings)?)),
+        Some(known) => known.read_field(at, findings).map(|(choice, text)| (Some(choice), text)),
+    }
 }
 
 fn read_value(at: At<'_, '_>, findings: &mut Findings) -> Option<Value> {
-    let kind = at.token.kind();
-    if matches!(kind, Kind::Null | Kind::List) {
-        findings.add(Code::ValueNotInOfrep, at.trail, at.token.span(), || {
-            (
-                format!(
-                    "`{}` is {}, which OFREP has no way to say: its clients get an error",
-                    at.field.name,
-                    kind.described()
-                ),
-                "fine for the library and the command line; otherwise use an object".to_owned(),
-            )
-        });
-    }
-    value::read(at.token, at.trail, findings)
+    read_variants::read_value(at, at.field.name, findings)
 }
 
 fn read_boolean(entry: &Entry<'_, '_>, field: EntryField, default: bool, findings: &mut Findings) -> bool {
@@ -206,7 +209,7 @@ fn report_element(at: At<'_, '_>, what: &str, expected: &str, findings: &mut Fin
 fn check_interpolation(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findings) {
     let Some(at) = entry.get(EntryField::Interpolate).filter(|_| flag.interpolate) else { return };
     let is_number = |field: EntryField| entry.get(field).is_some_and(|at| at.token.kind() == Kind::Number);
-    if is_number(EntryField::Stable) && is_number(EntryField::New) {
+    if entry.has(EntryField::Variants) || (is_number(EntryField::Stable) && is_number(EntryField::New)) {
         return;
     }
     findings.add(Code::InterpolateWithoutNumbers, at.trail, at.token.span(), || {
@@ -244,7 +247,11 @@ fn check_effects(flag: &Flag, entry: &Entry<'_, '_>, findings: &mut Findings) {
     if entry.has(EntryField::New) {
         return;
     }
-    let idle = NEW_ONLY.iter().filter_map(|&field| entry.get(field));
+    // With variants, rules can serve others than the two of the ramp.
+    let serves_others =
+        flag.variants.is_some() && flag.targeting.as_ref().is_some_and(|targeting| !targeting.has_ramp());
+    let needing = NEW_ONLY.iter().filter(|field| **field != EntryField::Rules || !serves_others);
+    let idle = needing.filter_map(|&field| entry.get(field));
     let mut idle = idle.chain(entry.get(EntryField::Lock).filter(|_| flag.lock == Some(Variant::New)));
     if let Some(at) = idle.next() {
         findings.add(Code::WithoutNew, at.trail, at.token.span(), || {

@@ -143,16 +143,22 @@ fields_with_window! {
         /// A field of an entry.
         EntryField ENTRY "The fields of an entry."
         Stable "stable" {
-            "any JSON", "at most 64 KiB",
+            "any JSON", "at most 64 KiB; beside `variants` a name or a split",
             "required: without it some keys would have no value",
             "the value of keys that do not have `new`",
             "false", "true"
         }
         New "new" {
-            "any JSON", "at most 64 KiB",
+            "any JSON", "at most 64 KiB; beside `variants` a name or a split",
             "absent: every key has `stable`, so that a flag can be prepared before there is anything to move to",
             "the value that the ramp moves keys to",
             "true", "true"
+        }
+        Variants "variants" {
+            "object of any JSON", "1 to 100, each under its name; at most 64 KiB each",
+            "absent: `stable` and `new` are the two values",
+            "named values; `stable`, `new` and `serve` then name one of them, or are a split over several",
+            "{\"blue\": \"#00f\", \"green\": \"#0f0\"}", r#"{"type":"object","minProperties":1,"maxProperties":100}"#
         }
     }
     {
@@ -312,18 +318,24 @@ fields! {
         "{\"attribute\": \"plan\", \"is\": \"premium\"}", r##"{"$ref":"#/$defs/condition"}"##
     }
     Serve "serve" {
-        "string or object", "`stable`, `new`, or `{\"ramp\": ...}`",
-        "required", "what they have: a variant, or the variant by a ramp of the rule's own",
-        "\"new\"", r##"{"anyOf":[{"enum":["stable","new"]},{"$ref":"#/$defs/serve"}]}"##
+        "string or object", "`stable`, `new`, or `{\"ramp\": ...}`; beside `variants` a name, a ramp or a split",
+        "required", "what they have: a variant, the variant by a ramp of the rule's own, or one of several by a split",
+        "\"new\"", r##"{"anyOf":[{"type":"string"},{"$ref":"#/$defs/serve"}]}"##
     }
 }
 
 fields! {
-    /// A field of `serve`, where it is an object.
-    [strict] ServeField SERVE "The fields of `serve`, where it is an object."
+    /// A field of `serve`, and beside `variants` of `stable` and `new`, where it is an object.
+    [strict] ServeField SERVE "The fields of `serve`, and beside `variants` of `stable` and `new`, where it is an object: one of the two."
+    Split "split" {
+        "object of numbers", "weights from 0 to 1,000,000, at most six decimals; at least one is above 0",
+        "absent: it is a ramp", "the share of keys that have each variant, in proportion to the weights",
+        "{\"blue\": 50, \"green\": 50}",
+        r#"{"type":"object","minProperties":1,"additionalProperties":{"type":"number","minimum":0,"maximum":1000000}}"#
+    }
     Ramp "ramp" {
-        "object", "the fields of a window, or `steps`; see below",
-        "required", "how the share on `new` of those for whom the rule decides moves over time",
+        "object", "the fields of a window, or `steps`; see below; in a rule only",
+        "absent: it is a split", "how the share on `new` of those for whom the rule decides moves over time",
         "{\"start_time\": \"2026-12-01 00:00Z\", \"duration\": \"14d\", \"end_pct\": 10}", r##"{"$ref":"#/$defs/ramp"}"##
     }
 }
@@ -346,7 +358,7 @@ fields! {
         "\"address.country\"", r#"{"type":"string","minLength":1,"maxLength":256}"#
     }
     Is "is" {
-        "string, number or boolean", "beside `flag`: `stable` or `new`",
+        "string, number or boolean", "beside `flag`: the name of a variant, `stable` or `new` where it has no `variants`",
         "no such test",
         "it is this value; beside `flag`: the other flag has this variant",
         "\"premium\"", r#"{"type":["string","number","boolean"]}"#

@@ -45,6 +45,12 @@ impl PercentError {
 ///
 /// [`PercentError`] says what is wrong with the number.
 pub fn parse_percent(text: &str) -> Result<Share, PercentError> {
+    Share::from_millionths(parse_millionths(text)?).ok_or(PercentError::AboveHundred)
+}
+
+/// Reads a number that is not negative and has at most six decimals, in millionths. A number that does not fit is
+/// [`PercentError::AboveHundred`].
+pub(crate) fn parse_millionths(text: &str) -> Result<u64, PercentError> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -82,7 +88,7 @@ pub fn parse_percent(text: &str) -> Result<Share, PercentError> {
     if negative && millionths > 0 {
         return Err(PercentError::BelowZero);
     }
-    Share::from_millionths(millionths).ok_or(PercentError::AboveHundred)
+    Ok(millionths)
 }
 
 /// Reads a percentage as [`parse_percent`] does: `"12.5"`, without a sign.

@@ -1,6 +1,6 @@
 //! Rules of a flag and their conditions, as data.
 
-use super::{Schedule, Value};
+use super::{Choice, Schedule, Value};
 use crate::{FlagKey, Variant};
 
 /// What decides about a flag besides its ramp: rules on attributes, and what its positions are made of.
@@ -33,8 +33,10 @@ pub struct TargetingRule {
 /// What a rule serves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Serve {
-    /// One variant.
+    /// `stable` or `new`, in a flag without named variants.
     Variant(Variant),
+    /// A named variant or a split, in a flag that has variants.
+    Choice(Choice),
     /// A ramp of the rule's own, from `stable` to `new`; never [`Schedule::None`].
     Ramp(Schedule),
 }
@@ -65,8 +67,8 @@ pub enum Condition {
     Flag {
         /// The other flag.
         flag: FlagKey,
-        /// The variant.
-        is: Variant,
+        /// The name of the variant: that of one of its `variants`; `stable` or `new` for a flag without.
+        is: Box<str>,
     },
 }
 

@@ -6,16 +6,18 @@ use super::fields::{EntryField, RampField, RuleField, ServeField};
 use super::findings::Findings;
 use super::flag_patterns::Patterns;
 use super::members::{At, Members};
+use super::read_variants::{Known, report_choice};
 use super::rule::{Segment, Serve, Targeting, TargetingRule};
 use super::seen::{Insert, Seen};
 use super::uses::Uses;
-use super::{Schedule, names, schedule};
+use super::{Choice, Schedule, names, schedule};
 use crate::diagnostic::{Code, quote};
 use crate::limits;
 
 /// The rules of an entry and what its positions are made of; `None` if it has neither.
 pub(crate) fn read_targeting(
     entry: &Members<'_, '_, EntryField>,
+    known: Option<&Known>,
     patterns: &mut Patterns,
     uses: &mut Uses,
     findings: &mut Findings,
@@ -27,8 +29,9 @@ pub(crate) fn read_targeting(
     }
     let interpolates = entry.get(EntryField::Interpolate).is_some_and(|at| at.token.text == "true");
     let targeting = Targeting {
-        rules: rules
-            .map_or_else(Vec::new, |at| read_rules(at, interpolates, &mut Reading { patterns, uses }, findings)),
+        rules: rules.map_or_else(Vec::new, |at| {
+            read_rules(at, (known, interpolates), &mut Reading { patterns, uses }, findings)
+        }),
         bucket_by: bucket_by.and_then(|at| read_attribute(at, findings)),
     };
     (targeting != Targeting::default()).then(|| Box::new(targeting))
@@ -36,7 +39,7 @@ pub(crate) fn read_targeting(
 
 fn read_rules(
     at: At<'_, '_>,
-    interpolates: bool,
+    values: (Option<&Known>, bool),
     reading: &mut Reading<'_>,
     findings: &mut Findings,
 ) -> Vec<TargetingRule> {
@@ -84,7 +87,7 @@ fn read_rules(
             }
         }
         let when = members.require(RuleField::When, findings).and_then(|at| condition::read(at, 1, reading, findings));
-        let serve = members.require(RuleField::Serve, findings).and_then(|at| read_serve(at, interpolates, findings));
+        let serve = members.require(RuleField::Serve, findings).and_then(|at| read_serve(at, values, findings));
         if let (Some(name), Some(when), Some(serve)) = (name, when, serve) {
             rules.push(TargetingRule { name, when, serve });
         }
@@ -92,17 +95,35 @@ fn read_rules(
     rules
 }
 
-fn read_serve(at: At<'_, '_>, interpolates: bool, findings: &mut Findings) -> Option<Serve> {
-    match at.token.kind() {
-        Kind::String => return at.word(VARIANTS, findings).map(Serve::Variant),
-        Kind::Object => {}
-        kind => {
-            let what = format!("is {}, but must be a variant or `{{\"ramp\": ...}}`", kind.described());
+/// What a rule serves, in a flag with these variants, whose values are interpolated or not.
+fn read_serve(at: At<'_, '_>, (known, interpolates): (Option<&Known>, bool), findings: &mut Findings) -> Option<Serve> {
+    match (at.token.kind(), known) {
+        (Kind::String, None) => return at.word(VARIANTS, findings).map(Serve::Variant),
+        (Kind::String, Some(known)) => {
+            return known.read_name(at, findings).map(|name| Serve::Choice(Choice::Variant(name)));
+        }
+        (Kind::Object, _) => {}
+        (kind, _) => {
+            let what =
+                format!("is {}, but must be a variant, `{{\"ramp\": ...}}` or `{{\"split\": ...}}`", kind.described());
             condition::report_unusable(at, &what, "write `\"serve\": \"new\"`", findings);
             return None;
         }
     }
     let members = Members::<ServeField>::read(at.token.inside(), at.token, &at.trail, findings);
+    if let Some(split) = members.get(ServeField::Split) {
+        let Some(known) = known else {
+            let help = "add `variants` to the flag: a split is over named variants";
+            report_choice(split, "a rule serves a split, but the flag has no `variants`", help, findings);
+            return None;
+        };
+        if members.has(ServeField::Ramp) {
+            let help = "let the rule serve one of the two, or let `new` be the split that the ramp leads to";
+            report_choice(at, "a rule serves a ramp and a split", help, findings);
+            return None;
+        }
+        return known.read_split(split, findings).map(Serve::Choice);
+    }
     let ramp = members.require(ServeField::Ramp, findings)?;
     if !ramp.is(Kind::Object, findings) {
         return None;

@@ -29,7 +29,8 @@ pub fn schema() -> String {
             "entry": entry(),
             "step": object(fields::STEP, &["pct"]),
             "rule": object(fields::RULE, &["name", "when", "serve"]),
-            "serve": object(fields::SERVE, &["ramp"]),
+            "serve": serve(),
+            "choice": {"anyOf": [{"type": "string"}, {"type": "object", "required": ["split"], "properties": {"split": {"$ref": "#/$defs/serve/properties/split"}}}]},
             "ramp": object(fields::RAMP, &[]),
             "condition": object(fields::CONDITION, &[]),
             "adopter": object(fields::ADOPTER, &["regex"]),
@@ -56,8 +57,19 @@ fn entry() -> Value {
                 "properties": {"duration": false, "start_pct": false, "end_pct": false, "curve": false},
             }),
         );
+        let choice = json!({"$ref": "#/$defs/choice"});
+        let sides = json!({"properties": {"stable": choice, "new": choice}});
+        members.insert("dependentSchemas".to_owned(), json!({"variants": sides}));
     }
     entry
+}
+
+fn serve() -> Value {
+    let mut serve = object(fields::SERVE, &[]);
+    if let Some(members) = serve.as_object_mut() {
+        members.insert("oneOf".to_owned(), json!([{"required": ["ramp"]}, {"required": ["split"]}]));
+    }
+    serve
 }
 
 /// The schema of an object with these fields. Others are allowed: a later version may know them.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::findings::Findings;
 use super::rule::Condition;
 use super::uses::{Owner, Place, Uses};
-use super::{Document, Flag, Segment, names};
+use super::{Document, Flag, Segment, Serve, names, read_variants};
 use crate::diagnostic::{Code, quote};
 use crate::{FlagKey, Variant, limits};
 
@@ -28,8 +28,8 @@ pub(crate) fn check(document: &Document, uses: &Uses, findings: &mut Findings) {
     let segments = document.segments.iter().map(|segment| (&*segment.name, segment)).collect();
     let flags = if uses.flags.is_empty() { HashMap::new() } else { flags_of(document) };
     let whole = Whole { segments, flags };
-    for (flag, place) in &uses.flags {
-        whole.check_prerequisite(flag, place, document, findings);
+    for (flag, place, is) in &uses.flags {
+        whole.check_prerequisite(flag, place, is, document, findings);
     }
     for (number, segment) in document.segments.iter().enumerate() {
         if let Some(place) = uses.defined.get(number) {
@@ -127,7 +127,14 @@ impl<'d> Whole<'d> {
         inner.iter().fold(depth, |deepest, part| deepest.max(self.measure(part, depth + 1, parts)))
     }
 
-    fn check_prerequisite(&self, key: &FlagKey, place: &Place, document: &Document, findings: &mut Findings) {
+    fn check_prerequisite(
+        &self,
+        key: &FlagKey,
+        place: &Place,
+        is: &Place,
+        document: &Document,
+        findings: &mut Findings,
+    ) {
         let Some(flag) = self.flags.get(&(key.section(), key.flag())) else {
             findings.add_at(Code::PrerequisiteUnknown, place.path.clone(), place.span.clone(), || {
                 let all = document.sections.iter().flat_map(|section| {
@@ -148,9 +155,28 @@ impl<'d> Whole<'d> {
             });
             return;
         };
-        let why = match (flag.interpolate, &flag.new) {
-            (true, _) => "its values are interpolated, so it has neither variant",
-            (false, None) if *place.name == *Variant::New.as_str() => "it has no `new`",
+        let why = match (flag.interpolate, &flag.new, &flag.variants) {
+            (_, _, Some(variants)) if !variants.has(&is.name) => {
+                let names = variants.values.iter().map(|variant| &*variant.name);
+                findings.add_at(Code::VariantUnknown, is.path.clone(), is.span.clone(), || {
+                    let (message, help) = read_variants::unknown_variant(&is.name, names);
+                    (format!("{message} in the flag `{key}`"), help)
+                });
+                return;
+            }
+            (_, _, Some(_)) if !may_have(flag, &is.name) => "no field of it gives that variant to a key",
+            (_, _, Some(_)) => return,
+            (_, _, None) if ![Variant::Stable, Variant::New].iter().any(|one| *one.as_str() == *is.name) => {
+                findings.add_at(Code::UnknownWord, is.path.clone(), is.span.clone(), || {
+                    (
+                        format!("the flag `{key}` has no variant {}: it has no `variants`", quote(&is.name)),
+                        "write `stable` or `new`".to_owned(),
+                    )
+                });
+                return;
+            }
+            (true, ..) => "its values are interpolated, so it has neither variant",
+            (false, None, _) if *is.name == *Variant::New.as_str() => "it has no `new`",
             _ => return,
         };
         findings.add_at(Code::ComparisonNeverHolds, place.path.clone(), place.span.clone(), || {
@@ -236,6 +262,17 @@ impl<'d> Whole<'d> {
         }
         Ok(())
     }
+}
+
+/// Whether a subject may have this variant of a flag with variants.
+fn may_have(flag: &Flag, name: &str) -> bool {
+    let rules = flag.targeting.as_ref().map_or(&[][..], |targeting| targeting.rules.as_slice());
+    let by_rule = rules.iter().any(|rule| matches!(&rule.serve, Serve::Choice(choice) if choice.may_give(name)));
+    let variants = flag.variants.as_ref();
+    by_rule
+        || variants.is_some_and(|variants| {
+            variants.stable.may_give(name) || variants.new.as_ref().is_some_and(|new| new.may_give(name))
+        })
 }
 
 fn report_unknown_segment(place: &Place, uses: &Uses, findings: &mut Findings) {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::members::At;
+use crate::FlagKey;
 use crate::diagnostic::{Path, Segment};
-use crate::{FlagKey, Variant};
 
 /// The segments and flags that the conditions of a document name.
 #[derive(Debug, Default)]
@@ -12,8 +12,8 @@ pub(crate) struct Uses {
     /// The segments of the document, also those with errors.
     pub(crate) defined: Vec<Place>,
     pub(crate) segments: Vec<(Owner, Place)>,
-    /// Flags, each with the place and the name of the variant that it has to have.
-    pub(crate) flags: Vec<(FlagKey, Place)>,
+    /// Flags, each with its place, and the variant that it has to have with that one's place.
+    pub(crate) flags: Vec<(FlagKey, Place, Place)>,
     /// The flags that have rules.
     pub(crate) ruled: Vec<Place>,
     owner: Owner,
@@ -73,8 +73,8 @@ impl Uses {
     }
 
     /// Another flag that has to have this variant.
-    pub(crate) fn add_flag(&mut self, flag: &FlagKey, is: Variant, at: At<'_, '_>) {
-        self.flags.push((flag.clone(), Place::new(is.as_str(), at)));
+    pub(crate) fn add_flag(&mut self, flag: &FlagKey, at: At<'_, '_>, is: &str, is_at: At<'_, '_>) {
+        self.flags.push((flag.clone(), Place::new(is, at), Place::new(is, is_at)));
     }
 
     /// How many segments there are so far.

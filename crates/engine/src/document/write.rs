@@ -82,6 +82,9 @@ impl Fields<'_> {
         if let Some(new) = &flag.new {
             self.put("new", new.as_str());
         }
+        if let Some(variants) = &flag.variants {
+            self.put("variants", &write_rule::variants(variants));
+        }
         for (name, json) in schedule_fields(&flag.schedule) {
             self.put(name, &json);
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::rule::{Comparison, Condition, Serve, Targeting, TargetingRule, Test};
+use super::variants::{Choice, Variants};
 use super::write_schedule::{list, quoted, schedule_fields};
 use super::{Segment, Value};
 
@@ -24,12 +25,33 @@ impl fmt::Display for Segment {
 pub(super) fn rule(rule: &TargetingRule) -> String {
     let serve = match &rule.serve {
         Serve::Variant(variant) => quoted(variant.as_str()),
+        Serve::Choice(choice) => choice.to_string(),
         Serve::Ramp(schedule) => {
             let fields = schedule_fields(schedule).into_iter().map(|(name, json)| format!("\"{name}\": {json}"));
             format!("{{\"ramp\": {{{}}}}}", fields.collect::<Vec<_>>().join(", "))
         }
     };
     format!("{{\"name\": {}, \"when\": {}, \"serve\": {serve}}}", quoted(&rule.name), condition(&rule.when))
+}
+
+/// The choice as documents write it, in one line: a name in quotes, or a split.
+impl fmt::Display for Choice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variant(name) => formatter.write_str(&quoted(name)),
+            Self::Split(portions) => {
+                let portion = |portion: &super::Portion| format!("{}: {}", quoted(&portion.variant), portion.weight);
+                let portions = portions.iter().map(portion).collect::<Vec<_>>();
+                write!(formatter, "{{\"split\": {{{}}}}}", portions.join(", "))
+            }
+        }
+    }
+}
+
+/// The named variants as JSON in one line, without what `stable` and `new` choose.
+pub(crate) fn variants(variants: &Variants) -> String {
+    let member = |variant: &super::NamedVariant| format!("{}: {}", quoted(&variant.name), variant.value.as_str());
+    format!("{{{}}}", variants.values.iter().map(member).collect::<Vec<_>>().join(", "))
 }
 
 /// Rules and `bucket_by` as one text, for digests.
@@ -51,7 +73,7 @@ pub(crate) fn condition(when: &Condition) -> String {
         Condition::Any(parts) => format!("{{\"any\": {}}}", list(parts, condition)),
         Condition::Not(part) => format!("{{\"not\": {}}}", condition(part)),
         Condition::Segment(name) => format!("{{\"segment\": {}}}", quoted(name)),
-        Condition::Flag { flag, is } => format!("{{\"flag\": {}, \"is\": \"{is}\"}}", quoted(&flag.to_string())),
+        Condition::Flag { flag, is } => format!("{{\"flag\": {}, \"is\": {}}}", quoted(&flag.to_string()), quoted(is)),
     }
 }
 

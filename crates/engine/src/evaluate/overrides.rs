@@ -23,7 +23,7 @@ impl<'s> Query<'s, '_> {
             trace.rule(Rule::HostLock);
             trace.lock(lock);
             trace.expires(lock.until);
-            return Some(decision);
+            return Some(self.with_variant(entry, decision, trace));
         }
         trace.passed(Rule::HostLock, passed_override(overridden.lock.is_some()));
         let active = overridden.activation.as_ref().filter(|activation| self.is_active(activation.until));
@@ -31,7 +31,10 @@ impl<'s> Query<'s, '_> {
             trace.passed(Rule::Activation, passed_override(overridden.activation.is_some()));
         }
         match entry {
-            Some(entry) => Some(self.by_activation(entry, active?, trace)),
+            Some(known) => {
+                let decision = self.by_activation(known, active?, trace);
+                Some(self.with_variant(entry, decision, trace))
+            }
             None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
             // The flag had a definition that is not loaded, so its values are unknown.
             None => None,
@@ -53,8 +56,7 @@ impl<'s> Query<'s, '_> {
         }
         let extra = entry.extra();
         if entry.record.new == NONE {
-            trace.rule(Rule::NoNew);
-            return value_of(entry, false, Reason::Static);
+            return self.without_new(entry, extra, activation.share, trace);
         }
         if let Some(decision) = self.by_adopters(entry, extra, || None, trace) {
             trace.share(|| Facts {

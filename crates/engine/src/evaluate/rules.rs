@@ -81,7 +81,8 @@ impl<'s> Query<'s, '_> {
             Served::Ramp(points) => points,
             served => {
                 let has_new = matches!(served, Served::New);
-                let off = extra.adopters_leave.filter(|_| has_new);
+                // At the end of a rollback to 0 rules no longer decide.
+                let off = extra.adopters_leave.filter(|_| !matches!(served, Served::Stable));
                 trace.share(|| Facts {
                     position: self.position(entry),
                     share: share(),
@@ -89,7 +90,10 @@ impl<'s> Query<'s, '_> {
                     until,
                     ramp_instant: None,
                 });
-                return value_of(entry, has_new, Reason::TargetingMatch);
+                return match served {
+                    Served::Choice(choice) => self.served(entry, extra, choice, trace),
+                    _ => value_of(entry, has_new, Reason::TargetingMatch),
+                };
             }
         };
         let now = self.moment.now;
@@ -171,7 +175,7 @@ impl<'q, T: Trace> Context<'q> for Subject<'_, 'q, '_, T> {
         let mut inner = self.trace.inner();
         let decision = decide_within(&query, flag, &mut inner);
         self.trace.join(inner, self.query.moment.now);
-        decision.variant == Some(prerequisite.is)
+        decision.variant_name() == Some(&*prerequisite.is)
     }
 
     #[inline]

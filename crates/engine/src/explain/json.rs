@@ -4,12 +4,13 @@ use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::document::Adopter;
-use crate::{Flips, HashName, HostLock, Micros, Pin, Position, Share, Variant};
+use crate::document::{Adopter, Choice, Portion};
+use crate::{Flips, HashName, HostLock, Micros, Pin, Position, Share};
 
 use super::{Explanation, Part, Passed, Tried};
 
 /// An object with `flag`, `value` (with the document's spelling; absent for the caller's default), `variant`,
+/// `side` and `split` (only of a flag with named variants: `stable`, `new` or `named`, and the weights that gave the variant),
 /// `reason`, `error_code` (only where there is one), `rule`, `position`, `share` (per cent, up to six decimals),
 /// `flip`, `flips` (`on`, `off`), `valid_until`, and, where they apply, `hash` (the name of the program's own),
 /// `ramp_instant`, `adopter`, `lock`, `targeting` (the rule of the entry that decided); and `passed`, the steps before that did
@@ -21,7 +22,13 @@ impl Serialize for Explanation {
         if let Some(value) = &self.value {
             map.serialize_entry("value", &raw::<S>(value)?)?;
         }
-        map.serialize_entry("variant", &self.variant.map(Variant::as_str))?;
+        map.serialize_entry("variant", &self.variant_name())?;
+        if let (Some(_), Some(side)) = (&self.name, self.variant) {
+            map.serialize_entry("side", side.as_str())?;
+        }
+        if let Some(Choice::Split(portions)) = &self.split {
+            map.serialize_entry("split", &Weights(portions))?;
+        }
         map.serialize_entry("reason", self.reason.as_str())?;
         if let Some(error) = self.error {
             map.serialize_entry("error_code", error.as_str())?;
@@ -48,6 +55,19 @@ impl Serialize for Explanation {
             map.serialize_entry("targeting", tried)?;
         }
         map.serialize_entry("passed", &self.passed)?;
+        map.end()
+    }
+}
+
+/// `{"blue": 50, "green": 50}`.
+struct Weights<'e>(&'e [Portion]);
+
+impl Serialize for Weights<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for portion in self.0 {
+            map.serialize_entry(&portion.variant, &raw::<S>(&portion.weight.to_string())?)?;
+        }
         map.end()
     }
 }
@@ -158,7 +178,7 @@ fn raw<S: Serializer>(text: &str) -> Result<Box<RawValue>, S::Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{ErrorCode, FlagKey, Reason, Rule};
+    use crate::{ErrorCode, FlagKey, Reason, Rule, Variant};
 
     use super::*;
 
@@ -168,6 +188,8 @@ mod tests {
             flag: FlagKey::new("features", "x"),
             value: Some("1.50".to_owned()),
             variant: Some(Variant::New),
+            name: None,
+            split: None,
             reason: Reason::Split,
             error: None,
             rule: Rule::Ramp,

@@ -1,6 +1,7 @@
 //! Which flags of two snapshots are defined differently, so that a program can act on those alone.
 
 use crate::FlagKey;
+use crate::document::Variants;
 
 use super::{Entry, Extra, NONE, Snapshot};
 
@@ -63,6 +64,7 @@ fn is_same(one: Entry<'_>, other: Entry<'_>) -> bool {
                 && one.source == other.source
                 && one.interpolation.is_some() == other.interpolation.is_some()
                 && digest_of(one) == digest_of(other)
+                && variants_of(one) == variants_of(other)
                 && one.details == other.details
         }
         _ => false,
@@ -79,6 +81,10 @@ fn digest_of(extra: &Extra) -> Option<u128> {
     extra.targeting.as_ref().map(|targeting| targeting.digest)
 }
 
+fn variants_of(extra: &Extra) -> Option<&Variants> {
+    extra.variants.as_ref().map(|variants| &*variants.source)
+}
+
 fn new_of(entry: Entry<'_>) -> Option<&str> {
     (entry.record.new != NONE).then(|| entry.core.values.get(entry.record.new))
 }
@@ -87,7 +93,7 @@ fn new_of(entry: Entry<'_>) -> Option<&str> {
 mod tests {
     use crate::{CompileOptions, FlagKey, Snapshot, compile, read};
 
-    const ENTRIES: [&str; 21] = [
+    const ENTRIES: [&str; 25] = [
         r#""stable": 1"#,
         r#""stable": 2"#,
         r#""stable": 1, "new": 2"#,
@@ -110,6 +116,10 @@ mod tests {
         r#""stable": 1, "new": 2, "bucket_by": "tenant", "hash": "murmur3""#,
         r#""stable": 1, "new": 2, "rules": [{"name": "a", "when": {"attribute": "x", "is": 1}, "serve": "new"}]"#,
         r#""stable": 1, "new": 2, "rules": [{"name": "a", "when": {"attribute": "x", "is": 2}, "serve": "new"}]"#,
+        r#""variants": {"a": 1, "b": 2}, "stable": {"split": {"a": 1, "b": 1}}"#,
+        r#""variants": {"a": 1, "b": 3}, "stable": {"split": {"a": 1, "b": 1}}"#,
+        r#""variants": {"a": 1, "b": 2}, "stable": {"split": {"a": 1, "b": 2}}"#,
+        r#""variants": {"a": 1, "b": 2}, "stable": "a", "new": {"split": {"a": 1, "b": 1}}"#,
     ];
 
     fn snapshot(entries: &[(&str, &str)]) -> Snapshot {

@@ -5,7 +5,7 @@ use crate::ramp::Fall;
 use crate::share::round_half_even;
 use crate::{Answer, FlagKey, Micros, Share, Span};
 
-use super::{Adopters, Targeting};
+use super::{Adopters, Targeting, Variants};
 
 /// The rarer parts of a flag.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Extra {
     pub(crate) source: u16,
     pub(crate) interpolation: Option<Interpolation>,
     pub(crate) targeting: Option<Box<Targeting>>,
+    pub(crate) variants: Option<Box<Variants>>,
     pub(crate) details: Option<Box<Details>>,
 }
 
@@ -52,6 +53,7 @@ impl Extra {
             || self.rollback.is_some()
             || self.lease.is_some()
             || self.interpolation.is_some()
+            || self.variants.is_some()
     }
 }
 

@@ -53,12 +53,13 @@ impl<'s> Flag<'s> {
         self.entry.is_some()
     }
 
-    /// The value `stable`, compact JSON text; `None` if the flag is not defined.
+    /// The value `stable`, compact JSON text; `None` if the flag is not defined. Of a flag with [`Self::variants`] it is the
+    /// field: a name in quotes, or a split.
     pub fn stable(&self) -> Option<&'s str> {
         self.entry.map(|entry| entry.core.values.get(entry.record.stable))
     }
 
-    /// The value `new`, compact JSON text, if the entry has one.
+    /// The value `new`, compact JSON text, if the entry has one; with [`Self::variants`] the field.
     pub fn new_value(&self) -> Option<&'s str> {
         let entry = self.entry.filter(|entry| entry.record.new != NONE)?;
         Some(entry.core.values.get(entry.record.new))
@@ -82,7 +83,11 @@ impl<'s> Flag<'s> {
     pub fn typed_json(&self, answer: Answer<'s>) -> Option<Cow<'s, str>> {
         let json = answer.to_json()?;
         let is_float = |value: Option<&str>| value.is_some_and(|text| is_number(text) && !is_integer(text));
-        let is_widened = is_integer(&json) && (is_float(self.stable()) || is_float(self.new_value()));
+        let has_float = || match self.variants() {
+            None => is_float(self.stable()) || is_float(self.new_value()),
+            Some(variants) => variants.values.iter().any(|variant| is_float(Some(variant.value.as_str()))),
+        };
+        let is_widened = is_integer(&json) && has_float();
         Some(if is_widened { Cow::Owned(format!("{json}.0")) } else { json })
     }
 
@@ -151,6 +156,11 @@ impl<'s> Flag<'s> {
     /// Its rules, and what its positions are made of; `None` if it has neither.
     pub fn targeting(&self) -> Option<&'s document::Targeting> {
         self.extra()?.targeting.as_ref().map(|targeting| &*targeting.source)
+    }
+
+    /// Its named variants, and what `stable` and `new` choose among them; `None` if it has none.
+    pub fn variants(&self) -> Option<&'s document::Variants> {
+        self.extra()?.variants.as_ref().map(|variants| &*variants.source)
     }
 
     /// Description, owner, tags and metadata.

@@ -6,6 +6,8 @@ use crate::custom_hash::RecordHash;
 use crate::document;
 use crate::{FlagKey, Point, Subject};
 
+use super::Choice;
+
 /// The rules of one flag, and what its positions are made of.
 #[derive(Debug)]
 pub(crate) struct Targeting {
@@ -33,6 +35,8 @@ pub(crate) enum Served {
     New,
     /// The points of a ramp of its own.
     Ramp(Box<[Point]>),
+    /// Another variant, or a split of its own.
+    Choice(Choice),
 }
 
 /// A segment of one of the documents.

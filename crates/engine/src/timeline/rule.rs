@@ -52,7 +52,7 @@ impl Flag<'_> {
         let (entry, extra) = (self.entry()?, self.extra()?);
         match &extra.targeting.as_ref()?.rules.get(rule)?.serve {
             Served::Ramp(points) => Some(read(&Timeline::new(entry, Some(extra), moment.leases).rule(points))),
-            Served::Stable | Served::New => None,
+            Served::Stable | Served::New | Served::Choice(_) => None,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Chi-square at fixed seeds: the same keys on every run, so these tests either always pass or always fail.
 
-use tidegate_engine::{HashAlgorithm, Position};
+use tidegate_engine::lease::Clocks;
+use tidegate_engine::{CompileOptions, HashAlgorithm, Micros, Moment, Position, Snapshot, Subject, compile, read};
 
 /// The kinds of keys that people use, made from a seed.
 fn keys(kind: &str, seed: u64) -> Vec<String> {
@@ -91,9 +92,84 @@ fn without_a_salt_the_same_keys_go_first() {
     assert_ne!(first(HashAlgorithm::Sha1), first(HashAlgorithm::Xxh3));
 }
 
+/// A flag whose `stable` splits over variants with these weights.
+fn split(weights: &[u64], salt: &str, more: &str) -> Snapshot {
+    let member = |value: &dyn Fn(u64) -> u64| {
+        let members = weights.iter().enumerate().map(|(number, weight)| format!("\"v{number}\": {}", value(*weight)));
+        members.collect::<Vec<_>>().join(", ")
+    };
+    let (variants, split) = (member(&|weight| weight), member(&|weight| weight));
+    let text = format!(
+        r#"{{"f": {{"x": {{"variants": {{{variants}}}, "stable": {{"split": {{{split}}}}}, "salt": "{salt}"{more}}}}}}}"#
+    );
+    compile(&read(text.as_bytes()).unwrap_or_else(|found| panic!("{found:?}")).0, &CompileOptions::default())
+}
+
+/// Which variant of a split a key has, by its number.
+fn portion(snapshot: &Snapshot, key: &str) -> usize {
+    let moment = Moment { now: Micros::new(0), leases: &Clocks::synced() };
+    let decision = snapshot.evaluate(snapshot.find("f", "x"), &Subject::key(key), &moment);
+    decision.variant_name().unwrap().strip_prefix('v').unwrap().parse().unwrap()
+}
+
+#[test]
+#[expect(clippy::cast_precision_loss, reason = "counts are small; this tests a distribution and decides nothing")]
+fn splits_are_as_even_as_their_weights() {
+    for weights in
+        [&[1, 1][..], &[50, 30, 20], &[90, 10], &[997, 3], &[1, 2, 3, 4, 5, 6, 7, 8], &[1_000_000, 250_000, 1_000]]
+    {
+        let total = weights.iter().sum::<u64>() as f64;
+        for salt in ["", "features/checkout", "2026"] {
+            for kind in ["counted", "hosts", "numbers", "random"] {
+                for seed in [1, 20_250_101] {
+                    let snapshot = split(weights, salt, "");
+                    let mut counts = vec![0_u64; weights.len()];
+                    for key in keys(kind, seed) {
+                        counts[portion(&snapshot, &key)] += 1;
+                    }
+                    let off = |(count, weight): (&u64, &u64)| {
+                        let expected = *weight as f64 / total * KEYS as f64;
+                        (*count as f64 - expected).powi(2) / expected
+                    };
+                    let chi_square: f64 = counts.iter().zip(weights).map(off).sum();
+                    let limit = LIMITS_FEW[weights.len() - 2];
+                    assert!(chi_square < limit, "{weights:?} `{salt}` {kind} {seed}: {chi_square} of {counts:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_split_has_nothing_to_do_with_the_position() {
+    for hash in HashAlgorithm::ALL {
+        let snapshot = split(&[1; 16], "salt", &format!(r#", "hash": "{hash}""#));
+        let mut counts = vec![0; 256];
+        for key in keys("counted", 5) {
+            counts[bucket(hash.position("salt", &key), 16) * 16 + portion(&snapshot, &key)] += 1;
+        }
+        let chi_square = chi_square(&counts);
+        assert!(chi_square < LIMIT_255, "{hash}: {chi_square}");
+    }
+}
+
+#[test]
+fn splits_with_two_salts_are_independent() {
+    let (one, other) = (split(&[1; 16], "one", ""), split(&[1; 16], "other", ""));
+    let mut counts = vec![0; 256];
+    for key in keys("counted", 6) {
+        counts[portion(&one, &key) * 16 + portion(&other, &key)] += 1;
+    }
+    let chi_square = chi_square(&counts);
+    assert!(chi_square < LIMIT_255, "{chi_square}");
+}
+
 /// Keys in each sample: some 80 in each of 256 buckets.
 const KEYS: u64 = 20_000;
 
 /// The chi-square value that 255 degrees of freedom exceed once in 100,000 even samples; there are some 80
 /// samples here.
 const LIMIT_255: f64 = 358.0;
+
+/// The values that 1 to 7 degrees of freedom exceed once in 100,000 even samples; there are some 140 samples here.
+const LIMITS_FEW: [f64; 7] = [19.5, 23.0, 25.9, 28.5, 30.9, 33.1, 35.3];

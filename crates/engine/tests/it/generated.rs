@@ -30,7 +30,8 @@ fn document_fields() {
     page.push_str(RULES);
     table(&mut page, "A condition", fields::CONDITION);
     page.push_str(CONDITIONS);
-    table(&mut page, "`serve`, where it is an object", fields::SERVE);
+    table(&mut page, "`serve`, and beside `variants` also `stable` and `new`, where it is an object", fields::SERVE);
+    page.push_str(SPLITS);
     table(&mut page, "A `ramp` of a rule", fields::RAMP);
     table(&mut page, "The header, `$tidegate`", fields::HEADER);
     page.push_str(
@@ -51,6 +52,12 @@ const CONDITIONS: &str = "\nAn absent attribute, one that is null, and one of an
     the comparison is true. Numbers are compared by their exact values (`1` is `1.0`). A dotted name is looked for as it is, then up\nto \
     its first dot in an object. Several tests beside one `attribute` all have to pass. A prerequisite that no document defines\ndoes not \
     hold; rules that ask for each other in a circle across documents do not match.\n";
+
+/// How a split chooses.
+const SPLITS: &str = "\nA split hashes the key, or the attribute of `bucket_by`, once for each variant, under the flag's `salt` or else its flag\nkey; \
+    so it does not depend on the key's position. Only the proportions of the weights count, not their sum and not their\norder. When weights \
+    change, a key moves only to a variant whose weight grew beside that of the one it leaves. A split\nneeds a key; without one the \
+    answer is `stable` with the error `TARGETING_KEY_MISSING`, or the caller's default where\n`stable` is a split itself.\n";
 
 fn table(page: &mut String, title: &str, fields: &[Field]) {
     let _ = write!(

@@ -7,4 +7,5 @@ mod lease;
 mod ramp;
 mod rules;
 mod snapshot;
+mod splits;
 mod strategies;

@@ -19,4 +19,5 @@ mod redos;
 mod roundtrip;
 mod rules;
 mod strict;
+mod variants;
 mod vectors;

@@ -53,6 +53,7 @@ fn kind(snapshot: &Snapshot, flag: &str, now: i64) -> &'static str {
         PlanKind::Fixed(Some(Variant::New), _) => "new",
         PlanKind::Fixed(Some(Variant::Stable), _) => "stable",
         PlanKind::Fixed(Some(Variant::Interpolated), _) => "interpolated",
+        PlanKind::Fixed(Some(Variant::Named), _) => "named",
         PlanKind::Fixed(None, _) => "no variant",
         PlanKind::Share(KeyHash::Sha1, _) => "share, sha1",
         PlanKind::Share(KeyHash::Xxh3(_), _) => "share, xxh3",

@@ -270,7 +270,7 @@ fn each_mistake_has_a_code_and_a_place() {
         (r#"{"segment": "staf"}"#, "E066", "[0].when.segment"),
         (r#"{"flag": "f/x", "is": "new"}"#, "E068", ""),
         (r#"{"flag": "f/y"}"#, "E015", "[0].when"),
-        (r#"{"flag": "f/y", "is": "blue"}"#, "E014", "[0].when.is"),
+        (r#"{"flag": "f/y", "is": "blue"}"#, "W112", "[0].when.flag"),
         (r#"{"all": []}"#, "E063", "[0].when.all"),
         (r#"{"any": [1]}"#, "E063", "[0].when.any[0]"),
         (r#"{"flag": "f/y", "is": "new"}"#, "W112", "[0].when.flag"),

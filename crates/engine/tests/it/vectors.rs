@@ -5,6 +5,7 @@ mod positions;
 mod ramps;
 mod rules;
 mod slowroll;
+mod splits;
 mod units;
 
 use std::fmt::Debug;

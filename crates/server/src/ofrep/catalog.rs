@@ -76,7 +76,11 @@ impl Listed {
         let name = serde_json::to_string(&flag.key().to_short())?;
         // The short form ends in the flag's name, and so does its JSON.
         let bare_at = name.len().saturating_sub(bare.len());
-        let value_bytes_max = [flag.stable(), flag.new_value()].into_iter().flatten().map(str::len).max().unwrap_or(0);
+        let sides = [flag.stable(), flag.new_value()].into_iter().flatten().map(str::len);
+        // A variant has a name beside its value.
+        let named = flag.variants().into_iter().flat_map(|variants| &variants.values);
+        let named = named.map(|one| one.value.as_str().len().saturating_add(one.name.len().saturating_mul(6)));
+        let value_bytes_max = sides.chain(named).max().unwrap_or(0);
         // A subject without the attribute that is hashed gets a failure.
         let by_attribute = flag.targeting().is_some_and(|targeting| targeting.bucket_by.is_some());
         let value_bytes_max = if by_attribute { value_bytes_max.max(FAILURE_BYTES) } else { value_bytes_max };

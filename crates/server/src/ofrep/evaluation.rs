@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tidegate::{Decision, ErrorCode, Micros, Variant, View};
+use tidegate::{Decision, ErrorCode, Micros, View};
 use tidegate_engine::Flag;
 
 use super::catalog::{self, FAILURE_BYTES, Listed};
@@ -14,7 +14,8 @@ use crate::api::Problem;
 struct Said<'s> {
     /// None: the client takes the default of its own code.
     value: Option<Cow<'s, str>>,
-    variant: &'static str,
+    /// As JSON writes it, without quotes.
+    variant: Cow<'s, str>,
     reason: &'static str,
 }
 
@@ -114,8 +115,17 @@ fn said<'s>(flag: &Flag<'s>, decision: Decision<'s>) -> Result<Option<Said<'s>>,
         _ => {}
     }
     let other = if value.is_some() { LOCKED } else { CODE_DEFAULT };
-    let variant = decision.variant.map_or(other, Variant::as_str);
+    let variant = escaped(decision.variant_name().unwrap_or(other));
     Ok(Some(Said { value, variant, reason: decision.reason.as_str() }))
+}
+
+/// A name as it stands between the quotes of a JSON string.
+fn escaped(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
+        return Cow::Borrowed(name);
+    }
+    let quoted = serde_json::to_string(name).unwrap_or_default();
+    Cow::Owned(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned())
 }
 
 impl Said<'_> {

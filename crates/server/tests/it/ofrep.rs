@@ -93,6 +93,37 @@ async fn rules_read_the_attributes_of_the_context() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_named_variant_has_its_name_and_its_value() {
+    let document = r##"{"flags": {
+        "button": {"variants": {"red": "#f00", "light \"blue\"": {"hex": "#00f"}, "count": 3, "factor": 3.5}, "stable": "red",
+                   "rules": [{"name": "a", "when": {"attribute": "plan", "is": "premium"}, "serve": "light \"blue\""},
+                             {"name": "b", "when": {"attribute": "$key", "is": "cat"}, "serve": {"split": {"count": 1, "factor": 0}}}]},
+        "split": {"variants": {"red": 1, "blue": 2}, "stable": {"split": {"red": 50, "blue": 50}}},
+        "all": {"stable": 1, "new": 2, "rules": [{"name": "a", "when": {"flag": "button", "is": "red"}, "serve": "new"}]}
+    }}"##;
+    let server = Server::with(builder().text(document), Options::default()).await;
+    let blue = single(&server, "button", &context("ann")).await.json();
+    assert_eq!((&blue["variant"], &blue["value"]), (&json!("light \"blue\""), &json!({"hex": "#00f"})));
+    assert_eq!(blue["reason"], "TARGETING_MATCH");
+    let bob = json!({"context": {"targetingKey": "bob"}}).to_string();
+    let red = single(&server, "button", &bob).await.json();
+    assert_eq!((&red["variant"], &red["value"]), (&json!("red"), &json!("#f00")));
+    // One of the variants is a float, so every number of the flag is one.
+    let cat = server.post(&format!("{FLAGS}/button"), &json!({"context": {"targetingKey": "cat"}}).to_string()).await;
+    assert!(cat.text().contains(r#""value":3.0,"reason":"TARGETING_MATCH","variant":"count""#), "{}", cat.text());
+    let split = single(&server, "split", &bob).await.json();
+    assert!(matches!(split["variant"].as_str(), Some("red" | "blue")) && split["reason"] == "SPLIT", "{split}");
+    failure(&single(&server, "split", "{}").await, 400, "TARGETING_KEY_MISSING");
+    let bulk = server.post(FLAGS, &bob).await.json();
+    assert_eq!(item(&bulk, "button")["variant"], "red");
+    assert_eq!(item(&bulk, "all")["variant"], "new");
+
+    let decision = server.get("/api/v1/flags/flags/split/decision?key=bob").await.json();
+    assert_eq!((&decision["variant"], &decision["side"]), (&split["variant"], &json!("stable")), "{decision}");
+    assert_eq!(decision["split"], json!({"blue": 50, "red": 50}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_type_of_a_number_is_that_of_its_flag() {
     let (server, _) = server().await;
     let factor = single(&server, "factor", &context("bob")).await;

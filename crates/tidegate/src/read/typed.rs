@@ -27,6 +27,7 @@ pub(crate) fn read<'s, T: Deserialize<'s>>(answer: Answer<'s>) -> Read<T> {
     let read = match answer {
         Answer::CallerDefault => return Read::CallerDefault,
         Answer::Bool(value) => T::deserialize(Reader::new(Scalar::from(value), if value { "true" } else { "false" })),
+        Answer::Named(named) => T::deserialize(Reader::new(named.value().scalar(), named.value().as_json())),
         Answer::Stored(value) => T::deserialize(Reader::new(value.scalar(), value.as_json())),
         Answer::Json(json) => T::deserialize(Reader::new(Scalar::from_json(json), json)),
         Answer::Integer(_) | Answer::Float(_) => T::deserialize(number(answer)).map_err(WrongType::from),

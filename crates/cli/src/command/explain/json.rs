@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::document::Adopter;
+use serde_json::{Map, Value};
+use tidegate_engine::document::{Adopter, Choice};
 use tidegate_engine::{ErrorCode, Explanation, HostLock, Micros, Pin, Position, Variant};
 
 use crate::data::Data;
@@ -16,7 +17,13 @@ pub(super) struct Line<'e> {
     key: &'e str,
     /// `null`: the caller's default.
     value: Option<Box<RawValue>>,
-    variant: Option<&'static str>,
+    variant: Option<&'e str>,
+    /// `stable`, `new` or `named`: which side of a flag with named variants decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
+    /// The weights that gave the key its variant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<Map<String, Value>>,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
@@ -72,6 +79,13 @@ impl<'e> Lock<'e> {
     }
 }
 
+/// The weights of a split, as documents write them.
+fn weights(choice: &Choice) -> Option<Map<String, Value>> {
+    let Choice::Split(portions) = choice else { return None };
+    let weight = |text: String| serde_json::from_str(&text).unwrap_or_default();
+    Some(portions.iter().map(|portion| (portion.variant.to_string(), weight(portion.weight.to_string()))).collect())
+}
+
 /// The explanation as one object.
 pub(super) fn line<'e>(explanation: &'e Explanation, key: &'e str, data: &'e Data) -> Line<'e> {
     let text = |at: Option<Micros>| at.map(instant);
@@ -79,7 +93,9 @@ pub(super) fn line<'e>(explanation: &'e Explanation, key: &'e str, data: &'e Dat
         flag: explanation.flag.to_string(),
         key,
         value: explanation.value.as_deref().and_then(raw),
-        variant: explanation.variant.map(Variant::as_str),
+        variant: explanation.variant_name(),
+        side: explanation.variant.filter(|_| explanation.name.is_some()).map(Variant::as_str),
+        split: explanation.split.as_ref().and_then(weights),
         reason: explanation.reason.as_str(),
         error_code: explanation.error.map(ErrorCode::as_str),
         rule: explanation.rule.as_str(),

@@ -21,7 +21,7 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
         Some(value) => escape_json(value).into_owned(),
         None => "the caller's default".to_owned(),
     };
-    let variant = explanation.variant.map_or("-", Variant::as_str).to_owned();
+    let variant = variant(explanation);
     let error = explanation.error.map(|error| format!(" ({error})")).unwrap_or_default();
     let mut lines = vec![
         ("flag", escape(&explanation.flag.to_string()).into_owned()),
@@ -46,6 +46,9 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
     if let Some(position) = explanation.position {
         lines.push(("position", format!("{} % ({position} of 2^32)", place(position))));
     }
+    if let Some(split) = &explanation.split {
+        lines.push(("split", format!("by weights: {}", shorten(&escape_json(&split.to_string()), CONDITION_COLUMNS))));
+    }
     if let Some(share) = explanation.share {
         lines.push(("share", format!("{share} % on new")));
     }
@@ -61,6 +64,17 @@ pub(super) fn lines(explanation: &Explanation, key: &str, now: Micros, data: &Da
     lines.push(("as of", now.to_string()));
     lines.push(("data", data.describe()));
     lines
+}
+
+/// The variant by its name and, where it has one, the side that it stands for.
+fn variant(explanation: &Explanation) -> String {
+    let Some(name) = explanation.variant_name() else { return "-".to_owned() };
+    let name = escape(name);
+    let side = match (&explanation.name, explanation.variant) {
+        (Some(_), Some(side @ (Variant::Stable | Variant::New))) => format!(", on the side of `{side}`"),
+        _ => String::new(),
+    };
+    format!("{name}{side}")
 }
 
 /// Why the rule decided as it did.

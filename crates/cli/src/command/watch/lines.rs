@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::{Health, Status};
-use tidegate_engine::{Explanation, Micros, Variant};
+use tidegate_engine::{Explanation, Micros};
 
 use crate::data::Data;
 use crate::json::{instant, raw};
@@ -19,7 +19,7 @@ pub(super) struct ValueLine {
     key: String,
     /// `null`: the caller's default, because the flag is unknown or disabled.
     value: Option<Box<RawValue>>,
-    variant: Option<&'static str>,
+    variant: Option<String>,
     reason: &'static str,
     rule: &'static str,
     valid_until: Option<String>,
@@ -33,7 +33,7 @@ impl ValueLine {
             flag: explanation.flag.to_string(),
             key: key.to_owned(),
             value: explanation.value.as_deref().and_then(raw),
-            variant: explanation.variant.map(Variant::as_str),
+            variant: explanation.variant_name().map(str::to_owned),
             reason: explanation.reason.as_str(),
             rule: explanation.rule.as_str(),
             valid_until: explanation.valid_until.map(instant),

@@ -32,6 +32,7 @@ fn condition() -> impl Strategy<Value = Value> {
         Just(json!({"segment": "staff"})),
         Just(json!({"flag": "f/b", "is": "new"})),
         Just(json!({"flag": "f/c", "is": "stable"})),
+        Just(json!({"flag": "f/d", "is": "blue"})),
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
@@ -87,6 +88,36 @@ fn flag(rules: &[Value], window: Option<Value>, fields: Value) -> Value {
     entry
 }
 
+/// What the fields of a flag with variants can be.
+fn choices() -> [Value; 5] {
+    let split = |split: Value| json!({"split": split});
+    [
+        json!("red"),
+        json!("blue"),
+        split(json!({"red": 50, "blue": 50})),
+        split(json!({"blue": 1, "green": 2.5, "red": 0})),
+        split(json!({"green": 7})),
+    ]
+}
+
+/// The same flag with named variants, on its two sides and in its rules.
+fn with_variants(mut entry: Value, [stable, new, served]: [usize; 3], has_new: bool) -> Value {
+    let choice = |pick: usize| choices()[pick % choices().len()].clone();
+    entry["variants"] = json!({"red": 1, "blue": 2, "green": "three"});
+    entry["stable"] = choice(stable);
+    entry["new"] = choice(new);
+    if !has_new {
+        entry.as_object_mut().unwrap().remove("new");
+    }
+    let rules = entry.get_mut("rules").and_then(Value::as_array_mut);
+    for (number, rule) in rules.into_iter().flatten().enumerate() {
+        if rule["serve"].is_string() {
+            rule["serve"] = choice(served.wrapping_add(number));
+        }
+    }
+    entry
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let rollback = (0..6_000_i64, 0..2_000_u64, prop_oneof![Just(0), 0..50_u64]).prop_map(|(start, over, to)| {
         json!({"start_time": second(start).to_string(), "duration": format!("{over}s"), "to_pct": to})
@@ -120,8 +151,16 @@ fn case() -> impl Strategy<Value = Case> {
         };
         Overlay { activations: activation.map(set).into_iter().collect(), ..Overlay::default() }
     });
-    let a = (rules(), prop_oneof![Just(None), window().prop_map(Some)], fields)
-        .prop_map(|(rules, window, fields)| flag(&rules, window, fields));
+    let named = proptest::option::weighted(0.4, (any::<[usize; 3]>(), any::<bool>()));
+    let a = (rules(), prop_oneof![Just(None), window().prop_map(Some)], fields, named).prop_map(
+        |(rules, window, fields, named)| {
+            let entry = flag(&rules, window, fields);
+            match named {
+                Some((picks, has_new)) => with_variants(entry, picks, has_new),
+                None => entry,
+            }
+        },
+    );
     (a, others, overlay, vec(subjects(), 1..5), vec(0..9_000_000_000_i64, 1..12)).prop_map(
         |(a, (b, c, switch), overlay, subjects, instants)| {
             let others = [flag(&[], Some(b), json!({})), flag(&[], Some(c), switch)];
@@ -137,7 +176,7 @@ impl Case {
         let [b, c] = &self.others;
         let text = json!({
             "$tidegate": {"segments": {"staff": {"any": [{"attribute": "plan", "is": 7}, {"segment": "old"}]}, "old": {"attribute": "age", "gt": 60}}},
-            "f": {"a": a, "b": b, "c": c}
+            "f": {"a": a, "b": b, "c": c, "d": with_variants(b.clone(), [0, 2, 0], true)}
         });
         let (document, _) =
             read(text.to_string().as_bytes()).unwrap_or_else(|problems| panic!("{text}: {problems:#?}"));
@@ -171,6 +210,7 @@ proptest! {
                 let decision = snapshot.evaluate(index, &subject, &moment(*now));
                 prop_assert_eq!(explanation.value.clone(), decision.answer.to_json().map(String::from));
                 prop_assert_eq!(explanation.variant, decision.variant);
+                prop_assert_eq!(explanation.variant_name(), decision.variant_name());
                 prop_assert_eq!((explanation.reason, explanation.error), (decision.reason, decision.error));
                 let until = explanation.valid_until;
                 prop_assert_eq!(snapshot.evaluate_until(index, &subject, &moment(*now)), (decision, until));
@@ -186,7 +226,8 @@ proptest! {
     #[test]
     fn a_rule_that_does_not_match_changes_nothing(case in case(), place in 0..4_usize) {
         let mut with = case.a.clone();
-        let idle = json!({"name": "idle", "when": {"attribute": "nobody has it", "exists": true}, "serve": "new"});
+        let serve = if with.get("variants").is_some() { "green" } else { "new" };
+        let idle = json!({"name": "idle", "when": {"attribute": "nobody has it", "exists": true}, "serve": serve});
         let mut rules = with["rules"].as_array().cloned().unwrap_or_default();
         rules.insert(place.min(rules.len()), idle);
         with["rules"] = json!(rules);
@@ -196,6 +237,7 @@ proptest! {
                 let one = without.evaluate(without.find("f", "a"), &subject, &moment(*now));
                 let other = with.evaluate(with.find("f", "a"), &subject, &moment(*now));
                 prop_assert_eq!((one.answer, one.variant, one.error), (other.answer, other.variant, other.error), "{}", now);
+                prop_assert_eq!(one.variant_name(), other.variant_name());
             }
         }
     }

@@ -408,7 +408,7 @@ proptest! {
             match snapshot.evaluate(Some(index), &Subject::absent(), &moment).answer {
                 Answer::Integer(number) => prop_assert!((-17..=10).contains(&number), "{number}"),
                 Answer::Float(number) => prop_assert!((0.1..=3.0).contains(&number), "{number}"),
-                Answer::CallerDefault | Answer::Bool(_) | Answer::Stored(_) | Answer::Json(_) => prop_assert!(false, "an interpolated flag answers a number"),
+                Answer::CallerDefault | Answer::Bool(_) | Answer::Stored(_) | Answer::Json(_) | Answer::Named(_) => prop_assert!(false, "an interpolated flag answers a number"),
             }
         }
     }

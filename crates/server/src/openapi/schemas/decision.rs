@@ -1,6 +1,8 @@
 //! `Explanation` of the engine, as it serializes.
 #![expect(dead_code, reason = "only the schemas of these types are used")]
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -12,9 +14,14 @@ pub(crate) struct Decision {
     /// The value, as the document writes it; absent where the caller's default is the answer.
     #[schema(required = false)]
     value: Option<Value>,
-    /// The variant; null for the caller's default and for the value of a lock.
+    /// The variant: the name of one of the flag's `variants`, or `stable`, `new` or `interpolated` for a flag without; null for the
+    /// caller's default and for the value of a lock.
     #[schema(required)]
     variant: Option<String>,
+    /// Of a flag with `variants`: the side that decided, `stable`, `new` or, for another variant that a rule serves, `named`.
+    side: Option<String>,
+    /// The weights of the split that gave the variant.
+    split: Option<BTreeMap<String, f64>>,
     /// The reason, in the words of OpenFeature.
     reason: String,
     /// What was wrong with the request, in the words of OpenFeature.

@@ -70,7 +70,7 @@ pub(crate) fn checked(lock: &HostLock) -> Result<HostLock, String> {
     let mut lock = lock.clone();
     match &lock.pin {
         Pin::Value(value) => lock.pin = Pin::Value(compact_value(&lock.flag, value)?),
-        Pin::Variant(Variant::Interpolated) => return Err(VARIANTS.to_owned()),
+        Pin::Variant(Variant::Interpolated | Variant::Named) => return Err(VARIANTS.to_owned()),
         Pin::Variant(Variant::Stable | Variant::New) => {
             compact_value(&lock.flag, "null")?;
         }

@@ -267,7 +267,8 @@ fn moving_bit(plan: &Plan, line: KeyHash) -> u64 {
 
 fn variant_bits(variant: Option<Variant>) -> u64 {
     let number = match variant {
-        None => 0,
+        // What a rule serves is never the same for every key.
+        None | Some(Variant::Named) => 0,
         Some(Variant::Stable) => 1,
         Some(Variant::New) => 2,
         Some(Variant::Interpolated) => 3,
