@@ -4,7 +4,7 @@
 //! test runner's own lines. Clippy, rustdoc and the tests share one profile and one set of features:
 //! nothing is built twice.
 
-use crate::run::{Failure, announce, cargo, finish};
+use crate::run::{Failure, announce, cargo, finish, program};
 use crate::{check_deps, clients, commits, instructions, prerequisites, python, simulate, soak};
 
 /// One step: what it shows and what it does.
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "commit subjects", run: || commits::run(&[]) },
     Step { name: "format", run: format },
     Step { name: "lock files", run: lock_files },
+    Step { name: "conformance vectors, by the reference in Python", run: reference },
     Step { name: "dependency arrows", run: || check_deps::run(&[]) },
     Step { name: "clippy, warnings denied", run: clippy },
     Step { name: "documentation, warnings denied", run: documentation },
@@ -39,6 +40,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
     ("unshare", "util-linux"),
     ("prlimit", "util-linux"),
+    ("python3", "python3"),
 ];
 
 /// Crates with a workspace of their own, so that no test build pays for what they need.
@@ -75,6 +77,14 @@ fn format() -> Result<(), Failure> {
     finish(&mut cargo(&["fmt", "--all", "--", "--check"]))?;
     for manifest in APART.iter().chain([&NOT_BUILT]) {
         finish(&mut cargo(&["fmt", "--manifest-path", manifest, "--", "--check"]))?;
+    }
+    Ok(())
+}
+
+/// The reference answers every question of the vectors again, so that a file and the program that wrote it stay together.
+fn reference() -> Result<(), Failure> {
+    for script in ["reference.py", "rules.py", "splits.py"] {
+        finish(program("python3").args([&format!("conformance/{script}"), "check"]))?;
     }
     Ok(())
 }
