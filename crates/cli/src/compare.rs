@@ -41,6 +41,8 @@ pub(crate) struct Difference {
     pub(crate) movements: Movements,
     /// Rules decide by one of the documents, so that the movements are only those of everyone whom no rule decides about.
     pub(crate) has_rules: bool,
+    /// The flag has named variants by one of the documents, so that keys move between variants as well.
+    pub(crate) has_variants: bool,
     /// How many subjects of the population move now, if there is one.
     pub(crate) counted: Option<Counted>,
 }
@@ -147,9 +149,10 @@ fn difference(
     let is_shuffled = matches!((&old, &new), (Some(old), Some(new)) if line(old) != line(new));
     let movements = Movements::between(old.as_ref(), new.as_ref(), is_shuffled, now);
     let has_rules = old.iter().chain(&new).any(|curve| curve.flag.targeting().is_some());
+    let has_variants = old.iter().chain(&new).any(|curve| curve.flag.variants().is_some());
     let flag = FlagKey::new(section, flag);
     let counted = population.map(|subjects| Counted::new(&before.snapshot, &after.snapshot, &flag, now, subjects));
-    Difference { flag, kind, fields, is_shuffled, movements, has_rules, counted }
+    Difference { flag, kind, fields, is_shuffled, movements, has_rules, has_variants, counted }
 }
 
 /// More removed flags than that are probably a mistake: a truncated file, or another document altogether.

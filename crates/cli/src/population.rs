@@ -16,16 +16,21 @@ pub(crate) struct Tally<'s> {
     instants: Vec<Micros>,
     /// For each instant and one more: how many keys come to `new` there, less those that leave.
     changes: Vec<i64>,
+    /// The names of the flag's variants, and for each instant how many keys have each of them.
+    variants: Vec<&'s str>,
+    named: Vec<Vec<u64>>,
     population: u64,
 }
 
 /// How many keys have which variant at an instant.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) at: Micros,
     pub(crate) stable: u64,
     pub(crate) new: u64,
     pub(crate) interpolated: u64,
+    /// How many have which named variant, in the order of the document; empty for a flag without.
+    pub(crate) named: Vec<(String, u64)>,
 }
 
 impl Counts {
@@ -39,14 +44,18 @@ impl<'s> Tally<'s> {
     /// Counts to be made at these instants, which are in order.
     pub(crate) fn new(snapshot: &'s Snapshot, flag: Flag<'s>, instants: Vec<Micros>) -> Self {
         let changes = vec![0; instants.len() + 1];
-        Self { snapshot, index: flag.index(), flag, instants, changes, population: 0 }
+        let variants = flag.variants().into_iter().flat_map(|variants| &variants.values);
+        let variants: Vec<&str> = variants.map(|variant| &*variant.name).collect();
+        let named = vec![vec![0; variants.len()]; instants.len()];
+        Self { snapshot, index: flag.index(), flag, instants, changes, variants, named, population: 0 }
     }
 
     /// Adds one subject to the population.
     pub(crate) fn add(&mut self, subject: &Subject<'_>) {
         self.population += 1;
-        if self.flag.targeting().is_some_and(|targeting| !targeting.rules.is_empty()) {
-            return self.add_by_rules(subject);
+        let has_rules = self.flag.targeting().is_some_and(|targeting| !targeting.rules.is_empty());
+        if has_rules || !self.variants.is_empty() {
+            return self.add_by_evaluation(subject);
         }
         let flips = self.flag.flips(subject, &ALWAYS);
         let on = match flips.on {
@@ -60,11 +69,16 @@ impl<'s> Tally<'s> {
         }
     }
 
-    /// A rule may depend on other flags, so that a subject flips more than twice: it is evaluated at each instant.
-    fn add_by_rules(&mut self, subject: &Subject<'_>) {
+    /// A rule may depend on other flags, so that a subject flips more than twice, and a named variant is known by evaluation
+    /// only: the subject is evaluated at each instant.
+    fn add_by_evaluation(&mut self, subject: &Subject<'_>) {
         for (number, now) in self.instants.iter().enumerate() {
             let moment = Moment { now: *now, leases: SYNCED };
             let decision = self.snapshot.evaluate(Some(self.index), subject, &moment);
+            let place = self.variants.iter().position(|name| Some(*name) == decision.variant_name());
+            if let Some(count) = place.and_then(|place| self.named.get_mut(number)?.get_mut(place)) {
+                *count += 1;
+            }
             if decision.variant == Some(Variant::New)
                 && let Some([on, off]) = self.changes.get_mut(number..=number + 1)
             {
@@ -93,23 +107,24 @@ impl<'s> Tally<'s> {
     /// The counts at each instant.
     pub(crate) fn counts(&self) -> Vec<Counts> {
         let mut running = 0_i64;
-        let count = |(at, change): (&Micros, &i64)| {
+        let count = |((at, change), named): ((&Micros, &i64), &Vec<u64>)| {
             running += change;
             let with_new = u64::try_from(running).unwrap_or(0);
-            self.counts_at(*at, with_new)
+            let named = self.variants.iter().zip(named).map(|(name, count)| ((*name).to_owned(), *count));
+            Counts { named: named.collect(), ..self.counts_at(*at, with_new) }
         };
-        self.instants.iter().zip(&self.changes).map(count).collect()
+        self.instants.iter().zip(&self.changes).zip(&self.named).map(count).collect()
     }
 
     /// Who has what, where `with_new` keys are on `new` by ramp, rollback or as early adopters.
     fn counts_at(&self, at: Micros, with_new: u64) -> Counts {
         let all = self.population;
-        let (new, interpolated) = match self.flag.lock() {
+        let (new, interpolated) = match self.flag.lock().filter(|_| self.variants.is_empty()) {
             Some(variant) => (if variant == Variant::New && self.flag.new_value().is_some() { all } else { 0 }, 0),
             None if self.flag.interpolates() => (with_new, all - with_new),
             None => (with_new, 0),
         };
-        Counts { at, stable: all - new - interpolated, new, interpolated }
+        Counts { at, stable: all - new - interpolated, new, interpolated, named: Vec::new() }
     }
 }
 

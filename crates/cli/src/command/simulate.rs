@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tidegate_engine::{Flag, Micros, Overlay, Span, Subject};
 
 use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
@@ -20,6 +21,7 @@ use crate::relative::{relative, short};
 use crate::source;
 use crate::subjects::{self, KnownSubject};
 use crate::table::{Cell, FAINT, Table};
+use crate::text::escape;
 
 /// Count how many keys have which variant: now, at an instant, or in steps
 #[derive(Clone, Debug, clap::Args)]
@@ -195,6 +197,10 @@ fn show(counts: &[Counts], format: Format, now: Micros, output: &mut Output) -> 
     if format == Format::Json {
         return counts.iter().try_for_each(|counts| output.json(&Line::new(counts)));
     }
+    let variants: Vec<String> = counts.iter().take(1).flat_map(|counts| &counts.named).map(heading).collect();
+    if !variants.is_empty() {
+        return show_named(counts, &variants, now, output);
+    }
     let has_interpolated = counts.iter().any(|counts| counts.interpolated > 0);
     let mut headings = vec!["AT", "", "STABLE>", "NEW>", "ON NEW>"];
     if has_interpolated {
@@ -217,6 +223,24 @@ fn show(counts: &[Counts], format: Format, now: Micros, output: &mut Output) -> 
     output.table(&table)
 }
 
+/// The heading of a column of numbers below the name of a variant.
+fn heading((name, _): &(String, u64)) -> String {
+    format!("{}>", escape(name))
+}
+
+/// One column for each named variant.
+fn show_named(counts: &[Counts], variants: &[String], now: Micros, output: &mut Output) -> Result<(), Failure> {
+    let headings = ["AT", ""].into_iter().chain(variants.iter().map(String::as_str)).chain(["ON NEW>"]);
+    let mut table = Table::new(&headings.collect::<Vec<_>>());
+    for counts in counts {
+        let mut cells = vec![Cell::new(short(counts.at)), Cell::new(relative(counts.at, now)).styled(FAINT)];
+        cells.extend(counts.named.iter().map(|(_, count)| Cell::new(count.to_string())));
+        cells.push(Cell::new(percent(counts)));
+        table.row(cells);
+    }
+    output.table(&table)
+}
+
 /// How many of a hundred keys have `new`, with two decimals.
 fn percent(counts: &Counts) -> String {
     let hundredths = u128::from(counts.new) * 10_000 / u128::from(counts.population().max(1));
@@ -229,6 +253,9 @@ struct Line {
     at: String,
     population: u64,
     counts: ByVariant,
+    /// By the names of the flag's variants.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    variants: Map<String, Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -250,6 +277,7 @@ impl Line {
             at: instant(counts.at),
             population: counts.population(),
             counts: ByVariant { stable: counts.stable, new: counts.new, interpolated: counts.interpolated },
+            variants: counts.named.iter().map(|(name, count)| (name.clone(), (*count).into())).collect(),
         }
     }
 }

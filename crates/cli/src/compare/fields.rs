@@ -35,6 +35,15 @@ type Spell = fn(&Flag) -> Option<String>;
 const SPELLINGS: &[(&str, Spell)] = &[
     ("stable", |flag| Some(flag.stable.as_str().to_owned())),
     ("new", |flag| flag.new.as_ref().map(|value| value.as_str().to_owned())),
+    ("variants", |flag| {
+        let named = flag.variants.as_ref()?.values.iter();
+        Some(
+            named
+                .map(|variant| format!("{:?}: {}", variant.name, variant.value.as_str()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
+    }),
     ("ramp", |flag| ramp(&flag.schedule)),
     ("early_adopters", |flag| adopters(&flag.early_adopters)),
     ("rules", |flag| targeting(flag).and_then(rules)),

@@ -164,6 +164,32 @@ fn against_an_older_version_for_people() {
 }
 
 #[test]
+fn against_other_weights_subjects_with_another_variant_are_counted() {
+    let document = |weights: &str| {
+        format!(
+            r#"{{"f": {{"x": {{"variants": {{"red": 1, "blue": 2, "green": 3}}, "stable": {{"split": {{{weights}}}}}}}}}}}"#
+        )
+    };
+    let host = Host::with(&document(r#""red": 50, "blue": 30, "green": 20"#));
+    host.write("new.json", &document(r#""red": 20, "blue": 12, "green": 68"#));
+    let subjects: String = (0..1_000).map(|number| format!("{{\"$key\": \"user-{number}\"}}\n")).collect();
+    host.write("subjects.jsonl", &subjects);
+    let said = host.run("check new.json --against flags.json --attributes subjects.jsonl --format json").said();
+    let population = &said.json()[0]["against"]["flags"][0]["population"];
+    let moved = population["moved"].as_u64().unwrap();
+    assert!((430..530).contains(&moved), "48 of 100 are taken away: {population}");
+    assert_eq!((&population["gain"], &population["loss"]), (&json!(0), &json!(0)), "all of it happens on one side");
+    let said = host.run("check new.json --against flags.json --attributes subjects.jsonl").said();
+    assert!(
+        said.stdout.contains(&format!("{moved} of 1000 subjects have another variant; 0 gain new")),
+        "{}",
+        said.stdout
+    );
+    let said = host.run("check new.json --against flags.json").said();
+    assert!(said.stdout.contains("--attributes FILE counts the subjects that move"), "{}", said.stdout);
+}
+
+#[test]
 fn against_an_older_version_for_programs() {
     let host = Host::with(NEW);
     host.write("old.json", OLD);

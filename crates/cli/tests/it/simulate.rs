@@ -17,6 +17,25 @@ const FLAGS: &str = r#"{"f": {
   "bare": {"stable": 1}
 }}"#;
 
+const VARIANTS: &str = r##"{"f": {"x": {"variants": {"red": "#f00", "blue": "#00f", "green": 7}, "stable": "red",
+  "new": {"split": {"blue": 50, "green": 50}}, "salt": "s", "start_time": "2026-01-01 00:00Z", "duration": "10d", "end_pct": 50}}}"##;
+
+#[test]
+fn named_variants_are_counted_by_their_names() {
+    let host = Host::with(VARIANTS);
+    let said = host.run("simulate flags.json f x --population 1000 --at 2026-02-01T00:00Z --format json").said();
+    let counted = &said.json()[0];
+    let count = |name: &str| counted["variants"][name].as_u64().unwrap();
+    assert_eq!(
+        (count("red"), count("blue") + count("green")),
+        (counted["counts"]["stable"].as_u64().unwrap(), counted["counts"]["new"].as_u64().unwrap())
+    );
+    assert!((450..550).contains(&count("red")) && (200..300).contains(&count("blue")), "{counted}");
+    let said = host.run("simulate flags.json f x --population 1000 --at 2026-02-01T00:00Z").said();
+    let heading = said.stdout.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(heading, "AT red blue green ON NEW");
+}
+
 #[test]
 fn the_counts_are_those_of_each_key() {
     let host = Host::with(FLAGS);

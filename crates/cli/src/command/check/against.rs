@@ -34,6 +34,8 @@ pub(super) fn human(comparison: &Comparison, old: &str, now: Micros, output: &mu
         output.line(format_args!("  {:<15}{}", "loses new", movement(&difference.movements.loss, now)))?;
         if let Some(counted) = &difference.counted {
             output.line(format_args!("  {:<15}{}", "population", moved(counted)))?;
+        } else if difference.has_variants {
+            output.line(paint("  keys have named variants: --attributes FILE counts the subjects that move", FAINT))?;
         } else if difference.has_rules {
             output.line(paint("  rules decide as well: --attributes FILE counts the subjects that move", FAINT))?;
         }
@@ -83,7 +85,13 @@ fn summary(comparison: &Comparison) -> String {
 
 /// `12 of 1000 subjects gain new, 3 lose it, now`.
 fn moved(counted: &Counted) -> String {
-    format!("{} of {} subjects gain new, {} lose it, now", counted.gain, counted.subjects, counted.loss)
+    let Counted { subjects, gain, loss, moved } = counted;
+    match moved {
+        None => format!("{gain} of {subjects} subjects gain new, {loss} lose it, now"),
+        Some(moved) => {
+            format!("{moved} of {subjects} subjects have another variant; {gain} gain new, {loss} lose it, now")
+        }
+    }
 }
 
 /// `12.5 % now, at most 40 % (2026-12-03 00:00Z)`.
@@ -139,6 +147,9 @@ struct Population {
     subjects: usize,
     gain: usize,
     loss: usize,
+    /// How many have another variant; only of a flag with named variants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,7 +201,12 @@ impl<'c> Line<'c> {
             gain: Moved::new(&difference.movements.gain),
             loss: Moved::new(&difference.movements.loss),
             rules: difference.has_rules,
-            population: difference.counted.map(|Counted { subjects, gain, loss }| Population { subjects, gain, loss }),
+            population: difference.counted.map(|Counted { subjects, gain, loss, moved }| Population {
+                subjects,
+                gain,
+                loss,
+                moved,
+            }),
         }
     }
 }
