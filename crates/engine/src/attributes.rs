@@ -110,6 +110,12 @@ impl JsonAttributes {
     }
 }
 
+impl From<Map<String, Value>> for JsonAttributes {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
 impl<'a> Attributes<'a> {
     /// No attributes.
     pub(crate) const NONE: Self = Self(Source::None);

@@ -19,6 +19,7 @@ mod leases;
 mod name_index;
 mod nearest;
 mod overrides;
+mod reads;
 mod rules;
 mod store;
 mod variants;
