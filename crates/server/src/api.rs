@@ -26,8 +26,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::handler::Handler;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -39,12 +38,11 @@ use utoipa_axum::routes;
 use crate::openapi;
 use crate::options::Options;
 use follow::Followers;
-use hosts::Hosts;
 use work::Work;
 
-pub(crate) use ask::{JSON, Wanted, collect_body, foreign_origin};
-pub(crate) use budget::{Budget, Held};
-pub(crate) use hosts::{LocalAddress, check_name};
+pub(crate) use ask::{Incoming, JSON, Wanted, collect_body, foreign_origin};
+pub(crate) use budget::{Budget, Held, Reserved};
+pub(crate) use hosts::{Hosts, LocalAddress, check_name};
 #[cfg(test)]
 pub(crate) use problem::Kind as ProblemKind;
 pub(crate) use problem::Problem;
@@ -140,12 +138,12 @@ pub(crate) fn contract() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
 }
 
-/// All that is answered. `other` answers the paths that are not of this API: those of OFREP, and unknown ones.
-pub(crate) fn router<T: 'static>(api: Arc<Api>, other: impl Handler<T, Arc<Api>>) -> Router {
+/// All that is answered but for OFREP, whose requests never come to the router.
+pub(crate) fn router(api: Arc<Api>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
         .route_layer(middleware::from_fn(own_origin))
-        .fallback(other)
+        .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), budget::limit_answers))
         .layer(middleware::from_fn_with_state(Hosts::new(&api.options.hosts), guard))
@@ -192,10 +190,16 @@ async fn own_origin(request: Request, next: Next) -> Response {
 
 /// What holds for every request: it names a host that this server goes by, and no cache keeps an answer.
 async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let mut response = match hosts.check(&request) {
+    let own = request.extensions().get::<LocalAddress>().map(|address| address.0);
+    let mut response = match hosts.check(request.headers(), request.uri(), request.version(), own) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    keep_from_caches(response.headers_mut());
     response
+}
+
+/// No cache keeps an answer, unless the answer says otherwise.
+pub(crate) fn keep_from_caches(headers: &mut HeaderMap) {
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

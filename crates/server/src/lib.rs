@@ -31,6 +31,7 @@
 
 mod api;
 pub mod config;
+mod content;
 #[cfg(test)]
 mod generated;
 pub mod limits;

@@ -9,13 +9,16 @@ mod write_timeout;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -26,9 +29,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::api::{self, Api, LocalAddress};
+use crate::api::{self, Api, Hosts, LocalAddress};
+use crate::content::Content;
 use crate::limits;
-use crate::ofrep::Ofrep;
+use crate::ofrep::{Ofrep, Target};
 use crate::options::Options;
 use crate::stop::stopped;
 use admission::{Admission, Place};
@@ -141,10 +145,10 @@ impl Server {
     pub fn open(&self, tide: Tidegate) {
         let api = Api::new(tide, self.options.clone(), self.stop.subscribe());
         if let Some(routes) = &self.health_routes {
-            routes.open(api::health_router(Arc::clone(&api)));
+            routes.open(api::health_router(Arc::clone(&api)), None);
         }
-        let ofrep = Ofrep::new(Arc::clone(&api));
-        self.routes.open(api::router(api, move |request: Request| Arc::clone(&ofrep).answer(request)));
+        let front = Front { hosts: Hosts::new(&self.options.hosts), ofrep: Ofrep::new(Arc::clone(&api)) };
+        self.routes.open(api::router(api), Some(front));
     }
 
     /// Serves until `shutdown` is ready. Then the server accepts no more connections and ends event streams; requests under
@@ -163,7 +167,22 @@ impl Server {
 #[derive(Debug)]
 struct Routes {
     starting: Router,
-    ready: OnceLock<Router>,
+    ready: OnceLock<Ready>,
+}
+
+/// The routes of a listener when the start is over.
+#[derive(Debug)]
+struct Ready {
+    front: Option<Front>,
+    router: Router,
+}
+
+/// OFREP, which is answered before the router: it is asked far more often than everything else, and the router costs more than
+/// an evaluation.
+#[derive(Debug)]
+struct Front {
+    hosts: Hosts,
+    ofrep: Arc<Ofrep>,
 }
 
 impl Routes {
@@ -171,13 +190,37 @@ impl Routes {
         Self { starting, ready: OnceLock::new() }
     }
 
-    fn open(&self, router: Router) {
+    fn open(&self, router: Router, front: Option<Front>) {
         // A second instance would split the server in two.
-        let _ = self.ready.set(router);
+        let _ = self.ready.set(Ready { front, router });
     }
 
-    fn current(&self) -> Router {
-        self.ready.get().unwrap_or(&self.starting).clone()
+    /// Answers a request that came to this address of the server. The routes are looked up for each request: a connection may be older than the
+    /// end of the start.
+    async fn answer(&self, own: IpAddr, head: Parts, body: Received) -> Response<Content> {
+        let ready = self.ready.get();
+        if let Some(front) = ready.and_then(|ready| ready.front.as_ref())
+            && let Some(target) = Target::parse(head.uri.path())
+        {
+            return front.answer(own, &target, &head, body).await;
+        }
+        let router = ready.map_or(&self.starting, |ready| &ready.router).clone();
+        let mut request = Request::from_parts(head, Body::new(body));
+        request.extensions_mut().insert(LocalAddress(own));
+        let Ok(response) = TowerToHyperService::new(router).call(request).await;
+        response.map(Content::from)
+    }
+}
+
+impl Front {
+    /// What holds for every request holds here as well: see the guard of the router.
+    async fn answer(&self, own: IpAddr, target: &Target<'_>, head: &Parts, body: Received) -> Response<Content> {
+        let mut response = match self.hosts.check(&head.headers, &head.uri, head.version, Some(own)) {
+            Ok(()) => self.ofrep.answer(target, head, body).await,
+            Err(problem) => problem.into_response().map(Content::from),
+        };
+        api::keep_from_caches(response.headers_mut());
+        response
     }
 }
 
@@ -290,15 +333,12 @@ async fn talk(
     let Ok(local) = stream.local_addr() else { return };
     let own_place = Arc::clone(&place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        // Looked up for each request: a connection may be older than the end of the start.
-        let (answers, place) = (TowerToHyperService::new(routes.current()), Arc::clone(&place));
+        let (routes, place) = (Arc::clone(&routes), Arc::clone(&place));
         async move {
             place.begin();
-            let (parts, body) = request.into_parts();
+            let (head, body) = request.into_parts();
             let body = Received::new(body, Arc::clone(&place))?;
-            let mut request = Request::from_parts(parts, axum::body::Body::new(body));
-            request.extensions_mut().insert(LocalAddress(local.ip()));
-            let Ok(response) = answers.call(request).await;
+            let response = routes.answer(local.ip(), head, body).await;
             Ok::<_, exchange::Displaced>(Sent::answer(response, place))
         }
     });

@@ -2,10 +2,12 @@
 //! mistake that its sender should hear of.
 
 use std::fmt;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -189,22 +191,36 @@ pub(super) async fn body(api: &Api, headers: &HeaderMap, body: Body, wanted: &Wa
 }
 
 /// The same, whatever type the body says it has.
-pub(crate) async fn collect_body(api: &Api, body: Body, wanted: &Wanted) -> Result<Held, Problem> {
-    match tokio::time::timeout(wanted.timeout, collect(&api.budget, body, wanted)).await {
+pub(crate) async fn collect_body(api: &Api, body: impl Incoming, wanted: &Wanted) -> Result<Held, Problem> {
+    let mut reading = pin!(collect(&api.budget, body, wanted));
+    // Most bodies came with their heads, and need no timer.
+    let read = poll_fn(|context| match reading.as_mut().poll(context) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(read) = read.await {
+        return read;
+    }
+    match tokio::time::timeout(wanted.timeout, reading).await {
         Ok(read) => read,
         Err(_) => Err(Problem::request_timeout()),
     }
 }
 
+/// The body of a request.
+pub(crate) trait Incoming: HttpBody<Data = Bytes, Error: fmt::Display> + Send + Unpin {}
+
+impl<B: HttpBody<Data = Bytes, Error: fmt::Display> + Send + Unpin> Incoming for B {}
+
 /// The whole body, or why not: then the rest of it is read and thrown away, up to a limit.
-async fn collect(budget: &Budget, mut body: Body, wanted: &Wanted) -> Result<Held, Problem> {
+async fn collect(budget: &Budget, mut body: impl Incoming, wanted: &Wanted) -> Result<Held, Problem> {
     let (mut bytes, mut reserved, mut count) = (Vec::new(), budget.reserve(0)?, 0_usize);
     let mut refused = None;
     // No more is allocated than will come, where that is said.
     let coming = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
     let capacity_max = coming.min(wanted.bytes_max);
     loop {
-        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| Problem::broken_body(&error))?;
         let Ok(data) = frame.into_data() else { continue };

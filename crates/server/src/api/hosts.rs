@@ -9,8 +9,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::http::{Version, header};
+use axum::http::{HeaderMap, Uri, Version, header};
 
 use super::ask::shown;
 use super::problem::Problem;
@@ -21,34 +20,41 @@ pub(crate) struct LocalAddress(pub(crate) IpAddr);
 
 /// The names under which this server is asked.
 #[derive(Clone, Debug)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     names: Arc<[String]>,
 }
 
 impl Hosts {
     /// These names, besides those that are always good.
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         Self { names: names.iter().map(|name| canonical(name)).collect() }
     }
 
     /// Refuses a request that names no host, two, or one that is not this server's.
-    pub(super) fn check(&self, request: &Request) -> Result<(), Problem> {
-        let mut hosts = request.headers().get_all(header::HOST).iter();
-        let own = request.extensions().get::<LocalAddress>().map(|address| address.0);
+    ///
+    /// `own` is the address that the connection came to.
+    pub(crate) fn check(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        version: Version,
+        own: Option<IpAddr>,
+    ) -> Result<(), Problem> {
+        let mut hosts = headers.get_all(header::HOST).iter();
         match (hosts.next(), hosts.next()) {
             (Some(host), None) => self.check_host(host.to_str().unwrap_or_default(), own)?,
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid("host", "the header `Host` occurs twice", "send it once"));
             }
             // HTTP/1.0 knows no `Host`; browsers have not spoken it for decades.
-            (None, _) if request.version() < Version::HTTP_11 => {}
+            (None, _) if version < Version::HTTP_11 => {}
             (None, _) => {
                 let help = "send `Host` with the name that the server was asked by";
                 return Err(Problem::invalid("host", "the header `Host` is missing", help));
             }
         }
         // A whole URL in the first line counts for more than the header.
-        match request.uri().authority() {
+        match uri.authority() {
             Some(authority) => self.check_host(authority.as_str(), own),
             None => Ok(()),
         }
@@ -61,7 +67,7 @@ impl Hosts {
         };
         let is_known = match address(name) {
             Some(address) => address.is_loopback() || Some(address) == own.map(|own| own.to_canonical()),
-            None => canonical(name) == "localhost",
+            None => name.strip_suffix('.').unwrap_or(name).eq_ignore_ascii_case("localhost"),
         };
         if is_known || self.names.contains(&canonical(name)) {
             return Ok(());

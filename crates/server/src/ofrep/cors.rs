@@ -59,8 +59,7 @@ impl Cors {
     }
 
     /// Says in an answer which origin may read it.
-    pub(super) fn mark(&self, caller: &Caller, response: &mut Response) {
-        let headers = response.headers_mut();
+    pub(super) fn mark(&self, caller: &Caller, headers: &mut HeaderMap) {
         if !self.allows_any() {
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }

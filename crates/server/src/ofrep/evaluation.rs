@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use tidegate::{Decision, ErrorCode, Micros, View};
-use tidegate_engine::Flag;
+use tidegate::{Decision, ErrorCode, Micros, Subject, View};
+use tidegate_engine::{Flag, Moment, Snapshot};
 
 use super::catalog::{self, FAILURE_BYTES, Listed};
 use super::context::Context;
@@ -20,10 +20,10 @@ struct Said<'s> {
 }
 
 /// The answer to a single evaluation. From a page of another origin, flags for servers are hidden.
-pub(super) fn single(view: &View, found: &Found, context: &Context, is_page: bool) -> Result<Vec<u8>, Problem> {
+pub(super) fn single(view: &View, found: &Found<'_>, context: &Context, is_page: bool) -> Result<Vec<u8>, Problem> {
     let snapshot = view.snapshot();
     let unknown = || {
-        let meant = snapshot.nearest(&found.key).filter(|_| !is_page).map(|meant| meant.to_short());
+        let meant = snapshot.nearest(&found.key()).filter(|_| !is_page).map(|meant| meant.to_short());
         Problem::unknown_ofrep_flag(&found.name, meant.as_deref())
     };
     let flag = snapshot.flag(found.index.ok_or_else(unknown)?);
@@ -33,47 +33,42 @@ pub(super) fn single(view: &View, found: &Found, context: &Context, is_page: boo
     let decision = snapshot.evaluate(found.index, &context.subject(), &view.moment());
     let said = said(&flag, decision)?.ok_or_else(unknown)?;
     let internal = |error: serde_json::Error| Problem::internal(&error);
-    let mut json = Vec::new();
+    let value_bytes = said.value.as_ref().map_or(0, |value| value.len());
+    let mut json = Vec::with_capacity(found.name.len().saturating_add(value_bytes).saturating_add(ITEM_BYTES));
     json.extend_from_slice(b"{\"key\":");
-    serde_json::to_writer(&mut json, &found.name).map_err(internal)?;
+    serde_json::to_writer(&mut json, &*found.name).map_err(internal)?;
     said.put(&catalog::metadata(&flag).map_err(internal)?, &mut json);
     Ok(json)
 }
 
-/// The answer to a bulk evaluation, and the instant before which no flag in it changes by itself.
+/// Appends the answer to a bulk evaluation, every flag of which the engine evaluates. The instant before which no flag in it changes
+/// by itself.
 pub(super) fn bulk(
     view: &View,
     flags: &[Listed],
     section: Option<&str>,
     context: &Context,
-    bytes_max: usize,
-) -> (Vec<u8>, Option<Micros>) {
-    let (snapshot, moment, subject) = (view.snapshot(), view.moment(), context.subject());
-    let mut json = Vec::with_capacity(bytes_max);
-    json.extend_from_slice(b"{\"flags\":[");
-    let (mut until, mut is_first) = (None::<Micros>, true);
+    json: &mut Vec<u8>,
+) -> Option<Micros> {
+    let (moment, subject) = (view.moment(), context.subject());
+    begin_bulk(json);
+    let mut until = None;
     for listed in flags {
-        let (decision, holds_until) = snapshot.evaluate_until(Some(listed.index), &subject, &moment);
-        until = [until, holds_until].into_iter().flatten().min();
-        let said = match said(&snapshot.flag(listed.index), decision) {
-            // Nothing is known of it here: its client gets `FLAG_NOT_FOUND` from its own SDK.
-            Ok(None) => continue,
-            Ok(Some(said)) => Ok(said),
-            Err(problem) => Err(problem),
-        };
-        if !is_first {
-            json.push(b',');
-        }
-        is_first = false;
-        json.extend_from_slice(b"{\"key\":");
-        listed.put_name(section.is_some(), &mut json);
-        match said {
-            Ok(said) => said.put(&listed.metadata, &mut json),
-            Err(problem) => {
-                json.push(b',');
-                json.extend_from_slice(problem.to_ofrep_json(None).get(1..).unwrap_or_default());
-            }
-        }
+        until = earlier(until, item(view.snapshot(), listed, section.is_some(), &subject, &moment, json));
+    }
+    end_bulk(section, json);
+    until
+}
+
+/// Appends the start of a bulk answer. Each item ends with a comma.
+pub(super) fn begin_bulk(json: &mut Vec<u8>) {
+    json.extend_from_slice(b"{\"flags\":[");
+}
+
+/// Appends what follows the items.
+pub(super) fn end_bulk(section: Option<&str>, json: &mut Vec<u8>) {
+    if json.last() == Some(&b',') {
+        json.pop();
     }
     json.extend_from_slice(b"],\"eventStreams\":[{\"type\":\"sse\",\"endpoint\":{\"requestUri\":\"");
     // The path has no character that JSON escapes.
@@ -85,12 +80,48 @@ pub(super) fn bulk(
         json.push(b'}');
     }
     json.push(b'}');
-    (json, until)
+}
+
+/// Appends one flag for this subject, and a comma; nothing for a flag of which nothing is known here: its client gets
+/// `FLAG_NOT_FOUND` from its own SDK. The instant before which it does not change by itself.
+pub(super) fn item(
+    snapshot: &Snapshot,
+    listed: &Listed,
+    is_bare: bool,
+    subject: &Subject<'_>,
+    moment: &Moment<'_>,
+    json: &mut Vec<u8>,
+) -> Option<Micros> {
+    let (decision, until) = snapshot.evaluate_until(Some(listed.index), subject, moment);
+    let said = match said(&snapshot.flag(listed.index), decision) {
+        Ok(None) => return until,
+        Ok(Some(said)) => Ok(said),
+        Err(problem) => Err(problem),
+    };
+    json.extend_from_slice(b"{\"key\":");
+    listed.put_name(is_bare, json);
+    match said {
+        Ok(said) => said.put(&listed.metadata, json),
+        Err(problem) => {
+            json.push(b',');
+            json.extend_from_slice(problem.to_ofrep_json(None).get(1..).unwrap_or_default());
+        }
+    }
+    json.push(b',');
+    until
+}
+
+/// The earlier one of two instants, of which none is never.
+pub(super) fn earlier(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The most bytes that a bulk answer of these flags can have.
-pub(super) fn bulk_bytes_max(flags: &[Listed], section: Option<&str>, context: &Context) -> usize {
-    let failure_bytes = if context.is_keyless() { FAILURE_BYTES } else { 0 };
+pub(super) fn bulk_bytes_max(flags: &[Listed], section: Option<&str>, is_keyless: bool) -> usize {
+    let failure_bytes = if is_keyless { FAILURE_BYTES } else { 0 };
     let bytes = |listed: &Listed| {
         let value = listed.value_bytes_max.max(failure_bytes);
         listed.name_bytes().saturating_add(value).saturating_add(listed.metadata.len()).saturating_add(ITEM_BYTES)

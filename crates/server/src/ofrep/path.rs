@@ -4,22 +4,23 @@
 //! not, so that `team/checkout` comes as two segments or as `team%2Fcheckout`; and a base URL that ends with a slash gives
 //! two slashes. All spellings mean the same.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use tidegate_engine::{FlagIndex, FlagKey, Snapshot};
 
 /// What a path means.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Target {
+pub(crate) struct Target<'p> {
     /// The section that the base URL names; all names are those of its flags then.
-    pub(super) section: Option<String>,
-    pub(super) endpoint: Endpoint,
+    pub(super) section: Option<Cow<'p, str>>,
+    pub(super) endpoint: Endpoint<'p>,
 }
 
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Endpoint {
+pub(super) enum Endpoint<'p> {
     /// One flag is evaluated.
-    Flag(Name),
+    Flag(Name<'p>),
     /// All flags are evaluated.
     Flags,
     /// A stream says when to evaluate again.
@@ -28,23 +29,33 @@ pub(super) enum Endpoint {
 
 /// The name of a flag as it stands in a path.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Name {
-    raw: String,
-    decoded: String,
+pub(super) struct Name<'p> {
+    raw: &'p str,
+    decoded: Cow<'p, str>,
 }
 
 /// The flag that a name means.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Found<'n> {
     /// The name by which its client knows it.
-    pub(super) name: String,
-    pub(super) key: FlagKey,
+    pub(super) name: Cow<'n, str>,
     pub(super) index: Option<FlagIndex>,
+    section: Option<&'n str>,
 }
 
-impl Target {
+impl Found<'_> {
+    /// The key of the flag, which need not exist.
+    pub(super) fn key(&self) -> FlagKey {
+        match self.section {
+            Some(section) => FlagKey::new(section, &*self.name),
+            None => FlagKey::parse(&self.name),
+        }
+    }
+}
+
+impl<'p> Target<'p> {
     /// None for a path that is not of OFREP.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &'p str) -> Option<Self> {
         let path = path.trim_start_matches('/');
         let (section, path) = match path.strip_prefix("sections/") {
             Some(rest) => {
@@ -64,28 +75,33 @@ impl Target {
     }
 }
 
-impl Name {
-    fn new(raw: &str) -> Self {
-        Self { raw: raw.to_owned(), decoded: decode(raw) }
+impl<'p> Name<'p> {
+    fn new(raw: &'p str) -> Self {
+        Self { raw, decoded: decode(raw) }
     }
 
     /// The flag that is meant. A key whose section holds an escape (`a%2Fb/x`) may come raw, too: if no flag has the decoded
     /// name, it is looked for by the name as it came.
-    pub(super) fn find(&self, snapshot: &Snapshot, section: Option<&str>) -> Found {
-        let found = |name: &str| {
-            let key = match section {
-                Some(section) => FlagKey::new(section, name),
-                None => FlagKey::parse(name),
+    pub(super) fn find<'n>(&'n self, snapshot: &Snapshot, section: Option<&'n str>) -> Found<'n> {
+        let found = |name: &'n str| {
+            if let Some(section) = section {
+                return Found { name: name.into(), index: snapshot.find(section, name), section: Some(section) };
+            }
+            let name_of_client = if name.contains('%') {
+                // It may have another spelling than the canonical one.
+                FlagKey::parse(name).to_short().into()
+            } else {
+                // A flag of the default section goes by its bare name.
+                let bare = name.strip_prefix(DEFAULT_PREFIX).filter(|bare| !bare.contains('/'));
+                Cow::Borrowed(bare.unwrap_or(name))
             };
-            let index = snapshot.find(key.section(), key.flag());
-            let name = if section.is_some() { name.to_owned() } else { key.to_short() };
-            Found { name, key, index }
+            Found { name: name_of_client, index: snapshot.find_key(name), section: None }
         };
         let decoded = found(&self.decoded);
-        if decoded.index.is_some() {
+        if decoded.index.is_some() || matches!(self.decoded, Cow::Borrowed(_)) {
             return decoded;
         }
-        Some(found(&self.raw)).filter(|raw| raw.index.is_some()).unwrap_or(decoded)
+        Some(found(self.raw)).filter(|raw| raw.index.is_some()).unwrap_or(decoded)
     }
 }
 
@@ -109,7 +125,10 @@ pub(super) fn events_path(section: Option<&str>) -> String {
 
 /// Undoes percent-encoding. What is no escape stands for itself, and so does everything where that gives no UTF-8: no flag has
 /// such a name.
-fn decode(text: &str) -> String {
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
         let digits = after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
@@ -117,8 +136,11 @@ fn decode(text: &str) -> String {
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
 }
+
+/// What stands before a flag of the default section.
+const DEFAULT_PREFIX: &str = "flags/";
 
 #[cfg(test)]
 mod tests {
@@ -128,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_path_names_one_flag_or_all_of_a_section_or_of_all() {
-        let flag = |name: &str| Endpoint::Flag(Name::new(name));
+        let flag = |name| Endpoint::Flag(Name::new(name));
         let cases = [
             ("/ofrep/v1/evaluate/flags", Some((None, Endpoint::Flags))),
             ("//ofrep/v1/evaluate/flags/", Some((None, Endpoint::Flags))),
@@ -147,14 +169,15 @@ mod tests {
         ];
         for (path, expected) in cases {
             let target = Target::parse(path).map(|target| (target.section, target.endpoint));
-            assert_eq!(target, expected.map(|(section, endpoint)| (section.map(str::to_owned), endpoint)), "{path}");
+            assert_eq!(target, expected.map(|(section, endpoint)| (section.map(Cow::Borrowed), endpoint)), "{path}");
         }
     }
 
     #[test]
     fn the_path_of_a_stream_leads_to_it() {
         for section in [None, Some("shop"), Some("a/b %\u{e4}\"")] {
-            let target = Target::parse(&events_path(section)).unwrap();
+            let path = events_path(section);
+            let target = Target::parse(&path).unwrap();
             assert_eq!((target.section.as_deref(), target.endpoint), (section, Endpoint::Events));
         }
     }
@@ -180,9 +203,10 @@ mod tests {
             "team": {"checkout": {"stable": 4}, "a/b": {"stable": 5}}, "a/b": {"c": {"stable": 6}}}"#;
         let snapshot = compile(&read(text).unwrap().0, &CompileOptions::default());
         let check = |section, raw: &str, name: &str, stable| {
-            let found = Name::new(raw).find(&snapshot, section);
+            let named = Name::new(raw);
+            let found = named.find(&snapshot, section);
             let value = found.index.and_then(|index| snapshot.flag(index).stable());
-            assert_eq!((found.name.as_str(), value), (name, stable), "{raw}");
+            assert_eq!((&*found.name, value), (name, stable), "{raw}");
         };
         check(None, "x", "x", Some("1"));
         check(None, "flags/x", "x", Some("1"));

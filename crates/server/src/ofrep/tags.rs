@@ -17,6 +17,7 @@ use super::context::Context;
 #[derive(Debug)]
 pub(super) struct Tags {
     hashers: [RandomState; 2],
+    count: u64,
     places: Mutex<Box<[Option<Kept>]>>,
 }
 
@@ -38,15 +39,16 @@ struct Kept {
 
 impl Tags {
     pub(super) fn new(places: usize) -> Self {
-        Self { hashers: Default::default(), places: Mutex::new(vec![None; places.max(1)].into()) }
+        let places = vec![None; places.max(1)].into_boxed_slice();
+        let count = u64::try_from(places.len()).unwrap_or(u64::MAX);
+        Self { hashers: Default::default(), count, places: Mutex::new(places) }
     }
 
     pub(super) fn slot(&self, section: Option<&str>, context: &Context) -> Slot {
-        let hashes = [0, 1].map(|number: usize| {
-            self.hashers.get(number).map_or(0, |hasher| hasher.hash_one((section, context.identity())))
-        });
-        let count = self.places.lock().unwrap_or_else(PoisonError::into_inner).len();
-        let place = usize::try_from(hashes[0] % u64::try_from(count).unwrap_or(1)).unwrap_or(0);
+        let identity = context.identity();
+        let hashes = [0, 1]
+            .map(|number: usize| self.hashers.get(number).map_or(0, |hasher| hasher.hash_one((section, &identity))));
+        let place = usize::try_from(hashes[0] % self.count).unwrap_or(0);
         Slot { place, hashes }
     }
 
@@ -67,33 +69,29 @@ impl Tags {
     }
 }
 
-/// The tags that a client has an answer for.
-#[derive(Debug, Default)]
-pub(super) struct Requested(Vec<String>);
+/// The text of a tag, with its quotes.
+pub(super) fn quoted(tag: Digest) -> String {
+    format!("\"{tag}\"")
+}
 
-impl Requested {
-    /// Reads `If-None-Match`. Tags without quotes count as well, because the protocol's own example has one.
-    pub(super) fn read(headers: &HeaderMap) -> Self {
-        let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let tags = values.flat_map(|value| value.split(',')).map(|tag| {
-            let tag = tag.trim();
-            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').to_owned()
-        });
-        Self(tags.collect())
-    }
-
-    pub(super) fn contains(&self, tag: Digest) -> bool {
-        let tag = tag.to_string();
-        self.0.iter().any(|requested| *requested == tag || requested == "*")
-    }
+/// Whether a client says by `If-None-Match` that it has the answer with this tag, which is [`quoted`]. Tags without quotes count as
+/// well, because the protocol's own example has one.
+pub(super) fn has(headers: &HeaderMap, quoted: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|requested| {
+        let requested = requested.trim();
+        let requested = requested.strip_prefix("W/").unwrap_or(requested).trim_matches('"');
+        requested == quoted.trim_matches('"') || requested == "*"
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ofrep::context::Names;
 
     fn context(key: &str) -> Context {
-        Context::parse(format!(r#"{{"context": {{"targetingKey": "{key}"}}}}"#).as_bytes()).unwrap()
+        Context::parse(format!(r#"{{"context": {{"targetingKey": "{key}"}}}}"#).as_bytes(), &Names::All).unwrap()
     }
 
     #[test]
@@ -124,13 +122,13 @@ mod tests {
         let read = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, value.parse().unwrap());
-            Requested::read(&headers).contains(tag)
+            has(&headers, &quoted(tag))
         };
         for value in
             [format!("\"{tag}\""), tag.to_string(), format!("W/\"{tag}\""), format!("\"a\", \"{tag}\""), "*".into()]
         {
             assert!(read(&value), "{value}");
         }
-        assert!(!read("\"a\"") && !read("") && !Requested::default().contains(tag));
+        assert!(!read("\"a\"") && !read("") && !has(&HeaderMap::new(), &quoted(tag)));
     }
 }

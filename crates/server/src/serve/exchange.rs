@@ -4,13 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::admission::Place;
 use crate::api::EVENTS;
+use crate::content::Content;
 
 /// The connection was closed to make room for another one, before its request was whole.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +61,12 @@ impl HttpBody for Received {
 /// The body of an answer. Its connection waits for the client to take it; but not that of a stream of events, which waits for
 /// events.
 pub(super) struct Sent {
-    body: Body,
+    body: Content,
     place: Arc<Place>,
 }
 
 impl Sent {
-    pub(super) fn answer(response: Response, place: Arc<Place>) -> Response<Self> {
+    pub(super) fn answer(response: Response<Content>, place: Arc<Place>) -> Response<Self> {
         let kind = response.headers().get(header::CONTENT_TYPE);
         if kind == Some(&HeaderValue::from_static(EVENTS)) {
             place.work();

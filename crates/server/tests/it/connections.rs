@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use crate::support::{Server, builder};
 use crate::watch::Stream;
 
-async fn answer(server: &Server, request: &str) -> String {
+/// All that is answered until the server closes the connection.
+pub(crate) async fn answer(server: &Server, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

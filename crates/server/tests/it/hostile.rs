@@ -90,6 +90,69 @@ async fn malformed_requests_change_nothing() {
     assert_eq!(server.tide.snapshot().flags().count(), 1);
 }
 
+/// What is answered before the router is read by the same reader: nothing of this is evaluated.
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_evaluations_are_refused_or_closed() {
+    let mut options = Options::default();
+    (options.head_timeout, options.body_timeout) = (Duration::from_millis(500), Duration::from_millis(500));
+    let server = Server::with(builder().text(r#"{"flags": {"x": {"stable": 1}}}"#), options).await;
+    let post = "POST /ofrep/v1/evaluate/flags/x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let long = "a".repeat(1024 * 1024);
+    let requests = [
+        ("two lengths", format!("{post}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}")),
+        ("a length with a sign", format!("{post}content-length: +2\r\n\r\n{{}}")),
+        ("an encoding that is none", format!("{post}transfer-encoding: xchunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n")),
+        ("a chunk whose size is none", format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n")),
+        ("a chunk without end", format!("{post}transfer-encoding: chunked\r\n\r\n2\r\n{{}}XX0\r\n\r\n")),
+        ("a body that is cut off", format!("{post}content-length: 3\r\n\r\n{{}}")),
+        ("NUL in the path", format!("{}content-length: 2\r\n\r\n{{}}", post.replace("/x ", "/\0x "))),
+        ("a path up", format!("{}content-length: 2\r\n\r\n{{}}", post.replace("/x ", "/..%2fx "))),
+        ("a path up that is not escaped", format!("{}content-length: 2\r\n\r\n{{}}", post.replace("/x ", "/../x "))),
+        ("a long path", format!("{}content-length: 2\r\n\r\n{{}}", post.replace("/x ", &format!("/x{long} ")))),
+        ("a long header", format!("{post}x-a: {long}\r\ncontent-length: 2\r\n\r\n{{}}")),
+        (
+            "a whole URL of another host",
+            format!("{}content-length: 2\r\n\r\n{{}}", post.replace("POST /", "POST http://evil.example/")),
+        ),
+        ("HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_owned()),
+    ];
+    for (what, request) in requests {
+        let said = said(&server, request.as_bytes()).await;
+        for status in statuses(&said) {
+            assert!(status.starts_with('4') || status == "505", "{what}: {said}");
+        }
+        assert!(!said.contains("\"value\""), "{what}: {said}");
+    }
+    let good = said(&server, format!("{post}content-length: 2\r\nconnection: close\r\n\r\n{{}}").as_bytes()).await;
+    assert!(statuses(&good) == ["200"] && good.contains("\"value\":1"), "the same without a fault: {good}");
+}
+
+/// This server speaks HTTP/1.1 alone: floods of HTTP/2 end with their first bytes, and leave nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_of_http_2_are_closed_at_once() {
+    let server = Server::start().await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // Streams that are opened and reset at once.
+    let reset: Vec<u8> = (0..10_000_u32)
+        .flat_map(|number| {
+            let stream = (2 * number + 1).to_be_bytes();
+            let headers = [&[0, 0, 3, 1, 5][..], &stream, &[0x82, 0x84, 0x86]].concat();
+            [headers, [&[0, 0, 4, 3, 0][..], &stream, &[0, 0, 0, 8]].concat()].concat()
+        })
+        .collect();
+    // A head that never ends.
+    let begun = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82];
+    let endless = [&begun[..], &[0, 0, 1, 9, 0, 0, 0, 0, 1, 0x84].repeat(100_000)].concat();
+    for flood in [&reset, &endless] {
+        for _ in 0..10 {
+            let said = said(&server, &[preface, settings, flood].concat()).await;
+            assert!(statuses(&said).iter().all(|status| status.starts_with('4') || *status == "505"), "{said}");
+        }
+    }
+    server.get("/healthz").await.good();
+}
+
 /// A length beside chunks does not count, so nothing is hidden behind one of the two.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_is_not_two() {

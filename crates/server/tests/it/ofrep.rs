@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tidegate::{Clock, Micros};
 use tidegate_server::{Options, limits};
 
+use crate::connections::answer;
 use crate::support::{Reply, Server, builder};
 use crate::watch::Stream;
 
@@ -446,4 +447,104 @@ async fn pages_of_every_origin_may_evaluate_unless_some_are_configured() {
     assert_eq!(allowed.header("vary"), "origin");
     let other = bulk(&server, "https://evil.example", "{}").await;
     assert_eq!((other.status, other.header("access-control-allow-origin"), other.header("vary")), (200, "", "origin"));
+}
+
+/// OFREP is answered before the router: what holds for every other request holds for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_for_every_request_hold_before_the_router() {
+    let mut options = Options::default();
+    options.body_timeout = Duration::from_millis(200);
+    let server = Server::with(builder().text(DOCUMENT), options).await;
+    for path in [FLAGS.to_owned(), format!("{FLAGS}/title"), format!("/sections/team{FLAGS}")] {
+        let post = |host: &str, more: &str, body: &str| {
+            let kind = "content-type: application/json\r\nconnection: close\r\n";
+            format!("POST {path} HTTP/1.1\r\n{host}{kind}{more}\r\n{body}")
+        };
+        let (host, length) = ("host: localhost\r\n", "content-length: 2\r\n");
+        let good = answer(&server, &post(host, length, "{}")).await.to_ascii_lowercase();
+        assert!(good.starts_with("http/1.1 200") && good.contains("cache-control: no-store"), "{good}");
+        let other = answer(&server, &post("host: evil.example\r\n", length, "{}")).await.to_ascii_lowercase();
+        assert!(other.starts_with("http/1.1 421") && other.contains("unknown-host"), "{path}: {other}");
+        assert!(other.contains("cache-control: no-store"), "{other}");
+        for hosts in ["", "host: localhost\r\nhost: localhost\r\n"] {
+            let said = answer(&server, &post(hosts, length, "{}")).await;
+            assert!(said.starts_with("HTTP/1.1 400") && said.contains("\"field\":\"host\""), "{path}: {said}");
+        }
+        let late = answer(&server, &post(host, "content-length: 3\r\n", "{")).await;
+        assert!(late.starts_with("HTTP/1.1 408") && late.contains("\"errorCode\":\"GENERAL\""), "{path}: {late}");
+        let long = " ".repeat(limits::BODY_BYTES_MAX + 1);
+        let large = answer(&server, &post(host, &format!("content-length: {}\r\n", long.len()), &long)).await;
+        assert!(large.starts_with("HTTP/1.1 413"), "{path}: {large}");
+    }
+}
+
+/// A page has fragments in place of evaluations: the answers are those of single evaluations all the same, at each instant.
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_answers_say_what_single_evaluations_say_while_ramps_move_and_flags_change() {
+    let document = r#"{"flags": {
+        "a_fixed": {"stable": 1},
+        "b_locked": {"stable": 1, "new": 2, "lock": "new"},
+        "c_ramp": {"stable": "x", "new": "y", "start_time": "2023-11-14 00:00Z", "duration": "2d", "salt": "c"},
+        "d_sha1": {"stable": 1, "new": 2.5, "start_time": "2023-11-14 00:00Z", "duration": "3d", "metadata": {"m": 1}},
+        "e_rollback": {"stable": 1, "new": 2, "start_time": "2023-11-01 00:00Z", "duration": "1d", "salt": "e",
+            "rollback": {"start_time": "2023-11-14 00:00Z", "duration": "2d"}},
+        "f_half": {"stable": 1, "new": 2, "start_time": "2023-11-01 00:00Z", "duration": "1d", "end_pct": 50, "salt": "f"},
+        "g_adopters": {"stable": 1, "new": 2, "early_adopters": ["user-3"]},
+        "h_number": {"stable": 0, "new": 100, "interpolate": true, "start_time": "2023-11-14 00:00Z", "duration": "2d"},
+        "i_rules": {"stable": 1, "new": 2, "rules": [
+            {"name": "r", "when": {"attribute": "plan", "is": "premium"}, "serve": "new"}]},
+        "j_off": {"stable": 1, "enabled": false},
+        "k_list": {"stable": [1]},
+        "l_tenant": {"stable": 1, "new": 2, "bucket_by": "tenant", "start_time": "2023-11-14 00:00Z", "duration": "2d"}
+    }, "team": {"z": {"stable": 1, "new": 2, "start_time": "2023-11-14 00:00Z", "duration": "2d", "salt": "z"}}}"#;
+    let clock = Clock::manual(Micros::new(NOW));
+    let server = Server::with(builder().text(document).clock(clock.clone()), Options::default()).await;
+    let flags =
+        ["a_fixed", "b_locked", "c_ramp", "d_sha1", "e_rollback", "f_half", "g_adopters", "h_number", "i_rules"];
+    let flags = [&flags[..], &["j_off", "l_tenant", "team/z"]].concat();
+    let mut seen = std::collections::BTreeSet::new();
+    for step in 0..12 {
+        if step == 6 {
+            server.put("/api/v1/flags/flags/a_fixed/activation", r#"{"percentage": 0}"#).await.good();
+            server.put("/api/v1/flags/flags/c_ramp/activation", r#"{"percentage": 50}"#).await.good();
+        }
+        for number in 0..8 {
+            let context = json!({"context": {"targetingKey": format!("user-{number}"), "tenant": number,
+                "plan": if number % 2 == 0 { "premium" } else { "free" }}});
+            let bulk = server.post(FLAGS, &context.to_string()).await.good();
+            assert_eq!(item(&bulk, "k_list")["errorCode"], "GENERAL", "{bulk}");
+            for flag in &flags {
+                let alone = single(&server, flag, &context.to_string()).await.good();
+                assert_eq!(item(&bulk, flag), &alone, "step {step}");
+                seen.insert(format!("{flag} {} {}", alone["variant"], alone["reason"]));
+            }
+        }
+        clock.advance(Duration::from_hours(4));
+    }
+    for flag in ["c_ramp", "d_sha1", "e_rollback", "f_half", "g_adopters", "i_rules", "l_tenant", "team/z"] {
+        for variant in ["stable", "new"] {
+            let both = format!("{flag} \"{variant}\"");
+            assert!(seen.iter().any(|seen| seen.starts_with(&both)), "{both} is not in {seen:?}");
+        }
+    }
+}
+
+/// A 304 without evaluating asks what an answer may depend on, and not what else a context has.
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_that_no_flag_reads_do_not_matter() {
+    let document = r#"{"flags": {"x": {"stable": 1, "new": 2, "rules": [
+        {"name": "r", "when": {"attribute": "user.plan", "is": "premium"}, "serve": "new"}]}}}"#;
+    let server = Server::with_document(document).await;
+    let bulk = async |context: Value, tag: &str| {
+        let request = server.request("POST", FLAGS).header("content-type", "application/json");
+        Reply::from_request(request.header("if-none-match", tag).body(json!({"context": context}).to_string())).await
+    };
+    let first = bulk(json!({"targetingKey": "ann", "user": {"plan": "premium"}, "page": 1}), "\"\"").await;
+    let tag = first.header("etag").to_owned();
+    assert_eq!(item(&first.good(), "x")["value"], 2);
+    let other_page = json!({"targetingKey": "ann", "user": {"plan": "premium"}, "page": 2, "session": {"id": [1]}});
+    assert_eq!(bulk(other_page, &tag).await.status, 304);
+    let dotted = bulk(json!({"targetingKey": "ann", "user.plan": "premium"}), &tag).await;
+    assert_eq!(dotted.status, 304, "the same answer by another attribute");
+    assert_eq!(bulk(json!({"targetingKey": "ann", "user": {"plan": "free"}}), &tag).await.status, 200);
 }
