@@ -147,6 +147,8 @@ const SECTIONS: &[Section] = &[
             ("HEADERS_MAX", "431, and the connection is closed"),
             ("CONNECTIONS_MAX", "a connection that waits for its client is closed for the new one"),
             ("CONNECTIONS_MIN", "a connection that waits for its client is closed for the new one"),
+            ("CONNECTIONS_SETTING_MAX", "the server does not start"),
+            ("FILES_RESERVED", "a connection that waits for its client is closed for the new one"),
             ("FILES_SHARE", "a connection that waits for its client is closed for the new one"),
             ("HEALTH_CONNECTIONS_MAX", "a connection that waits for its client is closed for the new one"),
             ("WATCHERS_MAX", "503, `too-many-streams`"),

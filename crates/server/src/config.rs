@@ -14,6 +14,8 @@ use std::time::Duration;
 use tidegate::{Builder, Live, Source, Tidegate};
 use tidegate_engine::document::parse_duration;
 
+use crate::limits;
+
 pub use error::ConfigError;
 pub use key::Key;
 
@@ -33,6 +35,8 @@ pub struct Config {
     /// Origins whose pages may evaluate flags over OFREP: `*` for every origin, `none`, or origins such as `https://shop.example`.
     /// Default: `*`.
     pub cors_origins: Setting<Vec<String>>,
+    /// HTTP connections at once; fewer where the process may open few files. Default: [`limits::CONNECTIONS_MAX`](crate::limits::CONNECTIONS_MAX).
+    pub connections_max: Setting<usize>,
     /// How long a start waits for the first answers of the documents' sources and for a member of the cluster to compare itself
     /// with. Default: the library's, 5 s.
     pub startup_wait: Setting<Option<Duration>>,
@@ -104,6 +108,8 @@ pub struct Arguments {
     pub hosts: Vec<String>,
     /// `--cors-origin`, each time
     pub cors_origins: Vec<String>,
+    /// `--connections-max`
+    pub connections_max: Option<String>,
     /// `--startup-wait`
     pub startup_wait: Option<String>,
     /// `--data-dir`
@@ -179,6 +185,7 @@ impl Config {
             health_listen: one(last(Key::HealthListen), None, |said, text| address(said, text).map(Some))?,
             hosts: list(last(Key::Hosts), host)?,
             cors_origins: list(last(Key::CorsOrigins), cors_origin)?.or_default(|| vec![ANY_ORIGIN.to_owned()]),
+            connections_max: one(last(Key::ConnectionsMax), limits::CONNECTIONS_MAX, connections)?,
             startup_wait: one(last(Key::StartupWait), None, |said, text| span(said, text).map(Some))?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
@@ -221,6 +228,7 @@ impl Config {
             line(Key::HealthListen, &self.health_listen, socket),
             line(Key::Hosts, &self.hosts, joined),
             line(Key::CorsOrigins, &self.cors_origins, joined),
+            line(Key::ConnectionsMax, &self.connections_max, ToString::to_string),
             line(Key::StartupWait, &self.startup_wait, |wait| wait.map_or(NONE.to_owned(), |wait| format!("{wait:?}"))),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
@@ -293,7 +301,7 @@ impl Said {
     fn from_variable(key: Key, text: String) -> Result<Self, ConfigError> {
         let origin = Origin::Environment(key.variable());
         let value = match key.shape() {
-            key::Shape::Text => Value::Text(text),
+            key::Shape::Text | key::Shape::Number => Value::Text(text),
             key::Shape::List => {
                 Value::List(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
             }
@@ -325,6 +333,7 @@ impl Said {
             text(Key::HealthListen, &arguments.health_listen),
             list(Key::Hosts, &arguments.hosts),
             list(Key::CorsOrigins, &arguments.cors_origins),
+            text(Key::ConnectionsMax, &arguments.connections_max),
             text(Key::StartupWait, &arguments.startup_wait),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),
@@ -373,6 +382,14 @@ fn one<T>(
         // Shapes were looked at when it was said.
         _ => Ok(Setting { value: default, origin: Origin::Default }),
     }
+}
+
+/// A number of connections, within what can work.
+fn connections(said: &Said, text: &str) -> Result<usize, ConfigError> {
+    let (least, most) = (limits::CONNECTIONS_MIN, limits::CONNECTIONS_SETTING_MAX);
+    let help = format!("write a number from {least} to {most}");
+    let number = text.parse().map_err(|_| said.wrong(text, "it is not a number", &help))?;
+    if (least..=most).contains(&number) { Ok(number) } else { Err(said.wrong(text, "it is out of range", &help)) }
 }
 
 /// A duration, up to a minute.

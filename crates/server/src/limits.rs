@@ -37,14 +37,20 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of a request. Browsers send about 20, gateways add about as many.
 pub const HEADERS_MAX: usize = 100;
 
-/// Connections at once. When another one comes, one that waits for its client is closed. An idle one costs about 20 KiB.
-pub const CONNECTIONS_MAX: usize = 2_048;
+/// Connections at once, unless the configuration says otherwise. When another one comes, one that waits for its client is closed. An idle
+/// one costs about 20 KiB, so that all of them are 320 MiB.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// Connections at once that the configuration can ask for: 20 GiB of idle ones.
+pub const CONNECTIONS_SETTING_MAX: usize = 1_000_000;
 
 /// Connections at once where the process may open few files: enough for an operator and a proxy.
 pub const CONNECTIONS_MIN: usize = 16;
 
-/// Connections take at most this part of the files that the process may open: the other half is for members of the cluster,
-/// strangers at its port, the data folder and documents.
+/// Files of the process that connections leave for members of the cluster, strangers at its port, the data folder and documents.
+pub const FILES_RESERVED: usize = 4_096;
+
+/// Where the process may open few files, connections take at most this part of them.
 pub const FILES_SHARE: usize = 2;
 
 /// Connections at once on the listener for health alone.
@@ -52,7 +58,7 @@ pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 
 /// Connections at once that watch: each has a task and a timer, and each change wakes all of them. The others stay free
 /// for changes.
-pub const WATCHERS_MAX: usize = 512;
+pub const WATCHERS_MAX: usize = 2_048;
 
 /// Followers at once: each has a connection and about 20 KiB. A tree of servers has more.
 pub const FOLLOWERS_MAX: usize = 1_024;

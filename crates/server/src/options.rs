@@ -57,15 +57,28 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults for a process that may open this number of files: connections take half of them at most, so that members of the
-    /// cluster, the data folder and documents have the rest.
+    /// The defaults for a process that may open this number of files.
     #[must_use]
     pub fn for_files(files: u64) -> Self {
+        Self::for_connections(limits::CONNECTIONS_MAX, files)
+    }
+
+    /// The defaults for this number of connections at once, in a process that may open this number of files: connections leave
+    /// [`limits::FILES_RESERVED`] of them for members of the cluster, the data folder and documents, or half of them where there are few.
+    #[must_use]
+    pub fn for_connections(connections: usize, files: u64) -> Self {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
-        let connections_max = (files / limits::FILES_SHARE).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX);
+        let reserved = limits::FILES_RESERVED.min(files / limits::FILES_SHARE);
+        let connections_max = connections.min(files - reserved).max(limits::CONNECTIONS_MIN);
         let share = connections_max / limits::LONG_SHARE;
         let (watchers_max, waits_max) = (share.min(limits::WATCHERS_MAX), share.min(limits::WAITS_MAX));
         let followers_max = (connections_max / limits::FOLLOWERS_SHARE).min(limits::FOLLOWERS_MAX);
         Self { connections_max, watchers_max, followers_max, waits_max, ..Self::default() }
+    }
+
+    /// The files that a process has to be allowed to open for this number of connections.
+    #[must_use]
+    pub fn files_for(connections: usize) -> u64 {
+        u64::try_from(connections.saturating_add(limits::FILES_RESERVED)).unwrap_or(u64::MAX)
     }
 }

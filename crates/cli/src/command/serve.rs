@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors_origins: Vec<String>,
 
+    /// Accept at most this many HTTP connections at once; fewer where the process may open few files [default: 16384]
+    #[arg(long, value_name = "NUMBER")]
+    connections_max: Option<String>,
+
     /// Wait at most this long at the start, for the documents and for a comparison with one member of the cluster [default: 5s]
     #[arg(long, value_name = "DURATION")]
     startup_wait: Option<String>,
@@ -121,6 +125,7 @@ impl Args {
             health_listen: self.health_listen.clone(),
             hosts: self.hosts.clone(),
             cors_origins: self.cors_origins.clone(),
+            connections_max: self.connections_max.clone(),
             startup_wait: self.startup_wait.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
@@ -146,7 +151,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         output.warning("no data folder: changes are lost when the server stops; set one with --data-dir");
     }
     // Before the network between nodes opens its sockets.
-    let mut options = Options::for_files(raise_file_limit(output));
+    let connections = config.connections_max.value;
+    let mut options = Options::for_connections(connections, raise_file_limit(Options::files_for(connections), output));
     options.hosts.clone_from(&config.hosts.value);
     options.cors_origins.clone_from(&config.cors_origins.value);
     let stop = stop_signal()?;
@@ -213,17 +219,18 @@ async fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
 
 /// Raises the limit of open files to what the server can use, as far as the system allows, and returns it. Few systems allow
 /// more than 1,024 by default.
-fn raise_file_limit(output: &mut Output) -> u64 {
+fn raise_file_limit(wanted: u64, output: &mut Output) -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = FILES_WANTED.min(limit.maximum.unwrap_or(u64::MAX));
+    let asked = wanted;
+    let wanted = wanted.min(limit.maximum.unwrap_or(u64::MAX));
     let current = limit.current.unwrap_or(u64::MAX);
     let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
     let is_raised = current < wanted && setrlimit(Resource::Nofile, raised).is_ok();
     let files = if is_raised { wanted } else { current };
-    if files < FILES_EXPECTED {
+    if files < FILES_EXPECTED.min(asked) {
         output.warning(format_args!(
             "this process can open only {files} files, and accepts few connections; raise the limit (`ulimit -Hn`, \
-             `LimitNOFILE=` of systemd) to {FILES_WANTED}"
+             `LimitNOFILE=` of systemd) to {asked}"
         ));
     }
     files
@@ -258,9 +265,6 @@ const STOP_MAX: Duration = Duration::from_millis(4_700);
 
 /// For tasks to end after their connections.
 const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// Four times the connections of clients, of nodes and of unauthenticated peers, each of which has a limit of its own.
-const FILES_WANTED: u64 = 16_384;
 
 /// The default of most systems.
 const FILES_EXPECTED: u64 = 1_024;

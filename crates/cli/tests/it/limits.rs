@@ -57,7 +57,7 @@ fn the_limit_of_files_is_raised_as_far_as_it_may_be() {
     let host = Host::new();
     let server = start(&host, "-Sn 256", "");
     let (soft, hard) = limit_of(&server);
-    assert_eq!(soft, hard.min(16_384));
+    assert_eq!(soft, hard.min(20_480));
     let few = start(&host, "-n 256", "");
     assert_eq!(limit_of(&few), (256, 256));
     few.logged(|line| line.contains("can open only 256 files") && line.contains("ulimit"));

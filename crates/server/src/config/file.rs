@@ -39,7 +39,8 @@ fn said(path: &Path, text: &str, name: &Spanned<String>, value: toml::Value) -> 
     })?;
     let origin = Origin::File { path: path.to_owned(), line };
     let value = match (key.shape(), value) {
-        (Shape::Text, toml::Value::String(text)) => Value::Text(text),
+        (Shape::Text | Shape::Number, toml::Value::String(text)) => Value::Text(text),
+        (Shape::Number, toml::Value::Integer(number)) => Value::Text(number.to_string()),
         (Shape::Switch, toml::Value::Boolean(is_on)) => Value::Switch(is_on),
         (Shape::List, toml::Value::Array(all)) => match texts(&all) {
             Some(all) => Value::List(all),
@@ -58,6 +59,7 @@ fn wrong_shape(key: Key, value: &toml::Value, origin: Origin) -> ConfigError {
     let (problem, help) = match key.shape() {
         Shape::Text => ("it is not a text", format!("write it like `{key} = \"...\"`")),
         Shape::List => ("it is not a list of texts", format!("write it like `{key} = [\"...\", \"...\"]`")),
+        Shape::Number => ("it is not a number", format!("write it like `{key} = 1000`")),
         Shape::Switch => ("it is neither true nor false", format!("write `{key} = true` or `{key} = false`")),
     };
     let shown = match value {

@@ -15,6 +15,8 @@ pub enum Key {
     Hosts,
     /// Origins whose pages may evaluate flags.
     CorsOrigins,
+    /// How many connections there may be.
+    ConnectionsMax,
     /// How long a start waits.
     StartupWait,
     /// The data folder.
@@ -47,16 +49,19 @@ pub(super) enum Shape {
     Text,
     List,
     Switch,
+    /// A whole number, also as a text.
+    Number,
 }
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
         Self::Hosts,
         Self::CorsOrigins,
+        Self::ConnectionsMax,
         Self::StartupWait,
         Self::DataDir,
         Self::Documents,
@@ -79,6 +84,7 @@ impl Key {
             Self::HealthListen => ("health_listen", "TIDEGATE_HEALTH_LISTEN", "--health-listen"),
             Self::Hosts => ("hosts", "TIDEGATE_HOSTS", "--host"),
             Self::CorsOrigins => ("cors_origins", "TIDEGATE_CORS_ORIGINS", "--cors-origin"),
+            Self::ConnectionsMax => ("connections_max", "TIDEGATE_CONNECTIONS_MAX", "--connections-max"),
             Self::StartupWait => ("startup_wait", "TIDEGATE_STARTUP_WAIT", "--startup-wait"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
@@ -113,6 +119,7 @@ impl Key {
         match self {
             Self::Hosts | Self::CorsOrigins | Self::Documents | Self::Peers => Shape::List,
             Self::ListenUnprotected | Self::ClusterInsecure => Shape::Switch,
+            Self::ConnectionsMax => Shape::Number,
             _ => Shape::Text,
         }
     }

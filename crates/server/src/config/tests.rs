@@ -41,6 +41,10 @@ fn later_places_count_for_more_and_each_value_knows_its_own() {
     let config = read("", &[("TIDEGATE_CORS_ORIGINS", "https://a.example, http://b:3000")], &Arguments::default());
     assert_eq!(config.unwrap().cors_origins.value, ["https://a.example", "http://b:3000"]);
     assert!(read("cors_origins = []", &[], &Arguments::default()).unwrap().cors_origins.value.is_empty());
+    let connections = |file: &str| read(file, &[], &Arguments::default()).map(|config| config.connections_max.value);
+    assert_eq!(connections("connections_max = 100").unwrap(), 100);
+    assert_eq!(connections("connections_max = \"20000\"").unwrap(), 20_000);
+    assert_eq!(connections("").unwrap(), limits::CONNECTIONS_MAX);
     let bare = Config::read(None, |_| None, &Arguments::default()).unwrap();
     assert!(bare.builder().is_ok());
     assert_eq!((bare.listen.value, bare.listen.origin), (LOCAL, Origin::Default));
@@ -56,6 +60,9 @@ fn errors_name_place_key_and_remedy() {
     };
     check("\nlisten = ", &[], &["tidegate.toml:2:", "TOML"]);
     check("a = 1\na = 2", &[], &["tidegate.toml:2:1", "duplicate"]);
+    check("connections_max = 15", &[], &["tidegate.toml, line 1", "`15`", "from 16 to"]);
+    check("connections_max = -1", &[], &["`-1`", "not a number"]);
+    check("connections_max = true", &[], &["not a number", "connections_max = 1000"]);
     check("listen = \"x\"\n\n\nlistne = \"x\"", &[], &["tidegate.toml:4: there is no key `listne`", "`listen`"]);
     check("[server]\nlisten = \"x\"", &[], &["no key `server`"]);
     check("listen = 8080", &[], &["`listen` is `8080` by ", "line 1", "write it like"]);

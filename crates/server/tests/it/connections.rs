@@ -158,12 +158,20 @@ async fn health_has_a_listener_of_its_own() {
 
 #[test]
 fn connections_leave_files_for_the_rest() {
-    for (files, connections, watchers) in
-        [(64, 32, 8), (1_024, 512, 128), (4_096, 2_048, 512), (u64::MAX, 2_048, 512), (0, 16, 4)]
-    {
+    for (files, connections, watchers) in [
+        (64, 32, 8),
+        (1_024, 512, 128),
+        (8_192, 4_096, 1_024),
+        (20_000, 15_904, 2_048),
+        (u64::MAX, 16_384, 2_048),
+        (0, 16, 4),
+    ] {
         let options = Options::for_files(files);
         assert_eq!((options.connections_max, options.watchers_max), (connections, watchers), "{files}");
     }
+    assert_eq!(Options::for_connections(100, 20_000).connections_max, 100);
+    assert_eq!(Options::for_connections(50_000, 20_000).connections_max, 15_904);
+    assert_eq!(Options::for_connections(50_000, Options::files_for(50_000)).connections_max, 50_000);
 }
 
 /// A page whose name came to resolve to this address (DNS rebinding) reads nothing and changes nothing.
