@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine. `bench cluster` and `bench links`
-//! measure processes that talk to each other, `bench peers` other libraries for feature flags.
+//! measure processes that talk to each other, `bench http` and `bench load` the server, `bench peers` other libraries for
+//! feature flags.
 //!
 //! By hand, on a quiet machine: no test depends on time. Each case stands beside its floor in the same run,
 //! and only the ratio is worth quoting.
@@ -15,6 +16,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         Some("links") => {
             announce("what it costs to carry messages by frames and by gRPC, beside bare TLS, in one run");
             return in_own_network("links", &arguments[1..]);
+        }
+        Some("http") => {
+            announce("processor time of a request over HTTP, beside hyper and axum with a fixed answer, in one run");
+            return server(&arguments[1..]);
+        }
+        Some("load") => {
+            announce("probes and changes beside 13,000 clients that are idle, slow, or do not read");
+            return server(arguments);
         }
         Some("peers") => return peers(),
         _ => {}
@@ -37,6 +46,13 @@ fn peers() -> Result<(), Failure> {
         finish(&mut cargo(&["run", "--release", "--quiet", "--manifest-path", manifest, "--bin", binary]))?;
     }
     Ok(())
+}
+
+/// The server in processes of its own, which share the loopback device with whatever else runs.
+fn server(arguments: &[String]) -> Result<(), Failure> {
+    let manifest = "bench/Cargo.toml";
+    let words = ["run", "--release", "--locked", "--quiet", "--manifest-path", manifest, "--features", "http"];
+    finish(cargo(&words).args(["--bin", "http", "--"]).args(arguments))
 }
 
 /// Runs a binary, built with the feature of its name, in a network of its own, whose loopback device carries nothing
