@@ -6,17 +6,23 @@
 //! has waited longest. So a client that floods the port displaces its own connections first, and a newcomer has the time of as many connections
 //! as there is room for to send his request.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
 /// Decides which connection is closed for a new one.
+///
+/// A request notes only in its own connection that it begins and ends, without a lock. Who has waited longest is looked for when
+/// there is no room, for several connections at once: the table is gone through once for each of these.
 #[derive(Debug)]
 pub(crate) struct Admission {
     state: Mutex<State>,
+    /// Numbers the moments at which connections begin to wait.
+    moments: AtomicU64,
     /// Told when a connection ends or begins to wait for its client.
     freed: Notify,
 }
@@ -24,18 +30,17 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 struct State {
     room: usize,
-    /// Numbers connections, and the moments at which they began to wait.
+    /// Numbers connections.
     last: u64,
     connections: HashMap<u64, Connection>,
-    /// The connections of each host that wait for their client, by when they began to; never an empty map.
-    waiting: BTreeMap<IpAddr, BTreeMap<u64, u64>>,
+    /// The connections that go next, and since when they wait.
+    next: VecDeque<(u64, u64)>,
 }
 
 #[derive(Debug)]
 struct Connection {
     host: IpAddr,
-    /// Since when it waits for its client, as a number; none while a request is at work.
-    waits_since: Option<u64>,
+    waits_since: Arc<AtomicU64>,
     /// Tells it to go, by being dropped.
     _stay: oneshot::Sender<()>,
 }
@@ -45,14 +50,16 @@ struct Connection {
 pub(super) struct Place {
     admission: Arc<Admission>,
     number: u64,
+    /// The moment since which it waits for its client; [`WORKS`] while a request is at work, [`GONE`] when it was displaced.
+    waits_since: Arc<AtomicU64>,
     has_asked: AtomicBool,
 }
 
 impl Admission {
     /// Room for `room` connections, at least one.
     pub(crate) fn new(room: usize) -> Arc<Self> {
-        let state = State { room: room.max(1), last: 0, connections: HashMap::new(), waiting: BTreeMap::new() };
-        Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })
+        let state = State { room: room.max(1), last: 0, connections: HashMap::new(), next: VecDeque::new() };
+        Arc::new(Self { state: Mutex::new(state), moments: AtomicU64::new(WORKS), freed: Notify::new() })
     }
 
     /// A place for a connection from this address, which waits for its client at first; and what ends when it has to go. Waits
@@ -72,19 +79,29 @@ impl Admission {
             return None;
         }
         let (stay, go) = oneshot::channel();
-        let (number, host) = (state.next(), host_of(from));
-        state.connections.insert(number, Connection { host, waits_since: None, _stay: stay });
-        state.wait(number);
-        Some((Place { admission: Arc::clone(self), number, has_asked: AtomicBool::new(false) }, go))
+        let waits_since = Arc::new(AtomicU64::new(self.moment()));
+        state.last += 1;
+        let number = state.last;
+        let connection = Connection { host: host_of(from), waits_since: Arc::clone(&waits_since), _stay: stay };
+        state.connections.insert(number, connection);
+        Some((Place { admission: Arc::clone(self), number, waits_since, has_asked: AtomicBool::new(false) }, go))
     }
 
     /// Closes half of the connections that wait for their clients: the system has no more files.
     pub(super) fn make_room(&self) {
         let mut state = self.lock();
-        let waiting: usize = state.waiting.values().map(BTreeMap::len).sum();
+        let all = state.connections.len();
+        let waiting = state.connections.values().filter(|connection| connection.waits()).count();
+        state.next = state.longest_waiting(all);
         for _ in 0..waiting.div_ceil(2) {
             state.displace();
         }
+        state.next.clear();
+    }
+
+    /// The next moment.
+    fn moment(&self) -> u64 {
+        self.moments.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -93,56 +110,57 @@ impl Admission {
 }
 
 impl State {
-    fn next(&mut self) -> u64 {
-        self.last += 1;
-        self.last
-    }
-
-    /// The connection waits for its client from now on.
-    fn wait(&mut self, number: u64) {
-        let since = self.next();
-        let Some(connection) = self.connections.get_mut(&number).filter(|connection| connection.waits_since.is_none())
-        else {
-            return;
-        };
-        connection.waits_since = Some(since);
-        self.waiting.entry(connection.host).or_default().insert(since, number);
-    }
-
-    /// A request is at work on the connection. Whether it is still there.
-    fn work(&mut self, number: u64) -> bool {
-        let Some(connection) = self.connections.get_mut(&number) else { return false };
-        if let Some(since) = connection.waits_since.take() {
-            let host = connection.host;
-            self.no_longer_waits(host, since);
-        }
-        true
-    }
-
-    fn no_longer_waits(&mut self, host: IpAddr, since: u64) {
-        let Some(waiting) = self.waiting.get_mut(&host) else { return };
-        waiting.remove(&since);
-        if waiting.is_empty() {
-            self.waiting.remove(&host);
-        }
-    }
-
     /// Lets a connection go that waits for its client. False if there is none.
     fn displace(&mut self) -> bool {
-        // Of hosts that hold equally many, the one with the connection that has waited longest.
-        let greatest = self.waiting.iter().max_by_key(|(_, waiting)| {
-            (waiting.len(), std::cmp::Reverse(waiting.first_key_value().map(|(since, _)| *since)))
-        });
-        let Some((_, number)) = greatest.and_then(|(_, waiting)| waiting.first_key_value()) else { return false };
-        self.remove(*number);
-        true
+        let mut is_fresh = false;
+        loop {
+            while let Some((number, since)) = self.next.pop_front() {
+                let Some(connection) = self.connections.get(&number) else { continue };
+                // One that has asked something since then does not go.
+                let gone = connection.waits_since.compare_exchange(since, GONE, Ordering::AcqRel, Ordering::Relaxed);
+                if gone.is_ok() {
+                    self.connections.remove(&number);
+                    return true;
+                }
+            }
+            self.next = self.longest_waiting((self.room / ROOM_FOR_EACH_AT_ONCE).max(1));
+            if self.next.is_empty() || std::mem::replace(&mut is_fresh, true) {
+                return false;
+            }
+        }
     }
 
-    fn remove(&mut self, number: u64) {
-        let Some(connection) = self.connections.remove(&number) else { return };
-        if let Some(since) = connection.waits_since {
-            self.no_longer_waits(connection.host, since);
+    /// The connections that go next, at most this many: each time the host that holds the most of those that wait loses the one
+    /// that has waited longest; of hosts that hold equally many, the one with the connection that has waited longest.
+    fn longest_waiting(&self, count: usize) -> VecDeque<(u64, u64)> {
+        let mut hosts = HashMap::<IpAddr, Vec<(u64, u64)>>::new();
+        for (number, connection) in &self.connections {
+            let since = connection.waits_since.load(Ordering::Relaxed);
+            if since != WORKS && since != GONE {
+                hosts.entry(connection.host).or_default().push((since, *number));
+            }
         }
+        let mut order: BinaryHeap<_> = hosts
+            .into_values()
+            .map(|mut waiting| {
+                waiting.sort_unstable_by_key(|(since, _)| Reverse(*since));
+                (waiting.len(), Reverse(waiting.last().copied()), waiting)
+            })
+            .collect();
+        let mut next = VecDeque::new();
+        while next.len() < count {
+            let Some((_, _, mut waiting)) = order.pop() else { break };
+            let Some((since, number)) = waiting.pop() else { continue };
+            next.push_back((number, since));
+            order.push((waiting.len(), Reverse(waiting.last().copied()), waiting));
+        }
+        next
+    }
+}
+
+impl Connection {
+    fn waits(&self) -> bool {
+        ![WORKS, GONE].contains(&self.waits_since.load(Ordering::Relaxed))
     }
 }
 
@@ -159,22 +177,35 @@ impl Place {
 
     /// It waits for its client from now on, and may be displaced.
     pub(super) fn wait(&self) {
-        self.admission.lock().wait(self.number);
-        self.admission.freed.notify_one();
+        let moment = self.admission.moment();
+        let begins = self.waits_since.compare_exchange(WORKS, moment, Ordering::AcqRel, Ordering::Relaxed);
+        if begins.is_ok() {
+            self.admission.freed.notify_one();
+        }
     }
 
     /// A request is at work: it is not displaced. False if it was before: then nothing may be begun.
     pub(super) fn work(&self) -> bool {
-        self.admission.lock().work(self.number)
+        let works = |since| (since != GONE).then_some(WORKS);
+        self.waits_since.fetch_update(Ordering::AcqRel, Ordering::Relaxed, works).is_ok()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.admission.lock().remove(self.number);
+        self.admission.lock().connections.remove(&self.number);
         self.admission.freed.notify_one();
     }
 }
+
+/// Instead of a moment: a request is at work.
+const WORKS: u64 = 0;
+
+/// Instead of a moment: the connection was displaced.
+const GONE: u64 = u64::MAX;
+
+/// In a room for this many connections one is looked for at a time that goes next, in a larger one several.
+const ROOM_FOR_EACH_AT_ONCE: usize = 64;
 
 /// What counts as one host: an IPv4 address, or the first half of an IPv6 address, within which a host may choose freely.
 fn host_of(ip: IpAddr) -> IpAddr {
