@@ -34,7 +34,7 @@ pub const REFUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// connection may hold this much before anything is known of it.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Headers of a request. Browsers send about 20, gateways add about as many.
+/// Headers of a request, which is hyper's own limit. Browsers send about 20, gateways add about as many.
 pub const HEADERS_MAX: usize = 100;
 
 /// Connections at once, unless the configuration says otherwise. When another one comes, one that waits for its client is closed. An idle

@@ -5,6 +5,7 @@
 
 mod admission;
 mod exchange;
+mod head_timer;
 mod write_timeout;
 
 use std::future::Future;
@@ -22,7 +23,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tidegate::Tidegate;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +38,7 @@ use crate::options::Options;
 use crate::stop::stopped;
 use admission::{Admission, Place};
 use exchange::{Received, Sent};
+use head_timer::HeadTimer;
 use write_timeout::WriteTimeout;
 
 /// Where a server listens.
@@ -344,9 +346,9 @@ async fn talk(
     });
     let stream = TokioIo::new(WriteTimeout::new(stream, options.write_timeout));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(options.head_timeout)
-        .max_headers(limits::HEADERS_MAX)
+        // `HEADERS_MAX` is hyper's own limit. To say so would cost: then it fills a table for each head.
         .max_buf_size(limits::HEAD_BYTES_MAX)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);

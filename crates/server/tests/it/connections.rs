@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_server::Options;
+use tidegate_server::{Options, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -40,6 +40,11 @@ async fn heads_have_a_limit() {
         |headers: &str| format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
     let said = answer(&server, &request(&many)).await;
     assert!(said.starts_with("HTTP/1.1 431"), "{said}");
+    // Two more are `Host` and `Connection`.
+    for (more, status) in [(limits::HEADERS_MAX - 2, "200"), (limits::HEADERS_MAX - 1, "431")] {
+        let said = answer(&server, &request(&"x-many: 1\r\n".repeat(more))).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{more}: {said}");
+    }
     // One that goes on and on may be cut off before it has heard why.
     let long = request(&format!("x-long: {}\r\n", "a".repeat(1024 * 1024)));
     let mut stream = TcpStream::connect(server.address).await.unwrap();
