@@ -7,6 +7,7 @@ mod contract;
 mod flags;
 mod follow;
 mod hostile;
+mod load;
 mod mistakes;
 mod ofrep;
 mod operating;
