@@ -46,7 +46,7 @@
 //! | --- | --- |
 //! | value | typed as the document types it: `3` is an integer, `3.0` a float, and nothing is converted. A flag with a float among its values has floats only |
 //! | variant | the name of one of the flag's `variants`; for a flag without, `stable`, `new` or `interpolated`; `locked` for the value of a lock on this host |
-//! | reason | `STATIC`: the same for everyone. `TARGETING_MATCH`: an early adopter, a rule that holds, or an interpolated number. `SPLIT`: by the key's position. `DEFAULT`: the flag has rules or early adopters, none of them concerns this context, and it has no ramp |
+//! | reason | `STATIC`: the same for everyone. `TARGETING_MATCH`: an early adopter, a rule that holds, or an interpolated number. `SPLIT`: by the key's position. `DEFAULT`: the flag has rules or early adopters, none of them concerns this context, and it has neither a ramp nor a split |
 //! | flag metadata | the entry's `metadata` |
 //!
 //! # Errors

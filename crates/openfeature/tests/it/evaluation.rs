@@ -178,6 +178,31 @@ async fn reasons_say_what_decided() {
     }
 }
 
+/// 1.4.6, 2.2.4: a flag with variants of its own says their names; a key that a split places is not left to a default.
+#[tokio::test]
+async fn named_variants_are_told_by_their_names() {
+    let flags = flags(
+        r#"{"flags": {
+            "colour": {"variants": {"red": "r", "blue": "b"}, "stable": "red", "rules": [
+                {"name": "r", "when": {"attribute": "plan", "is": "premium"}, "serve": "blue"}]},
+            "test": {"variants": {"red": "r", "blue": "b"}, "stable": {"split": {"red": 0, "blue": 1}}, "rules": [
+                {"name": "r", "when": {"attribute": "plan", "is": "premium"}, "serve": "red"}]}
+        }}"#,
+    )
+    .await;
+    let premium = key("ann").with_custom_field("plan", "premium");
+    for (name, context, value, variant, reason) in [
+        ("colour", key("ann"), "r", "red", Reason::Default),
+        ("colour", premium.clone(), "b", "blue", Reason::TargetingMatch),
+        ("test", key("ann"), "b", "blue", Reason::Split),
+        ("test", premium, "r", "red", Reason::TargetingMatch),
+    ] {
+        let details = flags.get_string_details(name, Some(&context), None).await.unwrap();
+        let found = (details.value.as_str(), details.variant.as_deref(), details.reason);
+        assert_eq!(found, (value, Some(variant), Some(reason)), "{name} for {context:?}");
+    }
+}
+
 /// A value that this host has locked is no variant of the flag.
 #[tokio::test]
 async fn a_lock_of_this_host_is_static_and_has_a_variant_of_its_own() {
