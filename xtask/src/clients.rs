@@ -47,24 +47,30 @@ fn run_all(server: &Path, only: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn build(profile: &str, folder: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn build(profile: &str, folder: &str) -> Result<PathBuf, Failure> {
     finish(&mut cargo(&["build", "--locked", "--profile", profile, "--package", "tidegate-cli"]))?;
     canonical(&run::target().join(folder).join("tidegate"))
 }
 
 fn python(server: &Path) -> Result<(), Failure> {
+    let python = python_environment("python")?;
+    let tests = ["-m", "unittest", "discover", "--start-directory", "clients/python"];
+    finish(program(&python).args(tests).env(PROGRAM, server).env("PYTHONDONTWRITEBYTECODE", "1"))
+}
+
+/// The Python of an environment with what a folder of `clients/` requires.
+pub(crate) fn python_environment(client: &str) -> Result<PathBuf, Failure> {
     need("python3", "python3")?;
     // Debian has this part of Python in a package of its own.
     prerequisites::need_that("ensurepip for Python", "python3-venv", || {
         run::succeeds(program("python3").args(["-c", "import ensurepip, venv"]))
     })?;
-    let folder = run::target().join("clients/python");
+    let folder = run::target().join("clients").join(client);
     finish(program("python3").args(["-m", "venv"]).arg(&folder))?;
     let python = canonical_folder(&folder)?.join("bin/python");
-    let words = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement", "clients/python/requirements.txt"];
-    finish(program(&python).args(words))?;
-    let tests = ["-m", "unittest", "discover", "--start-directory", "clients/python"];
-    finish(program(&python).args(tests).env(PROGRAM, server).env("PYTHONDONTWRITEBYTECODE", "1"))
+    let words = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"];
+    finish(program(&python).args(words).arg(format!("clients/{client}/requirements.txt")))?;
+    Ok(python)
 }
 
 fn node(server: &Path) -> Result<(), Failure> {

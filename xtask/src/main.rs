@@ -17,6 +17,7 @@ mod instructions;
 mod prerequisites;
 mod python;
 mod run;
+mod schemathesis;
 mod simulate;
 mod soak;
 
@@ -101,6 +102,12 @@ const TASKS: &[Task] = &[
         arguments: "[wheel]",
         does: "the Python package, installed into a virtual environment and tested; `wheel` builds one for release",
         run: python::run,
+    },
+    Task {
+        name: "schemathesis",
+        arguments: "[ARGUMENT...]",
+        does: "requests made from the contract of the HTTP API against a real server; ARGUMENT is one of `schemathesis run`",
+        run: schemathesis::run,
     },
     Task {
         name: "fuzz",

@@ -74,6 +74,15 @@ fn complete(path: &str, method: &str, operation: &mut Value, shared: &mut Map<St
         Some(Value::String(words)) => add(&words),
         Some(lists) => lists.as_array().unwrap().iter().for_each(|words| add(words.as_str().unwrap())),
     }
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        // A parameter may be absent, and is never null.
+        if let Some(kinds) = parameter["schema"]["type"].as_array() {
+            parameter["schema"]["type"] = kinds[0].clone();
+        }
+        if let Some(parts) = parameter["schema"]["oneOf"].as_array() {
+            parameter["schema"] = parts.iter().find(|part| part["type"] != "null").unwrap().clone();
+        }
+    }
     let is_probe = path == "/healthz";
     if path.contains("/ofrep/") && method == "post" {
         // The annotation has no way to say it: an absent body is an empty context.

@@ -46,7 +46,8 @@ fn read_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<FlagTags>,
         if value == "*" {
             return Ok(Some(FlagTags::Any));
         }
-        for tag in value.split(',').map(str::trim) {
+        // RFC 9110, 5.6.1.2: a recipient ignores empty elements of a list.
+        for tag in value.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
             let inner = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
             let inner = inner.ok_or_else(wrong)?;
             // A weak tag never matches where something is to be changed; ours are strong.

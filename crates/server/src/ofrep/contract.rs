@@ -9,8 +9,6 @@ use serde_json::Value;
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{IntoParams, OpenApi as _, ToSchema};
 
-use crate::openapi::schemas::Name;
-
 /// Evaluate one flag
 ///
 /// One flag for one context.
@@ -96,7 +94,7 @@ struct Key {
 #[into_params(parameter_in = Path)]
 struct Section {
     /// The section, percent-encoded. All flags go by their names.
-    #[param(value_type = Name, example = "flags")]
+    #[param(example = "flags")]
     section: String,
 }
 

@@ -65,10 +65,10 @@ pub(crate) struct Actor {
 #[expect(dead_code, reason = "only their schema is used")]
 pub(crate) struct Preconditions {
     /// The `ETag` of the flag: the change is made only if neither its activation nor its definition has changed since.
-    #[param(rename = "If-Match", pattern = r#"^"[0-9a-f]{1,64}"$"#)]
+    #[param(rename = "If-Match", pattern = r#"^(\*|((W/)?"[!#-+\--~]*"|[, ])*)$"#)]
     if_match: Option<String>,
     /// `*`: the change is made only if there is no such activation or definition.
-    #[param(rename = "If-None-Match", pattern = r"^\*$")]
+    #[param(rename = "If-None-Match", pattern = r#"^(\*|((W/)?"[!#-+\--~]*"|[, ])*)$"#)]
     if_none_match: Option<String>,
 }
 

@@ -11,9 +11,14 @@ pub(crate) use cluster::{Cluster, Node};
 pub(crate) use decision::Decision;
 pub(crate) use status::Report;
 
-/// A name of a section or a flag.
+/// A name of a section or a flag: 1 to 256 bytes without control characters and characters that cannot be seen or turn the text
+/// around, and not `.` or `..`, which a URL cannot hold.
 #[derive(Debug, ToSchema)]
-#[schema(min_length = 1, max_length = 256)]
+#[schema(
+    min_length = 1,
+    max_length = 256,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb]*$"
+)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct Name(String);
 

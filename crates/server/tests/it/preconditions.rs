@@ -60,3 +60,20 @@ async fn a_race_has_one_winner() {
     let page = server.tide.cluster().unwrap().history("x", None, 100).unwrap();
     assert_eq!(page.changes.len(), 6, "each change is in the history once");
 }
+
+/// A list of tags may have empty elements, and an empty one has no tag that could be the right one.
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_elements_of_a_list_of_tags_are_ignored() {
+    let server = Server::start().await;
+    server.put("/api/v1/flags/flags/x", r#"{"stable": 1}"#).await.good();
+    let tag = server.get("/api/v1/flags/flags/x").await.header("etag").to_owned();
+    let put = |name: &str, value: &str| {
+        let request = server.request("PUT", "/api/v1/flags/flags/x").header("content-type", "application/json");
+        Reply::from_request(request.header(name, value).body(r#"{"stable": 1}"#))
+    };
+    put("if-match", "").await.problem(412);
+    put("if-match", ", ,").await.problem(412);
+    put("if-match", &format!(", \"other\",, {tag},")).await.good();
+    put("if-none-match", "").await.good();
+    assert_eq!(put("if-match", ", other").await.problem(400)["field"], "if-match");
+}
