@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use tidegate::{FlagHandle, Variant};
+use tidegate::FlagHandle;
 
 use crate::instance::Instance;
 use crate::value::{Asked, answered, typed};
@@ -88,16 +88,14 @@ impl Flag {
         hasher::raised().map(|()| is_active)
     }
 
-    /// Which of the flag's values a key has: `stable`, `new`, or none.
+    /// The name of the variant that a key has: `stable`, `new`, `interpolated`, or one of the flag's own; none for the default.
     #[pyo3(signature = (key, *, attributes=None))]
-    fn variant_for(
-        &self,
-        key: Option<PyBackedStr>,
-        attributes: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<&'static str>> {
-        let handle = self.first.current(self.instance.get())?;
-        let variant = handle.variant_to(&Asked::new(key, attributes)?.subject());
-        hasher::raised().map(|()| variant.map(Variant::as_str))
+    fn variant_for(&self, key: Option<PyBackedStr>, attributes: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+        let (instance, asked) = (self.instance.get(), Asked::new(key, attributes)?);
+        let view = instance.tide()?.view();
+        let variant =
+            view.flag(self.first.current(instance)?).decide(asked.subject()).variant_name().map(str::to_owned);
+        hasher::raised().map(|()| variant)
     }
 
     /// The decision with everything that led to it.

@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyDict;
-use tidegate::{Builder, ErrorCode, FlagKey, Source, Tidegate, Variant};
+use tidegate::{Builder, ErrorCode, FlagKey, Source, Tidegate};
 
 use crate::calls::Calls;
 use crate::clock::duration;
@@ -30,7 +30,7 @@ pub(crate) struct Instance {
     first: OnceLock<Generation>,
 }
 
-type Decided<'py> = (Option<(Bound<'py, PyAny>,)>, Option<&'static str>, &'static str, Option<&'static str>);
+type Decided<'py> = (Option<(Bound<'py, PyAny>,)>, Option<String>, &'static str, Option<&'static str>);
 
 enum Origin {
     Given(Source),
@@ -278,7 +278,7 @@ impl Instance {
             None => decision.answer.to_json(),
         };
         let value = json.map(|json| loads(py, &json)).transpose()?.map(|value| (value,));
-        let variant = decision.variant.map(Variant::as_str);
+        let variant = decision.variant_name().map(str::to_owned);
         Ok((value, variant, decision.reason.as_str(), decision.error.map(ErrorCode::as_str)))
     }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyInt, PyString};
 use serde_json::Value;
 use tidegate::{Answer, JsonAttributes, Micros, Subject};
 
@@ -43,24 +43,20 @@ fn read_attributes(attributes: &Bound<'_, PyAny>) -> PyResult<JsonAttributes> {
 /// fraction, or of many digits) is read by Python itself.
 #[inline]
 pub(crate) fn answered<'py>(py: Python<'py>, answer: Answer<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(Some(match answer {
-        Answer::CallerDefault => return Ok(None),
-        Answer::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
-        Answer::Stored(value) => {
-            let scalar = value.scalar();
-            if let Some(integer) = scalar.as_u64() {
-                PyInt::new(py, integer).into_any()
-            } else if let Some(integer) = scalar.as_negative() {
-                PyInt::new(py, integer).into_any()
-            } else if let Some(text) = value.as_text() {
-                PyString::new(py, text).into_any()
-            } else {
-                loads(py, value.as_json())?
-            }
-        }
-        Answer::Json(json) => loads(py, json)?,
-        Answer::Integer(integer) => loads(py, &integer.to_string())?,
-        Answer::Float(float) => PyFloat::new(py, float).into_any(),
+    if let Some(value) = answer.as_bool() {
+        return Ok(Some(PyBool::new(py, value).to_owned().into_any()));
+    }
+    let Some(scalar) = answer.scalar() else { return Ok(None) };
+    Ok(Some(if let Some(integer) = scalar.as_u64() {
+        PyInt::new(py, integer).into_any()
+    } else if let Some(integer) = scalar.as_negative() {
+        PyInt::new(py, integer).into_any()
+    } else if let Some(text) = answer.as_text() {
+        PyString::new(py, text).into_any()
+    } else if let Some(json) = answer.to_json() {
+        loads(py, &json)?
+    } else {
+        return Ok(None);
     }))
 }
 

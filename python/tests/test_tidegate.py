@@ -39,6 +39,17 @@ def test_a_value_is_the_python_object_that_json_loads_gives(value: Any) -> None:
         assert tide.explain("s", "f", "k").value == value
 
 
+def test_named_variants_answer_with_their_names_and_values() -> None:
+    button = {"variants": {"red": "#f00", "round": {"corner": 4}}, "stable": "red", "new": "round"}
+    document = {"s": {"f": {**button, "start_time": "2020-01-01 00:00Z", "duration": "1d"}, "g": {**button}}}
+    with text(document) as tide:
+        f, g = tide.flag("s", "f"), tide.flag("s", "g")
+        assert tide.get("s", "f", "k") == f.get("k") == {"corner": 4} and tide.get("s", "g", "k") == g.get("k") == "#f00"
+        assert (f.variant_for("k"), g.variant_for("k")) == ("round", "red")
+        explanation = f.explain("k")
+        assert (explanation.variant, explanation.side, explanation.value) == ("round", "new", {"corner": 4})
+
+
 def test_a_mutable_value_belongs_to_the_caller() -> None:
     with text({"s": {"f": {"stable": [1]}}}) as tide:
         tide.get("s", "f", "k").append(2)

@@ -205,6 +205,8 @@ class Explanation:
     adopter: Any = None
     lock: Optional[Lock] = None
     targeting: Optional[Dict[str, Any]] = None
+    side: Optional[str] = None
+    split: Optional[Dict[str, float]] = None
 
 
 def _many(kind: Type[T], members: List[Dict[str, Any]]) -> Tuple[T, ...]:
