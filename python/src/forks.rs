@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use crate::logs::{self, Queue};
+use crate::subscription;
 
 /// How many forks lie between this process and the one that loaded the module.
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -38,6 +39,7 @@ pub(crate) fn after_fork_in_parent() {
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    subscription::after_fork_in_child();
     HELD.with(|held| {
         if let Some(mut queue) = held.borrow_mut().take() {
             // The parent logs them.

@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use crate::logs::{next_logs, stop_logs};
     #[pymodule_export]
-    use crate::subscription::Subscription;
+    use crate::subscription::{Subscription, waiting};
     #[pymodule_export]
     use crate::view::View;
 

@@ -1,5 +1,6 @@
 //! Notifications of changes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -47,6 +48,20 @@ impl Slot {
     }
 }
 
+/// Threads of Python that wait in a frame of Rust.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads wait for changes. At the end of the interpreter no thread may be in a frame of Rust: closed instances wake them.
+#[pyfunction]
+pub(crate) fn waiting() -> usize {
+    WAITING.load(Ordering::SeqCst)
+}
+
+/// The threads that waited are not in the child of a fork.
+pub(crate) fn after_fork_in_child() {
+    WAITING.store(0, Ordering::SeqCst);
+}
+
 type Told = (bool, bool, bool, Option<Vec<String>>);
 
 impl Subscription {
@@ -62,8 +77,10 @@ impl Subscription {
     fn _wait<'py>(&self, py: Python<'py>, timeout: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = duration("timeout", timeout)?;
         let instance = self.instance.get();
-        let told = py.detach(|| self.wait(instance, timeout))?;
-        match told {
+        WAITING.fetch_add(1, Ordering::SeqCst);
+        let told = py.detach(|| self.wait(instance, timeout));
+        WAITING.fetch_sub(1, Ordering::SeqCst);
+        match told? {
             Ok(changes) => Ok(told_of(changes).into_pyobject(py)?.into_any()),
             Err(RecvTimeoutError::Timeout) => Ok(py.None().into_bound(py)),
             Err(RecvTimeoutError::Closed(_)) => Ok(pyo3::types::PyBool::new(py, false).to_owned().into_any()),

@@ -6,7 +6,7 @@
         if tide.is_active_for("shop/new_cart", "user-17"):
             ...
 
-Who comes from slowroll changes one line: ``from tidegate.slowroll import SlowrollConfig``.
+A program that uses slowroll changes one line: ``from tidegate.slowroll import SlowrollConfig``.
 """
 
 from ._errors import (

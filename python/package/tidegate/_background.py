@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Callable, Optional
 
@@ -64,6 +65,10 @@ def _serve(calls: _native.Calls, function: Callable[[_native.Call], None]) -> No
 def _at_exit() -> None:
     for instance in list(_INSTANCES):
         instance._end()
+    # A thread that waits for changes has been woken; it must not come back from there when the interpreter is gone.
+    deadline = time.monotonic() + 1
+    while _native.waiting() and time.monotonic() < deadline:
+        time.sleep(0.001)
     _native.stop_logs()
     if _logging is not None:
         _logging.join(1)

@@ -28,6 +28,7 @@ __all__ = [
     "next_logs",
     "remove_lock",
     "stop_logs",
+    "waiting",
     "__version__",
 ]
 
@@ -80,7 +81,7 @@ class Flag:
     def is_active_for(self, key: Optional[str], *, attributes: Optional[Mapping[str, Any]] = None) -> bool:
         """Whether the flag, a boolean one, is on for a key."""
     def variant_for(self, key: Optional[str], *, attributes: Optional[Mapping[str, Any]] = None) -> Optional[str]:
-        """Which of the flag's values a key has: ``stable``, ``new``, or none."""
+        """The name of the variant that a key has: ``stable``, ``new``, ``interpolated``, or one of the flag's own; none for the default."""
     def explain(self, key: Optional[str], *, attributes: Optional[Mapping[str, Any]] = None) -> Explanation:
         """The decision with everything that led to it."""
     def when(self, key: Optional[str], *, attributes: Optional[Mapping[str, Any]] = None) -> Flips:
@@ -162,6 +163,7 @@ def add_lock(
 def remove_lock(path: Optional[Path], flag_key: str) -> Optional[Lock]: ...
 def next_logs() -> Optional[Tuple[List[Tuple[int, str]], int]]: ...
 def stop_logs() -> None: ...
+def waiting() -> int: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...
