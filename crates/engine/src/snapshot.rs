@@ -11,7 +11,6 @@ mod adopters;
 mod chunks;
 mod dependents;
 mod difference;
-mod ends;
 mod extra;
 mod flag;
 mod index;
@@ -28,11 +27,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::custom_hash::{CustomHash, HashName, RecordHash};
+use crate::ends::{self, Ends};
+use crate::same_text::is_same;
 use crate::{Activation, Digest, FlagKey, HashAlgorithm, HostLock, Micros, Overlay, Point, Position, Share, Variant};
 
 pub(crate) use adopters::Adopters;
 pub(crate) use dependents::Dependents;
-pub(crate) use ends::{Ends, hash as hash_names};
 pub(crate) use extra::{Extra, Interpolation};
 pub use flag::Flag;
 pub(crate) use name_index::NameIndex;
@@ -574,6 +574,6 @@ impl Core {
         }
         let start = start as usize;
         let place = start..start.saturating_add(length as usize);
-        self.names.as_bytes().get(place).is_some_and(|name| store::is_same(name, text.as_bytes()))
+        self.names.as_bytes().get(place).is_some_and(|name| is_same(name, text.as_bytes()))
     }
 }

@@ -6,10 +6,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::Digest;
 use crate::Point;
 use crate::custom_hash::CustomHash;
+use crate::ends::{self, Ends};
 use crate::flag_key::write_section;
 use crate::snapshot::{
-    BARE, CompiledSegment, Core, Dependents, Ends, Extra, NameIndex, Names, Record, Section, Values, hash_key,
-    hash_names,
+    BARE, CompiledSegment, Core, Dependents, Extra, NameIndex, Names, Record, Section, Values, hash_key,
 };
 
 /// The tables of a snapshot under construction.
@@ -74,7 +74,7 @@ impl Tables {
         record.key = self.names.push(&[&self.prefix, name]);
         let id = number(self.records.len());
         let section = self.sections.last().map_or("", |section| self.names.get(section.name));
-        let hash = hash_names(section, name);
+        let hash = ends::hash(section, name);
         self.key_index.insert(hash_key(self.names.get(record.key)), id);
         // A name with a `/` in it would be read as a section and a flag.
         if self.prefix == "flags/" && !name.contains('/') {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::FlagKey;
 
-use super::{Extra, Flag, FlagIndex, Record, Snapshot, hash_names};
+use super::{Extra, Flag, FlagIndex, Record, Snapshot};
+use crate::ends;
 
 impl Snapshot {
     /// These flags, and all flags whose rules ask for one of them, directly or through other flags, each once and in no
@@ -48,7 +49,7 @@ impl Snapshot {
 
     /// The flags whose rules name this one.
     fn direct_dependents(&self, flag: &FlagKey) -> Vec<FlagKey> {
-        let hash = hash_names(flag.section(), flag.flag());
+        let hash = ends::hash(flag.section(), flag.flag());
         let documented = self.core.dependents.with_hash(hash);
         let known = self.known();
         let defined = self.overrides.iter().flat_map(|overrides| overrides.dependents(hash));
@@ -96,7 +97,7 @@ impl Dependents {
 
 /// The hash under which dependents of a flag stand.
 pub(super) fn hash(flag: &FlagKey) -> u64 {
-    hash_names(flag.section(), flag.flag())
+    ends::hash(flag.section(), flag.flag())
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ mod moved;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Activation, Digest, FlagKey, HostLock, Overlay, Share, bucket};
+use crate::{Activation, Digest, FlagKey, HostLock, Overlay, Share, bucket, ends};
 
 use super::chunks::Chunks;
 use super::index::Index;
-use super::{Core, Entry, Extra, NONE, dependents, ends};
+use super::{Core, Entry, Extra, NONE, dependents};
 
 /// The overrides of one snapshot, and its flags that no document defines.
 #[derive(Clone, Debug)]

@@ -10,29 +10,6 @@ pub(crate) fn hash_key(key: &str) -> u64 {
     xxh3_64(key.as_bytes())
 }
 
-/// Whether two texts are equal. Names are short, so their overlapping ends are compared in a few instructions, without a
-/// call of `memcmp`.
-#[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
-#[inline(always)]
-pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && match one.len() {
-            4..8 => are_ends_same::<4>(one, other),
-            8..16 => are_ends_same::<8>(one, other),
-            16..=32 => are_ends_same::<16>(one, other),
-            1..4 => {
-                let middle = one.len() / 2;
-                one.first() == other.first() && one.get(middle) == other.get(middle) && one.last() == other.last()
-            }
-            _ => one == other,
-        }
-}
-
-#[inline]
-fn are_ends_same<const N: usize>(one: &[u8], other: &[u8]) -> bool {
-    one.first_chunk::<N>() == other.first_chunk::<N>() && one.last_chunk::<N>() == other.last_chunk::<N>()
-}
-
 /// A growing arena of names.
 #[derive(Debug, Default)]
 pub(crate) struct Names(String);
@@ -122,24 +99,4 @@ pub(crate) fn slice(text: &str, start: u32, length: u32) -> &str {
 /// An offset into an arena. Documents are limited to 16 MiB, so none comes near 2^32.
 fn offset(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_the_same_only_if_every_byte_is() {
-        let text: Vec<u8> = (0..64).collect();
-        for length in 0..=text.len() {
-            let one = &text[..length];
-            assert!(is_same(one, one), "{length} bytes");
-            for place in 0..length {
-                let mut other = one.to_vec();
-                other[place] ^= 0x80;
-                assert!(!is_same(one, &other), "{length} bytes, another one at {place}");
-            }
-            assert!(length == 0 || !is_same(one, &one[1..]), "{length} bytes, one less");
-        }
-    }
 }
