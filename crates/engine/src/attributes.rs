@@ -10,6 +10,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::same_text::is_same;
+
 pub(crate) use number::Number;
 
 /// One value of an attribute.
@@ -49,13 +51,11 @@ pub enum Attribute<'a> {
 /// let subject = Subject::key("ann").with_attributes(&attributes);
 /// assert_eq!(subject.as_key(), Some("ann"));
 /// ```
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Attributes<'a>(Source<'a>);
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 enum Source<'a> {
-    #[default]
-    None,
     Typed(&'a [(&'a str, Attribute<'a>)]),
     Json(&'a Map<String, Value>),
 }
@@ -118,17 +118,36 @@ impl From<Map<String, Value>> for JsonAttributes {
 
 impl<'a> Attributes<'a> {
     /// No attributes.
-    pub(crate) const NONE: Self = Self(Source::None);
+    pub(crate) const NONE: Self = Self(Source::Typed(&[]));
+
+    /// The slice of names and values, if it is one.
+    #[inline]
+    pub(crate) fn as_pairs(self) -> Option<&'a [(&'a str, Attribute<'a>)]> {
+        match self.0 {
+            Source::Typed(pairs) => Some(pairs),
+            Source::Json(_) => None,
+        }
+    }
 
     /// The attribute of this name; `None` if it is absent or null.
-    #[inline]
     fn get(self, name: &str) -> Option<Found<'a>> {
         match self.0 {
-            Source::None => None,
-            Source::Typed(pairs) => typed(pairs, name),
+            Source::Typed(pairs) => find(pairs, name).map(Found::Typed),
             Source::Json(members) => members.get(name).and_then(Found::from_json),
         }
     }
+}
+
+/// The first value of this name. A loop of its own, because without link-time optimisation `Iterator::find` is a call.
+#[expect(clippy::inline_always, reason = "the rules of a flag are one loop, also without link-time optimisation")]
+#[inline(always)]
+pub(crate) fn find<'a>(pairs: &'a [(&'a str, Attribute<'a>)], name: &str) -> Option<&'a Attribute<'a>> {
+    for (known, value) in pairs {
+        if is_same(known.as_bytes(), name.as_bytes()) {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// How a condition names an attribute.
@@ -152,11 +171,10 @@ impl AttributePath {
     }
 
     /// What a subject has there.
-    #[inline]
-    pub(crate) fn find<'a>(&self, key: Option<&'a str>, attributes: Attributes<'a>) -> Option<Found<'a>> {
+    pub(crate) fn find<'a>(&self, key: Option<&'a &'a str>, attributes: Attributes<'a>) -> Option<Found<'a>> {
         match self {
-            Self::Key => key.map(Found::Text),
             Self::Name(name) => attributes.get(name),
+            Self::Key => key.map(Found::Key),
             Self::Dotted(path) => attributes.get(path).or_else(|| reach(attributes, path)),
         }
     }
@@ -167,7 +185,7 @@ fn reach<'a>(attributes: Attributes<'a>, path: &str) -> Option<Found<'a>> {
     let (mut level, mut rest) = (attributes, path);
     loop {
         let (head, tail) = rest.split_once('.')?;
-        let Some(Found::Object(inner)) = level.get(head) else { return None };
+        let inner = level.get(head)?.as_object()?;
         if let Some(found) = inner.get(tail) {
             return Some(found);
         }
@@ -175,76 +193,95 @@ fn reach<'a>(attributes: Attributes<'a>, path: &str) -> Option<Found<'a>> {
     }
 }
 
-#[inline]
-fn typed<'a>(pairs: &'a [(&'a str, Attribute<'a>)], name: &str) -> Option<Found<'a>> {
-    let (_, value) = pairs.iter().find(|(known, _)| *known == name)?;
-    Some(Found::from_typed(*value))
-}
-
-/// What was found under a name.
+/// What was found under a name. It borrows the value as the caller has it; each test asks for what it compares.
 #[derive(Clone, Copy)]
 pub(crate) enum Found<'a> {
-    Bool(bool),
-    Number(Number),
-    Text(&'a str),
-    List(Elements<'a>),
-    Object(Attributes<'a>),
+    Typed(&'a Attribute<'a>),
+    /// A value that is not null.
+    Json(&'a Value),
+    Key(&'a &'a str),
 }
+
+/// Small enough to be passed in registers.
+const _: () = assert!(size_of::<Option<Found<'_>>>() == 16);
 
 /// The elements of a list.
 #[derive(Clone, Copy)]
-pub(crate) enum Elements<'a> {
+enum Elements<'a> {
     Typed(&'a [Attribute<'a>]),
     Json(&'a [Value]),
 }
 
 impl<'a> Found<'a> {
+    fn from_json(value: &'a Value) -> Option<Self> {
+        Some(Self::Json(value)).filter(|_| !value.is_null())
+    }
+
     #[inline]
-    fn from_typed(value: Attribute<'a>) -> Self {
-        match value {
-            Attribute::Bool(value) => Self::Bool(value),
-            Attribute::Integer(value) => Self::Number(Number::Integer(value.into())),
-            Attribute::Float(value) => Self::Number(Number::Float(value)),
-            Attribute::Text(value) => Self::Text(value),
-            Attribute::List(elements) => Self::List(Elements::Typed(elements)),
-            Attribute::Object(pairs) => Self::Object(Attributes(Source::Typed(pairs))),
+    pub(crate) fn as_text(self) -> Option<&'a str> {
+        match self {
+            Self::Typed(Attribute::Text(text)) | Self::Key(text) => Some(text),
+            Self::Json(Value::String(text)) => Some(text),
+            _ => None,
         }
     }
 
-    fn from_json(value: &'a Value) -> Option<Self> {
-        Some(match value {
-            Value::Null => return None,
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Number(number) => Self::Number(Number::from_json(number)?),
-            Value::String(text) => Self::Text(text),
-            Value::Array(elements) => Self::List(Elements::Json(elements)),
-            Value::Object(members) => Self::Object(Attributes(Source::Json(members))),
-        })
+    #[inline]
+    pub(crate) fn as_bool(self) -> Option<bool> {
+        match self {
+            Self::Typed(Attribute::Bool(value)) | Self::Json(Value::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_number(self) -> Option<Number> {
+        match self {
+            Self::Typed(Attribute::Integer(value)) => Some(Number::Integer((*value).into())),
+            Self::Typed(Attribute::Float(value)) => Some(Number::Float(*value)),
+            Self::Json(Value::Number(number)) => Number::from_json(number),
+            _ => None,
+        }
+    }
+
+    fn as_object(self) -> Option<Attributes<'a>> {
+        match self {
+            Self::Typed(Attribute::Object(pairs)) => Some(Attributes(Source::Typed(pairs))),
+            Self::Json(Value::Object(members)) => Some(Attributes(Source::Json(members))),
+            _ => None,
+        }
+    }
+
+    fn as_list(self) -> Option<Elements<'a>> {
+        match self {
+            Self::Typed(Attribute::List(elements)) => Some(Elements::Typed(elements)),
+            Self::Json(Value::Array(elements)) => Some(Elements::Json(elements)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a list in which an element passes the test.
+    pub(crate) fn has_element(self, test: impl Fn(Found<'a>) -> bool) -> bool {
+        match self.as_list() {
+            Some(Elements::Typed(elements)) => elements.iter().any(|element| test(Found::Typed(element))),
+            Some(Elements::Json(elements)) => elements.iter().filter_map(Found::from_json).any(test),
+            None => false,
+        }
     }
 
     /// The value as JSON text, shortened to what a person reads.
     pub(crate) fn to_json(self) -> String {
-        match self {
-            Self::Bool(value) => value.to_string(),
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => {
-                let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
-                let shown = text.get(..end).unwrap_or_default();
-                let more = if end < text.len() { "…" } else { "" };
-                Value::from(format!("{shown}{more}")).to_string()
-            }
-            Self::List(_) => "[…]".to_owned(),
-            Self::Object(_) => "{…}".to_owned(),
+        if let Some(text) = self.as_text() {
+            let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
+            let shown = text.get(..end).unwrap_or_default();
+            let more = if end < text.len() { "…" } else { "" };
+            return Value::from(format!("{shown}{more}")).to_string();
         }
-    }
-}
-
-impl<'a> Elements<'a> {
-    /// Whether one of the elements passes the test.
-    pub(crate) fn any(self, test: impl Fn(Found<'a>) -> bool) -> bool {
-        match self {
-            Self::Typed(elements) => elements.iter().any(|element| test(Found::from_typed(*element))),
-            Self::Json(elements) => elements.iter().filter_map(Found::from_json).any(test),
+        match (self.as_bool(), self.as_number()) {
+            (Some(value), _) => value.to_string(),
+            (_, Some(number)) => number.to_string(),
+            (None, None) if self.as_list().is_some() => "[…]".to_owned(),
+            (None, None) => "{…}".to_owned(),
         }
     }
 }
@@ -309,6 +346,12 @@ impl<'a> From<&'a Vec<(&'a str, Attribute<'a>)>> for Attributes<'a> {
     }
 }
 
+impl Default for Attributes<'_> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl<'a> From<&'a JsonAttributes> for Attributes<'a> {
     fn from(attributes: &'a JsonAttributes) -> Self {
         Self(Source::Json(&attributes.0))
@@ -318,7 +361,6 @@ impl<'a> From<&'a JsonAttributes> for Attributes<'a> {
 impl fmt::Debug for Attributes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Source::None => formatter.write_str("{}"),
             Source::Typed(pairs) => formatter.debug_map().entries(pairs.iter().copied()).finish(),
             Source::Json(members) => formatter.debug_map().entries(members).finish(),
         }
@@ -336,7 +378,7 @@ mod tests {
     use super::*;
 
     fn found(attributes: Attributes<'_>, path: &str) -> Option<String> {
-        AttributePath::parse(path).find(Some("ann"), attributes).map(Found::to_json)
+        AttributePath::parse(path).find(Some(&"ann"), attributes).map(Found::to_json)
     }
 
     #[test]

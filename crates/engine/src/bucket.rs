@@ -135,6 +135,14 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// The same, borrowed.
+    pub(crate) const fn key_ref(&self) -> Option<&&'a str> {
+        match &self.kind {
+            SubjectKind::Key(key) => Some(key),
+            SubjectKind::Drawn(_) | SubjectKind::Absent => None,
+        }
+    }
+
     pub(crate) const fn kind(&self) -> SubjectKind<'a> {
         self.kind
     }

@@ -197,11 +197,7 @@ fn compile_flag(
     let moves = flag.enabled && flag.new.is_some() && (!points.is_empty() || extra.is_targeted());
     // A flag with variants is never as simple as that: what it answers depends on names and keys.
     let is_constant = extra.variants.is_none() && (!moves || flag.lock.is_some());
-    let kind = match (is_constant, extra.decides()) {
-        (true, _) => RecordKind::Constant,
-        (false, false) => RecordKind::Share,
-        (false, true) => RecordKind::Rules,
-    };
+    let kind = if is_constant { RecordKind::Constant } else { extra.kind() };
     let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, &extra) };
     let is_by_attribute = extra.targeting.as_ref().is_some_and(|targeting| targeting.bucket_by.is_some());
     let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };

@@ -169,6 +169,10 @@ impl<'s> Query<'s, '_> {
                 trace.passed(Rule::DocumentLock, "there is none");
                 self.by_constant(entry, trace)
             }
+            RecordKind::Targeted => {
+                passed_switches(trace);
+                self.by_rules_alone(entry, trace)
+            }
             RecordKind::Rules => match entry.extra() {
                 None => {
                     passed_switches(trace);

@@ -1,21 +1,25 @@
 //! Comparing short texts.
 
-/// Whether two texts are equal. Names are short, so their overlapping ends are compared in a few instructions, without a
+/// Whether two texts are equal. Most are short, so their overlapping ends are compared in a few instructions, without a
 /// call of `memcmp`.
 #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
 #[inline(always)]
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && match one.len() {
-            4..8 => are_ends_same::<4>(one, other),
-            8..16 => are_ends_same::<8>(one, other),
-            16..=32 => are_ends_same::<16>(one, other),
-            1..4 => {
-                let middle = one.len() / 2;
-                one.first() == other.first() && one.get(middle) == other.get(middle) && one.last() == other.last()
-            }
-            _ => one == other,
-        }
+    let length = one.len();
+    if length != other.len() {
+        false
+    } else if length < 4 {
+        let middle = length / 2;
+        one.first() == other.first() && one.get(middle) == other.get(middle) && one.last() == other.last()
+    } else if length < 8 {
+        are_ends_same::<4>(one, other)
+    } else if length <= 16 {
+        are_ends_same::<8>(one, other)
+    } else if length <= 32 {
+        are_ends_same::<16>(one, other)
+    } else {
+        one == other
+    }
 }
 
 #[inline]

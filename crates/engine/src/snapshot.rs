@@ -442,6 +442,8 @@ pub(crate) enum RecordKind {
     Constant,
     /// The share alone.
     Share,
+    /// Rules, then the share.
+    Targeted,
     /// The share, and some of what stands in [`Extra`].
     Rules,
 }

@@ -7,6 +7,7 @@ use tidegate_engine::{FlagKey, Subject, Variant};
 
 use crate::client::Tidegate;
 use crate::read::cell::{CachedAnswer, FlagCell};
+use crate::read::publish::Published;
 use crate::read::view::{FlagView, View};
 
 /// One flag, looked up in advance; made by [`Tidegate::flag`].
@@ -232,13 +233,25 @@ impl FlagHandle {
 
     #[inline(never)]
     fn ask(&self, subject: &Subject<'_>) -> bool {
-        let board = self.tide.board();
-        let flag = self.flag_key();
-        board.read(|published| {
-            let index = self.cell.find(&published.snapshot);
-            let decision = published.decide(index, subject, board.clock());
-            published.is_true_of(decision, flag)
-        })
+        match self.tide.board().read_seen(|published| self.ask_of(published, subject)) {
+            Some(active) => active,
+            None => self.ask_unseen(subject),
+        }
+    }
+
+    /// The same for a thread that has not seen what is published now.
+    #[cold]
+    #[inline(never)]
+    fn ask_unseen(&self, subject: &Subject<'_>) -> bool {
+        self.tide.board().read(|published| self.ask_of(published, subject))
+    }
+
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    fn ask_of(&self, published: &Published, subject: &Subject<'_>) -> bool {
+        let index = self.cell.find(&published.snapshot);
+        let decision = published.decide(index, subject, self.tide.board().clock());
+        published.is_true_of(decision, self.flag_key())
     }
 }
 

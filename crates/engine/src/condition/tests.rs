@@ -1,8 +1,10 @@
 //! Which attributes pass which conditions.
 
+use proptest::prelude::*;
+
 use crate::JsonAttributes;
-use crate::attributes::{Attributes, Found};
-use crate::document::read;
+use crate::attributes::{Attribute, Attributes, Found};
+use crate::document::{self, Comparison, Condition, Value, read};
 
 use super::{Context, Prerequisite, Program};
 
@@ -12,8 +14,8 @@ struct Subject<'a> {
 }
 
 impl<'a> Context<'a> for Subject<'a> {
-    fn key(&self) -> Option<&'a str> {
-        Some("ann")
+    fn key(&self) -> Option<&'a &'a str> {
+        Some(&"ann")
     }
 
     fn attributes(&self) -> Attributes<'a> {
@@ -110,6 +112,13 @@ fn texts_and_lists_are_looked_into() {
 fn bounds_are_of_numbers_or_of_times() {
     check(r#""gte": 18, "lt": 65"#, &["18", "18.0", "64.9"], &["17.999", "65", "\"20\"", "true"]);
     check(r#""gt": 1.5, "lte": 2"#, &["1.6", "2"], &["1.5", "2.1"]);
+    let (least, most) = (i64::MIN.to_string(), i64::MAX.to_string());
+    let beyond = ["-9223372036854779904", "-1e300", "9223372036854775808", "1e300"];
+    check(&format!(r#""lt": {least}"#), &beyond[..2], &[&least, "0", &most, beyond[2]]);
+    check(&format!(r#""gte": {least}"#), &[&least, "0", &most, beyond[2]], &beyond[..2]);
+    check(&format!(r#""gt": {most}"#), &beyond[2..], &[&most, "0", &least, beyond[0]]);
+    check(&format!(r#""lte": {most}"#), &[&most, "0", &least, beyond[0]], &beyond[2..]);
+    check(r#""gt": 18446744073709551615"#, &["1e300"], &["18446744073709551615", "0", &most]);
     let times = ["\"2026-06-01 00:00Z\"", "\"2026-06-01T02:00:00+02:00\"", "\"2026-06-01T00:00:00Z\""];
     check(r#""gte": "2026-06-01 00:00Z""#, &times, &["\"2026-05-31 23:59Z\"", "\"2026-06-01\"", "1800000000000"]);
     check(r#""lt": "2026-06-01 00:00Z""#, &["\"2026-05-31T23:59:59.999999Z\""], &times);
@@ -121,6 +130,54 @@ fn versions_and_networks_have_ranges() {
     check(r#""semver": "^1.2.3-beta.2""#, &["\"1.2.3-beta.10\"", "\"1.9.0\""], &["\"1.2.3-beta.1\"", "\"1.9.0-a\""]);
     check(r#""in_network": ["10.0.0.0/8", "2001:db8::/32"]"#, &["\"10.1.2.3\"", "\"2001:db8::1\""], &["\"11.0.0.1\""]);
     check(r#""in_network": "10.0.0.0/8""#, &["\"::ffff:10.0.0.1\""], &["\"10.0.0.0/8\"", "167772161"]);
+}
+
+/// What a condition on the booleans `a` to `d` says, read as it stands.
+fn reads(condition: &Condition, values: u32) -> bool {
+    match condition {
+        Condition::All(parts) => parts.iter().all(|part| reads(part, values)),
+        Condition::Any(parts) => parts.iter().any(|part| reads(part, values)),
+        Condition::Not(part) => !reads(part, values),
+        Condition::Compare(comparison) => {
+            let place = "abcd".find(&*comparison.attribute).unwrap();
+            values >> place & 1 == 1
+        }
+        Condition::Segment(_) | Condition::Flag { .. } => unreachable!("none is written"),
+    }
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let is_true = |attribute: &str| {
+        let tests = vec![document::Test::Is(Value::from_checked("true".into()))];
+        Condition::Compare(Comparison { attribute: attribute.into(), tests })
+    };
+    let leaf = prop::sample::select(vec!["a", "b", "c", "d"]).prop_map(is_true);
+    leaf.prop_recursive(5, 32, 4, |part| {
+        prop_oneof![
+            prop::collection::vec(part.clone(), 1..4).prop_map(Condition::All),
+            prop::collection::vec(part.clone(), 1..4).prop_map(Condition::Any),
+            part.prop_map(|part| Condition::Not(Box::new(part))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_program_says_what_its_condition_says(condition in condition()) {
+        let program = Program::new(&condition, &|_| None);
+        for values in 0..16_u32 {
+            let pairs = [("a", 0), ("b", 1), ("c", 2), ("d", 3)].map(|(name, place)| (name, (values >> place & 1 == 1).into()));
+            let mut subject = Subject { attributes: Attributes::from(&pairs), leaves: Vec::new() };
+            prop_assert_eq!(program.holds(&mut subject), reads(&condition, values), "{:?} with {:04b}", condition, values);
+            let json = pairs.map(|(name, value): (&str, Attribute<'_>)| format!("\"{name}\": {}", value == Attribute::Bool(true)));
+            let json = JsonAttributes::parse(&format!("{{{}}}", json.join(", "))).unwrap();
+            let mut other = Subject { attributes: Attributes::from(&json), leaves: Vec::new() };
+            prop_assert_eq!(program.holds(&mut other), reads(&condition, values));
+            // Both look at the same parts, in the order of the text.
+            prop_assert_eq!(&subject.leaves, &other.leaves);
+            prop_assert!(subject.leaves.is_sorted_by(|one, next| one.0 < next.0));
+        }
+    }
 }
 
 #[test]

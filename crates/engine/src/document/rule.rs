@@ -131,6 +131,7 @@ impl Order {
     }
 
     /// Whether something that relates so to the bound lies on this side.
+    #[inline]
     pub(crate) fn admits(self, order: std::cmp::Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),

@@ -6,10 +6,10 @@ use super::{Query, decide_within, key_missing, value_of};
 use crate::attributes::{Attributes, Found};
 use crate::change::{Flips, earliest};
 use crate::condition::{Context, Prerequisite};
-use crate::document::{Condition, condition_text};
-use crate::snapshot::{CompiledRule, Entry, Extra, Served};
+use crate::document::{self, Condition, condition_text};
+use crate::snapshot::{CompiledRule, Entry, Extra, Served, Targeting};
 use crate::trace::{Facts, Part, Trace, Validity};
-use crate::{Decision, Micros, Reason, Rule, Share, limits};
+use crate::{Decision, Micros, Point, Reason, Rule, Share, limits};
 
 /// How many other flags an evaluation may still ask for. Within one document the reader has counted them; flags of several
 /// documents could ask for each other for ever.
@@ -28,7 +28,6 @@ impl Asking {
 impl<'s> Query<'s, '_> {
     /// What the first rule whose condition holds serves; `None` if none does. `share` is that of everyone whom no rule decides
     /// about, and `until` an instant before which nothing but the rule's own ramp changes.
-    #[inline(never)]
     pub(super) fn by_rules(
         &self,
         entry: Entry<'s>,
@@ -42,32 +41,55 @@ impl<'s> Query<'s, '_> {
             trace.passed(Rule::Targeting, "the rollback to 0 has ended");
             return None;
         }
-        let first = Asking::new();
-        let asking = self.asking.unwrap_or(&first);
-        let rule = (0..).zip(&targeting.rules).find(|(number, rule)| {
-            let source = targeting.source.rules.get(*number);
-            let mut subject = Subject {
-                query: self,
-                entry,
-                condition: source.map(|rule| &rule.when),
-                segment: None,
-                asking,
-                trace: &mut *trace,
-            };
-            let held = rule.when.holds(&mut subject);
-            // A prerequisite that was not asked for makes the condition unknown, also where it stands in a `not`.
-            let held = held && !asking.is_exhausted.get();
-            if self.asking.is_none() {
-                asking.is_exhausted.set(false);
-            }
-            trace.tried(*number, || source.map_or("", |rule| &rule.name), held);
-            held
-        });
-        let (_, rule) = rule?;
-        trace.rule(Rule::Targeting);
+        let rule = self.matching_rule(entry, targeting, trace)?;
         Some(self.serve(entry, extra, rule, share, until, trace))
     }
 
+    /// The decision of a flag that has rules and, besides values and a ramp, nothing else: see [`RecordKind::Targeted`].
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
+    pub(super) fn by_rules_alone(&self, entry: Entry<'s>, trace: &mut impl Trace) -> Decision<'s> {
+        let extra = entry.extra();
+        let rule = extra.and_then(|extra| self.matching_rule(entry, extra.targeting.as_deref()?, trace));
+        let (Some(extra), Some(rule)) = (extra, rule) else { return self.by_share_of(entry, extra, trace) };
+        let share = || self.timeline(entry, Some(extra)).segment(self.moment.now).share();
+        self.serve(entry, extra, rule, share, None, trace)
+    }
+
+    #[inline(never)]
+    fn by_share_of(&self, entry: Entry<'s>, extra: Option<&'s Extra>, trace: &mut impl Trace) -> Decision<'s> {
+        self.by_share(entry, extra, || self.timeline(entry, extra), trace)
+    }
+
+    /// The first rule whose condition holds.
+    #[inline(never)]
+    fn matching_rule(
+        &self,
+        entry: Entry<'s>,
+        targeting: &'s Targeting,
+        trace: &mut impl Trace,
+    ) -> Option<&'s CompiledRule> {
+        let first = Asking::new();
+        let asking = self.asking.unwrap_or(&first);
+        let mut subject = Subject { query: self, entry, scope: Scope::Rule(targeting, 0), asking, trace };
+        for (number, rule) in targeting.rules.iter().enumerate() {
+            subject.scope = Scope::Rule(targeting, number);
+            // A prerequisite that was not asked for makes the condition unknown, also where it stands in a `not`.
+            let held = rule.when.holds(&mut subject) && !asking.is_exhausted.get();
+            if self.asking.is_none() {
+                asking.is_exhausted.set(false);
+            }
+            subject.trace.tried(number, || subject.scope.rule().map_or("", |rule| &rule.name), held);
+            if held {
+                return Some(rule);
+            }
+        }
+        None
+    }
+
+    /// What a rule serves whose condition holds.
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     fn serve(
         &self,
         entry: Entry<'s>,
@@ -77,25 +99,35 @@ impl<'s> Query<'s, '_> {
         until: Option<Micros>,
         trace: &mut impl Trace,
     ) -> Decision<'s> {
-        let points = match &rule.serve {
-            Served::Ramp(points) => points,
-            served => {
-                let has_new = matches!(served, Served::New);
-                // At the end of a rollback to 0 rules no longer decide.
-                let off = extra.adopters_leave.filter(|_| !matches!(served, Served::Stable));
-                trace.share(|| Facts {
-                    position: self.position(entry),
-                    share: share(),
-                    flips: Flips { on: None, off },
-                    until,
-                    ramp_instant: None,
-                });
-                return match served {
-                    Served::Choice(choice) => self.served(entry, extra, choice, trace),
-                    _ => value_of(entry, has_new, Reason::TargetingMatch),
-                };
-            }
+        trace.rule(Rule::Targeting);
+        let has_new = match &rule.serve {
+            Served::Ramp(points) => return self.by_rule_ramp(entry, extra, points, until, trace),
+            Served::New => true,
+            Served::Stable | Served::Choice(_) => false,
         };
+        trace.share(|| Facts {
+            position: self.position(entry),
+            share: share(),
+            // At the end of a rollback to 0 rules no longer decide.
+            flips: Flips { on: None, off: extra.adopters_leave.filter(|_| !matches!(rule.serve, Served::Stable)) },
+            until,
+            ramp_instant: None,
+        });
+        match &rule.serve {
+            Served::Choice(choice) => self.served(entry, extra, choice, trace),
+            _ => value_of(entry, has_new, Reason::TargetingMatch),
+        }
+    }
+
+    #[inline(never)]
+    fn by_rule_ramp(
+        &self,
+        entry: Entry<'s>,
+        extra: &'s Extra,
+        points: &'s [Point],
+        until: Option<Micros>,
+        trace: &mut impl Trace,
+    ) -> Decision<'s> {
         let now = self.moment.now;
         let flag = self.timeline(entry, Some(extra));
         let timeline = flag.rule(points);
@@ -130,18 +162,51 @@ impl<'s> Query<'s, '_> {
 struct Subject<'s, 'q, 't, T> {
     query: &'t Query<'s, 'q>,
     entry: Entry<'s>,
-    /// The condition as the document has it.
-    condition: Option<&'s Condition>,
-    /// The segment whose condition it is.
-    segment: Option<&'s str>,
+    scope: Scope<'s>,
     asking: &'t Asking,
     trace: &'t mut T,
 }
 
+/// Whose condition it is.
+#[derive(Clone, Copy)]
+enum Scope<'s> {
+    /// That of the rule with this number.
+    Rule(&'s Targeting, usize),
+    Segment(&'s document::Segment),
+}
+
+impl<'s> Scope<'s> {
+    /// The rule as the document has it.
+    fn rule(self) -> Option<&'s document::TargetingRule> {
+        match self {
+            Self::Rule(targeting, number) => targeting.source.rules.get(number),
+            Self::Segment(_) => None,
+        }
+    }
+
+    /// A part of the condition as the document has it.
+    fn part(self, leaf: u32) -> Option<&'s Condition> {
+        let condition = match self {
+            Self::Rule(..) => &self.rule()?.when,
+            Self::Segment(segment) => &segment.when,
+        };
+        let mut leaves = Vec::new();
+        condition.leaves(&mut |leaf| leaves.push(leaf));
+        leaves.get(leaf as usize).copied()
+    }
+
+    fn segment(self) -> Option<&'s str> {
+        match self {
+            Self::Rule(..) => None,
+            Self::Segment(segment) => Some(&segment.name),
+        }
+    }
+}
+
 impl<'q, T: Trace> Context<'q> for Subject<'_, 'q, '_, T> {
     #[inline]
-    fn key(&self) -> Option<&'q str> {
-        self.query.subject.as_key()
+    fn key(&self) -> Option<&'q &'q str> {
+        self.query.subject.key_ref()
     }
 
     #[inline]
@@ -149,19 +214,20 @@ impl<'q, T: Trace> Context<'q> for Subject<'_, 'q, '_, T> {
         self.query.subject.attributes()
     }
 
+    #[inline(never)]
     fn is_in_segment(&mut self, segment: u32) -> bool {
         let Some(segment) = self.entry.core.segments.get(segment as usize) else { return false };
         let mut inner = Subject {
             query: self.query,
             entry: self.entry,
-            condition: Some(&segment.source.when),
-            segment: Some(&segment.source.name),
+            scope: Scope::Segment(&segment.source),
             asking: self.asking,
             trace: &mut *self.trace,
         };
         segment.when.holds(&mut inner)
     }
 
+    #[inline(never)]
     fn has_variant(&mut self, prerequisite: &Prerequisite) -> bool {
         let asking = self.asking;
         let Some(left) = asking.left.get().checked_sub(1) else {
@@ -180,17 +246,11 @@ impl<'q, T: Trace> Context<'q> for Subject<'_, 'q, '_, T> {
 
     #[inline]
     fn leaf(&mut self, leaf: u32, held: bool, found: Option<Found<'q>>) {
-        self.trace.part(|| {
-            let mut leaves = Vec::new();
-            if let Some(condition) = self.condition {
-                condition.leaves(&mut |leaf| leaves.push(leaf));
-            }
-            Part {
-                condition: leaves.get(leaf as usize).map_or_else(String::new, |leaf| condition_text(leaf)),
-                segment: self.segment.map(str::to_owned),
-                held,
-                found: found.map(Found::to_json),
-            }
+        self.trace.part(|| Part {
+            condition: self.scope.part(leaf).map_or_else(String::new, condition_text),
+            segment: self.scope.segment().map(str::to_owned),
+            held,
+            found: found.map(Found::to_json),
         });
     }
 }

@@ -5,7 +5,7 @@ use crate::ramp::Fall;
 use crate::share::round_half_even;
 use crate::{Answer, FlagKey, Micros, Share, Span};
 
-use super::{Adopters, Targeting, Variants};
+use super::{Adopters, RecordKind, Targeting, Variants};
 
 /// The rarer parts of a flag.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Extra {
 impl Extra {
     /// Whether there is nothing in it.
     pub(crate) fn is_plain(&self) -> bool {
-        !self.decides() && self.details.is_none()
+        self.kind() == RecordKind::Share && self.details.is_none()
     }
 
     /// Whether the answer may depend on who the subject is besides its position.
@@ -46,14 +46,18 @@ impl Extra {
         self.targeting.as_ref().map_or(&[], |targeting| &targeting.prerequisites)
     }
 
-    /// Whether anything in it has a part in a decision.
-    pub(crate) fn decides(&self) -> bool {
-        !self.adopters.is_empty()
-            || self.targeting.is_some()
+    /// What decides a flag with it that is not constant.
+    pub(crate) fn kind(&self) -> RecordKind {
+        let is_more = !self.adopters.is_empty()
             || self.rollback.is_some()
             || self.lease.is_some()
             || self.interpolation.is_some()
-            || self.variants.is_some()
+            || self.variants.is_some();
+        match &self.targeting {
+            None if !is_more => RecordKind::Share,
+            Some(targeting) if !is_more && !targeting.rules.is_empty() => RecordKind::Targeted,
+            _ => RecordKind::Rules,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of a flag, compiled.
 
-use crate::attributes::{AttributePath, Found};
+use crate::attributes::AttributePath;
 use crate::condition::Program;
 use crate::custom_hash::RecordHash;
 use crate::document;
@@ -60,15 +60,13 @@ impl BucketBy {
 
     /// Hashes what a subject has there; `None` for a subject that has neither a string nor a whole number.
     pub(crate) fn with_text<T>(&self, subject: &Subject<'_>, hash: impl FnOnce(&str) -> T) -> Option<T> {
-        match self.attribute.find(subject.as_key(), subject.attributes())? {
-            Found::Text(text) => Some(hash(text)),
-            Found::Number(number) => {
-                let mut digits = Digits { bytes: [0; DIGITS_MAX], length: 0 };
-                std::fmt::write(&mut digits, format_args!("{}", number.as_integer()?)).ok()?;
-                Some(hash(digits.as_str()?))
-            }
-            Found::Bool(_) | Found::List(_) | Found::Object(_) => None,
+        let found = self.attribute.find(subject.key_ref(), subject.attributes())?;
+        if let Some(text) = found.as_text() {
+            return Some(hash(text));
         }
+        let mut digits = Digits { bytes: [0; DIGITS_MAX], length: 0 };
+        std::fmt::write(&mut digits, format_args!("{}", found.as_number()?.as_integer()?)).ok()?;
+        Some(hash(digits.as_str()?))
     }
 }
 

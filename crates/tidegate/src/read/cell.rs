@@ -115,7 +115,8 @@ impl FlagCell {
     }
 
     /// Where a snapshot has the flag, most likely where it was when the words were written.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
+    #[inline(always)]
     pub(crate) fn find(&self, snapshot: &Snapshot) -> Option<FlagIndex> {
         let number = self.words.place.load(Ordering::Relaxed).checked_sub(1);
         let place = number.and_then(|number| u32::try_from(number).ok()).map(FlagIndex::from_number);
