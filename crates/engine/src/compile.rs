@@ -173,34 +173,18 @@ fn compile_flag(
     tables: &mut Tables,
 ) -> Record {
     let hash = hash_of(flag, options);
-    let moves_by_rule = flag.targeting.as_ref().is_some_and(|targeting| targeting.has_ramp());
     let salt = flag.salt.as_deref().unwrap_or_default();
     let mut window = [Point { at: Micros::MIN, share: Share::ZERO }; 2];
     let points = points::from_schedule(&flag.schedule, &mut window);
-    let rollback = flag.rollback.map(|rollback| fall(&points, rollback.start, rollback.over, rollback.to));
-    let lease = if points.is_empty() && !moves_by_rule { None } else { flag.lease.or(options.default_lease) };
-    let extra = Extra {
-        adopters: Adopters::new(&flag.early_adopters),
-        adopters_leave: flag
-            .rollback
-            .filter(|rollback| rollback.to == Share::ZERO)
-            .map(|rollback| rollback.start.saturating_add(rollback.over)),
-        rollback,
-        rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
-        lease,
-        source: options.source,
-        interpolation: Interpolation::from_flag(flag),
-        targeting,
-        variants,
-        details: flag.details.clone(),
-    };
-    let moves = flag.enabled && flag.new.is_some() && (!points.is_empty() || extra.is_targeted());
+    let extra = compile_extra(flag, &points, options, targeting, variants);
+    let is_targeted = extra.as_ref().is_some_and(Extra::is_targeted);
+    let moves = flag.enabled && flag.new.is_some() && (!points.is_empty() || is_targeted);
     // A flag with variants is never as simple as that: what it answers depends on names and keys.
-    let is_constant = extra.variants.is_none() && (!moves || flag.lock.is_some());
-    let kind = if is_constant { RecordKind::Constant } else { extra.kind() };
-    let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, &extra) };
-    let is_by_attribute = extra.targeting.as_ref().is_some_and(|targeting| targeting.bucket_by.is_some());
-    let extra = if extra.is_plain() { NONE } else { tables.extra(extra) };
+    let has_variants = extra.as_ref().is_some_and(|extra| extra.variants.is_some());
+    let is_constant = !has_variants && (!moves || flag.lock.is_some());
+    let kind = if is_constant { RecordKind::Constant } else { extra.as_ref().map_or(RecordKind::Share, Extra::kind) };
+    let (moves_until, rest) = if is_constant { (Micros::MIN, Share::ZERO) } else { rest(&points, extra.as_ref()) };
+    let is_by_attribute = extra.as_ref().is_some_and(Extra::is_by_attribute);
     Record {
         key: (0, 0),
         section,
@@ -211,7 +195,7 @@ fn compile_flag(
         moves_until,
         rest,
         seed: if hash == RecordHash::Algorithm(HashAlgorithm::Xxh3) { bucket::xxh3_seed(salt) } else { 0 },
-        extra,
+        extra: extra.map_or(NONE, |extra| tables.extra(extra)),
         hash: if is_by_attribute { RecordHash::ByAttribute } else { hash },
         lock: flag.lock,
         enabled: flag.enabled,
@@ -219,9 +203,47 @@ fn compile_flag(
     }
 }
 
+/// What only some flags have; `None` for a flag that has nothing of it, as most.
+fn compile_extra(
+    flag: &document::Flag,
+    points: &[Point],
+    options: &CompileOptions,
+    targeting: Option<Box<Targeting>>,
+    variants: Option<Box<Variants>>,
+) -> Option<Extra> {
+    let moves_by_rule = flag.targeting.as_ref().is_some_and(|targeting| targeting.has_ramp());
+    let lease = if points.is_empty() && !moves_by_rule { None } else { flag.lease.or(options.default_lease) };
+    let is_plain = flag.early_adopters.is_empty()
+        && targeting.is_none()
+        && variants.is_none()
+        && flag.rollback.is_none()
+        && lease.is_none()
+        && !flag.interpolate
+        && flag.details.is_none();
+    if is_plain {
+        return None;
+    }
+    Some(Extra {
+        adopters: Adopters::new(&flag.early_adopters),
+        adopters_leave: flag
+            .rollback
+            .filter(|rollback| rollback.to == Share::ZERO)
+            .map(|rollback| rollback.start.saturating_add(rollback.over)),
+        rollback: flag.rollback.map(|rollback| fall(points, rollback.start, rollback.over, rollback.to)),
+        rollback_to: flag.rollback.map_or(Share::ZERO, |rollback| rollback.to),
+        lease,
+        source: options.source,
+        interpolation: Interpolation::from_flag(flag),
+        targeting,
+        variants,
+        details: flag.details.clone(),
+    })
+}
+
 /// The instant after which the share no longer moves, and the share from then on.
-fn rest(points: &[Point], extra: &Extra) -> (Micros, Share) {
+fn rest(points: &[Point], extra: Option<&Extra>) -> (Micros, Share) {
     let last = points.last().copied().unwrap_or(Point { at: Micros::MIN, share: Share::ZERO });
+    let Some(extra) = extra else { return (last.at.saturating_sub(Span::from_micros(1)), last.share) };
     // With a lease, the ramp follows a clock of its own, whose future is unknown when the document is compiled.
     let until = match (extra.lease, extra.rollback) {
         (Some(_), _) => return (Micros::MAX, last.share),

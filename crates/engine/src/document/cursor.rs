@@ -95,6 +95,11 @@ impl<'t> Cursor<'t> {
         Self { text, at: 0, offset: 0 }
     }
 
+    /// The bytes before the cursor, and after it.
+    pub(crate) fn sides(&self) -> (usize, usize) {
+        (self.at, self.text.len().saturating_sub(self.at))
+    }
+
     /// The name of the next member of the object that the cursor is in; its value comes next.
     pub(crate) fn name(&mut self) -> Option<Token<'t>> {
         if self.skip_to_token()? != b'"' {

@@ -37,19 +37,21 @@ pub(crate) struct At<'t, 'a> {
 impl<'t, 'a, F: Names> Members<'t, 'a, F> {
     /// Reads the members of an object. A missing field is reported at `name`.
     pub(crate) fn read(mut cursor: Cursor<'t>, name: Token<'t>, trail: &'a Trail<'a>, findings: &mut Findings) -> Self {
+        let mut members = Self::new(name, trail);
         // The object is part of a value whose nesting has been checked.
-        Self::read_at(&mut cursor, 0, name, trail, findings)
+        members.fill(&mut cursor, 0, findings);
+        members
     }
 
-    /// The same of an object whose values are within `above` braces, and leaves the cursor behind the last member.
-    pub(crate) fn read_at(
-        cursor: &mut Cursor<'t>,
-        above: usize,
-        name: Token<'t>,
-        trail: &'a Trail<'a>,
-        findings: &mut Findings,
-    ) -> Self {
-        let mut members = Self { trail, name, tokens: [None; FIELDS_MAX], names: PhantomData };
+    /// No members yet.
+    pub(crate) fn new(name: Token<'t>, trail: &'a Trail<'a>) -> Self {
+        Self { trail, name, tokens: [None; FIELDS_MAX], names: PhantomData }
+    }
+
+    /// Reads the members of an object whose values are within `above` braces, and leaves the cursor behind the last one. They are
+    /// a kilobyte, so they are filled where they are.
+    pub(crate) fn fill(&mut self, cursor: &mut Cursor<'t>, above: usize, findings: &mut Findings) {
+        let trail = self.trail;
         let mut unknown = Seen::new(findings.seed);
         while let Some(name_token) = cursor.name() {
             let Some(member) = cursor.value() else { break };
@@ -71,12 +73,11 @@ impl<'t, 'a, F: Names> Members<'t, 'a, F> {
                 value::check(member, trail.name(&name), findings);
                 continue;
             };
-            let Some(slot) = members.tokens.get_mut(field.index()) else { continue };
+            let Some(slot) = self.tokens.get_mut(field.index()) else { continue };
             if slot.replace(member).is_some() {
                 names::report_twice(name_token, &name, trail.name(&name), findings);
             }
         }
-        members
     }
 
     /// The field, if it is present.

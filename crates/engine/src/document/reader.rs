@@ -234,7 +234,7 @@ impl Reader<'_> {
             });
             return true;
         }
-        let mut flags = Vec::new();
+        let (mut flags, (start, _)) = (Vec::new(), cursor.sides());
         let (mut seen, mut alike) = (Seen::new(self.findings.seed), Seen::new(self.findings.seed));
         while let Some(name_token) = cursor.name() {
             self.flags += 1;
@@ -256,12 +256,18 @@ impl Reader<'_> {
                 None => {}
             }
             names::check("flag", &flag_name, name_token, flag_trail, self.findings);
-            let flag = self.read_flag(cursor, name_token, &flag_name, &flag_trail);
+            let Some(flag) = self.read_flag(cursor, name_token, &flag_name, &flag_trail) else { continue };
             // A document that will be refused need not be kept.
-            if let Some(flag) = flag.filter(|_| !self.findings.has_errors()) {
-                self.count_unsalted(&flag, name, name_token);
-                flags.push(flag);
+            if self.findings.has_errors() {
+                continue;
             }
+            self.count_unsalted(&flag, name, name_token);
+            if flags.len() == MANY_FLAGS {
+                let (before, after) = cursor.sides();
+                let each = before.saturating_sub(start) / MANY_FLAGS;
+                flags.reserve(after.checked_div(each).unwrap_or(0).min(limits::FLAGS_MAX));
+            }
+            flags.push(flag);
         }
         cursor.leave_object();
         if self.findings.has_errors() {
@@ -289,7 +295,8 @@ impl Reader<'_> {
                 .add(Code::FlagNotObject, *trail, token.span(), || entry::not_an_object(token, looks_like_field));
             return None;
         }
-        let members = Members::read_at(cursor, ENTRY_DEPTH, name_token, trail, self.findings);
+        let mut members = Members::new(name_token, trail);
+        members.fill(cursor, ENTRY_DEPTH, self.findings);
         let flag = entry::read(name, &members, &mut self.uses, self.findings);
         cursor.leave_object();
         flag
@@ -354,5 +361,8 @@ fn parse_strictly(text: &str) -> serde_json::Result<IgnoredAny> {
 const ENTRY_DEPTH: usize = 3;
 /// Up to this number of flags, a section's list is shrunk: spare capacity would be a multiple of its flags.
 const FEW_FLAGS: usize = 64;
+/// After this number of flags, a section's list gets room for as many as the rest of the text has, if they are as long as those
+/// before. A list that grows by doubling is copied twice.
+const MANY_FLAGS: usize = 64;
 /// How many ramps the note about a shared order of keys names.
 const SHARED_FATE_NAMED: usize = 5;

@@ -27,11 +27,6 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    /// Whether there is nothing in it.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.kind() == RecordKind::Share && self.details.is_none()
-    }
-
     /// Whether the answer may depend on who the subject is besides its position.
     pub(crate) fn is_targeted(&self) -> bool {
         !self.adopters.is_empty() || self.has_rules()
@@ -39,6 +34,11 @@ impl Extra {
 
     pub(crate) fn has_rules(&self) -> bool {
         self.targeting.as_ref().is_some_and(|targeting| !targeting.rules.is_empty())
+    }
+
+    /// Whether positions are made of an attribute.
+    pub(crate) fn is_by_attribute(&self) -> bool {
+        self.targeting.as_ref().is_some_and(|targeting| targeting.bucket_by.is_some())
     }
 
     /// The flags that its rules ask for, also through segments.
