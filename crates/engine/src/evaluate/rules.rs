@@ -69,15 +69,42 @@ impl<'s> Query<'s, '_> {
         targeting: &'s Targeting,
         trace: &mut impl Trace,
     ) -> Option<&'s CompiledRule> {
+        if targeting.prerequisites.is_empty() {
+            return self.first_rule(entry, targeting, None, trace);
+        }
+        self.matching_rule_with_prerequisites(entry, targeting, trace)
+    }
+
+    #[inline(never)]
+    fn matching_rule_with_prerequisites(
+        &self,
+        entry: Entry<'s>,
+        targeting: &'s Targeting,
+        trace: &mut impl Trace,
+    ) -> Option<&'s CompiledRule> {
         let first = Asking::new();
-        let asking = self.asking.unwrap_or(&first);
+        self.first_rule(entry, targeting, Some(self.asking.unwrap_or(&first)), trace)
+    }
+
+    #[expect(clippy::inline_always, reason = "without prerequisites nothing is left of asking")]
+    #[inline(always)]
+    fn first_rule(
+        &self,
+        entry: Entry<'s>,
+        targeting: &'s Targeting,
+        asking: Option<&Asking>,
+        trace: &mut impl Trace,
+    ) -> Option<&'s CompiledRule> {
         let mut subject = Subject { query: self, entry, scope: Scope::Rule(targeting, 0), asking, trace };
         for (number, rule) in targeting.rules.iter().enumerate() {
             subject.scope = Scope::Rule(targeting, number);
-            // A prerequisite that was not asked for makes the condition unknown, also where it stands in a `not`.
-            let held = rule.when.holds(&mut subject) && !asking.is_exhausted.get();
-            if self.asking.is_none() {
-                asking.is_exhausted.set(false);
+            let mut held = rule.when.holds(&mut subject);
+            if let Some(asking) = asking {
+                // A prerequisite that was not asked for makes the condition unknown, also where it stands in a `not`.
+                held &= !asking.is_exhausted.get();
+                if self.asking.is_none() {
+                    asking.is_exhausted.set(false);
+                }
             }
             subject.trace.tried(number, || subject.scope.rule().map_or("", |rule| &rule.name), held);
             if held {
@@ -163,7 +190,8 @@ struct Subject<'s, 'q, 't, T> {
     query: &'t Query<'s, 'q>,
     entry: Entry<'s>,
     scope: Scope<'s>,
-    asking: &'t Asking,
+    /// `None` if no condition of the flag asks for another one.
+    asking: Option<&'t Asking>,
     trace: &'t mut T,
 }
 
@@ -229,7 +257,7 @@ impl<'q, T: Trace> Context<'q> for Subject<'_, 'q, '_, T> {
 
     #[inline(never)]
     fn has_variant(&mut self, prerequisite: &Prerequisite) -> bool {
-        let asking = self.asking;
+        let Some(asking) = self.asking else { return false };
         let Some(left) = asking.left.get().checked_sub(1) else {
             asking.is_exhausted.set(true);
             return false;
