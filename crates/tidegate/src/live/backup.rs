@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use serde::Serialize;
 use tidegate_engine::FlagKey;
@@ -22,7 +23,7 @@ type Held = (Stamp, Option<Arc<[u8]>>);
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Restored {
-    /// Registers that were made again.
+    /// Registers that were made again, and are on the disk of this node.
     pub written: u64,
     /// Registers that were as in the backup, or newer.
     pub left: u64,
@@ -52,6 +53,15 @@ pub enum RestoreError {
         written: u64,
         /// Why.
         error: ChangeError,
+    },
+    /// Changes were made, and the disk has not confirmed them in time. They are active, and a crash may take them away; run it again
+    /// when the disk takes what it is given.
+    #[error("{unconfirmed} changes were made, and the disk has not confirmed them in time; {written} others are on it")]
+    Unconfirmed {
+        /// How many are on the disk.
+        written: u64,
+        /// How many may not be.
+        unconfirmed: u64,
     },
     /// The caller no longer wanted it. The changes before that stand; run it again to go on.
     #[error("the restore was interrupted after {written} changes, which are kept; run it again to continue")]
@@ -200,11 +210,14 @@ struct Restore<'c> {
     actor: Arc<str>,
     reason: Arc<str>,
     done: Restored,
+    /// Registers that were made again, and may not be on the disk.
+    unconfirmed: u64,
 }
 
 impl<'c> Restore<'c> {
     fn new(cluster: &'c Cluster, overwrites: bool, actor: &str, reason: &str) -> Self {
-        Self { cluster, overwrites, actor: actor.into(), reason: reason.into(), done: Restored::default() }
+        let done = Restored::default();
+        Self { cluster, overwrites, actor: actor.into(), reason: reason.into(), done, unconfirmed: 0 }
     }
 
     /// Writes the registers of a batch that are to be written, all at once, so that they share commits. A register that was
@@ -266,6 +279,7 @@ impl<'c> Restore<'c> {
                 reason: Arc::clone(&self.reason),
                 expected,
                 level: Level::Local,
+                timeout: DISK_TIMEOUT,
                 ..ChangeRequest::new(flag, operation)
             };
             let reply = Box::new(move |answer| {
@@ -286,15 +300,21 @@ impl<'c> Restore<'c> {
         let mut refused = None;
         for (register, receiver) in waiting {
             match receiver.recv().unwrap_or(Err(ChangeError::Stopped)) {
-                Ok(_) => self.done.written += 1,
+                Ok(done) => self.note(done.written.is_reached),
                 Err(ChangeError::Busy | ChangeError::Refused(WriteError::Conflict { .. })) => left.push(register),
                 Err(error) => refused = Some(error),
             }
         }
         match refused {
-            None => Ok(left),
+            None if self.unconfirmed == 0 => Ok(left),
+            None => Err(RestoreError::Unconfirmed { written: self.done.written, unconfirmed: self.unconfirmed }),
             Some(error) => Err(self.refused(error)),
         }
+    }
+
+    /// A register was made again; whether it is on the disk.
+    fn note(&mut self, is_durable: bool) {
+        if is_durable { self.done.written += 1 } else { self.unconfirmed += 1 }
     }
 
     fn refused(&self, error: ChangeError) -> RestoreError {
@@ -304,6 +324,9 @@ impl<'c> Restore<'c> {
 
 /// Registers that are written at once: enough to share a commit, few beside what others may have waiting.
 const BATCH: usize = 256;
+
+/// For the disk to confirm a batch. A disk that takes longer is full, or fails.
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often a batch is tried, while others change the same registers or take all room.
 const ATTEMPTS_MAX: u32 = 100;
@@ -352,6 +375,18 @@ mod tests {
         }
         let restored = restored_into(&cluster, &registers);
         assert_eq!((restored.written, restored.left), (0, 2), "the kill switches are newer than the backup");
+    }
+
+    #[test]
+    fn a_register_that_the_disk_has_not_confirmed_does_not_count_as_written() {
+        let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect().unwrap();
+        let cluster = tide.cluster().unwrap();
+        let mut restore = Restore::new(&cluster, false, "dana", "a trial");
+        for is_durable in [true, false, true] {
+            restore.note(is_durable);
+        }
+        let ended = restore.write(Vec::new());
+        assert!(matches!(ended, Err(RestoreError::Unconfirmed { written: 2, unconfirmed: 1 })), "{ended:?}");
     }
 
     fn restored_into(cluster: &Cluster, registers: &[Register]) -> Restored {

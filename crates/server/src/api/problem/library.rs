@@ -117,6 +117,11 @@ impl From<RestoreError> for Problem {
                 problem.0.detail = detail;
                 problem
             }
+            RestoreError::Unconfirmed { .. } => {
+                let mut problem = Self::disk("");
+                problem.0.detail = detail;
+                problem
+            }
             RestoreError::Interrupted { .. } => Self::new(
                 Kind::Ended,
                 detail,
@@ -194,6 +199,7 @@ mod tests {
         check(Problem::disk("no space left"), 507, Some(10));
         check(Problem::internal(&"x"), 500, None);
         check(RestoreError::Refused { written: 1, error: ChangeError::Busy }, 503, Some(1));
+        check(RestoreError::Unconfirmed { written: 1, unconfirmed: 2 }, 507, Some(10));
     }
 
     #[test]
