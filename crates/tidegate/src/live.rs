@@ -322,7 +322,7 @@ impl Live {
         };
         registry.set_defaults(defaults);
         let disk = Arc::<DiskState>::default();
-        let (grows, grown) = watch::channel(0);
+        let (kept, grown) = watch::channel(0);
         let parts = Parts {
             options,
             loaded,
@@ -331,7 +331,7 @@ impl Live {
             committer,
             synced: Arc::clone(&synced),
             disk: Arc::clone(&disk),
-            grown: grows,
+            grown: kept,
             unwritable: opened.folder.as_ref().and_then(|folder| folder.unwritable.clone()),
         };
         let runner = Runner::new(Driver::new(parts), Arc::clone(intake.inbox()));
