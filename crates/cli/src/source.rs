@@ -20,7 +20,7 @@ use crate::relative::rough;
 use crate::report;
 use crate::text::escape;
 
-pub(crate) use open::{Opened, connect, open};
+pub(crate) use open::{Opened, connect, connect_failure, open};
 pub(crate) use signed::{Verdict, verdict};
 
 /// The flags of a document, at an instant.

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::log;
 use crate::output::Output;
+use crate::source;
 
 /// Run the server: HTTP API and cluster node
 #[derive(Clone, Debug, clap::Args)]
@@ -178,7 +179,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     });
     if let Some(connected) = connected {
         let connected = connected.map_err(|error| failed(&io::Error::other(error)))?;
-        let tide = connected.map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+        let tide = connected.map_err(|error| source::connect_failure(&error))?;
         server.open(tide.clone());
         output.message(format_args!("listening on http://{address}"));
         output.flush()?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Builder, Fetched, Tidegate};
+use tidegate::{Builder, ConnectError, Fetched, SourceError, Tidegate};
 
 use crate::args::{Header, Location, SourceOptions, read_headers};
 use crate::exit::{Exit, Failure, chain};
@@ -68,7 +68,15 @@ pub(crate) fn trusting(mut builder: Builder, options: &SourceOptions) -> Result<
 
 /// Makes the instance.
 pub(crate) fn connect(builder: Builder) -> Result<Tidegate, Failure> {
-    builder.connect().map_err(|error| Failure::new(Exit::Failed, escape(&chain(&error))))
+    builder.connect().map_err(|error| connect_failure(&error))
+}
+
+/// The error for an instance that cannot be made: of a source that is described wrongly, by an argument or by a variable such as
+/// `HTTP_PROXY`, it is wrong usage.
+pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
+    let is_local =
+        !matches!(error, ConnectError::Source(_)) || matches!(error, ConnectError::Source(SourceError::Client { .. }));
+    Failure::new(if is_local { Exit::Failed } else { Exit::Usage }, escape(&chain(error)))
 }
 
 /// The headers of the command line and of the file.

@@ -165,3 +165,19 @@ fn a_server_with_a_certificate_of_ones_own_authority() {
     let said = host.run(&format!("flags --server {server} --format json")).code(4).said();
     assert!(said.stderr.contains("SSL_CERT_FILE"), "{}", said.stderr);
 }
+
+#[test]
+fn a_proxy_that_is_no_address_is_wrong_usage() {
+    let mut host = Host::new();
+    host.set("HTTP_PROXY", "http://[bad");
+    for line in [
+        "list http://flags.invalid/x",
+        "get http://flags.invalid/x f x",
+        "flags --server http://flags.invalid",
+        "serve --listen 127.0.0.1:0 --document http://flags.invalid/x",
+    ] {
+        let said = host.run(line).said();
+        assert!(said.stderr.contains("the proxy in the variable HTTP_PROXY is not an address"), "{}", said.stderr);
+        assert_eq!(said.code, 2, "tidegate {line}");
+    }
+}
