@@ -56,7 +56,10 @@ pub(super) fn failure(
     };
     let detail = problem.detail.or(problem.title).unwrap_or_else(|| status.to_string());
     let help = remedy(&problem.kind, problem.field.as_deref().unwrap_or_default(), flag.is_some());
-    let message = match problem.field.filter(|field| !field.is_empty() && !detail.contains(&**field)) {
+    // A member is named by the argument of the command, not by a field.
+    let has_field =
+        |field: &String| !field.is_empty() && !detail.contains(&**field) && !problem.kind.ends_with("-node");
+    let message = match problem.field.clone().filter(has_field) {
         Some(field) => format!("`{}`: {}", escape(&field), escape(&detail)),
         None => escape(&detail).into_owned(),
     };

@@ -10,11 +10,11 @@ use crate::args::{AuthorArgs, FlagKeyArg, Format, FormatArg, ServerArgs};
 use crate::command::change;
 use crate::exit::{Exit, Outcome};
 use crate::output::Output;
-use crate::relative::relative;
-use crate::server::Timestamp;
+use crate::relative::{relative, short};
+use crate::server::{Percentage, Timestamp};
 use crate::source;
 use crate::table::{Cell, FAINT, Table};
-use crate::text::escape;
+use crate::text::{escape, shorten};
 
 /// List, accept or drop quarantined changes, which a wrong clock has stamped
 #[derive(Clone, Debug, clap::Args)]
@@ -116,17 +116,36 @@ fn list(args: &ListArgs, output: &mut Output) -> Outcome {
     let mut table = Table::new(&["FLAG", "KIND", "VALUE", "STAMPED", "NODE"]);
     for change in &listed.changes {
         let entry: Entry = serde_json::from_str(change.get()).map_err(|error| server.invalid_response(&error))?;
-        let value = entry.value.as_ref().map_or("removed", |value| value.get());
         table.row([
             Cell::new(escape(&entry.flag)),
             Cell::new(escape(&entry.kind)),
-            Cell::new(escape(value)),
+            Cell::new(describe(&entry)),
             Cell::new(relative(entry.at.0, now)),
             Cell::new(escape(&entry.node)).styled(FAINT),
         ]);
     }
     output.table(&table)?;
     Ok(Exit::Success)
+}
+
+/// What the change says, as text.
+fn describe(entry: &Entry) -> String {
+    /// An activation.
+    #[derive(Debug, Deserialize)]
+    struct Activation {
+        percentage: Percentage,
+        until: Option<Timestamp>,
+    }
+    let Some(value) = &entry.value else {
+        return if entry.kind == "activation" { "cleared".to_owned() } else { "removed".to_owned() };
+    };
+    match serde_json::from_str::<Activation>(value.get()) {
+        Ok(Activation { percentage, until }) if entry.kind == "activation" => {
+            let until = until.map_or(String::new(), |until| format!(" until {}", short(until.0)));
+            format!("{} %{until}", percentage.0)
+        }
+        _ => shorten(&escape(value.get()), VALUE_COLUMNS).into_owned(),
+    }
 }
 
 fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> Outcome {
@@ -145,3 +164,6 @@ fn resolve(args: &ResolveArgs, path: &str, done: &str, output: &mut Output) -> O
     let (receipt, json) = server.ask_for_receipt(request.actor(&args.author.actor()))?;
     change::report(&flag, done, &receipt, &json, args.format.format, output)
 }
+
+/// Longer definitions are shortened.
+const VALUE_COLUMNS: usize = 60;

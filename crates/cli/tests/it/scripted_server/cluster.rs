@@ -158,8 +158,8 @@ fn changes_in_quarantine_are_listed_accepted_and_dropped() {
     origin.script_at("/api/v1/cluster/quarantine", [json_reply(&json!({"changes": [change]}).to_string())]);
     let said = host.run(&format!("cluster quarantine list --server {server}")).code(0).said();
     let lines: Vec<&str> = said.stdout.lines().collect();
-    assert_eq!(lines[0], "FLAG        KIND        VALUE              STAMPED   NODE");
-    assert!(lines[1].starts_with("features/x  activation  {\"percentage\":88}  in "), "{}", lines[1]);
+    assert_eq!(lines[0], "FLAG        KIND        VALUE  STAMPED   NODE");
+    assert!(lines[1].starts_with("features/x  activation  88 %   in "), "{}", lines[1]);
     origin.script_at("/api/v1/cluster/quarantine", [json_reply(r#"{"changes": []}"#)]);
     host.run(&format!("cluster quarantine list --server {server}")).stderr("note: no quarantined changes\n").check();
     origin.always(json_reply(&RECEIPT.replace("flags/x", "features/x").replace("true}", "false}")));
@@ -204,4 +204,43 @@ fn a_backup_and_back() {
         .code(2)
         .stderr("error: cannot read `nowhere`: it does not exist\n")
         .check();
+}
+
+#[test]
+fn quarantined_changes_are_listed_in_words() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let change = |flag: &str, kind: &str, value: serde_json::Value| json!({"flag": flag, "kind": kind, "stamp": "07", "at": "2040-01-01T00:00:00.000000Z", "node": "c", "value": value});
+    let until = "2041-01-01T00:00:00.000000Z";
+    let changes = [
+        change("f/a", "activation", json!({"percentage": 12.5, "until": null, "defined": true})),
+        change("f/b", "activation", json!({"percentage": 0, "until": until, "defined": false})),
+        change("f/c", "activation", serde_json::Value::Null),
+        change("f/d", "definition", json!({"stable": 1})),
+        change("f/e", "definition", serde_json::Value::Null),
+    ];
+    origin.always(json_reply(&json!({"changes": changes}).to_string()));
+    let said = host.run(&format!("cluster quarantine list --server {}", origin.url(""))).said().stdout;
+    for (flag, value) in [
+        ("f/a", "activation  12.5 %  "),
+        ("f/b", "activation  0 % until 2041-01-01 00:00Z  "),
+        ("f/c", "activation  cleared  "),
+        ("f/d", "definition  {\"stable\":1}  "),
+        ("f/e", "definition  removed  "),
+    ] {
+        let line = said.lines().find(|line| line.starts_with(flag)).unwrap_or_default();
+        assert!(line.contains(value.trim_end()) && !line.contains("defined"), "{flag}: {said}");
+    }
+}
+
+#[test]
+fn a_member_that_is_not_there_is_named_without_a_field() {
+    let (host, origin) = (Host::new(), Origin::start());
+    let problem = json!({
+        "type": "urn:tidegate:problem:unknown-node", "title": "t", "status": 404, "field": "node",
+        "detail": "`nobody` is not a member of the cluster", "help": "h",
+    });
+    let reply = Reply::status(404).body(problem.to_string()).header("Content-Type", "application/problem+json");
+    origin.always(reply);
+    let said = host.run(&format!("cluster forget nobody --server {}", origin.url(""))).code(5).said();
+    assert!(said.stderr.starts_with("error: `nobody` is not a member of the cluster\n"), "{}", said.stderr);
 }
