@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod backup;
 mod budget;
+mod check;
 mod cluster;
 mod decision;
 mod definition;
@@ -42,6 +43,7 @@ use work::Work;
 
 pub(crate) use ask::{Incoming, JSON, Wanted, collect_body, foreign_origin};
 pub(crate) use budget::{Budget, Held, Reserved};
+pub use check::CheckReport;
 pub(crate) use hosts::{Hosts, LocalAddress, check_name};
 #[cfg(test)]
 pub(crate) use problem::Kind as ProblemKind;
@@ -123,6 +125,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(cluster::repair_clock))
         .routes(routes!(backup::write))
         .routes(routes!(backup::restore))
+        .routes(routes!(check::check))
         .routes(routes!(watch::watch))
         .routes(routes!(follow::snapshot))
         .routes(routes!(follow::changes))

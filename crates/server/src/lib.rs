@@ -41,6 +41,7 @@ mod options;
 mod serve;
 mod stop;
 
+pub use api::CheckReport;
 pub use config::{Arguments, Config, ConfigError};
 pub use options::Options;
 pub use serve::{Listeners, Server, serve};

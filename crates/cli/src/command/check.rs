@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tidegate_engine::{Code, Diagnostic, Document, Micros, Severity, check};
+use tidegate_server::CheckReport;
 
 use crate::args::{Format, FormatArg, Location, SourceOptions};
 use crate::compare::Comparison;
@@ -163,11 +164,8 @@ fn count(found: &[Diagnostic], severity: Severity) -> usize {
 /// The result for one source, as JSON.
 #[derive(Debug, Serialize)]
 struct Line<'d> {
-    source: &'d str,
-    diagnostics: &'d [Diagnostic],
-    errors: usize,
-    warnings: usize,
-    notes: usize,
+    #[serde(flatten)]
+    report: CheckReport<'d>,
     /// The key that has signed it, where a key is trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_by: Option<&'d str>,
@@ -182,11 +180,7 @@ impl<'d> Line<'d> {
     fn new(source: &'d str, found: &'d [Diagnostic], verdict: &'d Verdict, compared: Option<&'d Compared>) -> Self {
         let against = |compared: &'d Compared| Against::new(&compared.comparison, &compared.with, compared.now);
         Self {
-            source,
-            diagnostics: found,
-            errors: count(found, Severity::Error),
-            warnings: count(found, Severity::Warning),
-            notes: count(found, Severity::Note),
+            report: CheckReport::new(source, found),
             signed_by: if let Verdict::Accepted(Some(key)) = verdict { Some(key) } else { None },
             refused: if let Verdict::Refused(why) = verdict { Some(why) } else { None },
             against: compared.map(against),

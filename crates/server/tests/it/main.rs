@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod activation;
+mod check;
 mod connections;
 mod contract;
 mod flags;
