@@ -1,0 +1,43 @@
+"""The programs of examples/python, against a real HTTP server."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Origin
+
+EXAMPLES = Path(__file__).parents[2] / "examples/python"
+
+
+def test_the_script_prints_the_version_of_this_host(origin: Origin) -> None:
+    program = [sys.executable, str(EXAMPLES / "script.py"), origin.url]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "installing formatter 1.0\n"), "the default, while nothing was ever fetched"
+    origin.document = json.dumps({"tools": {"formatter": {"stable": "2.0"}}}).encode()
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "installing formatter 2.0\n"), ended.stderr
+    origin.document = None
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "installing formatter 2.0\n"), "from the cache"
+
+
+def test_the_service_answers_by_user_and_plan(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"name": "premium", "when": {"attribute": "plan", "is": "premium"}, "serve": "new"}
+    shop = {"new_cart": {"stable": False, "new": True, "rules": [rule]}, "rows": {"stable": 40}}
+    origin.document = json.dumps({"shop": shop}).encode()
+    monkeypatch.setenv("FLAGS", origin.url)
+    spec = importlib.util.spec_from_file_location("service", EXAMPLES / "service.py")
+    assert spec is not None and spec.loader is not None
+    service = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(service)
+    client = service.app.test_client()
+    assert client.get("/cart?user=ann&plan=premium").json == {"new_cart": True, "rows": 40}
+    assert client.get("/cart?user=ann").json == {"new_cart": False, "rows": 40}
+    assert client.get("/ready").json == {"health": "fresh", "flags": 2}
+    service.flags.close()
