@@ -70,7 +70,7 @@ enum Source<'a> {
 /// assert!(JsonAttributes::parse("[]").is_err());
 /// # let _ = subject;
 /// ```
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq)]
 #[serde(transparent)]
 pub struct JsonAttributes(Map<String, Value>);
 

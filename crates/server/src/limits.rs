@@ -102,7 +102,7 @@ pub const BULKS_AT_ONCE: usize = 4;
 /// A bulk answer of OFREP over no more flags than this is made where its request is read: it takes less than a millisecond.
 pub const BULK_FLAGS_INLINE: usize = 2_000;
 
-/// Answers of OFREP whose tags the server remembers, to answer 304 without evaluating: 64 bytes for each.
+/// Answers of OFREP whose tags the server remembers, to answer 304 without evaluating: about 150 bytes for each.
 pub const OFREP_TAGS_MAX: usize = 8_192;
 
 /// Between two events by which an OFREP stream tells of a ramp that moves: a fast ramp makes each client ask at most so often.

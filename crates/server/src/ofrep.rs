@@ -150,7 +150,7 @@ impl Ofrep {
         let names = self.names.current(&view);
         let context = if body.is_empty() { Context::default() } else { Context::parse(&body, &names)? };
         let slot = self.tags.slot(section, &context);
-        if let Some(tag) = self.tags.find(slot, view.version(), view.now()).map(tags::quoted)
+        if let Some(tag) = self.tags.find(slot, view.version(), view.now())
             && tags::has(&head.headers, &tag)
         {
             return Ok(not_modified(tag));
@@ -166,9 +166,8 @@ impl Ofrep {
             };
             self.api.blocking(Kind::Bulk, work).await??
         };
-        let tag = Digest::from_bytes(&bytes.bytes);
-        self.tags.keep(slot, view.version(), view.now(), until, tag);
-        let tag = tags::quoted(tag);
+        let tag = tags::quoted(Digest::from_bytes(&bytes.bytes));
+        self.tags.keep(slot, view.version(), view.now(), until, tag.clone());
         if tags::has(&head.headers, &tag) {
             return Ok(not_modified(tag));
         }
@@ -221,16 +220,14 @@ fn success(body: Bytes) -> Response<Content> {
     response
 }
 
-fn not_modified(quoted: String) -> Response<Content> {
+fn not_modified(tag: HeaderValue) -> Response<Content> {
     let mut response = Response::new(Content::EMPTY);
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    with_tag(response, quoted)
+    with_tag(response, tag)
 }
 
-fn with_tag(mut response: Response<Content>, quoted: String) -> Response<Content> {
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(quoted)) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
+fn with_tag(mut response: Response<Content>, tag: HeaderValue) -> Response<Content> {
+    response.headers_mut().insert(header::ETAG, tag);
     response
 }
 
@@ -267,7 +264,7 @@ mod tests {
         let remember = || {
             let (view, context) = (tide.view(), Context::parse(BODY.as_bytes(), &Names::All).unwrap());
             let until = parse_time("2040-01-01 00:00Z").ok();
-            ofrep.tags.keep(ofrep.tags.slot(None, &context), view.version(), view.now(), until, made_up);
+            ofrep.tags.keep(ofrep.tags.slot(None, &context), view.version(), view.now(), until, tags::quoted(made_up));
         };
         let tag = format!("\"{made_up}\"");
         assert_eq!(bulk(&ofrep, &tag).await, StatusCode::OK);

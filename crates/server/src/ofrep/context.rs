@@ -60,9 +60,8 @@ impl Context {
     }
 
     /// What an answer may depend on: no other context has the same.
-    pub(super) fn identity(&self) -> (Option<&str>, Cow<'_, str>) {
-        let attributes = if self.attributes.is_empty() { "".into() } else { self.attributes.to_json().into() };
-        (self.key(), attributes)
+    pub(super) fn identity(&self) -> (Option<&str>, &JsonAttributes) {
+        (self.key(), &self.attributes)
     }
 }
 
@@ -329,7 +328,7 @@ mod tests {
         let read = |text: &str| Context::parse(text.as_bytes(), &names);
         let one = read(r#"{"context": {"targetingKey": "a", "pl\u0061n": "x", "session": {"at": [1, {}]}}}"#).unwrap();
         assert_eq!(one, read(r#"{"context": {"session": 7, "plan": "x", "targetingKey": "a"}}"#).unwrap());
-        assert_eq!(one.identity(), (Some("a"), r#"{"plan":"x"}"#.into()));
+        assert_eq!((one.key(), one.attributes.to_json()), (Some("a"), r#"{"plan":"x"}"#.into()));
         assert!(read(r#"{"context": {"session": {"at": [1, }}}"#).is_err());
         assert!(read(r#"{"context": {"session": tru}}"#).is_err());
     }

@@ -7,7 +7,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::{HeaderMap, header};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, header};
 use tidegate::Micros;
 use tidegate_engine::Digest;
 
@@ -28,13 +29,14 @@ pub(super) struct Slot {
     hashes: [u64; 2],
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     hashes: [u64; 2],
     version: u64,
     from: Micros,
     until: Option<Micros>,
-    tag: Digest,
+    /// As it goes out.
+    tag: HeaderValue,
 }
 
 impl Tags {
@@ -53,15 +55,15 @@ impl Tags {
     }
 
     /// The tag of the answer at this version and instant, if it is known without evaluating.
-    pub(super) fn find(&self, slot: Slot, version: u64, now: Micros) -> Option<Digest> {
+    pub(super) fn find(&self, slot: Slot, version: u64, now: Micros) -> Option<HeaderValue> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = places.get(slot.place)?.as_ref()?;
         // A clock may be set back.
         let holds = kept.from <= now && kept.until.is_none_or(|until| now < until);
-        (kept.hashes == slot.hashes && kept.version == version && holds).then_some(kept.tag)
+        (kept.hashes == slot.hashes && kept.version == version && holds).then(|| kept.tag.clone())
     }
 
-    pub(super) fn keep(&self, slot: Slot, version: u64, from: Micros, until: Option<Micros>, tag: Digest) {
+    pub(super) fn keep(&self, slot: Slot, version: u64, from: Micros, until: Option<Micros>, tag: HeaderValue) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = places.get_mut(slot.place) {
             *place = Some(Kept { hashes: slot.hashes, version, from, until, tag });
@@ -69,19 +71,22 @@ impl Tags {
     }
 }
 
-/// The text of a tag, with its quotes.
-pub(super) fn quoted(tag: Digest) -> String {
-    format!("\"{tag}\"")
+/// A tag as it goes out, with its quotes.
+pub(super) fn quoted(tag: Digest) -> HeaderValue {
+    let text = Bytes::from(format!("\"{tag}\""));
+    // Digits and quotes are good in a header.
+    HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// Whether a client says by `If-None-Match` that it has the answer with this tag, which is [`quoted`]. Tags without quotes count as
 /// well, because the protocol's own example has one.
-pub(super) fn has(headers: &HeaderMap, quoted: &str) -> bool {
+pub(super) fn has(headers: &HeaderMap, quoted: &HeaderValue) -> bool {
+    let quoted = quoted.to_str().unwrap_or_default().trim_matches('"');
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|requested| {
         let requested = requested.trim();
         let requested = requested.strip_prefix("W/").unwrap_or(requested).trim_matches('"');
-        requested == quoted.trim_matches('"') || requested == "*"
+        requested == quoted || requested == "*"
     })
 }
 
@@ -96,14 +101,14 @@ mod tests {
 
     #[test]
     fn a_tag_is_known_while_version_and_validity_hold_and_only_for_its_context() {
-        let (tags, tag) = (Tags::new(4), Digest::from_bytes(b"x"));
+        let (tags, tag) = (Tags::new(4), quoted(Digest::from_bytes(b"x")));
         let at = Micros::new;
         let slot = tags.slot(None, &context("ann"));
-        tags.keep(slot, 7, at(10), Some(at(20)), tag);
+        tags.keep(slot, 7, at(10), Some(at(20)), tag.clone());
         for (version, now, expected) in
-            [(7, 10, Some(tag)), (7, 19, Some(tag)), (7, 20, None), (7, 9, None), (8, 15, None)]
+            [(7, 10, Some(&tag)), (7, 19, Some(&tag)), (7, 20, None), (7, 9, None), (8, 15, None)]
         {
-            assert_eq!(tags.find(slot, version, at(now)), expected, "{version} {now}");
+            assert_eq!(tags.find(slot, version, at(now)).as_ref(), expected, "{version} {now}");
         }
         for other in [
             tags.slot(Some("flags"), &context("ann")),
@@ -112,7 +117,7 @@ mod tests {
         ] {
             assert_eq!(tags.find(other, 7, at(15)), None);
         }
-        tags.keep(slot, 8, at(10), None, tag);
+        tags.keep(slot, 8, at(10), None, tag.clone());
         assert_eq!(tags.find(slot, 8, Micros::MAX), Some(tag));
     }
 
