@@ -96,6 +96,8 @@ fn load_any(source: &SourceArgs, output: &mut Output) -> Result<(Loaded, Status)
         data.source = source.source.to_string();
     }
     let missing = match status.served_from {
+        // A server may have live changes alone.
+        ServedFrom::NoDocument if tide.follower().is_some() && tide.is_ready() => None,
         ServedFrom::NoDocument => Some(missing(&source.source, &status, text.as_deref())),
         ServedFrom::Source | ServedFrom::Cache => None,
     };
@@ -133,7 +135,7 @@ pub(crate) fn read_signed(
                 if is_signed { signed::signature_of(path).map_err(|error| unreadable(&error))? } else { None };
             Ok((text, signature))
         }
-        Location::Url(_) => {
+        Location::Url(_) | Location::Follow(_) => {
             let opened = open(place, options, output)?;
             opened.builder.fetch_signed_text().map_err(|error| unreadable(&escape(&error.to_string())))
         }
@@ -150,7 +152,7 @@ fn stdin() -> Result<Vec<u8>, Failure> {
 fn missing(place: &Location, status: &Status, text: Option<&[u8]>) -> Failure {
     let source = match place {
         Location::Stdin | Location::Path(_) => escape(&place.to_string()).into_owned(),
-        Location::Url(_) => escape(&status.source).into_owned(),
+        Location::Url(_) | Location::Follow(_) => escape(&status.source).into_owned(),
     };
     let refused = |diagnostics| {
         Failure::new(Exit::Refused, format_args!("the document from `{source}` is refused")).diagnostics(diagnostics)
@@ -183,7 +185,7 @@ fn missing(place: &Location, status: &Status, text: Option<&[u8]>) -> Failure {
 fn text_of(place: &Location) -> Option<Vec<u8>> {
     match place {
         Location::Path(path) => files::read_start(path, limits::DOCUMENT_BYTES_MAX).ok(),
-        Location::Stdin | Location::Url(_) => None,
+        Location::Stdin | Location::Url(_) | Location::Follow(_) => None,
     }
 }
 

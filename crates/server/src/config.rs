@@ -44,6 +44,8 @@ pub struct Config {
     pub data_dir: Setting<Option<PathBuf>>,
     /// The documents: paths, and URLs of `http` or `https`.
     pub documents: Setting<Vec<String>>,
+    /// The servers that this one follows, in place of documents and a cluster.
+    pub follow: Setting<Vec<String>>,
     /// The name of this node. Default: that of the host.
     pub name: Setting<Option<String>>,
     /// The name of the cluster. Default: the library's.
@@ -116,6 +118,8 @@ pub struct Arguments {
     pub data_dir: Option<String>,
     /// `--document`, each time
     pub documents: Vec<String>,
+    /// `--follow`, each time
+    pub follow: Vec<String>,
     /// `--name`
     pub name: Option<String>,
     /// `--cluster`
@@ -189,6 +193,7 @@ impl Config {
             startup_wait: one(last(Key::StartupWait), None, |said, text| span(said, text).map(Some))?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
+            follow: list(last(Key::Follow), follow)?,
             name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
             cluster: one(last(Key::Cluster), None, |said, text| name(said, text).map(Some))?,
             cluster_listen: one(last(Key::ClusterListen), None, |said, text| address(said, text).map(Some))?,
@@ -208,7 +213,28 @@ impl Config {
             let (problem, help) = ("this node does not listen for others", "set `cluster_listen`, too");
             return Err(ConfigError::value(Key::Advertise, text, origin, problem, help));
         }
+        config.check_follow()?;
         Ok(config)
+    }
+
+    /// A follower has its documents and its changes from its server.
+    fn check_follow(&self) -> Result<(), ConfigError> {
+        if self.follow.value.is_empty() {
+            return Ok(());
+        }
+        let others = [
+            (Key::Documents, !self.documents.value.is_empty()),
+            (Key::DataDir, self.data_dir.value.is_some()),
+            (Key::Peers, !self.peers.value.is_empty()),
+            (Key::ClusterListen, self.cluster_listen.value.is_some()),
+        ];
+        let Some((key, _)) = others.into_iter().find(|(_, is_said)| *is_said) else { return Ok(()) };
+        let shown: Vec<String> = self.follow.value.iter().map(|server| without_secrets(server)).collect();
+        let (problem, help) = (
+            format!("`{key}` is set, too, and a follower has documents and changes from its server"),
+            format!("leave `{key}` out, or `follow`"),
+        );
+        Err(ConfigError::value(Key::Follow, &shown.join(", "), self.follow.origin.clone(), &problem, &help))
     }
 
     /// Every value with its key and its origin, for people and for the log. No value is secret: what is in a URL before its
@@ -232,6 +258,7 @@ impl Config {
             line(Key::StartupWait, &self.startup_wait, |wait| wait.map_or(NONE.to_owned(), |wait| format!("{wait:?}"))),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
+            line(Key::Follow, &self.follow, shown),
             line(Key::Name, &self.name, optional),
             line(Key::Cluster, &self.cluster, optional),
             line(Key::ClusterListen, &self.cluster_listen, socket),
@@ -249,7 +276,17 @@ impl Config {
     /// # Errors
     /// A document is at a URL that is none, or the file with certificate authorities cannot be read.
     pub fn builder(&self) -> Result<Builder, ConfigError> {
-        let mut builder = Tidegate::builder().live(self.live());
+        let mut builder = Tidegate::builder().serve_followers(self.name.value.clone().unwrap_or_default());
+        if self.follow.value.is_empty() {
+            builder = builder.live(self.live());
+        }
+        for server in &self.follow.value {
+            let wrong = |error: tidegate::SourceError| {
+                let (origin, help) = (self.follow.origin.clone(), "name the URL of a server");
+                ConfigError::value(Key::Follow, &without_secrets(server), origin, &error.to_string(), help)
+            };
+            builder = builder.follow(server).map_err(wrong)?;
+        }
         for document in &self.documents.value {
             builder = builder.additional_source(source(document, &self.documents.origin)?);
         }
@@ -337,6 +374,7 @@ impl Said {
             text(Key::StartupWait, &arguments.startup_wait),
             text(Key::DataDir, &arguments.data_dir),
             list(Key::Documents, &arguments.documents),
+            list(Key::Follow, &arguments.follow),
             text(Key::Name, &arguments.name),
             text(Key::Cluster, &arguments.cluster),
             text(Key::ClusterListen, &arguments.cluster_listen),
@@ -506,6 +544,12 @@ fn source(document: &str, origin: &Origin) -> Result<Source, ConfigError> {
         ConfigError::value(Key::Documents, &without_secrets(document), origin.clone(), &error.to_string(), help)
     };
     Source::http(document).map_err(wrong)
+}
+
+/// The URL of a server; one without a scheme is meant as `http`.
+fn follow(said: &Said, text: &str) -> Result<String, ConfigError> {
+    let text = document(said, text)?;
+    Ok(if is_url(&text) { text } else { format!("http://{text}") })
 }
 
 /// A document's place without what may be secret in a URL.

@@ -13,7 +13,7 @@ use crate::server::Address;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QueryArgs {
     /// The document: a path, `-` for standard input, or a URL; left out where a server is asked
-    #[arg(value_hint = clap::ValueHint::AnyPath, required_unless_present = "server")]
+    #[arg(value_hint = clap::ValueHint::AnyPath, required_unless_present_any = ["server", "follow"])]
     source: Option<Location>,
 
     /// The flag's section; or the whole flag key, as `features/x` (`x` alone means `flags/x`)
@@ -24,6 +24,10 @@ pub(crate) struct QueryArgs {
 
     #[command(flatten)]
     server: ServerOption<false>,
+
+    /// Follow the server at this URL: have all its flags, and decide here; can be given several times with servers of one cluster
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    follow: Vec<String>,
 
     #[command(flatten)]
     pub(crate) options: SourceOptions,
@@ -52,7 +56,7 @@ impl QueryArgs {
     /// existing file, and otherwise the flag.
     pub(crate) fn with_optional_flag(&self) -> Result<Query<Option<FlagKey>>, Failure> {
         self.query(|word| match word {
-            Location::Url(_) | Location::Stdin => true,
+            Location::Url(_) | Location::Stdin | Location::Follow(_) => true,
             Location::Path(path) => Path::new(path).exists(),
         })
     }
@@ -60,6 +64,15 @@ impl QueryArgs {
     /// `is_document` tells whether a single word names a document, where `TIDEGATE_SERVER` is set.
     fn query(&self, is_document: impl Fn(&Location) -> bool) -> Result<Query<Option<FlagKey>>, Failure> {
         let (section, flag) = (self.section.as_deref(), self.flag.as_deref());
+        if !self.follow.is_empty() {
+            if flag.is_some() {
+                return Err(Failure::usage("too many arguments beside --follow")
+                    .help("with --follow give the flag alone: there is no document"));
+            }
+            let first = self.source.as_ref().map(Location::as_typed);
+            let source = SourceArgs { source: Location::Follow(self.follow.clone()), options: self.options.clone() };
+            return Ok(Query::Document(Box::new(source), flag_key(first.as_deref(), section)));
+        }
         let document_option = self.options.only_for_documents();
         let server = self.server.address.as_ref().filter(|_| {
             // The variable is a default: whatever names a document goes before it.

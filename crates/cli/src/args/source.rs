@@ -99,6 +99,8 @@ pub(crate) enum Location {
     Stdin,
     /// A document at an `http` or `https` URL.
     Url(String),
+    /// All flags of one of these servers.
+    Follow(Vec<String>),
 }
 
 impl Location {
@@ -108,6 +110,7 @@ impl Location {
             Self::Path(path) => path.to_string_lossy().into_owned(),
             Self::Stdin => "-".to_owned(),
             Self::Url(url) => url.clone(),
+            Self::Follow(servers) => servers.join(" "),
         }
     }
 }
@@ -118,6 +121,7 @@ impl fmt::Display for Location {
             Self::Path(path) => path.display().fmt(formatter),
             Self::Stdin => formatter.write_str("standard input"),
             Self::Url(url) => formatter.write_str(url),
+            Self::Follow(servers) => formatter.write_str(&servers.join(", ")),
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::source;
 Examples:
   tidegate serve --data-dir /var/lib/tidegate
   tidegate serve --document flags.json --document https://flags.example/app.json --data-dir state
+  tidegate serve --follow https://flags-1.internal --follow https://flags-2.internal
   tidegate serve --data-dir state --certificates certs/a --cluster-listen 10.0.0.7:7400 --peer 10.0.0.8:7400
 
 Every option can also be set in the configuration file (`data_dir = \"state\"`) and in the environment \
@@ -75,6 +76,11 @@ pub(crate) struct Args {
     /// Serve the flags of this document, a path or a URL; can be given several times
     #[arg(long = "document", value_name = "SOURCE")]
     documents: Vec<String>,
+
+    /// Follow this server of a cluster, a URL, in place of documents and a data folder: have all its flags, receive each change,
+    /// and serve followers; can be given several times with servers of one cluster
+    #[arg(long, value_name = "URL")]
+    follow: Vec<String>,
 
     /// The name of this node [default: the name of the host]
     #[arg(long, value_name = "NAME")]
@@ -130,6 +136,7 @@ impl Args {
             startup_wait: self.startup_wait.clone(),
             data_dir: self.data_dir.clone(),
             documents: self.documents.clone(),
+            follow: self.follow.clone(),
             name: self.name.clone(),
             cluster: self.cluster.clone(),
             cluster_listen: self.cluster_listen.clone(),
@@ -148,7 +155,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
     log::start()?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
-    if config.data_dir.value.is_none() {
+    if config.data_dir.value.is_none() && config.follow.value.is_empty() {
         output.warning("no data folder: changes are lost when the server stops; set one with --data-dir");
     }
     // Before the network between nodes opens its sockets.

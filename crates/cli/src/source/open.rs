@@ -33,6 +33,18 @@ pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Outpu
                 builder = builder.root_certificates(pem);
             }
         }
+        Location::Follow(servers) => {
+            for server in servers {
+                let url = if server.contains("://") { server.clone() } else { format!("http://{server}") };
+                let made = builder.follow(&url);
+                builder =
+                    made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(server), chain(&error))))?;
+            }
+            builder = builder.offline(options.offline);
+            if let Some(pem) = options.extra_roots()? {
+                builder = builder.root_certificates(pem);
+            }
+        }
         Location::Path(path) if !files::is_stream(path) => builder = builder.file(path),
         Location::Path(_) | Location::Stdin => {
             let bytes: Arc<[u8]> = read(place, options, output)?.into();

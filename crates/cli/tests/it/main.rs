@@ -11,6 +11,7 @@ mod cluster_links;
 mod docs;
 mod exit_codes;
 mod files;
+mod follow;
 mod forged_messages;
 mod help;
 mod limits;

@@ -23,6 +23,8 @@ pub enum Key {
     DataDir,
     /// The documents.
     Documents,
+    /// The servers that this one follows.
+    Follow,
     /// The name of this node.
     Name,
     /// The name of the cluster.
@@ -55,7 +57,7 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
@@ -65,6 +67,7 @@ impl Key {
         Self::StartupWait,
         Self::DataDir,
         Self::Documents,
+        Self::Follow,
         Self::Name,
         Self::Cluster,
         Self::ClusterListen,
@@ -88,6 +91,7 @@ impl Key {
             Self::StartupWait => ("startup_wait", "TIDEGATE_STARTUP_WAIT", "--startup-wait"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
+            Self::Follow => ("follow", "TIDEGATE_FOLLOW", "--follow"),
             Self::Name => ("name", "TIDEGATE_NAME", "--name"),
             Self::Cluster => ("cluster", "TIDEGATE_CLUSTER", "--cluster"),
             Self::ClusterListen => ("cluster_listen", "TIDEGATE_CLUSTER_LISTEN", "--cluster-listen"),
@@ -117,7 +121,7 @@ impl Key {
 
     pub(super) const fn shape(self) -> Shape {
         match self {
-            Self::Hosts | Self::CorsOrigins | Self::Documents | Self::Peers => Shape::List,
+            Self::Hosts | Self::CorsOrigins | Self::Documents | Self::Follow | Self::Peers => Shape::List,
             Self::ListenUnprotected | Self::ClusterInsecure => Shape::Switch,
             Self::ConnectionsMax => Shape::Number,
             _ => Shape::Text,

@@ -109,6 +109,8 @@ pub struct FeedReader {
     has_begun: bool,
     is_ended: bool,
     next_alive: tokio::time::Instant,
+    /// From there to the one after it.
+    pause: Duration,
 }
 
 impl Feed {
@@ -288,7 +290,7 @@ impl Feed {
         let digest = digest.ok_or(FeedRefusal::SnapshotNeeded)?;
         let seq = state.ring.find(position.map(|position| position.seq), digest).ok_or(FeedRefusal::SnapshotNeeded)?;
         drop(state);
-        // Each follower hears at another moment that the server is there.
+        // Each follower hears at another moment that the server is there, after the first time.
         let phase = ALIVE_PERIOD.mul_f64(f64::from(u32::try_from(random() >> 32).unwrap_or(0)) / f64::from(u32::MAX));
         Ok(FeedReader {
             feed: self.clone(),
@@ -296,7 +298,9 @@ impl Feed {
             seq,
             has_begun: false,
             is_ended: false,
-            next_alive: tokio::time::Instant::now() + phase,
+            // What the stream had for it comes first, and then that this was all.
+            next_alive: tokio::time::Instant::now(),
+            pause: phase,
         })
     }
 
@@ -437,7 +441,11 @@ impl FeedReader {
                 Ok(Ok(())) => {}
                 // The sender is a part of the feed, which this holds.
                 Ok(Err(_)) => self.is_ended = true,
-                Err(_) => return Some(self.alive()),
+                Err(_) => {
+                    if let Some(line) = self.alive() {
+                        return Some(line);
+                    }
+                }
             }
         }
     }
@@ -465,12 +473,16 @@ impl FeedReader {
         }
     }
 
-    fn alive(&mut self) -> Arc<[u8]> {
-        self.next_alive = tokio::time::Instant::now() + ALIVE_PERIOD;
+    /// That the server is there; none where a line of what has changed comes first, because the digest is that of what the follower
+    /// has.
+    fn alive(&mut self) -> Option<Arc<[u8]>> {
         let now = self.feed.shared.registry.instance().clock().now();
         let state = self.feed.state();
-        // A line of what has changed comes first: the digest is that of what the follower has.
-        if state.ring.last() == self.seq { state.alive_line(now).to_bytes() } else { Arc::from(&b": alive\n\n"[..]) }
+        if state.ring.last() != self.seq {
+            return None;
+        }
+        self.next_alive = tokio::time::Instant::now() + std::mem::replace(&mut self.pause, ALIVE_PERIOD);
+        Some(state.alive_line(now).to_bytes())
     }
 
     /// The line that ends a stream for another reason.

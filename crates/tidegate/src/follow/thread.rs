@@ -81,7 +81,8 @@ impl FollowThread {
             is_loss_told: false,
         };
         work.restore();
-        let has_state = shared.report().has_state;
+        // A command that ends with its answer wants that of the server.
+        let has_state = shared.report().has_state && !options.is_one_shot;
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
         // Made here, so that a system that is short of descriptors is an error of the start.

@@ -160,7 +160,7 @@ impl Work {
     /// One connection, from its beginning to its end.
     async fn follow(&mut self, ready: &mut impl FnMut()) -> Lost {
         if self.is_one_shot {
-            return match self.take_snapshot().await {
+            return match self.take_once().await {
                 Ok(()) => {
                     self.note_connection(true);
                     Lost::new("one answer was all that was wanted")
@@ -194,6 +194,18 @@ impl Work {
                 Err(error) => return error.into(),
             }
             self.tick();
+        }
+    }
+
+    /// What the server has now, and no more: a snapshot is some seconds old, and the stream leads on from it.
+    async fn take_once(&mut self) -> Result<(), Lost> {
+        let mut lines = self.connect().await?;
+        loop {
+            let line = self.server().next(&mut lines, LINE_BYTES_MAX, SILENCE_MAX).await?;
+            self.apply(&line).await?;
+            if matches!(Line::read(&line), Some(Ok(Line::Alive { .. }))) {
+                return Ok(());
+            }
         }
     }
 

@@ -88,6 +88,20 @@ fn each_line_has_the_digest_of_all_after_it_and_a_stream_goes_on_after_any_of_th
     }
 }
 
+/// What the guide reckons with.
+#[test]
+fn a_follower_at_rest_gets_some_100_bytes_in_ten_seconds_and_an_activation_is_some_400() {
+    let feed = feed();
+    let alive = feed.state().alive_line(Micros::new(0)).to_bytes();
+    assert!((90..=120).contains(&alive.len()), "{}", alive.len());
+    let mut reader = feed.open("00000000000000aa", None, Some(&digest(&feed))).unwrap_or_else(|_| unreachable!());
+    let value = Arc::from(&br#"{"percentage":"20","defined":true}"#[..]);
+    let change = Register { value: Some(value), replaces: Some(Stamp::ZERO), ..register("ashop/new_checkout", 1) };
+    feed.update(update(vec![Register { actor: "dana".into(), reason: "ticket 4711".into(), ..change }]));
+    let bytes: Vec<usize> = std::iter::from_fn(|| reader.ready_line()).map(|line| line.len()).collect();
+    assert!((300..=450).contains(&bytes[1]), "{bytes:?}");
+}
+
 #[test]
 fn loops_and_ways_that_are_too_long_are_refused() {
     let feed = feed();

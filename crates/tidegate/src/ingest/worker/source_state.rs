@@ -430,7 +430,7 @@ impl SourceState {
         if self.active.as_ref().is_some_and(|document| document.stored != Stored::NotNow) {
             self.admission.remember();
         }
-        if self.is_one_shot {
+        if self.is_one_shot && self.poll_age == Span::ZERO {
             // Just answered, so the ramps are where the clock is.
             self.clocks = Clocks::synced();
         }
