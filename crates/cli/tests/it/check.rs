@@ -171,9 +171,9 @@ fn against_other_weights_subjects_with_another_variant_are_counted() {
         )
     };
     let host = Host::with(&document(r#""red": 50, "blue": 30, "green": 20"#));
-    host.write("new.json", &document(r#""red": 20, "blue": 12, "green": 68"#));
-    let subjects: String = (0..1_000).map(|number| format!("{{\"$key\": \"user-{number}\"}}\n")).collect();
-    host.write("subjects.jsonl", &subjects);
+    host.write("new.json", document(r#""red": 20, "blue": 12, "green": 68"#));
+    let subjects: Vec<String> = (0..1_000).map(|number| format!(r#"{{"$key": "user-{number}"}}"#)).collect();
+    host.write("subjects.jsonl", subjects.join("\n"));
     let said = host.run("check new.json --against flags.json --attributes subjects.jsonl --format json").said();
     let population = &said.json()[0]["against"]["flags"][0]["population"];
     let moved = population["moved"].as_u64().unwrap();
