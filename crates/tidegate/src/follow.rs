@@ -144,20 +144,17 @@ impl Follower {
     pub(crate) fn complete(&self, status: &mut Status) {
         let documents = self.shared.documents().clone();
         let mut documents = documents.iter().map(|status| status.to_status());
-        match documents.next() {
-            Some(first) => {
-                *status = first;
-                status.additional_sources = documents.collect();
-            }
-            None => {
-                let report = self.shared.report();
-                status.source.clone_from(&report.server);
-                if !report.has_state {
-                    status.health = Health::Starting;
-                    let (since, message) = (report.since, report.last_error.clone());
-                    status.last_error = message.map(|message| SourceTrouble { message, since, at: since, count: 1 });
-                }
-            }
+        if let Some(first) = documents.next() {
+            *status = first;
+            status.additional_sources = documents.collect();
+            return;
+        }
+        let report = self.shared.report();
+        status.source.clone_from(&report.server);
+        if !report.has_state {
+            status.health = Health::Starting;
+            let (since, message) = (report.since, report.last_error.clone());
+            status.last_error = message.map(|message| SourceTrouble { message, since, at: since, count: 1 });
         }
     }
 

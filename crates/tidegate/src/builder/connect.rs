@@ -57,12 +57,11 @@ impl Builder {
         let first = self.prepare_first(&registry, upkeep)?;
         let additional_sources = self.prepare_additional(&registry)?;
         #[cfg(feature = "cluster")]
-        let live = match &self.live {
-            Some(live) => Some(live.start(Arc::clone(&registry), defaults)?),
-            None => {
-                registry.set_defaults(defaults);
-                None
-            }
+        let live = if let Some(live) = &self.live {
+            Some(live.start(Arc::clone(&registry), defaults)?)
+        } else {
+            registry.set_defaults(defaults);
+            None
         };
         #[cfg(feature = "cluster")]
         let feed = self.feed(&registry);

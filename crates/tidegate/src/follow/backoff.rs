@@ -29,7 +29,7 @@ impl Backoff {
 }
 
 fn part(whole: Duration, random: u64) -> Duration {
-    let micros = u128::from(random) * whole.as_micros() >> 64;
+    let micros = (u128::from(random) * whole.as_micros()) >> 64;
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 

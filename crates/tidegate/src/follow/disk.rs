@@ -118,8 +118,8 @@ impl Disk {
         let Some((folder, file)) = &self.folder else { return Ok(()) };
         let began = Instant::now();
         let text = serde_json::to_vec(&FileJson::new(held, position)).unwrap_or_default();
-        let head = first_line(MAGIC, VERSION, &[&text]);
-        let written = folder.replace(file, FILE_BYTES_MAX, &[head.as_bytes(), &text]);
+        let first = first_line(MAGIC, VERSION, &[&text]);
+        let written = folder.replace(file, FILE_BYTES_MAX, &[first.as_bytes(), &text]);
         (self.saved, self.pause) = (Instant::now(), SAVE_PERIOD.max(began.elapsed() * 20));
         if written.is_ok() {
             self.is_behind = false;

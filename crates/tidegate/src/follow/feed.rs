@@ -155,7 +155,7 @@ impl Feed {
         let mut state = self.state();
         let Update { registers, gone, nodes } = update;
         state.nodes.extend(nodes);
-        state.push_gone(self.shared.instance, gone);
+        state.push_gone(self.shared.instance, &gone);
         let mut batch = Batch::default();
         for register in registers {
             if state.mirror.get(&register.key) == Some(&register) {
@@ -328,12 +328,14 @@ impl State {
         self.ring.push(line.to_bytes(), digest);
     }
 
-    fn push_gone(&mut self, instance: u64, gone: Vec<Arc<[u8]>>) {
+    fn push_gone(&mut self, instance: u64, gone: &[Arc<[u8]>]) {
         if gone.is_empty() {
             return;
         }
         let keys: Option<Vec<String>> = gone.iter().map(|key| String::from_utf8(key.to_vec()).ok()).collect();
-        gone.iter().for_each(|key| self.mirror.remove(key));
+        for key in gone {
+            self.mirror.remove(key);
+        }
         let digest = self.mirror.digest();
         let Some(keys) = keys else {
             // Only a newer version writes such keys. No line says them, so followers take a snapshot.

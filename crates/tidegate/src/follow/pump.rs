@@ -86,19 +86,19 @@ impl Work {
 
     fn look_at(&self, flags: Vec<FlagKey>) {
         let Some(Ok(found)) = self.cluster.as_ref().map(|cluster| cluster.registers_of(flags)) else { return };
-        let Registers { registers, names, .. } = found;
+        let Registers { all: registers, names, .. } = found;
         self.feed.update(Update { registers, gone: Vec::new(), nodes: names });
     }
 
     fn look_at_all(&mut self) {
         self.compared = Instant::now();
         let Some(cluster) = &self.cluster else { return };
-        self.feed.set_cluster(cluster.name());
+        self.feed.set_cluster(cluster.cluster_name());
         let digest = cluster.digest().ok();
         if digest.is_some() && digest == self.digest {
             return;
         }
-        let Ok(Registers { registers, floor, names }) = cluster.all_registers() else { return };
+        let Ok(Registers { all: registers, floor, names }) = cluster.all_registers() else { return };
         self.digest = digest;
         let keys: BTreeSet<Arc<[u8]>> = registers.iter().map(|register| Arc::clone(&register.key)).collect();
         let gone = self.feed.keys_besides(&keys);

@@ -121,6 +121,7 @@ impl Report {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match age {
         Some(age) => serializer.serialize_f64(age.as_secs_f64()),

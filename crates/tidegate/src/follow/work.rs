@@ -371,7 +371,7 @@ impl Work {
 
     /// Makes what has changed active, all at once, and hands it on to the followers of this process.
     fn activate(&mut self, changed: &Changed) {
-        let mut changes = Vec::new();
+        let mut live_changes = Vec::new();
         let mut told = Changes::default();
         let mut update = Update::default();
         {
@@ -385,7 +385,7 @@ impl Work {
                 // A newer version may know more kinds of keys.
                 let Some((kind, flag)) = ChangeKind::from_key(key) else { continue };
                 match project(kind, &flag, register.and_then(|register| register.value.as_deref())) {
-                    Ok(change) => changes.push(change),
+                    Ok(change) => live_changes.push(change),
                     Err(error) => note_inapplicable(&flag, &error.to_string()),
                 }
                 match kind {
@@ -395,8 +395,8 @@ impl Work {
             }
             update.nodes.clone_from(&held.nodes);
         }
-        if !changes.is_empty() {
-            told.flags = self.shared.registry.apply(changes);
+        if !live_changes.is_empty() {
+            told.flags = self.shared.registry.apply(live_changes);
             self.shared.registry.instance().notifier.notify(told);
         }
         if let Some(feed) = &self.feed {

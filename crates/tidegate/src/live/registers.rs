@@ -11,7 +11,7 @@ use super::value::ChangeKind;
 /// Registers of a node, and what is known of all of them.
 #[derive(Debug)]
 pub(crate) struct Registers {
-    pub(crate) registers: Vec<Register>,
+    pub(crate) all: Vec<Register>,
     /// Tombstones with stamps up to here are collected.
     pub(crate) floor: Stamp,
     /// What nodes are called.
@@ -20,7 +20,7 @@ pub(crate) struct Registers {
 
 impl Cluster {
     /// What the cluster is called.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn cluster_name(&self) -> &str {
         &self.driver().cluster
     }
 
@@ -30,7 +30,7 @@ impl Cluster {
         self.query(move |view| {
             let now = Now { wall_ms: u64::try_from(wall.get() / 1_000).unwrap_or(0), steady_ms: view.steady_ms };
             Registers {
-                registers: view.replica.iter().cloned().collect(),
+                all: view.replica.iter().cloned().collect(),
                 floor: view.replica.status(now).gc_floor,
                 names: (**view.names).clone(),
             }
@@ -44,7 +44,7 @@ impl Cluster {
                 .iter()
                 .flat_map(|flag| [ChangeKind::Activation, ChangeKind::Definition].map(|kind| kind.key(flag)));
             Registers {
-                registers: keys.filter_map(|key| view.replica.get(&key).cloned()).collect(),
+                all: keys.filter_map(|key| view.replica.get(&key).cloned()).collect(),
                 floor: Stamp::ZERO,
                 names: (**view.names).clone(),
             }
