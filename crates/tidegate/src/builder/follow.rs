@@ -61,7 +61,7 @@ impl Builder {
         let problem = if self.source.is_some() {
             "it has the documents of its server; name no source"
         } else if self.live.is_some() {
-            "it is no member of a cluster; leave `live` out"
+            "it is not a member of a cluster; leave `live` out"
         } else if self.servers.len() > ADDRESSES_MAX {
             "it takes 16 servers at most"
         } else {

@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn delays_double_up_to_a_ceiling_and_begin_again_after_success() {
         let mut backoff = Backoff::default();
-        let ceilings: Vec<u64> = (0..7).map(|_| backoff.after(None, u64::MAX).as_millis() as u64 + 1).collect();
+        let ceilings: Vec<u128> = (0..7).map(|_| backoff.after(None, u64::MAX).as_millis() + 1).collect();
         assert_eq!(ceilings, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
         assert_eq!(backoff.after(None, 0), Duration::ZERO);
         backoff.reset();

@@ -45,7 +45,7 @@ pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 pub(crate) const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 
 /// How long a follower keeps a register that is newer than what its present server has. A server that lags has it by then; one
-/// that was set up anew never will.
+/// that was set up again from nothing never will.
 pub(crate) const AHEAD_MAX: Duration = Duration::from_mins(10);
 
 /// Between two writes of what a follower keeps on the disk, at least.
