@@ -178,6 +178,7 @@ const SECTIONS: &[Section] = &[
             ("FEED_EVENTS_MAX", "the stream is ended with `too-slow`"),
             ("FEED_BYTES_MAX", "the stream is ended with `too-slow`"),
             ("FEED_REST", "what has changed meanwhile is sent together"),
+            ("FEED_RETRY", "the history is read again"),
             ("FEED_PAGE", "the next page"),
             ("KEEP_ALIVE_PERIOD", "the stream sends a comment"),
             ("STOP_TIMEOUT", "connections that remain are closed"),

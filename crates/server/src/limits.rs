@@ -159,6 +159,9 @@ pub const FEED_REST: Duration = Duration::from_millis(20);
 /// Changes that are read from the history at a time for the streams of all changes.
 pub const FEED_PAGE: usize = 128;
 
+/// A history that could not be read for the streams of all changes is read again after this time.
+pub const FEED_RETRY: Duration = Duration::from_secs(1);
+
 /// Between two comments on an event stream: well within the minute after which gateways cut a silent connection.
 pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 

@@ -162,7 +162,7 @@ impl Shared {
     }
 }
 
-/// Follows everything, until the instance is gone or its history cannot be read.
+/// Follows everything, until the instance is gone.
 async fn follow(
     mut follower: Follower,
     mut subscription: tidegate::Subscription,
@@ -180,19 +180,48 @@ async fn follow(
                 Err(_) => return,
             },
         };
-        let mut changes = Some(changes);
-        loop {
-            let (changes, shared) = (changes.take().unwrap_or_default(), Arc::clone(&shared));
-            let work = spawn_blocking(move || {
-                let has_more = follower.read(&changes, &shared);
-                (follower, has_more)
-            });
-            let Ok((returned, has_more)) = work.await else { return };
-            follower = returned;
-            match has_more {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => return tracing::error!("changes can no longer be followed: {error}"),
+        let shared = Arc::clone(&shared);
+        let read = move |mut follower: Follower, changes: &Changes| {
+            let has_more = follower.read(changes, &shared);
+            (follower, has_more)
+        };
+        let Some(read) = read_all(follower, changes, read).await else { return };
+        follower = read;
+    }
+}
+
+/// Reads what has changed, a part of it at a time, each on a thread that may block. A history that cannot be read is read again
+/// later: streams wait for it. None: reading has panicked.
+async fn read_all<F, E>(
+    mut follower: F,
+    changes: Changes,
+    read: impl Fn(F, &Changes) -> (F, Result<bool, E>) + Clone + Send + 'static,
+) -> Option<F>
+where
+    F: Send + 'static,
+    E: std::fmt::Display + Send + 'static,
+{
+    let (mut changes, mut is_failing) = (changes, false);
+    loop {
+        let (read, found) = (read.clone(), changes.clone());
+        let (returned, has_more) = spawn_blocking(move || read(follower, &found)).await.ok()?;
+        follower = returned;
+        match has_more {
+            Ok(has_more) => {
+                if is_failing {
+                    tracing::info!("the history can be read again, and streams of changes go on");
+                }
+                (changes, is_failing) = (Changes::default(), false);
+                if !has_more {
+                    return Some(follower);
+                }
+            }
+            Err(error) => {
+                if !is_failing {
+                    tracing::error!("the history cannot be read, and streams of changes wait: {error}; trying again");
+                }
+                is_failing = true;
+                tokio::time::sleep(limits::FEED_RETRY).await;
             }
         }
     }
@@ -220,10 +249,11 @@ impl Follower {
         Ok(Self { tide, cluster, node, position, documents, locks })
     }
 
-    /// Puts what has changed into the ring, a part of it at a time; whether there is more.
+    /// Puts what has changed into the ring, a part of it at a time; whether there is more. After an error nothing has happened.
     fn read(&mut self, changes: &Changes, shared: &Shared) -> Result<bool, ClusterError> {
         let mut events = Vec::new();
         let arrived = self.cluster.changes_after(self.position.place, limits::FEED_PAGE, |_| true)?;
+        let stamp = self.cluster.stamp_at(arrived.last)?;
         let has_more = arrived.last > self.position.place;
         for change in &arrived.changes {
             self.position.note(change.position, change.change.stamp);
@@ -231,7 +261,7 @@ impl Follower {
         }
         if arrived.last > self.position.place {
             // What is no change of a flag.
-            self.position.stamp = self.cluster.stamp_at(arrived.last)?.unwrap_or(self.position.stamp);
+            self.position.stamp = stamp.unwrap_or(self.position.stamp);
             self.position.place = arrived.last;
         }
         if changes.document {
@@ -288,5 +318,27 @@ const ENDED: &str =
 impl std::fmt::Debug for Follower {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Follower").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_history_that_cannot_be_read_is_read_again() {
+        // Fails twice, and then has two parts. The changes are the same until they were read.
+        let read = |mut seen: Vec<bool>, changes: &Changes| {
+            seen.push(changes.locks);
+            let answer = match seen.len() {
+                1 | 2 => Err("no disk"),
+                3 => Ok(true),
+                _ => Ok(false),
+            };
+            (seen, answer)
+        };
+        let mut changes = Changes::default();
+        changes.locks = true;
+        assert_eq!(read_all(Vec::new(), changes, read).await, Some(vec![true, true, true, false]));
     }
 }
