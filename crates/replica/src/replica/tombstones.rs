@@ -12,7 +12,7 @@
 //! A node shows its own tombstones up to the floor until a node that announces it is seen to hold nothing in their place: a tombstone
 //! that the collecting node did not wait for may be unknown to all others. Then it hides them: they are in no hash and no message, so
 //! that both nodes can become equal, and they still outrank what they stand for. The node drops them when it announces the floor. Until
-//! then the collecting node may lose its disk, and nobody announces the floor; a register that a hidden tombstone outranks reveals it.
+//! then the collecting node may lose its disk, and no node announces the floor; a register that a hidden tombstone outranks reveals it.
 
 use std::sync::Arc;
 

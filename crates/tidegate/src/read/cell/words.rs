@@ -78,7 +78,7 @@ impl Words {
         from <= now.get() && (now.get() < until || until == i64::MAX)
     }
 
-    /// Whether the position of a key by `xxh3` is below the share, if the words still are those of this first word.
+    /// Whether the position of a key by `xxh3` is below the share, if the words still are those of this head.
     #[expect(clippy::inline_always, reason = "a read is one function, also without link-time optimisation")]
     #[inline(always)]
     pub(super) fn is_below_share(&self, head: Head, key: &str) -> Option<bool> {
@@ -87,7 +87,7 @@ impl Words {
         if self.are_still_of(head) { Some(has_new) } else { None }
     }
 
-    /// Whether the first word is the one with which the others were read.
+    /// Whether the head is the one with which the other words were read.
     #[inline]
     pub(super) fn are_still_of(&self, head: Head) -> bool {
         fence(Ordering::Acquire);
@@ -178,7 +178,7 @@ impl Encoded {
     }
 }
 
-/// The bits of the first word.
+/// The head: the word that says how to read the others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head(pub(super) u64);
 
