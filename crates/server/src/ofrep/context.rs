@@ -40,8 +40,8 @@ impl Context {
         };
         let targeting_key = match members.targeting_key {
             None => None,
-            Some(Some(key)) => Some(key).filter(|key| !key.is_empty()),
-            Some(None) => {
+            Some(TargetingKey::Text(key)) => Some(key).filter(|key| !key.is_empty()),
+            Some(TargetingKey::NotAString) => {
                 let detail = "`targetingKey` is not a string";
                 return Err(Problem::invalid_context("targetingKey", detail, "send a JSON string"));
             }
@@ -191,9 +191,15 @@ impl<'de> Object<'de> for Body<'_> {
 
 /// What a context has.
 struct Members {
-    /// The targeting key, if there is one; none within for one that is not a string.
-    targeting_key: Option<Option<String>>,
+    /// The targeting key, if there is one.
+    targeting_key: Option<TargetingKey>,
     attributes: Map<String, Value>,
+}
+
+/// A targeting key as it was sent.
+enum TargetingKey {
+    Text(String),
+    NotAString,
 }
 
 /// The context: its key, and the attributes with these names.
@@ -209,7 +215,8 @@ impl<'de> Object<'de> for Attributes<'_> {
                 if read.targeting_key.is_some() {
                     return Err(A::Error::duplicate_field("targetingKey"));
                 }
-                read.targeting_key = Some(members.next_value_seed(Key)?);
+                let key = members.next_value_seed(Key)?;
+                read.targeting_key = Some(key.map_or(TargetingKey::NotAString, TargetingKey::Text));
             } else if self.0.has(&name) {
                 let value = members.next_value()?;
                 read.attributes.insert(name.into_owned(), value);

@@ -15,9 +15,12 @@ use hyper::rt::{Sleep, Timer};
 /// The timers of one connection, all of which one task polls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeadTimer {
-    /// The timer of the runtime, and the instant at which it goes off.
-    shared: Arc<Mutex<Option<(Instant, Pin<Box<tokio::time::Sleep>>)>>>,
+    /// One for all of them.
+    shared: Arc<Mutex<Option<Shared>>>,
 }
+
+/// The timer of the runtime, and the instant at which it goes off.
+type Shared = (Instant, Pin<Box<tokio::time::Sleep>>);
 
 /// Ready at an instant.
 #[derive(Debug)]

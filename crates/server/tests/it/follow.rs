@@ -89,7 +89,7 @@ async fn a_ramp_with_a_lease_stands_still_in_followers_when_the_server_cannot_re
     let path = folder.path().join("flags.json");
     let ramp = r#"{"stable": 4, "new": 8, "start_time": "1970-01-01T00:00:00Z", "duration": "10h", "lease": "30m"}"#;
     std::fs::write(&path, format!(r#"{{"shop": {{"rows": {ramp}}}}}"#)).unwrap();
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let clock = tidegate::Clock::manual(tidegate::Micros::new(3_600_000_000));
     let source = live().clock(clock.clone()).file(&path).poll_interval(Duration::from_millis(100));
     let server = Server::with(source, Options::default()).await;
@@ -104,7 +104,7 @@ async fn a_ramp_with_a_lease_stands_still_in_followers_when_the_server_cannot_re
     // They go on together, at twice the speed, once the server has reached its source.
     std::fs::write(&path, format!(r#"{{"shop": {{"rows": {ramp}}}}}"#)).unwrap();
     until("the server has its source", || server.tide.status().last_error.is_none()).await;
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let polled = server.tide.status().fresh_at;
     until("followers hear of it", || [&early, &late].iter().all(|tide| tide.status().fresh_at >= polled)).await;
     clock.advance(hour / 4);

@@ -135,7 +135,7 @@ mod tests {
     fn an_id_has_a_bound() {
         let mut position = position(&[]);
         for node in 0..1_000 {
-            position.note(node, stamp(0, node, node));
+            position.note(node, stamp(0, 1_000_000 + node, node));
         }
         assert_eq!(position.latest.len(), WRITERS_MAX);
         assert!(position.may_lack(stamp(0, 1, 1)) && !position.may_lack(stamp(0, 900, 990)));
