@@ -35,7 +35,7 @@ pub struct Config {
     /// Origins whose pages may evaluate flags over OFREP: `*` for every origin, `none`, or origins such as `https://shop.example`.
     /// Default: `*`.
     pub cors_origins: Setting<Vec<String>>,
-    /// HTTP connections at once; fewer where the process may open few files. Default: [`limits::CONNECTIONS_MAX`](crate::limits::CONNECTIONS_MAX).
+    /// HTTP connections at once; fewer where the process may open few files. Default: [`limits::CONNECTIONS_MAX`].
     pub connections_max: Setting<usize>,
     /// How long a start waits for the first answers of the documents' sources and for a member of the cluster to compare itself
     /// with. Default: the library's, 5 s.

@@ -85,6 +85,7 @@ fn remedy(kind: &str, field: &str, is_about_flag: bool) -> &'static str {
         "changed" => "the flag was changed meanwhile; check `tidegate history`, and decide again",
         "unknown-node" | "ambiguous-node" => "`tidegate cluster status` lists the members with their ids",
         "reachable-node" => "stop the node first, or add --force",
+        "follower" => "name a member of the cluster with --server; a follower takes no changes",
         "own-node" => "stop this node, and name another one with --server",
         "conflict" if is_about_flag => "change the document, or set the activation with `tidegate percentage`",
         "conflict" => "restore a backup of this cluster, or start the server with the other --cluster",
@@ -154,9 +155,12 @@ mod tests {
             let problem = format!("urn:tidegate:problem:{kind}");
             let texts = [("", false), ("", true), ("until", true), ("lease", true)];
             let texts = texts.map(|(field, is_about_flag)| remedy(&problem, field, is_about_flag));
-            // This program sends no page of another origin, no body that is not JSON, and no request of OFREP.
-            let ofrep = ["targeting-key-missing", "invalid-context", "not-in-ofrep"];
-            let is_expected = !["cross-origin", "malformed", "invalid"].contains(&kind) && !ofrep.contains(&kind);
+            // This module sends no page of another origin, no body that is not JSON, and no request of OFREP or of a follower.
+            let others = ["targeting-key-missing", "invalid-context", "not-in-ofrep"];
+            let followers = ["snapshot-needed", "follow-loop", "no-followers"];
+            let is_expected = !["cross-origin", "malformed", "invalid"].contains(&kind)
+                && !others.contains(&kind)
+                && !followers.contains(&kind);
             assert!(!is_expected || texts.iter().all(|text| !text.is_empty()), "{kind} has no remedy");
             for text in texts {
                 let is_request =
