@@ -1,13 +1,13 @@
 //! Draws shares over time with characters.
 
 use anstyle::{AnsiColor, Style};
+use tidegate_engine::forecast::{Curve, Forecast};
+use tidegate_engine::{Micros, Share};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::axis;
-use crate::forecast::{Curve, Forecast};
 use crate::table::{FAINT, paint};
-use crate::text::shorten;
-use tidegate_engine::{Micros, Share};
+use crate::text::{escape, shorten};
 
 /// The chart: one flag as a line on a grid, several as one row each, at most `rows_most` of them.
 pub(crate) fn draw(forecast: &Forecast<'_>, columns: usize, rows_most: usize) -> Vec<String> {
@@ -37,12 +37,13 @@ fn several(forecast: &Forecast<'_>, columns: usize, rows_most: usize) -> Vec<Str
     let moving: Vec<&Curve<'_>> =
         forecast.curves.iter().filter(|curve| curve.changes_within(forecast.from, forecast.to)).collect();
     let shown = &moving[..moving.len().min(rows_most)];
-    let names = shown.iter().map(|curve| curve.name.width()).max().unwrap_or(0).min(columns / 3);
+    let names = shown.iter().map(|curve| escape(&curve.name).width()).max().unwrap_or(0).min(columns / 3);
     let width = columns - names - ENDS_COLUMNS - 4;
     let mut lines: Vec<String> = shown
         .iter()
         .map(|curve| {
-            let name = shorten(&curve.name, names);
+            let name = escape(&curve.name);
+            let name = shorten(&name, names);
             let pad = " ".repeat(names - name.width());
             let ends = format!("{} → {} %", brief(curve.share_at(forecast.from)), brief(curve.share_at(forecast.to)));
             format!("{name}{pad} {} {}", row(forecast, curve, width), paint(&ends, FAINT))

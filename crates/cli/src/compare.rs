@@ -6,17 +6,16 @@
 
 mod counted;
 mod fields;
-mod movement;
 
 use std::collections::{HashMap, HashSet};
 
+use tidegate_engine::forecast::Curve;
 use tidegate_engine::{CompileOptions, Document, FlagKey, Micros, Snapshot, compile, document};
 
-use crate::forecast::Curve;
 use crate::subjects::KnownSubject;
 pub(crate) use counted::Counted;
 pub(crate) use fields::Field;
-pub(crate) use movement::{Bounds, Movement, Movements};
+pub(crate) use tidegate_engine::forecast::{Bounds, Movement, Movements};
 
 /// What differs between two documents.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ mod compare;
 mod data;
 mod exit;
 mod files;
-mod forecast;
 #[cfg(test)]
 mod generated;
 mod json;
@@ -17,7 +16,6 @@ mod keys;
 mod log;
 mod lookup;
 mod output;
-mod population;
 mod relative;
 mod report;
 mod server;

@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
+use tidegate_engine::forecast::{Curve, Forecast};
 use tidegate_engine::{Micros, Share};
 
 use crate::axis;
-use crate::forecast::{Curve, Forecast};
 use crate::relative::short;
 use crate::text::{escape, shorten};
 
@@ -21,7 +21,7 @@ pub(crate) fn draw(forecast: &Forecast<'_>, source: &str) -> String {
         moving().collect()
     };
     let title = match &*forecast.curves {
-        [curve] => curve.name.clone(),
+        [curve] => escape(&curve.name).into_owned(),
         _ => escape(source).into_owned(),
     };
     let picture = Picture { forecast, curves };
@@ -101,7 +101,7 @@ impl Picture<'_, '_> {
                 band.left,
                 band.right(),
                 band.left - 12.0,
-                xml(&shorten(&curve.name, 34)),
+                xml(&shorten(&escape(&curve.name), 34)),
                 band.right() + 8.0,
                 brief(curve.share_at(self.forecast.to)),
                 y = band.bottom()
@@ -182,7 +182,7 @@ impl Picture<'_, '_> {
             x + 24.0,
             x + 34.0,
             y + 4.5,
-            xml(&shorten(&curve.name, 80))
+            xml(&shorten(&escape(&curve.name), 80))
         );
     }
 

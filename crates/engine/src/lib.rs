@@ -22,7 +22,7 @@
 //! | evaluate a flag | [`compile()`], [`Snapshot::evaluate`]; [`Subject`], [`Moment`], [`Decision`] |
 //! | say why a key has its value | [`Snapshot::explain`], [`Explanation`] |
 //! | override flags | [`Snapshot::set_activation`], [`Snapshot::set_lock`], [`Overlay`] |
-//! | forecast a ramp | [`Flag::flips`], [`Flag::next_change`], [`Ramp`] |
+//! | forecast a ramp | [`Flag::flips`], [`Flag::next_change`], [`Ramp`]; [`forecast`], [`population`] |
 //! | stop ramps while a source is unreachable | [`lease`] |
 //! | convert a percentage | [`document::parse_percent`], [`Share`] |
 //!
@@ -70,6 +70,7 @@ mod ends;
 mod evaluate;
 mod explain;
 mod flag_key;
+pub mod forecast;
 pub mod lease;
 pub mod limits;
 mod micros;
@@ -77,6 +78,7 @@ mod moment;
 mod network;
 mod overlay;
 mod plan;
+pub mod population;
 mod ramp;
 mod same_text;
 mod scalar;

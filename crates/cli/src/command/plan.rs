@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tidegate_engine::forecast::{Forecast, Overlap};
 use tidegate_engine::{Flag, FlagKey, Micros, Overlay, Snapshot};
 
 use crate::args::{Format, FormatArg, SourceArgs};
 use crate::chart;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
-use crate::forecast::{Forecast, Overlap};
 use crate::json::{Percent, instant};
 use crate::lookup;
 use crate::output::Output;
@@ -18,7 +18,7 @@ use crate::source;
 use crate::svg;
 use crate::table::{Cell, FAINT, HEADING, Table, paint};
 use crate::terminal;
-use crate::text::{escape_json, shorten};
+use crate::text::{escape, escape_json, shorten};
 
 /// Show the shares of flags over time, the next changes, and ramps that overlap
 #[derive(Clone, Debug, clap::Args)]
@@ -109,7 +109,7 @@ fn human(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Failure> {
         let value = |json: Option<&str>| json.map_or("-".into(), |json| shorten(&escape_json(json), 30).into_owned());
         let values = format!("{} → {}", value(curve.flag.stable()), value(curve.flag.new_value()));
         let share = format!("{} % now", curve.share_at(forecast.now));
-        output.line(format_args!("{}  {values}  {share}", paint(&curve.name, HEADING)))?;
+        output.line(format_args!("{}  {values}  {share}", paint(&escape(&curve.name), HEADING)))?;
     }
     output.line("")?;
     for line in chart::draw(forecast, terminal::columns(), ROWS_MOST) {
@@ -131,7 +131,7 @@ fn print_changes(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Fai
         table.row([
             Cell::new(short(change.at)),
             Cell::new(relative(change.at, forecast.now)).styled(FAINT),
-            Cell::new(&*curve.name),
+            Cell::new(escape(&curve.name)),
             Cell::new(format!("{} %", change.share)),
             Cell::new(change.kind.as_str()),
         ]);
@@ -152,8 +152,8 @@ fn print_overlaps(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Fa
     output.line("")?;
     let mut table = Table::new(&["MOVING AT ONCE", "", "FOR", "UP TO>", "FLAGS"]);
     for overlap in overlaps.iter().take(CHANGES_MOST) {
-        let names: Vec<&str> = overlap.curves.iter().map(|number| &*forecast.curves[*number].name).collect();
-        let shown = names.iter().take(NAMES_MOST).copied().collect::<Vec<_>>().join(", ");
+        let names: Vec<_> = overlap.curves.iter().map(|number| escape(&forecast.curves[*number].name)).collect();
+        let shown = names.iter().take(NAMES_MOST).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let more = names.len().saturating_sub(NAMES_MOST);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         table.row([

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tidegate_engine::forecast::Forecast;
+use tidegate_engine::population::{Counts, Tally};
 use tidegate_engine::{Flag, Micros, Overlay, Span, Subject};
 
 use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::forecast::Forecast;
 use crate::json::instant;
 use crate::keys;
 use crate::lookup;
 use crate::output::Output;
-use crate::population::{Counts, Tally};
 use crate::relative::{relative, short};
 use crate::source;
 use crate::subjects::{self, KnownSubject};

@@ -4,12 +4,12 @@
 //! subtracts one at the first after its flip back, and a running sum gives the counts. The result is the same as evaluating each
 //! key at each instant.
 
-use tidegate_engine::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Subject, Variant};
-
-use crate::source::SYNCED;
+use crate::lease::Clocks;
+use crate::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Subject, Variant};
 
 /// Counts of a population at each of some instants.
-pub(crate) struct Tally<'s> {
+#[derive(Debug)]
+pub struct Tally<'s> {
     snapshot: &'s Snapshot,
     flag: Flag<'s>,
     index: FlagIndex,
@@ -24,25 +24,29 @@ pub(crate) struct Tally<'s> {
 
 /// How many keys have which variant at an instant.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) at: Micros,
-    pub(crate) stable: u64,
-    pub(crate) new: u64,
-    pub(crate) interpolated: u64,
+pub struct Counts {
+    /// The instant.
+    pub at: Micros,
+    /// Keys that have `stable`.
+    pub stable: u64,
+    /// Keys that have `new`.
+    pub new: u64,
+    /// Keys that have a number between both.
+    pub interpolated: u64,
     /// How many have which named variant, in the order of the document; empty for a flag without.
-    pub(crate) named: Vec<(String, u64)>,
+    pub named: Vec<(String, u64)>,
 }
 
 impl Counts {
     /// How many keys there are.
-    pub(crate) fn population(&self) -> u64 {
+    pub fn population(&self) -> u64 {
         self.stable + self.new + self.interpolated
     }
 }
 
 impl<'s> Tally<'s> {
     /// Counts to be made at these instants, which are in order.
-    pub(crate) fn new(snapshot: &'s Snapshot, flag: Flag<'s>, instants: Vec<Micros>) -> Self {
+    pub fn new(snapshot: &'s Snapshot, flag: Flag<'s>, instants: Vec<Micros>) -> Self {
         let changes = vec![0; instants.len() + 1];
         let variants = flag.variants().into_iter().flat_map(|variants| &variants.values);
         let variants: Vec<&str> = variants.map(|variant| &*variant.name).collect();
@@ -51,7 +55,7 @@ impl<'s> Tally<'s> {
     }
 
     /// Adds one subject to the population.
-    pub(crate) fn add(&mut self, subject: &Subject<'_>) {
+    pub fn add(&mut self, subject: &Subject<'_>) {
         self.population += 1;
         let has_rules = self.flag.targeting().is_some_and(|targeting| !targeting.rules.is_empty());
         if has_rules || !self.variants.is_empty() {
@@ -105,7 +109,7 @@ impl<'s> Tally<'s> {
     }
 
     /// The counts at each instant.
-    pub(crate) fn counts(&self) -> Vec<Counts> {
+    pub fn counts(&self) -> Vec<Counts> {
         let mut running = 0_i64;
         let count = |((at, change), named): ((&Micros, &i64), &Vec<u64>)| {
             running += change;
@@ -128,5 +132,7 @@ impl<'s> Tally<'s> {
     }
 }
 
+/// Leases are ignored.
+const SYNCED: &Clocks = &Clocks::synced();
 /// Before everything; flips do not depend on it where leases are ignored.
 const ALWAYS: Moment<'static> = Moment { now: Micros::MIN, leases: SYNCED };

@@ -1,39 +1,42 @@
 //! How much of the line gains or loses `new`, now and at most.
 
-use tidegate_engine::{Micros, Share, Span};
+use crate::{Micros, Share, Span};
 
-use crate::forecast::Curve;
+use super::Curve;
 
 /// What a change does to the line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Movements {
+pub struct Movements {
     /// Keys that have `stable` by the old document and `new` by the new one.
-    pub(crate) gain: Movement,
+    pub gain: Movement,
     /// Keys that have `new` by the old document and `stable` by the new one.
-    pub(crate) loss: Movement,
+    pub loss: Movement,
 }
 
 /// How much of the line changes sides.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Movement {
-    pub(crate) now: Bounds,
+pub struct Movement {
+    /// Now.
+    pub now: Bounds,
     /// The most at any instant from now on.
-    pub(crate) most: Bounds,
+    pub most: Bounds,
     /// The first instant at which it is most.
-    pub(crate) most_at: Option<Micros>,
+    pub most_at: Option<Micros>,
 }
 
 /// What is known of a part of the line; both are the same where it is known exactly.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) at_least: Share,
-    pub(crate) at_most: Share,
+pub struct Bounds {
+    /// At least this share of the keys.
+    pub at_least: Share,
+    /// At most this share.
+    pub at_most: Share,
 }
 
 impl Movements {
     /// The movements from the old to the new state of a flag, from `now` on. A flag that does not exist
     /// gives `new` to no key.
-    pub(crate) fn between(old: Option<&Curve<'_>>, new: Option<&Curve<'_>>, is_shuffled: bool, now: Micros) -> Self {
+    pub fn between(old: Option<&Curve<'_>>, new: Option<&Curve<'_>>, is_shuffled: bool, now: Micros) -> Self {
         let sides = Sides { old, new, is_shuffled };
         Self { gain: movement(&sides, now, false), loss: movement(&sides, now, true) }
     }
@@ -123,8 +126,8 @@ const NEARLY: u64 = 43;
 
 #[cfg(test)]
 mod tests {
-    use tidegate_engine::document::{check, parse_percent, parse_time};
-    use tidegate_engine::{CompileOptions, Snapshot, compile};
+    use crate::document::{check, parse_percent, parse_time};
+    use crate::{CompileOptions, Snapshot, compile};
 
     use super::*;
 

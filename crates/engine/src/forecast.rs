@@ -3,56 +3,59 @@
 //! The forecast is that of a fleet, not of this host: locks of this host and leases are ignored, so that
 //! every share is a pure function of time.
 
+mod movement;
+
 use std::collections::BTreeSet;
 
-use tidegate_engine::document::Serve;
-use tidegate_engine::{Change, Flag, Micros, Moment, Share, Span};
+use crate::document::Serve;
+use crate::lease::Clocks;
+use crate::{Change, Flag, Micros, Moment, Share, Span};
 
-use crate::source::SYNCED;
+pub use movement::{Bounds, Movement, Movements};
 
 /// The flags that are looked at, over a stretch of time.
-pub(crate) struct Forecast<'s> {
+#[derive(Debug)]
+pub struct Forecast<'s> {
     /// The first instant that is shown.
-    pub(crate) from: Micros,
+    pub from: Micros,
     /// The last instant that is shown; after `from`.
-    pub(crate) to: Micros,
+    pub to: Micros,
     /// The wall clock.
-    pub(crate) now: Micros,
+    pub now: Micros,
     /// The flags.
-    pub(crate) curves: Vec<Curve<'s>>,
+    pub curves: Vec<Curve<'s>>,
 }
 
 /// One flag and its way.
-pub(crate) struct Curve<'s> {
-    pub(crate) flag: Flag<'s>,
-    /// The flag's key and, for the ramp of a rule, the rule's name; safe to print.
-    pub(crate) name: String,
+#[derive(Debug)]
+pub struct Curve<'s> {
+    /// The flag.
+    pub flag: Flag<'s>,
+    /// The flag's key and, for the ramp of a rule, the rule's name.
+    pub name: String,
     /// The number of the rule whose ramp it is; `None`: the flag's own ramp.
-    pub(crate) rule: Option<usize>,
+    pub rule: Option<usize>,
     /// Every instant at which the share takes another course, in order.
-    pub(crate) changes: Vec<Change>,
+    pub changes: Vec<Change>,
 }
 
 /// A time in which several flags move at once.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Overlap {
-    pub(crate) from: Micros,
-    pub(crate) to: Micros,
+pub struct Overlap {
+    /// Its first instant.
+    pub from: Micros,
+    /// Its end.
+    pub to: Micros,
     /// How many flags move at once when it is most.
-    pub(crate) most: usize,
+    pub most: usize,
     /// The curves that move in that time, by their numbers.
-    pub(crate) curves: BTreeSet<usize>,
+    pub curves: BTreeSet<usize>,
 }
 
 impl<'s> Forecast<'s> {
     /// The forecast on these flags. Where no stretch is given it goes from the earliest to the latest change
     /// around now; changes more than [`NEAR`] away count only where there is none nearer.
-    pub(crate) fn new(
-        flags: impl Iterator<Item = Flag<'s>>,
-        now: Micros,
-        from: Option<Micros>,
-        to: Option<Micros>,
-    ) -> Self {
+    pub fn new(flags: impl Iterator<Item = Flag<'s>>, now: Micros, from: Option<Micros>, to: Option<Micros>) -> Self {
         let curves: Vec<Curve<'s>> = flags.flat_map(Curve::all).collect();
         let changes = || curves.iter().flat_map(|curve| &curve.changes).map(|change| change.at);
         let (first, last) = stretch(changes, now);
@@ -62,7 +65,7 @@ impl<'s> Forecast<'s> {
     }
 
     /// The instant so far into the stretch, of `whole` parts.
-    pub(crate) fn instant(&self, part: usize, whole: usize) -> Micros {
+    pub fn instant(&self, part: usize, whole: usize) -> Micros {
         let length = u128::from(self.to.since(self.from).get());
         let into = length * part as u128 / whole.max(1) as u128;
         self.from.saturating_add(Span::from_micros(u64::try_from(into).unwrap_or(u64::MAX)))
@@ -70,14 +73,14 @@ impl<'s> Forecast<'s> {
 
     /// How far into the stretch the instant lies, from 0 to 1; `None` outside of it.
     #[expect(clippy::cast_precision_loss, reason = "a place on a picture, not a decision")]
-    pub(crate) fn place(&self, instant: Micros) -> Option<f64> {
+    pub fn place(&self, instant: Micros) -> Option<f64> {
         let length = self.to.since(self.from).get();
         (instant >= self.from && instant <= self.to)
             .then(|| instant.since(self.from).get() as f64 / length.max(1) as f64)
     }
 
     /// The changes after now and in the stretch, in time order, each with its curve.
-    pub(crate) fn coming(&self) -> Vec<(&Curve<'s>, Change)> {
+    pub fn coming(&self) -> Vec<(&Curve<'s>, Change)> {
         let is_coming = |change: &&Change| change.at > self.now && change.at >= self.from && change.at <= self.to;
         let mut coming: Vec<_> = self
             .curves
@@ -89,7 +92,7 @@ impl<'s> Forecast<'s> {
     }
 
     /// The times of the stretch in which two or more flags move at once.
-    pub(crate) fn overlaps(&self) -> Vec<Overlap> {
+    pub fn overlaps(&self) -> Vec<Overlap> {
         let mut events: Vec<(Micros, bool, usize)> = Vec::new();
         for (number, curve) in self.curves.iter().enumerate() {
             for (from, to) in curve.moves() {
@@ -119,7 +122,7 @@ impl<'s> Curve<'s> {
     }
 
     /// The whole way of a flag.
-    pub(crate) fn new(flag: Flag<'s>) -> Self {
+    pub fn new(flag: Flag<'s>) -> Self {
         Self::along(flag, &flag.key().to_string(), None, |moment| flag.next_change(moment))
     }
 
@@ -130,16 +133,16 @@ impl<'s> Curve<'s> {
             changes.push(change);
             moment.now = change.at;
         }
-        Self { flag, name: crate::text::escape(name).into_owned(), rule, changes }
+        Self { flag, name: name.to_owned(), rule, changes }
     }
 
     /// The name of the rule whose ramp it is.
-    pub(crate) fn rule_name(&self) -> Option<&'s str> {
+    pub fn rule_name(&self) -> Option<&'s str> {
         self.flag.targeting()?.rules.get(self.rule?).map(|rule| &*rule.name)
     }
 
     /// The share on `new` at an instant.
-    pub(crate) fn share_at(&self, instant: Micros) -> Share {
+    pub fn share_at(&self, instant: Micros) -> Share {
         let moment = Moment { now: instant, leases: SYNCED };
         match self.rule {
             None => self.flag.share_at(&moment),
@@ -148,7 +151,7 @@ impl<'s> Curve<'s> {
     }
 
     /// Whether the share is not the same throughout the stretch.
-    pub(crate) fn changes_within(&self, from: Micros, to: Micros) -> bool {
+    pub fn changes_within(&self, from: Micros, to: Micros) -> bool {
         self.changes.iter().any(|change| change.at > from && change.at <= to)
             || self.share_at(from) != self.share_at(to)
     }
@@ -163,7 +166,7 @@ impl<'s> Curve<'s> {
     }
 
     /// The corners of the share's line from `from` to `to`, with both sides of each jump.
-    pub(crate) fn corners(&self, from: Micros, to: Micros) -> Vec<(Micros, Share)> {
+    pub fn corners(&self, from: Micros, to: Micros) -> Vec<(Micros, Share)> {
         let mut corners = vec![(from, self.share_at(from))];
         for change in self.changes.iter().filter(|change| change.at > from && change.at < to) {
             let before = self.share_at(change.at.saturating_sub(Span::from_micros(1)));
@@ -243,10 +246,12 @@ fn join(overlaps: Vec<Overlap>) -> Vec<Overlap> {
     joined
 }
 
+/// Leases are ignored.
+const SYNCED: &Clocks = &Clocks::synced();
 /// A smaller step within a microsecond is no jump but the ramp itself: a ten-thousandth of a per cent.
 const JUMP_LEAST: u64 = Share::FULL.get() / 1_000_000;
 /// Turns further away do not stretch the picture: a flag of last decade says nothing of this week.
-pub(crate) const NEAR: Span = Span::from_micros(400 * 86_400_000_000);
+pub const NEAR: Span = Span::from_micros(400 * 86_400_000_000);
 /// The margin on each side, as a part of the whole.
 const MARGIN_PART: u64 = 24;
 /// The margin where there is no length to take a part of: a day.
