@@ -3,6 +3,7 @@
 //! The forecast is that of a fleet, not of this host: locks of this host and leases are ignored, so that
 //! every share is a pure function of time.
 
+mod json;
 mod movement;
 
 use std::collections::BTreeSet;
@@ -111,7 +112,7 @@ impl<'s> Forecast<'s> {
 
 impl<'s> Curve<'s> {
     /// The whole way of a flag, and those of its rules that have a ramp.
-    fn all(flag: Flag<'s>) -> Vec<Self> {
+    pub fn all(flag: Flag<'s>) -> Vec<Self> {
         let rules = flag.targeting().map(|targeting| targeting.rules.as_slice()).unwrap_or_default();
         let with_ramp = rules.iter().enumerate().filter(|(_, rule)| matches!(rule.serve, Serve::Ramp(_)));
         let of_rules = with_ramp.map(|(number, rule)| {

@@ -4,8 +4,11 @@
 //! subtracts one at the first after its flip back, and a running sum gives the counts. The result is the same as evaluating each
 //! key at each instant.
 
+mod json;
+
+use crate::forecast::Curve;
 use crate::lease::Clocks;
-use crate::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Subject, Variant};
+use crate::{Flag, FlagIndex, Micros, Moment, Reason, Snapshot, Span, Subject, Variant};
 
 /// Counts of a population at each of some instants.
 #[derive(Debug)]
@@ -35,6 +38,64 @@ pub struct Counts {
     pub interpolated: u64,
     /// How many have which named variant, in the order of the document; empty for a flag without.
     pub named: Vec<(String, u64)>,
+}
+
+/// Why there are no steps to count at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StepsError {
+    /// A step has no length.
+    #[error("a step is zero")]
+    Zero,
+    /// No beginning or no end is given, and the share of the flag never moves.
+    #[error("the share of this flag never moves, so there is no time to step through")]
+    NeverMoves,
+    /// The end lies before the beginning.
+    #[error("the steps would begin at {from} and end before that, at {to}")]
+    Backwards {
+        /// The beginning.
+        from: Micros,
+        /// The end.
+        to: Micros,
+    },
+    /// There are more steps than the caller allows.
+    #[error("there are {count} instants, too many")]
+    TooMany {
+        /// How many instants there would be.
+        count: u64,
+    },
+}
+
+/// The instants from `from` to `to` in steps of `every`, both ends included; without them from the first to the last change of
+/// the flag's share.
+///
+/// # Errors
+///
+/// [`StepsError`]: there are no such instants, or more than `max`.
+pub fn steps(
+    flag: Flag<'_>,
+    every: Span,
+    from: Option<Micros>,
+    to: Option<Micros>,
+    max: u64,
+) -> Result<Vec<Micros>, StepsError> {
+    if every == Span::ZERO {
+        return Err(StepsError::Zero);
+    }
+    let curves = Curve::all(flag);
+    let changes = curves.first().map(|curve| &*curve.changes).unwrap_or_default();
+    let (first, last) = (changes.first().map(|change| change.at), changes.last().map(|change| change.at));
+    let (Some(from), Some(to)) = (from.or(first), to.or(last)) else { return Err(StepsError::NeverMoves) };
+    if from > to {
+        return Err(StepsError::Backwards { from, to });
+    }
+    let steps = to.since(from).get() / every.get();
+    if steps >= max {
+        return Err(StepsError::TooMany { count: steps.saturating_add(1) });
+    }
+    let mut instants: Vec<Micros> =
+        (0..=steps).map(|step| from.saturating_add(Span::from_micros(every.get().saturating_mul(step)))).collect();
+    instants.extend(instants.last().is_some_and(|last| *last < to).then_some(to));
+    Ok(instants)
 }
 
 impl Counts {

@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use tidegate_engine::forecast::{Forecast, Overlap};
+use tidegate_engine::forecast::Forecast;
 use tidegate_engine::{Flag, FlagKey, Micros, Overlay, Snapshot};
 
 use crate::args::{Format, FormatArg, SourceArgs};
 use crate::chart;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
-use crate::json::{Percent, instant};
 use crate::lookup;
 use crate::output::Output;
 use crate::relative::{relative, rough, short};
@@ -79,7 +77,7 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
         output.note(format_args!("the picture is in `{}`", file.display()));
     }
     match args.format.format {
-        Format::Json => output.json(&Plan::new(&forecast))?,
+        Format::Json => output.json(&forecast)?,
         Format::Human => human(&forecast, output)?,
     }
     Ok(Exit::Success)
@@ -165,93 +163,6 @@ fn print_overlaps(forecast: &Forecast<'_>, output: &mut Output) -> Result<(), Fa
         ]);
     }
     output.table(&table)
-}
-
-/// The plan for programs.
-#[derive(Debug, Serialize)]
-struct Plan<'o> {
-    from: String,
-    to: String,
-    now: String,
-    flags: Vec<CurveLine<'o>>,
-    changes: Vec<ChangeLine>,
-    overlaps: Vec<OverlapLine>,
-}
-
-/// The share of one flag over time: linear between the corners, a jump where two share an instant.
-#[derive(Debug, Serialize)]
-struct CurveLine<'o> {
-    flag: String,
-    section: &'o str,
-    name: &'o str,
-    /// The rule whose ramp it is, where it is not the flag's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'o str>,
-    share: Percent,
-    corners: Vec<Corner>,
-}
-
-#[derive(Debug, Serialize)]
-struct Corner {
-    at: String,
-    share: Percent,
-}
-
-#[derive(Debug, Serialize)]
-struct ChangeLine {
-    at: String,
-    flag: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    what: &'static str,
-    share: Percent,
-}
-
-/// A time in which several flags move at once.
-#[derive(Debug, Serialize)]
-struct OverlapLine {
-    from: String,
-    to: String,
-    most: usize,
-    flags: Vec<String>,
-}
-
-impl<'o> Plan<'o> {
-    fn new(forecast: &'o Forecast<'_>) -> Self {
-        let lines = forecast.curves.iter().map(|curve| CurveLine {
-            flag: curve.flag.key().to_string(),
-            section: curve.flag.section(),
-            name: curve.flag.name(),
-            rule: curve.rule_name(),
-            share: Percent(curve.share_at(forecast.now)),
-            corners: curve
-                .corners(forecast.from, forecast.to)
-                .into_iter()
-                .map(|(at, share)| Corner { at: instant(at), share: Percent(share) })
-                .collect(),
-        });
-        let changes = forecast.coming().into_iter().map(|(curve, change)| ChangeLine {
-            at: instant(change.at),
-            flag: curve.flag.key().to_string(),
-            rule: curve.rule_name().map(str::to_owned),
-            what: change.kind.as_str(),
-            share: Percent(change.share),
-        });
-        let overlap_line = |overlap: Overlap| OverlapLine {
-            from: instant(overlap.from),
-            to: instant(overlap.to),
-            most: overlap.most,
-            flags: overlap.curves.iter().map(|number| forecast.curves[*number].flag.key().to_string()).collect(),
-        };
-        Self {
-            from: instant(forecast.from),
-            to: instant(forecast.to),
-            now: instant(forecast.now),
-            flags: lines.collect(),
-            changes: changes.collect(),
-            overlaps: forecast.overlaps().into_iter().map(overlap_line).collect(),
-        }
-    }
 }
 
 /// Rows of the chart: a screen.

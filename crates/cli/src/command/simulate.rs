@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
-use serde_json::{Map, Value};
-use tidegate_engine::forecast::Forecast;
-use tidegate_engine::population::{Counts, Tally};
+use tidegate_engine::population::{self, Counts, StepsError, Tally};
 use tidegate_engine::{Flag, Micros, Overlay, Span, Subject};
 
 use crate::args::{FlagArgs, Format, FormatArg, KeyFileArg, SourceArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::json::instant;
 use crate::keys;
 use crate::lookup;
 use crate::output::Output;
@@ -104,33 +100,23 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
 
 /// From `--from` to `--to` in steps of `--every`, both included.
 fn instants(flag: Flag<'_>, every: Span, args: &Args) -> Result<Vec<Micros>, Failure> {
-    if every == Span::ZERO {
-        return Err(Failure::usage("--every is zero").help("give a step such as `1h`"));
-    }
-    let forecast = Forecast::new(std::iter::once(flag), Micros::MIN, None, None);
-    let changes = forecast.curves.first().map(|curve| &*curve.changes).unwrap_or_default();
-    let (first, last) = (changes.first().map(|change| change.at), changes.last().map(|change| change.at));
-    let (Some(from), Some(to)) = (args.from.or(first), args.to.or(last)) else {
-        return Err(Failure::usage("the share of this flag never moves, so there is no time to step through")
-            .help("give --from and --to, or --at"));
-    };
-    if from > to {
-        return Err(Failure::usage(format_args!(
+    population::steps(flag, every, args.from, args.to, INSTANTS_MOST).map_err(|error| match error {
+        StepsError::Zero => Failure::usage("--every is zero").help("give a step such as `1h`"),
+        StepsError::NeverMoves => {
+            Failure::usage("the share of this flag never moves, so there is no time to step through")
+                .help("give --from and --to, or --at")
+        }
+        StepsError::Backwards { from, to } => Failure::usage(format_args!(
             "the steps would begin at {} and end before that, at {}",
             short(from),
             short(to)
         ))
-        .help("give --from and --to, the earlier one first"));
-    }
-    let steps = to.since(from).get() / every.get();
-    if steps >= INSTANTS_MOST {
-        return Err(Failure::usage(format_args!("{} instants are more than the limit of {INSTANTS_MOST}", steps + 1))
-            .help("use longer steps, or a shorter time"));
-    }
-    let mut instants: Vec<Micros> =
-        (0..=steps).map(|step| from.saturating_add(Span::from_micros(every.get() * step))).collect();
-    instants.extend(instants.last().is_some_and(|last| *last < to).then_some(to));
-    Ok(instants)
+        .help("give --from and --to, the earlier one first"),
+        StepsError::TooMany { count } => {
+            Failure::usage(format_args!("{count} instants are more than the limit of {INSTANTS_MOST}"))
+                .help("use longer steps, or a shorter time")
+        }
+    })
 }
 
 fn add_all<'s>(tally: &mut Tally<'_>, count: u64, subjects: impl Iterator<Item = Subject<'s>>) {
@@ -195,7 +181,7 @@ impl Progress {
 
 fn show(counts: &[Counts], format: Format, now: Micros, output: &mut Output) -> Result<(), Failure> {
     if format == Format::Json {
-        return counts.iter().try_for_each(|counts| output.json(&Line::new(counts)));
+        return counts.iter().try_for_each(|counts| output.json(counts));
     }
     let variants: Vec<String> = counts.iter().take(1).flat_map(|counts| &counts.named).map(heading).collect();
     if !variants.is_empty() {
@@ -245,41 +231,6 @@ fn show_named(counts: &[Counts], variants: &[String], now: Micros, output: &mut 
 fn percent(counts: &Counts) -> String {
     let hundredths = u128::from(counts.new) * 10_000 / u128::from(counts.population().max(1));
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
-}
-
-/// The counts at one instant for programs.
-#[derive(Debug, Serialize)]
-struct Line {
-    at: String,
-    population: u64,
-    counts: ByVariant,
-    /// By the names of the flag's variants.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    variants: Map<String, Value>,
-}
-
-#[derive(Debug, Serialize)]
-struct ByVariant {
-    stable: u64,
-    new: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    interpolated: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl Line {
-    fn new(counts: &Counts) -> Self {
-        Self {
-            at: instant(counts.at),
-            population: counts.population(),
-            counts: ByVariant { stable: counts.stable, new: counts.new, interpolated: counts.interpolated },
-            variants: counts.named.iter().map(|(name, count)| (name.clone(), (*count).into())).collect(),
-        }
-    }
 }
 
 /// More instants would fill the memory, and are not readable.
