@@ -38,6 +38,7 @@ use utoipa_axum::routes;
 
 use crate::openapi;
 use crate::options::Options;
+use crate::tasks::Tasks;
 use follow::Followers;
 use work::Work;
 
@@ -60,6 +61,7 @@ pub(crate) struct Api {
     watchers: Arc<Semaphore>,
     followers: Followers,
     work: Work,
+    tasks: Tasks,
     budget: Budget,
     feed: watch::Feed,
 }
@@ -68,12 +70,13 @@ type Shared = State<Arc<Api>>;
 type Answer = Result<Response, Problem>;
 
 impl Api {
-    pub(crate) fn new(tide: Tidegate, options: Options, stopping: watched::Receiver<bool>) -> Arc<Self> {
+    pub(crate) fn new(tide: Tidegate, options: Options, stopping: watched::Receiver<bool>, tasks: Tasks) -> Arc<Self> {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
         let followers = Followers::new(options.followers_max);
         let work = Work::new(options.waits_max);
         let budget = Budget::new(options.memory_max);
-        Arc::new(Self { tide, options, stopping, watchers, followers, work, budget, feed: watch::Feed::default() })
+        let feed = watch::Feed::default();
+        Arc::new(Self { tide, options, stopping, watchers, followers, work, tasks, budget, feed })
     }
 
     /// The instance that answers.
@@ -84,6 +87,11 @@ impl Api {
     /// The memory for bodies and answers.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// What this server runs beside its connections.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// The limits of this server.

@@ -40,6 +40,7 @@ mod openapi;
 mod options;
 mod serve;
 mod stop;
+mod tasks;
 
 pub use api::CheckReport;
 pub use config::{Arguments, Config, ConfigError};

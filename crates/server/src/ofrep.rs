@@ -240,6 +240,7 @@ mod tests {
 
     use super::*;
     use crate::options::Options;
+    use crate::tasks::Tasks;
 
     const BODY: &str = r#"{"context": {"targetingKey": "ann"}}"#;
 
@@ -259,7 +260,7 @@ mod tests {
         let builder = Tidegate::builder().text(document).clock(clock.clone()).live(Live::in_memory().name("one"));
         let tide = builder.without_locks().without_cache().connect_async().await.unwrap();
         let (_stop, stopping) = watch::channel(false);
-        let ofrep = Ofrep::new(Api::new(tide.clone(), Options::default(), stopping));
+        let ofrep = Ofrep::new(Api::new(tide.clone(), Options::default(), stopping, Tasks::default()));
         let made_up = Digest::from_bytes(b"no answer is so");
         let remember = || {
             let (view, context) = (tide.view(), Context::parse(BODY.as_bytes(), &Names::All).unwrap());

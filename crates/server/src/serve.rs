@@ -36,6 +36,7 @@ use crate::limits;
 use crate::ofrep::{Ofrep, Target};
 use crate::options::Options;
 use crate::stop::stopped;
+use crate::tasks::Tasks;
 use admission::{Admission, Place};
 use exchange::{Received, Sent};
 use head_timer::HeadTimer;
@@ -104,6 +105,7 @@ pub struct Server {
     options: Options,
     stop: watch::Sender<bool>,
     doors: JoinSet<()>,
+    tasks: Tasks,
 }
 
 impl Server {
@@ -140,12 +142,12 @@ impl Server {
         let door =
             Door { listener, routes: door_routes, admission, other: None, logged, options: door_options, stopping };
         doors.spawn(door.open());
-        Ok(Self { routes, health_routes, options, stop, doors })
+        Ok(Self { routes, health_routes, options, stop, doors, tasks: Tasks::default() })
     }
 
     /// Answers everything from `tide` from now on. Only the first call counts.
     pub fn open(&self, tide: Tidegate) {
-        let api = Api::new(tide, self.options.clone(), self.stop.subscribe());
+        let api = Api::new(tide, self.options.clone(), self.stop.subscribe(), self.tasks.clone());
         if let Some(routes) = &self.health_routes {
             routes.open(api::health_router(Arc::clone(&api)), None);
         }
@@ -154,13 +156,19 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready. Then the server accepts no more connections and ends event streams; requests under
-    /// way have [`Options::stop_timeout`] to end, and connections that remain are closed.
+    /// way have [`Options::stop_timeout`] to end, and connections that remain are closed. When this returns, the server holds no
+    /// handle of the instance any more, except for work that has not ended in that time, which it logs.
     pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
         // Without a listener there is no receiver.
         let _ = self.stop.send(true);
+        let until = Instant::now() + self.options.stop_timeout;
         while let Some(ended) = self.doors.join_next().await {
             note_end(ended);
+        }
+        // Connections that were closed at the end of that time end their tasks a moment later.
+        if !self.tasks.ended(until.max(Instant::now() + TASKS_GRACE)).await {
+            tracing::warn!("{} tasks have not ended in time", self.tasks.count());
         }
     }
 }
@@ -376,6 +384,9 @@ fn note_end(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!("a request panicked; please report it: {error}");
     }
 }
+
+/// What tasks get after the last connection, also when the connections took all the time of a stop.
+const TASKS_GRACE: Duration = Duration::from_millis(200);
 
 /// First and last pause after an error that concerns all connections, such as too many open files.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);

@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::json;
-use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ask::{self, Query, Wanted};
@@ -42,7 +41,7 @@ pub(super) async fn write(State(api): Shared, request: Request) -> Answer {
         drop(turn);
     };
     // It ends with its client, and at the end of its time.
-    drop(spawn_blocking(work));
+    drop(api.tasks.spawn_blocking(work));
     let body = ready.first().await.ok_or_else(|| Problem::internal(&"the backup could not be written"))?;
     let kind = HeaderValue::from_static(LINES);
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())

@@ -15,7 +15,6 @@ use axum::response::IntoResponse as _;
 use hyper::body::Frame;
 use tidegate::{Feed, FeedReader, FeedRefusal, FeedSnapshot};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
@@ -65,7 +64,9 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
     let turn = turn.ok().and_then(Result::ok).ok_or_else(Problem::too_many_snapshots)?;
     let snapshot = match feed.made_snapshot() {
         Some(snapshot) => snapshot,
-        None => spawn_blocking(move || feed.snapshot())
+        None => api
+            .tasks
+            .spawn_blocking(move || feed.snapshot())
             .await
             .map_err(|error| Problem::internal(&error))?
             .map_err(refused)?,
@@ -80,7 +81,7 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
         ([kind, vary, coding], whole(&snapshot, turn)).into_response()
     } else {
         let reserved = api.budget.reserve(limits::SNAPSHOT_BYTES)?;
-        let text = spawn_blocking(move || snapshot_text(&snapshot, reserved));
+        let text = api.tasks.spawn_blocking(move || snapshot_text(&snapshot, reserved));
         let (text, digest) = text.await.map_err(|error| Problem::internal(&error))?;
         return Ok(answer::with_tag(([kind, vary], text).into_response(), &digest));
     };

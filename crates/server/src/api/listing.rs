@@ -59,8 +59,8 @@ struct Flags {
 /// Sends the list as the client takes it.
 fn send(api: &Arc<Api>, reserved: Reserved, first: Vec<u8>, mut listing: Listing) -> Body {
     let (parts, ready) = parts(reserved, limits::ANSWER_TIMEOUT);
-    let api = Arc::clone(api);
-    tokio::spawn(async move {
+    let (api, tasks) = (Arc::clone(api), &api.tasks);
+    tasks.spawn(async move {
         let mut part = first;
         while parts.send(part).await.is_ok() && !listing.is_ended() {
             let work = move || listing.next_part().map(|part| (part, listing));

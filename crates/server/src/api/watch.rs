@@ -60,7 +60,8 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
         let (permit, events, response) = open_stream(&api)?;
         let start = feed.start();
         let follow = all::Follow { api: Arc::clone(&api), cluster, feed, events, start, after };
-        tokio::spawn(async move {
+        let tasks = api.tasks.clone();
+        tasks.spawn(async move {
             let mut stopping = api.stopping.clone();
             tokio::select! {
                 () = stopped(&mut stopping) => {}
@@ -81,7 +82,7 @@ pub(super) async fn watch(State(api): Shared, request: Request) -> Answer {
     // Subscribed before the first look, so that no change is missed between the two.
     let subscription = api.tide.subscribe();
     let watcher = Watcher { api: Arc::clone(&api), flag, key, attributes, subscription, events, last: None };
-    tokio::spawn(watcher.run(permit));
+    api.tasks.spawn(watcher.run(permit));
     Ok(response)
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tidegate::{Change, ChangeError, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::Api;
@@ -122,7 +121,7 @@ impl Api {
             done
         };
         tokio::select! {
-            done = spawn_blocking(work) => done.map_err(|error| Problem::internal(&error)),
+            done = self.tasks.spawn_blocking(work) => done.map_err(|error| Problem::internal(&error)),
             () = self.is_over() => Err(Problem::stopping()),
         }
     }

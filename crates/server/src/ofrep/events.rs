@@ -62,7 +62,7 @@ impl Events {
             // From now on, and not from when the task runs first.
             let (subscription, steps) = (self.api.tide().subscribe(), Steps::new(self.api.tide().view()));
             let mut stopping = self.api.stopping();
-            tokio::spawn(async move {
+            self.api.tasks().spawn(async move {
                 tokio::select! {
                     () = stopped(&mut stopping) => {}
                     () = events.watch(subscription, steps) => {}
@@ -135,7 +135,7 @@ impl Events {
         let seen = self.seen(section, headers);
         let (permit, sender, response) = open_stream(&self.api)?;
         let stream = Stream { events: Arc::clone(self), section: section.map(str::to_owned), sender };
-        tokio::spawn(stream.run(seen, permit));
+        self.api.tasks().spawn(stream.run(seen, permit));
         Ok(response)
     }
 

@@ -1,5 +1,6 @@
 //! The server over real connections.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::disallowed_methods, reason = "clients and servers of a test are tasks of their own")]
 
 mod activation;
 mod check;

@@ -50,3 +50,22 @@ async fn a_connection_that_does_not_end_is_cut_off() {
     let mut rest = Vec::new();
     assert!(slow.read_to_end(&mut rest).await.map_or(true, |bytes| bytes == 0), "{rest:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_ended_holds_no_handle_of_its_instance() {
+    for _ in 0..20 {
+        let mut server = Server::start().await;
+        let mut streams = Vec::new();
+        for path in ["/api/v1/watch", "/api/v1/watch?flag=x", "/ofrep/v1/events", "/api/v1/watch"] {
+            streams.push(Stream::open(&server, path).await);
+        }
+        server.get("/api/v1/flags").await.good();
+        // The task that reads history for all streams is busy with this one when the server stops.
+        server.put("/api/v1/flags/f/x", r#"{"stable": 1}"#).await.good();
+        let weak = server.tide.downgrade();
+        server.stop();
+        server.ended().await;
+        drop(server);
+        assert!(weak.upgrade().is_none());
+    }
+}

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Bytes;
 use tidegate::{Changes, Cluster, ClusterError, FlagKey, HostLock, NodeName, Snapshot, Stamp, Tidegate};
 use tokio::sync::{OnceCell, watch as watched};
-use tokio::task::spawn_blocking;
 
 use super::event;
 use super::position::Position;
@@ -18,6 +17,7 @@ use crate::api::Api;
 use crate::api::problem::Problem;
 use crate::limits;
 use crate::stop::stopped;
+use crate::tasks::Tasks;
 
 /// The latest changes as events.
 #[derive(Debug, Default)]
@@ -73,17 +73,18 @@ impl Feed {
             let (tide, cluster) = (api.tide.clone(), api.cluster()?);
             // Before anything is looked at, so that no change is missed between the two.
             let (subscription, arrivals) = (tide.subscribe(), cluster.arrivals());
-            let follower = spawn_blocking(move || Follower::new(tide, cluster)).await;
+            let follower = api.tasks.spawn_blocking(move || Follower::new(tide, cluster)).await;
             let follower = follower.map_err(|error| Problem::internal(&error))??;
             let ring =
                 Ring { events: VecDeque::new(), bytes: 0, next: 0, position: follower.position.clone(), ended: None };
             let shared = Arc::new(Shared { ring: Mutex::new(ring), grown: watched::channel(0).0 });
             let mut stopping = api.stopping.clone();
             let (following, ends) = (Arc::clone(&shared), Arc::clone(&shared));
-            tokio::spawn(async move {
+            let tasks = api.tasks.clone();
+            api.tasks.spawn(async move {
                 tokio::select! {
                     () = stopped(&mut stopping) => {}
-                    () = follow(follower, subscription, arrivals, following) => {}
+                    () = follow(follower, subscription, arrivals, following, &tasks) => {}
                 }
                 ends.end();
             });
@@ -168,6 +169,7 @@ async fn follow(
     mut subscription: tidegate::Subscription,
     mut arrivals: tidegate::Arrivals,
     shared: Arc<Shared>,
+    tasks: &Tasks,
 ) {
     loop {
         let changes = tokio::select! {
@@ -185,7 +187,7 @@ async fn follow(
             let has_more = follower.read(changes, &shared);
             (follower, has_more)
         };
-        let Some(read) = read_all(follower, changes, read).await else { return };
+        let Some(read) = read_all(follower, changes, read, tasks).await else { return };
         follower = read;
     }
 }
@@ -196,6 +198,7 @@ async fn read_all<F, E>(
     mut follower: F,
     changes: Changes,
     read: impl Fn(F, &Changes) -> (F, Result<bool, E>) + Clone + Send + 'static,
+    tasks: &Tasks,
 ) -> Option<F>
 where
     F: Send + 'static,
@@ -204,7 +207,7 @@ where
     let (mut changes, mut is_failing) = (changes, false);
     loop {
         let (read, found) = (read.clone(), changes.clone());
-        let (returned, has_more) = spawn_blocking(move || read(follower, &found)).await.ok()?;
+        let (returned, has_more) = tasks.spawn_blocking(move || read(follower, &found)).await.ok()?;
         follower = returned;
         match has_more {
             Ok(has_more) => {
@@ -339,6 +342,6 @@ mod tests {
         };
         let mut changes = Changes::default();
         changes.locks = true;
-        assert_eq!(read_all(Vec::new(), changes, read).await, Some(vec![true, true, true, false]));
+        assert_eq!(read_all(Vec::new(), changes, read, &Tasks::default()).await, Some(vec![true, true, true, false]));
     }
 }
