@@ -66,6 +66,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `cluster` | live changes, their store on the disk, and the node that agrees with others over TLS |
+//! | `conformance` | `source::conformance`: the contract of a source as tests, for sources of your own; meant for tests only |
 //!
 //! Default: none. HTTP(S), files, callbacks, signatures and locks are always there. The crate brings its own threads and works with
 //! and without tokio.
@@ -197,6 +198,8 @@ mod live;
 mod random;
 mod read;
 mod registry;
+#[cfg(feature = "conformance")]
+pub mod source;
 mod source_status;
 mod status;
 #[cfg(feature = "cluster")]

@@ -242,6 +242,19 @@ impl Builder {
         }
     }
 
+    /// What messages call the source.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn source_name(&self) -> String {
+        self.source.as_ref().map_or_else(|| NO_SOURCE.to_owned(), Source::to_string)
+    }
+
+    /// Asks the source, as the thread of an instance does.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn to_fetcher(&self) -> Result<Fetcher, String> {
+        let source = self.source.clone().ok_or_else(|| "the subject has named no source".to_owned())?;
+        Fetcher::new(source, self.fetch_options()).map_err(|error| error.to_string())
+    }
+
     pub(super) fn fetch_options(&self) -> FetchOptions {
         FetchOptions { is_signed: self.trust.wants_signature(), ..self.fetch.clone() }
     }

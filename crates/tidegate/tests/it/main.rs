@@ -4,6 +4,8 @@
 mod allocations;
 mod callback;
 mod conditional;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod examples;
 mod faults;
 mod generated;
