@@ -5,7 +5,7 @@
 //! nothing is built twice.
 
 use crate::run::{Failure, announce, cargo, finish, program};
-use crate::{check_deps, clients, commits, instructions, prerequisites, python, schemathesis, simulate, soak};
+use crate::{check_deps, clients, commits, elixir, instructions, prerequisites, python, schemathesis, simulate, soak};
 
 /// One step: what it shows and what it does.
 struct Step {
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "the first command of the README", run: first_command },
     Step { name: "clients of OpenFeature", run: clients::ci },
     Step { name: "the Python package", run: python::ci },
+    Step { name: "the Elixir application", run: elixir::ci },
     Step { name: "requests made from the contract", run: schemathesis::ci },
     Step { name: "tests", run: tests },
 ];
@@ -51,6 +52,7 @@ const APART: &[&str] = &[
     "clients/rust/Cargo.toml",
     "clients/gherkin/Cargo.toml",
     "python/Cargo.toml",
+    "elixir/native/Cargo.toml",
 ];
 
 /// Other libraries beside Tidegate: hundreds of crates that CI neither fetches nor builds, so it only looks at the format.

@@ -9,6 +9,7 @@ mod check_deps;
 mod ci;
 mod clients;
 mod commits;
+mod elixir;
 mod fuzz;
 mod generate;
 #[cfg(test)]
@@ -102,6 +103,12 @@ const TASKS: &[Task] = &[
         arguments: "[wheel]",
         does: "the Python package, installed into a virtual environment and tested; `wheel` builds one for release",
         run: python::run,
+    },
+    Task {
+        name: "elixir",
+        arguments: "[bench]",
+        does: "the Elixir application, built and tested; `bench` shows what a read costs beside an empty call of a native function",
+        run: elixir::run,
     },
     Task {
         name: "schemathesis",

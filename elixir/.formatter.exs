@@ -1,0 +1,4 @@
+[
+  inputs: ["{mix,.formatter}.exs", "{bench,lib,test}/**/*.{ex,exs}", "../examples/elixir/**/*.exs"],
+  line_length: 110
+]

@@ -1,0 +1,74 @@
+defmodule Tidegate.Native do
+  @moduledoc false
+  # The functions of the library `priv/tidegate_native.so`. Each has its comment in `native/src`.
+  @on_load :load
+
+  @spec load() :: :ok | {:error, term()}
+  def load do
+    :tidegate
+    |> :code.priv_dir()
+    |> :filename.join('tidegate_native')
+    |> :erlang.load_nif(0)
+  end
+
+  @type instance :: reference()
+  @type problem :: {:error, {atom(), String.t()}}
+
+  @spec empty() :: true
+  def empty, do: missing()
+
+  @spec connect(keyword()) :: {:ok, instance()} | problem()
+  def connect(_options), do: missing()
+
+  @spec shutdown(instance(), non_neg_integer()) :: :ok | problem()
+  def shutdown(_instance, _timeout_ms), do: missing()
+
+  @spec remember(instance(), atom(), String.t()) :: true
+  def remember(_instance, _atom, _flag_key), do: missing()
+
+  @spec name_problem(String.t(), String.t()) :: String.t() | nil
+  def name_problem(_section, _flag), do: missing()
+
+  @spec flag_key(String.t(), String.t()) :: String.t()
+  def flag_key(_section, _flag), do: missing()
+
+  @spec is_active(instance(), atom() | String.t()) :: boolean() | :unnamed
+  def is_active(_instance, _flag), do: missing()
+
+  @spec is_active_for(instance(), atom() | String.t(), String.t()) :: boolean() | :unnamed
+  def is_active_for(_instance, _flag, _key), do: missing()
+
+  @spec is_active_to(instance(), String.t(), String.t() | nil, map() | nil) :: boolean() | problem()
+  def is_active_to(_instance, _flag_key, _key, _attributes), do: missing()
+
+  @spec get(instance(), String.t(), term(), String.t() | nil, map() | nil) :: {:ok, term()} | problem()
+  def get(_instance, _flag_key, _default, _key, _attributes), do: missing()
+
+  @spec explain(instance(), String.t(), String.t() | nil, map() | nil) :: {:ok, map()} | problem()
+  def explain(_instance, _flag_key, _key, _attributes), do: missing()
+
+  @spec change(instance(), String.t(), {atom(), term()}, keyword()) :: {:ok, map()} | problem()
+  def change(_instance, _flag_key, _operation, _options), do: missing()
+
+  @spec history(instance(), String.t() | nil, String.t() | nil, non_neg_integer()) :: {:ok, map()} | problem()
+  def history(_instance, _flag_key, _before, _limit), do: missing()
+
+  @spec status(instance()) :: {:ok, map()} | problem()
+  def status(_instance), do: missing()
+
+  @spec cluster_status(instance()) :: {:ok, map()} | problem()
+  def cluster_status(_instance), do: missing()
+
+  @spec record(instance(), String.t()) :: {:ok, map()} | problem()
+  def record(_instance, _flag_key), do: missing()
+
+  @spec wait(instance(), String.t(), String.t(), non_neg_integer()) :: {:ok, boolean()} | problem()
+  def wait(_instance, _flag_key, _stamp, _timeout_ms), do: missing()
+
+  if Mix.env() == :test do
+    @spec panic() :: no_return()
+    def panic, do: missing()
+  end
+
+  defp missing, do: :erlang.nif_error(:not_loaded)
+end

@@ -1,0 +1,13 @@
+//! The native part of the Elixir application `tidegate`: a thin layer over the library.
+//!
+//! Invariants: a function on a regular scheduler reads memory and never waits; what waits is marked `DirtyIo`. Threads of Rust send
+//! messages to processes and call nothing. rustler catches each panic and raises it as an error in the calling process.
+
+mod error;
+mod instance;
+mod options;
+mod read;
+mod term;
+mod write;
+
+rustler::init!("Elixir.Tidegate.Native");
