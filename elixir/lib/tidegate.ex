@@ -215,6 +215,34 @@ defmodule Tidegate do
   end
 
   @doc """
+  Sends `{:tidegate, subscription, changes}` to the calling process when something has changed: `changes` is a `Tidegate.Changes`.
+
+      {:ok, subscription} = Tidegate.subscribe()
+
+      receive do
+        {:tidegate, ^subscription, changes} -> changes.flags
+      end
+
+  A message tells that flags have changed, not to what: read them. A process that ends is no longer told. If `Tidegate.Node` ends, so does
+  the subscription, and the process gets `{:DOWN, subscription, :process, _, _}`.
+  """
+  @spec subscribe() :: {:ok, reference()}
+  def subscribe do
+    subscription = Process.monitor(Tidegate.Node)
+    :ok = GenServer.call(Tidegate.Node, {:subscribe, subscription, self()})
+    {:ok, subscription}
+  end
+
+  @doc """
+  Ends a subscription of the calling process. Messages that were sent before may still be in its mailbox.
+  """
+  @spec unsubscribe(reference()) :: :ok
+  def unsubscribe(subscription) do
+    Process.demonitor(subscription, [:flush])
+    GenServer.call(Tidegate.Node, {:unsubscribe, subscription})
+  end
+
+  @doc """
   The flag key of any term that `Rollout` takes as a name; see `Tidegate.FlagKey`.
 
       iex> Tidegate.flag_key({:beta, 42})

@@ -135,6 +135,40 @@ defmodule TidegateTest do
     assert is_integer(status["flags"])
   end
 
+  test "a change is a message to each process that has subscribed" do
+    {:ok, subscription} = Tidegate.subscribe()
+    {:ok, other} = Tidegate.subscribe()
+    {:ok, _receipt} = Tidegate.activate("shop/subscribed")
+    assert %{activations?: true, document?: false} = told(subscription, "shop/subscribed")
+    assert Tidegate.active?("shop/subscribed")
+    assert told(other, "shop/subscribed")
+
+    :ok = Tidegate.unsubscribe(other)
+    {:ok, _receipt} = Tidegate.define("shop/subscribed_later", %{stable: 1})
+    assert %{definitions?: true} = told(subscription, "shop/subscribed_later")
+    # What a process is told comes in one order, so the other one has had its turn.
+    {:ok, _receipt} = Tidegate.activate("shop/subscribed_last")
+    assert told(subscription, "shop/subscribed_last")
+    refute_received {:tidegate, ^other, %{definitions?: true}}
+  end
+
+  test "a process that has ended is no longer a subscriber" do
+    process = Task.async(fn -> Tidegate.subscribe() end)
+    {:ok, subscription} = Task.await(process)
+    wait_until(fn -> not Map.has_key?(:sys.get_state(Tidegate.Node).subscribers, subscription) end)
+  end
+
+  test "a subscription ends with the node, and the process is told" do
+    {:ok, subscription} = Tidegate.subscribe()
+    killed = Process.whereis(Tidegate.Node)
+    Process.exit(killed, :kill)
+    assert_receive {:DOWN, ^subscription, :process, _node, :killed}
+    wait_until(fn -> Process.whereis(Tidegate.Node) not in [nil, killed] end)
+    {:ok, subscription} = Tidegate.subscribe()
+    {:ok, _receipt} = Tidegate.activate("shop/subscribed_again")
+    assert told(subscription, "shop/subscribed_again")
+  end
+
   test "a panic is an error in the process that called, and the virtual machine goes on" do
     for _time <- 1..3 do
       assert_raise ErlangError, ~r/nif_panicked/, fn -> Tidegate.Native.panic() end
@@ -161,6 +195,11 @@ defmodule TidegateTest do
     # The node of these tests keeps its changes in memory.
     wait_until(fn -> match?({:ok, _receipt}, Tidegate.activate("shop/restarted")) end)
     assert Tidegate.active?("shop/restarted")
+  end
+
+  defp told(subscription, flag) do
+    assert_receive {:tidegate, ^subscription, %Tidegate.Changes{} = changes}, 5_000
+    if flag in changes.flags, do: changes, else: told(subscription, flag)
   end
 
   defp wait_until(condition, deadline \\ System.monotonic_time(:millisecond) + 20_000) do

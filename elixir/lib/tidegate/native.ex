@@ -65,6 +65,9 @@ defmodule Tidegate.Native do
   @spec wait(instance(), String.t(), String.t(), non_neg_integer()) :: {:ok, boolean()} | problem()
   def wait(_instance, _flag_key, _stamp, _timeout_ms), do: missing()
 
+  @spec forward(instance(), pid()) :: boolean()
+  def forward(_instance, _process), do: missing()
+
   if Mix.env() == :test do
     @spec panic() :: no_return()
     def panic, do: missing()

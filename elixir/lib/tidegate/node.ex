@@ -8,12 +8,15 @@ defmodule Tidegate.Node do
 
   require Logger
 
+  alias Tidegate.Changes
   alias Tidegate.Error
   alias Tidegate.Instance
   alias Tidegate.Native
 
   # How long the instance may take to put accepted changes on the disk. A supervisor gives its children as long.
   @shutdown_ms 5_000
+
+  @no_thread "the thread that tells of changes could not be started; subscriptions get none"
 
   @no_folder "flags are kept in memory, and are gone when this node stops; give the application `tidegate` a `data_folder`, or `:memory` if that is meant"
 
@@ -33,11 +36,43 @@ defmodule Tidegate.Node do
       {:ok, instance} ->
         Instance.put(instance)
         unless Keyword.has_key?(options, :data_folder), do: Logger.warning(@no_folder)
-        {:ok, %{instance: instance}}
+        unless Native.forward(instance, self()), do: Logger.warning(@no_thread)
+        {:ok, %{instance: instance, subscribers: %{}}}
 
       {:error, problem} ->
         {:stop, Error.from_native(problem)}
     end
+  end
+
+  @impl true
+  def handle_call({:subscribe, subscription, process}, _from, state) do
+    subscriber = {process, Process.monitor(process)}
+    {:reply, :ok, put_in(state.subscribers[subscription], subscriber)}
+  end
+
+  def handle_call({:unsubscribe, subscription}, _from, state) do
+    {subscriber, state} = pop_in(state.subscribers[subscription])
+    with {_process, monitor} <- subscriber, do: Process.demonitor(monitor, [:flush])
+    {:reply, :ok, state}
+  end
+
+  @impl true
+  def handle_info({:tidegate_changes, flags, kinds}, state) do
+    changes = Changes.from_native(flags, kinds)
+
+    for {subscription, {process, _monitor}} <- state.subscribers,
+        do: send(process, {:tidegate, subscription, changes})
+
+    {:noreply, state}
+  end
+
+  def handle_info({:DOWN, monitor, :process, _process, _reason}, state) do
+    others =
+      for {subscription, {_, of_it} = subscriber} <- state.subscribers,
+          of_it != monitor,
+          do: {subscription, subscriber}
+
+    {:noreply, %{state | subscribers: Map.new(others)}}
   end
 
   @impl true

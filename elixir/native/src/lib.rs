@@ -3,6 +3,7 @@
 //! Invariants: a function on a regular scheduler reads memory and never waits; what waits is marked `DirtyIo`. Threads of Rust send
 //! messages to processes and call nothing. rustler catches each panic and raises it as an error in the calling process.
 
+mod changes;
 mod error;
 mod instance;
 mod options;
