@@ -57,7 +57,11 @@ impl<'s> Forecast<'s> {
     /// The forecast on these flags. Where no stretch is given it goes from the earliest to the latest change
     /// around now; changes more than [`NEAR`] away count only where there is none nearer.
     pub fn new(flags: impl Iterator<Item = Flag<'s>>, now: Micros, from: Option<Micros>, to: Option<Micros>) -> Self {
-        let curves: Vec<Curve<'s>> = flags.flat_map(Curve::all).collect();
+        Self::from_curves(flags.flat_map(Curve::all).collect(), now, from, to)
+    }
+
+    /// The same of curves that the caller has made one by one: a flag with many rules has many.
+    pub fn from_curves(curves: Vec<Curve<'s>>, now: Micros, from: Option<Micros>, to: Option<Micros>) -> Self {
         let changes = || curves.iter().flat_map(|curve| &curve.changes).map(|change| change.at);
         let (first, last) = stretch(changes, now);
         let from = from.unwrap_or_else(|| to.map_or(first, |to| first.min(to.saturating_sub(Span::SECOND))));

@@ -9,16 +9,20 @@ mod check;
 mod cluster;
 mod decision;
 mod definition;
+mod explain;
 mod flag;
 mod follow;
+mod given;
 mod health;
 mod history;
 mod hosts;
 mod listing;
 mod parts;
+mod plan;
 mod precondition;
 mod problem;
 mod quarantine;
+mod simulate;
 mod watch;
 mod work;
 
@@ -134,6 +138,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::write))
         .routes(routes!(backup::restore))
         .routes(routes!(check::check))
+        .routes(routes!(plan::plan))
+        .routes(routes!(simulate::simulate))
+        .routes(routes!(explain::explain))
         .routes(routes!(watch::watch))
         .routes(routes!(follow::snapshot))
         .routes(routes!(follow::changes))

@@ -50,7 +50,15 @@ fn contract() -> Value {
     add_entry_schemas(&mut contract["components"]["schemas"]);
     add_problem_schemas(&mut contract["components"]["schemas"]);
     // Unknown fields are refused, apart from those of contexts.
-    for name in ["ActivationRequest", "ForgetRequest", "RepairRequest", "QuarantineRequest"] {
+    for name in [
+        "ActivationRequest",
+        "ForgetRequest",
+        "RepairRequest",
+        "QuarantineRequest",
+        "PlanRequest",
+        "SimulateRequest",
+        "ExplainRequest",
+    ] {
         contract["components"]["schemas"][name]["additionalProperties"] = json!(false);
     }
     let mut shared = Map::new();

@@ -102,6 +102,24 @@ pub const BULKS_AT_ONCE: usize = 4;
 /// A bulk answer of OFREP over no more flags than this is made where its request is read: it takes less than a millisecond.
 pub const BULK_FLAGS_INLINE: usize = 2_000;
 
+/// Plans and simulations at once of documents that requests bring. Each keeps a processor busy.
+pub const FORECASTS_AT_ONCE: usize = 2;
+
+/// For a plan, a simulation or an explanation of a document that a request brings. One of the largest takes a few seconds.
+pub const FORECAST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Flags of a plan, and changes of their shares, together: its answer has about 10 MB then.
+pub const PLAN_POINTS_MAX: usize = 50_000;
+
+/// Keys of a simulation: their counts are within a tenth of a percent of the shares.
+pub const POPULATION_MAX: u64 = 1_000_000;
+
+/// Instants of a simulation: more than a picture shows.
+pub const INSTANTS_MAX: u64 = 1_000;
+
+/// Keys times instants of a simulation: each is an evaluation where the flag has rules, so that it takes a few seconds.
+pub const SIMULATED_MAX: u64 = 10_000_000;
+
 /// Answers of OFREP whose tags the server remembers, to answer 304 without evaluating: about 150 bytes for each.
 pub const OFREP_TAGS_MAX: usize = 8_192;
 

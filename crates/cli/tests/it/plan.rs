@@ -1,8 +1,12 @@
 //! `plan`: the chart, the changes, the overlaps, the picture.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 
-use crate::run::Host;
+use crate::run::{Host, LONGEST_WAIT};
+use crate::server_process::ServerProcess;
 
 /// Everything lies in the future, so that nothing depends on when this is run.
 const FLAGS: &str = r#"{
@@ -137,4 +141,30 @@ fn what_is_typed_wrongly() {
     assert_eq!(host.run("plan flags.json a nothing").said().code, 3);
     host.write("empty.json", "{}");
     host.run("plan empty.json").stderr("note: the document has no flags\n").check();
+}
+
+/// The server plans by the same code.
+#[test]
+fn a_server_answers_with_the_plan_that_the_command_prints() {
+    let host = Host::with(FLAGS);
+    let server = ServerProcess::start(&host, "--name one");
+    let line = "plan flags.json --from 2140-01-01T00:00:00Z --to 2140-02-01T00:00:00Z --format json";
+    let said = host.run(line).code(0).said();
+    let now = &said.json()[0]["now"];
+    let body = json!({"document": FLAGS, "from": "2140-01-01T00:00:00Z", "to": "2140-02-01T00:00:00Z", "now": now});
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(LONGEST_WAIT)).unwrap();
+    let body = body.to_string();
+    write!(
+        stream,
+        "POST /api/v1/plan HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let (head, answered) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{reply}");
+    assert_eq!(answered, said.stdout);
 }

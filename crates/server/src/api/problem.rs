@@ -87,7 +87,7 @@ kinds! {
     Changed = "changed", "Precondition failed", PRECONDITION_FAILED, "the flag has changed since the given `ETag`";
     TooLarge = "too-large", "The body is too large", PAYLOAD_TOO_LARGE, "the body is too large";
     WrongMedia = "wrong-media", "Unsupported media type", UNSUPPORTED_MEDIA_TYPE, "the path does not read a body of this type";
-    Refused = "refused", "The definition has errors", UNPROCESSABLE_ENTITY, "the definition has errors";
+    Refused = "refused", "The definition has errors", UNPROCESSABLE_ENTITY, "the definition, or the document of the body, has errors";
     Internal = "internal", "Internal error", INTERNAL_SERVER_ERROR, "an internal error of the server; its log says more";
     NotLive = "not-live", "Live changes are not enabled", NOT_IMPLEMENTED, "the server takes no changes";
     Follower = "follower", "This server is a follower", NOT_IMPLEMENTED, "the server follows another one, which `help` names";
@@ -95,6 +95,7 @@ kinds! {
     FollowLoop = "follow-loop", "The servers would follow each other", LOOP_DETECTED, "the server has what it has from the process that asks, or by way of too many others";
     NoFollowers = "no-followers", "The server takes no followers", NOT_IMPLEMENTED, "the process takes no followers";
     Busy = "busy", "Too many requests of this kind", SERVICE_UNAVAILABLE, "too many requests of this kind are in progress";
+    WorkTimeout = "work-timeout", "The work took too long", SERVICE_UNAVAILABLE, "a plan or a simulation was not finished in time";
     Clock = "clock", "The clock of this node is wrong", SERVICE_UNAVAILABLE, "the clock of this node is wrong, so that changes are refused";
     DuplicateNode = "duplicate-node", "Another process has this node's id", SERVICE_UNAVAILABLE, "another process has the id of this node";
     Ended = "ended", "The server is stopping", SERVICE_UNAVAILABLE, "the server stops";
@@ -234,6 +235,21 @@ impl Problem {
         )
     }
 
+    /// The document of the body has no such flag.
+    pub(crate) fn not_in_document(flag: &FlagKey, meant: Option<FlagKey>) -> Self {
+        let mut problem = Self::unknown_flag(flag, meant);
+        "name a flag of the document in the body".clone_into(&mut problem.0.help);
+        problem
+    }
+
+    /// The document of the body has errors.
+    pub(crate) fn refused_document(diagnostics: Vec<Diagnostic>) -> Self {
+        let help = "fix the errors in `diagnostics`, whose lines are those of the document, and send it again";
+        let mut problem = Self::new(Kind::Refused, "the document has errors", help);
+        problem.0.diagnostics = diagnostics;
+        problem
+    }
+
     /// The same problem of a request that cannot create a flag.
     pub(crate) fn without_creation(mut self) -> Self {
         if self.0.kind == Kind::UnknownFlag {
@@ -344,6 +360,12 @@ impl Problem {
     pub(crate) fn busy() -> Self {
         let detail = "too many requests of this kind are in progress; nothing was started";
         Self::new(Kind::Busy, detail, "send the request again in a moment, or to another node").retry_after(1)
+    }
+
+    /// It was begun, and ended because it took too long.
+    pub(crate) fn work_timeout() -> Self {
+        let detail = format!("the work was not finished in {} s", crate::limits::FORECAST_TIMEOUT.as_secs());
+        Self::new(Kind::WorkTimeout, detail, "ask for fewer keys, fewer instants or one section").retry_after(5)
     }
 
     /// There is no memory left for a body or an answer. Nothing was begun.

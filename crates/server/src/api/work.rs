@@ -5,8 +5,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate::{Change, ChangeError, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     List,
     /// OFREP evaluates all of many flags for one key: it keeps a processor busy.
     Bulk,
+    /// The shares of a document over time, or how many keys have which variant: it keeps a processor busy.
+    Forecast,
     /// What only an operator does: forget a node, repair the clock.
     Operation,
     /// A backup is written, as fast as its client takes it.
@@ -47,11 +50,39 @@ pub(super) struct Work {
     reads: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     bulks: Arc<Semaphore>,
+    forecasts: Arc<Semaphore>,
     operations: Arc<Semaphore>,
     backups: Arc<Semaphore>,
     restores: Arc<Semaphore>,
     /// Changes that wait long for their acknowledgement.
     waits: Arc<Semaphore>,
+}
+
+/// When work ends before it is done.
+#[derive(Debug)]
+pub(super) struct Ends {
+    has_gone: Arc<AtomicBool>,
+    deadline: Instant,
+}
+
+impl Ends {
+    /// The reason to end the work now, if there is one.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if self.has_gone.load(Ordering::Relaxed) {
+            // Its answer is never sent.
+            return Err(Problem::stopping());
+        }
+        if Instant::now() > self.deadline { Err(Problem::work_timeout()) } else { Ok(()) }
+    }
+}
+
+/// Held while a request waits for its work: it is dropped with the request.
+struct Waits(Arc<AtomicBool>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A change that was begun.
@@ -70,6 +101,7 @@ impl Work {
             reads: at_once(limits::READS_AT_ONCE),
             lists: at_once(limits::LISTS_AT_ONCE),
             bulks: at_once(limits::BULKS_AT_ONCE),
+            forecasts: at_once(limits::FORECASTS_AT_ONCE),
             operations: at_once(limits::OPERATIONS_AT_ONCE),
             backups: at_once(limits::BACKUPS_AT_ONCE),
             restores: at_once(limits::RESTORES_AT_ONCE),
@@ -84,6 +116,7 @@ impl Work {
             Kind::Read => &self.reads,
             Kind::List => &self.lists,
             Kind::Bulk => &self.bulks,
+            Kind::Forecast => &self.forecasts,
             Kind::Operation => &self.operations,
             Kind::Backup => &self.backups,
             Kind::Restore => &self.restores,
@@ -107,6 +140,20 @@ impl Api {
     ) -> Result<T, Problem> {
         let turn = self.turn(kind).await?;
         self.blocking_in(turn, work).await
+    }
+
+    /// The same for work that asks now and then whether it is to go on: it ends early when its client has gone, when the server stops,
+    /// or when it has taken this long.
+    pub(super) async fn blocking_until<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        limit: Duration,
+        work: impl FnOnce(&Ends) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = self.turn(kind).await?;
+        let ends = Ends { has_gone: Arc::default(), deadline: Instant::now() + limit };
+        let _waits = Waits(Arc::clone(&ends.has_gone));
+        self.blocking_in(turn, move || work(&ends)).await
     }
 
     /// The same in a turn that has come.

@@ -3,12 +3,14 @@
 
 mod cluster;
 mod decision;
+mod forecast;
 mod status;
 
 use utoipa::ToSchema;
 
 pub(crate) use cluster::{Cluster, Node};
 pub(crate) use decision::Decision;
+pub(crate) use forecast::{AttributesObject, DocumentOrText, EntryObject, Plan, Simulation};
 pub(crate) use status::Report;
 
 /// A name of a section or a flag: 1 to 256 bytes without control characters and characters that cannot be seen or turn the text

@@ -8,6 +8,7 @@ mod connections;
 mod contract;
 mod flags;
 mod follow;
+mod forecast;
 mod hostile;
 mod load;
 mod mistakes;
