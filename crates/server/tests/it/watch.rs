@@ -261,6 +261,34 @@ async fn a_stream_is_resumed_on_another_node_where_changes_came_in_another_order
     while resumed.flags(1).await != ["f/next"] {}
 }
 
+/// The history keeps the last thousand changes of a flag.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_resumed_from_before_the_history_begins_with_a_gap() {
+    let server = Server::start().await;
+    let mut stream = Stream::open(&server, "/api/v1/watch").await;
+    let id = stream.first_id().await;
+    let toggle = |flag: &str, count: usize| {
+        (0..count).for_each(|_| drop(server.tide.activate(flag).ack(tidegate::Level::Local).send().unwrap()));
+    };
+    toggle("x", 1);
+    let mut resumed = Stream::open_with(&server, "/api/v1/watch", "last-event-id", id.clone()).await;
+    let mut first = resumed.next().await.unwrap();
+    while !first.contains("event: ") {
+        first = resumed.next().await.unwrap();
+    }
+    assert!(first.contains("event: change"), "the history has all of it: {first}");
+    toggle("x", 1_000);
+    toggle("y", 1);
+    let mut late = Stream::open_with(&server, "/api/v1/watch", "last-event-id", id).await;
+    let gap = late.event("gap").await;
+    assert!(gap["detail"].as_str().unwrap().contains("history"), "{gap}");
+    let mut flags = late.flags(1).await;
+    while flags.last().is_some_and(|flag| flag == "flags/x") {
+        flags.extend(late.flags(1).await);
+    }
+    assert_eq!(flags.last().map(String::as_str), Some("flags/y"), "what the history still has comes after the gap");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_is_too_slow_is_told_so_and_resumes() {
     let server = Server::start().await;

@@ -126,8 +126,15 @@ impl Shared {
         events.insert(event.register.stamp, event.clone());
         self.last_arrival += 1;
         self.arrivals.insert(self.last_arrival, (Arc::clone(&event.register.key), event.register.stamp));
-        if events.len() > HISTORY_PER_KEY_MAX as usize {
-            events.pop_first();
+        if events.len() > HISTORY_PER_KEY_MAX as usize
+            && let Some((oldest, _)) = events.pop_first()
+        {
+            // A reader sees by the first arrival how far back the history reaches.
+            let key = &event.register.key;
+            let place = self.arrivals.iter().find(|(_, (of, stamp))| *stamp == oldest && of == key);
+            if let Some(place) = place.map(|(place, _)| *place) {
+                self.arrivals.remove(&place);
+            }
         }
         if self.arrivals.len() > EVENTS_MAX {
             self.forget();
