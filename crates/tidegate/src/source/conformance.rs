@@ -38,7 +38,7 @@
 //!     fn fetch(&self, have: Option<&Tag>) -> Result<Fetched, BoxError> {
 //!         let row = self.0.1.wait_while(self.0.0.lock().unwrap(), |row| row.is_slow).unwrap();
 //!         if row.is_away {
-//!             return Err("the database is away".into());
+//!             return Err("the database is unreachable".into());
 //!         }
 //!         let tag = Tag::new(format!("revision {}", row.revision))?;
 //!         if have == Some(&tag) {
@@ -112,7 +112,7 @@ pub trait Subject {
     /// The source answers again, with the text that was published last.
     fn make_reachable(&mut self);
 
-    /// Whether the test can make it slow. Default: yes. Nobody can make a local disk hang; then [`Property::Slow`] is not
+    /// Whether the test can make it slow. Default: yes. A test cannot make a local disk hang; then [`Property::Slow`] is not
     /// checked.
     fn can_be_slow(&self) -> bool {
         true

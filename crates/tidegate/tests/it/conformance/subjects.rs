@@ -146,7 +146,7 @@ impl Callback {
 fn fetch(shared: &(Mutex<Row>, Condvar), have: Option<&Tag>) -> Result<Fetched, BoxError> {
     let row = shared.1.wait_while(shared.0.lock().unwrap(), |row| row.is_slow).unwrap();
     if row.is_away {
-        return Err("the database is away".into());
+        return Err("the database is unreachable".into());
     }
     let tag = Tag::new(format!("revision {}", row.revision))?;
     if have == Some(&tag) {
