@@ -12,8 +12,11 @@ use tidegate::{Health, ServedFrom};
 
 use subjects::{Callback, File, Http};
 
+/// Runs the suite on one source.
+type Check = fn() -> Report;
+
 /// How each source is made unreachable, in the words of the table, and what the suite says of it.
-const SOURCES: &[(&str, fn() -> Report)] = &[
+const SOURCES: &[(&str, Check)] = &[
     ("the file is missing", || conformance::check(File::new)),
     ("nothing listens at the port", || conformance::check(Http::plain)),
     ("nothing listens at the port", || conformance::check(Http::secure)),
