@@ -1,7 +1,8 @@
 //! A service that follows a server: all flags in its own memory, each change within milliseconds, and a start without the server.
 //!
-//!     tidegate serve --document examples/documents/features.json
+//!     tidegate serve --document examples/documents/switches.json
 //!     cargo run -p tidegate --features cluster --example follower -- http://127.0.0.1:8080
+//!     tidegate activate shop/new_checkout --create --server http://127.0.0.1:8080
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -17,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(servers, Path::new("/tmp/tidegate-follower"), &mut io::stdout())
 }
 
-/// Follows one of the servers, and prints the answer and each change of it for a while.
+/// Follows one of the servers, and prints the answer and each change of it until nothing has changed for ten minutes.
 pub(crate) fn run(servers: &[&str], cache: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let mut builder = Tidegate::builder().cache_dir(cache).cache_name("checkout").without_locks();
     for server in servers {
@@ -32,7 +33,7 @@ pub(crate) fn run(servers: &[&str], cache: &Path, out: &mut dyn Write) -> Result
     writeln!(out, "checkout for ada: {}", checkout(&tide, "ada"))?;
     let mut subscription = tide.subscribe();
     loop {
-        match subscription.recv_timeout(Duration::from_secs(10)) {
+        match subscription.recv_timeout(Duration::from_mins(10)) {
             Ok(changes) if changes.flags.contains("shop/new_checkout") => {
                 writeln!(out, "checkout for ada: {}", checkout(&tide, "ada"))?;
             }

@@ -11,6 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Reply, Server};
 
+#[path = "../../../../examples/follower.rs"]
+#[expect(dead_code, reason = "`main` is the program's")]
+mod example;
+
 const DOCUMENT: &str = r#"{"shop": {"dark": {"stable": true}, "rows": {"stable": 4, "new": 8}}}"#;
 
 fn member() -> Builder {
@@ -331,6 +335,44 @@ async fn more_followers_than_there_is_room_for_are_told_when_to_come_again() {
     assert!(!second.follower().unwrap().status().is_connected);
     drop(first);
     server.get("/api/v1/follow/changes?follower=x&digest=unknown").await.problem(410);
+}
+
+/// Hands each line on, and is closed when no one reads them any more.
+struct Lines(std::sync::mpsc::Sender<String>, Vec<u8>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1.extend_from_slice(bytes);
+        while let Some(end) = self.1.iter().position(|byte| *byte == b'\n') {
+            let line = String::from_utf8(self.1.drain(..=end).collect()).unwrap();
+            self.0.send(line).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_a_service_answers_with_each_change() {
+    let server = Server::with(live().text(DOCUMENT), Options::default()).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url(""));
+    let cache = folder.path().to_owned();
+    let (lines, printed) = std::sync::mpsc::channel();
+    let service = std::thread::spawn(move || {
+        let ended = example::run(&[&url], &cache, &mut Lines(lines, Vec::new()));
+        ended.unwrap_err().to_string()
+    });
+    let next = || printed.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(next(), "ready: true, connected: true, agreed: Some(true)\n");
+    assert_eq!(next(), "checkout for ada: old\n");
+    server.tide.activate("shop/new_checkout").send().unwrap();
+    assert_eq!(next(), "checkout for ada: new\n");
+    drop(printed);
+    server.tide.deactivate("shop/new_checkout").send().unwrap();
+    assert_eq!(service.join().unwrap(), "broken pipe");
 }
 
 /// Carries bytes between a follower and its server, until it is told to cut, or to lose something.
