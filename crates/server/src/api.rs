@@ -17,6 +17,7 @@ mod health;
 mod history;
 mod hosts;
 mod listing;
+mod metrics;
 mod parts;
 mod plan;
 mod precondition;
@@ -129,6 +130,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(decision::decide))
         .routes(routes!(history::page_of_all))
         .routes(routes!(health::status))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(cluster::status))
         .routes(routes!(cluster::forget))
         .routes(routes!(quarantine::list))

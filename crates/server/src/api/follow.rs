@@ -3,9 +3,11 @@
 //! Nothing is made for one follower alone: all read the same bytes. The number of streams is limited, and so is the number of
 //! snapshots that are being sent; who is refused is told when to come again, so that followers which come back together spread.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -13,6 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use hyper::body::Frame;
+use serde::Serialize;
 use tidegate::{Feed, FeedReader, FeedRefusal, FeedSnapshot};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
@@ -31,17 +34,85 @@ pub(super) struct Followers {
     streams: Arc<Semaphore>,
     /// Snapshots that are being sent.
     snapshots: Arc<Semaphore>,
+    traffic: Arc<Traffic>,
 }
+
+/// What followers were sent and refused since the start.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    stream_bytes: AtomicU64,
+    snapshots: AtomicU64,
+    snapshot_bytes: AtomicU64,
+    refused: [AtomicU64; REASONS.len()],
+}
+
+/// The same at one moment.
+#[derive(Debug, Serialize)]
+pub(super) struct TrafficCounts {
+    pub(super) stream_bytes: u64,
+    pub(super) snapshots: u64,
+    pub(super) snapshot_bytes: u64,
+    pub(super) refused: BTreeMap<&'static str, u64>,
+}
+
+/// Why requests of followers are refused.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    Loop,
+    TooDeep,
+    SnapshotNeeded,
+    NotReady,
+    /// There are as many followers as there may be.
+    Full,
+    /// As many snapshots as may be are being sent.
+    Busy,
+}
+
+/// Their names, in this order.
+const REASONS: [&str; 6] = ["loop", "too-deep", "snapshot-needed", "not-ready", "full", "busy"];
 
 impl Followers {
     pub(super) fn new(limit: usize) -> Self {
         let snapshots = Arc::new(Semaphore::new(limits::SNAPSHOTS_AT_ONCE));
-        Self { limit, streams: Arc::new(Semaphore::new(limit)), snapshots }
+        Self { limit, streams: Arc::new(Semaphore::new(limit)), snapshots, traffic: Arc::default() }
+    }
+
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// How many are connected.
     pub(super) fn count(&self) -> usize {
         self.limit - self.streams.available_permits()
+    }
+}
+
+impl Traffic {
+    pub(super) fn counts(&self) -> TrafficCounts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TrafficCounts {
+            stream_bytes: count(&self.stream_bytes),
+            snapshots: count(&self.snapshots),
+            snapshot_bytes: count(&self.snapshot_bytes),
+            refused: REASONS.into_iter().zip(self.refused.iter().map(count)).collect(),
+        }
+    }
+
+    fn refuse(&self, reason: Reason, problem: Problem) -> Problem {
+        if let Some(counter) = self.refused.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        problem
+    }
+
+    fn refused(&self, refusal: FeedRefusal) -> Problem {
+        let (reason, problem) = match refusal {
+            FeedRefusal::Loop => (Reason::Loop, Problem::follow_loop()),
+            FeedRefusal::TooDeep => (Reason::TooDeep, Problem::follow_depth()),
+            FeedRefusal::SnapshotNeeded => (Reason::SnapshotNeeded, Problem::snapshot_needed()),
+            _ => (Reason::NotReady, Problem::not_ready("this server has nothing to hand on yet".to_owned())),
+        };
+        self.refuse(reason, problem)
     }
 }
 
@@ -61,7 +132,9 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
     let feed = feed(&api)?;
     let turn = timeout(api.options.turn_timeout, Arc::clone(&api.followers.snapshots).acquire_owned()).await;
     // The semaphore is never closed.
-    let turn = turn.ok().and_then(Result::ok).ok_or_else(Problem::too_many_snapshots)?;
+    let turn = turn.ok().and_then(Result::ok);
+    let traffic = &api.followers.traffic;
+    let turn = turn.ok_or_else(|| traffic.refuse(Reason::Busy, Problem::too_many_snapshots()))?;
     let snapshot = match feed.made_snapshot() {
         Some(snapshot) => snapshot,
         None => api
@@ -69,7 +142,7 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
             .spawn_blocking(move || feed.snapshot())
             .await
             .map_err(|error| Problem::internal(&error))?
-            .map_err(refused)?,
+            .map_err(|refusal| traffic.refused(refusal))?,
     };
     if names_tag(request.headers(), &snapshot.digest) {
         return Ok(answer::with_tag(StatusCode::NOT_MODIFIED.into_response(), &snapshot.digest));
@@ -78,11 +151,13 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
     let response = if accepts_gzip(request.headers()) {
         let coding = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        ([kind, vary, coding], whole(&snapshot, turn)).into_response()
+        ([kind, vary, coding], whole(&snapshot, turn, traffic)).into_response()
     } else {
         let reserved = api.budget.reserve(limits::SNAPSHOT_BYTES)?;
         let text = api.tasks.spawn_blocking(move || snapshot_text(&snapshot, reserved));
-        let (text, digest) = text.await.map_err(|error| Problem::internal(&error))?;
+        let (text, bytes, digest) = text.await.map_err(|error| Problem::internal(&error))?;
+        traffic.snapshots.fetch_add(1, Ordering::Relaxed);
+        traffic.snapshot_bytes.fetch_add(bytes, Ordering::Relaxed);
         return Ok(answer::with_tag(([kind, vary], text).into_response(), &digest));
     };
     Ok(answer::with_tag(response, &snapshot.digest))
@@ -99,14 +174,18 @@ pub(super) async fn snapshot(State(api): Shared, request: Request) -> Answer {
 pub(super) async fn changes(State(api): Shared, request: Request) -> Answer {
     let query = Query::read(request.uri(), &["follower", "digest", "position"])?;
     let feed = feed(&api)?;
-    let permit = Arc::clone(&api.followers.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::too_many_followers(api.options.followers_max))?;
     let follower = query.get("follower").unwrap_or_default();
-    let reader = feed.open(follower, query.get("position"), query.get("digest")).map_err(refused)?;
+    let traffic = &api.followers.traffic;
+    let permit = Arc::clone(&api.followers.streams).try_acquire_owned();
+    let full = |_| traffic.refuse(Reason::Full, Problem::too_many_followers(api.options.followers_max));
+    let permit = permit.map_err(full)?;
+    let reader = feed.open(follower, query.get("position"), query.get("digest"));
+    let reader = reader.map_err(|refusal| traffic.refused(refusal))?;
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     // Proxies that follow nginx pass each event on as it comes, instead of collecting some of them.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(([kind, unbuffered], Body::new(Stream::new(reader, api.stopping(), permit))).into_response())
+    Ok(([kind, unbuffered], Body::new(Stream::new(reader, api.stopping(), permit, Arc::clone(traffic))))
+        .into_response())
 }
 
 /// What the client has.
@@ -139,15 +218,6 @@ fn feed(api: &Api) -> Result<Feed, Problem> {
     api.tide.feed().ok_or_else(Problem::no_followers)
 }
 
-fn refused(refusal: FeedRefusal) -> Problem {
-    match refusal {
-        FeedRefusal::Loop => Problem::follow_loop(),
-        FeedRefusal::TooDeep => Problem::follow_depth(),
-        FeedRefusal::SnapshotNeeded => Problem::snapshot_needed(),
-        _ => Problem::not_ready("this server has nothing to hand on yet".to_owned()),
-    }
-}
-
 /// Whether the client has what this tag names.
 fn names_tag(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -166,18 +236,21 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 /// The compressed bytes, which all answers share; the turn ends with the answer. It has no size, because nothing of it is to be
 /// taken from the budget.
-fn whole(snapshot: &FeedSnapshot, turn: OwnedSemaphorePermit) -> Body {
-    Body::new(Whole { rest: Some(Bytes::from_owner(Arc::clone(&snapshot.body))), _turn: turn })
+fn whole(snapshot: &FeedSnapshot, turn: OwnedSemaphorePermit, traffic: &Arc<Traffic>) -> Body {
+    let rest = Some(Bytes::from_owner(Arc::clone(&snapshot.body)));
+    Body::new(Whole { rest, traffic: Arc::clone(traffic), _turn: turn })
 }
 
-/// The text without compression, and its tag.
-fn snapshot_text(snapshot: &FeedSnapshot, reserved: super::budget::Reserved) -> (Body, String) {
-    let held = super::budget::Held::new(snapshot.plain(), reserved);
-    (Body::from(Bytes::from_owner(held)), snapshot.digest.clone())
+/// The text without compression, its length, and its tag.
+fn snapshot_text(snapshot: &FeedSnapshot, reserved: super::budget::Reserved) -> (Body, u64, String) {
+    let text = snapshot.plain();
+    let bytes = text.len() as u64;
+    (Body::from(Bytes::from_owner(super::budget::Held::new(text, reserved))), bytes, snapshot.digest.clone())
 }
 
 struct Whole {
     rest: Option<Bytes>,
+    traffic: Arc<Traffic>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -189,8 +262,11 @@ impl HttpBody for Whole {
         // In pieces, so that the turn lasts until the client has nearly all of it.
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
         let piece = rest.split_to(rest.len().min(limits::PART_BYTES));
-        if rest.is_empty() {
+        let is_last = rest.is_empty();
+        self.traffic.snapshot_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        if is_last {
             self.rest = None;
+            self.traffic.snapshots.fetch_add(1, Ordering::Relaxed);
         }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
@@ -204,13 +280,19 @@ struct Stream {
     /// None after the last line.
     step: Option<Step>,
     stopping: watch::Receiver<bool>,
+    traffic: Arc<Traffic>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    fn new(reader: FeedReader, stopping: watch::Receiver<bool>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(
+        reader: FeedReader,
+        stopping: watch::Receiver<bool>,
+        permit: OwnedSemaphorePermit,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         let step = Some(step(reader, stopping.clone()));
-        Self { step, stopping, _permit: permit }
+        Self { step, stopping, traffic, _permit: permit }
     }
 }
 
@@ -234,8 +316,10 @@ impl HttpBody for Stream {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Some(awaited) = &mut self.step else { return Poll::Ready(None) };
         let (reader, line) = ready!(awaited.as_mut().poll(context));
-        let next = line.is_some().then(|| step(reader, self.stopping.clone()));
-        self.step = next;
+        if let Some(line) = &line {
+            self.traffic.stream_bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
+        }
+        self.step = line.is_some().then(|| step(reader, self.stopping.clone()));
         Poll::Ready(line.map(|line| Ok(Frame::data(line))))
     }
 }

@@ -114,9 +114,10 @@ pub(super) async fn status(State(api): Shared, request: Request) -> Answer {
     let version = env!("CARGO_PKG_VERSION");
     let synced = is_synced(&api);
     let follow = api.tide.follower().map(|follower| follower.status());
-    let followers = api.followers.count();
+    let (followers, traffic) = (api.followers.count(), api.followers.traffic().counts());
     let shown = json!({
-        "version": version, "ready": is_ready, "synced": synced, "followers": followers, "follow": follow, "status": shown,
+        "version": version, "ready": is_ready, "synced": synced, "followers": followers, "follower_traffic": traffic,
+        "follow": follow, "status": shown,
     });
     answer::json(StatusCode::OK, &shown)
 }

@@ -206,7 +206,7 @@ async fn a_change_that_is_lost_on_the_way_is_found_by_the_digest() {
     server.tide.activate("shop/live").send().unwrap();
     until("both are active", || tide.is_active_for("shop/lost", "k") && tide.is_active_for("shop/live", "k")).await;
     let status = tide.follower().unwrap().status();
-    assert_eq!(status.differences, 1, "{status:?}");
+    assert_eq!((status.differences, status.lost_positions), (1, 1), "{status:?}");
     until("they agree", || tide.follower().unwrap().status().digest == server_digest(&server)).await;
 }
 
@@ -335,6 +335,58 @@ async fn more_followers_than_there_is_room_for_are_told_when_to_come_again() {
     assert!(!second.follower().unwrap().status().is_connected);
     drop(first);
     server.get("/api/v1/follow/changes?follower=x&digest=unknown").await.problem(410);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_status_count_what_followers_are_sent_and_refused() {
+    let server = Server::with(live().text(DOCUMENT), Options::default()).await;
+    let tide = follower(&server.url("")).serve_followers("middle").connect_async().await.unwrap();
+    until("it is connected", || tide.follower().unwrap().status().is_connected).await;
+    let metric = async |server: &Server, name: &str| -> u64 {
+        let reply = server.get("/metrics").await;
+        let found = reply.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("no {name} in {}", reply.text())).parse().unwrap()
+    };
+    let whole = tide.follower().unwrap().status();
+    assert_eq!(metric(&server, "tidegate_followers").await, 1);
+    assert_eq!(metric(&server, "tidegate_followers_snapshots_total").await, 1);
+    assert!(metric(&server, "tidegate_followers_snapshot_bytes_total").await > 100);
+    let before = metric(&server, "tidegate_followers_stream_bytes_total").await;
+    server.tide.activate("shop/live").send().unwrap();
+    until("the change is active", || tide.is_active_for("shop/live", "k")).await;
+    assert!(metric(&server, "tidegate_followers_stream_bytes_total").await > before + 100);
+    // From the server's own id, and from a digest that it does not know.
+    let (own, digest) = (&whole.path[0].id, server_digest(&server));
+    server.get(&format!("/api/v1/follow/changes?follower={own}&digest={digest}")).await.problem(508);
+    server.get("/api/v1/follow/changes?follower=00000000000000aa&digest=unknown").await.problem(410);
+    for reason in ["loop", "snapshot-needed"] {
+        let name = format!("tidegate_followers_refused_total{{reason=\"{reason}\"}}");
+        assert_eq!(metric(&server, &name).await, 1, "{reason}");
+    }
+    let status = server.get("/api/v1/status").await.good();
+    assert_eq!((&status["followers"], &status["follower_traffic"]["refused"]["loop"]), (&1.into(), &1.into()));
+    assert_eq!(status["follower_traffic"]["snapshots"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_of_a_follower_say_whether_it_is_connected_and_how_old_its_data_is() {
+    let mut root = Server::with(live().text(DOCUMENT), Options::default()).await;
+    let middle = Server::with(follower(&root.url("")).serve_followers("middle"), Options::default()).await;
+    until("it is connected", || middle.tide.follower().unwrap().status().is_connected).await;
+    root.tide.activate("shop/live").send().unwrap();
+    until("the change is active", || middle.tide.is_active_for("shop/live", "k")).await;
+    let text = middle.get("/metrics").await.text().to_owned();
+    let lines =
+        ["connected 1", "changes_total 1", "snapshots_total 1", "differences_total 0", "lost_positions_total 0"];
+    for line in lines {
+        assert!(text.contains(&format!("\ntidegate_follower_{line}\n")), "{line}: {text}");
+    }
+    assert!(text.contains("\ntidegate_follower_age_seconds "), "{text}");
+    assert!(!root.get("/metrics").await.text().contains("tidegate_follower_"), "it follows no server");
+    root.stop();
+    root.ended().await;
+    until("it is not connected", || !middle.tide.follower().unwrap().status().is_connected).await;
+    assert!(middle.get("/metrics").await.text().contains("\ntidegate_follower_connected 0\n"));
 }
 
 /// Hands each line on, and is closed when no one reads them any more.

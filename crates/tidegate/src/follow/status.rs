@@ -42,6 +42,8 @@ pub struct FollowStatus {
     pub snapshots: u64,
     /// How often digests differed since the start, so that a snapshot was taken.
     pub differences: u64,
+    /// How often the server no longer had the position of this process since the start, so that a snapshot was asked for.
+    pub lost_positions: u64,
     /// Why there is no connection.
     pub last_error: Option<String>,
     /// Why nothing is kept on the disk at the moment.
@@ -73,6 +75,7 @@ pub(crate) struct Report {
     pub(crate) changes: u64,
     pub(crate) snapshots: u64,
     pub(crate) differences: u64,
+    pub(crate) lost_positions: u64,
     pub(crate) last_error: Option<String>,
     pub(crate) disk_error: Option<String>,
     pub(crate) has_state: bool,
@@ -92,6 +95,7 @@ impl Report {
             changes: 0,
             snapshots: 0,
             differences: 0,
+            lost_positions: 0,
             last_error: None,
             disk_error: None,
             has_state: false,
@@ -115,6 +119,7 @@ impl Report {
             changes: self.changes,
             snapshots: self.snapshots,
             differences: self.differences,
+            lost_positions: self.lost_positions,
             last_error: self.last_error.clone(),
             disk_error: self.disk_error.clone(),
         }

@@ -216,6 +216,7 @@ impl Work {
         }
         match self.open().await {
             Err(FetchError::Status { status: GONE, .. }) => {
+                self.shared.report().lost_positions += 1;
                 self.take_snapshot().await?;
                 Ok(self.open().await?)
             }

@@ -15,11 +15,26 @@ pub(crate) struct Report {
     synced: Option<bool>,
     /// How many followers are connected.
     followers: u64,
+    /// What followers were sent and refused since the start.
+    follower_traffic: FollowerTraffic,
     /// The server that this one follows, if it follows one.
     #[schema(required)]
     follow: Option<Follow>,
     /// The documents, their sources, their ages and their problems.
     status: Status,
+}
+
+/// What followers were sent and refused since the start.
+#[derive(Debug, ToSchema)]
+pub(crate) struct FollowerTraffic {
+    /// Bytes of the streams of all followers.
+    stream_bytes: u64,
+    /// Snapshots that were sent.
+    snapshots: u64,
+    /// Bytes of these snapshots.
+    snapshot_bytes: u64,
+    /// Requests that were refused, by the reason: `loop`, `too-deep`, `snapshot-needed`, `not-ready`, `full`, `busy`.
+    refused: std::collections::BTreeMap<String, u64>,
 }
 
 /// Whom the server follows, how old what it has is, and whether they agree.
@@ -57,6 +72,8 @@ pub(crate) struct Follow {
     snapshots: u64,
     /// How often digests differed since the start.
     differences: u64,
+    /// How often its server no longer had its position since the start.
+    lost_positions: u64,
     /// Why there is no connection.
     #[schema(required)]
     last_error: Option<String>,
