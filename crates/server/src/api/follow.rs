@@ -3,12 +3,14 @@
 //! Nothing is made for one follower alone: all read the same bytes. The number of streams is limited, and so is the number of
 //! snapshots that are being sent; who is refused is told when to come again, so that followers which come back together spread.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
@@ -17,7 +19,7 @@ use axum::response::IntoResponse as _;
 use hyper::body::Frame;
 use serde::Serialize;
 use tidegate::{Feed, FeedReader, FeedRefusal, FeedSnapshot};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
@@ -35,11 +37,27 @@ pub(super) struct Followers {
     /// Snapshots that are being sent.
     snapshots: Arc<Semaphore>,
     traffic: Arc<Traffic>,
+    places: Arc<Mutex<Streams>>,
+}
+
+/// The streams of followers that have an id. The sender of a stream that is to end is dropped.
+type Streams = HashMap<Box<str>, (u64, oneshot::Sender<()>)>;
+
+/// What a stream holds until it ends.
+#[derive(Debug)]
+struct Place {
+    /// Resolves when another connection of the same follower takes this place.
+    taken: Option<oneshot::Receiver<()>>,
+    id: Box<str>,
+    number: u64,
+    places: Arc<Mutex<Streams>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// What followers were sent and refused since the start.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
+    streams: AtomicU64,
     stream_bytes: AtomicU64,
     snapshots: AtomicU64,
     snapshot_bytes: AtomicU64,
@@ -74,7 +92,35 @@ const REASONS: [&str; 6] = ["loop", "too-deep", "snapshot-needed", "not-ready", 
 impl Followers {
     pub(super) fn new(limit: usize) -> Self {
         let snapshots = Arc::new(Semaphore::new(limits::SNAPSHOTS_AT_ONCE));
-        Self { limit, streams: Arc::new(Semaphore::new(limit)), snapshots, traffic: Arc::default() }
+        Self {
+            limit,
+            streams: Arc::new(Semaphore::new(limit)),
+            snapshots,
+            traffic: Arc::default(),
+            places: Arc::default(),
+        }
+    }
+
+    /// A place for one more stream; none if there is none within that time. Where all are taken, a follower that comes back ends its
+    /// former stream: the server may not know yet that its connection is dead.
+    async fn place(&self, follower: &str, wait: Duration) -> Option<Place> {
+        if self.streams.available_permits() == 0 {
+            drop(lock(&self.places).remove(follower));
+        }
+        let permit = timeout(wait, Arc::clone(&self.streams).acquire_owned()).await.ok()?.ok()?;
+        let (keep, taken) = oneshot::channel();
+        let number = self.traffic.streams.fetch_add(1, Ordering::Relaxed);
+        let mut places = lock(&self.places);
+        let taken = match places.entry(follower.into()) {
+            Entry::Vacant(entry) if follower.len() == ID_DIGITS => {
+                entry.insert((number, keep));
+                Some(taken)
+            }
+            // Without an id, or with that of another process, which a copy of a virtual machine may have.
+            _ => None,
+        };
+        drop(places);
+        Some(Place { taken, id: follower.into(), number, places: Arc::clone(&self.places), _permit: permit })
     }
 
     pub(super) fn traffic(&self) -> &Traffic {
@@ -84,6 +130,19 @@ impl Followers {
     /// How many are connected.
     pub(super) fn count(&self) -> usize {
         self.limit - self.streams.available_permits()
+    }
+}
+
+fn lock(places: &Mutex<Streams>) -> MutexGuard<'_, Streams> {
+    places.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = lock(&self.places);
+        if places.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
+            places.remove(&self.id);
+        }
     }
 }
 
@@ -115,6 +174,9 @@ impl Traffic {
         self.refuse(reason, problem)
     }
 }
+
+/// Digits of the id of a follower.
+const ID_DIGITS: usize = 16;
 
 /// Take a snapshot
 ///
@@ -176,16 +238,15 @@ pub(super) async fn changes(State(api): Shared, request: Request) -> Answer {
     let feed = feed(&api)?;
     let follower = query.get("follower").unwrap_or_default();
     let traffic = &api.followers.traffic;
-    let permit = Arc::clone(&api.followers.streams).try_acquire_owned();
-    let full = |_| traffic.refuse(Reason::Full, Problem::too_many_followers(api.options.followers_max));
-    let permit = permit.map_err(full)?;
+    let place = api.followers.place(follower, api.options.turn_timeout).await;
+    let full = || traffic.refuse(Reason::Full, Problem::too_many_followers(api.options.followers_max));
+    let place = place.ok_or_else(full)?;
     let reader = feed.open(follower, query.get("position"), query.get("digest"));
     let reader = reader.map_err(|refusal| traffic.refused(refusal))?;
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     // Proxies that follow nginx pass each event on as it comes, instead of collecting some of them.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(([kind, unbuffered], Body::new(Stream::new(reader, api.stopping(), permit, Arc::clone(traffic))))
-        .into_response())
+    Ok(([kind, unbuffered], Body::new(Stream::new(reader, api.stopping(), place, Arc::clone(traffic)))).into_response())
 }
 
 /// What the client has.
@@ -272,37 +333,45 @@ impl HttpBody for Whole {
     }
 }
 
-/// What is awaited of a stream: its next line, and the reader back.
-type Step = Pin<Box<dyn Future<Output = (FeedReader, Option<Bytes>)> + Send>>;
+/// What is awaited of a stream: its next line, and what it is made of back.
+type Step = Pin<Box<dyn Future<Output = (Source, Option<Bytes>)> + Send>>;
+
+/// Where the lines of a stream come from, and what ends it.
+#[derive(Debug)]
+struct Source {
+    reader: FeedReader,
+    stopping: watch::Receiver<bool>,
+    place: Place,
+}
 
 /// The lines of one follower, as the body of an answer.
 struct Stream {
     /// None after the last line.
     step: Option<Step>,
-    stopping: watch::Receiver<bool>,
     traffic: Arc<Traffic>,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    fn new(
-        reader: FeedReader,
-        stopping: watch::Receiver<bool>,
-        permit: OwnedSemaphorePermit,
-        traffic: Arc<Traffic>,
-    ) -> Self {
-        let step = Some(step(reader, stopping.clone()));
-        Self { step, stopping, traffic, _permit: permit }
+    fn new(reader: FeedReader, stopping: watch::Receiver<bool>, place: Place, traffic: Arc<Traffic>) -> Self {
+        Self { step: Some(step(Source { reader, stopping, place })), traffic }
     }
 }
 
-fn step(mut reader: FeedReader, mut stopping: watch::Receiver<bool>) -> Step {
+fn step(mut source: Source) -> Step {
     Box::pin(async move {
+        let Source { reader, stopping, place } = &mut source;
+        let taken = async {
+            match &mut place.taken {
+                Some(taken) => drop(taken.await),
+                None => std::future::pending().await,
+            }
+        };
         let line = tokio::select! {
             line = reader.next() => line,
-            () = stopped(&mut stopping) => None,
+            () = stopped(stopping) => None,
+            () = taken => None,
         };
-        (reader, line.map(Bytes::from_owner))
+        (source, line.map(Bytes::from_owner))
     })
 }
 
@@ -315,11 +384,11 @@ impl HttpBody for Stream {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Some(awaited) = &mut self.step else { return Poll::Ready(None) };
-        let (reader, line) = ready!(awaited.as_mut().poll(context));
+        let (source, line) = ready!(awaited.as_mut().poll(context));
         if let Some(line) = &line {
             self.traffic.stream_bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
         }
-        self.step = line.is_some().then(|| step(reader, self.stopping.clone()));
+        self.step = line.is_some().then(|| step(source));
         Poll::Ready(line.map(|line| Ok(Frame::data(line))))
     }
 }

@@ -319,7 +319,7 @@ async fn a_snapshot_has_a_tag_is_compressed_and_is_made_once() {
 async fn more_followers_than_there_is_room_for_are_told_when_to_come_again() {
     let options = |max| {
         let mut options = Options::default();
-        options.followers_max = max;
+        (options.followers_max, options.turn_timeout) = (max, Duration::from_millis(200));
         options
     };
     let server = Server::with(live().text(DOCUMENT), options(1)).await;
@@ -387,6 +387,23 @@ async fn metrics_of_a_follower_say_whether_it_is_connected_and_how_old_its_data_
     root.ended().await;
     until("it is not connected", || !middle.tide.follower().unwrap().status().is_connected).await;
     assert!(middle.get("/metrics").await.text().contains("\ntidegate_follower_connected 0\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_that_comes_back_takes_the_place_of_its_former_connection() {
+    let mut options = Options::default();
+    (options.followers_max, options.turn_timeout) = (1, Duration::from_secs(2));
+    let server = Server::with(live().text(DOCUMENT), options).await;
+    let digest = server_digest(&server);
+    let path = |id: &str| format!("/api/v1/follow/changes?follower={id}&digest={digest}");
+    let open = async |id: &str| server.request("GET", &path(id)).send().await.unwrap();
+    let mut former = open("00000000000000aa").await;
+    assert!(former.status() == 200 && former.chunk().await.unwrap().is_some());
+    server.get(&path("00000000000000bb")).await.problem(503);
+    let second = open("00000000000000aa").await;
+    assert_eq!(second.status(), 200, "it is the same follower");
+    while former.chunk().await.unwrap().is_some() {}
+    server.get(&path("00000000000000bb")).await.problem(503);
 }
 
 /// Hands each line on, and is closed when no one reads them any more.

@@ -63,7 +63,9 @@ impl FollowThread {
             is_one_shot: options.is_one_shot,
             keeps_text: feed.is_some(),
         });
-        let id = feed.as_ref().map_or_else(random, super::Feed::instance);
+        // Children of one process begin with the same random numbers.
+        let own = || random() ^ u64::from(std::process::id());
+        let id = feed.as_ref().map_or_else(own, super::Feed::instance);
         // Followers of several servers spread over them.
         let current = usize::try_from(random() % servers.len().max(1) as u64).unwrap_or(0);
         let mut work = Work {
