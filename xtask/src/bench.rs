@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine. `bench cluster` and `bench links`
-//! measure processes that talk to each other, `bench http` and `bench load` the server, `bench peers` other libraries for
-//! feature flags.
+//! measure processes that talk to each other, `bench http`, `bench load` and `bench followers` the server, `bench peers`
+//! other libraries for feature flags.
 //!
 //! By hand, on a quiet machine: no test depends on time. Each case stands beside its floor in the same run,
 //! and only the ratio is worth quoting.
@@ -23,6 +23,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         }
         Some("load") => {
             announce("probes and changes beside 13,000 clients that are idle, slow, or do not read");
+            return server(arguments);
+        }
+        Some("followers") => {
+            announce("1,000 followers of one server, beside a bare server, in one run");
             return server(arguments);
         }
         Some("peers") => return peers(),

@@ -128,7 +128,7 @@ const PROBES: [(&str, Probe); 4] = [
     }),
 ];
 
-fn post(line: &str, body: &str) -> String {
+pub(crate) fn post(line: &str, body: &str) -> String {
     let (kind, length) = ("content-type: application/json", body.len());
     format!(
         "{line} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -136,7 +136,7 @@ fn post(line: &str, body: &str) -> String {
 }
 
 /// Sends a request on a connection of its own; the answer is a 200 with this text.
-fn ask(address: SocketAddr, request: &str, text: &str) -> Outcome {
+pub(crate) fn ask(address: SocketAddr, request: &str, text: &str) -> Outcome {
     let mut stream = Blocking::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     stream.write_all(request.as_bytes())?;

@@ -32,17 +32,27 @@ impl Server {
 
     /// The processor time that the process has taken so far, user and system.
     pub(crate) fn cpu(&mut self) -> Outcome<Duration> {
-        writeln!(self.input, "cpu")?;
+        Ok(Duration::from_nanos(self.ask("cpu")?.parse()?))
+    }
+
+    /// Says something, and reads the answer.
+    pub(crate) fn ask(&mut self, word: &str) -> Outcome<String> {
+        writeln!(self.input, "{word}")?;
         self.input.flush()?;
-        Ok(Duration::from_nanos(self.line()?.parse()?))
+        self.line()
     }
 
     /// A line of `/proc/PID/status`, in MiB.
     pub(crate) fn memory(&self, name: &str) -> Outcome<usize> {
+        Ok(self.memory_kib(name)? / 1024)
+    }
+
+    /// The same in KiB.
+    pub(crate) fn memory_kib(&self, name: &str) -> Outcome<usize> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?;
-        Ok(kib.parse::<usize>()? / 1024)
+        Ok(kib.parse()?)
     }
 
     /// How many files the process has open.

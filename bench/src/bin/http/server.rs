@@ -22,13 +22,16 @@ use tidegate::{Live, Tidegate};
 use tidegate_server::{Listeners, Options, Server};
 use tokio::net::TcpListener;
 
-use crate::Outcome;
+use crate::{Outcome, followers};
 
 /// Serves until its input ends: `tidegate FLAGS`, or `hyper STATUS BYTES`, or `axum STATUS BYTES`. It says where it listens,
 /// and for each line of its input what processor time it has taken, in nanoseconds.
 pub(crate) fn run(words: &[&str]) -> Outcome {
-    if words == ["load"] {
-        return run_all();
+    match words {
+        ["load"] => return run_all(),
+        ["followed", flags] => return followers::serve(flags),
+        ["bare"] => return followers::serve_bare(),
+        _ => {}
     }
     pin(0)?;
     // One worker, as the server of the program has on one core.
@@ -125,7 +128,7 @@ async fn tidegate(listeners: Listeners, options: Options, document: String) -> O
 }
 
 /// A document with this number of flags: on/off, rollouts by key, and ramps, in turn; one in ten reads an attribute.
-fn document(flags: usize) -> String {
+pub(crate) fn document(flags: usize) -> String {
     let mut text = String::from("{\"flags\": {");
     for number in 0..flags {
         let comma = if number == 0 { "" } else { ", " };
