@@ -4,6 +4,8 @@
 //! test runner's own lines. Clippy, rustdoc and the tests share one profile and one set of features:
 //! nothing is built twice.
 
+use std::path::Path;
+
 use crate::run::{Failure, announce, cargo, finish, program};
 use crate::{check_deps, clients, commits, elixir, instructions, prerequisites, python, schemathesis, simulate, soak};
 
@@ -45,6 +47,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
 ];
 
+/// Debian's ZooKeeper, whose server the tests start with Java.
+const ZOOKEEPER: &str = "/usr/share/java/zookeeper.jar";
+
 /// Crates with a workspace of their own, so that no test build pays for what they need.
 const APART: &[&str] = &[
     "bench/Cargo.toml",
@@ -73,7 +78,8 @@ fn programs() -> Result<(), Failure> {
     for (program, debian_package) in PROGRAMS {
         prerequisites::need(program, debian_package)?;
     }
-    Ok(())
+    // It brings Java.
+    prerequisites::need_that("ZooKeeper's server", "zookeeper", || Path::new(ZOOKEEPER).is_file())
 }
 
 fn format() -> Result<(), Failure> {

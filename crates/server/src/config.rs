@@ -42,7 +42,7 @@ pub struct Config {
     pub startup_wait: Setting<Option<Duration>>,
     /// The data folder. Default: none, so that live changes are kept in memory only.
     pub data_dir: Setting<Option<PathBuf>>,
-    /// The documents: paths, and URLs of `http` or `https`.
+    /// The documents: paths, and URLs of `http`, `https` or (with the feature `zookeeper`) `zk`.
     pub documents: Setting<Vec<String>>,
     /// The servers that this one follows, in place of documents and a cluster.
     pub follow: Setting<Vec<String>>,
@@ -491,7 +491,7 @@ fn path(said: &Said, text: &str) -> Result<PathBuf, ConfigError> {
 }
 
 fn document(said: &Said, text: &str) -> Result<String, ConfigError> {
-    if is_url(text) {
+    if is_url(text) || is_zookeeper(text) {
         source(text, &said.origin)?;
         return Ok(text.to_owned());
     }
@@ -499,7 +499,7 @@ fn document(said: &Said, text: &str) -> Result<String, ConfigError> {
         return Err(said.wrong(
             &without_secrets(text),
             "its scheme is not supported",
-            "name a path, or a URL of http or https",
+            "name a path, or a URL of http, https or zk",
         ));
     }
     let path = path(said, text)?;
@@ -535,19 +535,35 @@ fn is_url(text: &str) -> bool {
     matches!(scheme.as_deref(), Some("http" | "https"))
 }
 
+/// Whether it is the URL of a node of ZooKeeper. A program that was built without is told so by the error for its scheme.
+fn is_zookeeper(text: &str) -> bool {
+    cfg!(feature = "zookeeper") && text.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("zk"))
+}
+
 fn source(document: &str, origin: &Origin) -> Result<Source, ConfigError> {
+    let wrong = |error: tidegate::SourceError, help: &str| {
+        ConfigError::value(Key::Documents, &without_secrets(document), origin.clone(), &error.to_string(), help)
+    };
+    #[cfg(feature = "zookeeper")]
+    if is_zookeeper(document) {
+        return Source::zookeeper(document)
+            .map_err(|error| wrong(error, "write it like `zk://zk1:2181,zk2:2181/flags`"));
+    }
     if !is_url(document) {
         return Ok(Source::file(document));
     }
-    let wrong = |error: tidegate::SourceError| {
-        let help = "write it like `https://flags.example/app.json`";
-        ConfigError::value(Key::Documents, &without_secrets(document), origin.clone(), &error.to_string(), help)
-    };
-    Source::http(document).map_err(wrong)
+    Source::http(document).map_err(|error| wrong(error, "write it like `https://flags.example/app.json`"))
 }
 
 /// The URL of a server; one without a scheme is meant as `http`.
 fn follow(said: &Said, text: &str) -> Result<String, ConfigError> {
+    if is_zookeeper(text) {
+        return Err(said.wrong(
+            &without_secrets(text),
+            "its scheme is not supported",
+            "name a server by http or https",
+        ));
+    }
     let text = document(said, text)?;
     Ok(if is_url(&text) { text } else { format!("http://{text}") })
 }

@@ -67,6 +67,7 @@
 //! | --- | --- |
 //! | `cluster` | live changes, their store on the disk, and the node that agrees with others over TLS |
 //! | `conformance` | `source::conformance`: the contract of a source as tests, for sources of your own; meant for tests only |
+//! | `zookeeper` | documents in nodes of ZooKeeper, which are watched: `Builder::zookeeper` |
 //!
 //! Default: none. HTTP(S), files, callbacks, signatures and locks are always there. The crate brings its own threads and works with
 //! and without tokio.

@@ -44,6 +44,11 @@ pub(crate) struct SourceOptions {
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) header_file: Option<PathBuf>,
 
+    /// Log in to ZooKeeper with the line `USER:PASSWORD` in FILE, unless the URL has them
+    #[cfg(feature = "zookeeper")]
+    #[arg(help_heading = HEADING, long, value_name = "FILE", env = "TIDEGATE_ZOOKEEPER_AUTH_FILE", hide_env_values = true)]
+    pub(crate) zookeeper_auth_file: Option<PathBuf>,
+
     /// Trust the certificate authorities in FILE (PEM), in addition to those of this machine
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
@@ -97,7 +102,7 @@ pub(crate) enum Location {
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// A document at an `http` or `https` URL.
+    /// A document at a URL: `http`, `https` or `zk`.
     Url(String),
     /// All flags of one of these servers.
     Follow(Vec<String>),
@@ -138,8 +143,12 @@ impl FromStr for Location {
             _ if text == "-" => Ok(Self::Stdin),
             _ if text.is_empty() => Err("the argument is empty; give a path, `-` or a URL".to_owned()),
             Some("http" | "https") => Ok(Self::Url(text.to_owned())),
+            #[cfg(feature = "zookeeper")]
+            Some("zk") => Ok(Self::Url(text.to_owned())),
             Some("file") => Err("write the path itself, without `file://`".to_owned()),
-            Some(scheme) if is_scheme(scheme) => Err(format!("`{scheme}` is not supported; use http, https or a path")),
+            Some(scheme) if is_scheme(scheme) => {
+                Err(format!("`{scheme}` is not supported; use http, https, zk or a path"))
+            }
             _ => Ok(Self::Path(text.into())),
         }
     }
@@ -156,6 +165,7 @@ mod tests {
             ("flags.json", Some(Location::Path("flags.json".into()))),
             ("./http:/x", Some(Location::Path("./http:/x".into()))),
             ("HTTPS://x/y", Some(Location::Url("HTTPS://x/y".to_owned()))),
+            ("zk://a:2181,b/x", Some(Location::Url("zk://a:2181,b/x".to_owned()))),
             ("a b://c", Some(Location::Path("a b://c".into()))),
             ("ftp://x/y", None),
             ("file:///x", None),

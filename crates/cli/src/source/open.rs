@@ -26,8 +26,10 @@ pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Outpu
     let mut text = None;
     match place {
         Location::Url(url) => {
-            let made = builder.http(url);
-            builder = made.map_err(|error| Failure::usage(format_args!("`{}`: {}", escape(url), chain(&error))))?;
+            let made = at_url(builder, url);
+            builder = made.map_err(|error| {
+                Failure::usage(format_args!("`{}`: {}", escape(&without_credentials(url)), chain(&error)))
+            })?;
             builder = builder.offline(options.offline);
             if let Some(pem) = options.extra_roots()? {
                 builder = builder.root_certificates(pem);
@@ -52,7 +54,7 @@ pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Outpu
             builder = builder.callback(move |_| Ok(Fetched::Changed { body: bytes.to_vec(), tag: None }));
         }
     }
-    builder = trusting(builder, options)?;
+    builder = with_zookeeper_credentials(trusting(builder, options)?, options)?;
     if let Some(name) = &options.cache {
         builder = builder.cache_name(name);
     }
@@ -60,6 +62,41 @@ pub(crate) fn open(place: &Location, options: &SourceOptions, output: &mut Outpu
         builder = builder.header(header.name, header.value);
     }
     Ok(Opened { builder, text })
+}
+
+/// A URL without user and password, also where it is not a valid one.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let servers = authority.rsplit_once('@').map_or(authority, |(_, servers)| servers);
+    format!("{scheme}://{servers}{path}")
+}
+
+/// The same builder, with the document at a URL.
+fn at_url(builder: Builder, url: &str) -> Result<Builder, SourceError> {
+    #[cfg(feature = "zookeeper")]
+    if url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("zk")) {
+        return builder.zookeeper(url);
+    }
+    builder.http(url)
+}
+
+/// The same builder, with the user and the password in a file.
+#[cfg(feature = "zookeeper")]
+fn with_zookeeper_credentials(builder: Builder, options: &SourceOptions) -> Result<Builder, Failure> {
+    let Some(file) = &options.zookeeper_auth_file else { return Ok(builder) };
+    let unusable = |error: &dyn std::fmt::Display| {
+        let name = file.display().to_string();
+        Failure::usage(format_args!("cannot use the credentials in `{}`: {error}", escape(&name)))
+    };
+    let text = files::read(file, files::SMALL_BYTES_MAX).map_err(|error| unusable(&error))?;
+    let text = String::from_utf8(files::without_mark(text)).map_err(|_| unusable(&"they are not UTF-8"))?;
+    builder.zookeeper_digest(text.trim_end_matches(['\r', '\n'])).map_err(|error| unusable(&error))
+}
+
+#[cfg(not(feature = "zookeeper"))]
+fn with_zookeeper_credentials(builder: Builder, _: &SourceOptions) -> Result<Builder, Failure> {
+    Ok(builder)
 }
 
 /// The same builder, with the keys and the environment of the command line.

@@ -31,3 +31,4 @@ mod simulate;
 mod watch;
 mod web_server;
 mod words;
+mod zookeeper;

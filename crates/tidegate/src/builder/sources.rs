@@ -21,6 +21,44 @@ impl Builder {
         Ok(self.source(Source::http(url)?))
     }
 
+    /// The document is in this node of ZooKeeper, `zk://host:2181,host2:2181/path`, which is watched: a change is active at once.
+    /// User and password for the scheme `digest` stand before the servers, `zk://user:password@…`, or are given by
+    /// [`Builder::zookeeper_digest`]; they are shown nowhere.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().zookeeper("zk://zk1:2181,zk2:2181/flags/checkout")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The text is no such URL.
+    #[cfg(feature = "zookeeper")]
+    pub fn zookeeper(self, url: &str) -> Result<Self, SourceError> {
+        Ok(self.source(Source::zookeeper(url)?))
+    }
+
+    /// `user:password` for ZooKeeper's scheme `digest`, for nodes whose URL has none: of a file, say, that only this program may
+    /// read. Default: none.
+    ///
+    /// ```
+    /// # use tidegate::Tidegate;
+    /// let builder = Tidegate::builder().zookeeper_digest("reader:secret")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It has no colon.
+    #[cfg(feature = "zookeeper")]
+    pub fn zookeeper_digest(mut self, credentials: impl Into<String>) -> Result<Self, SourceError> {
+        let credentials = credentials.into();
+        if !credentials.contains(':') {
+            return Err(SourceError::ZooKeeperCredentials);
+        }
+        self.fetch.zookeeper_digest = Some(credentials);
+        Ok(self)
+    }
+
     /// The document is this file, looked at each second. Publish by renaming a complete file over it.
     ///
     /// ```

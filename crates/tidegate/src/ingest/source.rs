@@ -1,4 +1,4 @@
-//! Where documents come from: HTTP(S), a file, a callback, or text in the program itself.
+//! Where documents come from: HTTP(S), a file, a callback, ZooKeeper, or text in the program itself.
 //!
 //! A source answers one question: is there a newer document than the one I have, and what is it? It keeps no
 //! document and decides nothing about its content; what it hands out is bytes. Whatever goes wrong is a
@@ -13,6 +13,8 @@ mod redirect;
 mod tag;
 #[cfg(feature = "cluster")]
 mod upstream;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -54,6 +56,8 @@ pub struct Source(Origin);
 #[derive(Clone)]
 enum Origin {
     Http(Box<Location>),
+    #[cfg(feature = "zookeeper")]
+    ZooKeeper(Box<zookeeper::Location>),
     File(PathBuf),
     Callback(Arc<CallbackFn>),
     Text(Text),
@@ -98,6 +102,24 @@ impl Source {
         Location::parse(url).map(|location| Self(Origin::Http(Box::new(location))))
     }
 
+    /// A document in a node of ZooKeeper, `zk://user:password@host:2181,host2:2181/path`. User and password, if any, are for the
+    /// scheme `digest`, and are shown nowhere.
+    ///
+    /// ```
+    /// use tidegate::Source;
+    ///
+    /// let source = Source::zookeeper("zk://user:word@zk1:2181,zk2:2181/flags/app")?;
+    /// assert_eq!(source.to_string(), "zk://zk1:2181,zk2:2181/flags/app");
+    /// # Ok::<(), tidegate::SourceError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The text is no such URL.
+    #[cfg(feature = "zookeeper")]
+    pub fn zookeeper(url: &str) -> Result<Self, SourceError> {
+        zookeeper::Location::parse(url).map(|location| Self(Origin::ZooKeeper(Box::new(location))))
+    }
+
     /// A file, looked at regularly. It may be replaced by renaming another over it, and be a link.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Origin::File(path.into()))
@@ -134,6 +156,8 @@ impl Source {
                 hash.update(b"http ");
                 hash.update(location.url().as_str().as_bytes());
             }
+            #[cfg(feature = "zookeeper")]
+            Origin::ZooKeeper(location) => hash.update(location.to_string().as_bytes()),
             Origin::File(path) => {
                 hash.update(b"file ");
                 hash.update(path.as_os_str().as_encoded_bytes());
@@ -146,14 +170,14 @@ impl Source {
 
     /// Whether asking it may reach beyond this host. A callback's does, for all we know.
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self.0, Origin::Http(_) | Origin::Callback(_))
+        !matches!(self.0, Origin::File(_) | Origin::Text(_))
     }
 
     /// The document, if it is part of the program.
     pub(crate) fn as_text(&self) -> Option<&Text> {
         match &self.0 {
             Origin::Text(text) => Some(text),
-            Origin::Http(_) | Origin::File(_) | Origin::Callback(_) => None,
+            _ => None,
         }
     }
 
@@ -162,6 +186,8 @@ impl Source {
     pub(crate) fn default_cache_name(&self) -> Option<String> {
         match &self.0 {
             Origin::Http(_) => Some(format!("{self} {:016x}", self.fingerprint())),
+            #[cfg(feature = "zookeeper")]
+            Origin::ZooKeeper(_) => Some(self.to_string()),
             Origin::File(_) | Origin::Callback(_) | Origin::Text(_) => None,
         }
     }
@@ -171,7 +197,7 @@ impl Source {
     pub(crate) fn default_seen_name(&self) -> Option<String> {
         match &self.0 {
             Origin::File(path) => std::path::absolute(path).ok().map(|path| format!("file {}", path.display())),
-            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => self.default_cache_name(),
+            _ => self.default_cache_name(),
         }
     }
 
@@ -180,7 +206,7 @@ impl Source {
     pub(crate) fn default_poll_interval(&self) -> Duration {
         match &self.0 {
             Origin::File(_) => Duration::from_secs(1),
-            Origin::Http(_) | Origin::Callback(_) | Origin::Text(_) => Duration::from_mins(1),
+            _ => Duration::from_mins(1),
         }
     }
 }
@@ -199,6 +225,9 @@ pub(crate) struct FetchOptions {
     pub(crate) body_bytes_max: usize,
     /// Whether a document comes with its signature, which lies beside it.
     pub(crate) is_signed: bool,
+    /// `user:password` for ZooKeeper, where the URL has none.
+    #[cfg(feature = "zookeeper")]
+    pub(crate) zookeeper_digest: Option<String>,
     /// Certificate authorities in PEM that are trusted besides those of the machine.
     pub(crate) extra_root_pem: Option<Vec<u8>>,
     /// Whether `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment count. They do: where they are
@@ -254,6 +283,8 @@ pub(crate) struct Fetcher {
 
 enum Asking {
     Http(Box<HttpFetcher>),
+    #[cfg(feature = "zookeeper")]
+    ZooKeeper(Box<zookeeper::ZooKeeperFetcher>),
     Call(Attendant),
     Text(Text),
 }
@@ -267,6 +298,10 @@ impl Fetcher {
         let name = source.to_string();
         let asking = match source.0 {
             Origin::Http(location) => Asking::Http(Box::new(HttpFetcher::new(*location, options)?)),
+            #[cfg(feature = "zookeeper")]
+            Origin::ZooKeeper(location) => {
+                Asking::ZooKeeper(Box::new(zookeeper::ZooKeeperFetcher::new(*location, options)))
+            }
             Origin::File(path) => {
                 let mut reader = FileReader::new(path, options.body_bytes_max, options.is_signed);
                 Asking::Call(Attendant::new(options.timeout, move |have| reader.poll(have)))
@@ -289,8 +324,19 @@ impl Fetcher {
     pub(crate) async fn fetch(&mut self, have: Option<&Tag>) -> Result<Answer, FetchError> {
         match &mut self.asking {
             Asking::Http(http) => http.fetch(have).await,
+            #[cfg(feature = "zookeeper")]
+            Asking::ZooKeeper(node) => Ok(Answer { fetched: node.fetch(have).await?, server_date: None }),
             Asking::Call(attendant) => Ok(Answer { fetched: attendant.call(have).await?, server_date: None }),
             Asking::Text(text) => Ok(Answer { fetched: text.unless_same(have), server_date: None }),
+        }
+    }
+
+    /// Waits until the source tells by itself that it may have changed, or that it was lost. Most never do.
+    pub(crate) async fn notified(&mut self) {
+        match &mut self.asking {
+            #[cfg(feature = "zookeeper")]
+            Asking::ZooKeeper(node) => node.notified().await,
+            _ => std::future::pending().await,
         }
     }
 }
@@ -332,6 +378,8 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
             is_signed: false,
+            #[cfg(feature = "zookeeper")]
+            zookeeper_digest: None,
             extra_root_pem: None,
             has_proxies: true,
             addresses: Vec::new(),
@@ -343,6 +391,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Origin::Http(location) => location.fmt(f),
+            #[cfg(feature = "zookeeper")]
+            Origin::ZooKeeper(location) => location.fmt(f),
             Origin::File(path) => path.display().fmt(f),
             Origin::Callback(_) => f.write_str("callback"),
             Origin::Text(_) => f.write_str("text"),

@@ -162,11 +162,13 @@ impl Work {
             return;
         };
         let mut next = Instant::now() + self.first;
+        let mut asked = Instant::now();
         loop {
             let due = Due { source: &mut self.source, upkeep: self.upkeep.as_mut() };
-            if attend(due, &mut stopped, sleep_until(next)).await.is_none() {
+            if attend(due, &mut stopped, next_poll(fetcher, asked, next)).await.is_none() {
                 return;
             }
+            asked = Instant::now();
             let tag = self.source.tag().cloned();
             let fetch = fetcher.fetch(tag.as_ref());
             let due = Due { source: &mut self.source, upkeep: self.upkeep.as_mut() };
@@ -220,12 +222,30 @@ async fn attend<T>(
     .await
 }
 
+/// Waits until the source is to be asked: at the time of the schedule, or earlier if it tells of a change.
+async fn next_poll(fetcher: &mut Fetcher, asked: Instant, next: Instant) {
+    let notified = async {
+        fetcher.notified().await;
+        sleep_until(asked + NOTIFIED_POLLS_APART).await;
+    };
+    let (mut notified, mut due) = (pin!(notified), pin!(sleep_until(next)));
+    poll_fn(|context| {
+        let is_due = due.as_mut().poll(context).is_ready();
+        if is_due || notified.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
 fn send_ready(ready: &mut Option<Ready>) {
     if let Some(ready) = ready.take() {
         // The caller may have given up.
         let _ = ready.send(());
     }
 }
+
+/// The shortest time between the beginnings of two polls of which the second was caused by a change: a document that is written
+/// all the time is read fifty times a second, and no reader of one change notices.
+const NOTIFIED_POLLS_APART: Duration = Duration::from_millis(20);
 
 /// How long the last handle waits for the thread, which is busy for longer only when a disk hangs.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);

@@ -21,6 +21,8 @@ const SOURCES: &[(&str, Check)] = &[
     ("nothing listens at the port", || conformance::check(Http::plain)),
     ("nothing listens at the port", || conformance::check(Http::secure)),
     ("the function returns an error", || conformance::check(Callback::new)),
+    #[cfg(feature = "zookeeper")]
+    ("the server was killed", || conformance::check(super::zookeeper::server::Server::start)),
 ];
 
 #[test]
@@ -36,7 +38,10 @@ fn every_source_conforms_and_the_generated_table_tells_what_it_does_when_unreach
     for ((how, _), report) in SOURCES.iter().zip(&reports) {
         table.push_str(&row(how, report));
     }
-    check_generated(&table);
+    // The table has all of them.
+    if cfg!(feature = "zookeeper") {
+        check_generated(&table);
+    }
 }
 
 #[test]
@@ -60,12 +65,18 @@ fn row(how: &str, report: &Report) -> String {
         "| {} | {how} | {}: {} | {} | {}, {} | {} |\n",
         report.name,
         health(outage.health),
-        outage.message,
+        without_port(&outage.message),
         readers(ServedFrom::Source),
         health(outage.restarted_health),
         readers(outage.restarted_from),
         readers(outage.uncached_from),
     )
+}
+
+/// A test listens on another port each time.
+fn without_port(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("`127.0.0.1:") else { return message.to_owned() };
+    format!("{before}`127.0.0.1:PORT{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Compares the table in the page with what was seen; with `UPDATE=1`, writes it.

@@ -22,3 +22,5 @@ mod support;
 mod targets;
 mod time;
 mod typed;
+#[cfg(all(feature = "conformance", feature = "zookeeper"))]
+mod zookeeper;

@@ -135,6 +135,20 @@ pub enum FetchError {
     /// A redirect was not followed.
     #[error("redirect not followed: {0}")]
     Redirect(#[from] RedirectError),
+    /// There is no such node in ZooKeeper. It is read as soon as it is there.
+    #[cfg(feature = "zookeeper")]
+    #[error("there is no node `{path}`; check the path, or write the document there")]
+    NoNode {
+        /// The path of the node.
+        path: String,
+    },
+    /// ZooKeeper does not let these credentials read the node.
+    #[cfg(feature = "zookeeper")]
+    #[error("the node `{path}` may not be read; check user and password, and the node's ACL")]
+    NodeForbidden {
+        /// The path of the node.
+        path: String,
+    },
     /// The file cannot be used.
     #[error("file `{}` {problem}", path.display())]
     File {
@@ -274,6 +288,17 @@ pub enum SourceError {
         /// The scheme that was given.
         scheme: String,
     },
+    /// The text is no URL of a node of ZooKeeper.
+    #[cfg(feature = "zookeeper")]
+    #[error("the source is not a valid ZooKeeper URL: {reason}; write it like `zk://host:2181,host2:2181/path`")]
+    ZooKeeperUrl {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `user:password` for ZooKeeper has no colon. The value is not shown.
+    #[cfg(feature = "zookeeper")]
+    #[error("the credentials for ZooKeeper are not `user:password`")]
+    ZooKeeperCredentials,
     /// A header name or value is not legal HTTP.
     #[error("header `{name}` is not legal; names are letters, digits and dashes, values have no control characters")]
     Header {
