@@ -45,7 +45,7 @@ impl Expected {
 }
 
 /// On how many nodes a write must be durable and active before it is acknowledged.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Level {
     /// This one.
     Local,

@@ -34,6 +34,11 @@ pub enum Input {
         /// The bytes. They are not trusted.
         bytes: Vec<u8>,
     },
+    /// Registers from the shared store, in which other processes have put them. They are not trusted.
+    FromStore {
+        /// Registers, in any order; a repair of the clock ([`Register::is_repair`]) should come before what is of its epoch.
+        registers: Vec<Register>,
+    },
     /// A node can be reached, as the carrier believes.
     PeerUp {
         /// Which node.
@@ -130,6 +135,8 @@ pub struct Output {
     pub send: Vec<(NodeId, Vec<u8>)>,
     /// Messages to all others.
     pub broadcast: Vec<Vec<u8>>,
+    /// Registers that have become active here, and that the shared store may not have. Those that came from it are not among them.
+    pub to_store: Vec<Register>,
     /// What to make durable, in this order. Several may be written at once.
     pub persist: Vec<Batch>,
     /// Keys whose active registers have changed.

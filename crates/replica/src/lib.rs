@@ -104,7 +104,7 @@ pub use io::{Batch, Event, Input, Loaded, Now, Output, Resolution};
 pub use mutant::Mutant;
 pub use node::{NodeId, NodeIdError};
 pub use options::{Options, Timing};
-pub use register::Register;
+pub use register::{RANK_BYTES, Register};
 pub use replica::Replica;
 pub use stamp::{Stamp, StampError};
 pub use status::{Counters, Member, PeerStatus, Quarantined, Status};

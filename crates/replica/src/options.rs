@@ -6,6 +6,7 @@ use crate::NodeId;
 
 /// The options of a replica.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
     /// The id of the node, for as long as its data folder exists.
     pub node: NodeId,
@@ -26,6 +27,10 @@ pub struct Options {
     /// Whether it has been told where other nodes are. One that expects peers and has not is the first of a cluster, as far as it
     /// knows, and a majority by itself until another one enrols. Default: true.
     pub has_peers: bool,
+    /// Whether registers are also shared through a store that is no node ([`Output::to_store`](crate::Output::to_store)). Then
+    /// tombstones are never collected, because the store may bring back an old copy of what they stand for, and this node writes
+    /// nothing that other processes would quarantine. Default: false.
+    pub has_shared_store: bool,
     /// How far a stamp may lie ahead of this node's wall clock, in milliseconds, and this clock off the others. Default:
     /// 5,000, ten times what a badly kept clock drifts before it is corrected. From [`CLOCK_WARNING_MS`] to [`DRIFT_MS_MAX`];
     /// what lies outside counts as the nearer of the two.
@@ -54,6 +59,7 @@ impl Options {
             is_durable: true,
             expects_peers: false,
             has_peers: true,
+            has_shared_store: false,
             max_drift_ms: 5_000,
             seed: node.get(),
             timing: Timing::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::codec::{DecodeError, Fields, Writer};
+use crate::replica::epoch;
 use crate::{Stamp, limits};
 
 /// One key's value as one node wrote it.
@@ -61,6 +62,26 @@ impl Register {
     /// Whether it counts by a greater stamp than its own.
     pub(crate) fn is_superseding(&self) -> bool {
         self.supersedes.is_some_and(|superseded| superseded >= self.stamp)
+    }
+
+    /// Whether this register repairs the clock: it begins an epoch, so it should come before registers of that epoch.
+    pub fn is_repair(&self) -> bool {
+        *self.key == *epoch::KEY
+    }
+
+    /// Bytes that compare as [`Register::rank`] does: for stores that cannot decode a register.
+    pub fn rank_bytes(&self) -> [u8; RANK_BYTES] {
+        let mut bytes = [0; RANK_BYTES];
+        let parts: [&[u8]; 4] = [
+            &self.rank_stamp().to_bytes(),
+            &[u8::from(self.is_superseding())],
+            &self.stamp.to_bytes(),
+            &self.content_hash().to_be_bytes(),
+        ];
+        for (byte, part) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *byte = *part;
+        }
+        bytes
     }
 
     /// A number of everything but key and stamp.
@@ -150,6 +171,9 @@ impl Register {
             && self.extra.len() <= limits::EXTRA_BYTES_MAX
     }
 }
+
+/// The size of [`Register::rank_bytes`].
+pub const RANK_BYTES: usize = Stamp::BYTES + 1 + Stamp::BYTES + 8;
 
 /// The form of the bytes. Fields may be added without a new version; readers keep those that they do not know.
 const VERSION: u8 = 1;

@@ -12,6 +12,7 @@ mod quarantine;
 mod receive;
 mod report;
 mod reservation;
+mod store;
 mod tombstones;
 mod watch;
 mod write;
@@ -34,6 +35,7 @@ use acks::{DueAck, Pendings};
 use peers::Peer;
 use quarantine::{Decision, QuarantinedRegister};
 use reservation::Unreserved;
+use store::Origin;
 
 /// One node's copy of the registers. See the [crate](crate) for how to drive it.
 pub struct Replica {
@@ -63,6 +65,8 @@ pub struct Replica {
     persisted: u64,
     batch: Batch,
     push: Vec<Register>,
+    /// Where the registers that are being merged come from.
+    origin: Origin,
     output: Output,
     timers: Timers,
     /// The instant of the last input.
@@ -159,6 +163,7 @@ impl Replica {
             persisted: 0,
             batch: Batch::default(),
             push: Vec::new(),
+            origin: Origin::default(),
             output: Output::default(),
             timers,
             last: now,
@@ -182,6 +187,7 @@ impl Replica {
         self.note_jump(now);
         match input {
             Input::Message { from, bytes } => self.receive(from, &bytes, now),
+            Input::FromStore { registers } => self.receive_from_store(registers, now),
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
             Input::UnmetPeers { count } => self.unmet_peers = count,

@@ -115,3 +115,18 @@ fn each_part_of_a_register_has_its_own_limit() {
     assert!(!largest(|register| register.reason = "r".repeat(limits::TEXT_BYTES_MAX + 1).into()));
     assert!(!largest(|register| register.extra = vec![0; limits::EXTRA_BYTES_MAX + 1].into()));
 }
+
+proptest::proptest! {
+    #[test]
+    fn the_bytes_of_a_rank_sort_as_the_rank_does(
+        one in (0_u64..3, 0_u64..3, 0_u8..2, 0_u64..4),
+        other in (0_u64..3, 0_u64..3, 0_u8..2, 0_u64..4),
+    ) {
+        let made = |(millis, node, value, superseded): (u64, u64, u8, u64)| Register {
+            supersedes: (superseded > 0).then(|| Stamp::new(1, superseded - 1, 3, NodeId::new(1))),
+            ..register(Stamp::new(1, millis, 3, NodeId::new(node)), Some(&[value]))
+        };
+        let (one, other) = (made(one), made(other));
+        proptest::prop_assert_eq!(one.rank(&other), one.rank_bytes().cmp(&other.rank_bytes()));
+    }
+}

@@ -95,6 +95,7 @@ impl Replica {
                     self.note_history(loser, Some(stamp));
                 }
                 self.note_history(register.clone(), None);
+                self.offer_to_store(&register);
                 self.record(register);
                 self.end_quarantine(&key);
             }

@@ -78,6 +78,7 @@ impl Replica {
     pub(super) fn push_new(&mut self) {
         for register in std::mem::take(&mut self.push) {
             let awaited = self.awaited(register.stamp);
+            self.offer_to_store(&register);
             let message = self.message(Body::Push { registers: vec![register], awaited });
             self.output.broadcast.push(message);
         }

@@ -18,6 +18,7 @@ mod receive;
 mod report;
 mod reservation;
 mod start;
+mod store;
 mod tombstones;
 mod write;
 

@@ -27,6 +27,7 @@ impl Replica {
     pub(super) fn collect_tombstones(&mut self, now: Now) {
         let is_whole = self.durable.announced_gc_floor >= self.durable.enforced_gc_floor && self.is_all_durable();
         let may_collect = self.options.is_durable
+            && !self.options.has_shared_store
             && is_whole
             && self.is_synced()
             && self.membership.is_member(self.options.node)

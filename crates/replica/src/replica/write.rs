@@ -83,7 +83,8 @@ impl Replica {
             return Some(error);
         }
         let ahead_ms = self.clock.ahead(self.clock.next(now.wall_ms), now.wall_ms);
-        let is_alone = !self.options.expects_peers && self.others().next().is_none();
+        let is_sharing = self.options.expects_peers || self.options.has_shared_store;
+        let is_alone = !is_sharing && self.others().next().is_none();
         let is_poisoned = ahead_ms > self.max_drift_ms && !is_alone && !self.has(Mutant::DriftNotRefused);
         is_poisoned.then_some(WriteError::ClockPoisoned { ahead_ms })
     }

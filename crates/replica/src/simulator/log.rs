@@ -14,6 +14,7 @@ pub(super) fn line(now_ms: u64, node: &str, input: &str, output: Option<&Output>
 pub(super) fn input(input: &Input) -> String {
     match input {
         Input::Message { from, bytes } => format!("{} from {:x}", message(bytes), from.get()),
+        Input::FromStore { registers } => format!("{} from the store", registers.len()),
         Input::PeerUp { node, .. } => format!("peer up {:x}", node.get()),
         Input::PeerDown { node, .. } => format!("peer down {:x}", node.get()),
         Input::UnmetPeers { count } => format!("unmet peers {count}"),
