@@ -45,6 +45,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
     ("prlimit", "util-linux"),
     ("python3", "python3"),
+    ("redis-server", "redis-server"),
+    ("redis-cli", "redis-tools"),
 ];
 
 /// Debian's ZooKeeper, whose server the tests start with Java.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::codec::{DecodeError, Fields, Writer};
-use crate::replica::epoch;
 use crate::{Stamp, limits};
 
 /// One key's value as one node wrote it.
@@ -38,6 +37,9 @@ pub struct Register {
 }
 
 impl Register {
+    /// The key of the register that repairs the clock.
+    pub const REPAIR_KEY: &'static [u8] = &[0, b'e'];
+
     /// Whether the key is removed.
     pub fn is_tombstone(&self) -> bool {
         self.value.is_none()
@@ -66,7 +68,7 @@ impl Register {
 
     /// Whether this register repairs the clock: it begins an epoch, so it should come before registers of that epoch.
     pub fn is_repair(&self) -> bool {
-        *self.key == *epoch::KEY
+        *self.key == *Self::REPAIR_KEY
     }
 
     /// Bytes that compare as [`Register::rank`] does: for stores that cannot decode a register.

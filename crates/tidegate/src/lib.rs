@@ -236,8 +236,8 @@ pub use live::{
     ClusterError, ClusterProblem, ClusterReceipt, ClusterStatus, DEFAULT_CLUSTER, Effect, FlagRecord, FlagSource,
     FlagState, FlagTags, Forgotten, HistoryEntry, HistoryPage, InapplicableChange, InvalidPercentage, Live, LiveError,
     MAX_DRIFT_RANGE, MemberStatus, MissingChange, NetworkError, NodeName, NodeStatus, OutrankedBy, PeerView,
-    Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RegisterValue, RestoreError, Restored,
-    UnknownKind, UnreachedPeer, Verdict,
+    Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RedisReceipt, RedisStatus, RegisterValue,
+    RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
 };
 pub use read::subscription::{Changed, ChangedFlags, Changes, Closed, RecvTimeoutError, Subscription};
 pub use read::view::{FlagView, KeyView, View};

@@ -24,10 +24,15 @@ mod live_thread;
 mod names;
 mod network;
 mod percentage;
+mod problem;
 mod projected;
 mod quarantine;
 mod receipt;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "without the feature no thread is at the other end"))]
+mod redis_link;
 mod registers;
 mod request;
 mod runner;
@@ -57,6 +62,9 @@ use driver::{DiskState, Driver, Parts};
 use driver_handle::DriverHandle;
 use intake::Intake;
 use network::{Network, Secured};
+#[cfg(feature = "redis")]
+use redis::Address;
+use redis_link::RedisLink;
 use runner::Runner;
 use synced::Synced;
 
@@ -71,12 +79,13 @@ pub use history::{HistoryEntry, HistoryPage, MissingChange};
 pub use names::NodeName;
 pub use network::NetworkError;
 pub use percentage::{InvalidPercentage, Percentage};
+pub use problem::ClusterProblem;
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use receipt::{ClusterReceipt, Effect, Forgotten, OutrankedBy, Receipt, UnreachedPeer};
 pub use record::{FlagRecord, Record};
+pub use redis_link::{RedisReceipt, RedisStatus};
 pub use status::{
-    AddressView, ClusterProblem, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView,
-    QuarantinedChange,
+    AddressView, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView, QuarantinedChange,
 };
 pub use value::{ActivationValue, ChangeKind, RegisterValue};
 
@@ -103,10 +112,17 @@ pub struct Live {
     name: Option<String>,
     cluster: String,
     network: Network,
+    #[cfg(feature = "redis")]
+    redis: Option<SecretUrl>,
     max_drift: Duration,
     #[cfg(test)]
     connect: Option<Connect>,
 }
+
+/// A URL that may hold a password: it is not shown.
+#[cfg(feature = "redis")]
+#[derive(Clone)]
+struct SecretUrl(String);
 
 /// Opens another way to the other nodes, which put what they receive into the intake.
 #[cfg(test)]
@@ -149,12 +165,56 @@ impl Live {
         Self::new(Place::Memory)
     }
 
+    /// Changes are shared through this Redis or Valkey, and kept in memory: for processes that have no links to each other. All that
+    /// name the same Redis and the same [cluster](Live::cluster) have the same flags.
+    ///
+    /// `redis://[user[:password]@]host[:port][/database]`, `rediss://` with TLS, or `unix:///path`. User and password are never
+    /// shown. Redis is a copy of what the processes hold: while it cannot be reached, reads go on, changes are active in the process
+    /// that makes them and wait, and what Redis has lost is written to it again. It has to keep what it is given: an eviction
+    /// policy `allkeys-*` is reported, and then nothing counts as acknowledged. The guide is `docs/guide/redis.md`.
+    ///
+    /// Without a cluster, [`Level`](crate::Level) counts copies of Redis: [`Local`](crate::Level::Local) waits for none,
+    /// [`One`](crate::Level::One) for Redis and a replica of it if there is one, [`Majority`](crate::Level::Majority) for more than
+    /// half of Redis and its replicas, [`All`](crate::Level::All) for all of them.
+    ///
+    /// ```no_run
+    /// use tidegate::{Live, Tidegate};
+    ///
+    /// let tide = Tidegate::builder().live(Live::redis("redis://127.0.0.1").cluster("checkout")).connect()?;
+    /// let receipt = tide.activate("blog_post_comments").actor("dana").send()?;
+    /// println!("acknowledged by Redis: {}", receipt.is_reached);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn redis(url: impl Into<String>) -> Self {
+        Self::in_memory().with_redis(url)
+    }
+
+    /// The same for a process that keeps its changes in a folder, or is a node of a cluster: all that it holds is shared through
+    /// this Redis, too. A change from there reaches the other nodes of the cluster within about a second. In a cluster, levels count
+    /// members and not Redis.
+    ///
+    /// ```no_run
+    /// # use tidegate::{Live, Tidegate};
+    /// let live = Live::at("/var/lib/checkout/tidegate").with_redis("rediss://user:password@redis.example/0");
+    /// # let tide = Tidegate::builder().live(live).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn with_redis(mut self, url: impl Into<String>) -> Self {
+        self.redis = Some(SecretUrl(url.into()));
+        self
+    }
+
     fn new(place: Place) -> Self {
         Self {
             place,
             name: None,
             cluster: DEFAULT_CLUSTER.to_owned(),
             network: Network::default(),
+            #[cfg(feature = "redis")]
+            redis: None,
             max_drift: MAX_DRIFT,
             #[cfg(test)]
             connect: None,
@@ -294,6 +354,13 @@ impl Live {
             check_name(name)?;
         }
         let max_drift_ms = checked_drift(self.max_drift)?;
+        #[cfg(feature = "redis")]
+        let redis_address = self.redis_address()?;
+        #[cfg(feature = "redis")]
+        let redis_url = redis_address.as_ref().map(ToString::to_string);
+        #[cfg(not(feature = "redis"))]
+        let redis_url = None;
+        let redis = redis_url.map(|url: String| RedisLink::new(url, registry.instance().clock().now()));
         let network = self.network.is_used().then(|| self.network.secure(&self.cluster)).transpose()?;
         let mut opened = self.open(network.as_ref().and_then(Secured::node))?;
         let loaded = opened.store.load().map_err(OpenError::from)?;
@@ -316,6 +383,7 @@ impl Live {
             is_durable,
             expects_peers,
             has_peers: self.has_peers(),
+            has_shared_store: redis.is_some(),
             max_drift_ms,
             seed: random(),
             ..Options::new(self.cluster.clone(), opened.node)
@@ -329,6 +397,7 @@ impl Live {
             registry: Arc::clone(&registry),
             carrier,
             committer,
+            redis: redis.clone(),
             synced: Arc::clone(&synced),
             disk: Arc::clone(&disk),
             grown: kept,
@@ -346,12 +415,25 @@ impl Live {
             is_durable,
             folder: opened.folder,
             runner: Arc::clone(&runner),
+            redis,
             synced,
             startup,
             disk,
             grown,
         });
-        LiveThread::start(runner, driver).map_err(LiveError::Thread)
+        let thread = LiveThread::start(runner, driver).map_err(LiveError::Thread)?;
+        #[cfg(feature = "redis")]
+        let thread = match redis_address {
+            Some(address) => thread.with_redis((address, &self.cluster), max_drift_ms).map_err(LiveError::Thread)?,
+            None => thread,
+        };
+        Ok(thread)
+    }
+
+    #[cfg(feature = "redis")]
+    fn redis_address(&self) -> Result<Option<Address>, LiveError> {
+        let url = self.redis.as_ref();
+        url.map(|SecretUrl(url)| Address::parse(url)).transpose().map_err(|problem| LiveError::RedisUrl { problem })
     }
 
     /// Whether it was told where other nodes are.
@@ -452,6 +534,14 @@ pub enum LiveError {
     MaxDrift {
         /// What was asked for.
         given: Duration,
+    },
+    /// The URL of Redis is none. It is not shown: it may hold a password. The program's fault, or its configuration's.
+    #[error(
+        "the URL of Redis cannot be used: {problem}; write `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS"
+    )]
+    RedisUrl {
+        /// What is wrong with it.
+        problem: String,
     },
     /// The network between the nodes cannot be used; the reason says what to do.
     #[error(transparent)]

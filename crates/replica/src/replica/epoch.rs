@@ -100,7 +100,7 @@ pub(super) fn repairs(register: &Register) -> BTreeSet<u16> {
 }
 
 /// The key of the repair.
-pub(crate) const KEY: &[u8] = &[0, b'e'];
+pub(crate) const KEY: &[u8] = Register::REPAIR_KEY;
 
 const TAG_REPAIRS: u8 = 1;
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use tidegate::{ClusterReceipt, Effect, Micros, NodeName, OutrankedBy, Receipt, UnreachedPeer};
+use tidegate::{ClusterReceipt, Effect, Micros, NodeName, OutrankedBy, Receipt, RedisReceipt, UnreachedPeer};
 use utoipa::ToSchema;
 
 use super::Answer;
@@ -31,6 +31,7 @@ pub(super) fn receipt(receipt: &Receipt) -> Answer {
         pending: names(&receipt.pending),
         outranked: receipt.outranked.iter().map(Loss::from_outranked).collect(),
         unreached: &receipt.unreached,
+        redis: receipt.redis.as_ref(),
         effect: receipt.effect,
         created: receipt.is_created,
     };
@@ -78,6 +79,10 @@ pub(super) struct ReceiptJson<'r> {
     /// The configured addresses at which no node is connected, where the level was not reached.
     #[schema(value_type = Vec<Unreached>)]
     unreached: &'r [UnreachedPeer],
+    /// What Redis has said of the change, where changes are shared through Redis without a cluster and the level is more than
+    /// `local`; else null.
+    #[schema(required, value_type = Option<schemas::RedisReceipt>)]
+    redis: Option<&'r RedisReceipt>,
     /// What the change did on this node.
     #[schema(value_type = EffectJson)]
     effect: Effect,

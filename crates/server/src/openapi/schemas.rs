@@ -8,7 +8,7 @@ mod status;
 
 use utoipa::ToSchema;
 
-pub(crate) use cluster::{Cluster, Node};
+pub(crate) use cluster::{Cluster, Node, RedisReceipt};
 pub(crate) use decision::Decision;
 pub(crate) use forecast::{AttributesObject, DocumentOrText, EntryObject, Plan, Simulation};
 pub(crate) use status::Report;

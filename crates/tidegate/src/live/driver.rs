@@ -10,6 +10,7 @@
 
 mod events;
 mod projection;
+mod store;
 mod target;
 mod watch;
 
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use tidegate_engine::{Micros, Share};
 use tidegate_mesh::PeerEvent;
 use tidegate_replica::{
-    Batch, Change as RegisterChange, Input, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
+    Batch, Change as RegisterChange, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
     Resolution, WriteError,
 };
 use tokio::sync::watch as watched;
@@ -39,11 +40,13 @@ use super::driver_view::{DriverView, Report};
 use super::inbox::Taken;
 use super::names::{Names, NodeName, shown_node};
 use super::receipt::{Done, Effect, UnreachedPeer};
+use super::redis_link::RedisLink;
 use super::request::{Reply, Request, Resolve};
 use super::synced::Synced;
 use super::value::{self, ChangeKind};
 
 use events::Events;
+use store::{SharedStore, StoreWait};
 use target::Admitted;
 use watch::WATCH_PERIOD;
 
@@ -81,6 +84,8 @@ pub(super) struct Driver {
     events: Events,
     names: Names,
     report: Report,
+    /// Redis, if registers are shared through it.
+    store: Option<SharedStore>,
     synced: Arc<Synced>,
     is_synced: bool,
     disk: Arc<DiskState>,
@@ -121,6 +126,14 @@ struct Awaiting {
     /// The flag that is changed, and its share before.
     flag: Option<(tidegate_engine::FlagKey, Option<Share>)>,
     is_created: bool,
+    /// What it waits for in Redis, once this process has the change.
+    store: Option<StoreWait>,
+}
+
+impl fmt::Debug for Awaiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Awaiting").field("line", &self.line).finish_non_exhaustive()
+    }
 }
 
 /// A caller that waits for a change to arrive at this node.
@@ -138,6 +151,8 @@ pub(super) struct Parts {
     pub(super) registry: Arc<Registry>,
     pub(super) carrier: Box<dyn Carrier>,
     pub(super) committer: Committer,
+    /// Redis, if registers are shared through it.
+    pub(super) redis: Option<Arc<RedisLink>>,
     pub(super) synced: Arc<Synced>,
     pub(super) disk: Arc<DiskState>,
     /// Tells that the disk has more changes.
@@ -155,7 +170,8 @@ impl fmt::Debug for Driver {
 impl Driver {
     /// Makes what the disk had active.
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, loaded, registry, carrier, committer, synced, disk, grown, unwritable } = parts;
+        let Parts { options, loaded, registry, carrier, committer, redis, synced, disk, grown, unwritable } = parts;
+        let store = redis.map(|link| SharedStore::new(link, !options.expects_peers));
         disk.set(unwritable.clone());
         let node = options.node;
         let (clock, started) = (registry.instance().clock().clone(), Instant::now());
@@ -185,6 +201,7 @@ impl Driver {
             events: Events::new(node),
             names: Names::default(),
             report: Report { is_disk_tried: unwritable.is_some(), disk: unwritable, ..Report::default() },
+            store,
             synced,
             is_synced: false,
             disk,
@@ -207,7 +224,8 @@ impl Driver {
         if !self.changed.is_empty() {
             wake = wake.min(self.rests_until);
         }
-        self.waiting.iter().fold(wake, |wake, waiting| wake.min(waiting.until))
+        let store = self.store.as_ref().and_then(SharedStore::next_due);
+        self.waiting.iter().map(|waiting| waiting.until).chain(store).fold(wake, Instant::min)
     }
 
     /// Does everything that was taken, and what follows from it.
@@ -238,6 +256,7 @@ impl Driver {
         // No notification for what no reader can see.
         if self.changed.is_empty() {
             self.tell_writers();
+            self.tell_stored();
             self.tell_waiting();
             self.note_synced();
         }
@@ -275,6 +294,9 @@ impl Driver {
         }
         for bytes in output.broadcast {
             self.carrier.broadcast(bytes);
+        }
+        if let Some(store) = &self.store {
+            store.put(output.to_store);
         }
         self.unsubmitted.extend(output.persist);
         if self.unsubmitted.iter().any(|batch| batch.is_awaited) {
@@ -330,9 +352,11 @@ impl Driver {
         };
         match request {
             Request::Change(change, reply) => self.change(*change, reply),
+            Request::FromStore { registers, reply } => self.receive_from_store(registers, reply),
+            Request::StoreAcks(acks) => self.note_store_acks(acks),
             Request::RaiseEpoch { actor, reason, reply } => {
                 let line = format!("the clock of the cluster is repaired{}", events::by(&actor, &reason));
-                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
+                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false, store: None });
                 self.handle(Input::RaiseEpoch { request, actor, reason });
             }
             Request::Resolve(resolve) => {
@@ -340,13 +364,14 @@ impl Driver {
                 let from = self.share_of(&flag);
                 let done = if resolution == Resolution::Accept { "accepted" } else { "dropped" };
                 let line = format!("a quarantined change of `{flag}` is {done}{}", events::by(&actor, &reason));
-                let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created: false });
+                let request =
+                    self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created: false, store: None });
                 self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
                 let name = shown_node(&NodeName::new(node, &self.names));
                 let line = format!("{name} is taken out of the cluster{}", events::by(&actor, &reason));
-                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false });
+                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false, store: None });
                 self.handle(Input::Forget { request, node, actor, reason });
             }
             Request::Query(query) => {
@@ -368,7 +393,7 @@ impl Driver {
     }
 
     fn change(&mut self, change: ChangeRequest, reply: Reply) {
-        if !self.committer.has_room() {
+        if !self.committer.has_room() || self.store.as_ref().is_some_and(SharedStore::is_full) {
             return reply(Err(ChangeError::Busy));
         }
         let (value, is_created) = match self.value_to_write(&change) {
@@ -379,7 +404,9 @@ impl Driver {
         let (kind, from) = (operation.kind(), self.share_of(&flag));
         let key = kind.key(&flag);
         let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
-        let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created });
+        let store = self.expect_store(&key, level, timeout);
+        let level = if store.is_some() { Level::Local } else { level };
+        let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created, store });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let change = RegisterChange { key, value, actor, reason, expected };
         self.handle(Input::Write { request, change, level, timeout_ms });
@@ -423,8 +450,19 @@ impl Driver {
 
     fn tell_writers(&mut self) {
         for (request, outcome) in std::mem::take(&mut self.receipts) {
-            let Some(Awaiting { reply, line, flag, is_created }) = self.replies.remove(&request) else { continue };
-            let effect = flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) });
+            let Some(mut awaiting) = self.replies.remove(&request) else { continue };
+            let outcome = match (outcome, awaiting.store.take()) {
+                (Ok(written), Some(wait)) => {
+                    self.wait_for_store(awaiting, written, wait);
+                    continue;
+                }
+                (outcome, wait) => {
+                    self.release_store(wait.as_ref());
+                    outcome
+                }
+            };
+            let Awaiting { reply, line, flag, is_created, .. } = awaiting;
+            let effect = self.effect(flag);
             if let Ok(written) = &outcome
                 && self.events.may_tell()
             {
@@ -433,13 +471,18 @@ impl Driver {
             let answer = match outcome {
                 Ok(written) => {
                     let unreached = if written.is_reached { Vec::new() } else { self.unreached() };
-                    Ok(Done { written, names: Arc::clone(&self.names), effect, is_created, unreached })
+                    Ok(Done { written, names: Arc::clone(&self.names), effect, is_created, unreached, redis: None })
                 }
                 Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
             };
             guarded(|| reply(answer));
         }
+    }
+
+    /// What a change of this flag has done, since its share was this.
+    fn effect(&self, flag: Option<(tidegate_engine::FlagKey, Option<Share>)>) -> Option<Effect> {
+        flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) })
     }
 
     /// The configured addresses at which no node is connected.
@@ -465,7 +508,8 @@ impl Driver {
 
     /// What all nodes have is active here: starts may go on.
     fn note_synced(&mut self) {
-        if !self.is_synced && self.replica.is_synced() {
+        let is_loaded = self.store.as_ref().is_none_or(|store| store.link.is_loaded());
+        if !self.is_synced && is_loaded && self.replica.is_synced() {
             self.is_synced = true;
             self.synced.set();
         }

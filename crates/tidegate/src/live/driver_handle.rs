@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::driver::DiskState;
 use super::intake::Intake;
+use super::redis_link::RedisLink;
 use super::runner::Runner;
 use super::synced::Synced;
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ pub(crate) struct DriverHandle {
     pub(super) is_durable: bool,
     pub(super) folder: Option<DataFolder>,
     pub(super) runner: Arc<Runner>,
+    pub(super) redis: Option<Arc<RedisLink>>,
     pub(super) synced: Arc<Synced>,
     pub(super) startup: Startup,
     pub(super) disk: Arc<DiskState>,

@@ -82,6 +82,12 @@ impl Inbox {
         Ok(state.load())
     }
 
+    /// Whether a request would be refused because too many wait.
+    #[cfg(feature = "redis")]
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().requests.len() >= REQUESTS_MAX
+    }
+
     /// A message of another node. It is dropped, and the answer is none, where there is no room.
     pub(super) fn message(&self, from: NodeId, bytes: Vec<u8>) -> Option<Load> {
         let mut state = self.lock();

@@ -39,6 +39,12 @@ impl Intake {
         Ok(())
     }
 
+    /// Whether a request would be refused because too many wait.
+    #[cfg(feature = "redis")]
+    pub(super) fn is_full(&self) -> bool {
+        self.inbox.is_full()
+    }
+
     /// A message of another node; dropped where there is no room.
     pub(crate) fn message(&self, from: NodeId, bytes: Vec<u8>) {
         if let Some(load) = self.inbox.message(from, bytes) {

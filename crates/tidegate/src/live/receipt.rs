@@ -6,6 +6,7 @@ use tidegate_mesh::AddressStatus;
 use tidegate_replica::{Level, NodeId, Outranked, Receipt as Written, Stamp};
 
 use super::names::{Names, NodeName, instant_of};
+use super::redis_link::RedisReceipt;
 use super::text;
 
 /// A change that stands: from now on it is part of what the cluster agrees on.
@@ -37,6 +38,9 @@ pub struct Receipt {
     pub pending: Vec<NodeName>,
     /// Where the level was not reached: the configured addresses at which no node is connected, and why.
     pub unreached: Vec<UnreachedPeer>,
+    /// What Redis has said of it, where changes are shared through Redis without a cluster and the level is more than
+    /// [`Level::Local`].
+    pub redis: Option<RedisReceipt>,
     /// What the change did on this node.
     pub effect: Effect,
     /// Whether it made a bare boolean flag that this node did not know.
@@ -47,9 +51,23 @@ pub struct Receipt {
 impl Receipt {
     pub(super) fn new(flag: FlagKey, done: Done) -> Self {
         let (effect, is_created) = (done.effect.unwrap_or(Effect { from: None, to: None }), done.is_created);
+        let redis = done.redis.clone();
         let ClusterReceipt { stamp, at, level, outranked, is_reached, durable_on, pending, unreached } =
             ClusterReceipt::new(done);
-        Self { flag, stamp, at, level, outranked, is_reached, durable_on, pending, unreached, effect, is_created }
+        Self {
+            flag,
+            stamp,
+            at,
+            level,
+            outranked,
+            is_reached,
+            durable_on,
+            pending,
+            unreached,
+            redis,
+            effect,
+            is_created,
+        }
     }
 }
 
@@ -174,4 +192,5 @@ pub(super) struct Done {
     pub(super) is_created: bool,
     /// The addresses at which no node is connected, where the level was not reached.
     pub(super) unreached: Vec<UnreachedPeer>,
+    pub(super) redis: Option<RedisReceipt>,
 }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidegate_engine::FlagKey;
-use tidegate_replica::{NodeId, Resolution, Stamp};
+use tidegate_replica::{NodeId, Register, Resolution, Stamp};
 
 use super::change_error::ChangeError;
 use super::change_request::ChangeRequest;
 use super::driver_view::DriverView;
 use super::receipt::Done;
+use super::redis_link::Ack;
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
 pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
 
 /// A request.
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only the thread of Redis makes some of them"))]
 pub(super) enum Request {
     /// A change of a flag, checked as far as it can be without the driver.
     Change(Box<ChangeRequest>, Reply),
@@ -25,6 +27,10 @@ pub(super) enum Request {
     Resolve(Box<Resolve>),
     /// A node is to be taken out of the membership.
     Forget { node: NodeId, actor: Arc<str>, reason: Arc<str>, reply: Reply },
+    /// Registers that other processes have put into Redis. The answer is whether they are merged; if not, they come again.
+    FromStore { registers: Vec<Register>, reply: Box<dyn FnOnce(bool) + Send> },
+    /// Redis has said something of registers that were written to it.
+    StoreAcks(Vec<Ack>),
     /// Something is to be looked up.
     Query(Box<dyn FnOnce(&DriverView<'_>) + Send>),
     /// The caller wants to know when this node has a change.
@@ -60,6 +66,8 @@ impl fmt::Debug for Request {
             Self::RaiseEpoch { .. } => "RaiseEpoch",
             Self::Resolve(_) => "Resolve",
             Self::Forget { .. } => "Forget",
+            Self::FromStore { .. } => "FromStore",
+            Self::StoreAcks(_) => "StoreAcks",
             Self::Query(_) => "Query",
             Self::Wait { .. } => "Wait",
         })

@@ -15,6 +15,8 @@ use super::change_error::refusal_code;
 use super::driver_handle::DriverHandle;
 use super::driver_view::DriverView;
 use super::names::{NodeName, instant_of};
+use super::problem::ClusterProblem;
+use super::redis_link::{RedisLink, RedisStatus};
 use super::text;
 use super::value::ChangeKind;
 
@@ -58,6 +60,8 @@ pub struct ClusterStatus {
     pub shadowed: Vec<FlagKey>,
     /// What is wrong with the disk; none while it takes what it is given.
     pub disk: Option<String>,
+    /// The Redis through which changes are shared, if there is one.
+    pub redis: Option<RedisStatus>,
     /// What was lost or damaged in the data folder when this process started.
     #[serde(default)]
     pub damage: Vec<String>,
@@ -82,18 +86,6 @@ pub struct ClusterStatus {
     /// How often something was made active since the start.
     #[serde(default)]
     pub published: u64,
-}
-
-/// Something that is wrong.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ClusterProblem {
-    /// What it is, as a word for programs, such as `no-majority`. The reference of the HTTP API lists them.
-    pub code: String,
-    /// The same for people, with what to do.
-    pub message: String,
-    /// Whether a person has to act. If not, it passes by itself, or is only to be known.
-    pub needs_action: bool,
 }
 
 /// This node.
@@ -334,6 +326,7 @@ pub(super) fn cluster_status(driver: &DriverHandle, view: &DriverView<'_>) -> Cl
         inapplicable: inapplicable.collect(),
         shadowed: driver.registry.shadowed(),
         disk: view.report.disk.clone(),
+        redis: driver.redis.as_deref().map(RedisLink::status),
         damage: driver.folder.iter().flat_map(|folder| &folder.damage).map(ToString::to_string).collect(),
         messages_dropped: driver.intake.inbox().messages_dropped() + mesh.map_or(0, |mesh| mesh.dropped),
         messages_refused: messages_refused(replica.counters),

@@ -13,6 +13,8 @@ mod generated;
 mod live;
 mod locks;
 mod programs;
+#[cfg(feature = "redis")]
+mod redis;
 mod restart;
 mod runtimes;
 mod signed;

@@ -36,6 +36,9 @@ pub(crate) struct Cluster {
     /// The problem of the disk, or null.
     #[schema(required)]
     disk: Option<String>,
+    /// The Redis through which changes are shared, or null.
+    #[schema(required)]
+    redis: Option<RedisStatus>,
     /// What was damaged at the start.
     damage: Vec<String>,
     /// Messages that were dropped because a queue was full or a link was closed.
@@ -199,6 +202,61 @@ pub(crate) struct QuarantinedChange {
     /// The node that sent it here.
     #[schema(required)]
     from: Option<Node>,
+}
+
+/// A Redis through which processes share changes.
+#[derive(Debug, ToSchema)]
+pub(crate) struct RedisStatus {
+    /// Where it is, without user and password.
+    url: String,
+    /// Whether it is connected, loaded and followed.
+    connected: bool,
+    /// Since when it is not, or null.
+    #[schema(required, format = DateTime)]
+    unreachable_since: Option<String>,
+    /// Why it is not, or null.
+    #[schema(required)]
+    problem: Option<String>,
+    /// When it syncs to its disk: `always`, `everysec`, `no`, `off`; null where it does not tell.
+    #[schema(required)]
+    appendfsync: Option<String>,
+    /// How many replicas are connected to it.
+    replicas: u32,
+    /// Its `maxmemory-policy`, or null.
+    #[schema(required)]
+    eviction: Option<String>,
+    /// How far its clock is ahead of the server's, or null.
+    #[schema(required)]
+    clock_offset_ms: Option<i64>,
+    /// How many registers it has.
+    registers: u64,
+    /// How many registers wait to be written to it.
+    waiting: u64,
+    /// How often all that it has was compared with memory.
+    comparisons: u64,
+    /// How many registers those comparisons have written to it.
+    refilled: u64,
+    /// How many registers were read from its stream.
+    received: u64,
+    /// How many of its entries cannot be read.
+    unreadable: u64,
+    /// What is wrong with it; `problems` of the cluster has the same.
+    problems: Vec<ClusterProblem>,
+}
+
+/// What Redis has said of a change.
+#[derive(Debug, ToSchema)]
+pub(crate) struct RedisReceipt {
+    /// Whether it has the change and claims to keep it.
+    acknowledged: bool,
+    /// When it syncs to its disk: `always`, `everysec`, `no`, `off`; null where it does not tell.
+    #[schema(required)]
+    appendfsync: Option<String>,
+    /// How many of its replicas have acknowledged the change, as far as that was asked.
+    replicas: u32,
+    /// Why it has not acknowledged the change, or null.
+    #[schema(required)]
+    problem: Option<String>,
 }
 
 /// A change that this version cannot activate.

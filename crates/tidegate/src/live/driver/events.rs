@@ -17,6 +17,7 @@ use crate::live::carrier::Carrier;
 use crate::live::change_error::refusal_code;
 use crate::live::names::{Names, NodeName, clock_off, instant_of, shown_node};
 use crate::live::receipt::Effect;
+use crate::live::redis_link::RedisReceipt;
 use crate::live::value::{ChangeKind, read_activation};
 
 /// What was logged, so that it is logged once.
@@ -356,6 +357,25 @@ pub(super) fn tell_written(line: &str, effect: Option<&Effect>, written: &Writte
         let pending: Vec<String> = written.pending.iter().map(|node| told(*node, names.get(node))).collect();
         let not_yet = if pending.is_empty() { String::new() } else { format!("; not yet: {}", pending.join(", ")) };
         warn!("{line}{effect}; acknowledged by only {have} of {count} member{s} in time ({level}){not_yet}");
+    }
+}
+
+/// A change that was made here, and what Redis has said of it.
+pub(super) fn tell_stored(line: &str, effect: Option<&Effect>, written: &Written, redis: &RedisReceipt, names: &Names) {
+    if !written.outranked.is_empty() {
+        return tell_written(line, effect, written, names);
+    }
+    let effect = effect.map_or_else(String::new, effect_in_words);
+    let level = written.level;
+    let replicas = match redis.replicas {
+        0 => String::new(),
+        count => format!(" and {count} of its replicas"),
+    };
+    if written.is_reached {
+        info!("{line}{effect}; acknowledged by Redis{replicas} ({level})");
+    } else {
+        let why = redis.problem.as_deref().unwrap_or("too few of its replicas have it");
+        warn!("{line}{effect}; active here, and not acknowledged by Redis ({level}): {why}");
     }
 }
 

@@ -27,6 +27,7 @@ fn driver(other: Vec<Register>) -> Driver {
         registry: Registry::new(Instance::new(clock, None)),
         carrier: Box::new(Alone),
         committer: Committer::start(Box::new(MemoryStore::new()), |_| {}).unwrap(),
+        redis: None,
         synced: Arc::default(),
         disk: Arc::default(),
         grown: tokio::sync::watch::channel(0).0,

@@ -2,8 +2,9 @@
 
 use tidegate_engine::{Micros, Span};
 
-use super::{AddressView, ClusterProblem, ClusterStatus, MemberStatus};
+use super::{AddressView, ClusterStatus, MemberStatus};
 use crate::live::names::{NodeName, clock_off, shown_node};
+use crate::live::problem::ClusterProblem;
 
 /// All that is wrong now. `refusal`: why the replica refuses changes, as a word.
 pub(super) fn find(status: &ClusterStatus, refusal: Option<&'static str>, now: Micros) -> Vec<ClusterProblem> {
@@ -12,6 +13,7 @@ pub(super) fn find(status: &ClusterStatus, refusal: Option<&'static str>, now: M
     for damage in &status.damage {
         problems.act("damage", format!("{damage}; check the disk. What others have is fetched from them"));
     }
+    problems.0.extend(status.redis.iter().flat_map(|redis| redis.problems.iter().cloned()));
     others(status, &mut problems);
     links(status, now, &mut problems);
     changes(status, &mut problems);

@@ -25,7 +25,7 @@ fn well() -> Value {
         "peers": [peer(B, "b"), peer(C, "c")],
         "members": [member(A, "a"), member(B, "b"), member(C, "c")],
         "addresses": [address("b:7400", B, "b"), address("c:7400", C, "c")],
-        "quarantined": [], "quarantined_count": 0, "inapplicable": [], "shadowed": [], "disk": null, "damage": [],
+        "quarantined": [], "quarantined_count": 0, "inapplicable": [], "shadowed": [], "disk": null, "redis": null, "damage": [],
         "messages_dropped": 0, "messages_refused": {}, "connections_refused": {}, "connections_pending": 0, "link_problems": [],
         "published": 1,
     })
