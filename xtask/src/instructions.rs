@@ -22,6 +22,9 @@ const BINARY: &str = "bench/target/release/instructions";
 /// Compilers of one version give the same count; the C library's own choices by processor move it a little.
 const TOLERANCE_PERCENT: u64 = 5;
 
+/// How often a count that has moved is made again: one that has truly moved is the same each time.
+const RECOUNTS: usize = 2;
+
 /// A count this close to the committed one is the same: a check by handle takes some twenty instructions, so
 /// that one of them is already 5 per cent.
 const TOLERANCE_FEW: u64 = 3;
@@ -46,15 +49,32 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), Failure> {
         "instructions",
     ]))?;
     let cases = cases()?;
+    let committed = committed()?;
     let mut counts = BTreeMap::new();
     for case in &cases {
-        counts.insert(case.name.as_str(), count(case)?);
+        let is_same =
+            |count: &u64| is_shared(case) || committed.get(&case.name).is_some_and(|before| is_close(*before, *count));
+        let mut counted = count(case)?;
+        // Hash tables have random seeds, and once in many runs one grows at another moment.
+        for _ in 0..RECOUNTS {
+            if is_same(&counted) {
+                break;
+            }
+            counted = count(case)?;
+        }
+        counts.insert(case.name.as_str(), counted);
     }
     show(&cases, &counts);
     if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
         return write(&cases, &counts);
     }
-    compare(&cases, &counts)
+    compare(&cases, &committed, &counts)
+}
+
+fn committed() -> Result<BTreeMap<String, u64>, Failure> {
+    let text = fs::read_to_string(COUNTS).map_err(|error| Failure::new(format!("cannot read {COUNTS}: {error}")))?;
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    Ok(lines.filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?))).collect())
 }
 
 fn cases() -> Result<Vec<Case>, Failure> {
@@ -109,17 +129,11 @@ fn write(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> {
     fs::write(Path::new(COUNTS), text).map_err(|error| Failure::new(format!("cannot write {COUNTS}: {error}")))
 }
 
-fn compare(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> {
-    let text = fs::read_to_string(COUNTS).map_err(|error| Failure::new(format!("cannot read {COUNTS}: {error}")))?;
-    let committed: BTreeMap<&str, u64> = text
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .filter_map(|(name, count)| Some((name, count.parse().ok()?)))
-        .collect();
+fn compare(cases: &[Case], committed: &BTreeMap<String, u64>, counts: &BTreeMap<&str, u64>) -> Result<(), Failure> {
     let mut moved = String::new();
     for case in cases {
         let count = counts.get(case.name.as_str()).copied().unwrap_or_default();
-        match committed.get(case.name.as_str()) {
+        match committed.get(&case.name) {
             None => {
                 let _ = writeln!(moved, "  `{}` takes {count} instructions and has no committed count", case.name);
             }
@@ -129,7 +143,7 @@ fn compare(cases: &[Case], counts: &BTreeMap<&str, u64>) -> Result<(), Failure> 
             Some(_) => {}
         }
     }
-    for name in committed.keys().filter(|name| !counts.contains_key(*name)) {
+    for name in committed.keys().filter(|name| !counts.contains_key(name.as_str())) {
         let _ = writeln!(moved, "  `{name}` is committed and no longer a case");
     }
     if moved.is_empty() {
