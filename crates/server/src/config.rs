@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod key;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Config {
     pub data_dir: Setting<Option<PathBuf>>,
     /// The documents: paths, and URLs of `http`, `https` or (with the feature `zookeeper`) `zk`.
     pub documents: Setting<Vec<String>>,
+    /// The Redis or Valkey through which live changes are shared: `redis://`, `rediss://` or `unix://`. Default: none.
+    pub store: Setting<Option<StoreUrl>>,
     /// The servers that this one follows, in place of documents and a cluster.
     pub follow: Setting<Vec<String>>,
     /// The name of this node. Default: that of the host.
@@ -97,6 +100,22 @@ pub enum Origin {
     Argument(&'static str),
 }
 
+/// The URL of a Redis. It shows itself without user and password.
+#[derive(Clone, Eq, PartialEq)]
+pub struct StoreUrl(String);
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&without_secrets(&self.0))
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StoreUrl({self})")
+    }
+}
+
 /// What was said with arguments; none and empty for what was not.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
@@ -118,6 +137,8 @@ pub struct Arguments {
     pub data_dir: Option<String>,
     /// `--document`, each time
     pub documents: Vec<String>,
+    /// `--store`
+    pub store: Option<String>,
     /// `--follow`, each time
     pub follow: Vec<String>,
     /// `--name`
@@ -193,6 +214,7 @@ impl Config {
             startup_wait: one(last(Key::StartupWait), None, |said, text| span(said, text).map(Some))?,
             data_dir: one(last(Key::DataDir), None, |said, text| path(said, text).map(Some))?,
             documents: list(last(Key::Documents), document)?,
+            store: one(last(Key::Store), None, |said, text| store(said, text).map(Some))?,
             follow: list(last(Key::Follow), follow)?,
             name: one(last(Key::Name), None, |said, text| name(said, text).map(Some))?,
             cluster: one(last(Key::Cluster), None, |said, text| name(said, text).map(Some))?,
@@ -225,6 +247,7 @@ impl Config {
         let others = [
             (Key::Documents, !self.documents.value.is_empty()),
             (Key::DataDir, self.data_dir.value.is_some()),
+            (Key::Store, self.store.value.is_some()),
             (Key::Peers, !self.peers.value.is_empty()),
             (Key::ClusterListen, self.cluster_listen.value.is_some()),
         ];
@@ -258,6 +281,7 @@ impl Config {
             line(Key::StartupWait, &self.startup_wait, |wait| wait.map_or(NONE.to_owned(), |wait| format!("{wait:?}"))),
             line(Key::DataDir, &self.data_dir, folder),
             line(Key::Documents, &self.documents, shown),
+            line(Key::Store, &self.store, |url| url.as_ref().map_or(NONE.to_owned(), ToString::to_string)),
             line(Key::Follow, &self.follow, shown),
             line(Key::Name, &self.name, optional),
             line(Key::Cluster, &self.cluster, optional),
@@ -330,6 +354,10 @@ impl Config {
         if let Some(drift) = self.max_drift.value {
             live = live.max_drift(drift);
         }
+        #[cfg(feature = "redis")]
+        if let Some(StoreUrl(url)) = &self.store.value {
+            live = live.with_redis(url);
+        }
         self.peers.value.iter().fold(live, Live::peer)
     }
 }
@@ -373,6 +401,7 @@ impl Said {
             text(Key::ConnectionsMax, &arguments.connections_max),
             text(Key::StartupWait, &arguments.startup_wait),
             text(Key::DataDir, &arguments.data_dir),
+            text(Key::Store, &arguments.store),
             list(Key::Documents, &arguments.documents),
             list(Key::Follow, &arguments.follow),
             text(Key::Name, &arguments.name),
@@ -530,6 +559,19 @@ fn peer(said: &Said, text: &str) -> Result<String, ConfigError> {
     }
 }
 
+/// The library judges the URL. What is wrong is reported without it, because it may hold a password.
+#[cfg(feature = "redis")]
+fn store(said: &Said, text: &str) -> Result<StoreUrl, ConfigError> {
+    let help = "write it like `redis://127.0.0.1:6379/0`";
+    let wrong = |error: tidegate::RedisUrlError| said.wrong(NOT_SHOWN, &error.to_string(), help);
+    tidegate::check_redis_url(text).map(|()| StoreUrl(text.trim().to_owned())).map_err(wrong)
+}
+
+#[cfg(not(feature = "redis"))]
+fn store(said: &Said, _text: &str) -> Result<StoreUrl, ConfigError> {
+    Err(said.wrong(NOT_SHOWN, "this program was built without Redis", "build it with the cargo feature `redis`"))
+}
+
 fn is_url(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https"))
@@ -585,6 +627,9 @@ const CACERT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Every origin may evaluate.
 const ANY_ORIGIN: &str = "*";
+
+/// What stands for a value that may hold a password.
+const NOT_SHOWN: &str = "(not shown)";
 
 /// What stands for a value that is not set.
 const NONE: &str = "-";

@@ -239,6 +239,8 @@ pub use live::{
     Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RedisReceipt, RedisStatus, RegisterValue,
     RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
 };
+#[cfg(feature = "redis")]
+pub use live::{RedisUrlError, check_redis_url};
 pub use read::subscription::{Changed, ChangedFlags, Changes, Closed, RecvTimeoutError, Subscription};
 pub use read::view::{FlagView, KeyView, View};
 pub use status::{

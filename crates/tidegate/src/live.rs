@@ -83,6 +83,8 @@ pub use problem::ClusterProblem;
 pub use quarantine::{QuarantineEntry, UnknownKind, Verdict};
 pub use receipt::{ClusterReceipt, Effect, Forgotten, OutrankedBy, Receipt, UnreachedPeer};
 pub use record::{FlagRecord, Record};
+#[cfg(feature = "redis")]
+pub use redis::{RedisUrlError, check_redis_url};
 pub use redis_link::{RedisReceipt, RedisStatus};
 pub use status::{
     AddressView, ClusterStatus, InapplicableChange, MemberStatus, NodeStatus, PeerView, QuarantinedChange,

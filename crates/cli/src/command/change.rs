@@ -1,6 +1,7 @@
 //! Sends a change of a flag, and reports its receipt; shared by the commands that change flags.
 
 use serde_json::value::RawValue;
+use tidegate::RedisReceipt;
 use tidegate_engine::{FlagKey, Micros, Share};
 
 use super::list::rounded;
@@ -108,7 +109,7 @@ fn report_level(receipt: &Receipt, command: &str, what: &str, output: &mut Outpu
     if receipt.outranked.is_empty() {
         output.warning(format_args!(
             "accepted, but not acknowledged in time{}; the change is kept, and reaches the other nodes later",
-            level_text(receipt)
+            if receipt.redis.is_some() { " by Redis" } else { level_text(receipt) }
         ));
     } else {
         let losses: Vec<_> = receipt.outranked.iter().map(Outranked::describe).collect();
@@ -161,6 +162,9 @@ fn effect_text(receipt: &Receipt) -> String {
 
 /// How many members have acknowledged the change, and which have not yet.
 fn acknowledgement_text(receipt: &Receipt) -> String {
+    if let Some(redis) = &receipt.redis {
+        return redis_text(redis);
+    }
     let (has, all) = (receipt.durable_on.len(), receipt.durable_on.len() + receipt.pending.len());
     if all == 0 {
         return "no member has acknowledged it".to_owned();
@@ -174,6 +178,21 @@ fn acknowledgement_text(receipt: &Receipt) -> String {
         return format!("acknowledged by the server alone, which knows no other member yet{level}");
     }
     format!("acknowledged by {has} of {all} {members}{level}{missing}")
+}
+
+/// What Redis has said of the change, and what its acknowledgement is worth.
+fn redis_text(redis: &RedisReceipt) -> String {
+    if !redis.is_acknowledged {
+        let problem = redis.problem.as_deref().map_or(String::new(), |problem| format!(": {}", escape(problem)));
+        return format!("Redis has not acknowledged it{problem}");
+    }
+    let replicas = match redis.replicas {
+        0 => String::new(),
+        1 => " and 1 replica".to_owned(),
+        count => format!(" and {count} replicas"),
+    };
+    let sync = redis.appendfsync.as_deref().map_or(String::new(), |sync| format!(" (appendfsync {})", escape(sync)));
+    format!("acknowledged by Redis{replicas}{sync}")
 }
 
 /// The level that was requested, in words.

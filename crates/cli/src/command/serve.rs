@@ -29,6 +29,7 @@ Examples:
   tidegate serve --data-dir /var/lib/tidegate
   tidegate serve --document flags.json --document https://flags.example/app.json --data-dir state
   tidegate serve --follow https://flags-1.internal --follow https://flags-2.internal
+  tidegate serve --store redis://127.0.0.1:6379
   tidegate serve --data-dir state --certificates certs/a --cluster-listen 10.0.0.7:7400 --peer 10.0.0.8:7400
 
 Every option can also be set in the configuration file (`data_dir = \"state\"`) and in the environment \
@@ -72,6 +73,11 @@ pub(crate) struct Args {
     /// Store changes in this folder, which is created if needed
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
+
+    /// Share changes through this Redis or Valkey with all servers and programs that use it: `redis://HOST:PORT/DB`, `rediss://` with
+    /// TLS, or `unix://PATH`. A URL with a password belongs in the variable `TIDEGATE_STORE` or in the configuration file
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
 
     /// Serve the flags of this document, a path or a URL; can be given several times
     #[arg(long = "document", value_name = "SOURCE")]
@@ -135,6 +141,7 @@ impl Args {
             connections_max: self.connections_max.clone(),
             startup_wait: self.startup_wait.clone(),
             data_dir: self.data_dir.clone(),
+            store: self.store.clone(),
             documents: self.documents.clone(),
             follow: self.follow.clone(),
             name: self.name.clone(),
@@ -155,7 +162,8 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let config = args.config().map_err(|error| Failure::usage(chain(&error)))?;
     log::start()?;
     let builder = config.builder().map_err(|error| Failure::usage(chain(&error)))?;
-    if config.data_dir.value.is_none() && config.follow.value.is_empty() {
+    let is_kept = config.data_dir.value.is_some() || config.store.value.is_some();
+    if !is_kept && config.follow.value.is_empty() {
         output.warning("no data folder: changes are lost when the server stops; set one with --data-dir");
     }
     // Before the network between nodes opens its sockets.

@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tidegate::RedisReceipt;
 use tidegate_engine::{FlagKey, Micros, Share, Span};
 
 use super::{Percentage, Reply, Request, Server};
@@ -103,6 +104,9 @@ pub(crate) struct Receipt {
     /// The configured addresses of other nodes to which that node has no connection.
     #[serde(default)]
     pub(crate) unreached: Vec<Unreached>,
+    /// What Redis has said of the change, where it is shared through one.
+    #[serde(default)]
+    pub(crate) redis: Option<RedisReceipt>,
     /// The share of keys with new on that node, before and after.
     #[serde(default)]
     pub(crate) effect: Option<Effect>,

@@ -23,6 +23,7 @@ mod plan;
 mod problems;
 mod proxies;
 mod reads;
+mod redis;
 mod scripted_server;
 mod serve;
 mod server_process;

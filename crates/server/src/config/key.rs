@@ -23,6 +23,8 @@ pub enum Key {
     DataDir,
     /// The documents.
     Documents,
+    /// The Redis through which live changes are shared.
+    Store,
     /// The servers that this one follows.
     Follow,
     /// The name of this node.
@@ -57,7 +59,7 @@ pub(super) enum Shape {
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Listen,
         Self::ListenUnprotected,
         Self::HealthListen,
@@ -67,6 +69,7 @@ impl Key {
         Self::StartupWait,
         Self::DataDir,
         Self::Documents,
+        Self::Store,
         Self::Follow,
         Self::Name,
         Self::Cluster,
@@ -91,6 +94,7 @@ impl Key {
             Self::StartupWait => ("startup_wait", "TIDEGATE_STARTUP_WAIT", "--startup-wait"),
             Self::DataDir => ("data_dir", "TIDEGATE_DATA_DIR", "--data-dir"),
             Self::Documents => ("documents", "TIDEGATE_DOCUMENTS", "--document"),
+            Self::Store => ("store", "TIDEGATE_STORE", "--store"),
             Self::Follow => ("follow", "TIDEGATE_FOLLOW", "--follow"),
             Self::Name => ("name", "TIDEGATE_NAME", "--name"),
             Self::Cluster => ("cluster", "TIDEGATE_CLUSTER", "--cluster"),

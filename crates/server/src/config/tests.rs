@@ -86,13 +86,38 @@ fn errors_name_place_key_and_remedy() {
     check("max_drift = 5", &[], &["`max_drift` is `5`"]);
     check("name = \"a\\u0007b\"", &[], &["`name` is `a\\u{7}b`", "control"]);
     check("peers = [\"10.0.0.7\"]", &[], &["`10.0.0.7`", "10.0.0.7:7400"]);
-    check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http or https"]);
+    check("documents = [\"ftp://x/y\"]", &[], &["`documents`", "http, https or zk"]);
     check("documents = [\"https://me:secret@\"]", &[], &["`documents`"]);
     check("health_listen = \"8081\"", &[], &["`health_listen` is `8081`", "127.0.0.1:8081"]);
     check("hosts = [\"http://flags.example\"]", &[], &["`hosts` is `http://flags.example`", "without scheme"]);
     check("", &[("TIDEGATE_HOSTS", "a.example, b.example:80")], &["`b.example:80`", "port"]);
     check("cors_origins = [\"shop.example\"]", &[], &["`cors_origins` is `shop.example`", "`https://shop.example`"]);
     check("data_dir = \"\"", &[], &["`data_dir`", "name a folder"]);
+    #[cfg(feature = "redis")]
+    check("store = \"http://x\"", &[], &["`store` is `(not shown)`", "line 1", "`redis://127.0.0.1:6379/0`"]);
+    #[cfg(not(feature = "redis"))]
+    check("store = \"redis://x\"", &[], &["built without Redis", "feature `redis`"]);
+    #[cfg(feature = "redis")]
+    check(
+        "follow = [\"http://x\"]",
+        &[("TIDEGATE_STORE", "redis://127.0.0.1")],
+        &["`store` is set, too", "leave `store` out"],
+    );
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_password_of_a_store_is_shown_nowhere() {
+    let variables = [("TIDEGATE_STORE", "rediss://dana:s3cret@flags.example/2")];
+    let config = read("", &variables, &Arguments::default()).unwrap();
+    assert!(config.builder().is_ok());
+    let line = config.lines().into_iter().find(|(key, ..)| *key == Key::Store).unwrap();
+    assert_eq!(line.1, "rediss://flags.example/2");
+    assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+    for wrong in ["s3cret", "redis://dana:s3cret@host:x/0", "http://dana:s3cret@host"] {
+        let error = read("", &[("TIDEGATE_STORE", wrong)], &Arguments::default()).unwrap_err();
+        assert!(!error.to_string().contains("s3cret") && !format!("{error:?}").contains("s3cret"), "{error}");
+    }
 }
 
 #[test]

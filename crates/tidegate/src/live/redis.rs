@@ -14,4 +14,5 @@ mod session;
 mod thread;
 
 pub(super) use address::Address;
+pub use address::{RedisUrlError, check_redis_url};
 pub(super) use thread::RedisThread;

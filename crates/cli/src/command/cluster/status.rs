@@ -1,7 +1,7 @@
 //! `tidegate cluster status`: the nodes of a cluster, and their problems.
 
 use reqwest::Method;
-use tidegate::{AddressView, ClusterStatus, MemberStatus, NodeName};
+use tidegate::{AddressView, ClusterStatus, MemberStatus, NodeName, RedisStatus};
 use tidegate_engine::Span;
 
 use crate::args::{Format, FormatArg, ServerArgs};
@@ -131,10 +131,26 @@ fn lines(status: &ClusterStatus) -> Vec<(&'static str, String)> {
         let from = from.map_or_else(String::new, |from| format!(", sent by {}", called(from)));
         lines.push(("quarantine", format!("{what} by {}{at}{from}", called(&change.node))));
     }
+    if let Some(redis) = &status.redis {
+        lines.push(("redis", redis_text(redis)));
+    }
     for problem in &status.problems {
         lines.push((if problem.needs_action { "problem" } else { "note" }, escape(&problem.message).into_owned()));
     }
     lines
+}
+
+/// Where Redis is, whether it is connected, and what it keeps.
+fn redis_text(redis: &RedisStatus) -> String {
+    let url = escape(&redis.url);
+    if redis.is_connected {
+        let sync = redis.appendfsync.as_deref().unwrap_or("unknown");
+        let (registers, waiting) = (redis.registers, redis.waiting);
+        return format!("{url}, connected, {registers} registers, {waiting} waiting, appendfsync {}", escape(sync));
+    }
+    let since = redis.unreachable_since.map_or(String::new(), |since| format!(" since {}", short(since)));
+    let problem = redis.problem.as_deref().map_or(String::new(), |problem| format!(": {}", escape(problem)));
+    format!("{url}, unreachable{since}{problem}; {} registers wait", redis.waiting)
 }
 
 /// A row for each other node: peers, and members that are not peers.

@@ -4,6 +4,25 @@ use std::fmt;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
+/// A text is not the URL of a Redis. The message does not repeat it, because it may hold a password.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RedisUrlError(String);
+
+/// Whether this text is a URL that [`Live::redis`](crate::Live::redis) takes, to report a mistake where the text was written. Redis is
+/// not asked.
+///
+/// ```
+/// assert!(tidegate::check_redis_url("rediss://flags.example/0").is_ok());
+/// assert!(tidegate::check_redis_url("http://flags.example").is_err());
+/// ```
+///
+/// # Errors
+/// [`RedisUrlError`] says what is wrong with it.
+pub fn check_redis_url(url: &str) -> Result<(), RedisUrlError> {
+    Address::parse(url).map(|_| ()).map_err(RedisUrlError)
+}
+
 /// The URL of a Redis. It shows itself without user and password.
 #[derive(Clone)]
 pub(in crate::live) struct Address {

@@ -1,0 +1,78 @@
+//! Servers that share changes through a Redis, against Debian's `redis-server`.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::run::{Host, until};
+use crate::server_process::ServerProcess;
+
+/// A Redis with a password that this process started, until it is dropped.
+struct Redis {
+    _folder: TempDir,
+    port: u16,
+    process: Child,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--requirepass", PASSWORD, "--dir"]);
+        command.arg(folder.path()).args(["--save", "", "--appendonly", "yes", "--logfile", "log"]);
+        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process = started.expect("the tests need `redis-server`; install the package `redis-server`");
+        until("Redis listens", || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+        Self { _folder: folder, port, process }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://:{PASSWORD}@127.0.0.1:{}/0", self.port)
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+const PASSWORD: &str = "s3cret";
+
+#[test]
+fn a_flag_that_is_changed_on_one_server_changes_on_another_through_redis() {
+    let (host, mut redis) = (Host::new(), Redis::start());
+    let options = format!("--store {}", redis.url());
+    let (one, other) = (ServerProcess::start(&host, &options), ServerProcess::start(&host, &options));
+    let change = host.run(&format!("activate checkout --create --server {}", one.url)).said();
+    assert!(change.stderr.contains("acknowledged by Redis (appendfsync everysec)"), "{}", change.stderr);
+    let is_on = || {
+        let on = host.run(&format!("on checkout --server {} --key ann", other.url)).said();
+        (on.code == 0).then_some(())
+    };
+    until("the other server has the change", is_on);
+    let status = host.run(&format!("cluster status --server {}", other.url)).said();
+    let shown = format!("redis://127.0.0.1:{}/0, connected, ", redis.port);
+    assert!(status.stdout.contains(&shown), "{}", status.stdout);
+    redis.kill();
+    let command = format!("deactivate checkout --server {} --timeout 300ms", one.url);
+    let change = host.run(&command).said();
+    assert_eq!(change.code, 6, "{}", change.stderr);
+    assert!(change.stderr.contains("not acknowledged in time by Redis"), "{}", change.stderr);
+    let status = until("the problem is shown", || {
+        let status = host.run(&format!("cluster status --server {}", one.url)).said();
+        status.stdout.contains("unreachable since").then_some(status)
+    });
+    assert_eq!(status.code, 1, "{}", status.stdout);
+    let logged = [one.said_so_far(), other.said_so_far()].concat().join("\n");
+    let told = [logged, change.stdout, change.stderr, status.stdout, status.stderr].concat();
+    assert!(told.contains("Redis") && !told.contains(PASSWORD), "{told}");
+}
