@@ -60,7 +60,7 @@ fn digest(tide: &Tidegate) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Reads flags all the time: each read must answer as long as nobody changes them.
+/// Reads flags all the time: each read must answer as long as no test changes them.
 struct Reader {
     is_over: Arc<AtomicBool>,
     reads: Arc<AtomicU64>,
