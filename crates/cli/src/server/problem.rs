@@ -100,7 +100,9 @@ fn remedy(kind: &str, field: &str, is_about_flag: bool) -> &'static str {
         "unknown-path" | "wrong-method" | "wrong-media" => "is the server older than this program?",
         "changes-refused" => "`tidegate cluster status` shows why; name another node with --server",
         "duplicate-node" | "ended" | "too-many-streams" => "name another node with --server",
-        "busy" | "memory" | "not-ready" | "request-timeout" => "try again later, or name another node with --server",
+        "busy" | "memory" | "not-ready" | "request-timeout" | "work-timeout" => {
+            "try again later, or name another node with --server"
+        }
         "too-large" => "make the values smaller",
         "internal" => "the log of the server has the error; please report it",
         "refused" if field == "lease" => "remove `lease` from the entry",
