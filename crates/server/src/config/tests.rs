@@ -107,7 +107,7 @@ fn errors_name_place_key_and_remedy() {
 
 #[cfg(feature = "redis")]
 #[test]
-fn the_password_of_a_store_is_shown_nowhere() {
+fn the_password_of_a_store_is_never_shown() {
     let variables = [("TIDEGATE_STORE", "rediss://dana:s3cret@flags.example/2")];
     let config = read("", &variables, &Arguments::default()).unwrap();
     assert!(config.builder().is_ok());

@@ -7,7 +7,7 @@ use crate::ingest::source::{BoxError, Fetched, Source, SourceError, Tag};
 
 impl Builder {
     /// The document is at this URL, `http` or `https`. User name and password in it are sent to that origin
-    /// only, and shown nowhere.
+    /// only, and never shown.
     ///
     /// ```
     /// # use tidegate::Tidegate;
@@ -23,7 +23,7 @@ impl Builder {
 
     /// The document is in this node of ZooKeeper, `zk://host:2181,host2:2181/path`, which is watched: a change is active at once.
     /// User and password for the scheme `digest` stand before the servers, `zk://user:password@…`, or are given by
-    /// [`Builder::zookeeper_digest`]; they are shown nowhere.
+    /// [`Builder::zookeeper_digest`]; they are never shown.
     ///
     /// ```
     /// # use tidegate::Tidegate;

@@ -103,7 +103,7 @@ impl Source {
     }
 
     /// A document in a node of ZooKeeper, `zk://user:password@host:2181,host2:2181/path`. User and password, if any, are for the
-    /// scheme `digest`, and are shown nowhere.
+    /// scheme `digest`, and are never shown.
     ///
     /// ```
     /// use tidegate::Source;

@@ -143,7 +143,7 @@ impl Fleet {
         self.shared.applied.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// When each of so many connections had applied the change.
+    /// When each connection had applied the change.
     pub(super) fn applied(&self, count: usize) -> Outcome<Vec<u64>> {
         let ends = Instant::now() + Duration::from_secs(20);
         loop {

@@ -525,7 +525,7 @@ fn busy() -> Lost {
 }
 
 /// On how many replicas a change has to be, besides the Redis that this process writes to: at the level `one` on one if there is
-/// one, for a majority on so many that more than half of all copies have it, and at `all` on all that are connected.
+/// one, for a majority on enough that more than half of all copies have it, and at `all` on all that are connected.
 pub(super) fn needed(level: Level, replicas: u32) -> u32 {
     match level {
         Level::Local => 0,
