@@ -1,28 +1,28 @@
 //! A session with Redis: load, compare, and then write and follow until the connection is lost.
 
+mod compare;
+mod driver;
+mod put;
+
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd};
-use tidegate_replica::{Level, RANK_BYTES, Register};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use redis::{Cmd, ErrorKind, Pipeline, Value, cmd};
+use tidegate_replica::Register;
+use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
-use super::connection::{Connection, EntryId, bytes, entries, items, number, text};
-use super::entry::{Unreadable, decode, encode};
+use super::connection::{Connection, EntryId, entries, items, number, text};
+use super::entry::decode;
 use super::lost::Lost;
 use super::server::{ServerInfo, problems};
 use crate::clock::Clock;
-use crate::live::inbox::Refused;
 use crate::live::intake::Intake;
-use crate::live::redis_link::{Ack, Outcome, RedisLink};
-use crate::live::request::Request;
+use crate::live::redis_link::RedisLink;
 
 /// What the thread needs.
 pub(super) struct Session {
@@ -48,13 +48,6 @@ pub(super) struct Session {
 struct Keys {
     registers: String,
     log: String,
-}
-
-/// What Redis has under a field.
-enum Held {
-    Rank([u8; RANK_BYTES]),
-    Damaged(Vec<u8>),
-    Newer,
 }
 
 /// A register to write, and the damaged entry that it may replace.
@@ -203,91 +196,6 @@ impl Session {
         asked
     }
 
-    /// Reads all that Redis has, hands it to the driver, and writes what memory has more. Returns how many registers were read and
-    /// written.
-    async fn compare(&self, connection: &mut Connection) -> Result<(u64, u64), Lost> {
-        let held = self.load(connection).await?;
-        let loaded = held.len() as u64;
-        let puts: Vec<Put> =
-            self.registers().await?.into_iter().filter_map(|register| self.missing(register, &held)).collect();
-        let (mut refilled, mut added) = (0, 0);
-        for puts in puts.chunks(PUT_MAX) {
-            added += puts.iter().filter(|(register, _)| !held.contains_key(&*register.key)).count() as u64;
-            refilled += self.put(connection, puts).await?;
-        }
-        let replaced = puts.iter().filter(|(_, damaged)| damaged.is_some()).count() as u64;
-        self.unreadable.set(self.unreadable.get().saturating_sub(replaced));
-        self.known.set(loaded + added);
-        self.link.update(|status| {
-            status.comparisons += 1;
-            status.refilled += refilled;
-        });
-        Ok((loaded, refilled))
-    }
-
-    /// What to write of a register, if Redis has less.
-    fn missing(&self, register: Register, held: &BTreeMap<Vec<u8>, Held>) -> Option<Put> {
-        match held.get(&*register.key) {
-            None => Some((register, None)),
-            // The reply to the write may have been lost: a caller waits for it.
-            Some(Held::Rank(rank)) if *rank < register.rank_bytes() || self.link.is_awaited(&register.key) => {
-                Some((register, None))
-            }
-            Some(Held::Damaged(bytes)) => Some((register, Some(bytes.clone()))),
-            Some(Held::Rank(_) | Held::Newer) => None,
-        }
-    }
-
-    async fn load(&self, connection: &mut Connection) -> Result<BTreeMap<Vec<u8>, Held>, Lost> {
-        let mut held = BTreeMap::new();
-        // Registers of an epoch are merged after the repair that began it.
-        let repair = connection.query(cmd("HGET").arg(&self.keys.registers).arg(Register::REPAIR_KEY)).await?;
-        if let Some(repair) = bytes(repair)? {
-            self.hold(vec![(Register::REPAIR_KEY.to_vec(), repair)], &mut held).await?;
-        }
-        let mut cursor = 0;
-        loop {
-            let asked = cmd("HSCAN").arg(&self.keys.registers).arg(cursor).arg("COUNT").arg(SCAN_COUNT).take();
-            let [next, found] = exactly(items(connection.query(&asked).await?)?)?;
-            let mut found = items(found)?.into_iter();
-            let mut pairs = Vec::new();
-            while let (Some(field), Some(value)) = (found.next(), found.next()) {
-                pairs.push((bytes(field)?.unwrap_or_default(), bytes(value)?.unwrap_or_default()));
-            }
-            for some in pairs.chunks(DELIVER_MAX) {
-                self.hold(some.to_vec(), &mut held).await?;
-            }
-            if held.len() > REGISTERS_MAX {
-                let message = format!("`{}` has more than {REGISTERS_MAX} fields; it is not ours", self.keys.registers);
-                return Err(Lost::Lasting { code: "redis-too-large", message });
-            }
-            cursor = number(next)?;
-            if cursor == 0 {
-                break;
-            }
-        }
-        self.unreadable.set(held.values().filter(|held| !matches!(held, Held::Rank(_))).count() as u64);
-        Ok(held)
-    }
-
-    /// Hands over what some fields have, and notes it.
-    async fn hold(&self, pairs: Vec<(Vec<u8>, Vec<u8>)>, held: &mut BTreeMap<Vec<u8>, Held>) -> Result<(), Lost> {
-        let mut registers = Vec::new();
-        for (field, value) in pairs {
-            let found = match decode(&value) {
-                Ok(register) if *register.key == *field => {
-                    let rank = register.rank_bytes();
-                    registers.push(register);
-                    Held::Rank(rank)
-                }
-                Err(Unreadable::Newer) => Held::Newer,
-                _ => Held::Damaged(value),
-            };
-            held.insert(field, found);
-        }
-        self.deliver(registers).await
-    }
-
     /// Writes what becomes active here, and looks after Redis.
     async fn write(&self, mut connection: Connection) -> Lost {
         let mut due = Due { check: Instant::now() + CHECK_PERIOD, compare: Instant::now() + self.compare_period() };
@@ -329,93 +237,6 @@ impl Session {
         COMPARE_PERIOD + COMPARE_PERIOD.mul_f64(fraction((self.random)()) / 5.0)
     }
 
-    /// Compares and puts. Returns how many registers Redis has taken. Callers that wait for one of them are told.
-    async fn put(&self, connection: &mut Connection, puts: &[Put]) -> Result<u64, Lost> {
-        let levels: Vec<Option<Level>> = puts.iter().map(|(register, _)| self.link.level(&register.key)).collect();
-        let highest = levels.iter().flatten().max().copied();
-        let replies = self.run_script(connection, puts, highest.is_some()).await?;
-        let replicas = match highest {
-            Some(level) if needed(level, self.info.borrow().replicas) > 0 => {
-                let (count, ms) = (needed(level, self.info.borrow().replicas), WAIT_MS);
-                let acked = number(connection.query(cmd("WAIT").arg(count).arg(ms)).await?)?;
-                u32::try_from(acked).unwrap_or(u32::MAX)
-            }
-            _ => 0,
-        };
-        let (mut stored, mut winners, mut acks) = (0, Vec::new(), Vec::new());
-        for ((reply, (register, _)), level) in replies.into_iter().zip(puts).zip(levels) {
-            let outcome = match reply {
-                Value::Int(result) => {
-                    stored += u64::from(result == STORED);
-                    let is_reached = level.is_none_or(|level| replicas >= needed(level, self.info.borrow().replicas));
-                    Some(Outcome::Stored { replicas, is_reached })
-                }
-                value => match decode(&bytes(value)?.unwrap_or_default()) {
-                    Ok(winner) => {
-                        let by = winner.stamp;
-                        winners.push(winner);
-                        Some(Outcome::Outranked { by })
-                    }
-                    Err(Unreadable::Damaged) => {
-                        self.link.request_comparison();
-                        None
-                    }
-                    Err(Unreadable::Newer) => None,
-                },
-            };
-            let is_stored = matches!(outcome, Some(Outcome::Stored { .. }));
-            let outcome = if is_stored && self.link.is_unclaimed() { Some(Outcome::Unclaimed) } else { outcome };
-            if let (Some(outcome), Some(_)) = (outcome, level) {
-                acks.push(Ack { key: Arc::clone(&register.key), stamp: register.stamp, outcome });
-            }
-        }
-        // First what counts for more, so that the driver has it when it answers.
-        self.deliver(winners).await?;
-        self.acknowledge(acks).await?;
-        Ok(stored)
-    }
-
-    /// Runs the script. If a caller waits, the same round trip asks whether Redis may drop what it takes.
-    async fn run_script(
-        &self,
-        connection: &mut Connection,
-        puts: &[Put],
-        is_awaited: bool,
-    ) -> Result<Vec<Value>, Lost> {
-        for _ in 0..2 {
-            if self.script.borrow().is_empty() {
-                let loaded = text(connection.query(cmd("SCRIPT").arg("LOAD").arg(SCRIPT)).await?)?;
-                *self.script.borrow_mut() = loaded;
-            }
-            let mut asked = Pipeline::new();
-            asked.cmd("EVALSHA").arg(&*self.script.borrow()).arg(2).arg(&self.keys.registers).arg(&self.keys.log);
-            asked.arg(LOG_MAX);
-            for (register, damaged) in puts {
-                asked.arg(&*register.key).arg(encode(register)).arg(damaged.as_deref().unwrap_or_default());
-            }
-            if is_awaited {
-                asked.cmd("INFO");
-            }
-            match connection.query_all(&asked).await {
-                Ok(replies) => {
-                    let mut replies = replies.into_iter();
-                    let results = items(replies.next().ok_or_else(Lost::unexpected)?)?;
-                    if results.len() != puts.len() {
-                        return Err(Lost::unexpected());
-                    }
-                    if let Some(info) = replies.next() {
-                        self.note_info(ServerInfo::parse(&text(info)?));
-                    }
-                    return Ok(results);
-                }
-                // It has started again, or somebody has flushed its scripts.
-                Err(error) if is_missing_script(&error) => self.script.borrow_mut().clear(),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Lost::unexpected())
-    }
-
     /// Reads what other processes write.
     async fn follow(&self, mut connection: Connection) -> Lost {
         loop {
@@ -452,91 +273,12 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Everything that memory has.
-    async fn registers(&self) -> Result<Vec<Register>, Lost> {
-        let (sender, receiver) = oneshot::channel();
-        let look = move |view: &crate::live::driver_view::DriverView<'_>| {
-            let _ = sender.send(view.replica.for_store());
-        };
-        self.request(|| Request::Query(Box::new(look))).await?;
-        timeout(DRIVER_TIMEOUT, receiver).await.map_err(|_| busy())?.map_err(|_| Lost::Ended)
-    }
-
-    /// Hands registers to the driver, and waits until it has merged them.
-    async fn deliver(&self, registers: Vec<Register>) -> Result<(), Lost> {
-        if registers.is_empty() {
-            return Ok(());
-        }
-        let until = Instant::now() + DRIVER_TIMEOUT;
-        loop {
-            let (sender, receiver) = oneshot::channel();
-            let reply = Box::new(move |is_merged| {
-                let _ = sender.send(is_merged);
-            });
-            let request = Request::FromStore { registers: registers.clone(), reply };
-            self.request(|| request).await?;
-            match timeout_at(until, receiver).await {
-                Ok(Ok(true)) => return Ok(()),
-                // The disk has no room for more at the moment.
-                Ok(Ok(false)) => tokio::time::sleep(BUSY_PAUSE).await,
-                Ok(Err(_)) => return Err(Lost::Ended),
-                Err(_) => return Err(busy()),
-            }
-        }
-    }
-
-    /// Tells the driver what Redis has said.
-    async fn acknowledge(&self, acks: Vec<Ack>) -> Result<(), Lost> {
-        if acks.is_empty() {
-            return Ok(());
-        }
-        self.request(|| Request::StoreAcks(acks)).await
-    }
-
-    /// Has the driver look whether Redis is loaded. If it is too busy, it looks when it is not.
-    pub(super) fn tell_loaded(&self) {
-        let _ = self.intake.request(Request::StoreAcks(Vec::new()));
-    }
-
-    async fn request(&self, request: impl FnOnce() -> Request) -> Result<(), Lost> {
-        let until = Instant::now() + DRIVER_TIMEOUT;
-        while self.intake.is_full() {
-            if Instant::now() >= until {
-                return Err(busy());
-            }
-            tokio::time::sleep(BUSY_PAUSE).await;
-        }
-        self.intake.request(request()).map_err(|refused| match refused {
-            Refused::Busy => busy(),
-            Refused::Gone => Lost::Ended,
-        })
-    }
 }
 
 /// When to look again.
 struct Due {
     check: Instant,
     compare: Instant,
-}
-
-fn busy() -> Lost {
-    Lost::Unreachable("this process is too busy to take what it has".to_owned())
-}
-
-/// On how many replicas a change has to be, besides the Redis that this process writes to: at the level `one` on one if there is
-/// one, for a majority on enough that more than half of all copies have it, and at `all` on all that are connected.
-pub(super) fn needed(level: Level, replicas: u32) -> u32 {
-    match level {
-        Level::Local => 0,
-        Level::One => replicas.min(1),
-        Level::Majority => replicas.div_ceil(2),
-        Level::All => replicas,
-    }
-}
-
-fn is_missing_script(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) || error.code() == Some("NOSCRIPT")
 }
 
 /// Replies with exactly this many parts.
@@ -549,56 +291,11 @@ pub(super) fn fraction(random: u64) -> f64 {
     f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
-/// Compares the ranks of registers with those that are held, and writes each that counts for more into hash and stream. Bytes are
-/// compared one by one: Lua compares texts by the locale. A register is written over a damaged entry if that is still the same.
-const SCRIPT: &str = r"
-local results = {}
-for i = 2, #ARGV, 3 do
-  local field, new, damaged = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local old = redis.call('HGET', KEYS[1], field)
-  local order = 1
-  if old and not (#damaged > 0 and old == damaged) then
-    order = 0
-    for place = 1, 45 do
-      local mine, theirs = string.byte(new, place), string.byte(old, place) or -1
-      if mine ~= theirs then
-        order = mine > theirs and 1 or -1
-        break
-      end
-    end
-  end
-  if order == 1 then
-    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', 'r', new)
-    redis.call('HSET', KEYS[1], field, new)
-    results[#results + 1] = 0
-  elseif order == 0 then
-    results[#results + 1] = 1
-  else
-    results[#results + 1] = old
-  end
-end
-return results
-";
-
-const _: () = assert!(RANK_BYTES == 45);
-
-/// What the script says of a register that it has written.
-const STORED: i64 = 0;
-
-/// Entries of the stream, roughly: what a process may miss before it has to load everything.
-const LOG_MAX: u64 = 10_000;
-
 /// Registers in one run of the script, which holds up Redis for less than a millisecond.
 const PUT_MAX: usize = 64;
 
 /// Registers that are handed over at once.
 const DELIVER_MAX: usize = 256;
-
-/// Fields that Redis looks at for one reply of `HSCAN`.
-const SCAN_COUNT: u64 = 256;
-
-/// Fields of the hash: ten times the most that was measured.
-const REGISTERS_MAX: usize = 1_000_000;
 
 /// A Redis that answers later is as good as unreachable.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -607,34 +304,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 const BLOCK: Duration = Duration::from_millis(BLOCK_MS);
 const BLOCK_MS: u64 = 1_000;
 
-/// How long replicas of Redis are waited for, in milliseconds: writes of other callers wait behind it.
-const WAIT_MS: u64 = 200;
-
 /// Between two looks at how Redis is doing.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Between two comparisons of everything without a reason, and up to a fifth more.
 const COMPARE_PERIOD: Duration = Duration::from_mins(5);
-
-/// The driver takes what it is given within this.
-const DRIVER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Before the driver is asked again.
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_level_counts_the_copies_of_redis() {
-        for (level, expected) in [
-            (Level::Local, [0, 0, 0, 0]),
-            (Level::One, [0, 1, 1, 1]),
-            (Level::Majority, [0, 1, 1, 2]),
-            (Level::All, [0, 1, 2, 3]),
-        ] {
-            assert_eq!([0, 1, 2, 3].map(|replicas| needed(level, replicas)), expected, "{level}");
-        }
-    }
-}
