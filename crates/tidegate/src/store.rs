@@ -121,10 +121,13 @@ pub trait History: fmt::Debug + Send + Sync {
 /// Events in the order in which they came to this node.
 #[derive(Clone, Debug, Default)]
 pub struct Arrivals {
-    /// The events with their positions, which grow and have gaps.
+    /// The events with their positions, which grow.
     pub events: Vec<(u64, Event)>,
     /// The position of the last event that was looked at; that from which it was looked, where there was none.
     pub last: u64,
+    /// Whether all that came in between is kept: false where an event before a wanted one has been removed or is damaged. Positions
+    /// count by one, so a position that is missing is an event that is missing.
+    pub is_complete: bool,
 }
 
 #[cfg(test)]

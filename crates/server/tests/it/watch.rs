@@ -289,6 +289,22 @@ async fn a_stream_that_is_resumed_from_before_the_history_begins_with_a_gap() {
     assert_eq!(flags.last().map(String::as_str), Some("flags/y"), "what the history still has comes after the gap");
 }
 
+/// One flag has lost its oldest changes, while an older one of another flag, after which the reader resumes, is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_lacks_changes_in_the_middle_of_the_history_begins_with_a_gap() {
+    let server = Server::start().await;
+    let toggle = |flag: &str, count: usize| {
+        (0..count).for_each(|_| drop(server.tide.activate(flag).ack(tidegate::Level::Local).send().unwrap()));
+    };
+    let mut stream = Stream::open(&server, "/api/v1/watch").await;
+    toggle("old", 1);
+    let (id, _) = stream.event_with_id("change").await;
+    toggle("x", 1_100);
+    let mut late = Stream::open_with(&server, "/api/v1/watch", "last-event-id", id).await;
+    late.event("gap").await;
+    assert_eq!(late.flags(1).await, ["flags/x"], "what the history still has comes after the gap");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_is_too_slow_is_told_so_and_resumes() {
     let server = Server::start().await;

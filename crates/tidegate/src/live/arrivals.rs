@@ -24,6 +24,9 @@ pub struct ArrivedChanges {
     pub changes: Vec<ArrivedChange>,
     /// Up to which position was looked: for the next call.
     pub last: u64,
+    /// Whether no change that came in between is missing. The history of this node keeps a bounded number of changes of each flag and
+    /// of all flags, and the oldest are removed.
+    pub is_complete: bool,
 }
 
 /// A change, and its place in this node's history.
@@ -72,7 +75,7 @@ impl Cluster {
     }
 
     /// The changes that have come to this node after a position, in the order in which they came, as far as they are kept: of at
-    /// most `limit`, those whose stamps are wanted.
+    /// most `limit`, those whose stamps are wanted. Whether one before them is missing is in the answer.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -95,7 +98,7 @@ impl Cluster {
             };
             changes.push(ArrivedChange { position, change: history::entry(kind, &flag, event, &names), old });
         }
-        Ok(ArrivedChanges { changes, last: arrivals.last })
+        Ok(ArrivedChanges { changes, last: arrivals.last, is_complete: arrivals.is_complete })
     }
 
     /// The positions of the first and the last change that this node keeps.

@@ -89,15 +89,17 @@ impl History for MemoryStore {
 
     fn arrivals(&self, after: u64, limit: usize, is_wanted: &dyn Fn(Stamp) -> bool) -> Result<Arrivals, StoreError> {
         let shared = self.shared();
-        let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after }, 0);
+        let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after, is_complete: true }, 0);
         let next = after.saturating_add(1);
         for (position, (key, stamp)) in shared.arrivals.range(next..).take(limit.min(HISTORY_PAGE_MAX)) {
             if bytes >= ARRIVALS_BYTES_MAX {
                 break;
             }
+            let follows = arrivals.last.saturating_add(1);
             arrivals.last = *position;
             let event = shared.history.get(key).and_then(|events| events.get(stamp));
             if let Some(event) = event.filter(|_| is_wanted(*stamp)) {
+                arrivals.is_complete &= *position == follows;
                 bytes += event.register.value.as_ref().map_or(0, |value| value.len());
                 arrivals.events.push((*position, event.clone()));
             }

@@ -92,14 +92,15 @@ impl Follow {
         let by_stamps = (!is_same).then(|| (known.clone(), start.position.place));
         if !is_same {
             (known.node, known.place) = (node, 0);
-            let (cluster, id) = (self.cluster.clone(), known.clone());
-            if self.read(move || has_gap(&cluster, &id)).await? {
-                self.send(event::gap()).await?;
-            }
         }
+        let mut is_complete = true;
         while known.place < start.position.place {
             let (cluster, place, by_stamps) = (self.cluster.clone(), known.place, by_stamps.clone());
             let page = self.read(move || page(&cluster, place, by_stamps.as_ref())).await?;
+            if is_complete && !page.is_complete {
+                is_complete = false;
+                self.send(event::gap()).await?;
+            }
             let (until, mut events) = (start.position.place, Vec::new());
             let looked_at = if page.last > place { page.last.min(until) } else { until };
             for change in page.changes.iter().filter(|change| change.position <= until) {
@@ -174,12 +175,6 @@ fn is_in_history(cluster: &Cluster, node: tidegate::NodeId, id: &Position) -> Re
     // Before the first change of all, or at one that is still kept.
     let is_at_the_beginning = id.place == 0 && cluster.history_ends()?.is_none_or(|(first, _)| first == 1);
     Ok(is_at_the_beginning || (id.place > 0 && cluster.stamp_at(id.place)? == Some(id.stamp)))
-}
-
-/// Whether changes that the reader may not know have been let go: the oldest one that is kept is such a one.
-fn has_gap(cluster: &Cluster, id: &Position) -> Result<bool, ClusterError> {
-    let Some((first, _)) = cluster.history_ends()?.filter(|(first, _)| *first > 1) else { return Ok(false) };
-    Ok(cluster.stamp_at(first)?.is_some_and(|stamp| id.may_lack(stamp)))
 }
 
 /// The next changes: all, or up to a place those that the id lacks.

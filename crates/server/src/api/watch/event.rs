@@ -131,13 +131,13 @@ fn local(
     event("change", Some(id), &json)
 }
 
-/// Changes are missing in the stream: the history of this node does not reach as far back as the id.
+/// Changes are missing in the stream: the history of this node does not have all since the last event any more.
 pub(super) fn gap() -> Bytes {
     #[derive(Serialize)]
     struct Gap {
         detail: &'static str,
     }
-    let detail = "the history of this node does not reach back to the last event; list the flags";
+    let detail = "the history of this node does not have all changes since the last event; list the flags";
     event("gap", None, &Gap { detail })
 }
 

@@ -258,6 +258,9 @@ impl Follower {
         let arrived = self.cluster.changes_after(self.position.place, limits::FEED_PAGE, |_| true)?;
         let stamp = self.cluster.stamp_at(arrived.last)?;
         let has_more = arrived.last > self.position.place;
+        if !arrived.is_complete {
+            events.push(event::gap());
+        }
         for change in &arrived.changes {
             self.position.note(change.position, change.change.stamp);
             events.push(event::register(change, &self.position));

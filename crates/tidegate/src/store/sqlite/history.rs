@@ -265,14 +265,21 @@ fn arrivals(
         .prepare_cached("SELECT key, stamp, lost_to, body, id FROM history WHERE id > ?1 ORDER BY id LIMIT ?2")?;
     let after_id = i64::try_from(after).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![after_id, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after }, 0);
+    let (mut arrivals, mut bytes) = (Arrivals { events: Vec::new(), last: after, is_complete: true }, 0);
     while bytes < ARRIVALS_BYTES_MAX
         && let Some(row) = rows.next()?
     {
+        let follows = arrivals.last.saturating_add(1);
         arrivals.last = position(row.get(4)?);
-        if stamp_of(row, 1)?.is_some_and(is_wanted) {
+        let Some(stamp) = stamp_of(row, 1)? else {
+            arrivals.is_complete = false;
+            continue;
+        };
+        if is_wanted(stamp) {
             bytes += row.get_ref(3)?.as_blob().map_or(0, <[u8]>::len);
-            arrivals.events.extend(decode(row)?.map(|event| (arrivals.last, event)));
+            let event = decode(row)?;
+            arrivals.is_complete &= arrivals.last == follows && event.is_some();
+            arrivals.events.extend(event.map(|event| (arrivals.last, event)));
         }
     }
     Ok(arrivals)

@@ -1,6 +1,6 @@
 //! The suite that every store passes.
 
-use super::super::{Batch, Event, HISTORY_PAGE_MAX, MemoryStore, SqliteStore, Stamp, Store};
+use super::super::{Batch, Event, HISTORY_PAGE_MAX, HISTORY_PER_KEY_MAX, MemoryStore, SqliteStore, Stamp, Store};
 use super::support::{batch, by_key, plain, register, stamp};
 
 /// Opens the store of one place, again and again; never two at a time.
@@ -19,6 +19,7 @@ const SUITE: &[Case] = &[
     ("history is newest first, in pages", history_is_paged),
     ("history of all keys is newest first, in pages", history_of_all_is_paged),
     ("history is read in the order of arrival", arrivals_are_in_their_order),
+    ("history says where an event is missing", missing_events_are_reported),
     ("history learns who lost", history_learns_who_lost),
     ("history is read while commits go on", history_is_read_meanwhile),
     ("large and strange bytes come back", strange_bytes_come_back),
@@ -190,6 +191,32 @@ fn arrivals_are_in_their_order(open: Open<'_>) {
     if open().history().ends().unwrap().is_some() {
         assert_eq!(open().history().ends().unwrap(), Some((first, last)), "after a restart");
     }
+}
+
+fn missing_events_are_reported(open: Open<'_>) {
+    let mut store = open();
+    let busy = 2 * u64::from(HISTORY_PER_KEY_MAX);
+    store.commit(&[plain(1, "quiet")]).unwrap();
+    store.commit(&(2..=busy).map(|seq| plain(seq, "busy")).collect::<Vec<_>>()).unwrap();
+    store.commit(&[plain(busy + 1, "quiet")]).unwrap();
+    let history = store.history();
+    let (first, last) = history.ends().unwrap().unwrap();
+    let look = |after: u64, is_wanted: &dyn Fn(Stamp) -> bool| {
+        let arrivals = history.arrivals(after, 2, is_wanted).unwrap();
+        (arrivals.events.iter().map(|(position, _)| *position).collect::<Vec<_>>(), arrivals.is_complete)
+    };
+    let (seen, is_complete) = look(0, &|_| true);
+    assert_eq!((seen[0], is_complete), (first, false), "the oldest of the busy key are gone");
+    let kept = seen[1];
+    assert!(kept > first + 1 && kept < last);
+    assert_eq!(look(first, &|_| true), (vec![kept, kept + 1], false));
+    assert_eq!(
+        look(kept - 1, &|_| true),
+        (vec![kept, kept + 1], true),
+        "from the first that is kept nothing is missing"
+    );
+    assert_eq!(look(last - 1, &|_| true), (vec![last], true));
+    assert_eq!(look(first, &|_| false), (vec![], true), "what is not wanted may be missing");
 }
 
 fn history_learns_who_lost(open: Open<'_>) {

@@ -113,6 +113,7 @@ fn damaged_events_are_left_out_of_the_history_of_all_and_hide_none() {
     let other = Connection::open(outer.path().join("registers.sqlite3")).unwrap();
     let damaged = other.execute("UPDATE history SET body = x'00' WHERE id BETWEEN 20 AND 29", []).unwrap();
     assert_eq!(damaged, 10);
+    assert!(!store.history().arrivals(15, 10, &|_| true).unwrap().is_complete, "a damaged event is missing");
     let page = store.history().page_of_all(None, 5).unwrap();
     let stamps: Vec<_> = page.iter().map(|event| event.register.stamp).collect();
     assert_eq!(stamps, [30, 19, 18, 17, 16].map(stamp));
