@@ -2,7 +2,7 @@
 //! is checked.
 //!
 //! A line of a `console` block that begins with `$ ` is given to `sh`, in a fresh folder with a copy of
-//! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --`
+//! `examples/`. What it prints, errors included, has to be the lines below it. `cargo run --`, with or without `--no-default-features`,
 //! stands for the program itself. A line `...` after a command shows that it goes on: it is stopped
 //! after the lines before that. What depends on the instant at which somebody looks (`in 3d`, `2h ago`,
 //! and `at` in the lines of a program that goes on) is not compared.
@@ -130,7 +130,9 @@ fn steps(lines: &[&str]) -> Vec<Step> {
     for line in lines {
         match line.strip_prefix("$ ") {
             Some(command) => {
-                let command = command.replace("cargo run --", "tidegate");
+                let command = command
+                    .replace("cargo run --no-default-features --", "tidegate")
+                    .replace("cargo run --", "tidegate");
                 steps.push(Step { command, expected: Vec::new(), goes_on: false });
             }
             None => steps.last_mut().expect("a block begins with a command").expected.push((*line).to_owned()),
