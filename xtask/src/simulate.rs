@@ -72,7 +72,7 @@ fn simulator() -> Command {
 /// Runs that have failed, and what they showed.
 const KEPT_SEEDS: &str = "crates/replica/tests/seeds.tsv";
 
-/// The seeds that are tried for each mutant. All are caught within forty.
+/// The seeds that are tried for each mutant. All are caught within 43.
 const MUTANT_SEEDS: &str = "200";
 
 #[cfg(test)]

@@ -83,27 +83,36 @@ impl FromStr for Level {
     }
 }
 
-/// A write was accepted, and is stored whatever its level came to.
+/// A write was accepted, and is stored whatever its level came to. All its changes have one receipt.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receipt {
-    /// When, and by whom: later reads elsewhere can wait for it.
-    pub stamp: Stamp,
+    /// The stamp of each change, in their order: when, and by whom. Later reads elsewhere can wait for them.
+    pub stamps: Vec<Stamp>,
     /// The level that was asked for.
     pub level: Level,
-    /// Whether it was reached in time, by members on which the write is active, and before anybody said that it is
+    /// Whether it was reached in time, by members on which all its changes are active, and before a node said that one is
     /// outranked.
     pub is_reached: bool,
-    /// The members that have it on their disks, and on which it is active.
+    /// The members that have all its changes on their disks, and on which all are active.
     pub durable_on: Vec<NodeId>,
-    /// The members that had not answered.
+    /// The members that had not answered for all its changes.
     pub pending: Vec<NodeId>,
-    /// The nodes on which it has lost or will lose, this one among them. With one in this list no level is reached.
+    /// Which changes have lost or will lose, and on which nodes, this one among them. With one in this list no level is reached.
     pub outranked: Vec<Outranked>,
+}
+
+impl Receipt {
+    /// The stamp of the last change, or of the only one.
+    pub fn stamp(&self) -> Stamp {
+        self.stamps.last().copied().unwrap_or(Stamp::ZERO)
+    }
 }
 
 /// On a node another register of the key counts for more than what was written.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Outranked {
+    /// The stamp of the change that counts for less.
+    pub stamp: Stamp,
     /// Which node says so.
     pub node: NodeId,
     /// The stamp of the register that counts for more; it names the node that wrote it.
@@ -147,12 +156,39 @@ pub enum WriteError {
     /// The key has another register than the caller had seen. Read again, and decide again.
     #[error("something else stands there than was expected")]
     Conflict {
+        /// Which change of the write, from 0.
+        index: usize,
         /// The stamp of that register.
         found: Option<Stamp>,
     },
     /// Key, value or texts are larger than their limits, or the key is empty or reserved. The caller's fault.
     #[error("the change is larger than its limits, or its key is empty or reserved")]
-    Invalid,
+    Invalid {
+        /// Which change of the write, from 0.
+        index: usize,
+    },
+    /// Two changes of one write have the same key. The caller's fault: make one of the two, or one after the other.
+    #[error("an earlier change of the same request is of the same register; make one of the two")]
+    Repeated {
+        /// The second of the two, from 0.
+        index: usize,
+    },
+    /// The write has no change, or more than [`WRITE_CHANGES_MAX`](crate::limits::WRITE_CHANGES_MAX). The caller's fault.
+    #[error("a request has 1 to {} changes, and this one has {count}", crate::limits::WRITE_CHANGES_MAX)]
+    ChangeCount {
+        /// How many it has.
+        count: usize,
+    },
+    /// The changes take more than [`WRITE_BYTES_MAX`](crate::limits::WRITE_BYTES_MAX) together. The caller's fault: make them in
+    /// several writes.
+    #[error(
+        "the changes take {bytes} bytes together, and at most {} may be made as one; make them in several requests",
+        crate::limits::WRITE_BYTES_MAX
+    )]
+    TooLarge {
+        /// How much they take.
+        bytes: usize,
+    },
     /// The node has started a moment ago, and does not know yet which stamps it has used: other nodes have to say so, for
     /// some seconds at most. Try again.
     #[error("this node has just started and has not heard from the others yet; try again in a moment")]
@@ -187,6 +223,16 @@ pub enum WriteError {
         /// This one.
         node: NodeId,
     },
+}
+
+impl WriteError {
+    /// Which change of the write is refused, from 0; none where all are.
+    pub fn index(&self) -> Option<usize> {
+        match self {
+            Self::Conflict { index, .. } | Self::Invalid { index } | Self::Repeated { index } => Some(*index),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,12 +59,13 @@ pub enum Input {
         /// How many.
         count: usize,
     },
-    /// A caller writes a register.
+    /// A caller writes registers: all of them, or none. Each has a stamp of its own; they become active together, are in one
+    /// [`Batch`], and go to other nodes in one message. Of two nodes that write the same key at once the later one wins, key by key.
     Write {
         /// Names the receipt.
         request: u64,
-        /// The write.
-        change: Change,
+        /// The registers; no two have the same key, and there are at most [`WRITE_CHANGES_MAX`](crate::limits::WRITE_CHANGES_MAX).
+        changes: Vec<Change>,
         /// When it counts as acknowledged.
         level: Level,
         /// How long to wait for that, in milliseconds.

@@ -45,7 +45,7 @@
 //!     reason: "".into(),
 //!     expected: Expected::Anything,
 //! };
-//! let output = replica.handle(Input::Write { request: 1, change, level: Level::Local, timeout_ms: 500 }, now);
+//! let output = replica.handle(Input::Write { request: 1, changes: vec![change], level: Level::Local, timeout_ms: 500 }, now);
 //! // Readers see the value at once; the writer is answered when it is durable.
 //! assert!(replica.get(b"color").is_some() && output.receipts.is_empty());
 //! let upto = output.persist.last().map_or(0, |batch| batch.seq);
@@ -68,6 +68,7 @@
 //! | I9 | at rest each node sends about two small messages a second, however many nodes there are |
 //! | I11 | what a node acknowledges is active there, and only such acknowledgements count towards a level |
 //! | I12 | a quarantined register that a write superseded does not become active |
+//! | I13 | on the node that makes a write of several registers all of them are there or none, restarts included |
 //!
 //! The feature `simulate` adds the `simulator` that checks them, and the rules that it can leave out ([`Mutant`]). Messages, bytes,
 //! orderings and the terms of the field are in `docs/reference/replication.md`.

@@ -10,6 +10,13 @@ pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 /// Actor or reason: a sentence or two, not a report.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
+/// Changes of one write: a release with all its flags. More would keep other writes of the node from becoming active for some
+/// milliseconds.
+pub const WRITE_CHANGES_MAX: usize = 1_000;
+
+/// Bytes of all changes of one write, so that they fit into one message: with 1,000 changes, 384 bytes each.
+pub const WRITE_BYTES_MAX: usize = 384 * 1024;
+
 /// Fields of a newer version that are kept.
 pub const EXTRA_BYTES_MAX: usize = 4 * 1024;
 
@@ -38,7 +45,7 @@ pub const CLOCK_WARNING_MS: u64 = 500;
 /// Registers in quarantine because they lie too far in the future. What does not fit comes again by anti-entropy.
 pub const QUARANTINE_MAX: usize = 1_000;
 
-/// Writes that wait for their acknowledgement level. More are refused as busy.
+/// Changes that wait for their acknowledgement level. More are refused as busy.
 pub const PENDING_MAX: usize = 10_000;
 
 /// Nodes of the membership, and peers that a node remembers: beyond 1,000 links a full mesh is the wrong shape.

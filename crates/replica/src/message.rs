@@ -552,7 +552,7 @@ mod tests {
                 tests += 1;
             }
         }
-        assert_eq!(tests, 12);
+        assert_eq!(tests, 14);
     }
 
     #[test]

@@ -46,11 +46,13 @@ pub enum Mutant {
     UnmetPeersIgnored,
     /// Anti-entropy and answers carry registers whose clock reservation is not on the disk; only pushes wait for it.
     AntiEntropyBeforeReservation,
+    /// A write of several registers goes to the disk in two batches.
+    WriteIsTorn,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoAntiEntropy,
         Self::ReceivedStampsDoNotAdvance,
         Self::OverwriteForgetsHash,
@@ -71,6 +73,7 @@ impl Mutant {
         Self::EpochsNeedNoRepair,
         Self::UnmetPeersIgnored,
         Self::AntiEntropyBeforeReservation,
+        Self::WriteIsTorn,
     ];
 
     /// Its name on the command line.
@@ -96,6 +99,7 @@ impl Mutant {
             Self::EpochsNeedNoRepair => "epochs-need-no-repair",
             Self::UnmetPeersIgnored => "unmet-peers-ignored",
             Self::AntiEntropyBeforeReservation => "anti-entropy-before-reservation",
+            Self::WriteIsTorn => "write-is-torn",
         }
     }
 }

@@ -64,7 +64,8 @@ pub struct Replica {
     seq: u64,
     persisted: u64,
     batch: Batch,
-    push: Vec<Register>,
+    /// What was written and may leave: the registers of each write together.
+    push: Vec<Vec<Register>>,
     /// Where the registers that are being merged come from.
     origin: Origin,
     output: Output,
@@ -90,7 +91,7 @@ pub struct Replica {
 #[derive(Debug)]
 struct Waiting {
     request: u64,
-    change: Change,
+    changes: Vec<Change>,
     level: Level,
     /// By the steady clock.
     deadline_ms: u64,
@@ -191,8 +192,8 @@ impl Replica {
             Input::PeerUp { node, instance } => self.peer_up(node, instance, now),
             Input::PeerDown { node, instance } => self.peer_down(node, instance, now),
             Input::UnmetPeers { count } => self.unmet_peers = count,
-            Input::Write { request, change, level, timeout_ms } => {
-                self.enqueue_write(request, change, level, timeout_ms, now);
+            Input::Write { request, changes, level, timeout_ms } => {
+                self.enqueue_write(request, changes, level, timeout_ms, now);
             }
             Input::RaiseEpoch { request, actor, reason } => self.raise_epoch(request, actor, reason, now),
             Input::Resolve { request, key, stamp, resolution, actor, reason } => {
@@ -222,10 +223,10 @@ impl Replica {
         self.table.iter().filter(|register| !self.table.is_hidden(register))
     }
 
-    /// Writes that wait, for their acknowledgement or to be made.
-    #[cfg(feature = "simulate")]
+    /// Changes that wait, for their acknowledgement or to be made.
     pub(crate) fn waiting(&self) -> usize {
-        self.pendings.len().saturating_add(self.waiting.len())
+        let to_make = self.waiting.iter().map(|waiting| waiting.changes.len()).sum();
+        self.pendings.len().saturating_add(to_make)
     }
 
     /// The root hash: equal roots mean equal contents.
@@ -305,23 +306,29 @@ impl Replica {
             self.write_waiting(now);
         }
         self.time_out_waiting(now);
+        self.end_batch();
+        self.push_new();
+        self.send_due_acks();
+        self.output.wake_at_ms = self.wake_at(now);
+        std::mem::take(&mut self.output)
+    }
+
+    /// What has gathered for the disk goes there as one batch.
+    fn end_batch(&mut self) {
         if self.is_durable_state_new {
             self.is_durable_state_new = false;
             self.batch.meta = Some(self.durable.encode());
         }
         let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
-            let seq = self.seq.saturating_add(1);
-            self.seq = seq;
-            if batch.meta.is_some() {
-                self.clock_reservations.push_back((seq, self.durable.clock_reservation));
-            }
-            self.output.persist.push(Batch { seq, ..batch });
+        if batch.is_empty() {
+            return;
         }
-        self.push_new();
-        self.send_due_acks();
-        self.output.wake_at_ms = self.wake_at(now);
-        std::mem::take(&mut self.output)
+        let seq = self.seq.saturating_add(1);
+        self.seq = seq;
+        if batch.meta.is_some() {
+            self.clock_reservations.push_back((seq, self.durable.clock_reservation));
+        }
+        self.output.persist.push(Batch { seq, ..batch });
     }
 
     fn wake_at(&self, now: Now) -> u64 {

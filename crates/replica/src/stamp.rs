@@ -28,6 +28,10 @@ impl Stamp {
     /// Below every stamp that is ever issued.
     pub const ZERO: Self = Self { epoch: 0, millis: 0, counter: 0, node: NodeId::new(0) };
 
+    /// After every stamp.
+    pub(crate) const MAX: Self =
+        Self { epoch: u16::MAX, millis: Self::MILLIS_MAX, counter: u16::MAX, node: NodeId::new(u64::MAX) };
+
     /// A stamp of these parts. Milliseconds beyond [`Stamp::MILLIS_MAX`] are cut to it.
     pub const fn new(epoch: u16, millis: u64, counter: u16, node: NodeId) -> Self {
         let millis = if millis > Self::MILLIS_MAX { Self::MILLIS_MAX } else { millis };

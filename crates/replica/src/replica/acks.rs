@@ -2,27 +2,30 @@
 //!
 //! A node that has a register on its disk answers its writer in one of two ways: the register is active here, or another one
 //! outranks it here. Only the first counts towards a level. After the second, no level is reached: the write has lost already, or
-//! will lose when a quarantined register is released.
+//! will lose when a quarantined register is released. A write of several registers has one receipt: a node counts once it has said of
+//! each of them that it is active there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::message::{Awaited, Body, Loss};
-use crate::{Level, Mutant, NodeId, Now, Outranked, Receipt, Register, Stamp};
+use crate::{Level, Mutant, NodeId, Now, Outranked, Receipt, Register, Stamp, limits};
 
-use super::Replica;
+use super::{Replica, size_of};
 
 /// A write that waits for its level.
 #[derive(Debug)]
 struct Pending {
     request: u64,
-    key: Arc<[u8]>,
+    /// What it has written, by rising stamps.
+    registers: Vec<(Arc<[u8]>, Stamp)>,
     level: Level,
     /// The batch that makes it durable here.
     seq: u64,
-    acked: BTreeSet<NodeId>,
-    /// The members that have it, and on which another register outranks it.
-    outranked: BTreeMap<NodeId, Outranked>,
+    /// The members that have a register, and on which it is active.
+    acked: BTreeSet<(NodeId, Stamp)>,
+    /// The members that have a register, and on which another one outranks it.
+    outranked: BTreeMap<(NodeId, Stamp), Outranked>,
     deadline_ms: u64,
     /// When to send it again to members that have not answered, and how often that was done.
     resend_ms: u64,
@@ -33,53 +36,87 @@ impl Pending {
     fn due(&self) -> u64 {
         self.deadline_ms.min(self.resend_ms)
     }
+
+    fn has(&self, stamp: Stamp) -> bool {
+        self.registers.binary_search_by_key(&stamp, |(_, stamp)| *stamp).is_ok()
+    }
+
+    /// Whether a member has acknowledged all of it.
+    fn is_acked_by(&self, node: NodeId) -> bool {
+        self.acked.range(all_of(node)).count() == self.registers.len()
+    }
+
+    /// Whether a member has answered for all of it.
+    fn is_answered_by(&self, node: NodeId) -> bool {
+        let (acked, outranked) = (self.acked.range(all_of(node)), self.outranked.range(all_of(node)));
+        acked.count().saturating_add(outranked.count()) == self.registers.len()
+    }
 }
 
-/// Writes that wait, by stamp and by when something is due.
+/// Writes that wait, by the last of their stamps and by when something is due.
+///
+/// The stamps of one write are issued one after the other, so that the write of a stamp is the first whose last stamp is not less.
 #[derive(Debug, Default)]
 pub(super) struct Pendings {
-    by_stamp: BTreeMap<Stamp, Pending>,
+    by_last: BTreeMap<Stamp, Pending>,
     by_due: BTreeSet<(u64, Stamp)>,
+    /// How many registers all of them have written.
+    registers: usize,
 }
 
 impl Pendings {
+    /// How many registers wait.
     pub(super) fn len(&self) -> usize {
-        self.by_stamp.len()
+        self.registers
     }
 
     pub(super) fn next_due(&self) -> Option<u64> {
         self.by_due.first().map(|(due, _)| *due)
     }
 
-    fn insert(&mut self, stamp: Stamp, pending: Pending) {
-        self.by_due.insert((pending.due(), stamp));
-        self.by_stamp.insert(stamp, pending);
+    fn insert(&mut self, last: Stamp, pending: Pending) {
+        self.by_due.insert((pending.due(), last));
+        self.registers = self.registers.saturating_add(pending.registers.len());
+        self.by_last.insert(last, pending);
     }
 
-    fn remove(&mut self, stamp: Stamp) -> Option<Pending> {
-        let pending = self.by_stamp.remove(&stamp)?;
-        self.by_due.remove(&(pending.due(), stamp));
+    fn remove(&mut self, last: Stamp) -> Option<Pending> {
+        let pending = self.by_last.remove(&last)?;
+        self.by_due.remove(&(pending.due(), last));
+        self.registers = self.registers.saturating_sub(pending.registers.len());
         Some(pending)
+    }
+
+    /// The write that a stamp is of, and the last of its stamps.
+    fn of_stamp(&mut self, stamp: Stamp) -> Option<(Stamp, &mut Pending)> {
+        let (last, pending) = self.by_last.range_mut(stamp..).next()?;
+        pending.has(stamp).then_some((*last, pending))
     }
 }
 
+/// All registers of a node, in the order of nodes and stamps.
+fn all_of(node: NodeId) -> std::ops::RangeInclusive<(NodeId, Stamp)> {
+    (node, Stamp::ZERO)..=(node, Stamp::MAX)
+}
+
 impl Replica {
-    /// The write of this stamp is answered once its level is reached, or at the deadline.
+    /// The write of these registers is answered once its level is reached, or at the deadline.
     pub(super) fn expect_acks(
         &mut self,
         request: u64,
-        (key, stamp): (Arc<[u8]>, Stamp),
+        registers: Vec<(Arc<[u8]>, Stamp)>,
         level: Level,
         deadline_ms: u64,
         now: Now,
     ) {
+        let Some(last) = registers.last().map(|(_, stamp)| *stamp) else { return };
         let resend_ms = now.steady_ms.saturating_add(self.options.timing.resend_ms);
         // The batch that is being gathered is the next one.
         let seq = self.seq.saturating_add(1);
         self.batch.is_awaited = true;
         let pending = Pending {
             request,
-            key,
+            registers,
             level,
             seq,
             acked: BTreeSet::new(),
@@ -88,13 +125,13 @@ impl Replica {
             resend_ms,
             resends: 0,
         };
-        self.pendings.insert(stamp, pending);
+        self.pendings.insert(last, pending);
     }
 
-    /// The members whose acknowledgement the writer of this stamp needs. For a majority these are the nearest ones, as many as it
+    /// The members whose acknowledgement the write with this last stamp needs. For a majority these are the nearest ones, as many as it
     /// takes: the others need not sync at once.
-    pub(super) fn awaited(&self, stamp: Stamp) -> Awaited {
-        let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return Awaited::Only(Vec::new()) };
+    pub(super) fn awaited(&self, last: Stamp) -> Awaited {
+        let Some(pending) = self.pendings.by_last.get(&last) else { return Awaited::Only(Vec::new()) };
         let here = usize::from(self.options.is_durable);
         let needed = match pending.level {
             Level::Local if self.options.is_durable => return Awaited::Only(Vec::new()),
@@ -172,75 +209,103 @@ impl Replica {
         while let Some((_, reservation)) = self.clock_reservations.pop_front_if(|(seq, _)| *seq <= self.persisted) {
             self.note_reserved(reservation);
         }
-        let stamps: Vec<Stamp> = self.pendings.by_stamp.keys().copied().collect();
-        for stamp in stamps {
-            self.settle(stamp, false);
+        let writes: Vec<Stamp> = self.pendings.by_last.keys().copied().collect();
+        for last in writes {
+            self.settle(last, false);
         }
     }
 
     /// A peer has these on its disk, and they are active there.
     pub(super) fn acknowledged(&mut self, from: NodeId, stamps: &[Stamp], now: Now) {
+        let mut writes = BTreeSet::new();
         for &stamp in stamps {
             if !self.is_too_far_ahead(stamp, now) && !self.has(Mutant::ReceivedStampsDoNotAdvance) {
                 self.clock.observe(stamp);
             }
-            if let Some(pending) = self.pendings.by_stamp.get_mut(&stamp) {
-                pending.acked.insert(from);
-                pending.outranked.remove(&from);
-                self.settle(stamp, false);
+            if let Some((last, pending)) = self.pendings.of_stamp(stamp) {
+                pending.acked.insert((from, stamp));
+                pending.outranked.remove(&(from, stamp));
+                writes.insert(last);
             }
+        }
+        for last in writes {
+            self.settle(last, false);
         }
     }
 
     /// A peer has these on its disk, and others outrank them there.
     pub(super) fn outranked(&mut self, from: NodeId, losses: &[Loss]) {
+        let mut writes = BTreeSet::new();
         for &Loss { stamp, by, is_quarantined } in losses {
-            if let Some(pending) = self.pendings.by_stamp.get_mut(&stamp) {
-                pending.acked.remove(&from);
-                pending.outranked.insert(from, Outranked { node: from, by, is_quarantined });
-                self.settle(stamp, false);
+            if let Some((last, pending)) = self.pendings.of_stamp(stamp) {
+                pending.acked.remove(&(from, stamp));
+                pending.outranked.insert((from, stamp), Outranked { stamp, node: from, by, is_quarantined });
+                writes.insert(last);
             }
+        }
+        for last in writes {
+            self.settle(last, false);
+        }
+    }
+
+    /// Something outranks the register of this stamp here: if a write waits that has made it, it is answered.
+    pub(super) fn settle_write_of(&mut self, stamp: Stamp) {
+        if let Some((last, _)) = self.pendings.of_stamp(stamp) {
+            self.settle(last, false);
         }
     }
 
     /// Sends again what was not acknowledged, and answers writes whose timeout is over.
     pub(super) fn resend_or_time_out(&mut self, now: Now) {
-        while let Some(&(due, stamp)) = self.pendings.by_due.first() {
+        while let Some(&(due, last)) = self.pendings.by_due.first() {
             if due > now.steady_ms {
                 return;
             }
-            let Some(pending) = self.pendings.remove(stamp) else { return };
+            let Some(pending) = self.pendings.remove(last) else { return };
             let (is_over, silent) = (pending.deadline_ms <= now.steady_ms, self.silent(&pending));
             let resend_ms = self.options.timing.resend_ms;
-            let is_sent = self.is_reserved(stamp);
+            let is_sent = self.is_reserved(last);
             let (resend_ms, resends) = match pending.resends {
                 // What waits for the clock reservation has not been sent once.
                 resends if !is_sent => (now.steady_ms.saturating_add(resend_ms), resends),
                 0 => (now.steady_ms.saturating_add(resend_ms.saturating_mul(2)), 1),
                 resends => (u64::MAX, resends.saturating_add(1)),
             };
-            self.pendings.insert(stamp, Pending { resend_ms, resends, ..pending });
+            self.pendings.insert(last, Pending { resend_ms, resends, ..pending });
             if is_over {
-                self.settle(stamp, true);
+                self.settle(last, true);
             } else if is_sent {
-                self.send_again(stamp, &silent);
+                self.send_again(last, &silent);
             }
         }
     }
 
-    fn send_again(&mut self, stamp: Stamp, to: &[NodeId]) {
-        // What was overwritten meanwhile is on its way as its successor.
-        let key = self.pendings.by_stamp.get(&stamp).map(|pending| Arc::clone(&pending.key));
-        let Some(register) = key.and_then(|key| self.shown_of(&key).cloned()) else { return };
-        for &node in to {
-            self.send(node, Body::Push { registers: vec![register.clone()], awaited: Awaited::Everybody });
+    fn send_again(&mut self, last: Stamp, to: &[NodeId]) {
+        let Some(pending) = self.pendings.by_last.get(&last) else { return };
+        // What was overwritten meanwhile is on its way as its successor, which may be larger.
+        let mut messages: Vec<Vec<Register>> = Vec::new();
+        let mut room = 0;
+        for register in pending.registers.iter().filter_map(|(key, _)| self.shown_of(key).cloned()) {
+            let bytes = size_of(&register);
+            match messages.last_mut() {
+                Some(message) if bytes <= room => message.push(register),
+                _ => {
+                    room = limits::WRITE_BYTES_MAX;
+                    messages.push(vec![register]);
+                }
+            }
+            room = room.saturating_sub(bytes);
+        }
+        for registers in messages {
+            for &node in to {
+                self.send(node, Body::Push { registers: registers.clone(), awaited: Awaited::Everybody });
+            }
         }
     }
 
-    /// The live members that have not answered.
+    /// The live members that have not answered for all of it.
     fn silent(&self, pending: &Pending) -> Vec<NodeId> {
-        let has_answered = |node: &NodeId| pending.acked.contains(node) || pending.outranked.contains_key(node);
-        let is_silent = |node: &NodeId| self.is_live(*node) && !has_answered(node);
+        let is_silent = |node: &NodeId| self.is_live(*node) && !pending.is_answered_by(*node);
         self.membership.members().map(|member| member.node).filter(is_silent).collect()
     }
 
@@ -251,17 +316,13 @@ impl Replica {
     }
 
     /// Answers a write, if its level is reached, it has lost, or `is_over`.
-    pub(super) fn settle(&mut self, stamp: Stamp, is_over: bool) {
-        let Some(pending) = self.pendings.by_stamp.get(&stamp) else { return };
+    fn settle(&mut self, last: Stamp, is_over: bool) {
+        let Some(pending) = self.pendings.by_last.get(&last) else { return };
         let here = self.options.node;
         let is_synced = pending.seq <= self.persisted || self.has(Mutant::AckBeforeSync);
-        let lost_here = self
-            .winner(&pending.key)
-            .filter(|(winner, _)| winner.stamp != stamp)
-            .map(|(winner, is_quarantined)| Outranked { node: here, by: winner.stamp, is_quarantined });
-        let lost_here = lost_here.filter(|_| !self.has(Mutant::LostWriteCountsHere));
-        let is_here = self.options.is_durable && is_synced && lost_here.is_none();
-        let has_it = |node: NodeId| if node == here { is_here } else { pending.acked.contains(&node) };
+        let lost_here = self.lost_here(pending);
+        let is_here = self.options.is_durable && is_synced && lost_here.is_empty();
+        let has_it = |node: NodeId| if node == here { is_here } else { pending.is_acked_by(node) };
         let (durable_on, mut waited_for): (Vec<NodeId>, Vec<NodeId>) =
             self.membership.members().map(|member| member.node).partition(|node| has_it(*node));
         let outranked: Vec<Outranked> = lost_here.into_iter().chain(pending.outranked.values().copied()).collect();
@@ -279,11 +340,23 @@ impl Replica {
             };
         let is_lost = is_synced && !outranked.is_empty();
         if is_reached || is_lost || is_over {
-            let receipt =
-                Receipt { stamp, level: pending.level, is_reached, durable_on, pending: waited_for, outranked };
-            self.output.receipts.push((pending.request, Ok(receipt)));
-            self.pendings.remove(stamp);
+            let Some(Pending { request, registers, level, .. }) = self.pendings.remove(last) else { return };
+            let stamps = registers.into_iter().map(|(_, stamp)| stamp).collect();
+            let receipt = Receipt { stamps, level, is_reached, durable_on, pending: waited_for, outranked };
+            self.output.receipts.push((request, Ok(receipt)));
         }
+    }
+
+    /// The registers of a write that have lost on this node, or will lose.
+    fn lost_here(&self, pending: &Pending) -> Vec<Outranked> {
+        if self.has(Mutant::LostWriteCountsHere) {
+            return Vec::new();
+        }
+        let lost = |(key, stamp): &(Arc<[u8]>, Stamp)| {
+            let (winner, is_quarantined) = self.winner(key).filter(|(winner, _)| winner.stamp != *stamp)?;
+            Some(Outranked { stamp: *stamp, node: self.options.node, by: winner.stamp, is_quarantined })
+        };
+        pending.registers.iter().filter_map(lost).collect()
     }
 }
 

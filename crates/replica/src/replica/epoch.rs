@@ -15,6 +15,7 @@ use crate::codec::{Fields, Reader, Writer};
 use crate::message::Body;
 use crate::{Level, Mutant, NodeId, Now, Register, Stamp, WriteError, limits};
 
+use super::write::Written;
 use super::{OPERATOR_MS, Replica};
 
 impl Replica {
@@ -22,7 +23,7 @@ impl Replica {
     pub(super) fn raise_epoch(&mut self, request: u64, actor: Arc<str>, reason: Arc<str>, now: Now) {
         let epochs = self.clock.epoch();
         let error = if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX {
-            Some(WriteError::Invalid)
+            Some(WriteError::Invalid { index: 0 })
         } else if epochs >= limits::EPOCHS_MAX {
             Some(WriteError::EpochsExhausted { epochs })
         } else {
@@ -34,9 +35,10 @@ impl Replica {
         let key: Arc<[u8]> = Arc::from(KEY);
         let value = Some(self.repairs_so_far());
         let stamp = self.clock.raise_epoch(now.wall_ms);
-        self.install((Arc::clone(&key), stamp), value, (actor, reason, Arc::default()), now);
+        let extra = Arc::default();
+        self.install(vec![Written { key: Arc::clone(&key), stamp, value, actor, reason, extra }], now);
         let deadline_ms = now.steady_ms.saturating_add(OPERATOR_MS);
-        self.expect_acks(request, (key, stamp), Level::Majority, deadline_ms, now);
+        self.expect_acks(request, vec![(key, stamp)], Level::Majority, deadline_ms, now);
     }
 
     /// Whether a register begins an epoch that this node is to enter.

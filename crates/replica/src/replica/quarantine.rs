@@ -78,7 +78,7 @@ impl Replica {
         self.quarantine.insert(Arc::clone(&key), QuarantinedRegister::new(register, from, now.wall_ms));
         // A write of this key that waits for its level has met what will outrank it.
         if let Some(stamp) = self.table.get(&key).map(|here| here.stamp) {
-            self.settle(stamp, false);
+            self.settle_write_of(stamp);
         }
     }
 
@@ -129,10 +129,10 @@ impl Replica {
     pub(super) fn resolve(&mut self, request: u64, decision: Decision, now: Now) {
         let Decision { key, stamp, resolution, actor, reason } = decision;
         let refused = match self.quarantine.get(&key).map(|held| held.register.stamp) {
-            _ if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX => Some(WriteError::Invalid),
+            _ if actor.len().max(reason.len()) > limits::TEXT_BYTES_MAX => Some(WriteError::Invalid { index: 0 }),
             found if found != Some(stamp) => Some(WriteError::NotQuarantined { found }),
             // An epoch begins by a repair, and never because a value says so.
-            _ if *key == *epoch::KEY && resolution == Resolution::Accept => Some(WriteError::Invalid),
+            _ if *key == *epoch::KEY && resolution == Resolution::Accept => Some(WriteError::Invalid { index: 0 }),
             _ => self.refusal_while_starting(now).or_else(|| self.refusal(now)),
         };
         let held = self.quarantine.get(&key).map(|held| &held.register);
@@ -147,7 +147,7 @@ impl Replica {
         }
         let stamp = self.write_register(Arc::clone(&key), value, (actor, reason, extra), now);
         let deadline_ms = now.steady_ms.saturating_add(OPERATOR_MS);
-        self.expect_acks(request, (key, stamp), Level::Majority, deadline_ms, now);
+        self.expect_acks(request, vec![(key, stamp)], Level::Majority, deadline_ms, now);
     }
 
     /// The registers in quarantine, in the order of their keys.

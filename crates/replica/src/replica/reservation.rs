@@ -49,8 +49,7 @@ impl Replica {
     /// Up to this stamp the disk has reserved the clock: what waited for that is pushed.
     pub(super) fn note_reserved(&mut self, reservation: Stamp) {
         self.clock_reservation = reservation;
-        let reserved = self.unreserved.release(reservation);
-        self.push.extend(reserved);
+        self.push.extend(self.unreserved.release(reservation));
     }
 
     /// What other nodes may have of a register that is held here: itself, or while its stamp is not reserved the one that was active
@@ -74,12 +73,15 @@ impl Replica {
         self.table.visible_within(hashes).filter_map(|register| self.shown(register))
     }
 
-    /// Pushes what was written, and may leave.
+    /// Pushes what was written, and may leave: the registers of each write in one message.
     pub(super) fn push_new(&mut self) {
-        for register in std::mem::take(&mut self.push) {
-            let awaited = self.awaited(register.stamp);
-            self.offer_to_store(&register);
-            let message = self.message(Body::Push { registers: vec![register], awaited });
+        for registers in std::mem::take(&mut self.push) {
+            let Some(last) = registers.last() else { continue };
+            let awaited = self.awaited(last.stamp);
+            for register in &registers {
+                self.offer_to_store(register);
+            }
+            let message = self.message(Body::Push { registers, awaited });
             self.output.broadcast.push(message);
         }
     }
@@ -89,7 +91,8 @@ impl Replica {
 /// clock could issue their stamps again.
 #[derive(Debug, Default)]
 pub(super) struct Unreserved {
-    registers: BTreeMap<Stamp, Register>,
+    /// The registers of each write, by the last of their stamps.
+    writes: BTreeMap<Stamp, Vec<Register>>,
     /// By key, what other nodes may have instead.
     shown: BTreeMap<Arc<[u8]>, Shown>,
 }
@@ -103,14 +106,27 @@ struct Shown {
 }
 
 impl Unreserved {
-    /// A register waits; `shown`: what other nodes may have until then.
-    pub(super) fn hold(&mut self, register: Register, shown: Option<Register>) {
-        self.shown.insert(Arc::clone(&register.key), Shown { latest: register.stamp, register: shown });
-        self.registers.insert(register.stamp, register);
+    /// The registers of a write wait until all may leave; beside each, what other nodes may have until then.
+    pub(super) fn hold(&mut self, write: Vec<(Register, Option<Register>)>) {
+        let Some((last, _)) = write.last() else { return };
+        let last = last.stamp;
+        let hold = |(register, shown): (Register, Option<Register>)| {
+            self.shown.insert(Arc::clone(&register.key), Shown { latest: register.stamp, register: shown });
+            register
+        };
+        let registers = write.into_iter().map(hold).collect();
+        self.writes.insert(last, registers);
+    }
+
+    /// How many registers wait.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.writes.values().map(Vec::len).sum()
     }
 
     fn holds(&self, stamp: Stamp) -> bool {
-        self.registers.contains_key(&stamp)
+        let write = self.writes.range(stamp..).next();
+        write.is_some_and(|(_, registers)| registers.binary_search_by_key(&stamp, |register| register.stamp).is_ok())
     }
 
     fn before(&self, key: &[u8]) -> Option<&Register> {
@@ -124,16 +140,18 @@ impl Unreserved {
         }
     }
 
-    /// The registers up to this stamp, which wait no longer.
-    fn release(&mut self, reservation: Stamp) -> Vec<Register> {
+    /// The registers of the writes up to this stamp, which wait no longer.
+    fn release(&mut self, reservation: Stamp) -> Vec<Vec<Register>> {
         let mut released = Vec::new();
-        while let Some(first) = self.registers.first_entry().filter(|first| *first.key() <= reservation) {
-            let register = first.remove();
-            match self.shown.get_mut(&register.key) {
-                Some(shown) if shown.latest > register.stamp => shown.raise(&register),
-                _ => _ = self.shown.remove(&register.key),
+        while let Some(first) = self.writes.first_entry().filter(|first| *first.key() <= reservation) {
+            let registers = first.remove();
+            for register in &registers {
+                match self.shown.get_mut(&register.key) {
+                    Some(shown) if shown.latest > register.stamp => shown.raise(register),
+                    _ => _ = self.shown.remove(&register.key),
+                }
             }
-            released.push(register);
+            released.push(registers);
         }
         released
     }

@@ -21,6 +21,7 @@ mod start;
 mod store;
 mod tombstones;
 mod write;
+mod write_several;
 
 /// Replicas that receive each other's messages at once, with disks that are never busy.
 struct Cluster {
@@ -135,9 +136,16 @@ impl Cluster {
 
     fn write_if(&mut self, index: usize, key: &str, value: Option<&str>, level: Level, expected: Expected) -> u64 {
         let request = self.receipts.len() as u64;
-        let value = value.map(|value| value.as_bytes().into());
-        let change = Change { key: key.as_bytes().into(), value, actor: "dana".into(), reason: "".into(), expected };
-        self.handle(index, Input::Write { request, change, level, timeout_ms: 500 });
+        let changes = vec![change(key, value, expected)];
+        self.handle(index, Input::Write { request, changes, level, timeout_ms: 500 });
+        request
+    }
+
+    /// Writes several keys as one.
+    fn write_all(&mut self, index: usize, writes: &[(&str, Option<&str>, Expected)], level: Level) -> u64 {
+        let request = 1_000_000 + self.receipts.len() as u64;
+        let changes = writes.iter().map(|(key, value, expected)| change(key, *value, *expected)).collect();
+        self.handle(index, Input::Write { request, changes, level, timeout_ms: 500 });
         request
     }
 
@@ -159,6 +167,11 @@ impl Cluster {
     fn status(&self, index: usize) -> crate::Status {
         self.nodes[index].status(self.now(index))
     }
+}
+
+fn change(key: &str, value: Option<&str>, expected: Expected) -> Change {
+    let value = value.map(|value| value.as_bytes().into());
+    Change { key: key.as_bytes().into(), value, actor: "dana".into(), reason: "".into(), expected }
 }
 
 fn register(number: u64) -> Register {

@@ -11,7 +11,7 @@ type Key = Arc<[u8]>;
 /// An invariant that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Violation {
-    /// Which: I1 to I12.
+    /// Which: I1 to I13.
     pub invariant: &'static str,
     /// When, in virtual milliseconds.
     pub at_ms: u64,
@@ -57,6 +57,8 @@ struct Known {
     visible: Stamp,
     /// Its disk was restored, and had the whole membership on it.
     is_put_back: bool,
+    /// The registers that it wrote together, by the first of their stamps.
+    together: BTreeMap<Stamp, Vec<(Key, Stamp)>>,
 }
 
 /// What all nodes have said and shown.
@@ -214,8 +216,39 @@ impl Ledger {
             Some((key, Register { stamp, .. })) if !self.forgotten.contains(&node) => {
                 Err(("I3", format!("{node} had {} at {stamp} on its disk, and came back with less", show(&key))))
             }
-            _ => Ok(()),
+            _ => self.check_torn(place),
         }
+    }
+
+    /// A node has made a write of several registers.
+    pub(super) fn wrote_together(&mut self, place: Place, registers: Vec<(Key, Stamp)>) {
+        if let Some((_, first)) = registers.first() {
+            self.places.entry(place.index).or_default().together.insert(*first, registers);
+        }
+    }
+
+    /// A node has started again: of registers that it wrote together its disk has all, or what replaced them, or none.
+    fn check_torn(&self, place: Place) -> Result<(), Broken> {
+        let Place { index, node } = place;
+        let Some(known) = self.places.get(&index) else { return Ok(()) };
+        let on_disk = |key: &Key| known.seen.get(key);
+        let is_there = |(key, stamp): &(Key, Stamp)| on_disk(key).is_some_and(|register| register.stamp == *stamp);
+        let is_replaced = |(key, stamp): &(Key, Stamp)| {
+            let is_newer = on_disk(key).is_some_and(|register| register.rank_stamp() >= *stamp);
+            // A tombstone may have been collected.
+            is_newer || self.tombstones.get(key).is_some_and(|removed| removed >= stamp)
+        };
+        for registers in known.together.values() {
+            let torn = registers.iter().find(|register| !is_there(register) && !is_replaced(register));
+            if let (Some((key, stamp)), Some((other, _))) = (torn, registers.iter().find(|found| is_there(found))) {
+                let (lost, found) = (show(key), show(other));
+                return Err((
+                    "I13",
+                    format!("{node} came back with {found} and without {lost} at {stamp} of one write"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// From here on nothing depends on what this node alone has.
@@ -230,6 +263,7 @@ impl Ledger {
         let known = self.places.entry(place.index).or_default();
         known.removed.clear();
         known.durable.clear();
+        known.together.clear();
     }
 
     /// The disk of a node is what it was some time ago.
@@ -264,8 +298,8 @@ impl Ledger {
     }
 
     /// A write was acknowledged.
-    pub(super) fn acknowledged(&mut self, key: Key, receipt: Receipt, asked_ms: u64) {
-        let Receipt { stamp, durable_on, .. } = receipt;
+    pub(super) fn acknowledged(&mut self, key: Key, stamp: Stamp, receipt: &Receipt, asked_ms: u64) {
+        let durable_on = receipt.durable_on.clone();
         self.acknowledged.push(Acknowledged { key, stamp, durable_on, asked_ms });
     }
 

@@ -18,8 +18,9 @@ pub(super) fn input(input: &Input) -> String {
         Input::PeerUp { node, .. } => format!("peer up {:x}", node.get()),
         Input::PeerDown { node, .. } => format!("peer down {:x}", node.get()),
         Input::UnmetPeers { count } => format!("unmet peers {count}"),
-        Input::Write { request, change, level, .. } => {
-            format!("write {request} of {} at {}", text(&change.key), level_name(*level))
+        Input::Write { request, changes, level, .. } => {
+            let keys: Vec<String> = changes.iter().map(|change| text(&change.key)).collect();
+            format!("write {request} of {} at {}", keys.join(" "), level_name(*level))
         }
         Input::RaiseEpoch { request, .. } => format!("raise epoch, request {request}"),
         Input::Resolve { request, key, stamp, resolution, .. } => {

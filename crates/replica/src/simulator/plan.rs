@@ -122,6 +122,8 @@ pub struct Plan {
     pub(crate) write_ms: u64,
     /// The pause between two faults, in milliseconds, on average.
     pub(crate) fault_ms: u64,
+    /// Whether some writes have several changes.
+    pub(crate) has_change_sets: bool,
 }
 
 impl Plan {
@@ -143,12 +145,36 @@ impl Plan {
             keys: 4 + random.below(40),
             write_ms: 20 + random.below(200) + 500 / setup.nodes as u64,
             fault_ms: 2_000 + random.below(10_000),
+            has_change_sets: Self::draw_change_sets(setup.seed),
             faults,
         }
+    }
+
+    /// Whether the runs of a seed have change sets: half of them. Drawn by numbers of its own, so that all other runs stay what they were,
+    /// those of `tests/seeds.tsv` among them.
+    pub(crate) fn draw_change_sets(seed: u64) -> bool {
+        Random::new(seed ^ CHANGE_SETS).below(2) == 0
     }
 
     /// Whether a fault may happen.
     pub fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+}
+
+/// Chosen so that no seed of `tests/seeds.tsv` has change sets.
+const CHANGE_SETS: u64 = 0x7365_7473_4336;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_that_have_failed_have_no_change_sets_and_about_half_of_the_others_do() {
+        let kept = include_str!("../../tests/seeds.tsv").lines().filter_map(|line| line.strip_prefix("--seed "));
+        let kept: Vec<u64> = kept.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+        assert!(kept.len() > 10 && !kept.iter().any(|seed| Plan::draw_change_sets(*seed)), "{kept:?}");
+        let drawn = (1..=200).filter(|seed| Plan::draw_change_sets(*seed)).count();
+        assert!((80..=120).contains(&drawn), "{drawn} of 200");
     }
 }

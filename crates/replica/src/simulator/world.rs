@@ -26,6 +26,8 @@ pub(super) struct World<'s> {
     log: Option<Log<'s>>,
     plan: Plan,
     random: Random,
+    /// For change sets alone, so that they change no run without them.
+    change_sets: Random,
     now_ms: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
@@ -48,12 +50,18 @@ pub(super) struct World<'s> {
 
 /// A write without an answer.
 struct Request {
+    changes: Vec<Requested>,
+    at_ms: u64,
+}
+
+/// One change of it.
+#[derive(Clone)]
+struct Requested {
     key: Arc<[u8]>,
     /// What stood there.
     before: Option<Stamp>,
     /// What was in quarantine, and would have outranked it.
     waiting: Option<Stamp>,
-    at_ms: u64,
 }
 
 struct Node {
@@ -133,6 +141,7 @@ impl<'s> World<'s> {
             log,
             plan,
             random,
+            change_sets: Random::new(setup.seed ^ CHANGE_SETS),
             now_ms: 0,
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -423,6 +432,9 @@ impl<'s> World<'s> {
         let is_once = self.random.below(4) == 0;
         let number = if is_once { self.last_request } else { self.random.below(self.plan.keys) };
         self.write_key(index, format!("{}{number}", if is_once { 'u' } else { 'k' }).into_bytes().into());
+        if self.plan.has_change_sets && self.change_sets.below(4) == 0 {
+            self.write_change_set(index);
+        }
     }
 
     fn write_key(&mut self, index: usize, key: Arc<[u8]>) {
@@ -431,20 +443,59 @@ impl<'s> World<'s> {
         let level = levels[self.random.index(levels.len())];
         let Some(replica) = &self.nodes[index].replica else { return };
         let before = replica.get(&key).map(|register| register.stamp);
-        let waiting = replica.quarantined(&key).map(|waiting| waiting.stamp);
         let is_conditional = self.random.below(16) == 0;
         let expected =
             if is_conditional { before.map_or(Expected::Nothing, Expected::Stamp) } else { Expected::Anything };
+        self.request(index, vec![change(key, value, expected)], level);
+    }
+
+    /// A write of several keys, some of which are written once. One in eight has a condition that is not met in its middle.
+    fn write_change_set(&mut self, index: usize) {
+        if self.nodes[index].replica.is_none() {
+            return;
+        }
+        let random = &mut self.change_sets;
+        let mut keys: BTreeMap<String, Option<Arc<[u8]>>> = BTreeMap::new();
+        for number in 0..2 + random.below(CHANGES - 1) {
+            let is_once = random.below(4) == 0;
+            let key = if is_once {
+                format!("s{}-{number}", self.last_request)
+            } else {
+                format!("k{}", random.below(self.plan.keys))
+            };
+            let value = (random.below(4) > 0).then(|| Arc::from(random.next().to_be_bytes().as_slice()));
+            keys.insert(key, value);
+        }
+        let mut changes: Vec<Change> =
+            keys.into_iter().map(|(key, value)| change(key.into_bytes().into(), value, Expected::Anything)).collect();
+        if random.below(8) == 0 {
+            let middle = changes.len() / 2;
+            changes[middle].expected = Expected::Stamp(Stamp::ZERO);
+        }
+        let levels = [Level::Local, Level::One, Level::Majority, Level::Majority, Level::All];
+        let level = levels[random.index(levels.len())];
+        self.request(index, changes, level);
+    }
+
+    fn request(&mut self, index: usize, changes: Vec<Change>, level: Level) {
+        let Some(replica) = &self.nodes[index].replica else { return };
+        let requested = |change: &Change| Requested {
+            key: Arc::clone(&change.key),
+            before: replica.get(&change.key).map(|register| register.stamp),
+            waiting: replica.quarantined(&change.key).map(|waiting| waiting.stamp),
+        };
+        let requested: Vec<Requested> = changes.iter().map(requested).collect();
         self.last_request += 1;
         let request = self.last_request;
         if !self.nodes[index].disk.has_room() {
             return self.outcome.refused += 1;
         }
-        self.requests.insert(request, Request { key: Arc::clone(&key), before, waiting, at_ms: self.now_ms });
-        let change = Change { key, value, actor: Arc::from("dana"), reason: Arc::default(), expected };
+        self.requests.insert(request, Request { changes: requested.clone(), at_ms: self.now_ms });
         let heard_ms = self.nodes[index].heard_duplicate_ms;
         let is_copied = heard_ms.is_some_and(|at| self.now_ms - at < DUPLICATE_MS);
-        self.handle(index, Input::Write { request, change, level, timeout_ms: 500 });
+        self.handle(index, Input::Write { request, changes, level, timeout_ms: 500 });
+        let found = self.note_change_set(index, &requested);
+        self.judge(found);
         let is_learning = self.now_ms <= self.nodes[index].started_ms + Timing::default().learn_ms;
         if is_copied && !is_learning && self.requests.contains_key(&request) {
             let id = self.nodes[index].id;
@@ -453,29 +504,47 @@ impl<'s> World<'s> {
     }
 
     fn receipt(&mut self, index: usize, request: u64, result: Result<Receipt, WriteError>) {
-        let Some(Request { key, before, waiting, at_ms }) = self.requests.remove(&request) else { return };
-        match result {
-            Err(_) => self.outcome.refused += 1,
-            Ok(receipt) => {
-                if before.is_some_and(|before| before >= receipt.stamp) {
-                    let what = format!("a write at {} replaced one at {before:?}", receipt.stamp);
-                    self.judge(Err(("I4", what)));
-                }
-                if let Some(waiting) = waiting {
-                    self.ledger.superseded(index, Arc::clone(&key), waiting, &receipt, at_ms);
-                }
-                if receipt.is_reached {
-                    let found = self.check_reached(index, &key, &receipt);
-                    self.judge(found);
-                    self.outcome.acknowledged[receipt.level as usize] += 1;
-                    self.ledger.acknowledged(key, receipt, at_ms);
-                } else {
-                    self.outcome.unreached += 1;
-                }
+        let Some(Request { changes, at_ms }) = self.requests.remove(&request) else { return };
+        let Ok(receipt) = result else { return self.outcome.refused += 1 };
+        if receipt.is_reached {
+            self.outcome.acknowledged[receipt.level as usize] += 1;
+        } else {
+            self.outcome.unreached += 1;
+        }
+        if changes.len() != receipt.stamps.len() {
+            let what = format!("a write of {} registers was answered for {}", changes.len(), receipt.stamps.len());
+            return self.judge(Err(("I13", what)));
+        }
+        if changes.len() > 1 {
+            let keys = changes.iter().map(|change| Arc::clone(&change.key));
+            let place = self.place(index);
+            self.ledger.wrote_together(place, keys.zip(receipt.stamps.iter().copied()).collect());
+        }
+        for (Requested { key, before, waiting }, stamp) in changes.into_iter().zip(receipt.stamps.iter().copied()) {
+            if before.is_some_and(|before| before >= stamp) {
+                self.judge(Err(("I4", format!("a write at {stamp} replaced one at {before:?}"))));
+            }
+            if let Some(waiting) = waiting {
+                self.ledger.superseded(index, Arc::clone(&key), waiting, &receipt, at_ms);
+            }
+            if receipt.is_reached {
+                let found = self.check_reached(index, &key, stamp, &receipt);
+                self.judge(found);
+                self.ledger.acknowledged(key, stamp, &receipt, at_ms);
             }
         }
     }
 }
+
+fn change(key: Arc<[u8]>, value: Option<Arc<[u8]>>, expected: Expected) -> Change {
+    Change { key, value, actor: Arc::from("dana"), reason: Arc::default(), expected }
+}
+
+/// Seeds what is drawn of change sets.
+const CHANGE_SETS: u64 = 0x6368_616e_6765;
+
+/// The most changes of one write.
+const CHANGES: u64 = 8;
 
 /// For this long after a node has received something from another process of its id, in milliseconds, it must not write. The replica
 /// waits longer.

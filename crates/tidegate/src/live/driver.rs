@@ -409,7 +409,7 @@ impl Driver {
         let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created, store });
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let change = RegisterChange { key, value, actor, reason, expected };
-        self.handle(Input::Write { request, change, level, timeout_ms });
+        self.handle(Input::Write { request, changes: vec![change], level, timeout_ms });
     }
 
     /// What a change writes into its register, if it may be made; and whether that makes a bare boolean flag.

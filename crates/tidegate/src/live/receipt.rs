@@ -104,8 +104,8 @@ impl ClusterReceipt {
         let Done { written, names, unreached, .. } = done;
         let named = |nodes: &[NodeId]| nodes.iter().map(|node| NodeName::new(*node, &names)).collect();
         Self {
-            stamp: written.stamp,
-            at: instant_of(written.stamp),
+            stamp: written.stamp(),
+            at: instant_of(written.stamp()),
             level: written.level,
             outranked: written.outranked.iter().map(|loss| OutrankedBy::new(loss, &names)).collect(),
             is_reached: written.is_reached,

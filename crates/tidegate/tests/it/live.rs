@@ -211,7 +211,7 @@ fn a_change_may_depend_on_what_was_seen() {
     let second = tide.deactivate("x").if_stamp(Some(first.stamp)).send().unwrap();
     for seen in [None, Some(first.stamp)] {
         let lost = tide.activate("x").if_stamp(seen).send();
-        let Err(ChangeError::Refused(WriteError::Conflict { found })) = lost else { panic!("{lost:?}") };
+        let Err(ChangeError::Refused(WriteError::Conflict { found, .. })) = lost else { panic!("{lost:?}") };
         assert_eq!(found, Some(second.stamp));
     }
     assert!(!tide.is_active("x"));

@@ -51,7 +51,7 @@ fn a_member_that_has_a_greater_stamp_in_quarantine_does_not_count() {
     let request = cluster.write(0, "x", Some("off"), Level::All);
     let receipt = cluster.receipt(request).clone().unwrap();
     assert!(!receipt.is_reached);
-    let by = Outranked { node: NodeId::new(3), by: future.stamp, is_quarantined: true };
+    let by = Outranked { stamp: receipt.stamp(), node: NodeId::new(3), by: future.stamp, is_quarantined: true };
     assert_eq!(receipt.outranked, [by]);
     assert!(!receipt.durable_on.contains(&NodeId::new(3)) && !receipt.pending.contains(&NodeId::new(3)));
     // It has come with the answer, and a write that is made again supersedes it.
@@ -70,7 +70,7 @@ fn a_write_that_is_outranked_here_does_not_reach_its_level() {
     let greater = of_x("on", cluster.steady_ms + 2_000);
     cluster.hear(0, 9, push(greater.clone()));
     let receipt = cluster.receipt(request).clone().unwrap();
-    let by = Outranked { node: NodeId::new(1), by: greater.stamp, is_quarantined: false };
+    let by = Outranked { stamp: receipt.stamp(), node: NodeId::new(1), by: greater.stamp, is_quarantined: false };
     assert_eq!(
         (receipt.is_reached, receipt.durable_on.as_slice(), receipt.outranked.as_slice()),
         (false, [].as_slice(), [by].as_slice())
@@ -89,7 +89,7 @@ fn a_quarantined_register_outranks_a_write_that_waits() {
     let future = of_x("on", 3_600_000);
     cluster.hear(0, 9, push(future.clone()));
     let receipt = cluster.receipt(request).clone().unwrap();
-    let by = Outranked { node: NodeId::new(1), by: future.stamp, is_quarantined: true };
+    let by = Outranked { stamp: receipt.stamp(), node: NodeId::new(1), by: future.stamp, is_quarantined: true };
     assert_eq!((receipt.is_reached, receipt.outranked.as_slice()), (false, [by].as_slice()));
 }
 
@@ -120,7 +120,7 @@ fn level_all_waits_for_reachable_members_only() {
         expected: Expected::Anything,
     };
     let now = cluster.now(0);
-    let input = Input::Write { request: 77, change: change("1"), level: Level::All, timeout_ms: 500 };
+    let input = Input::Write { request: 77, changes: vec![change("1")], level: Level::All, timeout_ms: 500 };
     let output = cluster.nodes[0].handle(input, now);
     let stamp = cluster.nodes[0].get(b"x").unwrap().stamp;
     let upto = output.persist.last().unwrap().seq;
@@ -233,7 +233,8 @@ fn only_members_that_the_level_needs_flush_at_once() {
             expected: Expected::Anything,
         };
         let now = cluster.now(0);
-        let mut output = cluster.nodes[0].handle(Input::Write { request: 9, change, level, timeout_ms: 500 }, now);
+        let mut output =
+            cluster.nodes[0].handle(Input::Write { request: 9, changes: vec![change], level, timeout_ms: 500 }, now);
         assert!(output.persist.iter().all(|batch| batch.is_awaited), "its writer waits");
         // A ceiling has to be on the disk first.
         if let Some(upto) = output.persist.last().map(|batch| batch.seq).filter(|_| output.broadcast.is_empty()) {

@@ -30,7 +30,7 @@ pub(super) fn write(replica: &mut Replica, request: u64, level: Level, now: Now)
         reason: "".into(),
         expected: Expected::Anything,
     };
-    replica.handle(Input::Write { request, change, level, timeout_ms: 60_000 }, now)
+    replica.handle(Input::Write { request, changes: vec![change], level, timeout_ms: 60_000 }, now)
 }
 
 pub(super) fn hear(replica: &mut Replica, from: u64, body: Body, now: Now) -> Output {

@@ -5,7 +5,7 @@ use super::*;
 fn repair(cluster: &mut Cluster, index: usize) -> Stamp {
     let request = 9_000 + cluster.receipts.len() as u64;
     cluster.handle(index, Input::RaiseEpoch { request, actor: "dana".into(), reason: "clock".into() });
-    cluster.receipt(request).clone().unwrap().stamp
+    cluster.receipt(request).clone().unwrap().stamp()
 }
 
 fn epochs(cluster: &Cluster) -> Vec<u16> {
@@ -141,7 +141,7 @@ fn a_repair_by_a_clock_ahead_is_refused_and_later_ones_count() {
         let (key, actor, reason) = (Arc::clone(&key), "dana".into(), "".into());
         cluster.handle(0, Input::Resolve { request, key, stamp, resolution, actor, reason });
     }
-    assert_eq!(cluster.receipt(1_001), &Err(WriteError::Invalid));
+    assert_eq!(cluster.receipt(1_001), &Err(WriteError::Invalid { index: 0 }));
     assert!(cluster.receipt(1_002).clone().unwrap().is_reached);
     repair(&mut cluster, 0);
     cluster.pass(3_000);

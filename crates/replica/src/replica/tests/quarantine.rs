@@ -112,7 +112,7 @@ fn drop_makes_the_local_value_active_everywhere() {
     cluster.pass(3_000);
     assert_eq!(values(&cluster), vec![Some("44".to_owned()); 3]);
     let active = cluster.nodes[0].get(b"x").unwrap();
-    assert_eq!((&*active.actor, &*active.reason, active.stamp), ("dana", "INC-7", receipt.stamp));
+    assert_eq!((&*active.actor, &*active.reason, active.stamp), ("dana", "INC-7", receipt.stamp()));
     assert_eq!(resolve(&mut cluster, 1, stamp, Resolution::Drop), Err(WriteError::NotQuarantined { found: None }));
 }
 
@@ -121,7 +121,7 @@ fn accept_makes_the_quarantined_value_active_everywhere() {
     for value in [Some("88"), None] {
         let (mut cluster, stamp) = with_x_from_the_future(value);
         let receipt = resolve(&mut cluster, 2, stamp, Resolution::Accept).unwrap();
-        assert!(receipt.is_reached && receipt.stamp < stamp);
+        assert!(receipt.is_reached && receipt.stamp() < stamp);
         cluster.pass(3_000);
         assert_eq!(values(&cluster), vec![value.map(str::to_owned); 3]);
         assert_eq!((0..3).map(|node| cluster.status(node).quarantined).sum::<usize>(), 0);

@@ -150,7 +150,7 @@ fn a_node_on_a_restored_disk_writes_above_the_stamps_of_a_majority() {
         reason: "".into(),
         expected: Expected::Anything,
     };
-    replica.handle(Input::Write { request: 1, change, level: Level::Local, timeout_ms: 500 }, now);
+    replica.handle(Input::Write { request: 1, changes: vec![change], level: Level::Local, timeout_ms: 500 }, now);
     let used = Stamp::new(0, START_MS + 4_000, 7, NodeId::new(1));
     for (node, yours) in [(2, Stamp::ZERO), (3, Stamp::ZERO), (3, Stamp::ZERO), (4, used)] {
         // Two more of five may be those that do not have what three had acknowledged, this one among them.

@@ -24,7 +24,8 @@ fn write_now(cluster: &mut Cluster, index: usize, key: &str, value: &str) -> Out
         reason: Arc::default(),
         expected: Expected::Anything,
     };
-    cluster.nodes[index].handle(Input::Write { request: 1, change, level: Level::Local, timeout_ms: 1_000 }, now)
+    cluster.nodes[index]
+        .handle(Input::Write { request: 1, changes: vec![change], level: Level::Local, timeout_ms: 1_000 }, now)
 }
 
 #[test]

@@ -19,9 +19,9 @@ fn a_write_reaches_all_members_at_every_level() {
 fn a_conditional_write_checks_the_active_stamp() {
     let mut cluster = Cluster::new(1);
     let first = cluster.write_if(0, "x", Some("1"), Level::Local, Expected::Nothing);
-    let stamp = cluster.receipt(first).clone().unwrap().stamp;
+    let stamp = cluster.receipt(first).clone().unwrap().stamp();
     let late = cluster.write_if(0, "x", Some("2"), Level::Local, Expected::Nothing);
-    assert_eq!(cluster.receipt(late), &Err(WriteError::Conflict { found: Some(stamp) }));
+    assert_eq!(cluster.receipt(late), &Err(WriteError::Conflict { index: 0, found: Some(stamp) }));
     let right = cluster.write_if(0, "x", Some("3"), Level::Local, Expected::Stamp(stamp));
     assert!(cluster.receipt(right).is_ok());
     assert_eq!(cluster.value(0, "x").as_deref(), Some("3"));
@@ -45,7 +45,7 @@ fn invalid_writes_are_refused() {
     let long = "x".repeat(limits::KEY_BYTES_MAX + 1);
     for key in ["", "\0n", &long] {
         let refused = cluster.write(0, key, Some("1"), Level::Local);
-        assert_eq!(cluster.receipt(refused), &Err(WriteError::Invalid));
+        assert_eq!(cluster.receipt(refused), &Err(WriteError::Invalid { index: 0 }));
     }
     cluster.handle(0, Input::PersistFailed { message: "input/output error".to_owned() });
     let refused = cluster.write(0, "x", Some("1"), Level::Local);

@@ -232,6 +232,9 @@ impl World<'_> {
         let is_power_cut = self.random.below(2) == 0;
         for &node in nodes {
             self.write(node);
+            if self.plan.has_change_sets {
+                self.write_change_set(node);
+            }
             self.after(stop, Event::Stop { node, is_power_cut });
         }
         stop

@@ -1,9 +1,11 @@
 //! The invariants that are checked at each step.
 
+use std::sync::Arc;
+
 use crate::message::{Body, Message};
 use crate::{Level, Output, Receipt, Stamp, Timing, limits};
 
-use super::World;
+use super::{Requested, World};
 
 impl World<'_> {
     /// Holds an output against what must hold at each step.
@@ -103,19 +105,44 @@ impl World<'_> {
         &self,
         index: usize,
         key: &[u8],
+        stamp: Stamp,
         receipt: &Receipt,
     ) -> Result<(), (&'static str, String)> {
         let node = &self.nodes[index];
         let Some(replica) = &node.replica else { return Ok(()) };
         if receipt.durable_on.contains(&node.id) {
-            self.check_ack(index, receipt.stamp)?;
+            self.check_ack(index, stamp)?;
         }
-        if replica.get(key).is_none_or(|active| active.stamp != receipt.stamp) || !receipt.outranked.is_empty() {
-            return Err(("I11", format!("{} says of {} that it was reached, and it had lost", node.id, receipt.stamp)));
+        if replica.get(key).is_none_or(|active| active.stamp != stamp) || !receipt.outranked.is_empty() {
+            return Err(("I11", format!("{} says of {stamp} that it was reached, and it had lost", node.id)));
         }
         let is_alone = self.setup.nodes > 1 && replica.members().all(|member| member.node == node.id);
         if receipt.level != Level::Local && is_alone {
             return Err(("I2", format!("{} reached {} alone, and expects others", node.id, receipt.level)));
+        }
+        Ok(())
+    }
+
+    /// A write of several registers was made, or refused, or waits: all of them are active, or none is. What was made is remembered, to be
+    /// looked for on the disk after each restart.
+    pub(super) fn note_change_set(
+        &mut self,
+        index: usize,
+        requested: &[Requested],
+    ) -> Result<(), (&'static str, String)> {
+        let place = self.place(index);
+        let Some(replica) = &self.nodes[index].replica else { return Ok(()) };
+        let written = |requested: &Requested| {
+            let stamp = replica.get(&requested.key)?.stamp;
+            (stamp.node() == place.node && Some(stamp) > requested.before).then(|| (Arc::clone(&requested.key), stamp))
+        };
+        let written: Vec<_> = requested.iter().filter_map(written).collect();
+        if !written.is_empty() && written.len() < requested.len() {
+            let (all, count) = (requested.len(), written.len());
+            return Err(("I13", format!("{} has made {count} of the {all} changes of a write", place.node)));
+        }
+        if written.len() > 1 {
+            self.ledger.wrote_together(place, written);
         }
         Ok(())
     }

@@ -204,10 +204,10 @@ mod tests {
 
     #[test]
     fn what_the_caller_can_fix() {
-        check(ChangeError::Refused(WriteError::Conflict { found: None }), 412, None);
+        check(ChangeError::Refused(WriteError::Conflict { index: 0, found: None }), 412, None);
         check(ChangeError::Refused(WriteError::NotMember { node: NodeId::new(1) }), 404, None);
         check(ChangeError::Refused(WriteError::ForgetsItself { node: NodeId::new(1) }), 409, None);
-        check(ChangeError::Refused(WriteError::Invalid), 400, None);
+        check(ChangeError::Refused(WriteError::Invalid { index: 0 }), 400, None);
         check(ChangeError::Definition(Vec::new()), 422, None);
         check(RestoreError::Cluster { found: "a".to_owned(), own: "b".to_owned() }, 409, None);
         check(ChangeError::NotLive, 501, None);

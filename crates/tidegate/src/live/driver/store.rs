@@ -111,7 +111,7 @@ impl Driver {
         let now = Instant::now();
         let mut over = Vec::new();
         for waiting in std::mem::take(&mut store.waiting) {
-            let ack = store.acks.get(&waiting.wait.key).filter(|ack| ack.stamp >= waiting.written.stamp);
+            let ack = store.acks.get(&waiting.wait.key).filter(|ack| ack.stamp >= waiting.written.stamp());
             let outcome = ack.map(|ack| ack.outcome);
             // Replicas may still follow: a later write of the key asks them again.
             if outcome.is_some() || waiting.wait.until <= now {
@@ -135,7 +135,8 @@ impl Driver {
         let mut written = Written { level, is_reached: is_reached && written.outranked.is_empty(), ..written };
         if let Some(Outcome::Outranked { by }) = outcome {
             let is_quarantined = self.replica.quarantine().any(|held| held.stamp == by);
-            written.outranked.push(Outranked { node: self.node, by, is_quarantined });
+            let stamp = written.stamp();
+            written.outranked.push(Outranked { stamp, node: self.node, by, is_quarantined });
         }
         if self.events.may_tell() {
             events::tell_stored(&line, effect.as_ref(), &written, &redis, &self.names);

@@ -8,7 +8,7 @@ fn a_repair_names_its_author_and_reason_up_to_the_limit() {
         let mut replica = first_of(1, |options| options);
         let (actor, reason) = ("a".repeat(actor).into(), "r".repeat(reason).into());
         let output = replica.handle(Input::RaiseEpoch { request: 1, actor, reason }, AT);
-        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid));
+        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid { index: 0 }));
         assert_eq!((replica.status(AT).epoch, is_refused), (u16::from(is_valid), !is_valid));
     }
 }
@@ -65,7 +65,7 @@ fn a_decision_names_its_author_and_reason_up_to_the_limit() {
         let (actor, reason) = ("a".repeat(actor).into(), "r".repeat(reason).into());
         let (key, resolution) = (register(1).key, Resolution::Drop);
         let output = replica.handle(Input::Resolve { request: 1, key, stamp, resolution, actor, reason }, AT);
-        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid));
+        let is_refused = output.receipts.iter().any(|(_, receipt)| *receipt == Err(WriteError::Invalid { index: 0 }));
         assert_eq!((replica.quarantine().count(), is_refused), (usize::from(!is_valid), !is_valid));
     }
 }

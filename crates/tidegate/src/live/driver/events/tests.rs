@@ -75,7 +75,7 @@ impl Bench {
             reason: "".into(),
             expected: Expected::Anything,
         };
-        let write = Input::Write { request: 1, change, level: Level::Local, timeout_ms: 0 };
+        let write = Input::Write { request: 1, changes: vec![change], level: Level::Local, timeout_ms: 0 };
         let mut outputs = vec![first, other.handle(Input::Tick, at(its_ms)), other.handle(write, at(its_ms))];
         for later in [2_500, 5_000] {
             outputs.push(other.handle(Input::Tick, at(its_ms + later)));
@@ -233,10 +233,11 @@ fn a_change_that_has_lost_is_logged_with_the_one_that_outranks_it() {
     let told = Warnings::and_all_else();
     let names = Arc::new([(NodeId::new(2), "b".to_owned()), (NodeId::new(3), "c".to_owned())].into());
     let by = Stamp::new(0, 1_700_000_000_000, 0, NodeId::new(3));
-    let outranked = vec![tidegate_replica::Outranked { node: NodeId::new(2), by, is_quarantined: false }];
     let stamp = Stamp::new(0, 1, 0, NodeId::new(1));
+    let outranked = vec![tidegate_replica::Outranked { stamp, node: NodeId::new(2), by, is_quarantined: false }];
     let (durable_on, pending) = (vec![NodeId::new(1)], Vec::new());
-    let written = Written { stamp, level: Level::Majority, is_reached: false, durable_on, pending, outranked };
+    let written =
+        Written { stamps: vec![stamp], level: Level::Majority, is_reached: false, durable_on, pending, outranked };
     tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
     let told = told.take();
     let expected =
@@ -249,7 +250,8 @@ fn a_change_that_only_this_node_holds_does_not_look_like_a_majority() {
     let told = Warnings::and_all_else();
     let stamp = Stamp::new(0, 1, 0, NodeId::new(1));
     let (durable_on, pending, outranked) = (vec![NodeId::new(1)], Vec::new(), Vec::new());
-    let written = Written { stamp, level: Level::Majority, is_reached: false, durable_on, pending, outranked };
+    let written =
+        Written { stamps: vec![stamp], level: Level::Majority, is_reached: false, durable_on, pending, outranked };
     let names = Arc::new([].into());
     tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
     let expected =
