@@ -16,7 +16,7 @@
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
 //! let tide = Tidegate::builder().live(Live::in_memory()).without_locks().connect_async().await?;
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let listener = tidegate_server::listen("127.0.0.1:0".parse()?)?;
 //! let shutdown = async {}; // Stop at once; a program waits for a signal here.
 //! serve(listener, tide, Options::default(), shutdown).await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,4 +45,4 @@ mod tasks;
 pub use api::CheckReport;
 pub use config::{Arguments, Config, ConfigError};
 pub use options::Options;
-pub use serve::{Listeners, Server, serve};
+pub use serve::{Listeners, Server, listen, serve};

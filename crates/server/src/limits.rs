@@ -53,6 +53,9 @@ pub const FILES_RESERVED: usize = 4_096;
 /// Where the process may open few files, connections take at most this part of them.
 pub const FILES_SHARE: usize = 2;
 
+/// Connections that wait to be accepted. Beyond it the system drops what a client sends, and the client tries again after a second.
+pub const LISTEN_BACKLOG: u32 = 4_096;
+
 /// Connections at once on the listener for health alone.
 pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 

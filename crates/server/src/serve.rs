@@ -6,6 +6,7 @@
 mod admission;
 mod exchange;
 mod head_timer;
+mod listen;
 mod write_timeout;
 
 use std::future::Future;
@@ -40,6 +41,7 @@ use crate::tasks::Tasks;
 use admission::{Admission, Place};
 use exchange::{Received, Sent};
 use head_timer::HeadTimer;
+pub use listen::listen;
 use write_timeout::WriteTimeout;
 
 /// Where a server listens.

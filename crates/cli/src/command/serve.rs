@@ -174,9 +174,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Outcome {
     let stop = stop_signal()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     // Before the data folder is opened, so that a second server on the same port leaves no trace.
-    let mut listeners = Listeners::new(runtime.block_on(listen(config.listen.value, Key::Listen))?);
-    let health = config.health_listen.value.map(|address| runtime.block_on(listen(address, Key::HealthListen)));
-    if let Some(listener) = health.transpose()? {
+    let (listener, health) = {
+        let _runtime = runtime.enter();
+        let health = || config.health_listen.value.map(|address| listen(address, Key::HealthListen)).transpose();
+        (listen(config.listen.value, Key::Listen)?, health()?)
+    };
+    let mut listeners = Listeners::new(listener);
+    if let Some(listener) = health {
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         output.message(format_args!("answering health checks on http://{address}"));
         listeners = listeners.health(listener);
@@ -226,8 +230,8 @@ fn shut_down(runtime: Runtime, tide: Tidegate, told: Option<Instant>, output: &m
     }
 }
 
-async fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
+fn listen(address: SocketAddr, key: Key) -> Result<TcpListener, Failure> {
+    tidegate_server::listen(address).map_err(|error| {
         Failure::new(Exit::Failed, format_args!("cannot listen on {address}: {error}"))
             .help(format_args!("stop the program that listens there, or set another address with {}", key.argument()))
     })
