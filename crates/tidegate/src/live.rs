@@ -53,7 +53,7 @@ use tidegate_mesh::Startup;
 use tidegate_replica::{NodeId, Options};
 use tokio::sync::watch;
 
-use crate::random::random;
+use crate::random::{random, random_id};
 use crate::registry::Registry;
 use crate::store::{Committer, DataFolder, MemoryStore, OpenError, SqliteStore, Store, StoreError, UnwritableStore};
 
@@ -475,7 +475,7 @@ impl Live {
     fn open(&self, wanted: Option<NodeId>) -> Result<Opened, OpenError> {
         Ok(match &self.place {
             Place::Memory => {
-                let (node, instance) = (wanted.unwrap_or_else(|| NodeId::new(random())), random());
+                let (node, instance) = (wanted.unwrap_or_else(|| NodeId::new(random_id())), random_id());
                 Opened { store: Box::new(MemoryStore::new()), node, instance, folder: None }
             }
             Place::Folder(path) => {

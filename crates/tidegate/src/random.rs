@@ -27,6 +27,12 @@ pub(crate) fn random() -> u64 {
     })
 }
 
+/// A number that no other process draws, for ids: children of a fork go on with the generator of their parent.
+#[cfg(feature = "cluster")]
+pub(crate) fn random_id() -> u64 {
+    random() ^ splitmix(u64::from(std::process::id()))
+}
+
 /// The duration at the place `random` of the line from `low` to `high`: evenly distributed if `random` is.
 pub(crate) fn between(low: Duration, high: Duration, random: u64) -> Duration {
     let width = high.saturating_sub(low).as_nanos();

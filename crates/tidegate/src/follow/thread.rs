@@ -17,7 +17,7 @@ use super::work::Work;
 use super::{FollowOptions, Shared};
 use crate::bounded_thread::{BoundedThread, deadline};
 use crate::error::ConnectError;
-use crate::random::random;
+use crate::random::{random, random_id};
 use crate::registry::Registry;
 
 /// A follower at work; it ends when this is dropped.
@@ -63,9 +63,7 @@ impl FollowThread {
             is_one_shot: options.is_one_shot,
             keeps_text: feed.is_some(),
         });
-        // Children of one process begin with the same random numbers.
-        let own = || random() ^ u64::from(std::process::id());
-        let id = feed.as_ref().map_or_else(own, super::Feed::instance);
+        let id = feed.as_ref().map_or_else(random_id, super::Feed::instance);
         // Followers of several servers spread over them.
         let current = usize::try_from(random() % servers.len().max(1) as u64).unwrap_or(0);
         let mut work = Work {
