@@ -14,7 +14,7 @@ use crate::value::{answered, instant, typed};
 #[pyfunction]
 pub(crate) fn check(py: Python<'_>, text: PyBackedBytes) -> PyResult<Bound<'_, PyAny>> {
     let checked = py.detach(|| document::check(&text));
-    typed(py, "diagnostics", &checked.diagnostics)
+    typed(py, "Diagnostic", &checked.diagnostics)
 }
 
 /// The value that an entry, as it would stand in a document, gives to a key at an instant.

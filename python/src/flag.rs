@@ -109,7 +109,7 @@ impl Flag {
         let (instance, asked) = (self.instance.get(), Asked::new(key, attributes)?);
         let explanation = instance.tide()?.view().flag(self.first.current(instance)?).explain(asked.subject());
         hasher::raised()?;
-        typed(py, "explanation", &explanation)
+        typed(py, "Explanation", &explanation)
     }
 
     /// When a key changes its variant.
@@ -123,7 +123,7 @@ impl Flag {
         let (instance, asked) = (self.instance.get(), Asked::new(key, attributes)?);
         let flips = instance.tide()?.view().flag(self.first.current(instance)?).when(asked.subject());
         hasher::raised()?;
-        typed(py, "flips", &flips)
+        typed(py, "Flips", &flips)
     }
 
     /// The key of the flag, `section/flag`.

@@ -1,8 +1,9 @@
 //! What a fork means: the child has the memory of its parent, and none of its threads.
 //!
 //! Reads go on from memory. An instance starts threads of its own in the child, and is replaced by that new one as soon as it has
-//! something to answer from; until then the old one answers what the parent answered at the fork. The old one is never dropped in
-//! the child, because that would wait for threads that are not there.
+//! as much to answer from; until then the old one answers what the parent answered at the fork. The old one is never dropped in
+//! the child, because that would wait for threads that are not there. An instance with live changes that only one process can be (a
+//! folder, an address, a certificate) is not replaced: it answers what was active at the fork, and makes no change.
 
 use std::cell::RefCell;
 use std::sync::MutexGuard;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use crate::logs::{self, Queue};
-use crate::subscription;
+use crate::waiting;
 
 /// How many forks lie between this process and the one that loaded the module.
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -39,7 +40,7 @@ pub(crate) fn after_fork_in_parent() {
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
-    subscription::after_fork_in_child();
+    waiting::after_fork_in_child();
     HELD.with(|held| {
         if let Some(mut queue) = held.borrow_mut().take() {
             // The parent logs them.

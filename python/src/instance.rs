@@ -1,30 +1,41 @@
 //! An instance of the library, as `tidegate.Tidegate` extends it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyDict;
-use tidegate::{Builder, ErrorCode, FlagKey, Source, Tidegate};
+use tidegate::{Builder, ChangeError, Cluster, ClusterError, ErrorCode, FlagKey, Source, Stamp, Tidegate};
 
 use crate::calls::Calls;
 use crate::clock::duration;
 use crate::error::{self, exception};
 use crate::flag::Flag;
+use crate::live::{self, LiveSettings, parsed};
 use crate::options::{Configured, configure};
 use crate::subscription::Subscription;
 use crate::value::{Asked, answered, instant, loads, typed};
 use crate::view::View;
+use crate::waiting::detached;
 use crate::{forks, hasher};
 
-/// An instance: where its document comes from, and what is active.
+/// An instance: where its flags come from, and what is active.
 #[pyclass(frozen, subclass, weakref, module = "tidegate._native")]
 pub(crate) struct Instance {
     origin: Origin,
     builder: Builder,
     has_hasher: bool,
+    /// Whether it has live changes that only one process can have: then no child of a fork gets an instance of its own.
+    is_bound: bool,
+    is_closed: AtomicBool,
+    /// Whether it had something to answer from, and all that others knew, when this process was last about to fork. A child cannot ask the
+    /// former instance: a thread that is not there may have had it locked.
+    was_complete: AtomicBool,
     calls: Mutex<Option<Calls>>,
     /// Empty until `_connect`.
     first: OnceLock<Generation>,
@@ -35,6 +46,8 @@ type Decided<'py> = (Option<(Bound<'py, PyAny>,)>, Option<String>, &'static str,
 enum Origin {
     Given(Source),
     Function,
+    /// The builder has a server to follow, or live changes without a document.
+    Nothing,
 }
 
 /// The instance of one process, and the one that took its place after a fork. None is ever taken out, so a read holds no lock.
@@ -49,6 +62,10 @@ impl Generation {
         Self { tide, forks: forks::count(), next: OnceLock::new() }
     }
 
+    fn is_own(&self) -> bool {
+        self.forks == forks::count()
+    }
+
     fn latest(&self) -> &Self {
         let mut latest = self;
         while let Some(next) = latest.next.get() {
@@ -60,7 +77,7 @@ impl Generation {
 
 impl Drop for Generation {
     fn drop(&mut self) {
-        if self.forks != forks::count() {
+        if !self.is_own() {
             // The threads of a parent are not here, and its last handle would wait for them.
             std::mem::forget(self.tide.clone());
         }
@@ -81,17 +98,26 @@ impl Instance {
         match self.first.get() {
             Some(first) if first.next.get().is_none() => Ok(&first.tide),
             Some(first) => Ok(&first.latest().tide),
-            None => Err(PyRuntimeError::new_err("made by `Tidegate.http`, `file`, `text` or `callback`")),
+            None => Err(PyRuntimeError::new_err("made by `Tidegate.http` and its like")),
         }
+    }
+
+    /// The instance of this process, with threads: for what is more than reading memory.
+    fn own(&self) -> Option<&Tidegate> {
+        self.first.get().map(Generation::latest).filter(|latest| latest.is_own()).map(|latest| &latest.tide)
     }
 
     /// Whether this process has an instance of its own, with threads.
     pub(crate) fn is_reconnected(&self) -> bool {
-        self.first.get().is_some_and(|first| first.latest().forks == forks::count())
+        self.own().is_some()
     }
 
     pub(crate) fn has_hasher(&self) -> bool {
         self.has_hasher
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     fn close_calls(&self) {
@@ -101,38 +127,87 @@ impl Instance {
     }
 
     fn builder(&self) -> Builder {
-        let source = match &self.origin {
-            Origin::Given(source) => source.clone(),
+        let builder = self.builder.clone();
+        match &self.origin {
+            Origin::Given(source) => builder.source(source.clone()),
             Origin::Function => {
                 let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-                calls.as_ref().map_or_else(|| Calls::new().source(), Calls::source)
+                builder.source(calls.as_ref().map_or_else(|| Calls::new().source(), Calls::source))
             }
-        };
-        self.builder.clone().source(source)
+            Origin::Nothing => builder,
+        }
+    }
+
+    /// Asks the cluster something, without the GIL.
+    fn ask<T: Send>(
+        &self,
+        py: Python<'_>,
+        question: impl FnOnce(&Cluster) -> Result<T, ClusterError> + Send,
+    ) -> PyResult<T> {
+        let tide = self.own().ok_or_else(|| error::of_fork(py, self.is_bound))?;
+        let answer = detached(py, || {
+            let cluster = tide.cluster().ok_or(ClusterError::Change(ChangeError::NotLive))?;
+            question(&cluster)
+        });
+        answer.map_err(|problem| error::of_cluster(py, &problem))
     }
 }
 
+/// Whether it has something to answer from, and all that others know.
+fn is_complete(tide: &Tidegate) -> bool {
+    tide.is_ready() && tide.cluster().is_none_or(|cluster| cluster.is_synced())
+}
+
+/// How often a new instance in the child of a fork is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
 #[pymethods]
 impl Instance {
+    /// `live` is none, or a folder or none, and the other settings of live changes.
     #[new]
-    fn new(kind: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let Configured { builder, has_hasher } = configure(options)?;
+    #[pyo3(signature = (kind, origin, options, live=None))]
+    fn new(
+        kind: &Bound<'_, PyAny>,
+        origin: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
+        live: Option<(Option<PathBuf>, Bound<'_, PyDict>)>,
+    ) -> PyResult<Self> {
+        let Configured { mut builder, has_hasher } = configure(options)?;
+        let refused = |problem| exception(kind.py(), "ConnectError", &problem, &[]);
         let origin = match &*kind.extract::<PyBackedStr>()? {
-            "http" => {
-                let source = Source::http(&origin.extract::<PyBackedStr>()?);
-                Origin::Given(source.map_err(|problem| exception(kind.py(), "ConnectError", &problem, &[]))?)
-            }
+            "http" => Origin::Given(Source::http(&origin.extract::<PyBackedStr>()?).map_err(refused)?),
             "file" => Origin::Given(Source::file(origin.extract::<PathBuf>()?)),
             "text" => Origin::Given(Source::text(origin.extract::<Vec<u8>>()?)),
             "callback" => Origin::Function,
+            "follow" => {
+                for server in origin.try_iter()? {
+                    builder = builder.follow(&server?.extract::<PyBackedStr>()?).map_err(refused)?;
+                }
+                Origin::Nothing
+            }
+            "live" => Origin::Nothing,
             kind => return Err(PyTypeError::new_err(format!("there is no source of kind {kind:?}"))),
         };
-        Ok(Self { origin, builder, has_hasher, calls: Mutex::new(None), first: OnceLock::new() })
+        let mut is_bound = false;
+        if let Some((folder, options)) = live {
+            let settings = LiveSettings::new(folder, &options)?;
+            (builder, is_bound) = (builder.live(settings.live), settings.is_bound);
+        }
+        Ok(Self {
+            origin,
+            builder,
+            has_hasher,
+            is_bound,
+            is_closed: AtomicBool::new(false),
+            was_complete: AtomicBool::new(false),
+            calls: Mutex::new(None),
+            first: OnceLock::new(),
+        })
     }
 
     /// The calls of the source, if that is a function: new ones for this process.
     fn _calls(&self) -> Option<Calls> {
-        if matches!(self.origin, Origin::Given(_)) {
+        if !matches!(self.origin, Origin::Function) {
             return None;
         }
         let calls = Calls::new();
@@ -141,26 +216,57 @@ impl Instance {
     }
 
     fn _connect(&self, py: Python<'_>) -> PyResult<()> {
-        let connected = py.detach(|| self.builder().connect());
+        let connected = detached(py, || self.builder().connect());
         let tide = connected.map_err(|problem| error::of_connect(py, &problem))?;
         let _ = self.first.set(Generation::new(tide));
         Ok(())
     }
 
-    /// In the child of a fork: an instance with threads of its own. Waits for it, and for nothing of Python.
+    /// In the child of a fork: an instance with threads of its own. Waits until it has as much to answer from as the former one,
+    /// and for nothing of Python.
     fn _reconnect(&self, py: Python<'_>) -> PyResult<()> {
-        let connected = py.detach(|| self.builder().connect());
+        let connected = detached(py, || self.builder().connect());
         let tide = connected.map_err(|problem| error::of_connect(py, &problem))?;
-        if let Some(first) = self.first.get() {
-            let _ = first.latest().next.set(Box::new(Generation::new(tide)));
-        }
+        let Some(former) = self.first.get().map(Generation::latest) else { return Ok(()) };
+        detached(py, || {
+            while !self.has_ended() && self.was_complete.load(Ordering::Relaxed) && !is_complete(&tide) {
+                thread::sleep(LOOK);
+            }
+            // Where it was closed meanwhile, its threads end here.
+            if !self.has_ended() {
+                let _ = former.next.set(Box::new(Generation::new(tide)));
+            }
+        });
         Ok(())
     }
 
+    fn _before_fork(&self) {
+        self.was_complete.store(self.own().is_some_and(is_complete), Ordering::Relaxed);
+    }
+
+    fn _is_own(&self) -> bool {
+        self.own().is_some()
+    }
+
+    fn _is_bound(&self) -> bool {
+        self.is_bound
+    }
+
+    fn _is_live(&self) -> bool {
+        self.own().is_some_and(|tide| tide.cluster().is_some())
+    }
+
+    fn _is_closed(&self) -> bool {
+        self.has_ended()
+    }
+
     fn _close(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.close_calls();
-        let (tide, timeout) = (self.tide()?, duration("timeout", timeout)?);
-        let closed = py.detach(|| tide.shutdown(timeout));
+        let timeout = duration("timeout", timeout)?;
+        // In the child of a fork there may be nothing to end.
+        let Some(tide) = self.own() else { return Ok(()) };
+        let closed = detached(py, || tide.shutdown(timeout));
         closed.map_err(|problem| exception(py, "CloseTimeout", &problem, &[]))
     }
 
@@ -255,7 +361,7 @@ impl Instance {
 
     /// What is served, from where, how old it is, and what is wrong.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        typed(py, "status", &self.tide()?.status())
+        typed(py, "Status", &self.tide()?.status())
     }
 
     /// The answer for OpenFeature: the value in a tuple, or none where the caller's default is due; variant, reason, error code.
@@ -280,6 +386,74 @@ impl Instance {
         let value = json.map(|json| loads(py, &json)).transpose()?.map(|value| (value,));
         let variant = decision.variant_name().map(str::to_owned);
         Ok((value, variant, decision.reason.as_str(), decision.error.map(ErrorCode::as_str)))
+    }
+
+    /// Makes a change, and waits for its acknowledgements.
+    fn _change<'py>(
+        &self,
+        py: Python<'py>,
+        operation: PyBackedStr,
+        flag_key: PyBackedStr,
+        operand: &Bound<'py, PyAny>,
+        options: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let tide = self.own().ok_or_else(|| error::of_fork(py, self.is_bound))?;
+        let change = live::change(tide, &operation, &flag_key, operand, options)?;
+        let receipt = detached(py, || change.send()).map_err(|problem| error::of_change(py, &problem))?;
+        typed(py, "Receipt", &receipt)
+    }
+
+    /// What happened to a flag, or to all flags.
+    fn _history<'py>(
+        &self,
+        py: Python<'py>,
+        flag_key: Option<PyBackedStr>,
+        before: Option<&Bound<'py, PyAny>>,
+        limit: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let before = before.map(|before| parsed::<Stamp>("before", before)).transpose()?;
+        // The library has a limit of its own.
+        let limit = limit.unwrap_or(usize::MAX);
+        let page = self.ask(py, |cluster| match &flag_key {
+            Some(flag_key) => cluster.history(flag_key, before, limit),
+            None => cluster.history_of_all(before, limit),
+        })?;
+        typed(py, "HistoryPage", &page)
+    }
+
+    /// What live changes say of a flag here: its activation and its definition, with who wrote them and why.
+    fn record<'py>(&self, py: Python<'py>, flag_key: PyBackedStr) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "FlagRecord", &self.ask(py, |cluster| cluster.flag(&flag_key))?)
+    }
+
+    /// The cluster as this node sees it.
+    fn cluster_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "ClusterStatus", &self.ask(py, Cluster::status)?)
+    }
+
+    /// Whether a change with this stamp, or a newer one, has come here within the time.
+    fn _wait_for(
+        &self,
+        py: Python<'_>,
+        flag_key: PyBackedStr,
+        stamp: &Bound<'_, PyAny>,
+        timeout: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let (stamp, timeout) = (parsed::<Stamp>("stamp", stamp)?, duration("timeout", timeout)?);
+        self.ask(py, |cluster| cluster.wait(&flag_key, stamp, timeout))
+    }
+
+    /// The server that this instance follows, and how they agree; none where it follows none.
+    fn follow_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        typed(py, "FollowStatus", &self.tide()?.follower().map(|follower| follower.status()))
+    }
+
+    /// Whether this process has all live changes that the others had when it was last compared with them: with one member, with its
+    /// Redis, or with the server that it follows.
+    fn is_synced(&self) -> PyResult<bool> {
+        let tide = self.tide()?;
+        let of_follower = tide.follower().is_none_or(|follower| follower.is_synced());
+        Ok(of_follower && tide.cluster().is_none_or(|cluster| cluster.is_synced()))
     }
 
     fn _subscribe(slf: &Bound<'_, Self>) -> PyResult<Subscription> {

@@ -11,12 +11,14 @@ mod flag;
 mod forks;
 mod hasher;
 mod instance;
+mod live;
 mod locks;
 mod logs;
 mod options;
 mod subscription;
 mod value;
 mod view;
+mod waiting;
 
 use pyo3::prelude::*;
 
@@ -41,9 +43,11 @@ mod _native {
     #[pymodule_export]
     use crate::logs::{next_logs, stop_logs};
     #[pymodule_export]
-    use crate::subscription::{Subscription, waiting};
+    use crate::subscription::Subscription;
     #[pymodule_export]
     use crate::view::View;
+    #[pymodule_export]
+    use crate::waiting::waiting;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -23,7 +23,7 @@ fn lock_error(py: Python<'_>, problem: &LockError) -> PyErr {
 #[pyfunction]
 pub(crate) fn list_locks(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
     let locks = py.detach(|| file(path)?.list());
-    typed(py, "locks", &locks.map_err(|problem| lock_error(py, &problem))?)
+    typed(py, "Lock", &locks.map_err(|problem| lock_error(py, &problem))?)
 }
 
 /// Adds a lock; returns the one that it replaces.
@@ -44,7 +44,7 @@ pub(crate) fn add_lock<'py>(
     let until = until.map(instant).transpose()?;
     let lock = HostLock { flag: FlagKey::parse(&flag_key), pin, actor, reason, until };
     let replaced = py.detach(|| file(path)?.add(&lock));
-    typed(py, "lock", &replaced.map_err(|problem| lock_error(py, &problem))?)
+    typed(py, "Lock", &replaced.map_err(|problem| lock_error(py, &problem))?)
 }
 
 /// Removes the lock of a flag; returns it.
@@ -52,5 +52,5 @@ pub(crate) fn add_lock<'py>(
 pub(crate) fn remove_lock(py: Python<'_>, path: Option<PathBuf>, flag_key: PyBackedStr) -> PyResult<Bound<'_, PyAny>> {
     let flag = FlagKey::parse(&flag_key);
     let removed = py.detach(|| file(path)?.remove(&flag));
-    typed(py, "lock", &removed.map_err(|problem| lock_error(py, &problem))?)
+    typed(py, "Lock", &removed.map_err(|problem| lock_error(py, &problem))?)
 }

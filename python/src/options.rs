@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyDict;
@@ -10,6 +9,7 @@ use tidegate::{Builder, Clock, Pin, Tidegate, Variant};
 
 use crate::clock::{ManualClock, duration};
 use crate::error::exception;
+use crate::live::{percentage, unexpected};
 use crate::{hasher, value};
 
 /// A builder with these options, and its clock. Durations are seconds.
@@ -64,7 +64,10 @@ fn set(builder: Builder, name: &str, given: &Bound<'_, PyAny>) -> PyResult<Build
         "clock" => builder.clock(clock(given)?),
         "random_seed" => builder.random_seed(given.extract()?),
         "hasher" => builder.hasher("hasher", hasher::function(given.clone().unbind())),
-        _ => return Err(PyTypeError::new_err(format!("unexpected keyword argument '{name}'"))),
+        "default_percentages" => given.cast::<PyDict>()?.iter().try_fold(builder, |builder, (flag, default)| {
+            Ok::<_, PyErr>(builder.default_percentage(&flag.extract::<PyBackedStr>()?, percentage(&default)?))
+        })?,
+        _ => return Err(unexpected(name)),
     })
 }
 

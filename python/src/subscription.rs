@@ -1,6 +1,5 @@
 //! Notifications of changes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use tidegate::{Changes, RecvTimeoutError, Tidegate};
 use crate::clock::duration;
 use crate::forks;
 use crate::instance::Instance;
+use crate::waiting::detached;
 
 /// What `tidegate.Subscription` extends; made by `Tidegate.subscribe`.
 #[pyclass(frozen, module = "tidegate._native")]
@@ -48,21 +48,8 @@ impl Slot {
     }
 }
 
-/// Threads of Python that wait in a frame of Rust.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
-
-/// How many threads wait for changes. At the end of the interpreter no thread may be in a frame of Rust: closed instances wake them.
-#[pyfunction]
-pub(crate) fn waiting() -> usize {
-    WAITING.load(Ordering::SeqCst)
-}
-
-/// The threads that waited are not in the child of a fork.
-pub(crate) fn after_fork_in_child() {
-    WAITING.store(0, Ordering::SeqCst);
-}
-
-type Told = (bool, bool, bool, Option<Vec<String>>);
+/// What [`Changes`] has, in its order; no list of flags where any flag may have changed.
+type Told = (bool, bool, bool, bool, bool, Option<Vec<String>>);
 
 impl Subscription {
     pub(crate) fn new(instance: Py<Instance>, within: &Instance) -> PyResult<Self> {
@@ -72,15 +59,12 @@ impl Subscription {
 
 #[pymethods]
 impl Subscription {
-    /// Waits for changes for so many seconds: a tuple of document, locks, health and flags (none: any flag may have changed). None when
-    /// nothing has changed in that time, `False` when nothing will change any more.
+    /// Waits for changes for so many seconds: a tuple of document, locks, health, activations, definitions and flags (none: any
+    /// flag may have changed). None when nothing has changed in that time, `False` when nothing will change any more.
     fn _wait<'py>(&self, py: Python<'py>, timeout: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = duration("timeout", timeout)?;
         let instance = self.instance.get();
-        WAITING.fetch_add(1, Ordering::SeqCst);
-        let told = py.detach(|| self.wait(instance, timeout));
-        WAITING.fetch_sub(1, Ordering::SeqCst);
-        match told? {
+        match detached(py, || self.wait(instance, timeout))? {
             Ok(changes) => Ok(told_of(changes).into_pyobject(py)?.into_any()),
             Err(RecvTimeoutError::Timeout) => Ok(py.None().into_bound(py)),
             Err(RecvTimeoutError::Closed(_)) => Ok(pyo3::types::PyBool::new(py, false).to_owned().into_any()),
@@ -101,5 +85,5 @@ impl Subscription {
 
 fn told_of(changes: Changes) -> Told {
     let flags = changes.flags.listed().map(|flags| flags.iter().map(ToString::to_string).collect());
-    (changes.document, changes.locks, changes.health, flags)
+    (changes.document, changes.locks, changes.health, changes.activations, changes.definitions, flags)
 }

@@ -70,9 +70,9 @@ pub(crate) fn dumps(value: &Bound<'_, PyAny>) -> PyResult<PyBackedStr> {
     DUMPS.import(value.py(), "json", "dumps")?.call1((value,))?.extract()
 }
 
-/// An object of `tidegate._types`, made of what the library serializes.
-pub(crate) fn typed<'py>(py: Python<'py>, maker: &str, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
-    types(py)?.getattr(maker)?.call1((to_json(value)?,))
+/// Objects of a dataclass of `tidegate._types`, made of what the library serializes: one, none, or a tuple of them.
+pub(crate) fn typed<'py>(py: Python<'py>, class: &str, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    types(py)?.getattr("make")?.call1((class, to_json(value)?))
 }
 
 /// An aware `datetime` as an instant.

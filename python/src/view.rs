@@ -66,7 +66,7 @@ impl View {
         let asked = Asked::new(key, attributes)?;
         let explanation = self.0.explain(&section, &flag, asked.subject());
         hasher::raised()?;
-        typed(py, "explanation", &explanation)
+        typed(py, "Explanation", &explanation)
     }
 
     /// When a key changes its variant.
@@ -82,7 +82,7 @@ impl View {
         let asked = Asked::new(key, attributes)?;
         let flips = self.0.when(&section, &flag, asked.subject());
         hasher::raised()?;
-        typed(py, "flips", &flips)
+        typed(py, "Flips", &flips)
     }
 
     /// The instant of its reads.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Origin
+from conftest import Origin, Process, Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples/python"
 
@@ -41,3 +41,21 @@ def test_the_service_answers_by_user_and_plan(origin: Origin, monkeypatch: pytes
     assert client.get("/cart?user=ann").json == {"new_cart": False, "rows": 40}
     assert client.get("/ready").json == {"health": "fresh", "flags": 2}
     service.flags.close()
+
+
+def test_the_service_with_live_changes_finds_them_again(tmp_path: Path) -> None:
+    program = [sys.executable, str(EXAMPLES / "live.py"), str(tmp_path / "flags"), "shop/new_cart", "dana"]
+    printed = [subprocess.run(program, capture_output=True, text=True, timeout=60) for _ in range(2)]
+    told = "acknowledged: True\nnow: True\nchanged by dana because it is ready\n"
+    assert printed[0].stdout == f"before: False\n{told}", printed[0].stderr
+    assert printed[1].stdout == f"before: True\n{told}changed by dana because it is ready\n", printed[1].stderr
+
+
+def test_the_follower_prints_each_change_of_its_server(tmp_path: Path) -> None:
+    server = Server("--data-dir", str(tmp_path / "data"))
+    follower = Process([sys.executable, str(EXAMPLES / "follower.py"), "shop/new_cart", server.url])
+    assert follower.line() == "now: False"
+    server.run("activate", "shop/new_cart", "--create")
+    assert follower.line() == "now: True"
+    server.run("deactivate", "shop/new_cart")
+    assert follower.line() == "now: False"

@@ -118,3 +118,19 @@ def test_events_tell_of_the_document_and_of_its_source(origin: Origin) -> None:
         until(lambda: count(ProviderEvent.PROVIDER_READY) == 2)
         api.shutdown()
         api.clear_providers()
+
+
+def test_events_tell_of_live_changes() -> None:
+    told: List[EventDetails] = []
+    with Tidegate.live(locks=False) as tide:
+        client = api.get_client()
+        client.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, told.append)
+        api.set_provider_and_wait(TidegateProvider(tide))
+        tide.activate("shop/banner")
+        until(lambda: any(details.flags_changed == ["shop/banner"] for details in told))
+        assert client.get_boolean_value("shop/banner", False) is True
+        tide.define("shop/title", {"stable": "Shop"})
+        until(lambda: any(details.flags_changed == ["shop/title"] for details in told))
+        assert client.get_string_value("shop/title", "") == "Shop"
+        api.shutdown()
+        api.clear_providers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable, Optional
+from pathlib import Path
+from typing import Any, Callable, List, Optional
 
 import pytest
 
-from conftest import Origin, until
+import tidegate
+from conftest import Node, Origin, Redis, until
 from tidegate import Tidegate
 
 DOCUMENT = json.dumps({"s": {"f": {"stable": 1}}}).encode()
@@ -118,6 +121,117 @@ def test_a_child_drops_what_its_parent_made_without_waiting() -> None:
     in_child(work)
     for tide in tides:
         tide.close()
+
+
+def test_a_child_answers_from_its_parent_until_it_has_as_much_itself(origin: Origin) -> None:
+    origin.document = DOCUMENT
+    with Tidegate.http(origin.url, cache=False, poll_interval=0.1, startup_wait=0.1, locks=False) as tide:
+        until(tide.is_ready)
+        origin.document = None
+
+        def work(ready: Callable[[], None]) -> None:
+            until(lambda: any(thread.name == "tidegate-fork" for thread in threading.enumerate()))
+            ready()
+            until(tide._is_own)
+            assert tide.get("s", "f", "k") == 2, "it has never answered with less than its parent"
+            tide.close()
+
+        def bring_back() -> None:
+            asked = len(origin.asked)
+            until(lambda: len(origin.asked) > asked + 3)
+            origin.document = LATER
+
+        in_child(work, bring_back)
+
+
+def test_a_child_shares_changes_through_redis_by_itself(tmp_path: Path) -> None:
+    redis = Redis(tmp_path)
+    with Tidegate.live(redis=redis.url, locks=False) as tide:
+        tide.activate("before", timeout=20)
+        id_of_parent = tide.cluster_status().node.id
+
+        def work(ready: Callable[[], None]) -> None:
+            assert tide.is_active_for("before", "k")
+            receipt = tide.activate("child", timeout=20)  # it waits for the instance of this process
+            assert receipt.reached and tide.cluster_status().node.id != id_of_parent
+            ready()
+            until(lambda: tide.is_active_for("parent", "k"))
+            assert tide.is_active_for("before", "k")
+            tide.close()
+
+        in_child(work, lambda: print(tide.activate("parent", timeout=20)))
+        until(lambda: tide.is_active_for("child", "k"))
+
+
+def test_children_that_make_instances_are_different_nodes() -> None:
+    ids = []
+    with Tidegate.live(locks=False) as tide:
+        ids.append(tide.cluster_status().node.id)
+        for _ in range(2):
+            reader, writer = os.pipe()
+
+            def work(ready: Callable[[], None]) -> None:
+                with Tidegate.live(locks=False) as own:
+                    os.write(writer, own.cluster_status().node.id.encode())
+
+            in_child(work)
+            ids.append(os.read(reader, 100).decode())
+            os.close(reader)
+            os.close(writer)
+    assert len(set(ids)) == 3 and all(ids)
+
+
+def opened() -> List[str]:
+    """The files and sockets that this process has open."""
+    targets = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the list
+            targets.append(os.readlink(f"/proc/self/fd/{name}"))
+    return targets
+
+
+def changed(tide: Tidegate, flag_key: str) -> bool:
+    """A node with an address makes no change in the first two seconds of its life: others may know which stamps it has used."""
+    try:
+        return tide.activate(flag_key, ack="local").reached
+    except tidegate.ChangeError:
+        return False
+
+
+def test_a_node_is_its_parents_alone_and_a_child_answers_what_was_active(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Tidegate.live(tmp_path / "data", listen="127.0.0.1:0", startup_wait=0, locks=False) as tide:
+        until(lambda: changed(tide, "before"))
+        assert [target for target in opened() if target.startswith(str(tmp_path))]
+        changes = tide.subscribe()
+
+        def work(ready: Callable[[], None]) -> None:
+            assert tide.is_active_for("before", "k") and tide.flag("flags", "before").is_active_for("k")
+            for ask in (lambda: tide.deactivate("before"), tide.cluster_status, tide.history):
+                with pytest.raises(tidegate.NotLiveError, match="forked"):
+                    ask()
+            assert "belong to the parent" in caplog.text and changes.wait(0.01) is None
+            assert not [target for target in opened() if target.startswith(str(tmp_path))]
+            ready()
+            tide.close()
+
+        in_child(work, lambda: print(tide.activate("after", ack="local")))
+        assert tide.is_active_for("after", "k") and tide.cluster_status().disk is None
+        assert tide.activate("later", timeout=20).reached
+
+
+def test_folder_and_address_of_a_node_that_was_killed_are_free_although_its_child_lives(tmp_path: Path) -> None:
+    node = Node(tmp_path / "data", listen="127.0.0.1:0", startup_wait=0)
+    address = node.ask("tide.cluster_status().node.address")
+    until(lambda: "reached" in node.ask("tide.activate('x', ack='local')"))
+    child = node.ask("(lambda child: child or __import__('time').sleep(60))(__import__('os').fork())")
+    try:
+        node.process.kill()
+        node.process.wait()
+        os.kill(child, 0)  # it lives
+        again = Node(tmp_path / "data", listen=address, startup_wait=0)
+        assert again.ask("tide.is_active_for('x', 'k')")
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def read(tide: Tidegate) -> Any:

@@ -115,4 +115,4 @@ fn canonical_folder(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Tells tests where the program is.
-const PROGRAM: &str = "TIDEGATE_PROGRAM";
+pub(crate) const PROGRAM: &str = "TIDEGATE_PROGRAM";

@@ -5,13 +5,14 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::clients;
 use crate::prerequisites::{self, need};
 use crate::run::{self, Failure, announce, cargo, finish, program};
 
 /// By a developer: with the profile `dev`, or a wheel with the profile `release`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     match arguments.first().map(String::as_str) {
-        None => tests("dev"),
+        None => tests("dev", "debug"),
         Some("wheel") => wheel(),
         Some(word) => Err(Failure::new(format!("`python` takes `wheel` or nothing, not `{word}`"))),
     }
@@ -19,11 +20,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 
 /// The same in CI, with the profile that other steps have built the library's dependencies with.
 pub(crate) fn ci() -> Result<(), Failure> {
-    tests("ci")
+    tests("ci", "ci")
 }
 
-fn tests(profile: &str) -> Result<(), Failure> {
+fn tests(profile: &str, folder: &str) -> Result<(), Failure> {
     let python = environment()?;
+    need("redis-server", "redis-server")?;
+    let server = clients::build(profile, folder)?;
     announce("python: clippy");
     let manifest = ["--manifest-path", "python/Cargo.toml"];
     let clippy = ["clippy", "--locked", "--profile", profile];
@@ -59,7 +62,9 @@ fn tests(profile: &str) -> Result<(), Failure> {
         "--config-file",
         "python/pyproject.toml",
     ];
-    finish(program(&python).args(words).arg("python/tests").env("PYTHONDONTWRITEBYTECODE", "1"))
+    let mut tests = program(&python);
+    tests.args(words).arg("python/tests").env("PYTHONDONTWRITEBYTECODE", "1").env(clients::PROGRAM, server);
+    finish(&mut tests)
 }
 
 fn wheel() -> Result<(), Failure> {

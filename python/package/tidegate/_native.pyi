@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar,
 from typing_extensions import Self, disjoint_base
 
 from ._instance import Path
+from ._live_types import ClusterStatus, FlagRecord, FollowStatus, HistoryPage, Receipt
 from ._types import Diagnostic, Explanation, Flips, Lock, Status
 
 __version__: str
@@ -32,9 +33,12 @@ __all__ = [
     "__version__",
 ]
 
+_LiveSettings = Tuple[Optional[Path], Dict[str, Any]]
+_Told = Union[Tuple[bool, bool, bool, bool, bool, Optional[List[str]]], None, bool]
+
 @disjoint_base
 class Instance:
-    def __new__(cls, kind: Any, origin: Any, options: Dict[str, Any]) -> Self: ...
+    def __new__(cls, kind: Any, origin: Any, options: Dict[str, Any], live: Optional[_LiveSettings] = None) -> Self: ...
     def get(
         self, section: str, flag: str, key: Optional[str], default: Any = None, *, attributes: Optional[Mapping[str, Any]] = None
     ) -> Any:
@@ -59,7 +63,18 @@ class Instance:
         """When a key changes its variant."""
     def status(self) -> Status:
         """What is served, from where, how old it is, and what is wrong."""
+    def record(self, flag_key: str) -> FlagRecord:
+        """What live changes say of a flag here: its activation and its definition, with who wrote them and why."""
+    def cluster_status(self) -> ClusterStatus:
+        """The cluster as this node sees it."""
+    def follow_status(self) -> Optional[FollowStatus]:
+        """The server that this instance follows, and how they agree; none where it follows none."""
+    def is_synced(self) -> bool:
+        """Whether this process has all live changes that the others had when it was last compared with them: with one member, with its
+        Redis, or with the server that it follows."""
+    def _before_fork(self) -> None: ...
     def _calls(self) -> Optional[Calls]: ...
+    def _change(self, operation: str, flag_key: str, operand: Any, options: Dict[str, Any]) -> Receipt: ...
     def _decide(
         self, flag_key: str, key: Optional[str], attributes: Optional[Mapping[str, Any]]
     ) -> Tuple[Optional[Tuple[Any]], Optional[str], str, Optional[str]]: ...
@@ -67,6 +82,12 @@ class Instance:
     def _reconnect(self) -> None: ...
     def _close(self, timeout: Union[float, timedelta]) -> None: ...
     def _fetch(self) -> bytes: ...
+    def _history(self, flag_key: Optional[str], before: Optional[str], limit: Optional[int]) -> HistoryPage: ...
+    def _is_bound(self) -> bool: ...
+    def _is_closed(self) -> bool: ...
+    def _is_live(self) -> bool: ...
+    def _is_own(self) -> bool: ...
+    def _wait_for(self, flag_key: str, stamp: str, timeout: Union[float, timedelta]) -> bool: ...
     def _get_at(self, section: str, flag: str, key: str, default: Any, now: datetime) -> Any: ...
     def _subscribe(self) -> Subscription: ...
 
@@ -139,9 +160,7 @@ class Call:
 
 @final
 class Subscription:
-    def _wait(
-        self, timeout: Union[float, timedelta]
-    ) -> Union[Tuple[bool, bool, bool, Optional[List[str]]], None, bool]: ...
+    def _wait(self, timeout: Union[float, timedelta]) -> _Told: ...
 
 @final
 class Empty:

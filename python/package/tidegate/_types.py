@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Dict, Optional, Tuple
 
-T = TypeVar("T")
+from . import _live_types
+from ._read import instant, micros, read
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970 of an aware datetime."""
-    if moment.tzinfo is None:
-        raise ValueError("a datetime without a time zone is no instant; use datetime.now(timezone.utc)")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def instant(micros: int) -> datetime:
-    """The datetime in UTC of microseconds since 1970; instants that Python has no datetime for are the nearest that it has."""
-    try:
-        return _EPOCH + timedelta(microseconds=micros)
-    except OverflowError:
-        return (datetime.max if micros > 0 else datetime.min).replace(tzinfo=timezone.utc)
-
-
-def _moment(text: Optional[str]) -> Any:
-    if text is None:
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    except ValueError:  # a year that Python has no datetime for
-        return (datetime.min if text.startswith("-") else datetime.max).replace(tzinfo=timezone.utc)
+__all__ = ["instant", "make", "micros"]  # what the native part calls
 
 
 @dataclass(frozen=True)
@@ -209,82 +185,10 @@ class Explanation:
     split: Optional[Dict[str, float]] = None
 
 
-def _many(kind: Type[T], members: List[Dict[str, Any]]) -> Tuple[T, ...]:
-    return tuple(_one(kind, member) for member in members)
-
-
-def _one(kind: Type[T], members: Dict[str, Any]) -> T:
-    """What later versions of the library add is left out; what a dataclass needs has to be there."""
-    made: Dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]
-        name = field.name.rstrip("_")
-        if name in members:
-            value = members[name]
-            read = _READ.get((kind, name))
-            made[field.name] = value if read is None or value is None else read(value)
-    return kind(**made)
-
-
-_READ: Dict[Tuple[type, str], Any] = {
-    (kind, name): _moment
-    for kind, names in {
-        SourceTrouble: ("since", "at"),
-        Refusal: ("since",),
-        Poisoned: ("since",),
-        Lock: ("until",),
-        Status: ("health_since", "fetched_at", "fresh_at"),
-        Flips: ("on", "off"),
-        Explanation: ("flip", "valid_until", "ramp_instant"),
-    }.items()
-    for name in names
-}
-_READ.update(
-    {
-        (Refusal, "diagnostics"): lambda members: _many(Diagnostic, members),
-        (Shadowed, "entries"): tuple,
-        (LocksStatus, "locks"): lambda members: _many(Lock, members),
-        (Misreads, "flags"): tuple,
-        (Status, "last_error"): lambda members: _one(SourceTrouble, members),
-        (Status, "refused"): lambda members: _one(Refusal, members),
-        (Status, "poisoned"): lambda members: _one(Poisoned, members),
-        (Status, "shadowed"): lambda members: _one(Shadowed, members),
-        (Status, "clock"): lambda members: _one(ClockOffset, members),
-        (Status, "cache"): lambda members: _one(CacheStatus, members),
-        (Status, "locks"): lambda members: _one(LocksStatus, members),
-        (Status, "unknown_flags"): lambda members: _one(Misreads, members),
-        (Status, "type_errors"): lambda members: _one(Misreads, members),
-        (Status, "swapped_arguments"): lambda members: _one(Misreads, members),
-        (Status, "additional_sources"): lambda members: _many(Status, members),
-        (Explanation, "flips"): lambda members: _one(Flips, members),
-        (Explanation, "passed"): lambda members: _many(Passed, members),
-        (Explanation, "lock"): lambda members: _one(Lock, members),
-    }
-)
-
-
-# Called by the native part, with JSON.
-
-
-def diagnostics(text: str) -> Tuple[Diagnostic, ...]:
-    return _many(Diagnostic, json.loads(text))
-
-
-def status(text: str) -> Status:
-    return _one(Status, json.loads(text))
-
-
-def explanation(text: str) -> Explanation:
-    return _one(Explanation, json.loads(text))
-
-
-def flips(text: str) -> Flips:
-    return _one(Flips, json.loads(text))
-
-
-def locks(text: str) -> Tuple[Lock, ...]:
-    return _many(Lock, json.loads(text))
-
-
-def lock(text: str) -> Optional[Lock]:
+def make(kind: str, text: str) -> Any:
+    """Objects of the dataclass of this name, from JSON: one, none, or a tuple of them."""
+    found = globals().get(kind) or getattr(_live_types, kind)
     members = json.loads(text)
-    return None if members is None else _one(Lock, members)
+    if isinstance(members, list):
+        return tuple(read(found, member) for member in members)
+    return None if members is None else read(found, members)

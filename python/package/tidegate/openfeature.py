@@ -152,7 +152,7 @@ def _watch(provider: TidegateProvider, tide: Tidegate, stop: threading.Event, is
             return
         if told is None or not is_ready:
             continue
-        if told.document or told.locks:
+        if told.document or told.locks or told.activations or told.definitions:
             flags = None if told.flags is None else sorted(told.flags)
             provider.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=flags))
         if told.health:
