@@ -19,19 +19,26 @@
 //! ```
 //!
 //! [`misbehaviours`] lists everything after which the reader must still see the last good values.
+//!
+//! [`RedisServer`] and [`ZooKeeperServer`] are real servers, as processes of a test.
 
 mod certificate;
 mod misbehaviour;
+mod process;
 mod proxy;
+mod redis_server;
 mod reply;
 mod request;
 mod server;
 mod state;
 mod wire;
+mod zookeeper_server;
 
 pub use certificate::{Authority, Handshake};
 pub use misbehaviour::{Blame, Misbehaviour, misbehaviours};
 pub use proxy::Proxy;
+pub use redis_server::RedisServer;
 pub use reply::Reply;
 pub use request::Request;
 pub use server::Origin;
+pub use zookeeper_server::ZooKeeperServer;

@@ -1,56 +1,21 @@
 //! Servers that share changes through a Redis, against Debian's `redis-server`.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
+use tidegate_origin::RedisServer;
 
 use crate::run::{Host, until};
 use crate::server_process::ServerProcess;
 
-/// A Redis with a password that this process started, until it is dropped.
-struct Redis {
-    _folder: TempDir,
-    port: u16,
-    process: Child,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--requirepass", PASSWORD, "--dir"]);
-        command.arg(folder.path()).args(["--save", "", "--appendonly", "yes", "--logfile", "log"]);
-        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let process = started.expect("the tests need `redis-server`; install the package `redis-server`");
-        until("Redis listens", || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
-        Self { _folder: folder, port, process }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://:{PASSWORD}@127.0.0.1:{}/0", self.port)
-    }
-
-    fn kill(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// The URL of a Redis that wants a password.
+fn url(redis: &RedisServer) -> String {
+    format!("redis://:{PASSWORD}@127.0.0.1:{}/0", redis.port())
 }
 
 const PASSWORD: &str = "s3cret";
 
 #[test]
 fn a_flag_that_is_changed_on_one_server_changes_on_another_through_redis() {
-    let (host, mut redis) = (Host::new(), Redis::start());
-    let options = format!("--store {}", redis.url());
+    let (host, mut redis) = (Host::new(), RedisServer::start_with(&["--requirepass", PASSWORD]));
+    let options = format!("--store {}", url(&redis));
     let (one, other) = (ServerProcess::start(&host, &options), ServerProcess::start(&host, &options));
     let change = host.run(&format!("activate checkout --create --server {}", one.url)).said();
     assert!(change.stderr.contains("acknowledged by Redis (appendfsync everysec)"), "{}", change.stderr);
@@ -60,7 +25,7 @@ fn a_flag_that_is_changed_on_one_server_changes_on_another_through_redis() {
     };
     until("the other server has the change", is_on);
     let status = host.run(&format!("cluster status --server {}", other.url)).said();
-    let shown = format!("redis://127.0.0.1:{}/0, connected, ", redis.port);
+    let shown = format!("redis://127.0.0.1:{}/0, connected, ", redis.port());
     assert!(status.stdout.contains(&shown), "{}", status.stdout);
     redis.kill();
     let command = format!("deactivate checkout --server {} --timeout 300ms", one.url);

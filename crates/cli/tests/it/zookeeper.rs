@@ -1,70 +1,20 @@
 //! Documents in ZooKeeper, against Debian's server and its own command line.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
+use tidegate_origin::ZooKeeperServer;
 
 use crate::run::{Host, until};
 
 const GOOD: &str = r#"{"f":{"x":{"stable":1}}}"#;
 
-/// A server that this process started, until it is dropped.
-struct Server {
-    folder: TempDir,
-    address: String,
-    process: Child,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let config = format!(
-            "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n",
-            folder.path().join("data").display()
-        );
-        std::fs::write(folder.path().join("zoo.cfg"), config).unwrap();
-        let mut server = java("org.apache.zookeeper.server.ZooKeeperServerMain");
-        let process = server.arg("zoo.cfg").current_dir(folder.path()).spawn().unwrap();
-        Self { folder, address: format!("127.0.0.1:{port}"), process }
-    }
-
-    /// Runs one command of ZooKeeper's command line; whether it succeeded.
-    fn command(&self, words: &[&str]) -> bool {
-        let mut command = java("org.apache.zookeeper.ZooKeeperMain");
-        let command = command.args(["-server", &self.address]).args(words).current_dir(self.folder.path());
-        command.status().unwrap().success()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Java with Debian's ZooKeeper; without them the tests fail.
-fn java(class: &str) -> Command {
-    let mut java = Command::new("java");
-    java.args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dzookeeper.jmx.log4j.disable=true"]);
-    java.args(["-cp", "/usr/share/java/zookeeper.jar", class]);
-    java.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    java
-}
-
 #[test]
 fn a_document_in_zookeeper_decides_and_its_cache_does_when_the_server_is_gone() {
-    let (host, mut server) = (Host::new(), Server::start());
+    let (host, mut server) = (Host::new(), ZooKeeperServer::start());
     until("the node is written", || server.command(&["create", "/flags", GOOD]).then_some(()));
-    let url = format!("zk://{}/flags", server.address);
+    let url = format!("zk://{}/flags", server.address());
     host.run(&format!("get {url} f x")).stdout("1\n").check();
-    let with_password = format!("zk://reader:word-51c7@{}/flags", server.address);
+    let with_password = format!("zk://reader:word-51c7@{}/flags", server.address());
     host.run(&format!("get {with_password} f x")).stdout("1\n").check();
-    server.process.kill().unwrap();
-    server.process.wait().unwrap();
+    server.kill();
     let said = host.run(&format!("get {with_password} f x")).said();
     assert_eq!((said.stdout.as_str(), said.code), ("1\n", 0), "{}", said.stderr);
     assert!(said.stderr.starts_with(&format!("warning: `{url}` is unreachable; using the cached document, ")));
@@ -73,11 +23,11 @@ fn a_document_in_zookeeper_decides_and_its_cache_does_when_the_server_is_gone() 
 
 #[test]
 fn credentials_come_from_a_file() {
-    let (mut host, server) = (Host::new(), Server::start());
+    let (mut host, server) = (Host::new(), ZooKeeperServer::start());
     until("the node is written", || server.command(&["create", "/flags", GOOD]).then_some(()));
     // The identity is that which the server makes of `reader:word`: user, and the hash of both.
     assert!(server.command(&["setAcl", "/flags", "digest:reader:rg2poWjr7j1Zs8Z7tlNDncWf9a4=:r"]));
-    let get = format!("get zk://{}/flags f x", server.address);
+    let get = format!("get zk://{}/flags f x", server.address());
     let said = host.run(&get).said();
     assert_eq!(said.code, 4, "{}", said.stderr);
     assert!(said.stderr.contains("the node `/flags` may not be read"), "{}", said.stderr);

@@ -1,7 +1,6 @@
 //! Registers that processes share through a real Redis: a process here is an instance with threads and connections of its own.
 
 mod faults;
-mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,9 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tidegate::{ClusterStatus, Level, Live, Receipt, RedisStatus, Tidegate};
+use tidegate_origin::RedisServer;
 
 use crate::support::until;
-use server::RedisServer;
 
 /// A process that shares its flags through this Redis.
 fn process(server: &RedisServer, name: &str) -> Tidegate {

@@ -88,12 +88,12 @@ fn a_session_that_expires_is_replaced() {
     server.write(NODE, document(1).as_bytes());
     let tide = host.builder().zookeeper(&server.url()).unwrap().timeout(Duration::from_secs(1)).connect().unwrap();
     let reader = Reader::start(&tide, &[1, 2]);
-    server.stop();
+    server.freeze();
     let stopped = Instant::now();
     until("the silence is noticed", || tide.status().health == Health::Stale);
     // The session ends on both sides after ten seconds of silence.
     until("sessions are over", || stopped.elapsed() > Duration::from_secs(12));
-    server.resume();
+    server.thaw();
     server.write(NODE, document(2).as_bytes());
     until("the next document", || version(&tide) == 2 && tide.status().health == Health::Fresh);
     reader.finish();

@@ -2,8 +2,8 @@
 //! reads have never failed.
 
 use std::fs;
+use std::path::Path;
 
-use super::server::{STALL, copy_folder};
 use super::*;
 
 #[test]
@@ -301,3 +301,19 @@ fn now_us() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_micros()).unwrap()
 }
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &place);
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+/// Longer than a session takes to notice that Redis does not answer, and to connect again.
+const STALL: Duration = Duration::from_secs(10);
