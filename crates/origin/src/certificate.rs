@@ -77,6 +77,19 @@ impl Authority {
         self.pem.clone().into_bytes()
     }
 
+    /// A certificate of this authority for these hosts or addresses, and its key, both in PEM.
+    ///
+    /// # Panics
+    /// Making a key fails, or a host is none.
+    pub fn issue(&self, hosts: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().expect("a key can be made");
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("host names are legal");
+        params.not_before = date_time_ymd(2000, 1, 1);
+        let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.key));
+        (certificate.expect("a certificate can be made").pem(), key.serialize_pem())
+    }
+
     pub(crate) fn server(&self, hosts: &[&str]) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key can be made");
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();

@@ -20,12 +20,14 @@
 //!
 //! [`misbehaviours`] lists everything after which the reader must still see the last good values.
 //!
-//! [`RedisServer`] and [`ZooKeeperServer`] are real servers, as processes of a test.
+//! [`RedisServer`], [`RedisCluster`], [`RedisSentinel`] and [`ZooKeeperServer`] are real servers, as processes of a test.
 
 mod certificate;
 mod misbehaviour;
 mod process;
 mod proxy;
+mod redis_cluster;
+mod redis_sentinel;
 mod redis_server;
 mod reply;
 mod request;
@@ -37,6 +39,8 @@ mod zookeeper_server;
 pub use certificate::{Authority, Handshake};
 pub use misbehaviour::{Blame, Misbehaviour, misbehaviours};
 pub use proxy::Proxy;
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
 pub use redis_server::RedisServer;
 pub use reply::Reply;
 pub use request::Request;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::Authority;
 use crate::process::{PATIENCE, PAUSE, end, free_port, signal};
 
 /// A Redis on a free loopback port, in a folder of its own, until it is dropped. It keeps what it is given in an append-only file.
@@ -17,6 +18,9 @@ pub struct RedisServer {
     port: u16,
     options: Vec<String>,
     child: Option<Child>,
+    tls_port: Option<u16>,
+    /// Where the nodes of a cluster reach each other.
+    bus_port: Option<u16>,
 }
 
 impl RedisServer {
@@ -38,6 +42,55 @@ impl RedisServer {
         server
     }
 
+    /// Starts one that takes TLS connections, too, with a certificate of this authority. Whether clients have to show one.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_with_tls(authority: &Authority, wants_certificates: bool) -> Self {
+        let mut server = Self::stopped();
+        let (certificate, key) = authority.issue(&["127.0.0.1"]);
+        let port = free_port();
+        let file = |name: &str, content: &[u8]| {
+            let path = server.folder.path().join(name);
+            fs::write(&path, content).expect("a file can be written");
+            path.display().to_string()
+        };
+        let clients = if wants_certificates { "yes" } else { "no" };
+        let options = [
+            ("--tls-port", port.to_string()),
+            ("--tls-cert-file", file("server.pem", certificate.as_bytes())),
+            ("--tls-key-file", file("server.key", key.as_bytes())),
+            ("--tls-ca-cert-file", file("ca.pem", &authority.pem())),
+            ("--tls-auth-clients", clients.to_owned()),
+        ];
+        server.options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+        server.tls_port = Some(port);
+        server.restart();
+        server
+    }
+
+    /// Starts one that is a node of a cluster.
+    pub(crate) fn start_in_a_cluster(options: &[&str]) -> Self {
+        let bus = free_port();
+        let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+        let mut server = Self::stopped_with(&[&cluster[..], options].concat());
+        server.bus_port = Some(bus);
+        server.restart();
+        server
+    }
+
+    pub(crate) fn bus_port(&self) -> u16 {
+        self.bus_port.expect("it is in a cluster")
+    }
+
+    /// Its URL with TLS.
+    ///
+    /// # Panics
+    /// It has none.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.tls_port.expect("it has TLS"))
+    }
+
     /// A place for one that does not run yet.
     ///
     /// # Panics
@@ -49,7 +102,7 @@ impl RedisServer {
     fn stopped_with(options: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        Self { folder, port: free_port(), options, child: None }
+        Self { folder, port: free_port(), options, child: None, tls_port: None, bus_port: None }
     }
 
     /// The port on which it listens.
