@@ -63,7 +63,7 @@ use driver_handle::DriverHandle;
 use intake::Intake;
 use network::{Network, Secured};
 #[cfg(feature = "redis")]
-use redis::Address;
+use redis::{Address, RedisTls};
 use redis_link::RedisLink;
 use runner::Runner;
 use synced::Synced;
@@ -116,6 +116,8 @@ pub struct Live {
     network: Network,
     #[cfg(feature = "redis")]
     redis: Option<SecretUrl>,
+    #[cfg(feature = "redis")]
+    redis_tls: RedisTls,
     max_drift: Duration,
     #[cfg(test)]
     connect: Option<Connect>,
@@ -170,8 +172,10 @@ impl Live {
     /// Changes are shared through this Redis or Valkey, and kept in memory: for processes that have no links to each other. All that
     /// name the same Redis and the same [cluster](Live::cluster) have the same flags.
     ///
-    /// `redis://[user[:password]@]host[:port][/database]`, `rediss://` with TLS, or `unix:///path`. User and password are never
-    /// shown. Redis is a copy of what the processes hold: while it cannot be reached, reads go on, changes are active in the process
+    /// `redis://[user[:password]@]host[:port][/database]`, `rediss://` with TLS, or `unix:///path`. Of a Redis Cluster, several hosts
+    /// may be named with commas between them; one that answers is enough. `redis+sentinel://[user[:password]@]host[:port]/name[/database]`,
+    /// also with several hosts, asks Sentinels for the master of that name, where user and password are those of the master; those of
+    /// the Sentinels follow as `?sentinel_user=USER&sentinel_password=PASSWORD`. User and password are never shown. Redis is a copy of what the processes hold: while it cannot be reached, reads go on, changes are active in the process
     /// that makes them and wait, and what Redis has lost is written to it again. It has to keep what it is given: an eviction
     /// policy `allkeys-*` is reported, and then nothing counts as acknowledged. The guide is `docs/guide/redis.md`.
     ///
@@ -209,6 +213,40 @@ impl Live {
         self
     }
 
+    /// Certificate authorities, in PEM, that may have issued the certificate of a Redis at `rediss://`, besides those of the machine.
+    /// Default: none.
+    ///
+    /// ```no_run
+    /// # use tidegate::{Live, Tidegate};
+    /// let authorities = std::fs::read("/etc/ssl/company.pem")?;
+    /// let live = Live::redis("rediss://redis.example").redis_root_certificates(authorities);
+    /// # let tide = Tidegate::builder().live(live).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn redis_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.redis_tls.roots = Some(pem.into());
+        self
+    }
+
+    /// The certificate that this process shows to a Redis at `rediss://`, with its chain, and its key, both in PEM: where Redis has
+    /// `tls-auth-clients yes`, its default. Default: none.
+    ///
+    /// ```no_run
+    /// # use tidegate::{Live, Tidegate};
+    /// let (chain, key) = (std::fs::read("checkout.pem")?, std::fs::read("checkout.key")?);
+    /// let live = Live::redis("rediss://redis.example").redis_client_certificate(chain, key);
+    /// # let tide = Tidegate::builder().live(live).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn redis_client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.redis_tls.own = Some((chain.into(), key.into()));
+        self
+    }
+
     fn new(place: Place) -> Self {
         Self {
             place,
@@ -217,6 +255,8 @@ impl Live {
             network: Network::default(),
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            redis_tls: RedisTls::default(),
             max_drift: MAX_DRIFT,
             #[cfg(test)]
             connect: None,
@@ -435,7 +475,12 @@ impl Live {
     #[cfg(feature = "redis")]
     fn redis_address(&self) -> Result<Option<Address>, LiveError> {
         let url = self.redis.as_ref();
-        url.map(|SecretUrl(url)| Address::parse(url)).transpose().map_err(|problem| LiveError::RedisUrl { problem })
+        let address = url
+            .map(|SecretUrl(url)| Address::parse(url))
+            .transpose()
+            .map_err(|problem| LiveError::RedisUrl { problem })?;
+        let certificates = |problem| LiveError::RedisCertificates { problem };
+        address.map(|address| address.with_tls(&self.redis_tls)).transpose().map_err(certificates)
     }
 
     /// Whether it was told where other nodes are.
@@ -539,10 +584,16 @@ pub enum LiveError {
     },
     /// The URL of Redis is none. It is not shown: it may hold a password. The program's fault, or its configuration's.
     #[error(
-        "the URL of Redis cannot be used: {problem}; write `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS"
+        "the URL of Redis cannot be used: {problem}; write `redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS, or `redis+sentinel://host[:port]/name`"
     )]
     RedisUrl {
         /// What is wrong with it.
+        problem: String,
+    },
+    /// The certificates for Redis cannot be read. The program's fault, or its configuration's.
+    #[error("the certificates for Redis cannot be used: {problem}; give certificates and a key in PEM")]
+    RedisCertificates {
+        /// What is wrong with them.
         problem: String,
     },
     /// The network between the nodes cannot be used; the reason says what to do.

@@ -9,10 +9,14 @@ mod address;
 mod connection;
 mod entry;
 mod lost;
+mod place;
+mod sentinel;
 mod server;
 mod session;
 mod thread;
+mod tls;
 
 pub(super) use address::Address;
 pub use address::{RedisUrlError, check_redis_url};
 pub(super) use thread::RedisThread;
+pub(super) use tls::RedisTls;

@@ -1,6 +1,8 @@
 //! Registers that processes share through a real Redis: a process here is an instance with threads and connections of its own.
 
+mod access;
 mod faults;
+mod topology;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,36 +3,44 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, Value, cmd};
 use tokio::time::timeout;
 
-use super::address::Address;
 use super::lost::Lost;
+use super::place::Place;
 
 /// A connection, for commands one after the other.
 pub(super) struct Connection {
     inner: MultiplexedConnection,
     patience: Duration,
+    /// Whether the server has the slot of our keys only for commands that ask for it.
+    is_asking: bool,
 }
 
 impl Connection {
     /// Connects. No command waits longer than `patience` for its reply.
-    pub(super) async fn open(address: &Address, patience: Duration) -> Result<Self, Lost> {
-        if address.is_tls() {
+    pub(super) async fn open(place: &Place, patience: Duration) -> Result<Self, Lost> {
+        if place.is_tls() {
             // The crate takes the provider of the process. One that the program has installed stays.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let client = Client::open(address.info())?;
+        let client = Client::open(place.info())?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(patience));
         // Signing in is not part of the crate's own timeout.
         let opening = client.get_multiplexed_async_connection_with_config(&config);
         let inner = timeout(CONNECT_TIMEOUT + patience, opening).await.map_err(|_| Lost::timed_out())??;
-        Ok(Self { inner, patience })
+        Ok(Self { inner, patience, is_asking: place.is_asking() })
     }
 
     pub(super) async fn query(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        if self.is_asking {
+            let mut commands = Pipeline::new();
+            commands.add_command(command.clone());
+            let mut replies = self.query_all(&commands).await?;
+            return Ok(replies.pop().unwrap_or(Value::Nil));
+        }
         self.inner.set_response_timeout(self.patience);
         command.query_async(&mut self.inner).await
     }
@@ -45,7 +53,15 @@ impl Connection {
             Some([(_, first), ..]) => first.clone().into(),
             _ => error,
         };
-        commands.query_async(&mut self.inner).await.map_err(first)
+        if !self.is_asking {
+            return commands.query_async(&mut self.inner).await.map_err(first);
+        }
+        // It holds for one command.
+        let mut asking = Pipeline::new();
+        for command in commands.cmd_iter() {
+            asking.add_command(cmd("ASKING")).ignore().add_command(command.clone());
+        }
+        asking.query_async(&mut self.inner).await.map_err(first)
     }
 }
 

@@ -19,6 +19,7 @@ use super::address::Address;
 use super::connection::{Connection, EntryId, entries, items, number, text};
 use super::entry::decode;
 use super::lost::Lost;
+use super::place::Place;
 use super::server::{ServerInfo, problems};
 use crate::clock::Clock;
 use crate::live::intake::Intake;
@@ -81,7 +82,7 @@ impl Session {
     }
 
     /// Runs until the connection is lost; why it was. `connected` is told how much was loaded and written.
-    pub(super) async fn run(&self, place: &Address, connected: impl FnOnce(u64, u64)) -> Lost {
+    pub(super) async fn run(&self, place: &Place, connected: impl FnOnce(u64, u64)) -> Lost {
         match self.begin(place).await {
             Err(lost) => lost,
             Ok((writer, reader, loaded, refilled)) => {
@@ -96,7 +97,7 @@ impl Session {
         }
     }
 
-    async fn begin(&self, place: &Address) -> Result<(Connection, Connection, u64, u64), Lost> {
+    async fn begin(&self, place: &Place) -> Result<(Connection, Connection, u64, u64), Lost> {
         let mut writer = Connection::open(place, REPLY_TIMEOUT).await?;
         let reader = Connection::open(place, BLOCK + REPLY_TIMEOUT).await?;
         self.known.set(0);
@@ -294,7 +295,7 @@ const PUT_MAX: usize = 64;
 const DELIVER_MAX: usize = 256;
 
 /// A Redis that answers later is as good as unreachable.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long Redis may wait for an entry of the stream before it says that there is none.
 const BLOCK: Duration = Duration::from_millis(BLOCK_MS);

@@ -12,6 +12,8 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::lost::Lost;
+use super::place::Place;
+use super::sentinel::locate;
 use super::session::Session;
 use crate::bounded_thread::BoundedThread;
 use crate::clock::Clock;
@@ -103,45 +105,71 @@ fn live(session: &Session, runtime: Runtime, mut stopped: oneshot::Receiver<()>)
 
 /// One session after the other, until the process ends.
 async fn sessions(session: &Session) {
-    let mut place = session.address.clone();
-    let (mut failures, mut redirects) = (0_u32, 0_u32);
-    let mut told: Option<&'static str> = None;
+    // A redirect that is followed, and the server of the URL that comes next.
+    let (mut redirect, mut turn) = (None::<Place>, 0_usize);
+    let mut state = Attempts::default();
     loop {
         let began = Instant::now();
-        let lost = {
-            let (told, failures) = (&mut told, &mut failures);
-            session.run(&place, |loaded, refilled| connected(session, (loaded, refilled), told, failures)).await
+        let place = match redirect.take() {
+            Some(place) => Ok(place),
+            None => locate(&session.address, turn).await,
+        };
+        let (lost, place) = match place {
+            Ok(place) => {
+                let lost = session.run(&place, |loaded, refilled| connected(session, (loaded, refilled), &mut state));
+                (lost.await, Some(place))
+            }
+            Err(lost) => (lost, None),
         };
         if session.link.is_closing() {
             return;
         }
         match lost {
             Lost::Ended => return,
-            Lost::Moved(to) if redirects < REDIRECTS_MAX => {
-                redirects += 1;
-                if let Some(moved) = session.address.moved_to(&to) {
-                    place = moved;
+            Lost::Moved(_) | Lost::Ask(_) if state.redirects < REDIRECTS_MAX => {
+                state.redirects += 1;
+                redirect = place.and_then(|place| place.redirected(&lost));
+                if redirect.is_some() {
                     continue;
                 }
             }
-            Lost::Reload if began.elapsed() >= RELOAD_MIN => continue,
-            Lost::Reload | Lost::Moved(_) => {}
-            Lost::Unreachable(message) => note_lost(session, ("redis-unreachable", message), &mut told),
-            Lost::Lasting { code, message } => note_lost(session, (code, message), &mut told),
+            Lost::Reload if began.elapsed() >= RELOAD_MIN => {
+                redirect = place;
+                continue;
+            }
+            Lost::Reload => redirect = place,
+            Lost::Moved(_) | Lost::Ask(_) => {}
+            Lost::Unreachable(message) => note_lost(session, ("redis-unreachable", message), &mut state.told),
+            Lost::Lasting { code, message } => note_lost(session, (code, message), &mut state.told),
         }
-        redirects = 0;
-        place = session.address.clone();
-        pause(session, delay(failures, (session.random)())).await;
-        failures = failures.saturating_add(1);
+        state.redirects = 0;
+        if redirect.is_none() && session.address.master.is_none() {
+            turn = turn.wrapping_add(1);
+            // Another server of the same Redis Cluster may answer.
+            if turn.checked_rem(session.address.servers().len()).is_some_and(|index| index > 0) {
+                continue;
+            }
+        }
+        pause(session, delay(state.failures, (session.random)())).await;
+        state.failures = state.failures.saturating_add(1);
         if session.link.is_closing() {
             return;
         }
     }
 }
 
+/// What is known of the attempts to connect since the last session that succeeded.
+#[derive(Default)]
+struct Attempts {
+    failures: u32,
+    redirects: u32,
+    /// The problem that the log has.
+    told: Option<&'static str>,
+}
+
 /// Redis was loaded and compared.
-fn connected(session: &Session, (loaded, refilled): (u64, u64), told: &mut Option<&'static str>, failures: &mut u32) {
-    (*told, *failures) = (None, 0);
+fn connected(session: &Session, (loaded, refilled): (u64, u64), state: &mut Attempts) {
+    *state = Attempts::default();
     let is_new = session.link.note_connected();
     session.tell_loaded();
     if is_new {
