@@ -289,8 +289,9 @@ impl Config {
     /// A document is at a URL that is none, or the file with certificate authorities cannot be read.
     pub fn builder(&self) -> Result<Builder, ConfigError> {
         let mut builder = Tidegate::builder().serve_followers(self.name.value.clone().unwrap_or_default());
+        let authorities = self.authorities()?;
         if self.follow.value.is_empty() {
-            builder = builder.live(self.live());
+            builder = builder.live(self.live(authorities.as_deref()));
         }
         for server in &self.follow.value {
             let wrong = |error: tidegate::SourceError| {
@@ -302,13 +303,8 @@ impl Config {
         for document in &self.documents.value {
             builder = builder.additional_source(source(document, &self.documents.origin)?);
         }
-        if let Some(path) = &self.cacert.value {
-            let unreadable = |problem: tidegate::FileProblem| {
-                let (text, origin) = (path.display().to_string(), self.cacert.origin.clone());
-                let help = "name a file with certificates in PEM";
-                ConfigError::value(Key::Cacert, &text, origin, &format!("it {problem}"), help)
-            };
-            builder = builder.root_certificates(tidegate::read_file(path, CACERT_BYTES_MAX).map_err(unreadable)?);
+        if let Some(authorities) = authorities {
+            builder = builder.root_certificates(authorities);
         }
         if let Some(wait) = self.startup_wait.value {
             builder = builder.startup_wait(wait);
@@ -316,7 +312,19 @@ impl Config {
         Ok(builder)
     }
 
-    fn live(&self) -> Live {
+    /// The file with certificate authorities.
+    fn authorities(&self) -> Result<Option<Vec<u8>>, ConfigError> {
+        let Some(path) = &self.cacert.value else { return Ok(None) };
+        let unreadable = |problem: tidegate::FileProblem| {
+            let (text, origin) = (path.display().to_string(), self.cacert.origin.clone());
+            let help = "name a file with certificates in PEM";
+            ConfigError::value(Key::Cacert, &text, origin, &format!("it {problem}"), help)
+        };
+        tidegate::read_file(path, CACERT_BYTES_MAX).map(Some).map_err(unreadable)
+    }
+
+    #[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "only Redis needs them"))]
+    fn live(&self, authorities: Option<&[u8]>) -> Live {
         let mut live = match &self.data_dir.value {
             Some(folder) => Live::at(folder),
             None => Live::in_memory(),
@@ -345,6 +353,9 @@ impl Config {
         #[cfg(feature = "redis")]
         if let Some(url) = &self.store.value {
             live = live.with_redis(url.with_secrets());
+            if let Some(authorities) = authorities {
+                live = live.redis_root_certificates(authorities);
+            }
         }
         self.peers.value.iter().fold(live, Live::peer)
     }

@@ -121,7 +121,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION")]
     max_drift: Option<String>,
 
-    /// Trust the certificate authorities in FILE (PEM) for documents at URLs, in addition to those of this machine
+    /// Trust the certificate authorities in FILE (PEM) for documents at URLs and for Redis, in addition to those of this machine
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
 

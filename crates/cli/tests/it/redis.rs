@@ -1,6 +1,6 @@
 //! Servers that share changes through a Redis, against Debian's `redis-server`.
 
-use tidegate_origin::RedisServer;
+use tidegate_origin::{Authority, RedisServer};
 
 use crate::run::{Host, until};
 use crate::server_process::ServerProcess;
@@ -40,4 +40,19 @@ fn a_flag_that_is_changed_on_one_server_changes_on_another_through_redis() {
     let logged = [one.said_so_far(), other.said_so_far()].concat().join("\n");
     let told = [logged, change.stdout, change.stderr, status.stdout, status.stderr].concat();
     assert!(told.contains("Redis") && !told.contains(PASSWORD), "{told}");
+}
+
+#[test]
+fn cacert_names_the_authority_of_a_redis_with_tls() {
+    let (host, authority) = (Host::new(), Authority::new());
+    let redis = RedisServer::start_with_tls(&authority, false);
+    host.write("ca.pem", authority.pem());
+    let server = ServerProcess::start(&host, &format!("--store {} --cacert ca.pem", redis.tls_url()));
+    let change = host.run(&format!("activate checkout --create --server {}", server.url)).said();
+    assert!(change.stderr.contains("acknowledged by Redis"), "{}", change.stderr);
+    let other = ServerProcess::start(&host, &format!("--store {}", redis.tls_url()));
+    until("the problem is shown", || {
+        let status = host.run(&format!("cluster status --server {}", other.url)).said();
+        status.stdout.contains("its certificate is not accepted").then_some(())
+    });
 }
