@@ -88,7 +88,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "soak",
-        arguments: "[--rounds N] [--nodes N] [--seed X] [--fault NAME | --list-faults]",
+        arguments: "[--store redis] [--rounds N] [--nodes N] [--seed X] [--fault NAME | --list-faults]",
         does: "a cluster of real processes in a network of its own, where everything goes wrong (needs root)",
         run: soak::run,
     },

@@ -3,6 +3,9 @@
 //! Each round does one thing to the cluster while changes are made on all nodes and a reader asks all of them; then it heals,
 //! waits until all nodes hold the same, and compares every flag with what was acknowledged.
 //!
+//! With `--store redis` the nodes have no links and no disks, and share their changes through a real Redis, where everything goes
+//! wrong, too.
+//!
 //! Everything happens in namespaces that this process makes for itself (network, mounts, processes), so nothing outside is
 //! touched, and nothing stays behind when it ends, however it ends.
 
@@ -12,8 +15,11 @@ mod http;
 mod ledger;
 mod load;
 mod random;
+mod redis;
+mod redis_faults;
 mod report;
 mod round;
+mod system;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,6 +39,8 @@ struct Options {
     nodes: usize,
     seed: u64,
     choice: Choice,
+    /// Whether the nodes share their changes through Redis, and have no links.
+    has_redis: bool,
     /// Where the nodes' logs are kept; nowhere, if not said. `TIDEGATE_LOG` says how much is in them.
     logs: Option<PathBuf>,
 }
@@ -63,7 +71,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         for fault in FAULTS {
             eprintln!("{:<16} {}", fault.name, fault.does);
         }
-        eprintln!("{EACH:<16} all of the above, one after the other");
+        eprintln!("\nwith --store redis:");
+        for fault in redis_faults::FAULTS {
+            eprintln!("{:<16} {}", fault.name, fault.does);
+        }
+        eprintln!("\n{EACH:<16} all of the list, one after the other");
         return Ok(());
     }
     let options = Options::read(arguments)?;
@@ -71,6 +83,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         return work(&options, Path::new(&program));
     }
     need_programs()?;
+    if options.has_redis {
+        need_redis()?;
+    }
     finish(&mut cargo(&["build", "--release", "--locked", "--package", "tidegate-cli"]))?;
     enter(arguments, &target().join("release/tidegate"))
 }
@@ -85,7 +100,10 @@ pub(crate) fn ci() -> Result<(), Failure> {
         let words = ["--rounds", rounds, "--nodes", "3", "--fault", fault];
         enter(&words.map(str::to_owned), &program)?;
     }
-    Ok(())
+    announce("soak: Redis");
+    need_redis()?;
+    let words = ["--store", "redis", "--rounds", "1", "--nodes", "3", "--fault", EACH];
+    enter(&words.map(str::to_owned), &program)
 }
 
 /// Runs this program again, inside of namespaces of its own; all processes in there end with it.
@@ -119,21 +137,27 @@ fn need_programs() -> Result<(), Failure> {
     }
 }
 
+fn need_redis() -> Result<(), Failure> {
+    crate::prerequisites::need("redis-server", "redis-server")?;
+    crate::prerequisites::need("redis-cli", "redis-tools")
+}
+
 fn work(options: &Options, program: &Path) -> Result<(), Failure> {
-    let Options { rounds, nodes, seed, choice, logs } = options;
+    let Options { rounds, nodes, seed, choice, has_redis, logs } = options;
+    let store = if *has_redis { " --store redis" } else { "" };
     eprintln!("seed {seed}, {nodes} nodes");
     let mut random = Random::new(*seed);
     let mut report = Report::default();
     let failed = |error: String| {
         Failure::new(format!(
-            "{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes} --rounds {rounds}{choice}"
+            "{error}\nagain with: cargo xtask soak --seed {seed} --nodes {nodes} --rounds {rounds}{store}{choice}"
         ))
     };
-    let mut fleet = Fleet::start(*nodes, program, logs.as_deref()).map_err(failed)?;
+    let mut fleet = Fleet::start(*nodes, program, logs.as_deref(), *has_redis).map_err(failed)?;
     for round in 0..*rounds {
         let chosen: Vec<&Fault> = match choice {
-            Choice::Drawn => vec![faults::draw(&mut random)],
-            Choice::Each => FAULTS.iter().collect(),
+            Choice::Drawn => vec![faults::draw(options.faults(), &mut random)],
+            Choice::Each => options.faults().iter().collect(),
             Choice::One(fault) => vec![fault],
         };
         for fault in chosen {
@@ -150,7 +174,9 @@ fn work(options: &Options, program: &Path) -> Result<(), Failure> {
 impl Options {
     fn read(arguments: &[String]) -> Result<Self, Failure> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos().into());
-        let mut options = Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn, logs: None };
+        let mut options =
+            Self { rounds: 20, nodes: 5, seed: clock, choice: Choice::Drawn, has_redis: false, logs: None };
+        let mut chosen = None;
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| Failure::new(format!("`{word}` wants a value")))?;
@@ -160,16 +186,27 @@ impl Options {
                 "--nodes" => options.nodes = usize::try_from(number()?.clamp(3, 9)).unwrap_or(5),
                 "--seed" => options.seed = number()?,
                 "--logs" => options.logs = Some(value.into()),
-                "--fault" if value == EACH => options.choice = Choice::Each,
-                "--fault" => {
-                    let fault = FAULTS.iter().find(|fault| fault.name == value);
-                    let unknown = || Failure::new(format!("there is no fault `{value}`; --list-faults shows them"));
-                    options.choice = Choice::One(fault.ok_or_else(unknown)?);
-                }
+                "--store" if value == "redis" => options.has_redis = true,
+                "--store" => return Err(Failure::new(format!("there is no store `{value}`; write `redis`"))),
+                "--fault" => chosen = Some(value),
                 _ => return Err(Failure::new(format!("there is no argument `{word}`"))),
             }
         }
+        match chosen {
+            None => {}
+            Some(name) if name == EACH => options.choice = Choice::Each,
+            Some(name) => {
+                let fault = options.faults().iter().find(|fault| fault.name == name);
+                let unknown = || Failure::new(format!("there is no fault `{name}`; --list-faults shows them"));
+                options.choice = Choice::One(fault.ok_or_else(unknown)?);
+            }
+        }
         Ok(options)
+    }
+
+    /// What may be done to this fleet.
+    fn faults(&self) -> &'static [Fault] {
+        if self.has_redis { redis_faults::FAULTS } else { FAULTS }
     }
 }
 

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::fleet::{Fleet, LONG, Start, call};
+use super::fleet::{Fleet, LONG, Start};
 use super::random::Random;
+use super::redis::copy;
+use super::system::{address, call};
 use super::{http, load};
 
 /// One way to go wrong.
@@ -23,7 +25,7 @@ pub(super) struct Fault {
     pub(super) run: fn(&mut Fleet, &mut Random) -> Result<u64, String>,
 }
 
-const fn fault(
+pub(super) const fn fault(
     name: &'static str,
     weight: u64,
     does: &'static str,
@@ -49,20 +51,20 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("strangers", 1, "processes of another cluster and of another authority knock", strangers),
 ];
 
-/// Any of them, by their weights.
-pub(super) fn draw(random: &mut Random) -> &'static Fault {
-    let sum: u64 = FAULTS.iter().map(|fault| fault.weight).sum();
+/// Any of these, by their weights.
+pub(super) fn draw(faults: &'static [Fault], random: &mut Random) -> &'static Fault {
+    let sum: u64 = faults.iter().map(|fault| fault.weight).sum();
     let mut left = random.within(0, sum);
-    for fault in FAULTS {
+    for fault in faults {
         if left < fault.weight {
             return fault;
         }
         left -= fault.weight;
     }
-    &FAULTS[0]
+    &faults[0]
 }
 
-fn pause(random: &mut Random, from: u64, to: u64) {
+pub(super) fn pause(random: &mut Random, from: u64, to: u64) {
     thread::sleep(Duration::from_millis(random.within(from, to)));
 }
 
@@ -347,23 +349,18 @@ fn old_disk(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
     Ok(1)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    fs::create_dir_all(to).map_err(|error| error.to_string())?;
-    call("cp", &["-a", &format!("{}/.", from.display()), &to.display().to_string()])
-}
-
 fn strangers(fleet: &mut Fleet, random: &mut Random) -> Result<u64, String> {
     let spare = fleet.spare();
-    let address = super::fleet::address(spare).to_string();
+    let listen = address(spare).to_string();
     fs::create_dir_all(fleet.path("strange")).map_err(|error| error.to_string())?;
     for (cluster, certificates) in [("other", "strange/other"), ("soak", "strange/soak")] {
-        fleet.tidegate(&["cluster", "init", certificates, "--cluster", cluster, &format!("x={address}")])?;
+        fleet.tidegate(&["cluster", "init", certificates, "--cluster", cluster, &format!("x={listen}")])?;
         let certificates = format!("{certificates}/x");
         let data = format!("strange/data-{cluster}");
         fleet.extra = Some(fleet.spawn(spare, "stranger", &data, &certificates, cluster, &Start::default())?);
         pause(random, 2_000, 3_000);
         let state = fleet.wait_until_extra_answers().and_then(|()| {
-            http::ask((super::fleet::address(spare), 8080).into(), "GET", "/api/v1/cluster", "", LONG)
+            http::ask((address(spare), 8080).into(), "GET", "/api/v1/cluster", "", LONG)
                 .map_err(|error| error.to_string())
         });
         fleet.end_extra();

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::http;
 use super::ledger::Standing;
+use super::redis::{REGISTERS, Redis};
+use super::system::{address, call};
 
 /// The nodes of one cluster, and room for one more process.
 pub(super) struct Fleet {
@@ -21,6 +23,8 @@ pub(super) struct Fleet {
     pub(super) nodes: Vec<Node>,
     /// A process that does not belong to the cluster, or should not.
     pub(super) extra: Option<Child>,
+    /// Through which the nodes share their changes, if they have no links.
+    pub(super) redis: Option<Redis>,
 }
 
 /// One node.
@@ -51,7 +55,7 @@ pub(super) struct Start {
 
 impl Fleet {
     /// Makes the network, the certificates and the folders, and starts all nodes.
-    pub(super) fn start(count: usize, program: &Path, logs: Option<&Path>) -> Result<Self, String> {
+    pub(super) fn start(count: usize, program: &Path, logs: Option<&Path>, has_redis: bool) -> Result<Self, String> {
         // Links between hosts are made in namespaces that this process has for itself.
         let folder = std::env::temp_dir().join(format!("tidegate-soak-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -63,9 +67,13 @@ impl Fleet {
         call("ip", &["addr", "add", "10.77.0.254/24", "dev", "hub"])?;
         let logs = logs.unwrap_or(&folder).to_owned();
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
-        let mut fleet = Self { program: program.to_owned(), folder, logs, nodes: Vec::new(), extra: None };
+        let mut fleet = Self { program: program.to_owned(), folder, logs, nodes: Vec::new(), extra: None, redis: None };
         for index in 0..=count {
             plug(index)?;
+        }
+        if has_redis {
+            let redis = Redis::start(count, fleet.path("redis"), fleet.logs.join("redis.log"))?;
+            fleet.redis = Some(redis);
         }
         let nodes: Vec<String> = (0..count).map(|index| format!("n{index}={}", address(index))).collect();
         let mut words = vec!["cluster", "init", "certs", "--cluster", "soak"];
@@ -92,7 +100,10 @@ impl Fleet {
     /// Starts a node without waiting for it.
     pub(super) fn launch(&mut self, index: usize, start: &Start) -> Result<(), String> {
         let name = self.nodes[index].name.clone();
-        let child = self.spawn(index, &name, &name, &format!("certs/{name}"), "soak", start)?;
+        let child = match &self.redis {
+            None => self.spawn(index, &name, &name, &format!("certs/{name}"), "soak", start)?,
+            Some(redis) => self.serve(index, &name, start, &["--cluster", "soak", "--store", &redis.url()])?,
+        };
         self.nodes[index].child = Some(child);
         Ok(())
     }
@@ -107,19 +118,32 @@ impl Fleet {
         cluster: &str,
         start: &Start,
     ) -> Result<Child, String> {
-        let own = address(space);
+        let (own, mut peers) = (format!("{}:7400", address(space)), Vec::new());
+        for peer in 0..self.nodes.len() {
+            peers.extend(["--peer".to_owned(), format!("{}:7400", address(peer))]);
+        }
+        let mut words = vec!["--data-dir", data, "--cluster", cluster, "--certificates", certificates];
+        words.extend(["--cluster-listen", &own]);
+        words.extend(peers.iter().map(String::as_str));
+        self.serve(space, name, start, &words)
+    }
+
+    /// Starts a server in a namespace.
+    fn serve(&self, space: usize, name: &str, start: &Start, words: &[&str]) -> Result<Child, String> {
         let log = self.logs.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("s{space}")]).args(&start.before).arg(&self.program);
-        command.args(["serve", "--name", name, "--data-dir", data, "--cluster", cluster, "--listen-unprotected"]);
-        command.args(["--certificates", certificates, "--listen", &format!("{own}:8080")]);
-        command.args(["--cluster-listen", &format!("{own}:7400")]);
-        for peer in 0..self.nodes.len() {
-            command.args(["--peer", &format!("{}:7400", address(peer))]);
-        }
-        command.envs(start.environment.iter().cloned());
+        command.args([
+            "serve",
+            "--name",
+            name,
+            "--listen-unprotected",
+            "--listen",
+            &format!("{}:8080", address(space)),
+        ]);
+        command.args(words).envs(start.environment.iter().cloned());
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(log).stderr(errors);
         command.spawn().map_err(|error| format!("{name} does not start: {error}"))
     }
@@ -225,6 +249,9 @@ impl Fleet {
 
     /// Waits until all nodes see each other and hold the same; how long it took.
     pub(super) fn wait_until_equal(&self, patience: Duration) -> Result<Healed, String> {
+        if let Some(redis) = &self.redis {
+            return self.wait_until_shared(redis, patience);
+        }
         let began = Instant::now();
         // Writing has ended: once they agree, they stay so.
         let mut agreed = None;
@@ -243,6 +270,29 @@ impl Fleet {
             }
             if began.elapsed() > patience {
                 return Err(format!("the nodes do not agree after {patience:?}: {own:?}\n{states:#?}"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until all nodes hold the same, are connected to Redis, and it has all that they hold.
+    fn wait_until_shared(&self, redis: &Redis, patience: Duration) -> Result<Healed, String> {
+        let began = Instant::now();
+        let mut agreed = None;
+        loop {
+            let all: Vec<_> = (0..self.nodes.len()).map(|index| self.standing(index)).collect();
+            let is_equal = all.iter().all(|one| one.is_ok() && *one == all[0]);
+            agreed = is_equal.then(|| agreed.unwrap_or_else(|| began.elapsed()));
+            let states: Vec<Option<String>> = self.nodes.iter().map(Node::state).collect();
+            let held = redis.ask(&["HLEN", REGISTERS])?;
+            let is_settled = |state: &Option<String>| is_settled(state.as_deref().unwrap_or_default(), &held);
+            if let Some(agreed) = agreed.filter(|_| states.iter().all(is_settled)) {
+                return Ok(Healed { agreed, in_reach: began.elapsed() });
+            }
+            if began.elapsed() > patience {
+                return Err(format!(
+                    "the nodes do not agree after {patience:?}, Redis has {held} registers: {all:#?}\n{states:#?}"
+                ));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -272,6 +322,12 @@ impl Fleet {
             let last = lines.len().saturating_sub(LOG_LINES);
             all.extend(["--- ", &node.name, "\n", &lines[last..].join("\n"), "\n"]);
         }
+        if let Some(redis) = &self.redis {
+            let log = fs::read_to_string(redis.log()).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.len().saturating_sub(LOG_LINES);
+            all.extend(["--- Redis\n", &lines[last..].join("\n"), "\n"]);
+        }
         all
     }
 }
@@ -299,6 +355,7 @@ impl Node {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.end_extra();
+        drop(self.redis.take());
         for index in 0..self.nodes.len() {
             self.kill(index);
         }
@@ -338,24 +395,18 @@ pub(super) fn deafen(index: usize, to: &[usize]) -> Result<(), String> {
     nft(&["add", "rule", "inet", "soak", "in", "ip", "saddr", &format!("{{ {} }}", from.join(", ")), "drop"])
 }
 
+/// Whether a node is connected to Redis, and has nothing that Redis with as many registers does not have.
+fn is_settled(state: &str, held: &str) -> bool {
+    let (node, redis) = (state.split_once("\"node\":{"), state.split_once("\"redis\":{"));
+    let (Some((_, node)), Some((_, redis))) = (node, redis) else { return false };
+    http::member(redis, "connected") == Some("true")
+        && http::member(redis, "waiting") == Some("0")
+        && http::member(node, "registers") == Some(held)
+}
+
 /// The digest of the node that was asked.
 fn own_digest(state: &str) -> Option<&str> {
     http::member(state.split_once("\"node\":{").map(|(_, node)| node)?, "digest")
-}
-
-/// Where a node is.
-pub(super) fn address(index: usize) -> Ipv4Addr {
-    Ipv4Addr::new(10, 77, 0, u8::try_from(index + 1).unwrap_or(1))
-}
-
-/// Runs a program of the system to its end.
-pub(super) fn call(program: &str, words: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(words).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("`{program}` does not start: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{program} {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 /// Sends a signal to the children of a process.
