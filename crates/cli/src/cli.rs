@@ -1,14 +1,14 @@
 //! The whole command line: every command and the options of the program itself. The reference, the manual pages and the
 //! shell completions are made from these definitions.
 
+mod tips;
+
 use std::ffi::OsString;
 
 use anstyle::{AnsiColor, Style};
-use clap::builder::{StyledStr, Styles};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::args::SERVER_VARIABLE;
 use crate::command;
 use crate::exit::Exit;
 
@@ -41,35 +41,11 @@ impl Cli {
     /// # Errors
     /// It cannot be parsed, or asks for help or the version: the error knows where to print and with which code to exit.
     pub(crate) fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words).map_err(with_tip)
+        let words: Vec<OsString> = words.into_iter().collect();
+        let command = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+        Self::try_parse_from(&words).map_err(|error| tips::with_tip(error, command))
     }
 }
-
-/// The same error; of an option that has another name now, with that name, and of a value that is from a variable, with the
-/// name of the variable.
-fn with_tip(mut error: clap::Error) -> clap::Error {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.as_str(),
-        _ => "",
-    };
-    let (option, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
-    let renamed = RENAMED.iter().find(|(old, _)| option == *old);
-    let tip = match (error.kind(), renamed) {
-        (ErrorKind::UnknownArgument, Some((_, new))) => format!("the option is called '{new}'"),
-        (ErrorKind::ValueValidation, _)
-            if option.starts_with("--server") && std::env::var(SERVER_VARIABLE).is_ok_and(|set| set == value) =>
-        {
-            format!("the value is that of the variable {SERVER_VARIABLE}")
-        }
-        _ => return error,
-    };
-    error.remove(ContextKind::SuggestedArg);
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
-    error
-}
-
-/// Options that had another name, and their names now.
-const RENAMED: [(&str, &str); 3] = [("--who", "--actor"), ("--why", "--reason"), ("--for", "--until")];
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -165,6 +141,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::args::SERVER_VARIABLE;
 
     #[test]
     fn the_definitions_are_sound() {
@@ -193,7 +170,7 @@ mod tests {
     fn one_idea_has_one_option() {
         for (words, command) in commands(&Cli::command(), "tidegate") {
             for arg in command.get_arguments() {
-                let is_old = RENAMED.iter().any(|(old, _)| arg.get_long() == old.strip_prefix("--"));
+                let is_old = tips::RENAMED.iter().any(|(old, _)| arg.get_long() == old.strip_prefix("--"));
                 assert!(!is_old && !arg.is_hide_set(), "{words}: {arg}");
             }
         }

@@ -49,6 +49,28 @@ fn an_option_that_was_renamed_is_an_error_with_its_new_name() {
 }
 
 #[test]
+fn a_word_of_another_system_is_an_error_with_the_command_that_is_meant() {
+    let host = Host::new();
+    let lines = [
+        ("activate x 20", "`tidegate percentage FLAG PERCENTAGE`"),
+        ("activate x 2.5%", "`tidegate percentage FLAG PERCENTAGE`"),
+        ("activate x --percentage 20", "`tidegate percentage FLAG PERCENTAGE`"),
+        ("activate_percentage x 20", "`tidegate percentage FLAG PERCENTAGE`"),
+        ("enable x", "`tidegate activate FLAG`"),
+        ("disable x", "`tidegate deactivate FLAG`"),
+        ("active? x", "`tidegate on SOURCE FLAG`"),
+        ("delete x", "`tidegate remove FLAG`"),
+    ];
+    for (line, command) in lines {
+        let said = host.run(line).code(2).said();
+        let tips: Vec<_> = said.stderr.lines().filter(|line| line.trim_start().starts_with("tip:")).collect();
+        assert!(tips.len() == 1 && tips[0].contains(command), "{line}: {}", said.stderr);
+    }
+    let said = host.run("activate x y").code(2).said();
+    assert!(!said.stderr.contains("percentage"), "{}", said.stderr);
+}
+
+#[test]
 fn completions_for_each_shell() {
     let host = Host::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
