@@ -49,6 +49,11 @@ fn set(live: Live, name: &str, given: &Bound<'_, PyAny>) -> PyResult<Live> {
         "insecure" => live,
         "max_drift" => live.max_drift(duration(name, given)?),
         "redis" => live.with_redis(given.extract::<String>()?),
+        "redis_root_certificates" => live.redis_root_certificates(given.extract::<Vec<u8>>()?),
+        "redis_client_certificate" => {
+            let (chain, key): (Vec<u8>, Vec<u8>) = given.extract()?;
+            live.redis_client_certificate(chain, key)
+        }
         _ => return Err(unexpected(name)),
     })
 }

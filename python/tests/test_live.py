@@ -135,6 +135,10 @@ def test_what_cannot_be_configured_raises() -> None:
     with pytest.raises(tidegate.ConnectError, match="redis://") as raised:
         live(redis="http://user:s3cret@127.0.0.1/")
     assert "s3cret" not in str(raised.value)
+    no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    for certificates in ({"redis_root_certificates": no_certificate}, {"redis_client_certificate": (b"?", b"?")}):
+        with pytest.raises(tidegate.ConnectError, match="certificates for Redis"):
+            live(redis="rediss://127.0.0.1:1", startup_wait=0, **certificates)
     with pytest.raises(ValueError, match="listen"):
         live(listen="somewhere")
     with pytest.raises(tidegate.ConnectError, match="certificates"):

@@ -116,6 +116,10 @@ class LiveOptions(Options, total=False):
     """How far the clocks of nodes may be apart."""
     redis: str
     """The Redis or Valkey through which changes are shared: ``redis://``, ``rediss://`` or ``unix://``."""
+    redis_root_certificates: bytes
+    """Certificate authorities, in PEM, besides those of the machine, for ``rediss://``."""
+    redis_client_certificate: Tuple[bytes, bytes]
+    """The certificate that this process shows to Redis, with its chain, and its key, both in PEM."""
     http: str
     """A document beside the live changes, as of ``Tidegate.http``."""
     file: Path
@@ -181,8 +185,8 @@ class Changes:
         return self.flags is None or flag_key in self.flags
 
 
-_LIVE = ("name", "cluster", "listen", "advertise", "peers", "certificates", "insecure", "max_drift", "redis")
 _DOCUMENTS = ("http", "file", "text", "callback")
+_LIVE = tuple(name for name in LiveOptions.__annotations__ if name not in (*Options.__annotations__, *_DOCUMENTS))
 
 _FORKED = "live changes belong to the parent of this process; reads answer what was active at the fork"
 
