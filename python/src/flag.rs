@@ -69,8 +69,7 @@ impl Flag {
         let instance = self.instance.get();
         let handle = self.first.current(instance)?;
         let asked = Asked::new(key, attributes)?;
-        let view = instance.tide()?.view();
-        let value = answered(py, view.flag(handle).decide(asked.subject()).answer)?;
+        let value = handle.decide(&asked.subject(), |decision| answered(py, decision.answer))?;
         if instance.has_hasher() {
             hasher::raised()?;
         }
@@ -80,12 +79,16 @@ impl Flag {
     /// Whether the flag, a boolean one, is on for a key.
     #[pyo3(signature = (key, *, attributes=None))]
     fn is_active_for(&self, key: Option<PyBackedStr>, attributes: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let handle = self.first.current(self.instance.get())?;
+        let instance = self.instance.get();
+        let handle = self.first.current(instance)?;
         let is_active = match (&key, attributes) {
             (Some(key), None) => handle.is_active_for(key),
             _ => handle.is_active_to(&Asked::new(key, attributes)?.subject()),
         };
-        hasher::raised().map(|()| is_active)
+        if instance.has_hasher() {
+            hasher::raised()?;
+        }
+        Ok(is_active)
     }
 
     /// The name of the variant that a key has: `stable`, `new`, `interpolated`, or one of the flag's own; none for the default.

@@ -100,8 +100,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "python",
-        arguments: "[wheel]",
-        does: "the Python package, installed into a virtual environment and tested; `wheel` builds one for release",
+        arguments: "[wheel|bench]",
+        does: "the Python package, installed into a virtual environment and tested; `wheel` builds one for release, `bench` shows what a read costs",
         run: python::run,
     },
     Task {

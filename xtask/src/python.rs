@@ -9,12 +9,13 @@ use crate::clients;
 use crate::prerequisites::{self, need};
 use crate::run::{self, Failure, announce, cargo, finish, program};
 
-/// By a developer: with the profile `dev`, or a wheel with the profile `release`.
+/// By a developer: the tests with the profile `dev`; a wheel, or the bench, with the profile `release`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     match arguments.first().map(String::as_str) {
         None => tests("dev", "debug"),
         Some("wheel") => wheel(),
-        Some(word) => Err(Failure::new(format!("`python` takes `wheel` or nothing, not `{word}`"))),
+        Some("bench") => bench(),
+        Some(word) => Err(Failure::new(format!("`python` takes `wheel`, `bench` or nothing, not `{word}`"))),
     }
 }
 
@@ -26,21 +27,13 @@ pub(crate) fn ci() -> Result<(), Failure> {
 fn tests(profile: &str, folder: &str) -> Result<(), Failure> {
     let python = environment()?;
     need("redis-server", "redis-server")?;
+    need("valgrind", "valgrind")?;
     let server = clients::build(profile, folder)?;
     announce("python: clippy");
     let manifest = ["--manifest-path", "python/Cargo.toml"];
     let clippy = ["clippy", "--locked", "--profile", profile];
     finish(cargo(&clippy).args(manifest).args(["--", "-D", "warnings"]).env(CARGO_TARGET_DIR, absolute_target()?))?;
-    announce("python: pip install");
-    let words =
-        ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", "./python"];
-    finish(
-        program(&python)
-            .args(words)
-            .env("PATH", path_with(&python)?)
-            .env("MATURIN_PEP517_ARGS", format!("--profile {profile}"))
-            .env(CARGO_TARGET_DIR, absolute_target()?),
-    )?;
+    install(&python, profile)?;
     announce("python: types");
     let cached = run::target().join("python/mypy");
     finish(
@@ -65,6 +58,27 @@ fn tests(profile: &str, folder: &str) -> Result<(), Failure> {
     let mut tests = program(&python);
     tests.args(words).arg("python/tests").env("PYTHONDONTWRITEBYTECODE", "1").env(clients::PROGRAM, server);
     finish(&mut tests)
+}
+
+/// Installs the package as its users do, built with this profile.
+fn install(python: &Path, profile: &str) -> Result<(), Failure> {
+    announce("python: pip install");
+    let words =
+        ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", "./python"];
+    finish(
+        program(python)
+            .args(words)
+            .env("PATH", path_with(python)?)
+            .env("MATURIN_PEP517_ARGS", format!("--profile {profile}"))
+            .env(CARGO_TARGET_DIR, absolute_target()?),
+    )
+}
+
+/// Prints what a read costs beside an empty method.
+fn bench() -> Result<(), Failure> {
+    let python = environment()?;
+    install(&python, "release")?;
+    finish(program(&python).arg("python/bench/reads.py"))
 }
 
 fn wheel() -> Result<(), Failure> {
@@ -102,6 +116,6 @@ fn absolute_target() -> Result<PathBuf, Failure> {
 }
 
 /// What mypy checks.
-const TYPED: &[&str] = &["python/package/tidegate", "python/tests"];
+const TYPED: &[&str] = &["python/package/tidegate", "python/tests", "python/bench", "examples/python"];
 
 const CARGO_TARGET_DIR: &str = "CARGO_TARGET_DIR";

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tidegate_engine::{FlagKey, Subject, Variant};
+use tidegate_engine::{Decision, FlagKey, Subject, Variant};
 
 use crate::client::Tidegate;
 use crate::read::cell::{CachedAnswer, FlagCell};
@@ -178,6 +178,17 @@ impl FlagHandle {
     /// ```
     pub fn variant_to(&self, subject: &Subject<'_>) -> Option<Variant> {
         self.ask_for_variant(subject)
+    }
+
+    /// Decides, as by name but without the look-up of the name. `read` gets the decision while the flags that it is about are held, so it
+    /// must not wait. For the packages of other languages of the same version.
+    #[doc(hidden)]
+    pub fn decide<R>(&self, subject: &Subject<'_>, read: impl Fn(Decision<'_>) -> R) -> R {
+        let board = self.tide.board();
+        board.read(|published| {
+            let index = self.cell.find(&published.snapshot);
+            read(published.decide(index, subject, board.clock()))
+        })
     }
 
     #[inline(never)]
