@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::binding;
 use crate::prerequisites::{need, need_that};
-use crate::run::{self, Failure, announce, cargo, finish, program};
+use crate::run::{Failure, announce, finish, program};
 
 /// By a developer: the tests with the profile `dev`, or the bench with the profile `release`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -24,10 +25,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 fn tests(profile: &str) -> Result<(), Failure> {
     prerequisites()?;
-    announce("elixir: clippy");
-    let clippy = ["clippy", "--locked", "--features", "panic", "--profile", profile];
-    let manifest = ["--manifest-path", "elixir/native/Cargo.toml", "--", "-D", "warnings"];
-    finish(cargo(&clippy).args(manifest).env(CARGO_TARGET_DIR, absolute_target()?))?;
+    binding::clippy("elixir", "elixir/native/Cargo.toml", profile, &["--features", "panic"])?;
     announce("elixir: format");
     finish(mix("test", profile)?.args(["format", "--check-formatted"]))?;
     announce("elixir: tests");
@@ -52,19 +50,11 @@ fn mix(environment: &str, profile: &str) -> Result<Command, Failure> {
     mix.current_dir("elixir")
         .env("MIX_ENV", environment)
         .env("TIDEGATE_CARGO_PROFILE", profile)
-        .env(CARGO_TARGET_DIR, absolute_target()?)
         // The virtual machine decides by the locale how it prints texts, and warns where it is not UTF-8.
         .env("LC_ALL", "C.UTF-8");
+    binding::built_here(&mut mix)?;
     Ok(mix)
 }
-
-/// The whole path of the folder that cargo builds into: the application has a workspace and so would have a folder of its own.
-fn absolute_target() -> Result<std::path::PathBuf, Failure> {
-    let target = run::target();
-    std::path::absolute(&target).map_err(|error| Failure::new(format!("`{}`: {error}", target.display())))
-}
-
-const CARGO_TARGET_DIR: &str = "CARGO_TARGET_DIR";
 
 #[cfg(test)]
 mod tests {

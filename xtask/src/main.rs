@@ -5,6 +5,7 @@
 
 mod audit;
 mod bench;
+mod binding;
 mod check_deps;
 mod ci;
 mod clients;

@@ -5,9 +5,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::binding;
 use crate::clients;
 use crate::prerequisites::{self, need};
-use crate::run::{self, Failure, announce, cargo, finish, program};
+use crate::run::{self, Failure, announce, finish, program};
 
 /// By a developer: the tests with the profile `dev`; a wheel, or the bench, with the profile `release`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -29,10 +30,7 @@ fn tests(profile: &str, folder: &str) -> Result<(), Failure> {
     need("redis-server", "redis-server")?;
     need("valgrind", "valgrind")?;
     let server = clients::build(profile, folder)?;
-    announce("python: clippy");
-    let manifest = ["--manifest-path", "python/Cargo.toml"];
-    let clippy = ["clippy", "--locked", "--profile", profile];
-    finish(cargo(&clippy).args(manifest).args(["--", "-D", "warnings"]).env(CARGO_TARGET_DIR, absolute_target()?))?;
+    binding::clippy("python", "python/Cargo.toml", profile, &[])?;
     install(&python, profile)?;
     announce("python: types");
     let cached = run::target().join("python/mypy");
@@ -65,13 +63,12 @@ fn install(python: &Path, profile: &str) -> Result<(), Failure> {
     announce("python: pip install");
     let words =
         ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", "./python"];
-    finish(
+    finish(binding::built_here(
         program(python)
             .args(words)
             .env("PATH", path_with(python)?)
-            .env("MATURIN_PEP517_ARGS", format!("--profile {profile}"))
-            .env(CARGO_TARGET_DIR, absolute_target()?),
-    )
+            .env("MATURIN_PEP517_ARGS", format!("--profile {profile}")),
+    )?)
 }
 
 /// Prints what a read costs beside an empty method.
@@ -84,7 +81,7 @@ fn bench() -> Result<(), Failure> {
 fn wheel() -> Result<(), Failure> {
     let python = environment()?;
     let words = ["-m", "maturin", "build", "--release", "--locked", "--manifest-path", "python/Cargo.toml", "--out"];
-    finish(program(&python).args(words).arg(run::target().join("wheels")).env(CARGO_TARGET_DIR, absolute_target()?))
+    finish(binding::built_here(program(&python).args(words).arg(run::target().join("wheels")))?)
 }
 
 /// The Python of the virtual environment, with everything but the package.
@@ -94,7 +91,7 @@ fn environment() -> Result<PathBuf, Failure> {
     prerequisites::need_that("ensurepip for Python", "python3-venv", || {
         run::succeeds(program("python3").args(["-c", "import ensurepip, venv"]))
     })?;
-    let folder = absolute_target()?.join("python/environment");
+    let folder = binding::absolute_target()?.join("python/environment");
     finish(program("python3").args(["-m", "venv"]).arg(&folder))?;
     let python = folder.join("bin/python");
     let words = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement", "python/requirements.txt"];
@@ -109,13 +106,5 @@ fn path_with(python: &Path) -> Result<OsString, Failure> {
     std::env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))
 }
 
-/// The whole path of the folder that cargo builds into: the package has a workspace and so would have a folder of its own.
-fn absolute_target() -> Result<PathBuf, Failure> {
-    let target = run::target();
-    std::path::absolute(&target).map_err(|error| Failure::new(format!("`{}`: {error}", Path::new(&target).display())))
-}
-
 /// What mypy checks.
 const TYPED: &[&str] = &["python/package/tidegate", "python/tests", "python/bench", "examples/python"];
-
-const CARGO_TARGET_DIR: &str = "CARGO_TARGET_DIR";
