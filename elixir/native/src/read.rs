@@ -44,10 +44,7 @@ fn is_active_to<'a>(
     key: Option<&str>,
     attributes: Term<'a>,
 ) -> Term<'a> {
-    match term::attributes(attributes) {
-        Ok(attributes) => instance.tide.is_active_for(flag_key, subject(key, attributes.as_ref())).encode(env),
-        Err(problem) => problem.encode(env),
-    }
+    for_subject(env, key, attributes, |subject| instance.tide.is_active_for(flag_key, subject).encode(env))
 }
 
 /// The value of a flag for a key, or the default of the caller.
@@ -60,18 +57,16 @@ fn get<'a>(
     key: Option<&str>,
     attributes: Term<'a>,
 ) -> Term<'a> {
-    let attributes = match term::attributes(attributes) {
-        Ok(attributes) => attributes,
-        Err(problem) => return problem.encode(env),
-    };
-    let (view, flag, subject) = (instance.tide.view(), FlagKey::parse(flag_key), subject(key, attributes.as_ref()));
-    let decision = view.decide(flag.section(), flag.flag(), subject.clone());
-    let value = term::answered(env, decision.answer).unwrap_or_else(|| {
-        // The library counts reads of unknown flags there.
-        view.raw(flag.section(), flag.flag(), subject);
-        default
-    });
-    (atom::ok(), value).encode(env)
+    for_subject(env, key, attributes, |subject| {
+        let (view, flag) = (instance.tide.view(), FlagKey::parse(flag_key));
+        let decision = view.decide(flag.section(), flag.flag(), subject.clone());
+        let value = term::answered(env, decision.answer).unwrap_or_else(|| {
+            // The library counts reads of unknown flags there.
+            view.raw(flag.section(), flag.flag(), subject);
+            default
+        });
+        (atom::ok(), value).encode(env)
+    })
 }
 
 /// What a flag answers, and everything that led to it.
@@ -83,20 +78,24 @@ fn explain<'a>(
     key: Option<&str>,
     attributes: Term<'a>,
 ) -> Term<'a> {
-    match term::attributes(attributes) {
-        Ok(attributes) => {
-            let (flag, subject) = (FlagKey::parse(flag_key), subject(key, attributes.as_ref()));
-            term::serialized(env, &instance.tide.explain(flag.section(), flag.flag(), subject))
-        }
-        Err(problem) => problem.encode(env),
-    }
+    for_subject(env, key, attributes, |subject| {
+        let flag = FlagKey::parse(flag_key);
+        term::serialized(env, &instance.tide.explain(flag.section(), flag.flag(), subject))
+    })
 }
 
-fn subject<'k>(key: Option<&'k str>, attributes: Option<&'k tidegate::JsonAttributes>) -> Subject<'k> {
+/// What is answered for a key, or none, with attributes; or what is wrong with the attributes.
+fn for_subject<'a>(
+    env: Env<'a>,
+    key: Option<&str>,
+    attributes: Term<'a>,
+    answer: impl FnOnce(Subject<'_>) -> Term<'a>,
+) -> Term<'a> {
     let subject = Subject::from(key);
-    match attributes {
-        Some(attributes) => subject.with_attributes(attributes),
-        None => subject,
+    match term::attributes(attributes) {
+        Ok(Some(attributes)) => answer(subject.with_attributes(&attributes)),
+        Ok(None) => answer(subject),
+        Err(problem) => problem.encode(env),
     }
 }
 
