@@ -104,10 +104,14 @@ fn plan_at(snapshot: &Snapshot, flag: FlagIndex, moment: &Moment<'_>) -> Plan {
     let fixed = |decision: &Decision<'_>| PlanKind::Fixed(decision.variant, decision.answer.as_bool());
     let mut plan = Plan { kind: PlanKind::Ask, stable: None, new: None, from, until: override_ends };
     let Some(entry) = snapshot.entry(flag) else {
-        // Only a lock or an activation knows the flag. An activation between 0 and 100 % needs the key.
+        // Only a lock, an activation or a default knows the flag. Between 0 and 100 % the key's position decides.
         let decision = snapshot.evaluate(Some(flag), &Subject::absent(), moment);
         if decision.error != Some(crate::ErrorCode::TargetingKeyMissing) {
             plan.kind = fixed(&decision);
+        } else if let (Some(overridden), Some(undocumented)) = (snapshot.overridden(flag), snapshot.undocumented(flag))
+        {
+            (plan.stable, plan.new) = (Some(false), Some(true));
+            plan.kind = PlanKind::Share(KeyHash::Xxh3(undocumented.seed), overridden.bare_share(now));
         }
         return plan;
     };

@@ -5,7 +5,7 @@ use crate::bucket::{self, SubjectKind};
 use crate::snapshot::{Entry, FlagIndex, NONE, Overridden};
 use crate::timeline::Segment;
 use crate::trace::{Facts, Trace};
-use crate::{Activation, Answer, Decision, ErrorCode, HostLock, Micros, Pin, Reason, Rule, Share, Variant};
+use crate::{Activation, Answer, Decision, ErrorCode, HostLock, Micros, Pin, Reason, Rule, Variant};
 
 impl<'s> Query<'s, '_> {
     /// The lock of this host, then the activation; `None` if neither is active.
@@ -35,7 +35,7 @@ impl<'s> Query<'s, '_> {
                 let decision = self.by_activation(known, active?, trace);
                 Some(self.with_variant(entry, decision, trace))
             }
-            None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden.default, active, trace)),
+            None if overridden.is_bare() => Some(self.by_bare_activation(flag, overridden, active, trace)),
             // The flag had a definition that is not loaded, so its values are unknown.
             None => None,
         }
@@ -87,7 +87,7 @@ impl<'s> Query<'s, '_> {
     fn by_bare_activation(
         &self,
         flag: FlagIndex,
-        default: Option<Share>,
+        overridden: &Overridden,
         active: Option<&Activation>,
         trace: &mut impl Trace,
     ) -> Decision<'s> {
@@ -97,8 +97,8 @@ impl<'s> Query<'s, '_> {
             SubjectKind::Drawn(position) => Some(position),
             SubjectKind::Absent => None,
         };
-        let share = active.map_or(default.unwrap_or(Share::ZERO), |activation| activation.share);
-        trace.rule(if active.is_some() || default.is_some() { Rule::Activation } else { Rule::Ramp });
+        let share = overridden.bare_share(self.moment.now);
+        trace.rule(if active.is_some() || overridden.default.is_some() { Rule::Activation } else { Rule::Ramp });
         trace.expires(active.and_then(|activation| activation.until));
         trace.share(|| Facts { position, share, ..Facts::default() });
         match (Segment::Level(share).unanimous(), position) {

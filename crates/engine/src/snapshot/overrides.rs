@@ -9,7 +9,7 @@ mod moved;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Activation, Digest, FlagKey, HostLock, Overlay, Share, bucket, ends};
+use crate::{Activation, Digest, FlagKey, HostLock, Micros, Overlay, Share, bucket, ends};
 
 use super::chunks::Chunks;
 use super::index::Index;
@@ -63,6 +63,12 @@ impl Overridden {
     /// was set on a flag without a definition, or it has only a default.
     pub(crate) fn is_bare(&self) -> bool {
         self.activation.as_ref().map_or(self.default.is_some(), |activation| !activation.defined)
+    }
+
+    /// The share of such a flag at this instant.
+    pub(crate) fn bare_share(&self, now: Micros) -> Share {
+        let active = self.activation.as_ref().filter(|activation| activation.until.is_none_or(|until| now < until));
+        active.map_or(self.default.unwrap_or(Share::ZERO), |activation| activation.share)
     }
 
     fn is_empty(&self) -> bool {
