@@ -238,8 +238,11 @@ impl FlagHandle {
 
     #[inline(never)]
     fn is_active_by_draw(&self) -> bool {
-        let subject = self.tide.board().read(|published| published.reader_state.draw());
-        self.ask(&subject)
+        let position = self.tide.board().reader_state().position();
+        match self.cell.settled_at(position) {
+            Some(active) => active,
+            None => self.ask(&Subject::drawn(position)),
+        }
     }
 
     #[inline(never)]

@@ -15,7 +15,9 @@ mod words;
 use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 
-use tidegate_engine::{Answer, FlagIndex, FlagKey, KeyHash, Micros, Plan, PlanKind, Snapshot, Subject, Variant};
+use tidegate_engine::{
+    Answer, FlagIndex, FlagKey, KeyHash, Micros, Plan, PlanKind, Position, Snapshot, Subject, Variant,
+};
 
 use crate::clock::Clock;
 use crate::read::publish::Published;
@@ -76,6 +78,17 @@ impl FlagCell {
             return None;
         }
         self.words.is_below_share(head, key)
+    }
+
+    /// Whether the flag is on at a position, for the rollouts of [`FlagCell::settled_for`].
+    #[inline]
+    pub(crate) fn settled_at(&self, position: Position) -> Option<bool> {
+        let head = Head(self.words.head.load(Ordering::Acquire));
+        if head.0 & Head::QUICK == 0 {
+            return None;
+        }
+        let has_new = u64::from(position.get()) < self.words.shares.load(Ordering::Relaxed);
+        if self.words.are_still_of(head) { Some(has_new) } else { None }
     }
 
     /// Whether [`FlagCell::moving_for`] may have the answer.

@@ -176,6 +176,8 @@ impl Published {
 pub(crate) struct Board {
     generation: AtomicU64,
     clock: Clock,
+    /// The one of all publications.
+    reader_state: Arc<ReaderState>,
     current: ArcSwap<Published>,
 }
 
@@ -184,14 +186,22 @@ impl Board {
     pub(crate) fn new(snapshot: Snapshot, leases: Clocks, reader_state: ReaderState, clock: Clock) -> Arc<Self> {
         let past = AtomicI64::new(past(&clock).get());
         let generation = next_generation();
-        let first = Published { snapshot, leases, reader_state: Arc::new(reader_state), generation, past };
-        Arc::new(Self { generation: AtomicU64::new(generation), clock, current: ArcSwap::from_pointee(first) })
+        let reader_state = Arc::new(reader_state);
+        let first = Published { snapshot, leases, reader_state: Arc::clone(&reader_state), generation, past };
+        let current = ArcSwap::from_pointee(first);
+        Arc::new(Self { generation: AtomicU64::new(generation), clock, reader_state, current })
     }
 
     /// The clock of the instance.
     #[inline]
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What all reads of the instance share.
+    #[inline]
+    pub(crate) fn reader_state(&self) -> &ReaderState {
+        &self.reader_state
     }
 
     /// Reads what is published. May be called from within itself, also while a thread ends.
@@ -254,7 +264,7 @@ impl Publisher {
     /// Activates a snapshot. Readers that come after this see it.
     pub(crate) fn publish(&mut self, snapshot: Snapshot, leases: Clocks) {
         let generation = next_generation();
-        let reader_state = Arc::clone(&self.board.current.load().reader_state);
+        let reader_state = Arc::clone(&self.board.reader_state);
         let past = AtomicI64::new(past(&self.board.clock).get());
         let retired = self.board.current.swap(Arc::new(Published { snapshot, leases, reader_state, generation, past }));
         self.board.generation.store(generation, Ordering::Release);

@@ -21,15 +21,20 @@ impl ReaderState {
         Self { misreads: Misreads::new(), seeded: seed.map(AtomicU64::new) }
     }
 
-    /// A position, drawn at random.
+    /// A subject with a position drawn at random.
     #[inline]
     pub(crate) fn draw(&self) -> Subject<'static> {
+        Subject::drawn(self.position())
+    }
+
+    /// A position, drawn at random.
+    #[inline]
+    pub(crate) fn position(&self) -> Position {
         let number = match &self.seeded {
             None => random(),
             Some(state) => splitmix(state.fetch_add(SPLITMIX_STEP, Ordering::Relaxed).wrapping_add(SPLITMIX_STEP)),
         };
-        let place = (number >> 32) as u32;
-        Subject::drawn(Position::new(place))
+        Position::new((number >> 32) as u32)
     }
 }
 

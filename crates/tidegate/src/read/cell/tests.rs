@@ -41,6 +41,11 @@ fn check(cell: &FlagCell, board: &Board, key: &str) -> Result<bool, TestCaseErro
     for quick in [cell.settled_for(key), cell.moving_for(key, board.clock())].into_iter().flatten() {
         prop_assert_eq!(quick, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
     }
+    let position = published.reader_state.position();
+    if let Some(drawn) = cell.settled_at(position) {
+        let decision = published.snapshot.evaluate(index, &Subject::drawn(position), &moment);
+        prop_assert_eq!(drawn, decision.answer.as_bool().unwrap_or(false), "{:?} at {}", decision, moment.now);
+    }
     let said = cell.variant_for(key, board.clock());
     if let CachedAnswer::Known(variant) = said {
         prop_assert_eq!(variant, decision.variant, "{:?} at {}", decision, moment.now);
@@ -189,6 +194,29 @@ fn plain_flags_need_no_snapshot() {
     assert_eq!(cell(&board, "s/on").instant(), Some(true));
     assert_eq!(cell(&board, "s/unknown").instant(), Some(false));
     assert_eq!(cell(&board, "s/ramp").instant(), None);
+}
+
+/// Which percentages are drawn without a look at the snapshot, for the same reason.
+#[test]
+fn a_percentage_is_drawn_from_the_words() {
+    let share = Share::from_millionths(20_000_000).unwrap();
+    let activation = |flag| (FlagKey::parse(flag), Activation { share, until: None, defined: flag != "s/bare" });
+    let flags = ["s/bare", "s/flag", "s/staff"];
+    let overlay = Overlay { activations: flags.map(activation).to_vec(), ..Overlay::default() };
+    let document = r#"{"s": {
+        "flag": {"stable": false, "new": true, "salt": ""},
+        "staff": {"stable": false, "new": true, "salt": "", "early_adopters": ["k"]}
+    }}"#;
+    let board = board_of(snapshot(document).overlaid(&overlay), Micros::new(HOUR));
+    let drawn = |flag, place| cell(&board, flag).settled_at(Position::new(place));
+    for flag in ["s/bare", "s/flag"] {
+        assert_eq!(
+            [0, 858_993_458, 858_993_459, u32::MAX].map(|place| drawn(flag, place)),
+            [true, true, false, false].map(Some),
+            "{flag}"
+        );
+    }
+    assert_eq!(drawn("s/staff", 0), None);
 }
 
 /// Which flags are answered in the fewest steps, for the same reason.
