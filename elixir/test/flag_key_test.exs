@@ -99,7 +99,8 @@ defmodule Tidegate.FlagKeyTest do
 
   test "random terms that differ have keys that differ, and each key names a flag" do
     :rand.seed(:exsss, {1, 2, 3})
-    terms = for(_number <- 1..5_000, do: random(3)) |> Enum.uniq()
+    terms = for(_number <- 1..20_000, do: random(3)) |> Enum.uniq()
+    assert length(terms) > 5_000
     keys = Enum.map(terms, &FlagKey.from_term/1)
     assert length(Enum.uniq(keys)) == length(terms)
 
@@ -109,16 +110,67 @@ defmodule Tidegate.FlagKeyTest do
     end
   end
 
-  defp random(depth) do
-    case :rand.uniform(if depth == 0, do: 5, else: 8) do
-      1 -> Enum.random([:a, :b, :"", nil, :"a\"b", :"\n", :é])
-      2 -> Enum.random(["a", "b", "", "\"", "\\", ",", "é", "\u200b", <<200>>, String.duplicate("a", 300)])
-      3 -> :rand.uniform(5) - 2
-      4 -> :rand.uniform(5) / 2
-      5 -> <<:rand.uniform(16)::size(Enum.random([1, 5, 9]))>>
-      6 -> for _item <- 1..Enum.random(1..3), do: random(depth - 1)
-      7 -> List.to_tuple(for _item <- 1..Enum.random(1..3), do: random(depth - 1))
-      8 -> Map.new(for _item <- 1..Enum.random(1..3), do: {random(depth - 1), random(depth - 1)})
+  test "a random term has the same key as a copy of it that was built elsewhere" do
+    :rand.seed(:exsss, {4, 5, 6})
+
+    for _number <- 1..2_000 do
+      term = random(3)
+
+      assert FlagKey.from_term(term |> :erlang.term_to_binary() |> :erlang.binary_to_term()) ==
+               FlagKey.from_term(term)
     end
   end
+
+  test "both zeros are one name, wherever they stand in a term" do
+    :rand.seed(:exsss, {7, 8, 9})
+
+    for _number <- 1..500 do
+      term = random(2)
+      [positive, negative] = for zero <- [0.0, -0.0], do: FlagKey.from_term([{term, zero}, %{a: zero} | zero])
+      assert positive == negative
+    end
+
+    refute FlagKey.from_term(0.0) == FlagKey.from_term(0)
+  end
+
+  test "a function has one key, whichever process has made it" do
+    made = fn number -> fn -> number end end
+    assert made.(1) === Task.await(Task.async(fn -> made.(1) end))
+    assert FlagKey.from_term(made.(1)) == Task.await(Task.async(fn -> FlagKey.from_term(made.(1)) end))
+    refute FlagKey.from_term(made.(1)) == FlagKey.from_term(made.(2))
+    refute FlagKey.from_term(made.(1)) == FlagKey.from_term(fn -> 1 end)
+    assert FlagKey.from_term(&Enum.map/2) == ~S(terms/&{:"Elixir.Enum",:"map",2})
+  end
+
+  defp random(depth) do
+    case :rand.uniform(if depth == 0, do: 10, else: 14) do
+      1 -> Enum.random([:a, :b, :"", nil, true, :"a\"b", :"\n", :é, Some.Module])
+      2 -> Enum.random(["a", "b", "", "\"", "\\", ",", "é", "\u200b", <<200>>, String.duplicate("a", 300)])
+      3 -> :rand.uniform(5) - 2
+      4 -> Enum.random([-1, 1]) * (Integer.pow(2, Enum.random([62, 63, 64, 65, 200])) + :rand.uniform(3))
+      5 -> :rand.uniform(5) / 2
+      6 -> float(<<:rand.uniform(4_000_000_000)::32, :rand.uniform(4_000_000_000)::32>>)
+      7 -> <<:rand.uniform(16)::size(Enum.random([1, 5, 9]))>>
+      8 -> for <<byte <- :rand.bytes(3)>>, into: <<>>, do: <<byte>>
+      9 -> Enum.random([make_ref(), self(), spawn(fn -> :ok end), hd(Port.list())])
+      10 -> function(:rand.uniform(4), :rand.uniform(3))
+      11 -> for _item <- 1..Enum.random(1..3), do: random(depth - 1)
+      12 -> [random(depth - 1) | random(depth - 1)]
+      13 -> List.to_tuple(for _item <- 1..Enum.random(1..3), do: random(depth - 1))
+      14 -> Map.new(for _item <- 1..Enum.random(1..3), do: {random(depth - 1), random(depth - 1)})
+    end
+  end
+
+  # These bits as a float; not every one of them is a number.
+  defp float(bits) do
+    case bits do
+      <<number::float>> -> number
+      _none -> 1.0e300
+    end
+  end
+
+  defp function(1, arity), do: Function.capture(Enum, :map, arity)
+  defp function(2, arity), do: Function.capture(Some.Module, :map, arity)
+  defp function(3, bound), do: fn -> bound end
+  defp function(4, bound), do: fn _argument -> {bound} end
 end

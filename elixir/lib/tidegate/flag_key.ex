@@ -30,10 +30,12 @@ defmodule Tidegate.FlagKey do
   | float | `f` and its 64 bits in hexadecimal |
   | tuple, list, improper list | `{a,b}`, `[a,b]`, `[a\\|b]` |
   | map | `%{key=>value,...}` in the order of the texts of the keys; a struct is a map |
-  | pid, port, reference, function | `#` and the external term format in hexadecimal |
+  | function | `&` and the tuple of module, name and arity, or of module, index, unique value and bound variables |
+  | pid, port, reference | `#` and the external term format in hexadecimal |
 
   `"` and `\\` have a `\\` before them. The text depends on neither the node, nor the version of Erlang, nor the order in which a map was
-  built; so a flag keeps its key through an upgrade. That does not hold for the last row, whose terms end with their node.
+  built; so a flag keeps its key through an upgrade. That does not hold for the last row, whose terms end with their node, nor for a
+  function that has no name, which ends with the compiled module.
   """
 
   alias Tidegate.Native
@@ -103,6 +105,16 @@ defmodule Tidegate.FlagKey do
       |> Enum.map_intersperse(",", fn {key, value} -> [key, "=>", value] end),
       "}"
     ]
+  end
+
+  # Not the external term format: it has the process that made the function, which does not make two functions differ.
+  defp text(term) when is_function(term) do
+    info = term |> :erlang.fun_info() |> Map.new()
+
+    case info do
+      %{type: :external} -> ["&", text({info.module, info.name, info.arity})]
+      %{type: :local} -> ["&", text({info.module, info.new_index, info.new_uniq, info.env})]
+    end
   end
 
   defp text(term), do: ["#", Base.encode16(:erlang.term_to_binary(term, [:deterministic]), case: :lower)]
