@@ -12,7 +12,7 @@ defmodule Mix.Tasks.Compile.TidegateNative do
     profile = System.get_env("TIDEGATE_CARGO_PROFILE", if(Mix.env() == :test, do: "dev", else: "release"))
     target = System.get_env("CARGO_TARGET_DIR", "native/target") |> Path.expand()
     # The tests need a function that panics.
-    features = if Mix.env() == :test, do: ["--features", "panic"], else: []
+    features = if Mix.env() == :test, do: ["--features", "testing"], else: []
     arguments = ["build", "--quiet", "--locked", "--manifest-path", "native/Cargo.toml", "--profile", profile]
 
     unless System.find_executable("cargo") do

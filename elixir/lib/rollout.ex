@@ -29,6 +29,7 @@ defmodule Rollout do
 
   alias Tidegate.FlagKey
   alias Tidegate.Instance
+  alias Tidegate.Native
 
   @typedoc "The name of a flag: any term."
   @type flag :: term()
@@ -40,8 +41,21 @@ defmodule Rollout do
   It reads the memory of this node: it sends no message and waits for nothing.
   """
   @spec active?(flag()) :: boolean()
-  def active?(flag) when is_atom(flag), do: Instance.active?(flag)
-  def active?(flag), do: Instance.active?(FlagKey.from_term(flag))
+  def active?(flag) when is_atom(flag) do
+    case Native.is_atom_active(flag) do
+      active when is_boolean(active) -> active
+      answer -> Instance.first_read(answer, flag, &Native.is_active/1)
+    end
+  end
+
+  def active?(flag) when is_binary(flag) do
+    case Native.is_name_active(flag) do
+      active when is_boolean(active) -> active
+      answer -> Instance.first_read(answer, flag, &Native.is_active/1)
+    end
+  end
+
+  def active?(flag), do: flag |> Instance.flag_key() |> Native.is_active() |> Instance.boolean!()
 
   @doc """
   Activates the flag for every call. Raises `Tidegate.Error` if nothing was changed.

@@ -88,13 +88,37 @@ defmodule Tidegate do
   Whether a boolean flag is on for this call. A flag that is on for a percentage is drawn at random in each call.
   """
   @spec active?(flag()) :: boolean()
-  def active?(flag) when is_atom(flag) or is_binary(flag), do: Instance.active?(flag)
+  def active?(flag) when is_atom(flag) do
+    case Native.is_atom_active(flag) do
+      active when is_boolean(active) -> active
+      answer -> Instance.first_read(answer, flag, &Native.is_active/1)
+    end
+  end
+
+  def active?(flag) when is_binary(flag) do
+    case Native.is_active(flag) do
+      active when is_boolean(active) -> active
+      answer -> Instance.boolean!(answer)
+    end
+  end
 
   @doc """
   Whether a boolean flag is on for a key. A key keeps its answer, also when the percentage is raised.
   """
   @spec active_for?(flag(), key()) :: boolean()
-  def active_for?(flag, key) when is_atom(flag) or is_binary(flag), do: Instance.active_for?(flag, key)
+  def active_for?(flag, key) when is_atom(flag) do
+    case Native.is_atom_active_for(flag, key) do
+      active when is_boolean(active) -> active
+      answer -> Instance.first_read(answer, flag, &Native.is_active_for(&1, key))
+    end
+  end
+
+  def active_for?(flag, key) when is_binary(flag) do
+    case Native.is_active_for(flag, key) do
+      active when is_boolean(active) -> active
+      answer -> Instance.boolean!(answer)
+    end
+  end
 
   @doc """
   The same with the attributes that rules read.
@@ -269,6 +293,10 @@ defmodule Tidegate do
       error -> result(error)
     end
   end
+
+  # Nearly all calls.
+  defp asked([]), do: {nil, nil}
+  defp asked(key: key), do: {key, nil}
 
   defp asked(options) do
     options = Keyword.validate!(options, key: nil, attributes: nil)

@@ -180,7 +180,10 @@ defmodule TidegateTest do
   end
 
   test "calls with other terms than they take are errors, and the virtual machine goes on" do
-    assert_raise ArgumentError, fn -> Tidegate.Native.is_active(make_ref(), "x") end
+    assert_raise ArgumentError, fn -> Tidegate.Native.is_active(make_ref()) end
+    assert_raise ArgumentError, fn -> Tidegate.Native.keep_atom("x", "x") end
+    assert_raise ArgumentError, fn -> Tidegate.active?(<<255>>) end
+    assert_raise ArgumentError, fn -> Tidegate.Native.shutdown(make_ref(), 1) end
     assert_raise ArgumentError, fn -> Tidegate.active_for?("x", :no_text) end
     assert_raise ArgumentError, fn -> Tidegate.active_for?("x", <<255>>) end
     assert_raise FunctionClauseError, fn -> Tidegate.active?({:beta, 1}) end

@@ -25,7 +25,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 fn tests(profile: &str) -> Result<(), Failure> {
     prerequisites()?;
-    binding::clippy("elixir", "elixir/native/Cargo.toml", profile, &["--features", "panic"])?;
+    binding::clippy("elixir", "elixir/native/Cargo.toml", profile, &["--features", "testing"])?;
     announce("elixir: format");
     finish(mix("test", profile)?.args(["format", "--check-formatted"]))?;
     announce("elixir: tests");

@@ -23,8 +23,17 @@ defmodule Tidegate.Native do
   @spec shutdown(instance(), non_neg_integer()) :: :ok | problem()
   def shutdown(_instance, _timeout_ms), do: missing()
 
-  @spec remember(instance(), atom(), String.t()) :: true
-  def remember(_instance, _atom, _flag_key), do: missing()
+  @spec empty(term(), term()) :: true
+  def empty(_flag, _key), do: missing()
+
+  @spec serve(instance()) :: true
+  def serve(_instance), do: missing()
+
+  @spec keep_atom(atom(), String.t()) :: boolean()
+  def keep_atom(_atom, _flag_key), do: missing()
+
+  @spec keep_name(binary(), String.t()) :: boolean()
+  def keep_name(_name, _flag_key), do: missing()
 
   @spec name_problem(String.t(), String.t()) :: String.t() | nil
   def name_problem(_section, _flag), do: missing()
@@ -32,11 +41,23 @@ defmodule Tidegate.Native do
   @spec flag_key(String.t(), String.t()) :: String.t()
   def flag_key(_section, _flag), do: missing()
 
-  @spec is_active(instance(), atom() | String.t()) :: boolean() | :unnamed
-  def is_active(_instance, _flag), do: missing()
+  @spec may_keep_term() :: boolean()
+  def may_keep_term, do: missing()
 
-  @spec is_active_for(instance(), atom() | String.t(), String.t()) :: boolean() | :unnamed
-  def is_active_for(_instance, _flag, _key), do: missing()
+  @spec is_atom_active(atom()) :: boolean() | :unnamed | :stopped
+  def is_atom_active(_atom), do: missing()
+
+  @spec is_name_active(binary()) :: boolean() | :unnamed | :stopped
+  def is_name_active(_name), do: missing()
+
+  @spec is_atom_active_for(atom(), String.t()) :: boolean() | :unnamed | :stopped
+  def is_atom_active_for(_atom, _key), do: missing()
+
+  @spec is_active(String.t()) :: boolean() | :stopped
+  def is_active(_flag_key), do: missing()
+
+  @spec is_active_for(String.t(), String.t()) :: boolean() | :stopped
+  def is_active_for(_flag_key, _key), do: missing()
 
   @spec is_active_to(instance(), String.t(), String.t() | nil, map() | nil) :: boolean() | problem()
   def is_active_to(_instance, _flag_key, _key, _attributes), do: missing()

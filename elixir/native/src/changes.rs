@@ -13,7 +13,7 @@ rustler::atoms! {
 /// Sends each notification to this process, from a thread that ends with the instance or the process. Whether the thread was started.
 #[rustler::nif]
 fn forward(instance: ResourceArc<Instance>, to: LocalPid) -> bool {
-    let mut subscription = instance.tide.subscribe();
+    let mut subscription = instance.tide().subscribe();
     let work = move || {
         let mut env = OwnedEnv::new();
         while let Ok(changes) = subscription.recv() {

@@ -1,96 +1,26 @@
 //! An instance of the library, as a resource of the virtual machine.
 
-use std::hash::{Hash as _, Hasher};
-use std::sync::OnceLock;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustler::{Atom, Encoder, Env, Resource, ResourceArc, Term};
-use tidegate::{FlagHandle, FlagKey, Tidegate};
+use rustler::{Atom, Binary, Encoder, Env, NifResult, Resource, ResourceArc, Term};
+use tidegate::{FlagKey, Tidegate};
 
+use crate::handles::Handles;
+use crate::served::{self, Shared};
 use crate::{error, options};
 
-/// The instance, and handles of the flags that atoms name.
-pub(crate) struct Instance {
-    pub(crate) tide: Tidegate,
-    handles: Vec<OnceLock<Handle>>,
-}
-
-struct Handle {
-    atom: Atom,
-    flag: FlagHandle,
-}
+/// The instance.
+pub(crate) struct Instance(Shared);
 
 #[rustler::resource_impl]
 impl Resource for Instance {}
 
 impl Instance {
-    fn new(tide: Tidegate) -> Self {
-        Self { tide, handles: (0..HANDLES_MAX).map(|_| OnceLock::new()).collect() }
-    }
-
-    /// The handle of an atom that was [remembered](Self::remember).
-    #[inline]
-    pub(crate) fn handle(&self, atom: Atom) -> Option<&FlagHandle> {
-        self.slots(atom).map_while(OnceLock::get).find(|handle| handle.atom == atom).map(|handle| &handle.flag)
-    }
-
-    /// Keeps a handle of the flag that this atom names. Where all its places are taken, the flag is read by its key.
-    fn remember(&self, atom: Atom, flag_key: &str) {
-        let key = FlagKey::parse(flag_key);
-        for slot in self.slots(atom) {
-            let handle = || Handle { atom, flag: self.tide.flag(key.section(), key.flag()) };
-            if slot.get_or_init(handle).atom == atom {
-                return;
-            }
-        }
-    }
-
-    /// The places where the handle of an atom may be.
-    #[inline]
-    fn slots(&self, atom: Atom) -> impl Iterator<Item = &OnceLock<Handle>> {
-        let mut word = Word(0);
-        atom.as_c_arg().hash(&mut word);
-        // The lowest bits of an atom tell it from other terms, the rest is its index in the table of atoms.
-        let first = word.0 >> 6;
-        (first..first.wrapping_add(PROBES_MAX)).filter_map(|index| self.handles.get(index % HANDLES_MAX))
+    pub(crate) fn tide(&self) -> &Tidegate {
+        &self.0.tide
     }
 }
-
-/// The one machine word that is hashed.
-struct Word(usize);
-
-impl Hasher for Word {
-    fn finish(&self) -> u64 {
-        self.0 as u64
-    }
-
-    #[inline]
-    fn write_usize(&mut self, word: usize) {
-        self.0 = word;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ usize::from(*byte);
-        }
-    }
-}
-
-impl Drop for Instance {
-    /// The last handle waits for its threads, and the scheduler that collects the resource must not.
-    fn drop(&mut self) {
-        let last = (self.tide.clone(), std::mem::take(&mut self.handles));
-        // Without a thread it waits here: `Tidegate.Node` has ended the threads before, unless it was killed.
-        let _ = thread::Builder::new().name("tidegate-drop".to_owned()).spawn(move || drop(last));
-    }
-}
-
-/// Atoms with a handle: more than a program has flags, and 64 KiB.
-const HANDLES_MAX: usize = 1024;
-
-/// Places that are looked at for one atom.
-const PROBES_MAX: usize = 8;
 
 /// Does nothing: what a call costs by itself.
 #[rustler::nif]
@@ -98,8 +28,15 @@ fn empty() -> bool {
     true
 }
 
+/// The same with as many arguments as a read for a key has, which it takes as they are.
+#[rustler::nif(name = "empty")]
+fn empty_with_two<'a>(env: Env<'a>, flag: Term<'a>, key: Term<'a>) -> Term<'a> {
+    let _ = (flag, key);
+    true.encode(env)
+}
+
 /// Panics, for a test.
-#[cfg(feature = "panic")]
+#[cfg(feature = "testing")]
 #[rustler::nif]
 fn panic() -> bool {
     panic!("a panic for the test")
@@ -110,24 +47,50 @@ fn connect<'a>(env: Env<'a>, given: Vec<(Atom, Term<'a>)>) -> Term<'a> {
     let connected =
         options::builder(given).and_then(|builder| builder.connect().map_err(|problem| error::connect(&problem)));
     match connected {
-        Ok(tide) => (rustler::types::atom::ok(), ResourceArc::new(Instance::new(tide))).encode(env),
+        Ok(tide) => {
+            (rustler::types::atom::ok(), ResourceArc::new(Instance(Shared::new(Handles::new(tide))))).encode(env)
+        }
         Err(problem) => problem.encode(env),
     }
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn shutdown(env: Env<'_>, instance: ResourceArc<Instance>, timeout_ms: u64) -> Term<'_> {
-    match instance.tide.shutdown(Duration::from_millis(timeout_ms)) {
+    match instance.tide().shutdown(Duration::from_millis(timeout_ms)) {
         Ok(()) => rustler::types::atom::ok().encode(env),
         Err(problem) => error::Problem::new(error::timeout(), &problem).encode(env),
     }
 }
 
+/// From here on reads ask this instance.
 #[rustler::nif]
-fn remember(instance: ResourceArc<Instance>, atom: Atom, flag_key: &str) -> bool {
-    instance.remember(atom, flag_key);
+fn serve(instance: ResourceArc<Instance>) -> bool {
+    served::serve(&instance.0);
     true
 }
+
+/// Keeps a handle of the flag that an atom names.
+#[rustler::nif]
+fn keep_atom(term: Term<'_>, flag_key: &str) -> NifResult<bool> {
+    let atom = Atom::from_term(term)?;
+    Ok(served::read(|handles| handles.keep_atom(term, atom, flag_key)).is_some())
+}
+
+/// Keeps a handle of the flag that a text names for `Rollout`.
+#[rustler::nif]
+fn keep_name(name: Binary<'_>, flag_key: &str) -> bool {
+    served::read(|handles| handles.keep_name(&name, flag_key)).is_some()
+}
+
+/// Whether the flag key of one more term may be kept: of a thousand, and none of them ever leaves.
+#[rustler::nif]
+fn may_keep_term() -> bool {
+    static KEPT: AtomicUsize = AtomicUsize::new(0);
+    KEPT.load(Ordering::Relaxed) < TERMS_MAX && KEPT.fetch_add(1, Ordering::Relaxed) < TERMS_MAX
+}
+
+/// Terms whose flag keys are kept.
+const TERMS_MAX: usize = 1_024;
 
 /// What is wrong with the name of a flag; `nil` for a name that a flag can have.
 #[rustler::nif]

@@ -5,9 +5,11 @@
 
 mod changes;
 mod error;
+mod handles;
 mod instance;
 mod options;
 mod read;
+mod served;
 mod term;
 mod write;
 

@@ -1,38 +1,78 @@
 //! Reads: they look at memory, on the scheduler that asks.
 
 use rustler::types::atom;
-use rustler::{Atom, Encoder, Env, Error, NifResult, ResourceArc, Term};
-use tidegate::{FlagKey, Subject};
+use rustler::{Binary, Encoder, Env, Error, NifResult, ResourceArc, Term};
+use tidegate::{FlagHandle, FlagKey, Subject, Tidegate};
 
+use crate::handles::Handles;
 use crate::instance::Instance;
-use crate::term;
+use crate::{served, term};
 
 rustler::atoms! {
-    /// The atom has no handle yet.
+    /// No instance was started.
+    stopped,
+    /// The atom or the text has no handle yet.
     unnamed,
 }
 
-/// Whether a flag is on for this call. The flag is an atom or a flag key.
+/// Whether the flag of an atom is on for this call.
 #[rustler::nif]
-fn is_active<'a>(env: Env<'a>, instance: Term<'a>, flag: Term<'a>) -> NifResult<Term<'a>> {
-    let instance = borrowed(instance)?;
-    if let Ok(atom) = Atom::from_term(flag) {
-        return Ok(instance
-            .handle(atom)
-            .map_or_else(|| unnamed().encode(env), |handle| handle.is_active().encode(env)));
-    }
-    Ok(instance.tide.is_active(flag.decode()?).encode(env))
+fn is_atom_active<'a>(env: Env<'a>, atom: Term<'a>) -> Term<'a> {
+    by_handle(env, |handles| handles.of_atom(atom), FlagHandle::is_active)
 }
 
-/// Whether a flag is on for a key. The flag is an atom or a flag key.
+/// Whether the flag that a text names for `Rollout` is on for this call.
 #[rustler::nif]
-fn is_active_for<'a>(env: Env<'a>, instance: Term<'a>, flag: Term<'a>, key: &str) -> NifResult<Term<'a>> {
-    let instance = borrowed(instance)?;
-    if let Ok(atom) = Atom::from_term(flag) {
-        let active = instance.handle(atom).map(|handle| handle.is_active_for(key));
-        return Ok(active.map_or_else(|| unnamed().encode(env), |active| active.encode(env)));
+fn is_name_active<'a>(env: Env<'a>, name: Binary<'a>) -> Term<'a> {
+    by_handle(env, |handles| handles.of_name(&name), FlagHandle::is_active)
+}
+
+/// Whether the flag of an atom is on for a key.
+#[rustler::nif]
+fn is_atom_active_for<'a>(env: Env<'a>, atom: Term<'a>, key: &str) -> Term<'a> {
+    by_handle(env, |handles| handles.of_atom(atom), |handle| handle.is_active_for(key))
+}
+
+/// Whether the flag of a flag key is on for this call.
+#[rustler::nif]
+fn is_active<'a>(env: Env<'a>, flag_key: Binary<'a>) -> NifResult<Term<'a>> {
+    by_flag_key(env, flag_key, FlagHandle::is_active, Tidegate::is_active)
+}
+
+/// Whether the flag of a flag key is on for a key.
+#[rustler::nif]
+fn is_active_for<'a>(env: Env<'a>, flag_key: Binary<'a>, key: &str) -> NifResult<Term<'a>> {
+    by_flag_key(env, flag_key, |handle| handle.is_active_for(key), |tide, flag_key| tide.is_active_for(flag_key, key))
+}
+
+#[inline]
+fn by_handle(
+    env: Env<'_>,
+    find: impl FnOnce(&Handles) -> Option<&FlagHandle>,
+    ask: impl FnOnce(&FlagHandle) -> bool,
+) -> Term<'_> {
+    match served::read(|handles| find(handles).map(ask)) {
+        Some(Some(active)) => active.encode(env),
+        Some(None) => unnamed().encode(env),
+        None => stopped().encode(env),
     }
-    Ok(instance.tide.is_active_for(flag.decode()?, key).encode(env))
+}
+
+#[inline]
+fn by_flag_key<'a>(
+    env: Env<'a>,
+    flag_key: Binary<'a>,
+    ask: impl FnOnce(&FlagHandle) -> bool,
+    read: impl FnOnce(&Tidegate, &str) -> bool,
+) -> NifResult<Term<'a>> {
+    let answer = served::read(|handles| {
+        if let Some(handle) = handles.of_flag_key(&flag_key) {
+            return Ok(ask(handle));
+        }
+        let flag_key = str::from_utf8(flag_key.as_slice()).map_err(|_| Error::BadArg)?;
+        Ok(handles.read(flag_key, |tide| read(tide, flag_key)))
+    });
+    answer.map_or_else(|| Ok(stopped().encode(env)), |answer| answer.map(|active| active.encode(env)))
 }
 
 /// The same for a key, or none, with attributes.
@@ -44,7 +84,7 @@ fn is_active_to<'a>(
     key: Option<&str>,
     attributes: Term<'a>,
 ) -> Term<'a> {
-    for_subject(env, key, attributes, |subject| instance.tide.is_active_for(flag_key, subject).encode(env))
+    for_subject(env, key, attributes, |subject| instance.tide().is_active_for(flag_key, subject).encode(env))
 }
 
 /// The value of a flag for a key, or the default of the caller.
@@ -58,7 +98,7 @@ fn get<'a>(
     attributes: Term<'a>,
 ) -> Term<'a> {
     for_subject(env, key, attributes, |subject| {
-        let (view, flag) = (instance.tide.view(), FlagKey::parse(flag_key));
+        let (view, flag) = (instance.tide().view(), FlagKey::parse(flag_key));
         let decision = view.decide(flag.section(), flag.flag(), subject.clone());
         let value = term::answered(env, decision.answer).unwrap_or_else(|| {
             // The library counts reads of unknown flags there.
@@ -80,7 +120,7 @@ fn explain<'a>(
 ) -> Term<'a> {
     for_subject(env, key, attributes, |subject| {
         let flag = FlagKey::parse(flag_key);
-        term::serialized(env, &instance.tide.explain(flag.section(), flag.flag(), subject))
+        term::serialized(env, &instance.tide().explain(flag.section(), flag.flag(), subject))
     })
 }
 
@@ -97,10 +137,4 @@ fn for_subject<'a>(
         Ok(None) => answer(subject),
         Err(problem) => problem.encode(env),
     }
-}
-
-/// The instance without a count of its own: the term keeps it alive as long as the call lasts.
-#[inline]
-fn borrowed(instance: Term<'_>) -> NifResult<&Instance> {
-    instance.try_get_resource().ok_or(Error::BadArg)
 }

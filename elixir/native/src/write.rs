@@ -35,7 +35,7 @@ fn change<'a>(
 }
 
 fn begin(instance: &Instance, flag_key: &str, (operation, operand): (Atom, Term<'_>)) -> Result<Change, Problem> {
-    let tide = &instance.tide;
+    let tide = instance.tide();
     Ok(if operation == activate() {
         tide.activate_percentage(flag_key, percentage(operand))
     } else if operation == clear() {
@@ -120,7 +120,7 @@ fn history<'a>(
 /// What is served, from where, how old it is, and what is wrong.
 #[rustler::nif(schedule = "DirtyIo")]
 fn status(env: Env<'_>, instance: ResourceArc<Instance>) -> Term<'_> {
-    term::serialized(env, &instance.tide.status())
+    term::serialized(env, &instance.tide().status())
 }
 
 /// How this node, its peers and its disk are doing.
@@ -152,7 +152,7 @@ fn ask<T>(
     instance: &Instance,
     question: impl FnOnce(&Cluster) -> Result<T, tidegate::ClusterError>,
 ) -> Result<T, Problem> {
-    let cluster = instance.tide.cluster().ok_or_else(|| error::change(&tidegate::ChangeError::NotLive))?;
+    let cluster = instance.tide().cluster().ok_or_else(|| error::change(&tidegate::ChangeError::NotLive))?;
     question(&cluster).map_err(|problem| error::cluster(&problem))
 }
 
