@@ -223,16 +223,18 @@ defmodule Tidegate do
   def flag(flag), do: Instance.get() |> Native.record(name(flag)) |> result()
 
   @doc """
-  What is served, from where, how old it is, and what is wrong: the documents, and under `"cluster"` the node, its peers and its
-  disk, as `GET /api/v1/cluster` answers.
+  What is served, from where, how old it is, and what is wrong: the documents; under `"cluster"` the node, its peers and its
+  disk, as `GET /api/v1/cluster` answers; under `"follower"`, where this process follows a server, which one, and whether it
+  agrees with it. Of the last two one is `nil`.
   """
   @spec status() :: {:ok, json()} | {:error, Error.t()}
   def status do
     instance = Instance.get()
 
     with {:ok, status} <- Native.status(instance),
-         {:ok, cluster} <- Native.cluster_status(instance) do
-      {:ok, Map.put(status, "cluster", cluster)}
+         {:ok, cluster} <- Native.cluster_status(instance),
+         {:ok, follower} <- Native.follower_status(instance) do
+      {:ok, Map.merge(status, %{"cluster" => cluster, "follower" => follower})}
     else
       error -> result(error)
     end

@@ -4,6 +4,8 @@ defmodule Tidegate.NodesTest do
   """
   use ExUnit.Case
 
+  import Tidegate.Fleet
+
   @moduletag timeout: 120_000
   @moduletag :tmp_dir
 
@@ -57,6 +59,115 @@ defmodule Tidegate.NodesTest do
     Enum.each([restarted.server | restarted.nodes], &kill/1)
   end
 
+  test "nodes with certificates agree, and one with a certificate of another authority is refused", context do
+    %{tmp_dir: folder, program: program} = context
+    certificates = authority(program, folder, "certificates", ["a", "b", "c", "d"])
+    cluster = start(folder, program, certificates)
+
+    for {node, number} <- Enum.with_index(cluster.nodes) do
+      change =
+        "{:ok, r} = Tidegate.activate({:from, #{number}} |> Tidegate.flag_key(), ack: :all, timeout: 20_000)"
+
+      assert ask(node, change <> "; {r.reached?, length(r.durable_on)}") == "{true, 4}"
+    end
+
+    assert {_output, 0} = tidegate(cluster, ["activate", "from_the_server", "--create", "--ack", "all"])
+    assert agreed(cluster) =~ "[true, true, true, true, false]"
+
+    # The address is right, the cluster's name is right, and the certificate is valid: but not for this cluster.
+    foreign = authority(program, folder, "foreign", ["e"])
+    first = hd(cluster.nodes)
+    stranger = node(folder, "e", peers: [address(first)], certificates: Path.join(foreign, "e"))
+
+    cause = "{:ok, s} = Tidegate.status(); for a <- s[\"cluster\"][\"addresses\"], do: a[\"cause\"]"
+    await(stranger, cause, inspect(["unknown-authority"]))
+    text = "{:ok, s} = Tidegate.status(); inspect(s[\"cluster\"][\"problems\"]) =~ \"tidegate cluster init\""
+    await(stranger, text, "true")
+    refused = "{:ok, s} = Tidegate.status(); Map.keys(s[\"cluster\"][\"connections_refused\"])"
+    await(first, refused, inspect(["certificate-refused"]))
+
+    # Nothing passes in either direction.
+    assert ask(stranger, "{:ok, r} = Tidegate.activate(:strange, ack: :local); r.reached?") == "true"
+    assert ask(stranger, "Rollout.active?(:from_the_server)") == "false"
+
+    for node <- cluster.nodes do
+      assert ask(
+               node,
+               "{:ok, r} = Tidegate.activate(:after, ack: :all, timeout: 20_000); length(r.durable_on)"
+             ) == "4"
+
+      assert ask(node, "Rollout.active?(:strange)") == "false"
+    end
+  end
+
+  test "a follower has what its server has, each change of it, and keeps it", context do
+    %{tmp_dir: folder, program: program} = context
+    server = server(program, ["--data-dir", Path.join(folder, "server")])
+    cluster = %{program: program, url: server.url}
+    assert {_output, 0} = tidegate(cluster, ["activate", "before", "--create"])
+
+    options = [follow: [server.url], cache_folder: Path.join(folder, "cache"), cache_name: "checkout"]
+    follower = machine(options)
+    await(follower, "Rollout.active?(:before)", "true")
+    assert {_output, 0} = tidegate(cluster, ["activate", "later", "--create"])
+    await(follower, "Rollout.active?(:later)", "true")
+    assert {_output, 0} = tidegate(cluster, ["percentage", "later", "40"])
+    await(follower, "Tidegate.explain(:later, key: \"user-1\")[\"share\"] not in [0, 100]", "true")
+    kept = "for n <- 1..200, do: Tidegate.active_for?(:later, \"user-#{"\#{n}"}\")"
+    answers = ask(follower, kept)
+
+    for number <- [1, 2, 3] do
+      key = "user-#{number}"
+      assert {_output, status} = tidegate(cluster, ["on", "later", "--key", key])
+      assert ask(follower, "Tidegate.active_for?(:later, #{inspect(key)})") == inspect(status == 0)
+    end
+
+    await(
+      follower,
+      "{:ok, %{\"follower\" => f, \"cluster\" => nil}} = Tidegate.status(); f[\"is_equal\"]",
+      "true"
+    )
+
+    # Changes are made on the server.
+    change = "{:error, e} = Tidegate.activate(:mine); {e.kind, e.message =~ #{inspect(server.url)}}"
+    assert ask(follower, change) == "{:not_live, true}"
+
+    kill(server)
+    assert ask(follower, kept) == answers
+    # It writes its file once in a while, and when it stops.
+    stop = "Supervisor.terminate_child(Tidegate.Supervisor, Tidegate.Node)"
+    assert ask(follower, stop) == ":ok"
+    kill(follower)
+    alone = machine(options)
+    assert ask(alone, "Rollout.active?(:before)") == "true"
+    assert ask(alone, kept) == answers
+    kill(alone)
+  end
+
+  test "a follower that has options of a node is refused, with the reason" do
+    for option <- [data_folder: :memory, listen: "127.0.0.1:0"] do
+      given = [option, follow: ["http://127.0.0.1:1"], locks: false, cache: false]
+      assert {:error, {:connect, message}} = Tidegate.Native.connect(given)
+      assert message =~ "follow"
+    end
+
+    assert {:error, {:invalid, message}} = Tidegate.Native.connect(follow: ["ftp://127.0.0.1"])
+    assert message =~ "ftp"
+  end
+
+  # Certificates of an authority, one for each name.
+  defp authority(program, folder, name, nodes) do
+    certificates = Path.join(folder, name)
+    nodes = for node <- nodes, do: "#{node}=127.0.0.1"
+
+    assert {_output, 0} =
+             System.cmd(program, ["cluster", "init", certificates, "--cluster", "elixir"] ++ nodes,
+               stderr_to_stdout: true
+             )
+
+    certificates
+  end
+
   test "a folder that another node uses, and an option that there is not, end the start with a reason",
        context do
     node = node(context.tmp_dir, "a", [])
@@ -75,129 +186,5 @@ defmodule Tidegate.NodesTest do
     users = "for(n <- 1..200, do: Tidegate.active_for?(\"shop/sticky\", \"user-\#{n}\"))"
     [first | others] = Enum.map(cluster.nodes, &ask(&1, "{#{flags}, #{users}}"))
     if Enum.all?(others, &(&1 == first)), do: first, else: agreed(cluster)
-  end
-
-  # The first node listens at a free port, which the others get as their peer.
-  defp start(folder, program) do
-    first = node(folder, "a", [])
-
-    address =
-      ask(first, "{:ok, s} = Tidegate.status(); s[\"cluster\"][\"node\"][\"address\"]") |> String.trim("\"")
-
-    others = for name <- ["b", "c"], do: node(folder, name, peers: [address])
-    server = server(folder, program, address)
-    cluster = %{nodes: [first | others], server: server, url: server.url, program: program}
-    # A level counts the members that a node knows.
-    for node <- cluster.nodes do
-      await(
-        node,
-        "{:ok, s} = Tidegate.status(); Enum.count(s[\"cluster\"][\"peers\"], & &1[\"reachable\"])",
-        "3"
-      )
-    end
-
-    cluster
-  end
-
-  defp node(folder, name, options) do
-    options =
-      [
-        data_folder: Path.join(folder, name),
-        name: name,
-        cluster: "elixir",
-        listen: "127.0.0.1:0",
-        locks: false
-      ] ++ options
-
-    script = Path.expand("support/node.exs", __DIR__)
-    arguments = ["-pa", Application.app_dir(:tidegate, "ebin"), script]
-    node = open(System.find_executable("elixir"), arguments)
-    Port.command(node.port, inspect(options) <> "\n")
-    assert line(node) == "started"
-    node
-  end
-
-  defp server(folder, program, peer) do
-    arguments =
-      ~w(serve --listen 127.0.0.1:0 --name d --cluster elixir --cluster-listen 127.0.0.1:0 --peer #{peer} --data-dir) ++
-        [Path.join(folder, "d")]
-
-    server = open(program, arguments)
-    Map.put(server, :url, listening(server))
-  end
-
-  defp listening(server) do
-    case line(server) do
-      "listening on " <> url -> url
-      _other -> listening(server)
-    end
-  end
-
-  defp tidegate(cluster, arguments) do
-    System.cmd(cluster.program, arguments ++ ["--server", cluster.url], stderr_to_stdout: true)
-  end
-
-  defp open(program, arguments) do
-    port =
-      Port.open({:spawn_executable, program}, [
-        :binary,
-        :exit_status,
-        :stderr_to_stdout,
-        line: 1_000_000,
-        args: arguments
-      ])
-
-    {:os_pid, process} = Port.info(port, :os_pid)
-    on_exit(fn -> System.cmd("kill", ["-9", "#{process}"], stderr_to_stdout: true) end)
-    %{port: port, process: process}
-  end
-
-  defp ask(node, expression) do
-    Port.command(node.port, expression <> "\n")
-    line(node)
-  end
-
-  defp await(node, expression, expected, deadline \\ System.monotonic_time(:millisecond) + 30_000) do
-    case ask(node, expression) do
-      ^expected ->
-        :ok
-
-      other ->
-        assert System.monotonic_time(:millisecond) < deadline, "#{expression} is #{other}, not #{expected}"
-        await(node, expression, expected, deadline)
-    end
-  end
-
-  defp line(%{port: port}) do
-    receive do
-      {^port, {:data, {:eol, line}}} -> line
-      {^port, {:exit_status, status}} -> flunk("it ended with exit status #{status}")
-    after
-      60_000 -> flunk("it has not answered")
-    end
-  end
-
-  defp kill(%{port: port, process: process}) do
-    {_output, 0} = System.cmd("kill", ["-9", "#{process}"])
-    ended(port)
-  end
-
-  defp ended(port) do
-    receive do
-      {^port, {:exit_status, _status}} -> :ok
-      {^port, {:data, _line}} -> ended(port)
-    after
-      10_000 -> flunk("it has not ended")
-    end
-  end
-
-  # The program, built like the native part.
-  defp program do
-    profile = System.get_env("TIDEGATE_CARGO_PROFILE", "dev")
-    root = Path.expand("../..", __DIR__)
-    target = System.get_env("CARGO_TARGET_DIR", Path.join(root, "target")) |> Path.expand()
-    arguments = ["build", "--quiet", "--locked", "--bin", "tidegate", "--profile", profile]
-    {_output, 0} = System.cmd("cargo", arguments, cd: root, env: [{"CARGO_TARGET_DIR", target}])
-    Path.join([target, if(profile == "dev", do: "debug", else: profile), "tidegate"])
   end
 end

@@ -18,6 +18,7 @@ defmodule Tidegate.Application do
   | `certificates` | the folder with `ca.pem`, `node.pem` and `node.key`, made by `tidegate cluster init` | none, which is accepted only on loopback addresses |
   | `insecure` | `true`: nodes on several hosts do without certificates | `false` |
   | `max_drift` | how far the clocks of nodes may differ, in milliseconds | 5 s |
+  | `follow` | URLs of servers of one cluster. This process then has what they have, receives each change within milliseconds, and changes nothing itself; it has no sources, and none of the options above | none |
   | `sources` | URLs or paths of documents, in the order of their precedence | none |
   | `document` | a document as text | none |
   | `defaults` | percentages of flags that nothing else defines, by flag key: `%{"beta" => 0}` | none |

@@ -77,8 +77,11 @@ defmodule Tidegate.Native do
   @spec status(instance()) :: {:ok, map()} | problem()
   def status(_instance), do: missing()
 
-  @spec cluster_status(instance()) :: {:ok, map()} | problem()
+  @spec cluster_status(instance()) :: {:ok, map() | nil} | problem()
   def cluster_status(_instance), do: missing()
+
+  @spec follower_status(instance()) :: {:ok, map() | nil} | problem()
+  def follower_status(_instance), do: missing()
 
   @spec record(instance(), String.t()) :: {:ok, map()} | problem()
   def record(_instance, _flag_key), do: missing()

@@ -35,7 +35,10 @@ defmodule Tidegate.Node do
     case options |> Enum.map(&option/1) |> Native.connect() do
       {:ok, instance} ->
         Instance.put(instance)
-        unless Keyword.has_key?(options, :data_folder), do: Logger.warning(@no_folder)
+
+        unless Keyword.has_key?(options, :data_folder) or Keyword.has_key?(options, :follow),
+          do: Logger.warning(@no_folder)
+
         unless Native.forward(instance, self()), do: Logger.warning(@no_thread)
         {:ok, %{instance: instance, subscribers: %{}}}
 

@@ -16,11 +16,14 @@ pub(crate) fn builder(given: Vec<(Atom, Term<'_>)>) -> Result<Builder, Problem> 
         name.map(|name| (name, value)).map_err(|_| Problem::invalid(&"the name of an option is not valid UTF-8"))
     });
     let named = named.collect::<Result<Vec<_>, _>>()?;
-    let folder = named.iter().find(|(name, _)| name == "data_folder").map(|(_, value)| *value);
+    let given = |option: &str| named.iter().find(|(name, _)| name == option).map(|(_, value)| *value);
+    let folder = given("data_folder");
     let mut live = match folder {
         Some(folder) if !is_memory(folder) => Live::at(text("data_folder", folder)?),
         _ => Live::in_memory(),
     };
+    // A follower has what its server has. What else is given of a node, the library refuses.
+    let is_follower = given("follow").is_some() && !NODE.iter().any(|option| given(option).is_some());
     let mut builder = Tidegate::builder();
     for (name, value) in named {
         let name = name.as_str();
@@ -46,11 +49,18 @@ pub(crate) fn builder(given: Vec<(Atom, Term<'_>)>) -> Result<Builder, Problem> 
             }
         };
     }
-    Ok(builder.live(live))
+    Ok(if is_follower { builder } else { builder.live(live) })
 }
+
+/// The options of a node of a cluster.
+const NODE: &[&str] =
+    &["data_folder", "name", "cluster", "listen", "advertise", "peers", "certificates", "insecure", "max_drift"];
 
 fn set(builder: Builder, name: &str, value: Term<'_>) -> Result<Builder, Problem> {
     Ok(match name {
+        "follow" => texts(name, value)?.into_iter().try_fold(builder, |builder, server| {
+            builder.follow(&server).map_err(|problem| Problem::invalid(&problem))
+        })?,
         "sources" => texts(name, value)?
             .into_iter()
             .try_fold(builder, |builder, place| Ok::<_, Problem>(builder.additional_source(source(&place)?)))?,

@@ -123,10 +123,19 @@ fn status(env: Env<'_>, instance: ResourceArc<Instance>) -> Term<'_> {
     term::serialized(env, &instance.tide().status())
 }
 
-/// How this node, its peers and its disk are doing.
+/// How this node, its peers and its disk are doing; `nil` for a follower.
 #[rustler::nif(schedule = "DirtyIo")]
 fn cluster_status(env: Env<'_>, instance: ResourceArc<Instance>) -> Term<'_> {
-    answer(env, ask(&instance, Cluster::status))
+    match instance.tide().follower() {
+        Some(_) => answer(env, Ok(())),
+        None => answer(env, ask(&instance, Cluster::status)),
+    }
+}
+
+/// Whom this process follows, and whether it agrees with that server; `nil` for a node.
+#[rustler::nif(schedule = "DirtyIo")]
+fn follower_status(env: Env<'_>, instance: ResourceArc<Instance>) -> Term<'_> {
+    answer(env, Ok(instance.tide().follower().map(|follower| follower.status())))
 }
 
 /// What live changes say of a flag on this node.
