@@ -11,7 +11,7 @@ defmodule Mix.Tasks.Compile.TidegateNative do
   def run(_arguments) do
     profile = System.get_env("TIDEGATE_CARGO_PROFILE", if(Mix.env() == :test, do: "dev", else: "release"))
     target = System.get_env("CARGO_TARGET_DIR", "native/target") |> Path.expand()
-    # The tests need a function that panics.
+    # The tests need functions that panic and that log.
     features = if Mix.env() == :test, do: ["--features", "testing"], else: []
     arguments = ["build", "--quiet", "--locked", "--manifest-path", "native/Cargo.toml", "--profile", profile]
 

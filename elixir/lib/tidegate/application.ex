@@ -25,6 +25,7 @@ defmodule Tidegate.Application do
   | `cache`, `cache_name`, `cache_folder` | whether, under which name and where the last good document is kept | yes; from the URL; the user's cache folder |
   | `poll_interval` | how often a source is asked, in milliseconds | 60 s |
   | `locks`, `locks_file` | whether locks of this host count, and their file | yes; the host's file |
+  | `log` | the least level of the library's log records that reach `Logger`, or `false`; see `Tidegate.Log` | `:info` |
   | `startup_wait` | how long the start waits for sources and members, in milliseconds | the library's |
 
   What is not given is the library's default. A start with an option that cannot be used fails, and the error says why; that a source or a
@@ -34,7 +35,22 @@ defmodule Tidegate.Application do
 
   @impl true
   def start(_type, _arguments) do
-    options = Application.get_all_env(:tidegate) |> Keyword.delete(:included_applications)
-    Supervisor.start_link([{Tidegate.Node, options}], strategy: :one_for_one, name: Tidegate.Supervisor)
+    {level, options} =
+      Application.get_all_env(:tidegate) |> Keyword.delete(:included_applications) |> Keyword.pop(:log, :info)
+
+    with {:ok, log} <- log(level) do
+      Supervisor.start_link(log ++ [{Tidegate.Node, options}],
+        strategy: :one_for_one,
+        name: Tidegate.Supervisor
+      )
+    end
+  end
+
+  defp log(level) when level in [:debug, :info, :warning, :error], do: {:ok, [{Tidegate.Log, level}]}
+  defp log(false), do: {:ok, []}
+
+  defp log(other) do
+    message = "`log` is #{inspect(other)}; it has to be `:debug`, `:info`, `:warning`, `:error` or `false`"
+    {:error, %Tidegate.Error{kind: :invalid, message: message}}
   end
 end

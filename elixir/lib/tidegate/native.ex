@@ -92,9 +92,22 @@ defmodule Tidegate.Native do
   @spec forward(instance(), pid()) :: boolean()
   def forward(_instance, _process), do: missing()
 
+  @type record ::
+          {Logger.level(), String.t(), [{String.t(), String.t()}], String.t(), String.t() | nil,
+           non_neg_integer() | nil, non_neg_integer()}
+
+  @spec log_to(pid(), :debug | :info | :warning | :error | :none) :: true
+  def log_to(_process, _level), do: missing()
+
+  @spec take_logs() :: {[record()], non_neg_integer()}
+  def take_logs, do: missing()
+
   if Mix.env() == :test do
     @spec panic() :: no_return()
     def panic, do: missing()
+
+    @spec log(non_neg_integer()) :: true
+    def log(_records), do: missing()
   end
 
   defp missing, do: :erlang.nif_error(:not_loaded)

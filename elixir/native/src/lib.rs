@@ -7,6 +7,7 @@ mod changes;
 mod error;
 mod handles;
 mod instance;
+mod logs;
 mod options;
 mod read;
 mod served;

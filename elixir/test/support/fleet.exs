@@ -49,7 +49,8 @@ defmodule Tidegate.Fleet do
     script = Path.expand("node.exs", __DIR__)
     arguments = ["-pa", Application.app_dir(:tidegate, "ebin"), script]
     node = open(System.find_executable("elixir"), arguments)
-    Port.command(node.port, inspect([locks: false] ++ options) <> "\n")
+    # Its output is what it answers.
+    Port.command(node.port, inspect([locks: false, log: false] ++ options) <> "\n")
     assert line(node) == "started"
     node
   end
