@@ -8,9 +8,8 @@ defmodule Tidegate.ReadsTest do
   @modules [Rollout, Tidegate, Tidegate.Native, Tidegate.Instance, Tidegate.FlagKey]
 
   setup_all do
-    # Another test may have filled the places for handles, so these begin with a node of their own.
-    :ok = Supervisor.terminate_child(Tidegate.Supervisor, Tidegate.Node)
-    {:ok, _node} = Supervisor.restart_child(Tidegate.Supervisor, Tidegate.Node)
+    # Another test may have filled the places for handles.
+    :ok = Tidegate.Fleet.restart()
     {:ok, _receipt} = Tidegate.activate_percentage(:counted, 20)
     {:ok, _receipt} = Tidegate.activate_percentage("shop/counted", 20)
     :ok = Rollout.activate_percentage("a counted text", 20)

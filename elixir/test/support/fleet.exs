@@ -5,6 +5,13 @@ defmodule Tidegate.Fleet do
   import ExUnit.Assertions
   import ExUnit.Callbacks, only: [on_exit: 1]
 
+  # Starts the node of this virtual machine again. It keeps its changes in memory, so it has no flags then, and no handles of any.
+  def restart do
+    :ok = Supervisor.terminate_child(Tidegate.Supervisor, Tidegate.Node)
+    {:ok, _node} = Supervisor.restart_child(Tidegate.Supervisor, Tidegate.Node)
+    :ok
+  end
+
   # Nodes a, b and c, and the server d. The first node listens at a free port, which the others get as their peer. `certificates` is a
   # folder that `tidegate cluster init` has made, or `nil`.
   def start(folder, program, certificates \\ nil) do
