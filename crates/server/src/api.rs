@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod backup;
 mod budget;
+mod changes;
 mod check;
 mod cluster;
 mod decision;
@@ -126,6 +127,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(listing::list))
         .routes(routes!(flag::show, definition::define, definition::remove))
         .routes(routes!(activation::set, activation::clear))
+        .routes(routes!(changes::apply))
         .routes(routes!(history::page))
         .routes(routes!(decision::decide))
         .routes(routes!(history::page_of_all))

@@ -232,12 +232,13 @@ pub use ingest::source::{
 };
 #[cfg(feature = "cluster")]
 pub use live::{
-    ActivationValue, AddressView, Arrivals, ArrivedChange, ArrivedChanges, Change, ChangeError, ChangeKind, Cluster,
-    ClusterError, ClusterProblem, ClusterReceipt, ClusterStatus, DEFAULT_CLUSTER, Effect, FlagRecord, FlagSource,
-    FlagState, FlagTags, Forgotten, HistoryEntry, HistoryPage, InapplicableChange, InvalidPercentage, Live, LiveError,
-    MAX_DRIFT_RANGE, MemberStatus, MissingChange, NetworkError, NodeName, NodeStatus, OutrankedBy, PeerView,
-    Percentage, QuarantineEntry, QuarantinedChange, Receipt, Record, RedisReceipt, RedisStatus, RegisterValue,
-    RestoreError, Restored, UnknownKind, UnreachedPeer, Verdict,
+    ActivationValue, AddressView, Arrivals, ArrivedChange, ArrivedChanges, CHANGE_SET_MAX, Change, ChangeError,
+    ChangeKind, ChangeSet, ChangeSetError, ChangeSetReceipt, Cluster, ClusterError, ClusterProblem, ClusterReceipt,
+    ClusterStatus, DEFAULT_CLUSTER, Effect, FlagRecord, FlagSource, FlagState, FlagTags, Forgotten, HistoryEntry,
+    HistoryPage, InapplicableChange, InvalidPercentage, Live, LiveError, MAX_DRIFT_RANGE, MadeChange, MemberStatus,
+    MissingChange, NetworkError, NodeName, NodeStatus, OutrankedBy, PeerView, Percentage, QuarantineEntry,
+    QuarantinedChange, Receipt, Record, RedisReceipt, RedisStatus, RegisterValue, RestoreError, Restored, UnknownKind,
+    UnreachedPeer, Verdict,
 };
 #[cfg(feature = "redis")]
 pub use live::{RedisUrlError, check_redis_url};

@@ -99,7 +99,7 @@ struct NewActivation {
 }
 
 /// The percentage exactly as it is written.
-fn percentage(fields: &Fields) -> Result<Percentage, Problem> {
+pub(super) fn percentage(fields: &Fields) -> Result<Percentage, Problem> {
     let help = "send a number from 0 to 100, such as `12.5`";
     let text =
         fields.raw("percentage").ok_or_else(|| Problem::invalid("percentage", "`percentage` is missing", help))?;

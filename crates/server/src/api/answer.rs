@@ -123,7 +123,7 @@ pub(super) struct ClusterReceiptJson<'r> {
 #[derive(Debug, ToSchema)]
 #[schema(as = Effect)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct EffectJson {
+pub(super) struct EffectJson {
     /// Before.
     #[schema(required)]
     from: Option<f64>,
@@ -135,7 +135,7 @@ struct EffectJson {
 /// An address at which no node is connected.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Unreached {
+pub(super) struct Unreached {
     /// `host:port`.
     address: String,
     /// Why, and what to do.
@@ -147,13 +147,13 @@ fn status(is_reached: bool) -> StatusCode {
     if is_reached { StatusCode::OK } else { StatusCode::ACCEPTED }
 }
 
-fn names(nodes: &[NodeName]) -> Vec<String> {
+pub(super) fn names(nodes: &[NodeName]) -> Vec<String> {
     nodes.iter().map(name).collect()
 }
 
 /// A node on which another change counts for more than the one that was made.
 #[derive(Debug, Serialize, ToSchema)]
-struct Loss {
+pub(super) struct Loss {
     /// The node.
     on: String,
     /// The stamp of the other change.
@@ -165,7 +165,7 @@ struct Loss {
 }
 
 impl Loss {
-    fn from_outranked(loss: &OutrankedBy) -> Self {
+    pub(super) fn from_outranked(loss: &OutrankedBy) -> Self {
         Self { on: name(&loss.on), stamp: loss.stamp.to_string(), by: name(&loss.by), quarantined: loss.is_quarantined }
     }
 }

@@ -13,7 +13,7 @@ use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tidegate::{Change, FlagKey, Level};
+use tidegate::{Change, ChangeSet, FlagKey, Level};
 use tidegate_engine::JsonAttributes;
 use tidegate_engine::document::parse_duration;
 
@@ -40,7 +40,11 @@ pub(super) fn checked(flag: FlagKey) -> Result<FlagKey, Problem> {
 /// The same for a flag that the request may make. A document may have such a name, because documents of slowroll may; a caller that makes a
 /// flag here can choose another name.
 pub(super) fn new_flag_of(path: FlagPath) -> Result<FlagKey, Problem> {
-    let flag = flag_of(path)?;
+    new_flag(flag_of(path)?)
+}
+
+/// The same for a flag that is named in a body.
+pub(super) fn new_flag(flag: FlagKey) -> Result<FlagKey, Problem> {
     if [flag.section(), flag.flag()].into_iter().any(|name| name.contains(['?', '#'])) {
         let detail = "the name holds `?` or `#`, which some clients of OpenFeature cannot ask for";
         return Err(Problem::invalid("flag", detail, "choose a name without them"));
@@ -105,23 +109,39 @@ impl Query {
 
     /// Gives a change the level and the patience that are asked for.
     pub(super) fn apply(&self, change: Change) -> Result<Change, Problem> {
-        let level = self.parse("ack", |text| text.parse::<Level>().ok(), "say `local`, `one`, `majority` or `all`")?;
+        let level = self.parse("ack", |text| text.parse::<Level>().ok(), LEVELS)?;
         let timeout = self.timeout()?;
         let change = level.map_or(change.clone(), |level| change.ack(level));
         Ok(timeout.map_or(change.clone(), |timeout| change.timeout(timeout)))
     }
 
+    /// The same for changes that are made as one.
+    pub(super) fn apply_to_set(&self, set: ChangeSet) -> Result<ChangeSet, Problem> {
+        let set = match self.parse("ack", |text| text.parse::<Level>().ok(), LEVELS)? {
+            Some(level) => set.ack(level),
+            None => set,
+        };
+        Ok(match self.timeout()? {
+            Some(timeout) => set.timeout(timeout),
+            None => set,
+        })
+    }
+
     /// Says which flags an activation may be set for: one that this node knows, unless `create` or `elsewhere` is `true`.
     pub(super) fn apply_target(&self, change: Change) -> Result<Change, Problem> {
         let switch = |name| self.parse(name, |text| text.parse().ok(), "say `true` or `false`");
-        match (switch("create")?.unwrap_or(false), switch("elsewhere")?.unwrap_or(false)) {
-            (false, false) => Ok(change.existing()),
-            (true, false) => Ok(change),
-            (false, true) => Ok(change.elsewhere()),
-            (true, true) => {
-                let help = "say `create` for a new boolean flag, `elsewhere` for a flag of other nodes' documents";
-                Err(Problem::invalid("create", "`create` and `elsewhere` exclude each other", help))
-            }
+        target(change, switch("create")?.unwrap_or(false), switch("elsewhere")?.unwrap_or(false))
+    }
+}
+
+fn target(change: Change, creates: bool, is_elsewhere: bool) -> Result<Change, Problem> {
+    match (creates, is_elsewhere) {
+        (false, false) => Ok(change.existing()),
+        (true, false) => Ok(change),
+        (false, true) => Ok(change.elsewhere()),
+        (true, true) => {
+            let help = "say `create` for a new boolean flag, `elsewhere` for a flag of other nodes' documents";
+            Err(Problem::invalid("create", "`create` and `elsewhere` exclude each other", help))
         }
     }
 }
@@ -272,11 +292,26 @@ impl Fields {
     /// Reads an object that may have these fields and no others, each once.
     pub(super) fn read(body: &[u8], known: &[&str]) -> Result<Self, Problem> {
         let text = str::from_utf8(body).map_err(|error| Problem::not_utf8(error.valid_up_to()))?;
+        Self::read_text(text, known, |error, expected| Problem::malformed(&error, &expected))
+    }
+
+    /// The same of an object inside a body, which is JSON: it can only be no object.
+    pub(super) fn read_part(text: &str, known: &[&str]) -> Result<Self, Problem> {
+        Self::read_text(text, known, |error, expected| {
+            Problem::new_invalid(format!("it cannot be read: {error}"), expected)
+        })
+    }
+
+    fn read_text(
+        text: &str,
+        known: &[&str],
+        malformed: impl FnOnce(serde_json::Error, String) -> Problem,
+    ) -> Result<Self, Problem> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
         let expected = format!("send one JSON object; its fields are {}", names.join(", "));
         let fields = Object.deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
-        let fields = fields.map_err(|error| Problem::malformed(&error, &expected))?;
+        let fields = fields.map_err(|error| malformed(error, expected))?;
         for (number, (name, _)) in fields.iter().enumerate() {
             if !known.contains(&&**name) {
                 return Err(unknown("field", name, known));
@@ -292,6 +327,23 @@ impl Fields {
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.get());
         found.filter(|text| *text != "null")
+    }
+
+    /// The names of the fields, but for those that are `null`.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| value.get() != "null").map(|(name, _)| &**name)
+    }
+
+    /// Whether a field is `true`; `false` where it is absent.
+    pub(super) fn is_true(&self, name: &str) -> Result<bool, Problem> {
+        let wrong =
+            |_| Problem::invalid(name, format!("`{name}` is neither `true` nor `false`"), "send a JSON boolean");
+        self.raw(name).map_or(Ok(false), |text| serde_json::from_str(text).map_err(wrong))
+    }
+
+    /// Says which flags an activation may be set for: one that this node knows, unless `create` or `elsewhere` is `true`.
+    pub(super) fn apply_target(&self, change: Change) -> Result<Change, Problem> {
+        target(change, self.is_true("create")?, self.is_true("elsewhere")?)
     }
 
     /// A field that is a text.
@@ -362,6 +414,8 @@ fn twice(what: &str, name: &str) -> Problem {
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(CHARS_SHOWN).flat_map(char::escape_debug).collect()
 }
+
+const LEVELS: &str = "say `local`, `one`, `majority` or `all`";
 
 /// The media type of JSON.
 pub(crate) const JSON: &str = "application/json";

@@ -6,6 +6,7 @@
 use axum::http::{HeaderMap, HeaderName, header};
 use tidegate::{Change, FlagTags};
 
+use super::ask::Fields;
 use super::problem::Problem;
 
 /// What the headers ask for.
@@ -23,6 +24,16 @@ impl Precondition {
         })
     }
 
+    /// The same of the fields of one change, each written as the header of that name.
+    pub(super) fn from_fields(fields: &Fields) -> Result<Self, Problem> {
+        let read = |name: &str| -> Result<Option<FlagTags>, Problem> {
+            let wrong = || Problem::invalid(name, format!("`{name}` cannot be read"), READ);
+            let text = fields.text(name)?;
+            text.map(|text| parse_tags([text.as_str()].into_iter(), wrong)).transpose()
+        };
+        Ok(Self { matches: read("if_match")?, matches_not: read("if_none_match")? })
+    }
+
     /// Binds the change to it.
     pub(super) fn bind(self, mut change: Change) -> Change {
         if let Some(tags) = self.matches {
@@ -36,25 +47,32 @@ impl Precondition {
 }
 
 fn read_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<FlagTags>, Problem> {
-    let wrong =
-        || Problem::invalid(name.as_str(), "the header cannot be read", "send `*`, or tags as `ETag` gave them");
+    let wrong = || Problem::invalid(name.as_str(), "the header cannot be read", READ);
+    if !headers.contains_key(name) {
+        return Ok(None);
+    }
+    let values = headers.get_all(name).iter().map(|value| value.to_str().map_err(|_| wrong()));
+    let values: Vec<&str> = values.collect::<Result<_, _>>()?;
+    parse_tags(values.into_iter(), wrong).map(Some)
+}
+
+fn parse_tags<'v>(values: impl Iterator<Item = &'v str>, wrong: impl Fn() -> Problem) -> Result<FlagTags, Problem> {
     let mut tags = Vec::new();
-    let mut is_there = false;
-    for value in headers.get_all(name) {
-        is_there = true;
-        let value = value.to_str().map_err(|_| wrong())?.trim();
+    for value in values.map(str::trim) {
         if value == "*" {
-            return Ok(Some(FlagTags::Any));
+            return Ok(FlagTags::Any);
         }
         // RFC 9110, 5.6.1.2: a recipient ignores empty elements of a list.
         for tag in value.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
             let inner = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let inner = inner.ok_or_else(wrong)?;
+            let inner = inner.ok_or_else(&wrong)?;
             // A weak tag never matches where something is to be changed; ours are strong.
             if !tag.starts_with("W/") {
                 tags.push(inner.to_owned());
             }
         }
     }
-    Ok(is_there.then_some(FlagTags::OneOf(tags)))
+    Ok(FlagTags::OneOf(tags))
 }
+
+const READ: &str = "send `*`, or tags as `ETag` gave them";

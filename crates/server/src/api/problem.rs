@@ -143,6 +143,27 @@ impl Problem {
         Self::new(Kind::Invalid, detail, help).at_field(field)
     }
 
+    /// A part of the body is invalid; its place is added by the caller.
+    pub(crate) fn new_invalid(detail: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, detail, help)
+    }
+
+    /// The problem is that of one change among several in a body.
+    pub(crate) fn of_change(mut self, index: usize) -> Self {
+        let parts = &mut self.0;
+        parts.field = Some(match &parts.field {
+            // A precondition is a header of a single change.
+            Some(field) => format!("changes[{index}].{}", field.replace('-', "_")),
+            None => format!("changes[{index}]"),
+        });
+        if parts.kind == Kind::UnknownFlag {
+            "say `\"create\": true` in the change to create a boolean flag, or `\"elsewhere\": true` to change a flag that other nodes' \
+             documents define"
+                .clone_into(&mut parts.help);
+        }
+        self
+    }
+
     /// A flag cannot be named so.
     pub(crate) fn name(problem: FlagKeyError) -> Self {
         Self::invalid("flag", problem.to_string(), "a flag is `section/flag`, each name 1 to 256 bytes of visible text")

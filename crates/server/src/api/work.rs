@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tidegate::{Change, ChangeError, Receipt};
+use tidegate::{Change, ChangeSet, ChangeSetReceipt, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -86,10 +86,10 @@ impl Drop for Waits {
 }
 
 /// A change that was begun.
-enum Begun {
-    Waits(Pin<Box<dyn Future<Output = Result<Receipt, ChangeError>> + Send>>),
+enum Begun<F, T> {
+    Waits(Pin<Box<F>>),
     /// There was nothing to wait for.
-    Ended(Box<Result<Receipt, ChangeError>>),
+    Ended(Box<T>),
 }
 
 impl Work {
@@ -182,15 +182,42 @@ impl Api {
     /// The same for a change that takes a while to read.
     pub(super) async fn send_definition(&self, change: Change, query: &Query) -> Result<Receipt, Problem> {
         let (change, wait) = self.limit_wait(change, query)?;
+        self.send_on(Kind::Definition, change.send_async(), wait).await
+    }
+
+    /// The same for changes that are made as one; `is_long` where they take a while to read and to make.
+    pub(super) async fn send_set(
+        &self,
+        set: ChangeSet,
+        query: &Query,
+        is_long: bool,
+    ) -> Result<ChangeSetReceipt, Problem> {
+        let (is_limited, wait) = self.wait_permit(query)?;
+        let set = if is_limited { set.timeout(limits::SHORT_WAIT) } else { set };
+        if is_long {
+            self.send_on(Kind::Definition, set.send_async(), wait).await
+        } else {
+            self.receipt(set.send_async(), wait).await
+        }
+    }
+
+    /// Begins a change on a thread for work of this kind.
+    async fn send_on<F, R, E>(&self, kind: Kind, sending: F, wait: Option<OwnedSemaphorePermit>) -> Result<R, Problem>
+    where
+        F: Future<Output = Result<R, E>> + Send + 'static,
+        R: Send + 'static,
+        E: Send + 'static,
+        Problem: From<E>,
+    {
         let begin = move || {
-            let mut sending = Box::pin(change.send_async());
+            let mut sending = Box::pin(sending);
             // Its first poll reads the change, and hands it over; from then on it waits without a thread.
             match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(ended) => Begun::Ended(Box::new(ended)),
                 Poll::Pending => Begun::Waits(sending),
             }
         };
-        match self.blocking(Kind::Definition, begin).await? {
+        match self.blocking(kind, begin).await? {
             Begun::Waits(sending) => self.receipt(sending, wait).await,
             Begun::Ended(ended) => Ok((*ended)?),
         }
@@ -198,20 +225,27 @@ impl Api {
 
     /// Where enough changes wait long already, one more waits less: those that come after it need the connections.
     fn limit_wait(&self, change: Change, query: &Query) -> Result<(Change, Option<OwnedSemaphorePermit>), Problem> {
-        if query.timeout()?.is_none_or(|timeout| timeout <= limits::SHORT_WAIT) {
-            return Ok((change, None));
-        }
-        Ok(match Arc::clone(&self.work.waits).try_acquire_owned() {
-            Ok(permit) => (change, Some(permit)),
-            Err(_) => (change.timeout(limits::SHORT_WAIT), None),
-        })
+        let (is_limited, wait) = self.wait_permit(query)?;
+        Ok((if is_limited { change.timeout(limits::SHORT_WAIT) } else { change }, wait))
     }
 
-    async fn receipt(
+    /// Whether a change is to wait less than the query says; if it may wait long, it is counted as long as it has the permit.
+    fn wait_permit(&self, query: &Query) -> Result<(bool, Option<OwnedSemaphorePermit>), Problem> {
+        if query.timeout()?.is_none_or(|timeout| timeout <= limits::SHORT_WAIT) {
+            return Ok((false, None));
+        }
+        let permit = Arc::clone(&self.work.waits).try_acquire_owned().ok();
+        Ok((permit.is_none(), permit))
+    }
+
+    async fn receipt<R, E>(
         &self,
-        sending: impl Future<Output = Result<Receipt, ChangeError>>,
+        sending: impl Future<Output = Result<R, E>>,
         wait: Option<OwnedSemaphorePermit>,
-    ) -> Result<Receipt, Problem> {
+    ) -> Result<R, Problem>
+    where
+        Problem: From<E>,
+    {
         let receipt = tokio::select! {
             receipt = sending => receipt,
             () = self.is_over() => return Err(Problem::stopped_waiting()),

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "clients and servers of a test are tasks of their own")]
 
 mod activation;
+mod changes;
 mod check;
 mod connections;
 mod contract;

@@ -24,6 +24,7 @@ const fn case(
 }
 
 const ACTIVATION: &str = "PUT /api/v1/flags/flags/x/activation";
+const CHANGES: &str = "POST /api/v1/changes";
 const ENTRY: &str = "PUT /api/v1/flags/flags/x";
 
 const CASES: &[Case] = &[
@@ -89,6 +90,79 @@ const CASES: &[Case] = &[
     case("GET /api/v1/flags/x", "", 404, "", "{section}/{flag}"),
     case("GET /api/v2/flags", "", 404, "", "no resource at"),
     case("GET /", "", 404, "", "no resource at"),
+    case(CHANGES, "{}", 400, "changes", "missing"),
+    case(CHANGES, r#"{"changes": {}}"#, 400, "changes", "not a list"),
+    case(CHANGES, r#"{"changes": []}"#, 400, "changes", "1 to 1000"),
+    case(CHANGES, r#"{"changes": [1]}"#, 400, "changes[0]", "expected an object"),
+    case(CHANGES, r#"{"change": []}"#, 400, "change", "known here: `reason`, `changes`"),
+    case(CHANGES, r#"{"changes": [{"operation": "clear"}]}"#, 400, "changes[0].flag", "missing"),
+    case(CHANGES, r#"{"changes": [{"flag": "x"}]}"#, 400, "changes[0].operation", "`remove`"),
+    case(CHANGES, r#"{"changes": [{"flag": "x", "operation": "kill"}]}"#, 400, "changes[0].operation", "is `kill`"),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "b", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "c", "operation": "activate", "percentage": 101, "create": true}]}"#,
+        400,
+        "changes[2].percentage",
+        "`101` is above 100",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "b", "operation": "clear", "percentage": 1}]}"#,
+        400,
+        "changes[1].percentage",
+        "no effect on the operation",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "flags/a", "operation": "activate", "percentage": 2}]}"#,
+        400,
+        "changes[1].flag",
+        "an earlier change",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "b", "operation": "activate", "percentage": 1}]}"#,
+        404,
+        "changes[1]",
+        "to create a boolean flag",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "b", "operation": "define", "entry": {"new": 1}}]}"#,
+        422,
+        "changes[1].entry",
+        "1 error",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "doc/x", "operation": "define", "entry": {"stable": 1}}]}"#,
+        409,
+        "changes[1]",
+        "is defined by the document",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "a", "operation": "activate", "percentage": 1, "create": true},
+            {"flag": "doc/x", "operation": "activate", "percentage": 1, "if_match": "\"0\""}]}"#,
+        412,
+        "changes[1].if_match",
+        "has changed",
+    ),
+    case(
+        CHANGES,
+        r#"{"changes": [{"flag": "doc/x", "operation": "activate", "percentage": 1, "create": 1}]}"#,
+        400,
+        "changes[0].create",
+        "a JSON boolean",
+    ),
+    case("POST /api/v1/changes?wait=1", r#"{"changes": []}"#, 400, "wait", "known here"),
     case("POST /api/v1/cluster/forget", r#"{"node": "nobody"}"#, 404, "node", "is not a member"),
     case("POST /api/v1/cluster/forget", "{}", 400, "node", "missing"),
     case("POST /api/v1/cluster/forget", r#"{"node": "one"}"#, 409, "node", "send the request to another one"),

@@ -6,7 +6,7 @@ use tidegate_engine::FlagKey;
 
 use crate::client::Tidegate;
 use crate::follow::{Feed, Follower};
-use crate::live::{Change, Cluster, ClusterError, Entry, FlagRecord, FlagState, Operation, Percentage};
+use crate::live::{Change, ChangeSet, Cluster, ClusterError, Entry, FlagRecord, FlagState, Operation, Percentage};
 use crate::read::view::View;
 
 /// Live changes, of an instance that was given a [`Live`](crate::Live). Each is made when it is sent, and every node of the
@@ -95,6 +95,22 @@ impl Tidegate {
     /// ```
     pub fn remove(&self, flag_key: &str) -> Change {
         self.change(flag_key, Operation::Remove)
+    }
+
+    /// Makes several changes as one: all of them or none, with one receipt. They are those of this instance, at most 1,000, and no two of
+    /// the same activation or definition.
+    ///
+    /// ```
+    /// # use tidegate::{Live, Tidegate};
+    /// # let tide = Tidegate::builder().live(Live::in_memory().name("one")).without_locks().connect()?;
+    /// let release = [tide.activate("shop/banner"), tide.deactivate("shop/old_banner")];
+    /// let receipt = tide.apply(release).send()?;
+    /// assert!(receipt.is_reached && tide.is_active("shop/banner"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> ChangeSet {
+        let driver = self.threads.live.as_ref().map(|live| Arc::clone(live.driver()));
+        ChangeSet::new(driver, changes.into_iter().collect())
     }
 
     /// The cluster as this node sees it; none where the instance takes no live changes.

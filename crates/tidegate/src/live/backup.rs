@@ -285,12 +285,7 @@ impl<'c> Restore<'c> {
             let reply = Box::new(move |answer| {
                 let _ = sender.send(answer);
             });
-            match self
-                .cluster
-                .driver()
-                .intake
-                .request(Request::Change(Box::new(change), reply))
-                .map_err(ChangeError::from)
+            match self.cluster.driver().intake.request(Request::Change(vec![change], reply)).map_err(ChangeError::from)
             {
                 Ok(()) => waiting.push((register, receiver)),
                 Err(ChangeError::Busy) => left.push(register),
@@ -299,7 +294,7 @@ impl<'c> Restore<'c> {
         }
         let mut refused = None;
         for (register, receiver) in waiting {
-            match receiver.recv().unwrap_or(Err(ChangeError::Stopped)) {
+            match receiver.recv().unwrap_or(Err(ChangeError::Stopped.into())).map_err(ChangeError::from) {
                 Ok(done) => self.note(done.written.is_reached),
                 Err(ChangeError::Busy | ChangeError::Refused(WriteError::Conflict { .. })) => left.push(register),
                 Err(error) => refused = Some(error),

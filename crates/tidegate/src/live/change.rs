@@ -11,7 +11,7 @@ use super::change_error::ChangeError;
 use super::change_request::{ChangeRequest, FlagTags, Operation, Target};
 use super::driver_handle::{DriverHandle, to_timeout};
 use super::receipt::{Done, Receipt};
-use super::request::Request;
+use super::request::{Refusal, Request};
 use crate::registry::Registry;
 
 /// A change that is about to be made; by [`Tidegate::activate`](crate::Tidegate::activate) and its like. Nothing
@@ -153,7 +153,7 @@ impl Change {
         self.begin(move |answer| {
             let _ = sender.send(answer);
         })?;
-        about.receipt(receiver.recv().unwrap_or(Err(ChangeError::Stopped)))
+        about.receipt(receiver.recv().unwrap_or(Err(ChangeError::Stopped.into())))
     }
 
     /// The same for an async program, in any runtime. If the future is dropped after its first poll, the change is made all
@@ -166,7 +166,7 @@ impl Change {
         self.begin(move |answer| {
             let _ = sender.send(answer);
         })?;
-        about.receipt(receiver.await.unwrap_or(Err(ChangeError::Stopped)))
+        about.receipt(receiver.await.unwrap_or(Err(ChangeError::Stopped.into())))
     }
 
     fn about(&self) -> About {
@@ -177,12 +177,12 @@ impl Change {
     }
 
     /// Hands the change to the driver, which makes it and answers with all that the receipt needs.
-    fn begin(mut self, reply: impl FnOnce(Result<Done, ChangeError>) + Send + 'static) -> Result<(), ChangeError> {
+    fn begin(mut self, reply: impl FnOnce(Result<Done, Refusal>) + Send + 'static) -> Result<(), ChangeError> {
         let refused = self.server.take().map_or(ChangeError::NotLive, |server| ChangeError::Follower { server });
         let driver = self.driver.take().ok_or(refused)?;
         self.request.check(driver.now())?;
         self.request.timeout = to_timeout(self.request.timeout);
-        driver.intake.request(Request::Change(Box::new(self.request), Box::new(reply))).map_err(ChangeError::from)
+        driver.intake.request(Request::Change(vec![self.request], Box::new(reply))).map_err(ChangeError::from)
     }
 }
 
@@ -193,13 +193,21 @@ struct About {
 }
 
 impl About {
-    fn receipt(self, answer: Result<Done, ChangeError>) -> Result<Receipt, ChangeError> {
+    fn receipt(self, answer: Result<Done, Refusal>) -> Result<Receipt, ChangeError> {
         match answer {
-            Err(ChangeError::UnknownFlag { flag, has_documents, .. }) => {
-                let meant = self.registry.and_then(|registry| registry.instance().board.load().snapshot.nearest(&flag));
-                Err(ChangeError::UnknownFlag { flag, meant, has_documents })
-            }
-            answer => Ok(Receipt::new(self.flag, answer?)),
+            Ok(done) => Ok(Receipt::new(self.flag, done)),
+            Err(refusal) => Err(with_meant(refusal.error, self.registry.as_deref())),
         }
+    }
+}
+
+/// The same error, with the flag that was probably meant.
+pub(super) fn with_meant(error: ChangeError, registry: Option<&Registry>) -> ChangeError {
+    match error {
+        ChangeError::UnknownFlag { flag, has_documents, .. } => {
+            let meant = registry.and_then(|registry| registry.instance().board.load().snapshot.nearest(&flag));
+            ChangeError::UnknownFlag { flag, meant, has_documents }
+        }
+        error => error,
     }
 }

@@ -5,6 +5,7 @@ use tidegate_engine::{Diagnostic, FlagKey, FlagKeyError, Micros};
 use tidegate_replica::WriteError;
 use tidegate_replica::limits::TEXT_BYTES_MAX;
 
+use super::value::ChangeKind;
 use crate::first_error::first_error;
 
 /// Why a change was not made. Nothing has changed.
@@ -123,6 +124,14 @@ pub enum ChangeError {
     /// The cluster does not take it; the reason says what to do.
     #[error(transparent)]
     Refused(#[from] WriteError),
+    /// Two changes of one set are of the same activation, or of the same definition. The caller's fault: make one of the two.
+    #[error("an earlier change of the same set changes the {kind} of `{flag}`, too; make one of the two")]
+    Repeated {
+        /// The flag.
+        flag: FlagKey,
+        /// Which of its registers.
+        kind: ChangeKind,
+    },
     /// The disk takes nothing at the moment: it is full, read-only, or another program holds the database. Make room; it goes on
     /// by itself then.
     #[error("changes cannot be kept: {message}")]

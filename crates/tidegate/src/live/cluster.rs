@@ -413,7 +413,7 @@ impl Cluster {
         self.ask(request(Box::new(move |answer| {
             let _ = sender.send(answer);
         })))?;
-        Ok(receiver.recv().map_err(|_| self.ended())??)
+        Ok(receiver.recv().map_err(|_| self.ended())?.map_err(ChangeError::from)?)
     }
 
     pub(super) fn ask(&self, request: Request) -> Result<(), ClusterError> {

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidegate_engine::{Micros, Share};
+use tidegate_engine::{FlagKey, Micros, Share};
 use tidegate_mesh::PeerEvent;
 use tidegate_replica::{
     Batch, Change as RegisterChange, Input, Level, Loaded, NodeId, Now, Options, Output, Receipt as Written, Replica,
@@ -35,19 +35,19 @@ use crate::store::{Committer, Outcome};
 
 use super::carrier::Carrier;
 use super::change_error::ChangeError;
-use super::change_request::{ChangeRequest, Entry, Operation, share_of};
+use super::change_request::ChangeRequest;
 use super::driver_view::{DriverView, Report};
 use super::inbox::Taken;
 use super::names::{Names, NodeName, shown_node};
-use super::receipt::{Done, Effect, UnreachedPeer};
+use super::receipt::{Done, Effect, Made, UnreachedPeer};
 use super::redis_link::RedisLink;
 use super::request::{Reply, Request, Resolve};
 use super::synced::Synced;
-use super::value::{self, ChangeKind};
+use super::value::ChangeKind;
 
 use events::Events;
 use store::{SharedStore, StoreWait};
-use target::Admitted;
+use target::DraftedChange;
 use watch::WATCH_PERIOD;
 
 /// Drives one replica: gives it inputs and does what it outputs.
@@ -115,24 +115,35 @@ pub(super) enum Effort {
     Full,
 }
 
-/// The value of a register; none: it is removed.
-type RegisterBytes = Option<Arc<[u8]>>;
-
 /// A caller that waits for a receipt.
 struct Awaiting {
     reply: Reply,
-    /// What the log says of it once it is answered.
-    line: String,
-    /// The flag that is changed, and its share before.
-    flag: Option<(tidegate_engine::FlagKey, Option<Share>)>,
-    is_created: bool,
+    /// What it changes; at least one.
+    changes: Vec<AwaitedChange>,
     /// What it waits for in Redis, once this process has the change.
     store: Option<StoreWait>,
 }
 
+/// One change of it.
+#[derive(Debug)]
+struct AwaitedChange {
+    /// What the log says of it once it is answered.
+    line: String,
+    /// The flag that is changed, and its share before; none where the cluster itself is changed.
+    flag: Option<(FlagKey, Option<Share>)>,
+    is_created: bool,
+}
+
+impl Awaiting {
+    /// One for a single change that creates nothing.
+    fn new(reply: Reply, line: String, flag: Option<(FlagKey, Option<Share>)>) -> Self {
+        Self { reply, changes: vec![AwaitedChange { line, flag, is_created: false }], store: None }
+    }
+}
+
 impl fmt::Debug for Awaiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Awaiting").field("line", &self.line).finish_non_exhaustive()
+        formatter.debug_struct("Awaiting").field("changes", &self.changes).finish_non_exhaustive()
     }
 }
 
@@ -342,21 +353,21 @@ impl Driver {
     }
 
     fn serve(&mut self, request: Request) {
-        let request = match self.report.disk.clone().filter(|_| self.report.is_disk_tried) {
+        let request = match self.disk_trouble() {
             None => request,
             // What cannot be kept is not accepted. It may work a moment later.
-            Some(message) => match request.into_reply() {
-                Ok(reply) => return reply(Err(ChangeError::Disk { message })),
+            Some(error) => match request.into_reply() {
+                Ok(reply) => return reply(Err(error.into())),
                 Err(request) => request,
             },
         };
         match request {
-            Request::Change(change, reply) => self.change(*change, reply),
+            Request::Change(changes, reply) => self.change(changes, reply),
             Request::FromStore { registers, reply } => self.receive_from_store(registers, reply),
             Request::StoreAcks(acks) => self.note_store_acks(acks),
             Request::RaiseEpoch { actor, reason, reply } => {
                 let line = format!("the clock of the cluster is repaired{}", events::by(&actor, &reason));
-                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false, store: None });
+                let request = self.expect(Awaiting::new(reply, line, None));
                 self.handle(Input::RaiseEpoch { request, actor, reason });
             }
             Request::Resolve(resolve) => {
@@ -364,14 +375,13 @@ impl Driver {
                 let from = self.share_of(&flag);
                 let done = if resolution == Resolution::Accept { "accepted" } else { "dropped" };
                 let line = format!("a quarantined change of `{flag}` is {done}{}", events::by(&actor, &reason));
-                let request =
-                    self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created: false, store: None });
+                let request = self.expect(Awaiting::new(reply, line, Some((flag, from))));
                 self.handle(Input::Resolve { request, key, stamp, resolution, actor, reason });
             }
             Request::Forget { node, actor, reason, reply } => {
                 let name = shown_node(&NodeName::new(node, &self.names));
                 let line = format!("{name} is taken out of the cluster{}", events::by(&actor, &reason));
-                let request = self.expect(Awaiting { reply, line, flag: None, is_created: false, store: None });
+                let request = self.expect(Awaiting::new(reply, line, None));
                 self.handle(Input::Forget { request, node, actor, reason });
             }
             Request::Query(query) => {
@@ -392,54 +402,32 @@ impl Driver {
         }
     }
 
-    fn change(&mut self, change: ChangeRequest, reply: Reply) {
-        if !self.committer.has_room() || self.store.as_ref().is_some_and(SharedStore::is_full) {
-            return reply(Err(ChangeError::Busy));
-        }
-        let (value, is_created) = match self.value_to_write(&change) {
-            Ok(found) => found,
-            Err(error) => return reply(Err(error)),
-        };
-        let ChangeRequest { flag, operation, actor, reason, expected, level, timeout, .. } = change;
-        let (kind, from) = (operation.kind(), self.share_of(&flag));
-        let key = kind.key(&flag);
-        let line = format!("{}{}", events::what(kind, &flag, value.as_deref()), events::by(&actor, &reason));
-        let store = self.expect_store(&key, level, timeout);
-        let level = if store.is_some() { Level::Local } else { level };
-        let request = self.expect(Awaiting { reply, line, flag: Some((flag, from)), is_created, store });
-        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let change = RegisterChange { key, value, actor, reason, expected };
-        self.handle(Input::Write { request, changes: vec![change], level, timeout_ms });
+    /// Why the disk takes nothing at the moment.
+    fn disk_trouble(&self) -> Option<ChangeError> {
+        let message = self.report.disk.clone().filter(|_| self.report.is_disk_tried)?;
+        Some(ChangeError::Disk { message })
     }
 
-    /// What a change writes into its register, if it may be made; and whether that makes a bare boolean flag.
-    fn value_to_write(&self, change: &ChangeRequest) -> Result<(RegisterBytes, bool), ChangeError> {
-        self.check_tags(change)?;
-        let flag = &change.flag;
-        Ok(match &change.operation {
-            Operation::Activate(percentage) => {
-                let share = share_of(percentage)?;
-                let Admitted { defined, is_created } = self.admit(flag, change.target)?;
-                let activation = tidegate_engine::Activation { share, until: change.until, defined };
-                (Some(value::write_activation(&activation)), is_created)
-            }
-            Operation::Clear => {
-                self.check_activation(flag)?;
-                (None, false)
-            }
-            Operation::Define(Entry::Text(_)) => return Err(ChangeError::Entry),
-            Operation::Define(Entry::Checked(value)) => {
-                if let Some(source_name) = self.registry.source_of(flag) {
-                    return Err(ChangeError::DefinedByDocument { flag: flag.clone(), source_name });
-                }
-                (Some(Arc::clone(value)), false)
-            }
-            Operation::Remove => {
-                self.check_definition(flag)?;
-                (None, false)
-            }
-            Operation::Restore { value, .. } => (value.clone(), false),
-        })
+    /// Makes changes: all of them, or none.
+    fn change(&mut self, changes: Vec<ChangeRequest>, reply: Reply) {
+        let (level, timeout) = changes.first().map(|change| (change.level, change.timeout)).unwrap_or_default();
+        let drafted = match self.draft(changes) {
+            Ok(drafted) => drafted,
+            Err(refusal) => return reply(Err(refusal)),
+        };
+        let mut awaited = Vec::with_capacity(drafted.len());
+        for DraftedChange { flag, kind, write, is_created } in &drafted {
+            let what = events::what(*kind, flag, write.value.as_deref());
+            let line = format!("{what}{}", events::by(&write.actor, &write.reason));
+            let flag = Some((flag.clone(), self.share_of(flag)));
+            awaited.push(AwaitedChange { line, flag, is_created: *is_created });
+        }
+        let changes: Vec<RegisterChange> = drafted.into_iter().map(|drafted| drafted.write).collect();
+        let store = self.expect_store(changes.iter().map(|change| Arc::clone(&change.key)).collect(), level, timeout);
+        let level = if store.is_some() { Level::Local } else { level };
+        let request = self.expect(Awaiting { reply, changes: awaited, store });
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.handle(Input::Write { request, changes, level, timeout_ms });
     }
 
     fn expect(&mut self, awaiting: Awaiting) -> u64 {
@@ -461,28 +449,50 @@ impl Driver {
                     outcome
                 }
             };
-            let Awaiting { reply, line, flag, is_created, .. } = awaiting;
-            let effect = self.effect(flag);
-            if let Ok(written) = &outcome
-                && self.events.may_tell()
-            {
-                events::tell_written(&line, effect.as_ref(), written, &self.names);
+            let Awaiting { reply, changes, .. } = awaiting;
+            let made = self.made(&changes);
+            if let Ok(written) = &outcome {
+                self.tell_changes(&changes, &made, written, events::tell_written);
             }
             let answer = match outcome {
                 Ok(written) => {
                     let unreached = if written.is_reached { Vec::new() } else { self.unreached() };
-                    Ok(Done { written, names: Arc::clone(&self.names), effect, is_created, unreached, redis: None })
+                    Ok(Done { written, names: Arc::clone(&self.names), made, unreached, redis: None })
                 }
-                Err(WriteError::Busy) => Err(ChangeError::Busy),
                 Err(error) => Err(error.into()),
             };
             guarded(|| reply(answer));
         }
     }
 
-    /// What a change of this flag has done, since its share was this.
-    fn effect(&self, flag: Option<(tidegate_engine::FlagKey, Option<Share>)>) -> Option<Effect> {
-        flag.map(|(flag, from)| Effect { from, to: self.share_of(&flag) })
+    /// What changes of flags have done, since their shares were these.
+    fn made(&self, changes: &[AwaitedChange]) -> Vec<Made> {
+        let flags = changes.iter().filter_map(|change| Some((change.flag.as_ref()?, change.is_created)));
+        let made = |((flag, from), is_created): (&(FlagKey, Option<Share>), bool)| Made {
+            effect: Effect { from: *from, to: self.share_of(flag) },
+            is_created,
+        };
+        flags.map(made).collect()
+    }
+
+    /// The log reports changes that were made here, each in a line of its own.
+    fn tell_changes(
+        &mut self,
+        changes: &[AwaitedChange],
+        made: &[Made],
+        written: &Written,
+        tell: impl Fn(&str, Option<&Effect>, &Written, &Names),
+    ) {
+        for (index, change) in changes.iter().enumerate() {
+            if !self.events.may_tell() {
+                continue;
+            }
+            let mut written = written.clone();
+            if let Some(stamp) = written.stamps.get(index).copied() {
+                written.outranked.retain(|loss| loss.stamp == stamp);
+            }
+            tell(&change.line, made.get(index).map(|made| &made.effect), &written, &self.names);
+        }
     }
 
     /// The configured addresses at which no node is connected.

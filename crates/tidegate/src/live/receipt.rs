@@ -50,7 +50,8 @@ pub struct Receipt {
 
 impl Receipt {
     pub(super) fn new(flag: FlagKey, done: Done) -> Self {
-        let (effect, is_created) = (done.effect.unwrap_or(Effect { from: None, to: None }), done.is_created);
+        let (effect, is_created) =
+            done.made.first().map_or((Effect { from: None, to: None }, false), |made| (made.effect, made.is_created));
         let redis = done.redis.clone();
         let ClusterReceipt { stamp, at, level, outranked, is_reached, durable_on, pending, unreached } =
             ClusterReceipt::new(done);
@@ -162,7 +163,7 @@ pub struct OutrankedBy {
 }
 
 impl OutrankedBy {
-    fn new(loss: &Outranked, names: &Names) -> Self {
+    pub(super) fn new(loss: &Outranked, names: &Names) -> Self {
         Self {
             on: NodeName::new(loss.node, names),
             stamp: loss.by,
@@ -186,11 +187,17 @@ pub struct Effect {
 pub(super) struct Done {
     pub(super) written: Written,
     pub(super) names: Names,
-    /// Of a change of a flag.
-    pub(super) effect: Option<Effect>,
-    /// Whether it made a bare boolean flag that was not there.
-    pub(super) is_created: bool,
+    /// Of each change of a flag.
+    pub(super) made: Vec<Made>,
     /// The addresses at which no node is connected, where the level was not reached.
     pub(super) unreached: Vec<UnreachedPeer>,
     pub(super) redis: Option<RedisReceipt>,
+}
+
+/// What one change of a flag did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    pub(super) effect: Effect,
+    /// Whether it made a bare boolean flag that was not there.
+    pub(super) is_created: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidegate_engine::FlagKey;
-use tidegate_replica::{NodeId, Register, Resolution, Stamp};
+use tidegate_replica::{NodeId, Register, Resolution, Stamp, WriteError};
 
 use super::change_error::ChangeError;
 use super::change_request::ChangeRequest;
@@ -14,13 +14,42 @@ use super::receipt::Done;
 use super::redis_link::Ack;
 
 /// Takes the answer to a request. It is called on the driver's thread, so it only hands it on.
-pub(super) type Reply = Box<dyn FnOnce(Result<Done, ChangeError>) + Send>;
+pub(super) type Reply = Box<dyn FnOnce(Result<Done, Refusal>) + Send>;
+
+/// Why nothing was changed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The change that is refused, from 0; none where all are.
+    pub(super) index: Option<usize>,
+    pub(super) error: ChangeError,
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        Self { index: None, error }
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        let index = error.index();
+        let error = if matches!(error, WriteError::Busy) { ChangeError::Busy } else { error.into() };
+        Self { index, error }
+    }
+}
+
+impl From<Refusal> for ChangeError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
 
 /// A request.
 #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only the thread of Redis makes some of them"))]
 pub(super) enum Request {
-    /// A change of a flag, checked as far as it can be without the driver.
-    Change(Box<ChangeRequest>, Reply),
+    /// Changes of flags, checked as far as they can be without the driver: all are made or none. Level and timeout are those of the
+    /// first.
+    Change(Vec<ChangeRequest>, Reply),
     /// The cluster's clock is to be repaired.
     RaiseEpoch { actor: Arc<str>, reason: Arc<str>, reply: Reply },
     /// A person has decided about a change in quarantine.

@@ -331,7 +331,7 @@ fn write_raw(tide: &Tidegate, flag: &str, value: &str) {
     let change =
         ChangeRequest { level: Level::Local, timeout: Duration::from_secs(20), ..ChangeRequest::new(flag, operation) };
     let reply = Box::new(move |answer: Result<_, _>| sender.send(answer.map(drop)).unwrap());
-    tide.cluster().unwrap().driver().intake.request(Request::Change(Box::new(change), reply)).unwrap();
+    tide.cluster().unwrap().driver().intake.request(Request::Change(vec![change], reply)).unwrap();
     receiver.recv().unwrap().unwrap();
 }
 

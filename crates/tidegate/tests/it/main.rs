@@ -3,6 +3,7 @@
 
 mod allocations;
 mod callback;
+mod change_set;
 mod conditional;
 #[cfg(feature = "conformance")]
 mod conformance;

@@ -98,6 +98,17 @@ impl Reader {
 }
 
 #[test]
+fn a_change_set_is_acknowledged_once_redis_has_all_of_it() {
+    let server = RedisServer::start();
+    let (one, other) = (process(&server, "one"), process(&server, "other"));
+    let changes = (0..300).map(|number| one.activate(&format!("f/x{number}")));
+    let receipt = one.apply(changes).ack(Level::Majority).timeout(Duration::from_secs(10)).send().unwrap();
+    assert!(receipt.is_reached && receipt.redis.is_some_and(|redis| redis.is_acknowledged));
+    assert_eq!(server.ask(&["HLEN", "{tidegate:tests}:reg"]), "300");
+    until("the other process has all of it", || (0..300).all(|number| other.is_active(&format!("f/x{number}"))));
+}
+
+#[test]
 fn a_change_in_one_process_is_active_in_another_and_the_receipt_says_what_redis_promises() {
     let server = RedisServer::start();
     let (one, other) = (process(&server, "one"), process(&server, "other"));

@@ -1,6 +1,6 @@
 //! Failures of the library as problems.
 
-use tidegate::{ChangeError, ClusterError, RestoreError, WriteError};
+use tidegate::{ChangeError, ChangeSetError, ClusterError, RestoreError, WriteError};
 use tidegate_engine::{Diagnostic, Severity};
 
 use super::{Kind, Problem};
@@ -73,7 +73,27 @@ impl From<ChangeError> for Problem {
             ChangeError::Stopped => {
                 Self::new(Kind::Ended, detail, "send the request to another node, and restart this one").retry_after(5)
             }
+            ChangeError::Repeated { .. } => Self::invalid("flag", detail, "send one change of the two"),
             _ => Self::new(Kind::Invalid, detail, "change the request as the detail says"),
+        }
+    }
+}
+
+impl From<ChangeSetError> for Problem {
+    fn from(error: ChangeSetError) -> Self {
+        let ChangeSetError { index, error, .. } = error;
+        let is_entry = matches!(error, ChangeError::Definition(_) | ChangeError::Entry);
+        let is_size =
+            matches!(error, ChangeError::Refused(WriteError::ChangeCount { .. } | WriteError::TooLarge { .. }));
+        let mut problem = Self::from(error);
+        if is_entry {
+            problem = problem.at_field("entry");
+        } else if is_size {
+            problem = problem.at_field("changes");
+        }
+        match index {
+            Some(index) => problem.of_change(index),
+            None => problem,
         }
     }
 }
@@ -164,6 +184,9 @@ impl Problem {
             }
             WriteError::ForgetsItself { .. } => {
                 Self::new(Kind::OwnNode, detail, "stop this node, and send the request to another one").at_field("node")
+            }
+            WriteError::TooLarge { .. } => {
+                Self::new(Kind::TooLarge, detail, "send fewer changes, or smaller definitions")
             }
             _ => Self::new(Kind::Invalid, detail, "send a smaller change"),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_replica::{Input, Level, Outranked, Receipt as Written, Register};
+use tidegate_replica::{Input, Level, Outranked, Receipt as Written, Register, Stamp};
 
 use super::{Awaiting, Driver, events, guarded};
 use crate::live::receipt::Done;
@@ -32,7 +32,8 @@ struct Waiting {
 /// What a change waits for.
 #[derive(Clone, Debug)]
 pub(super) struct StoreWait {
-    key: Arc<[u8]>,
+    /// The keys of its registers, in their order.
+    keys: Vec<Arc<[u8]>>,
     level: Level,
     until: Instant,
 }
@@ -55,26 +56,43 @@ impl SharedStore {
         self.link.put(registers);
     }
 
-    fn release(&mut self, key: &Arc<[u8]>) {
-        self.link.release(key);
-        if !self.link.is_awaited(key) {
-            self.acks.remove(key);
+    fn release(&mut self, keys: &[Arc<[u8]>]) {
+        for key in keys {
+            self.link.release(key);
+            if !self.link.is_awaited(key) {
+                self.acks.remove(key);
+            }
         }
+    }
+
+    /// What Redis has said of all registers of a change, or none if it has not said something of each: the first that is outranked, or
+    /// not claimed, or that on the fewest replicas.
+    fn outcome(&self, waiting: &Waiting) -> Option<(Stamp, Outcome)> {
+        let mut worst = None;
+        for (key, stamp) in waiting.wait.keys.iter().zip(waiting.written.stamps.iter().copied()) {
+            let ack = self.acks.get(key).filter(|ack| ack.stamp >= stamp)?;
+            if worst.is_none_or(|(_, worst)| precedence(ack.outcome) < precedence(worst)) {
+                worst = Some((stamp, ack.outcome));
+            }
+        }
+        worst
     }
 }
 
 impl Driver {
     /// Where Redis acknowledges instead of members: what a change waits for there.
-    pub(super) fn expect_store(&mut self, key: &Arc<[u8]>, level: Level, timeout: Duration) -> Option<StoreWait> {
+    pub(super) fn expect_store(&mut self, keys: Vec<Arc<[u8]>>, level: Level, timeout: Duration) -> Option<StoreWait> {
         let store = self.store.as_ref().filter(|store| store.is_alone && level != Level::Local)?;
-        store.link.expect(key, level);
-        Some(StoreWait { key: Arc::clone(key), level, until: Instant::now() + timeout })
+        for key in &keys {
+            store.link.expect(key, level);
+        }
+        Some(StoreWait { keys, level, until: Instant::now() + timeout })
     }
 
     /// The change is not made, so that nothing is waited for.
     pub(super) fn release_store(&mut self, wait: Option<&StoreWait>) {
         if let (Some(store), Some(wait)) = (&mut self.store, wait) {
-            store.release(&wait.key);
+            store.release(&wait.keys);
         }
     }
 
@@ -111,8 +129,7 @@ impl Driver {
         let now = Instant::now();
         let mut over = Vec::new();
         for waiting in std::mem::take(&mut store.waiting) {
-            let ack = store.acks.get(&waiting.wait.key).filter(|ack| ack.stamp >= waiting.written.stamp());
-            let outcome = ack.map(|ack| ack.outcome);
+            let outcome = store.outcome(&waiting);
             // Replicas may still follow: a later write of the key asks them again.
             if outcome.is_some() || waiting.wait.until <= now {
                 over.push((waiting, outcome));
@@ -127,29 +144,37 @@ impl Driver {
         }
     }
 
-    fn tell_stored_one(&mut self, awaiting: Awaiting, written: Written, level: Level, outcome: Option<Outcome>) {
-        let Awaiting { reply, line, flag, is_created, .. } = awaiting;
+    fn tell_stored_one(
+        &mut self,
+        awaiting: Awaiting,
+        written: Written,
+        level: Level,
+        outcome: Option<(Stamp, Outcome)>,
+    ) {
+        let Awaiting { reply, changes, .. } = awaiting;
+        let (stamp, outcome) = outcome.unzip();
         let Some(redis) = self.store.as_ref().map(|store| store.link.receipt(outcome)) else { return };
-        let effect = self.effect(flag);
         let is_reached = matches!(outcome, Some(Outcome::Stored { is_reached: true, .. }));
         let mut written = Written { level, is_reached: is_reached && written.outranked.is_empty(), ..written };
-        if let Some(Outcome::Outranked { by }) = outcome {
+        if let (Some(stamp), Some(Outcome::Outranked { by })) = (stamp, outcome) {
             let is_quarantined = self.replica.quarantine().any(|held| held.stamp == by);
-            let stamp = written.stamp();
             written.outranked.push(Outranked { stamp, node: self.node, by, is_quarantined });
         }
-        if self.events.may_tell() {
-            events::tell_stored(&line, effect.as_ref(), &written, &redis, &self.names);
-        }
-        let done = Done {
-            written,
-            names: Arc::clone(&self.names),
-            effect,
-            is_created,
-            unreached: Vec::new(),
-            redis: Some(redis),
-        };
+        let made = self.made(&changes);
+        self.tell_changes(&changes, &made, &written, |line, effect, written, names| {
+            events::tell_stored(line, effect, written, &redis, names);
+        });
+        let done = Done { written, names: Arc::clone(&self.names), made, unreached: Vec::new(), redis: Some(redis) };
         guarded(|| reply(Ok(done)));
+    }
+}
+
+/// What a receipt tells of Redis first: what says most against the change.
+fn precedence(outcome: Outcome) -> (u8, u32) {
+    match outcome {
+        Outcome::Outranked { .. } => (0, 0),
+        Outcome::Unclaimed => (1, 0),
+        Outcome::Stored { replicas, is_reached } => (if is_reached { 3 } else { 2 }, replicas),
     }
 }
 
