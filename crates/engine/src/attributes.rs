@@ -382,6 +382,40 @@ mod tests {
     }
 
     #[test]
+    fn json_attributes_are_an_object_that_callers_take_apart() {
+        let mut attributes = JsonAttributes::parse(r#"{"targetingKey": "ann", "age": 7}"#).unwrap();
+        assert_eq!(
+            (attributes.text("targetingKey"), attributes.text("age"), attributes.text("x")),
+            (Some("ann"), None, None)
+        );
+        attributes.remove("targetingKey");
+        assert_eq!(attributes.to_json(), r#"{"age":7}"#);
+        assert!(!attributes.is_empty());
+        attributes.remove("age");
+        assert!(attributes.is_empty());
+        let members = Map::from_iter([("age".to_owned(), Value::from(7))]);
+        assert_eq!(JsonAttributes::from(members).to_json(), r#"{"age":7}"#);
+    }
+
+    #[test]
+    fn attributes_show_what_they_hold() {
+        let pairs = vec![("age", Attribute::from(7)), ("share", Attribute::from(0.5))];
+        let typed = Attributes::from(&pairs);
+        assert_eq!(found(typed, "age").as_deref(), Some("7"));
+        assert_eq!(found(typed, "share").as_deref(), Some("0.5"), "a float is a number");
+        let text = format!("{typed:?}");
+        assert!(text.contains("age") && text.contains("share"), "{text}");
+        let json = JsonAttributes::parse(r#"{"plan": "premium"}"#).unwrap();
+        assert!(format!("{:?}", Attributes::from(&json)).contains("premium"));
+        let long = "x".repeat(SHOWN_BYTES_MAX);
+        for (text, is_cut) in [(long.clone(), false), (format!("{long}y"), true)] {
+            let pairs = [("text", Attribute::from(&*text))];
+            let shown = found(Attributes::from(&pairs), "text").unwrap();
+            assert_eq!((shown.contains('…'), shown.contains('y')), (is_cut, false), "{shown}");
+        }
+    }
+
+    #[test]
     fn typed_and_json_attributes_are_found_alike() {
         let inner = [("country", Attribute::from("DE")), ("zip.code", Attribute::from(10_115))];
         let list = [Attribute::from("a"), Attribute::from(1.5)];

@@ -218,6 +218,7 @@ mod tests {
         check("true", Scalar::from(true));
         check("false", Scalar::from(false));
         check("0", Scalar::from(0_u64));
+        check("0", Scalar::from(0_i64));
         check("-1", Scalar::from(-1_i64));
         check("9223372036854775807", Scalar::from(i64::MAX));
         check("9223372036854775808", Scalar::from(1_u64 << 63));

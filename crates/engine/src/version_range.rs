@@ -204,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn versions_are_those_of_the_specification() {
+        let any = VersionRange::parse(">=0.0.0-0").unwrap();
+        let is_version = |text| Version::parse(text).is_some();
+        for text in ["1.0.0", "0.10.0", "1.0.0-a-b", "1.0.0-0a", "1.0.0--", "1.0.0+01", "1.0.0-a+b-c"] {
+            assert!(is_version(text), "{text}");
+        }
+        for text in
+            ["01.0.0", "1.00.0", "1.0.01", "1.0.0-01", "1.0.0-a_b", "1.0.0+", "1.0.0-", "1.0", "1.0.0.0", "1.0.0+a_b"]
+        {
+            assert!(!is_version(text) && !any.has(text), "{text}");
+        }
+    }
+
+    #[test]
     fn texts_that_are_no_ranges_have_a_reason() {
         for text in ["", "latest", ">", "1.2.3.4", "^1.x.3", "=="] {
             assert!(VersionRange::parse(text).is_err_and(|reason| !reason.is_empty()), "{text}");

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod boundaries;
+mod conditions;
 mod corpus;
 mod custom_hash;
 mod definitions;
 mod documents;
 mod evenness;
 mod flags;
+mod forecasts;
 mod generated;
 mod golden;
 mod hostile;
