@@ -33,7 +33,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
 
 const PERCENTAGE: &str = "for a part of the keys: `tidegate percentage FLAG PERCENTAGE`";
 
-/// The same error with what it suggests; `command` is the first word of the command line.
+/// The same error with what it suggests; `command` is the command that was given.
 pub(super) fn with_tip(mut error: clap::Error, command: &str) -> clap::Error {
     let Some(tip) = tip(&error, command) else { return error };
     for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::TrailingArg] {
