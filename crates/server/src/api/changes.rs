@@ -160,9 +160,9 @@ struct NewChanges {
 struct NewChange {
     /// The flag key, `section/flag`.
     flag: String,
-    /// What is done to the flag.
-    #[schema(inline)]
-    operation: OperationJson,
+    /// What is done to the flag: `activate` sets the activation, `clear` removes it, `define` makes the definition, `remove` removes it.
+    #[schema(pattern = "^(activate|clear|define|remove)$")]
+    operation: String,
     /// `activate`: how many percent of the keys have `new`, with at most six decimals, read exactly.
     #[schema(minimum = 0, maximum = 100)]
     percentage: Option<f64>,
@@ -182,17 +182,6 @@ struct NewChange {
     if_match: Option<String>,
     /// As the header `If-None-Match` of a single change: `*`.
     if_none_match: Option<String>,
-}
-
-/// What a change does: sets the activation, removes it, makes the definition, removes it.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its schema is used")]
-enum OperationJson {
-    Activate,
-    Clear,
-    Define,
-    Remove,
 }
 
 /// The receipt of several changes that were made as one.
