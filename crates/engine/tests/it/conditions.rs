@@ -35,6 +35,70 @@ fn conditions_nest_as_deep_as_the_limit_says() {
     }
 }
 
+/// A list of networks counts one for each, and the comparison itself one more.
+#[test]
+fn comparisons_are_as_many_as_the_limit_says() {
+    let listed = |count: usize| {
+        let networks = (0..count).map(|number| format!(r#""10.{}.{}.0/24""#, number / 256, number % 256));
+        format!(r#"{{"attribute": "ip", "in_network": [{}]}}"#, networks.collect::<Vec<_>>().join(", "))
+    };
+    assert_eq!(codes(&listed(limits::COMPARISONS_MAX - 1)), []);
+    assert_eq!(codes(&listed(limits::COMPARISONS_MAX)), [Code::ConditionTooLarge]);
+    let both = |count| format!(r#"{{"any": [{}, {}]}}"#, listed(count), listed(count));
+    assert_eq!(codes(&both(limits::COMPARISONS_MAX / 2 - 2)), []);
+    assert_eq!(codes(&both(limits::COMPARISONS_MAX / 2)), [Code::ConditionTooLarge]);
+}
+
+#[test]
+fn prerequisites_that_can_never_hold_say_why() {
+    let found = |other: &str, is: &str| {
+        let text = format!(
+            r#"{{"f": {{"x": {{"stable": 0, "new": 1, "rules": [
+                {{"name": "r", "when": {{"flag": "f/y", "is": "{is}"}}, "serve": "new"}}]}}, "y": {other}}}}}"#
+        );
+        let found = check(text.as_bytes()).diagnostics;
+        found.into_iter().map(|found| (found.code, found.message)).collect::<Vec<_>>()
+    };
+    let window = r#""start_time": "2026-01-01 00:00Z", "duration": "1d""#;
+    let moving = format!(r#"{{"stable": 0, "new": 1, {window}}}"#);
+    let between = format!(r#"{{"stable": 0, "new": 1, {window}, "interpolate": true}}"#);
+    assert_eq!(found(&moving, "new"), []);
+    assert_eq!(found(r#"{"stable": 0}"#, "stable"), []);
+    for (other, is, why) in [
+        (r#"{"stable": 0}"#, "new", "it has no `new`"),
+        (&between, "new", "its values are interpolated"),
+        (
+            r#"{"variants": {"a": 1, "b": 2, "c": 3}, "stable": "a", "new": "b"}"#,
+            "c",
+            "no field of it gives that variant",
+        ),
+    ] {
+        let found = found(other, is);
+        let is_said = |(code, message): &(Code, String)| *code == Code::ComparisonNeverHolds && message.contains(why);
+        assert!(found.iter().any(is_said), "{other}, {is}: {found:?}");
+    }
+}
+
+/// In a rule and in a segment, with and without an explanation.
+#[test]
+fn the_key_is_an_attribute() {
+    let text = r#"{"$tidegate": {"segments": {"team": {"attribute": "$key", "starts_with": "team-"}}},
+        "f": {"x": {"stable": 0, "new": 1, "rules": [{"name": "r", "when": {"attribute": "$key", "is": "ann"}, "serve": "new"}]},
+              "y": {"stable": 0, "new": 1, "rules": [{"name": "r", "when": {"segment": "team"}, "serve": "new"}]}}}"#;
+    let snapshot = compile(&read(text.as_bytes()).unwrap().0, &CompileOptions::default());
+    let moment = Moment { now: Micros::new(0), leases: const { &Clocks::synced() } };
+    for (flag, key, expected) in [
+        ("x", "ann", Variant::New),
+        ("x", "bob", Variant::Stable),
+        ("y", "team-7", Variant::New),
+        ("y", "ann", Variant::Stable),
+    ] {
+        let (index, subject) = (snapshot.find("f", flag), Subject::key(key));
+        assert_eq!(snapshot.evaluate(index, &subject, &moment).variant, Some(expected), "{flag} {key}");
+        assert_eq!(snapshot.explain("f", flag, &subject, &moment).variant, Some(expected), "explain {flag} {key}");
+    }
+}
+
 #[test]
 fn the_name_of_an_attribute_has_a_limit() {
     let named = |bytes: usize| format!(r#"{{"attribute": "{}", "is": 1}}"#, "a".repeat(bytes));
@@ -76,6 +140,7 @@ fn comparisons_that_can_never_hold_are_told_from_others() {
         r#""is": "abc", "starts_with": "a", "ends_with": "c""#,
         r#""is": "1.2.3", "semver": "^1""#,
         r#""gte": 3, "lte": 3"#,
+        r#""contains": "a", "starts_with": "b""#,
         r#""exists": true, "is": 1"#,
     ] {
         assert_eq!(codes(&format!(r#"{{"attribute": "a", {tests}}}"#)), [], "{tests}");

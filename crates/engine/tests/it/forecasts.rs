@@ -74,6 +74,29 @@ fn the_stretch_reaches_over_the_near_changes_with_a_margin() {
     assert_eq!((none.from, none.to), (day(9), day(11)), "a day on each side");
 }
 
+/// 400 days before and after now are near; a change farther away, on either side, does not stretch the picture.
+#[test]
+fn far_changes_do_not_stretch_the_picture() {
+    let starting = |name: &str, start: Micros| {
+        let text =
+            format!(r#"{{"s": {{"{name}": {{"stable": 0, "new": 1, "start_time": "{start}", "duration": "1d"}}}}}}"#);
+        snapshot(&text)
+    };
+    let now = day(10);
+    let days = |days: u64| hours(24 * days);
+    let near = starting("near", now);
+    for far in [now.saturating_sub(days(402)), now.saturating_add(days(401))] {
+        let other = starting("far", far);
+        let forecast = Forecast::new(near.flags().chain(other.flags()), now, None, None);
+        assert!(forecast.from > now.saturating_sub(days(1)) && forecast.to < now.saturating_add(days(2)), "{far}");
+    }
+    for edge in [now.saturating_sub(days(400)), now.saturating_add(days(399))] {
+        let other = starting("edge", edge);
+        let forecast = Forecast::new(near.flags().chain(other.flags()), now, None, None);
+        assert!(forecast.from < edge && edge < forecast.to, "{edge}");
+    }
+}
+
 #[test]
 fn instants_and_places_are_parts_of_the_stretch() {
     let snapshot = snapshot(DOCUMENT);
@@ -116,8 +139,23 @@ fn overlaps_are_times_in_which_several_flags_move() {
     assert_eq!(overlaps(&["first", "second", "third"], None, None), [overlap(day(6), day(11), 2, &[0, 1])]);
     assert_eq!(overlaps(&["first", "second"], Some(day(8)), Some(day(9))), [overlap(day(8), day(9), 2, &[0, 1])]);
     assert_eq!(overlaps(&["first", "third", "fixed"], None, None), []);
+    assert_eq!(overlaps(&["first", "second"], Some(day(11)), Some(day(12))), [], "one ends where the stretch begins");
     let three = overlaps(&["first", "second", "first"], None, None);
     assert_eq!(three, [overlap(day(1), day(11), 3, &[0, 1, 2])]);
+}
+
+#[test]
+fn an_overlap_lasts_while_two_move_and_another_one_is_its_own() {
+    let flag = |name: &str, from: u32, days: u32| {
+        format!(
+            r#""{name}": {{"stable": 0, "new": 1, "start_time": "2026-01-{from:02} 00:00Z", "duration": "{days}d"}}"#
+        )
+    };
+    let flags = [flag("a", 1, 10), flag("b", 6, 10), flag("c", 5, 3), flag("d", 20, 4), flag("e", 22, 4)];
+    let snapshot = snapshot(&format!(r#"{{"s": {{{}}}}}"#, flags.join(", ")));
+    let found = Forecast::new(snapshot.flags(), day(1), None, None).overlaps();
+    let found: Vec<_> = found.into_iter().map(|overlap| (overlap.from, overlap.to, overlap.most)).collect();
+    assert_eq!(found, [(day(5), day(11), 3), (day(22), day(24), 2)]);
 }
 
 /// One ramp begins at the instant at which the other ends, and a ramp with a corner moves on both sides of it.
@@ -197,7 +235,9 @@ fn steps_have_both_ends() {
 
 /// Each subject is evaluated at each instant; the tally has to say the same.
 fn check_tally(entry: &str, subjects: &[(String, Option<JsonAttributes>)]) -> Vec<Counts> {
-    let snapshot = snapshot(&format!(r#"{{"s": {{"x": {entry}, "fixed": {{"stable": 0}}}}}}"#));
+    let other = r#"{"stable": 0, "new": 1, "start_time": "2026-01-02 00:00Z", "duration": "4d",
+        "rollback": {"start_time": "2026-01-07 00:00Z", "duration": "2d"}}"#;
+    let snapshot = snapshot(&format!(r#"{{"s": {{"x": {entry}, "other": {other}}}}}"#));
     let flag = flag(&snapshot, "x");
     let instants: Vec<_> = (1..=13).map(day).collect();
     let mut tally = Tally::new(&snapshot, flag, instants.clone());
@@ -266,6 +306,12 @@ fn a_tally_evaluates_where_there_are_rules_or_variants() {
         &subjects,
     );
     assert_eq!((ruled[0].new, ruled[12].new), (0, 40));
+    // The keys come to `new` with the other flag, and leave it.
+    let dependent = check_tally(
+        r#"{"stable": 0, "new": 1, "rules": [{"name": "p", "when": {"flag": "s/other", "is": "new"}, "serve": "new"}]}"#,
+        &subjects,
+    );
+    assert!(dependent[0].new == 0 && dependent[5].new == 120 && dependent[12].new == 0, "{dependent:?}");
     let split = check_tally(
         r#"{"variants": {"red": 1, "blue": 2, "green": 3}, "stable": "red", "new": {"split": {"blue": 50, "green": 50}},
             "start_time": "2026-01-02 00:00Z", "duration": "8d"}"#,
