@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the tables of docs/performance.md, measured on this machine. `bench cluster` and `bench links`
 //! measure processes that talk to each other, `bench http`, `bench load` and `bench followers` the server, `bench peers`
-//! other libraries for feature flags.
+//! other libraries for feature flags, `bench redis` and `bench zookeeper` real servers.
 //!
 //! By hand, on a quiet machine: no test depends on time. Each case stands beside its floor in the same run,
 //! and only the ratio is worth quoting.
@@ -28,6 +28,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         Some("followers") => {
             announce("1,000 followers of one server, beside a bare server, in one run");
             return server(arguments);
+        }
+        Some("redis") => {
+            announce("changes through Redis, beside a bare script and stream, in one run");
+            return beside_server("redis");
+        }
+        Some("zookeeper") => {
+            announce("changes of a document in ZooKeeper, beside a bare client's watch, in one run");
+            return beside_server("zookeeper");
         }
         Some("peers") => return peers(),
         _ => {}
@@ -57,6 +65,13 @@ fn server(arguments: &[String]) -> Result<(), Failure> {
     let manifest = "bench/Cargo.toml";
     let words = ["run", "--release", "--locked", "--quiet", "--manifest-path", manifest, "--features", "http"];
     finish(cargo(&words).args(["--bin", "http", "--"]).args(arguments))
+}
+
+/// Runs a binary, built with the feature of its name, that starts a server of the package of that name.
+fn beside_server(binary: &str) -> Result<(), Failure> {
+    let manifest = "bench/Cargo.toml";
+    let words = ["run", "--release", "--locked", "--quiet", "--manifest-path", manifest, "--features", binary];
+    finish(cargo(&words).args(["--bin", binary]))
 }
 
 /// Runs a binary, built with the feature of its name, in a network of its own, whose loopback device carries nothing

@@ -77,7 +77,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        arguments: "[CASE | cluster [updates|idle|local] | links [idle] | http [rounds N] | load [SECONDS] | peers]",
+        arguments: "[CASE | cluster [updates|idle|local] | links [idle] | http [rounds N] | load [SECONDS] | redis | zookeeper | peers]",
         does: "the tables of docs/performance.md, measured here; CASE is a part of a case's name",
         run: bench::run,
     },
