@@ -176,6 +176,26 @@ mod tests {
     }
 
     #[test]
+    fn the_first_instant_at_which_it_is_most() {
+        let day = |day: u32| Some(parse_time(&format!("2026-01-{day:02} 00:00Z")).unwrap());
+        let now = day(5).unwrap();
+        for (old, new, is_shuffled, gain, loss) in [
+            (Some(RISING), Some(RISING), false, None, None),
+            (Some(RISING), Some(LATER), false, None, day(5)),
+            (Some(RISING), Some(STEEPER), false, day(8), day(5)),
+            (Some(RISING), Some(BACK), false, None, day(11)),
+            (None, Some(RISING), false, day(11), None),
+            (Some(RISING), Some(RISING), true, day(6), day(6)),
+        ] {
+            let (before, after) = (old.map(snapshot), new.map(snapshot));
+            let old_curve = before.as_ref().and_then(|snapshot| snapshot.flags().map(Curve::new).next());
+            let new_curve = after.as_ref().and_then(|snapshot| snapshot.flags().map(Curve::new).next());
+            let found = Movements::between(old_curve.as_ref(), new_curve.as_ref(), is_shuffled, now);
+            assert_eq!((found.gain.most_at, found.loss.most_at), (gain, loss), "{old:?} to {new:?}");
+        }
+    }
+
+    #[test]
     fn bounds_where_the_keys_are_shuffled() {
         // Both at 40 now; at 50 each half could change sides, and at 100 no key can.
         check_movements(Some(RISING), Some(RISING), true, [("0", "40"), ("0", "50"), ("0", "40"), ("0", "50")]);

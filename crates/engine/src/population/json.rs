@@ -44,3 +44,23 @@ impl Serialize for Named<'_> {
         self.0.iter().map(|(name, count)| (name, count)).collect::<BTreeMap<_, _>>().serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Micros;
+
+    #[test]
+    fn what_a_flag_cannot_have_is_left_out() {
+        let check = |interpolated, named: &[(&str, u64)], expected: &str| {
+            let named = named.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            let counts = Counts { at: Micros::new(0), stable: 2, new: 1, interpolated, named };
+            let expected = format!(r#"{{"at":"1970-01-01T00:00:00.000000Z",{expected}}}"#);
+            assert_eq!(serde_json::to_string(&counts).unwrap(), expected);
+        };
+        check(0, &[], r#""population":3,"counts":{"stable":2,"new":1}"#);
+        check(4, &[], r#""population":7,"counts":{"stable":2,"new":1,"interpolated":4}"#);
+        let named = r#""population":3,"counts":{"stable":2,"new":1},"variants":{"blue":1,"red":2}"#;
+        check(0, &[("red", 2), ("blue", 1)], named);
+    }
+}
