@@ -74,6 +74,7 @@ fn a_slot_of_a_redis_cluster_moves_and_its_master_fails_over_and_nothing_acknowl
     let processes = ["one", "other"].map(|name| process_at(&url, name, Duration::from_secs(5)));
     let one = &processes[0];
     assert!(activate(one, "checkout").is_reached, "{:?}", redis(one));
+    until("the other process has it", || processes[1].is_active("checkout"));
     let reader = Reader::start(&processes[1], "checkout", true);
     let writer = Writer::start(one);
     writer.goes_on();
