@@ -67,7 +67,7 @@ fn read(tide: &Tidegate, body: &[u8], actor: &str) -> Result<Vec<(Change, bool)>
     let raw = fields.raw("changes").ok_or_else(|| Problem::invalid("changes", "`changes` is missing", help))?;
     let listed: Vec<Box<RawValue>> =
         serde_json::from_str(raw).map_err(|_| Problem::invalid("changes", "`changes` is not a list", help))?;
-    // Before the first is read: whoever sends a million of them learns of the limit.
+    // Before the first is read, so that a request with a million of them is told of the limit.
     if listed.is_empty() || listed.len() > CHANGE_SET_MAX {
         let detail = format!("`changes` has {} changes", listed.len());
         return Err(Problem::invalid("changes", detail, format!("send 1 to {CHANGE_SET_MAX} changes")));

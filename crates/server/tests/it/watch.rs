@@ -314,7 +314,7 @@ async fn a_reader_that_is_too_slow_is_told_so_and_resumes() {
     for number in 0..count {
         let (long, text) = ("x".repeat(60_000), "y".repeat(60_000));
         let entry = format!(r#"{{"stable": "{long}", "new": {number}, "description": "{text}"}}"#);
-        server.put("/api/v1/flags/f/x", &entry).await.good();
+        server.put("/api/v1/flags/f/x?timeout=20s", &entry).await.good();
         assert_eq!(quick.event("change").await["new"]["new"], number, "another reader gets each change");
     }
     let (mut last, mut number) = (slow.first_id().await, 0);

@@ -109,7 +109,8 @@ fn a_failover_by_sentinel_is_followed_and_nothing_acknowledged_is_lost() {
     let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/mymaster/0", sentinel.port());
     let processes = ["one", "other"].map(|name| process_at(&url, name, Duration::from_secs(5)));
     let one = &processes[0];
-    assert!(activate(one, "checkout").is_reached, "{:?}", redis(one));
+    // A replica that has just connected acknowledges within a second, and a change waits 200 ms for it.
+    until("the replica acknowledges changes", || activate(one, "checkout").is_reached);
     until("the other process has it", || processes[1].is_active("checkout"));
     let reader = Reader::start(&processes[1], "checkout", true);
     let writer = Writer::start(one);
@@ -117,9 +118,8 @@ fn a_failover_by_sentinel_is_followed_and_nothing_acknowledged_is_lost() {
     master.kill();
     until("the replica is the master", || replica.ask(&["ROLE"]).starts_with("master"));
     writer.goes_on();
-    // The old master comes back, and becomes a replica of the new one.
+    // The old master comes back, as a master until a Sentinel makes it a replica: the Sentinel does not name it.
     master.restart();
-    until("it is a replica", || master.ask(&["ROLE"]).starts_with("slave"));
     writer.goes_on();
     let acknowledged = writer.end();
     reader.end();
