@@ -19,7 +19,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use tidegate::{Live, Tidegate};
-use tidegate_server::{Listeners, Options, Server};
+use tidegate_server::{Listeners, Options, Server, listen};
 use tokio::net::TcpListener;
 
 use crate::{Outcome, followers};
@@ -89,7 +89,7 @@ fn run_all() -> Outcome {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (server, address, health_address) = runtime.block_on(async {
-        let (listener, health) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
+        let (listener, health) = (listen("127.0.0.1:0".parse()?)?, listen("127.0.0.1:0".parse()?)?);
         let (address, health_address) = (listener.local_addr()?, health.local_addr()?);
         let server =
             tidegate(Listeners::new(listener).health(health), Options::for_files(files), document(1_000)).await?;

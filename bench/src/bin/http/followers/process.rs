@@ -30,7 +30,7 @@ pub(crate) fn serve(flags: &str) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let flags = flags.parse()?;
     let (server, tide, address) = runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = tidegate_server::listen("127.0.0.1:0".parse()?)?;
         let address = listener.local_addr()?;
         let server = Server::start(Listeners::new(listener), Options::for_files(files))?;
         let builder = Tidegate::builder().text(document(flags)).without_locks().without_cache();
