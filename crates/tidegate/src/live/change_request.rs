@@ -134,4 +134,4 @@ pub(super) fn share_of(percentage: &Percentage) -> Result<Share, ChangeError> {
     percentage.share().map_err(|InvalidPercentage { text, problem }| ChangeError::Percentage { text, problem })
 }
 /// How long an acknowledgement is waited for, unless told otherwise.
-const ACK_TIMEOUT: Duration = Duration::from_millis(500);
+pub(super) const ACK_TIMEOUT: Duration = Duration::from_millis(500);

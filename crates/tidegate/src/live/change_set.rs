@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::change::{Change, with_meant};
 use super::change_error::ChangeError;
-use super::change_request::{ChangeRequest, Operation};
+use super::change_request::{ACK_TIMEOUT, ChangeRequest};
 use super::driver_handle::{DriverHandle, to_timeout};
 use super::names::{NodeName, instant_of};
 use super::receipt::{Done, Effect, OutrankedBy, UnreachedPeer};
@@ -55,8 +55,7 @@ pub struct ChangeSet {
 
 impl ChangeSet {
     pub(crate) fn new(driver: Option<Arc<DriverHandle>>, changes: Vec<Change>) -> Self {
-        let ChangeRequest { level, timeout, .. } = ChangeRequest::new(FlagKey::new("", ""), Operation::Clear);
-        Self { driver, changes, level, timeout }
+        Self { driver, changes, level: Level::default(), timeout: ACK_TIMEOUT }
     }
 
     /// How many nodes must have all changes on their disks before they are acknowledged. The levels of the single changes have no

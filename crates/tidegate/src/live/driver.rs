@@ -40,12 +40,12 @@ use super::driver_view::{DriverView, Report};
 use super::inbox::Taken;
 use super::names::{Names, NodeName, shown_node};
 use super::receipt::{Done, Effect, Made, UnreachedPeer};
-use super::redis_link::RedisLink;
+use super::redis_link::{RedisLink, RedisReceipt};
 use super::request::{Reply, Request, Resolve};
 use super::synced::Synced;
 use super::value::ChangeKind;
 
-use events::Events;
+use events::{AnsweredChange, Events};
 use store::{SharedStore, StoreWait};
 use target::DraftedChange;
 use watch::WATCH_PERIOD;
@@ -452,7 +452,7 @@ impl Driver {
             let Awaiting { reply, changes, .. } = awaiting;
             let made = self.made(&changes);
             if let Ok(written) = &outcome {
-                self.tell_changes(&changes, &made, written, events::tell_written);
+                self.tell_changes(&changes, &made, written, None);
             }
             let answer = match outcome {
                 Ok(written) => {
@@ -475,23 +475,25 @@ impl Driver {
         flags.map(made).collect()
     }
 
-    /// The log reports changes that were made here, each in a line of its own.
+    /// The log reports changes that were made here, each in a line of its own, and what Redis has said if it was asked.
     fn tell_changes(
         &mut self,
         changes: &[AwaitedChange],
         made: &[Made],
         written: &Written,
-        tell: impl Fn(&str, Option<&Effect>, &Written, &Names),
+        redis: Option<&RedisReceipt>,
     ) {
         for (index, change) in changes.iter().enumerate() {
             if !self.events.may_tell() {
                 continue;
             }
-            let mut written = written.clone();
-            if let Some(stamp) = written.stamps.get(index).copied() {
-                written.outranked.retain(|loss| loss.stamp == stamp);
+            let stamp = written.stamps.get(index).copied().unwrap_or_else(|| written.stamp());
+            let effect = made.get(index).map(|made| &made.effect);
+            let change = AnsweredChange { line: &change.line, effect, stamp, written };
+            match redis {
+                None => events::tell_written(&change, &self.names),
+                Some(redis) => events::tell_stored(&change, redis, &self.names),
             }
-            tell(&change.line, made.get(index).map(|made| &made.effect), &written, &self.names);
         }
     }
 

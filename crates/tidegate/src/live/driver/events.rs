@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_engine::{FlagKey, Share};
 use tidegate_mesh::{Cause, PeerEvent, Reason};
-use tidegate_replica::{NodeId, Now, Receipt as Written, Register, Replica, Stamp, WriteError};
+use tidegate_replica::{NodeId, Now, Outranked, Receipt as Written, Register, Replica, Stamp, WriteError};
 use tracing::{error, info, warn};
 
 use crate::live::carrier::Carrier;
@@ -336,14 +336,32 @@ pub(super) fn tell_received(line: &str, from: Option<Share>, to: Option<Share>) 
     info!("{line}{}; received", effect_in_words(&Effect { from, to }));
 }
 
+/// A change that was made here and has its receipt, which it may share with others.
+pub(super) struct AnsweredChange<'c> {
+    pub(super) line: &'c str,
+    pub(super) effect: Option<&'c Effect>,
+    pub(super) stamp: Stamp,
+    pub(super) written: &'c Written,
+}
+
+impl<'c> AnsweredChange<'c> {
+    /// What counts for more than this change.
+    fn losses(&self) -> impl Iterator<Item = &'c Outranked> {
+        let stamp = self.stamp;
+        self.written.outranked.iter().filter(move |loss| loss.stamp == stamp)
+    }
+}
+
 /// A change that was made here has its receipt.
-pub(super) fn tell_written(line: &str, effect: Option<&Effect>, written: &Written, names: &Names) {
-    let effect = effect.map_or_else(String::new, effect_in_words);
+pub(super) fn tell_written(change: &AnsweredChange<'_>, names: &Names) {
+    let AnsweredChange { line, written, .. } = change;
+    let effect = change.effect.map_or_else(String::new, effect_in_words);
+    let mut losses = change.losses().peekable();
     let (have, count) = (written.durable_on.len(), written.durable_on.len() + written.pending.len());
     let (level, s) = (written.level, if count == 1 { "" } else { "s" });
-    if !written.outranked.is_empty() {
+    if losses.peek().is_some() {
         let name = |node: NodeId| told(node, names.get(&node));
-        let losses = written.outranked.iter().map(|loss| {
+        let losses = losses.map(|loss| {
             let state = if loss.is_quarantined { "a quarantined change" } else { "a change" };
             format!("on {} by {state} of {} ({})", name(loss.node), name(loss.by.node()), loss.by)
         });
@@ -361,11 +379,12 @@ pub(super) fn tell_written(line: &str, effect: Option<&Effect>, written: &Writte
 }
 
 /// A change that was made here, and what Redis has said of it.
-pub(super) fn tell_stored(line: &str, effect: Option<&Effect>, written: &Written, redis: &RedisReceipt, names: &Names) {
-    if !written.outranked.is_empty() {
-        return tell_written(line, effect, written, names);
+pub(super) fn tell_stored(change: &AnsweredChange<'_>, redis: &RedisReceipt, names: &Names) {
+    let AnsweredChange { line, written, .. } = change;
+    if change.losses().next().is_some() {
+        return tell_written(change, names);
     }
-    let effect = effect.map_or_else(String::new, effect_in_words);
+    let effect = change.effect.map_or_else(String::new, effect_in_words);
     let level = written.level;
     let replicas = match redis.replicas {
         0 => String::new(),

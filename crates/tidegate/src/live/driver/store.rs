@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_replica::{Input, Level, Outranked, Receipt as Written, Register, Stamp};
 
-use super::{Awaiting, Driver, events, guarded};
+use super::{Awaiting, Driver, guarded};
 use crate::live::receipt::Done;
 use crate::live::redis_link::{Ack, Outcome, RedisLink};
 
@@ -161,9 +161,7 @@ impl Driver {
             written.outranked.push(Outranked { stamp, node: self.node, by, is_quarantined });
         }
         let made = self.made(&changes);
-        self.tell_changes(&changes, &made, &written, |line, effect, written, names| {
-            events::tell_stored(line, effect, written, &redis, names);
-        });
+        self.tell_changes(&changes, &made, &written, Some(&redis));
         let done = Done { written, names: Arc::clone(&self.names), made, unreached: Vec::new(), redis: Some(redis) };
         guarded(|| reply(Ok(done)));
     }

@@ -234,11 +234,12 @@ fn a_change_that_has_lost_is_logged_with_the_one_that_outranks_it() {
     let names = Arc::new([(NodeId::new(2), "b".to_owned()), (NodeId::new(3), "c".to_owned())].into());
     let by = Stamp::new(0, 1_700_000_000_000, 0, NodeId::new(3));
     let stamp = Stamp::new(0, 1, 0, NodeId::new(1));
-    let outranked = vec![tidegate_replica::Outranked { stamp, node: NodeId::new(2), by, is_quarantined: false }];
+    let outranked = vec![Outranked { stamp, node: NodeId::new(2), by, is_quarantined: false }];
     let (durable_on, pending) = (vec![NodeId::new(1)], Vec::new());
     let written =
         Written { stamps: vec![stamp], level: Level::Majority, is_reached: false, durable_on, pending, outranked };
-    tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
+    let change = AnsweredChange { line: "`x` is deactivated", effect: None, stamp, written: &written };
+    tracing::subscriber::with_default(told.clone(), || tell_written(&change, &names));
     let told = told.take();
     let expected =
         format!("stored, but outranked on `b` (0000000000000002) by a change of `c` (0000000000000003) ({by})");
@@ -253,7 +254,8 @@ fn a_change_that_only_this_node_holds_does_not_look_like_a_majority() {
     let written =
         Written { stamps: vec![stamp], level: Level::Majority, is_reached: false, durable_on, pending, outranked };
     let names = Arc::new([].into());
-    tracing::subscriber::with_default(told.clone(), || tell_written("`x` is deactivated", None, &written, &names));
+    let change = AnsweredChange { line: "`x` is deactivated", effect: None, stamp, written: &written };
+    tracing::subscriber::with_default(told.clone(), || tell_written(&change, &names));
     let expected =
         "WARN `x` is deactivated; acknowledged by this node alone, which knows no other member yet (majority)";
     assert_eq!(told.take(), [expected]);
