@@ -59,7 +59,7 @@ impl Subscription {
 
 #[pymethods]
 impl Subscription {
-    /// Waits for changes for so many seconds: a tuple of document, locks, health, activations, definitions and flags (none: any
+    /// Waits for changes, at most this many seconds: a tuple of document, locks, health, activations, definitions and flags (none: any
     /// flag may have changed). None when nothing has changed in that time, `False` when nothing will change any more.
     fn _wait<'py>(&self, py: Python<'py>, timeout: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = duration("timeout", timeout)?;

@@ -179,7 +179,7 @@ class Changes:
     definitions: bool
     """The definition of a flag apart from any document."""
     flags: Optional[FrozenSet[str]]
-    """The keys of the flags; ``None`` where they are so many that any flag may have changed."""
+    """The keys of the flags; ``None`` where there are too many to list, and any flag may have changed."""
 
     def __contains__(self, flag_key: object) -> bool:
         return self.flags is None or flag_key in self.flags

@@ -40,7 +40,7 @@ def read(kind: Type[T], members: Dict[str, Any]) -> T:
 
 @lru_cache(maxsize=None)
 def _readers(kind: type) -> Tuple[Tuple[str, str, Optional[Callable[[Any], Any]]], ...]:
-    """For each field its name in JSON, its name here (`from` is a word of Python), and how its value is read."""
+    """For each field its name in JSON, its name here (`from` is a keyword of Python), and how its value is read."""
     hints = get_type_hints(kind)
     return tuple((field.name.rstrip("_"), field.name, _reader(hints[field.name])) for field in fields(cast(Any, kind)))
 

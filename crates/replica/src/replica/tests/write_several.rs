@@ -80,7 +80,7 @@ fn one_change_that_is_refused_refuses_all() {
     for (changes, expected) in cases {
         let (mut replica, now) = alone();
         if expected == WriteError::Busy {
-            // So many wait that all but one would find room.
+            // Writes that wait leave room for all of its changes but one.
             let output = replica.handle(write(vec![change("first", Some("1"), ANY)]), now);
             for count in 0..limits::PENDING_MAX / limits::WRITE_CHANGES_MAX - 1 {
                 let changes =
