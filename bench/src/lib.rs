@@ -12,6 +12,7 @@ mod floor;
 mod inputs;
 mod library;
 mod load;
+pub mod observe;
 
 pub use case::{Case, Times};
 pub use inputs::{KEYS, document};

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use tidegate_bench::observe::now;
+
 use crate::Outcome;
-use crate::process::now;
 
 /// A connection to another node.
 pub(crate) trait Link {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-use tidegate::{FlagHandle, Level, Live, Tidegate};
+use tidegate::{Level, Live, Tidegate};
+use tidegate_bench::observe::read_time;
 
 use crate::Outcome;
 
@@ -43,7 +43,7 @@ pub(crate) fn measure() -> Outcome {
             for (times, quiet) in [(&mut rest, true), (&mut busy, false)] {
                 is_quiet.store(quiet, Ordering::SeqCst);
                 thread::sleep(Duration::from_millis(20));
-                times.push(reads(&handle, &keys));
+                times.push(read_time(&handle, &keys));
             }
         }
         is_over.store(true, Ordering::SeqCst);
@@ -51,7 +51,7 @@ pub(crate) fn measure() -> Outcome {
     rest.sort_by(f64::total_cmp);
     busy.sort_by(f64::total_cmp);
     let (rest, busy) = (rest[ROUNDS / 2], busy[ROUNDS / 2]);
-    let allocations = allocation_counter::measure(|| _ = black_box(reads(&handle, &keys))).count_total;
+    let allocations = allocation_counter::measure(|| _ = black_box(read_time(&handle, &keys))).count_total;
     println!("reading by handle, {FLAGS} flags, {} changes made meanwhile", count.into_inner());
     println!("{:<58} {rest:>9.2} ns", "at rest");
     println!("{:<58} {busy:>9.2} ns, {:.2} x", "while a thousand changes a second arrive", busy / rest);
@@ -107,22 +107,6 @@ fn entry(percent: u64) -> String {
 const FEW: u64 = 10;
 const MANY: u64 = 10_000;
 const DEFINITIONS: u64 = 2_001;
-
-/// Nanoseconds of this thread for a read, the mean of a million.
-#[expect(clippy::cast_precision_loss, reason = "a time of some milliseconds")]
-fn reads(handle: &FlagHandle, keys: &[String]) -> f64 {
-    let cpu = || {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
-    };
-    let began = cpu();
-    for _ in 0..1_000 {
-        for key in keys {
-            black_box(handle.is_active_for(black_box(key)));
-        }
-    }
-    (cpu() - began) / 1_024_000.0
-}
 
 const FLAGS: u64 = 1_000;
 const ROUNDS: usize = 21;

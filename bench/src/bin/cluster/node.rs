@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{Write as _, stdin, stdout};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use tidegate::{Level, Live, Tidegate};
+use tidegate_bench::observe::{Seen, note_activations, now};
 
 use crate::Outcome;
-use crate::process::now;
 
 pub(crate) fn run(words: &[&str]) -> Outcome {
     let [folder, certificates, port, peers @ ..] = words else { return Err("a node wants more words".into()) };
@@ -20,7 +19,8 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
     }
     let started = now();
     let tide = Tidegate::builder().live(live).without_locks().connect()?;
-    let seen = watch(&tide);
+    let seen = Seen::default();
+    note_activations(&tide, &seen);
     for order in stdin().lines() {
         let order = order?;
         let answer = match order.split(' ').collect::<Vec<_>>().as_slice() {
@@ -41,27 +41,6 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
         writeln!(stdout(), "{answer}")?;
     }
     Ok(())
-}
-
-/// Notes when each number becomes active: a number counts millionths of a per cent.
-fn watch(tide: &Tidegate) -> Arc<Mutex<Vec<(u64, Duration)>>> {
-    let seen = Arc::<Mutex<Vec<(u64, Duration)>>>::default();
-    let (tide, notes, mut subscription) = (tide.clone(), Arc::clone(&seen), tide.subscribe());
-    thread::spawn(move || {
-        while subscription.recv().is_ok() {
-            let at = now();
-            let snapshot = tide.snapshot();
-            let Some(index) = snapshot.find_key("bench") else { continue };
-            let Some(activation) = snapshot.flag(index).activation() else { continue };
-            let Ok(percentage) = activation.share.to_string().parse::<f64>() else { continue };
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count, rounded")]
-            let number = (percentage * 1e6).round() as u64;
-            if let Ok(mut notes) = notes.lock() {
-                notes.push((number, at));
-            }
-        }
-    });
-    seen
 }
 
 fn count_peers(tide: &Tidegate) -> Outcome<usize> {

@@ -9,14 +9,13 @@ mod show;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use redis::Connection;
-use rustix::time::{ClockId, clock_gettime};
-use tidegate::{FlagHandle, Level, Live, Tidegate};
+use tidegate::{Level, Live, Tidegate};
+use tidegate_bench::observe::{now, read_time};
 use tidegate_origin::RedisServer;
 
 use show::{ratio, row};
@@ -125,7 +124,7 @@ fn reads(url: &str) -> Outcome<f64> {
     for _ in 0..=ROUNDS * 2 {
         for (tide, times) in [&alone, &connected].into_iter().zip(&mut times) {
             tide.activate_percentage("bench", 50).ack(Level::Local).send()?;
-            times.push(read(&tide.flag("features", "bench"), &keys));
+            times.push(read_time(&tide.flag("features", "bench"), &keys));
         }
     }
     let [alone, connected] = times.map(|mut times| {
@@ -136,22 +135,6 @@ fn reads(url: &str) -> Outcome<f64> {
     println!("{:<66} {connected:>9.2} ns", "a read by handle, with Redis");
     println!("{:<66} {:>9.2} x", "beside the one without (target 1.00)", connected / alone);
     Ok(connected / alone)
-}
-
-/// Nanoseconds of this thread for a read, the mean of a million.
-#[expect(clippy::cast_precision_loss, reason = "a time of some milliseconds")]
-fn read(handle: &FlagHandle, keys: &[String]) -> f64 {
-    let cpu = || {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
-    };
-    let began = cpu();
-    for _ in 0..1_000 {
-        for key in keys {
-            black_box(handle.is_active_for(black_box(key)));
-        }
-    }
-    (cpu() - began) / 1_024_000.0
 }
 
 /// A connection that writes without Tidegate.
@@ -214,12 +197,6 @@ impl Drop for Reader {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The same for all processes of this host.
-fn now() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 const SCRIPT: &str = "redis.call('XADD', KEYS[2], 'MAXLEN', '~', 10000, '*', 'r', ARGV[1]) \

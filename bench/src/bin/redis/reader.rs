@@ -1,17 +1,15 @@
 //! A process that notes when it has each change: from a bare stream, or as an instance of Tidegate.
 
 use std::io::{Write as _, stdin, stdout};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use redis::Value;
 use tidegate::{Live, Tidegate};
+use tidegate_bench::observe::{Seen, note_activations, now};
 
-use crate::{Outcome, now};
-
-/// Numbers, and when each was seen.
-type Seen = Arc<Mutex<Vec<(u64, Duration)>>>;
+use crate::Outcome;
 
 pub(crate) fn run(kind: &str, url: &str) -> Outcome {
     let seen = Seen::default();
@@ -20,7 +18,7 @@ pub(crate) fn run(kind: &str, url: &str) -> Outcome {
         None
     } else {
         let tide = connect(url)?;
-        watch(&tide, Arc::clone(&seen));
+        note_activations(&tide, &seen);
         Some(tide)
     };
     writeln!(stdout(), "ready")?;
@@ -76,23 +74,6 @@ fn entries(reply: Value) -> Vec<(String, u64)> {
             Some((id, text(fields.get(1)?).parse().ok()?))
         })
         .collect()
-}
-
-/// Notes when each number becomes active: a number counts millionths of a per cent.
-fn watch(tide: &Tidegate, seen: Seen) {
-    let (tide, mut subscription) = (tide.clone(), tide.subscribe());
-    thread::spawn(move || {
-        while subscription.recv().is_ok() {
-            let at = now();
-            let snapshot = tide.snapshot();
-            let Some(index) = snapshot.find_key("bench") else { continue };
-            let Some(activation) = snapshot.flag(index).activation() else { continue };
-            let Ok(percentage) = activation.share.to_string().parse::<f64>() else { continue };
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count, rounded")]
-            let number = (percentage * 1e6).round() as u64;
-            seen.lock().unwrap_or_else(PoisonError::into_inner).push((number, at));
-        }
-    });
 }
 
 /// The stream without Tidegate.
